@@ -1,0 +1,1 @@
+"""Backbone, head removed -> verified ONNX in the store."""

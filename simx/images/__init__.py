@@ -1,0 +1,1 @@
+"""Which pictures are measured with, and how a file becomes an input tensor (Pillow and numpy)."""

@@ -1,0 +1,1 @@
+"""Which backbones there are: architectures, weights, GFLOPS, accuracy. Never imports torch."""

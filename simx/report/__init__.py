@@ -1,0 +1,1 @@
+"""Results -> terminal tables, Markdown, CSV and JSON: the only place that renders."""

@@ -1,0 +1,251 @@
+"""The report: what was measured, as types.
+
+This is the published form of a report file (``simx report --schema``). Data only: files are read
+and written by ``results.file``, statistics are derived in ``results.statistics``, rendering lives
+in ``simx.report``. Raw times are kept and nothing derived from them is stored.
+
+History of the format:
+
+1. First version.
+"""
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA_NAME = "simx-report"
+SCHEMA_VERSION = 1
+
+Image = Literal["anchor", "positive", "negative", "negative_resized"]
+IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")
+COMPARED_IMAGES: tuple[Image, ...] = ("positive", "negative", "negative_resized")
+"""The pictures the anchor is compared with, in the order of every table."""
+
+Scope = Literal[
+    "first",
+    "first.create",
+    "first.call",
+    "forward",
+    "host",
+    "pipeline",
+    "pipeline.decode",
+    "pipeline.preprocess",
+    "pipeline.forward",
+    "similarity",
+]
+"""What a time covers; times of different scopes are never mixed.
+
+``forward`` is one embedding from an input that is already where the device wants it; ``host`` is
+one from a numpy array to a numpy array (on the CPU the same as ``forward``, and then not measured
+twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its stages;
+``similarity`` is the cosine of two embeddings; ``first`` is session creation and first call.
+"""
+
+WeightsOrigin = Literal["pretrained", "file", "random"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every record in a report: immutable, and unknown fields are refused."""
+
+
+class SchemaId(Struct):
+    """Name and version of the format, so that a reader can refuse what it does not know."""
+
+    name: str = SCHEMA_NAME
+    version: int = SCHEMA_VERSION
+
+
+class Environment(Struct):
+    """The machine and its software. Holds no user, host or home directory names."""
+
+    cpu: str
+    architecture: str
+    logical_cores: int
+    affinity_cores: int
+    quota_cores: float | None
+    memory_bytes: int
+    system: str
+    container: bool
+    python: str
+    libraries: dict[str, str]
+
+
+class Picture(Struct):
+    """One picture that was measured with, identified by its content."""
+
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    bundled: bool
+
+
+class Config(Struct):
+    """What was asked for. ``launches`` and ``rounds`` are counts, ``seed`` orders the rounds."""
+
+    backends: tuple[str, ...]
+    providers: tuple[str, ...]
+    embedding: str
+    precision: str
+    batch: int
+    threads: int
+    weights: str
+    profile: str
+    launches: int
+    rounds: int
+    seed: int
+    pictures: dict[Image, Picture]
+
+
+class Noise(Struct):
+    """What disturbed a block, as far as the system tells; None where it does not.
+
+    ``steal_ns`` is time the hypervisor gave to others, ``others_cpu_ns`` is CPU time used by other
+    processes of this system, both summed over cores, in nanoseconds. ``involuntary_switches``
+    counts how often the worker was preempted.
+    """
+
+    involuntary_switches: int | None = None
+    steal_ns: int | None = None
+    others_cpu_ns: int | None = None
+
+
+class Block(Struct):
+    """The calls of one cell in one round.
+
+    Each entry of ``ns`` is the time of ``calls`` consecutive calls in nanoseconds; ``calls`` is
+    more than one only for calls too short for the clock.
+    """
+
+    round: int
+    calls: int
+    ns: tuple[int, ...]
+    noise: Noise = Noise()
+
+
+class Launch(Struct):
+    """What one fresh worker process measured: the unit of replication."""
+
+    index: int
+    blocks: tuple[Block, ...]
+
+
+class Timing(Struct):
+    """All raw times of one scope; ``image`` is None where the scope has no picture of its own.
+
+    For ``similarity`` the image is the one the anchor is compared with.
+    """
+
+    scope: Scope
+    image: Image | None
+    launches: tuple[Launch, ...]
+
+
+class Parity(Struct):
+    """Agreement with torch's reference embedding on the verification input: the worst row's."""
+
+    cosine: float
+    relative_l2: float
+
+
+class Similarity(Struct):
+    """Cosine similarity of the anchor with each other picture, in percent of [-1, 1].
+
+    None where it is undefined (an embedding of length zero).
+    """
+
+    positive: float | None
+    negative: float | None
+    negative_resized: float | None
+
+
+class Identity(Struct):
+    """What makes a cell a cell; no two cells of a report share it."""
+
+    model: str
+    weights: str
+    embedding: str
+    backend: str
+    provider: str
+    precision: str
+    batch: int
+    threads: int
+
+
+class Catalogue(Struct):
+    """The catalogue's figures for the backbone, copied so that a report stands alone.
+
+    ``gflops`` counts multiply-accumulates (torchvision's figure); accuracies are percent and hold
+    for the pretrained weights only.
+    """
+
+    family: str
+    gflops: float
+    params: int
+    acc1: float
+    acc5: float
+
+
+class MeasuredCell(Struct, tag_field="status", tag="ok"):
+    """A cell whose embedding was checked and whose times count.
+
+    ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
+    backend executed. ``placement`` counts the graph nodes each provider ran (empty where the
+    backend has no graph). ``settings`` are the backend's pinned settings. ``few_calls`` marks a
+    giant: one launch, one to three calls, no interval.
+    """
+
+    identity: Identity
+    catalogue: Catalogue
+    weights_origin: WeightsOrigin
+    weights_sha256: str
+    artefact_sha256: str
+    embedding_dim: int
+    similarity: Similarity
+    parity: Parity
+    placement: dict[str, int]
+    settings: dict[str, str]
+    few_calls: bool
+    timings: tuple[Timing, ...]
+
+
+class FailedCell(Struct, tag_field="status", tag="failed"):
+    """A cell without a figure: what went wrong, where, and how to see it again."""
+
+    identity: Identity
+    catalogue: Catalogue
+    weights_origin: WeightsOrigin | None
+    stage: str
+    reason: str
+    command: str
+
+
+Cell = MeasuredCell | FailedCell
+
+
+class Canary(Struct):
+    """Times of a fixed matrix product, a clock for drift between rounds and between runs.
+
+    ``size`` is n of an n x n by n x n float32 product: 2 n^3 floating-point operations.
+    ``model`` and ``weights`` name the backbone in whose rounds it was measured.
+    """
+
+    model: str
+    weights: str
+    backend: str
+    provider: str
+    size: int
+    launches: tuple[Launch, ...]
+
+
+class Report(Struct):
+    """One report file."""
+
+    schema: SchemaId
+    created: str
+    simx: str
+    environment: Environment
+    config: Config
+    canary: tuple[Canary, ...]
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""(backbone, backend, provider) -> raw times, taken in worker processes."""
