@@ -1,0 +1,102 @@
+"""The fork server: a process that has imported a runtime once and forks a worker per launch.
+
+Run as ``python -m simx.workers.server ENTRY FD``. It reads one byte with two descriptors (the
+worker's end of the connection, and a file for its stdout and stderr) per launch from the control
+socket FD, and writes one record when a worker has started and one when it has ended. It stays
+single-threaded and never calls the runtime itself, because a process that has started threads or
+a device cannot be forked safely. When the parent is gone, so are the server and its workers.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from typing import NoReturn
+
+from simx.workers.connection import Connection
+from simx.workers.entry import resolve
+from simx.workers.worker import WorkerMain
+
+RECORD = struct.Struct("!cii")
+"""Kind (one of the three below), process id, exit code."""
+READY, STARTED, ENDED = b"R", b"S", b"E"
+
+_DESCRIPTORS_PER_LAUNCH = 2
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def serve(entry: str, control: socket.socket) -> None:
+    """Fork workers on request until the control socket closes, then kill those still alive."""
+    main = resolve(entry)
+    control.sendall(RECORD.pack(READY, os.getpid(), 0))
+    wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakeup_write)
+    alive: set[int] = set()
+    while True:
+        readable, _, _ = select.select([control.fileno(), wakeup_read], [], [])
+        if wakeup_read in readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wakeup_read, 4096)
+            _reap(alive, control)
+        if control.fileno() in readable:
+            request, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS_PER_LAUNCH)
+            if not request:
+                break
+            alive.add(_fork(main, control, descriptors))
+    for pid in alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _fork(main: WorkerMain, control: socket.socket, descriptors: list[int]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        _become_worker(main, *descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    control.sendall(RECORD.pack(STARTED, pid, 0))
+    return pid
+
+
+def _become_worker(main: WorkerMain, connection_fd: int, output_fd: int) -> NoReturn:
+    """Run the entry function and leave without the server's cleanup handlers."""
+    code = 1
+    try:
+        die_with_parent()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Whatever a library prints belongs into the worker's own file, never among the results.
+        os.dup2(output_fd, 1)
+        os.dup2(output_fd, 2)
+        main(Connection(connection_fd, connection_fd))
+        code = 0
+    except BaseException:  # noqa: BLE001 - the exit code and the traceback are all that is left
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap(alive: set[int], control: socket.socket) -> None:
+    for pid in tuple(alive):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            alive.discard(pid)
+            control.sendall(RECORD.pack(ENDED, pid, os.waitstatus_to_exitcode(status)))
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))

@@ -1,0 +1,26 @@
+"""A worker as a process of its own, where there is no fork server.
+
+Run as ``python -m simx.workers.spawned ENTRY``; the connection is its stdin and stdout.
+"""
+
+import os
+import sys
+
+from simx.workers.connection import Connection
+from simx.workers.entry import resolve
+from simx.workers.server import die_with_parent
+
+
+def take_standard_streams() -> Connection:
+    """Keep stdin and stdout for messages; whatever a library prints goes to stderr instead."""
+    connection = Connection(os.dup(0), os.dup(1))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return connection
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    resolve(sys.argv[1])(take_standard_streams())

@@ -1,0 +1,15 @@
+"""What every test may rely on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _importable_tests() -> None:
+    """Let worker processes import the fakes that live beside the tests."""
+    path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(part for part in path if part)

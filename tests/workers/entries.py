@@ -1,0 +1,52 @@
+"""What the tests' workers run: one function for each way a worker can behave."""
+
+import os
+import signal
+import sys
+import time
+
+import msgspec
+
+from simx.workers.connection import Connection
+
+
+class Note(msgspec.Struct):
+    """The one message of these tests."""
+
+    text: str
+
+
+NOTES = msgspec.msgpack.Decoder(Note)
+
+
+def echo(connection: Connection) -> None:
+    """Answer every note with itself and the worker's own facts."""
+    while True:
+        try:
+            note = connection.receive(NOTES)
+        except EOFError:
+            return
+        connection.send(Note(f"{note.text} from {os.getpid()}, child of {os.getppid()}"))
+
+
+def noisy(connection: Connection) -> None:
+    """Print to stdout, which must not disturb the messages."""
+    connection.receive(NOTES)
+    print("chatter on stdout")  # noqa: T201 - the point of this worker
+    os.write(1, b"chatter on the descriptor\n")
+    connection.send(Note("clean"))
+
+
+def dying(connection: Connection) -> None:
+    """End as the note says instead of answering."""
+    how = connection.receive(NOTES).text
+    if how == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "exit":
+        sys.stderr.write("out of cheese\n")
+        sys.stderr.flush()
+        os._exit(3)
+    if how == "raise":
+        raise RuntimeError("went wrong")
+    if how == "hang":
+        time.sleep(3600)
