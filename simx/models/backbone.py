@@ -49,8 +49,10 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
 
     ``gflops`` is torchvision's own figure: 1e9 multiply-accumulates (not floating-point
     operations, of which there are twice as many) of the whole classifier at the preset's crop.
-    ``acc1`` and ``acc5`` are percent on ImageNet-1K, ``file_size`` is the checkpoint's size in MB
-    as torchvision states it, ``license`` is what torchvision states, or None.
+    ``acc1`` and ``acc5`` are percent on ImageNet-1K, or None where the weights cannot classify
+    (their classifier was never trained). ``params`` counts the classifier's parameters too.
+    ``file_size`` is the checkpoint's size in MB as torchvision states it, ``license`` is what
+    torchvision states, or None.
     """
 
     model: str
@@ -59,8 +61,8 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     gflops: float
     params: int
-    acc1: float
-    acc5: float
+    acc1: float | None
+    acc5: float | None
     file_size: float
     license: str | None
     url: str

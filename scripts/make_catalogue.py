@@ -1,0 +1,212 @@
+"""Makes ``simx/models/catalogue.json`` from the installed torchvision, or checks it.
+
+    python scripts/make_catalogue.py           write the file
+    python scripts/make_catalogue.py --check   compare; exit 1 where the two differ
+
+Figures are torchvision's own metadata. Lengths of embeddings are measured by running each
+architecture, head removed, on torch's meta device: shapes without values. It takes a minute and
+needs simx to be installed, or this repository's root in PYTHONPATH.
+"""
+
+import argparse
+import copy
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+import torchvision
+from torch import nn
+from torchvision.models import WeightsEnum, get_model_weights, list_models
+from torchvision.transforms._presets import ImageClassification
+
+from simx.exporter.architecture import build
+from simx.exporter.heads import remove_head
+from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingKind, Preset
+from simx.models.catalogue import FILE_NAME, GFLOPS_COUNTS, CatalogueFile
+
+TARGET = Path(__file__).resolve().parent.parent / "simx" / "models" / FILE_NAME
+
+FAMILY_OF_WORD = {"resnext": "resnet", "wide": "resnet"}
+"""Families of the architectures whose name does not begin with it."""
+
+UNMEASURED = EmbeddingDims(pooled=0, penultimate=0, flat=0)
+
+
+def main() -> int:
+    """Write or check the catalogue and return the process's exit status."""
+    parser = argparse.ArgumentParser(description="Make the catalogue of backbones.")
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    options = parser.parse_args()
+    current = make()
+    if not options.check:
+        TARGET.write_text(render(current), encoding="utf-8")
+        print(f"{TARGET}: {len(current.backbones)} backbones of torchvision {current.torchvision}")
+        return 0
+    stored = msgspec.json.decode(TARGET.read_bytes(), type=CatalogueFile)
+    found = differences(stored, current)
+    print("\n".join(found) or f"{TARGET} agrees with torchvision {current.torchvision}")
+    return 1 if found else 0
+
+
+def make() -> CatalogueFile:
+    """Return the catalogue as the installed torchvision has it."""
+    measured: dict[tuple[str, int], EmbeddingDims] = {}
+    backbones = []
+    for entry in described():
+        key = (entry.model, entry.preset.crop)
+        if key not in measured:
+            measured[key] = measure(entry)
+        backbones.append(msgspec.structs.replace(entry, embedding_dims=measured[key]))
+    return CatalogueFile(
+        torchvision=installed_version(),
+        gflops_counts=GFLOPS_COUNTS,
+        backbones=tuple(backbones),
+    )
+
+
+def installed_version() -> str:
+    """Return torchvision's version without the build's suffix, such as ``+cpu``."""
+    version: str = torchvision.__version__
+    return version.partition("+")[0]
+
+
+def described() -> Iterator[Backbone]:
+    """Yield torchvision's classification backbones, embeddings not yet measured."""
+    for model in list_models(module=torchvision.models):
+        entries = get_model_weights(model)
+        for entry in entries:
+            yield describe(model, entry, default=entry is entries.DEFAULT)
+
+
+def describe(model: str, entry: WeightsEnum, *, default: bool) -> Backbone:
+    """Translate one weights entry's metadata."""
+    meta = entry.meta
+    accuracy = meta["_metrics"]["ImageNet-1K"]
+    return Backbone(
+        model=model,
+        weights=entry.name,
+        default=default,
+        family=family_of(model),
+        gflops=meta["_ops"],
+        params=meta["num_params"],
+        acc1=number_or_none(accuracy["acc@1"]),
+        acc5=number_or_none(accuracy["acc@5"]),
+        file_size=meta["_file_size"],
+        license=meta.get("license"),
+        url=entry.url,
+        preset=preset_of(entry.transforms()),
+        embedding_dims=UNMEASURED,
+    )
+
+
+def family_of(model: str) -> str:
+    """Return the first word of an architecture's name, as people say it."""
+    word = re.match("[a-z]+", model)[0]  # type: ignore[index]  # every name begins with letters
+    return FAMILY_OF_WORD.get(word, word)
+
+
+def number_or_none(figure: float) -> float | None:
+    """Return the figure, or None for torchvision's way of saying that there is none, NaN."""
+    return figure if figure == figure else None  # noqa: PLR0124 - false for NaN alone
+
+
+def preset_of(transform: Any) -> Preset:  # noqa: ANN401 - torchvision is untyped
+    """Translate a preprocessing, refusing one that ``Preset`` cannot express."""
+    if type(transform) is not ImageClassification or not transform.antialias:
+        raise TypeError(f"unknown preprocessing {transform}: extend Preset to express it")
+    (crop,), (resize,) = transform.crop_size, transform.resize_size
+    return msgspec.convert(
+        {
+            "crop": crop,
+            "resize": resize,
+            "interpolation": transform.interpolation.value,
+            "mean": transform.mean,
+            "std": transform.std,
+        },
+        Preset,
+    )
+
+
+def measure(entry: Backbone) -> EmbeddingDims:
+    """Return the lengths of an entry's embeddings, at the crop of its preset."""
+    with torch.device("meta"):
+        model = build(entry)
+    return EmbeddingDims(
+        pooled=length(model, entry, "pooled"),
+        penultimate=length(model, entry, "penultimate"),
+        flat=length(model, entry, "flat"),
+    )
+
+
+def length(model: nn.Module, entry: Backbone, embedding: EmbeddingKind) -> int:
+    """Return the length of one embedding vector; the model itself is left as it is."""
+    headless = without_normalisation(remove_head(copy.deepcopy(model), embedding))
+    images = torch.empty(2, 3, entry.preset.crop, entry.preset.crop, device="meta")
+    with torch.no_grad():
+        batch, features = headless(images).shape
+    if batch != len(images):
+        raise ValueError(f"{entry.name}: the {embedding} embedding mixes images of a batch")
+    return int(features)
+
+
+def without_normalisation(model: nn.Module) -> nn.Module:
+    """Drop layers that keep the shape of what they are given and take most of the time here."""
+    for part in list(model.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.BatchNorm2d | nn.LayerNorm):
+                setattr(part, name, nn.Identity())
+    return model
+
+
+def render(catalogue: CatalogueFile) -> str:
+    """Return the file's text: JSON with one backbone a line, so that a difference is one line."""
+    lines = ",\n".join(f"    {encode(backbone)}" for backbone in catalogue.backbones)
+    return (
+        "{\n"
+        f'  "torchvision": {encode(catalogue.torchvision)},\n'
+        f'  "gflops_counts": {encode(catalogue.gflops_counts)},\n'
+        f'  "backbones": [\n{lines}\n  ]\n'
+        "}\n"
+    )
+
+
+def encode(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode
+    """Return a value as JSON on one line, with spaces after separators."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+
+
+def differences(stored: CatalogueFile, current: CatalogueFile) -> list[str]:
+    """Say, a line each, where the stored catalogue is not what torchvision has now.
+
+    The version itself is no difference: most releases leave the models as they were.
+    """
+    before = {(entry.model, entry.weights): entry for entry in stored.backbones}
+    after = {(entry.model, entry.weights): entry for entry in current.backbones}
+    gone = [f"only in the catalogue: {':'.join(key)}" for key in before if key not in after]
+    new = [f"only in torchvision: {':'.join(key)}" for key in after if key not in before]
+    changed = [
+        f"{':'.join(key)}: {field} is {getattr(before[key], field)!r} in the catalogue, "
+        f"{getattr(after[key], field)!r} in torchvision"
+        for key in before
+        if key in after
+        for field in Backbone.__struct_fields__
+        if getattr(before[key], field) != getattr(after[key], field)
+    ]
+    found = gone + new + changed
+    if (gone or new) and stored.torchvision != current.torchvision:
+        found.insert(
+            0,
+            f"the catalogue has the {len(before)} backbones of torchvision {stored.torchvision}; "
+            f"torchvision {current.torchvision} is installed and has {len(after)}",
+        )
+    if not found and list(before) != list(after):
+        found.append("the catalogue has the same backbones in another order")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The flat records behind ``simx models``."""
+
+import msgspec
+
+from simx.models.catalogue import load
+from simx.models.listing import listing
+from simx.models.ranges import DEFAULT_RANGES, parse_ranges
+from simx.models.selection import Selection, select
+
+VIT = select(Selection(names=("vit_h_14",)), load())
+
+
+def test_a_record_holds_the_backbone_flat() -> None:
+    """Everything a table or a list of objects shows stands in one record."""
+    (record,) = listing(VIT, DEFAULT_RANGES, "pooled", {"vit_h_14": "store/vit.onnx"})
+
+    assert msgspec.to_builtins(record) == {
+        "model": "vit_h_14",
+        "weights": "IMAGENET1K_SWAG_E2E_V1",
+        "default": True,
+        "family": "vit",
+        "gflops": 1016.717,
+        "gflops_counts": "multiply-accumulates",
+        "gflops_range": "32+",
+        "params": 633470440,
+        "acc1": 88.552,
+        "acc5": 98.694,
+        "file_size": 2416.643,
+        "license": "https://github.com/facebookresearch/SWAG/blob/main/LICENSE",
+        "url": "https://download.pytorch.org/models/vit_h_14_swag-80465313.pth",
+        "crop": 518,
+        "resize": 518,
+        "interpolation": "bicubic",
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "embedding_dim": 1280,
+        "embedding_dims": {"pooled": 1280, "penultimate": 1280, "flat": 1753600},
+        "path": "store/vit.onnx",
+    }
+
+
+def test_the_length_is_that_of_the_embedding_asked_for() -> None:
+    """``embedding_dim`` follows the definition of the embedding."""
+    (record,) = listing(VIT, DEFAULT_RANGES, "flat", {})
+
+    assert record.embedding_dim == 1753600
+
+
+def test_what_is_not_exported_has_no_path() -> None:
+    """A backbone that the paths leave out, or map to None, is listed without one."""
+    absent, none = listing(VIT * 2, DEFAULT_RANGES, "pooled", {"vit_h_14": None})
+
+    assert absent.path is None
+    assert none.path is None
+
+
+def test_paths_belong_to_one_set_of_weights() -> None:
+    """Weights other than the default are looked up by ``model:weights``."""
+    resnets = select(Selection(names=("resnet50:*",)), load())
+    paths = {"resnet50:IMAGENET1K_V1": "v1.onnx", "resnet50": "v2.onnx"}
+
+    records = listing(resnets, DEFAULT_RANGES, "pooled", paths)
+
+    assert [(r.weights, r.path) for r in records] == [
+        ("IMAGENET1K_V1", "v1.onnx"),
+        ("IMAGENET1K_V2", "v2.onnx"),
+    ]
+
+
+def test_a_backbone_outside_the_ranges_has_no_label() -> None:
+    """Ranges with a gap leave ``gflops_range`` empty."""
+    (record,) = listing(VIT, parse_ranges("0-3"), "pooled", {})
+
+    assert record.gflops_range is None
