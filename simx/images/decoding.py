@@ -1,0 +1,138 @@
+"""A picture's file -> upright, opaque RGB pixels: the ``decode`` stage of a measured pipeline.
+
+Whatever is wrong with a file ends in one ``InputError`` that names it. How pixels become RGB is in
+``colour``, how a file is opened in ``files``, how large a picture may be in ``limits``.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from simx.errors import InputError
+from simx.images.colour import as_seen
+from simx.images.files import PicturePath, opened, shown
+from simx.images.limits import MAX_PIXELS, check_size
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
+"""Pillow's names of the formats read; PPM stands for PBM, PGM and PFM too."""
+
+_UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged data."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF 2.32, tag 274: what turns each stored orientation upright (1 is upright already)."""
+
+TransparentColour = int | tuple[int, ...] | bytes
+"""A grey value or palette entry; red, green and blue; or an alpha value for each palette entry."""
+
+_PNG_BIT_DEPTH_AT = 24
+"""Offset of the bit depth in a PNG: signature, length, ``IHDR``, width, height come before it."""
+
+
+def decode(path: PicturePath) -> Image.Image:
+    """Read a picture as a person sees it.
+
+    The first frame or page, turned upright as its EXIF data say, transparency composited over
+    white, deep grey scaled to 8 bits. A JPEG whose scan is damaged but complete decodes to wrong
+    pixels: the format has no checksum that could tell.
+
+    Args:
+        path: The picture's file.
+
+    Returns:
+        The pixels, mode RGB, fully loaded and independent of the file; without metadata, so that
+        nothing applies them a second time.
+
+    Raises:
+        InputError: The file is absent, unreadable, outside the limits, damaged or no picture.
+    """
+    name = shown(path)
+    with opened(path) as file, _one_line_errors(name):
+        image = Image.open(file, formats=FORMATS)
+        check_size(name, image.size)
+        image.load()
+        if image.format == "PNG" and "transparency" in image.info:
+            stated: TransparentColour = image.info["transparency"]
+            image.info["transparency"] = _transparent_as_decoded(stated, image.mode, file)
+        turn = _turn(image)
+        picture = as_seen(image)
+    if turn is not None:
+        picture = picture.transpose(turn)
+    picture.info = {}
+    return picture
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on a bad file into an ``InputError``, and keep its warnings quiet.
+
+    Its warnings are about metadata, which are not used, and about sizes, which ``limits`` checks.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"picture {name} is not a picture that can be read; "
+            f"name an intact file in one of these formats: {', '.join(FORMATS)}"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"picture {name} has more than the {MAX_PIXELS:,} pixels allowed; scale it down"
+        ) from error
+    except _UNDECODABLE as error:
+        reason = shown(str(error)) if str(error) else type(error).__name__
+        raise InputError(
+            f"picture {name} cannot be decoded ({reason}); replace it with an intact file"
+        ) from error
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what turns the image upright; None where nothing is to be done or can be known."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
+        return None
+    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+
+
+def _transparent_as_decoded(
+    colour: TransparentColour, mode: str, file: BinaryIO
+) -> TransparentColour:
+    """Return a PNG's transparent colour in the decoded pixels' terms.
+
+    The file states it at its own bit depth, and Pillow hands it on unscaled, though it scales grey
+    of 2 and 4 bits up to 8, and colours of 16 bits down to 8.
+    """
+    file.seek(_PNG_BIT_DEPTH_AT)
+    depth = file.read(1)[0]
+    if isinstance(colour, tuple):
+        return tuple(value >> (depth - 8) for value in colour)
+    if isinstance(colour, int) and mode == "L":
+        return colour * 255 // ((1 << depth) - 1)
+    return colour

@@ -1,0 +1,69 @@
+"""How large a picture may be.
+
+Everything checked here is known from the file system or from the file's header, so a picture is
+refused before memory is spent on its pixels. Knows numbers only and opens nothing; what a preset
+makes of a picture's size is in ``preprocessing``.
+"""
+
+from simx.errors import InputError
+
+MAX_PIXELS = 2**26
+"""Width times height: 67 megapixels, above a full-frame camera's 61; 256 MiB at Pillow's 4 bytes.
+
+A compressed file of 10 kB can claim far more. Pillow's own limit is 179 megapixels, and it warns
+from 89 on.
+"""
+
+MAX_FILE_BYTES = 2**28
+"""256 MiB: an uncompressed picture of ``MAX_PIXELS`` with four 8-bit channels."""
+
+MAX_ASPECT_RATIO = 50
+"""Long side over short side. Beyond it a centre crop shows less than a fiftieth of the picture.
+
+With ``MAX_PIXELS`` it also keeps both sides below 57,927, within the 65,500 a JPEG can have.
+"""
+
+MAX_RESIZED_PIXELS = 2**24
+"""Pixels after a preset's resize, before its centre crop: 64 MiB at Pillow's 4 bytes."""
+
+
+def check_bytes(name: str, count: int) -> None:
+    """Refuse a file that is empty or too long.
+
+    Args:
+        name: The picture as the user typed it.
+        count: The file's length in bytes.
+
+    Raises:
+        InputError: The file has no bytes, or more than ``MAX_FILE_BYTES``.
+    """
+    if count == 0:
+        raise InputError(f"picture {name} is empty (0 bytes); name a file that holds a picture")
+    if count > MAX_FILE_BYTES:
+        raise InputError(
+            f"picture {name} has {count:,} bytes, more than the {MAX_FILE_BYTES:,} allowed; "
+            "scale it down or compress it"
+        )
+
+
+def check_size(name: str, size: tuple[int, int]) -> None:
+    """Refuse a picture with too many pixels, or far longer than wide.
+
+    Args:
+        name: The picture as the user typed it.
+        size: Width and height in pixels.
+
+    Raises:
+        InputError: More than ``MAX_PIXELS``, or beyond ``MAX_ASPECT_RATIO``.
+    """
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"picture {name} is {width}x{height}, more than the {MAX_PIXELS:,} pixels allowed; "
+            "scale it down"
+        )
+    if max(size) > MAX_ASPECT_RATIO * min(size):
+        raise InputError(
+            f"picture {name} is {width}x{height}, beyond the aspect ratio of "
+            f"{MAX_ASPECT_RATIO}:1 allowed; crop it"
+        )

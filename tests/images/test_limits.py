@@ -1,0 +1,66 @@
+"""How large a picture may be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simx.errors import InputError
+from simx.images.limits import (
+    MAX_ASPECT_RATIO,
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    check_bytes,
+    check_size,
+)
+
+LARGEST_JPEG_SIDE = 65_500
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8192, 8192), (MAX_ASPECT_RATIO, 1), (1, 50), (3, 150)])
+def test_sizes_within_the_limits_pass(size: tuple[int, int]) -> None:
+    """A picture may have exactly as many pixels, and be exactly as long, as the limits say."""
+    check_size("p.png", size)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((8192, 8193), "67,108,864 pixels"),
+        ((9000, 9000), "67,108,864 pixels"),
+        ((51, 1), "aspect ratio of 50:1"),
+        ((1, 3000), "aspect ratio of 50:1"),
+    ],
+)
+def test_sizes_beyond_the_limits_are_refused(size: tuple[int, int], words: str) -> None:
+    """A picture beyond a limit is refused with its name, its size and the limit."""
+    with pytest.raises(InputError) as caught:
+        check_size("p.png", size)
+
+    message = str(caught.value)
+    assert "p.png" in message
+    assert f"{size[0]}x{size[1]}" in message
+    assert words in message
+
+
+def test_file_lengths_are_limited_on_both_sides() -> None:
+    """One byte and the limit itself pass; no byte and one more than the limit do not."""
+    check_bytes("p.png", 1)
+    check_bytes("p.png", MAX_FILE_BYTES)
+
+    with pytest.raises(InputError, match=r"p\.png is empty"):
+        check_bytes("p.png", 0)
+    with pytest.raises(InputError, match="268,435,457 bytes, more than the 268,435,456"):
+        check_bytes("p.png", MAX_FILE_BYTES + 1)
+
+
+@given(st.integers(1, 2**27), st.integers(1, MAX_ASPECT_RATIO * 2))
+def test_whatever_passes_fits_a_jpeg(short: int, ratio: int) -> None:
+    """No picture within the limits has a side too long to be saved as a JPEG."""
+    size = (short, short * ratio)
+    try:
+        check_size("p.png", size)
+    except InputError:
+        return
+
+    assert size[0] * size[1] <= MAX_PIXELS
+    assert max(size) <= LARGEST_JPEG_SIDE
