@@ -1,1 +1,5 @@
-"""Results -> terminal tables, Markdown, CSV and JSON: the only place that renders."""
+"""Renders what was measured: tables for a terminal, Markdown, CSV and JSON.
+
+The only room that renders. It sees the report's types and what is derived from them, measures and
+derives nothing itself, and trusts no string that comes from a file.
+"""

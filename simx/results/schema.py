@@ -44,18 +44,18 @@ twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.
 WeightsOrigin = Literal["pretrained", "file", "random"]
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every record in a report: immutable, and unknown fields are refused."""
 
 
-class SchemaId(Struct):
+class SchemaId(Struct, frozen=True, kw_only=True):
     """Name and version of the format, so that a reader can refuse what it does not know."""
 
     name: str = SCHEMA_NAME
     version: int = SCHEMA_VERSION
 
 
-class Environment(Struct):
+class Environment(Struct, frozen=True, kw_only=True):
     """The machine and its software. Holds no user, host or home directory names."""
 
     cpu: str
@@ -70,7 +70,7 @@ class Environment(Struct):
     libraries: dict[str, str]
 
 
-class Picture(Struct):
+class Picture(Struct, frozen=True, kw_only=True):
     """One picture that was measured with, identified by its content."""
 
     sha256: str
@@ -80,7 +80,7 @@ class Picture(Struct):
     bundled: bool
 
 
-class Config(Struct):
+class Config(Struct, frozen=True, kw_only=True):
     """What was asked for. ``launches`` and ``rounds`` are counts, ``seed`` orders the rounds."""
 
     backends: tuple[str, ...]
@@ -97,7 +97,7 @@ class Config(Struct):
     pictures: dict[Image, Picture]
 
 
-class Noise(Struct):
+class Noise(Struct, frozen=True, kw_only=True):
     """What disturbed a block, as far as the system tells; None where it does not.
 
     ``steal_ns`` is time the hypervisor gave to others, ``others_cpu_ns`` is CPU time used by other
@@ -110,7 +110,7 @@ class Noise(Struct):
     others_cpu_ns: int | None = None
 
 
-class Block(Struct):
+class Block(Struct, frozen=True, kw_only=True):
     """The calls of one cell in one round.
 
     Each entry of ``ns`` is the time of ``calls`` consecutive calls in nanoseconds; ``calls`` is
@@ -123,14 +123,14 @@ class Block(Struct):
     noise: Noise = Noise()
 
 
-class Launch(Struct):
+class Launch(Struct, frozen=True, kw_only=True):
     """What one fresh worker process measured: the unit of replication."""
 
     index: int
     blocks: tuple[Block, ...]
 
 
-class Timing(Struct):
+class Timing(Struct, frozen=True, kw_only=True):
     """All raw times of one scope; ``image`` is None where the scope has no picture of its own.
 
     For ``similarity`` the image is the one the anchor is compared with.
@@ -141,14 +141,14 @@ class Timing(Struct):
     launches: tuple[Launch, ...]
 
 
-class Parity(Struct):
+class Parity(Struct, frozen=True, kw_only=True):
     """Agreement with torch's reference embedding on the verification input: the worst row's."""
 
     cosine: float
     relative_l2: float
 
 
-class Similarity(Struct):
+class Similarity(Struct, frozen=True, kw_only=True):
     """Cosine similarity of the anchor with each other picture, in percent of [-1, 1].
 
     None where it is undefined (an embedding of length zero).
@@ -159,7 +159,7 @@ class Similarity(Struct):
     negative_resized: float | None
 
 
-class Identity(Struct):
+class Identity(Struct, frozen=True, kw_only=True):
     """What makes a cell a cell; no two cells of a report share it."""
 
     model: str
@@ -172,21 +172,21 @@ class Identity(Struct):
     threads: int
 
 
-class Catalogue(Struct):
+class Catalogue(Struct, frozen=True, kw_only=True):
     """The catalogue's figures for the backbone, copied so that a report stands alone.
 
-    ``gflops`` counts multiply-accumulates (torchvision's figure); accuracies are percent and hold
-    for the pretrained weights only.
+    ``gflops`` counts multiply-accumulates (torchvision's figure); accuracies are percent, hold
+    for the pretrained weights only, and are None for weights that cannot classify.
     """
 
     family: str
     gflops: float
     params: int
-    acc1: float
-    acc5: float
+    acc1: float | None
+    acc5: float | None
 
 
-class MeasuredCell(Struct, tag_field="status", tag="ok"):
+class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):
     """A cell whose embedding was checked and whose times count.
 
     ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
@@ -209,7 +209,7 @@ class MeasuredCell(Struct, tag_field="status", tag="ok"):
     timings: tuple[Timing, ...]
 
 
-class FailedCell(Struct, tag_field="status", tag="failed"):
+class FailedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="failed"):
     """A cell without a figure: what went wrong, where, and how to see it again."""
 
     identity: Identity
@@ -223,7 +223,7 @@ class FailedCell(Struct, tag_field="status", tag="failed"):
 Cell = MeasuredCell | FailedCell
 
 
-class Canary(Struct):
+class Canary(Struct, frozen=True, kw_only=True):
     """Times of a fixed matrix product, a clock for drift between rounds and between runs.
 
     ``size`` is n of an n x n by n x n float32 product: 2 n^3 floating-point operations.
@@ -238,7 +238,7 @@ class Canary(Struct):
     launches: tuple[Launch, ...]
 
 
-class Report(Struct):
+class Report(Struct, frozen=True, kw_only=True):
     """One report file."""
 
     schema: SchemaId

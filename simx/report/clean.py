@@ -1,0 +1,30 @@
+"""Makes strings from files safe to print: a report may come from anywhere."""
+
+import re
+import unicodedata
+
+_ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
+    r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)"  # OSC, DCS and the like: titles, links, clipboard
+    r"|\x1b[ -/]*[0-~]?",  # all shorter ones
+    re.DOTALL,
+)
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
+
+
+def clean(text: str) -> str:
+    """Return one line of visible characters.
+
+    Escape sequences go with what belongs to them, control characters and line breaks become
+    spaces, and characters that are invisible or reverse the reading direction are dropped.
+    """
+    visible = (_visible(character) for character in _ESCAPE.sub("", text))
+    return " ".join("".join(visible).split())
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in _BREAKS:
+        return " "
+    return "" if category in _INVISIBLE else character

@@ -1,0 +1,131 @@
+"""Turns the summary of one GFLOPS range into a table, with models as rows or as columns."""
+
+from collections.abc import Sequence
+
+from simx.report.clean import clean
+from simx.report.names import FAILED, backbone_name, executor_name, weights_name
+from simx.report.options import Layout
+from simx.report.quantities import SECTIONS, BackboneQuantity, CellQuantity, Quantity, quantities
+from simx.report.table import ABSENT, Column, Row, Table, Value
+from simx.results.summary import BackboneSummary, Executor, FailedSummary, MeasuredSummary
+
+SAID_ABOVE = Value("")
+"""A backbone's own figure in the rows of its further backends."""
+
+FAILURE = Value(FAILED, tone="bad")
+
+
+def range_table(
+    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], layout: Layout
+) -> Table:
+    """Return every backbone on every executor, failed ones too.
+
+    Args:
+        backbones: In the order of the rows (or columns).
+        executors: All of the report's; speeds are relative to the first.
+        layout: Whether models are rows or columns.
+
+    Returns:
+        The table, without the quantities of which no backbone has a figure.
+    """
+    shown = [
+        quantity
+        for quantity in quantities(executor_name(executors[0]))
+        if any(_has_figure(backbone, quantity) for backbone in backbones)
+    ]
+    if layout == "models":
+        return _models_as_rows(backbones, shown)
+    return _models_as_columns(backbones, executors, shown)
+
+
+def _has_figure(backbone: BackboneSummary, quantity: Quantity) -> bool:
+    if isinstance(quantity, BackboneQuantity):
+        return quantity.show(backbone) != ABSENT
+    return any(quantity.show(backbone, cell) != ABSENT for cell in backbone.measured)
+
+
+def _models_as_rows(backbones: Sequence[BackboneSummary], shown: Sequence[Quantity]) -> Table:
+    differing = _differing(backbones)
+    names = ("model", *differing, "backend")
+    rows = [
+        Row(
+            (backbone_name(backbone), *settings, executor_name(cell.executor)),
+            tuple(_field(backbone, cell, quantity) for quantity in shown),
+        )
+        for backbone in backbones
+        for settings in [[_setting(backbone, name) for name in differing]]
+        for cell in backbone.cells
+    ]
+    return Table(
+        keys=tuple(Column(name, align="left") for name in names),
+        columns=tuple(quantity.column for quantity in shown),
+        rows=tuple(rows),
+    )
+
+
+def _field(
+    backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary, quantity: Quantity
+) -> Value:
+    if isinstance(quantity, CellQuantity):
+        return quantity.show(backbone, cell) if isinstance(cell, MeasuredSummary) else FAILURE
+    return quantity.show(backbone) if cell is backbone.cells[0] else SAID_ABOVE
+
+
+def _models_as_columns(
+    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], shown: Sequence[Quantity]
+) -> Table:
+    differing = _differing(backbones)
+    ordered = sorted(shown, key=lambda quantity: SECTIONS.index(quantity.section))
+    return Table(
+        keys=(Column("", align="left"), Column("backend", align="left")),
+        columns=tuple(_model_column(backbone, differing) for backbone in backbones),
+        rows=tuple(
+            row for quantity in ordered for row in _quantity_rows(backbones, executors, quantity)
+        ),
+    )
+
+
+def _model_column(backbone: BackboneSummary, differing: Sequence[str]) -> Column:
+    settings = (_setting(backbone, name) for name in differing)
+    unit = " ".join((weights_name(backbone.weights), *settings))
+    return Column(clean(backbone.model), unit, align="right")
+
+
+def _quantity_rows(
+    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], quantity: Quantity
+) -> list[Row]:
+    if isinstance(quantity, BackboneQuantity):
+        values = tuple(quantity.show(backbone) for backbone in backbones)
+        return [Row((quantity.label, ""), values, quantity.section)]
+    return [
+        Row(
+            (quantity.label, executor_name(executor)),
+            tuple(_field_of(backbone, executor, quantity) for backbone in backbones),
+            quantity.section,
+        )
+        for executor in executors
+    ]
+
+
+def _field_of(backbone: BackboneSummary, executor: Executor, quantity: CellQuantity) -> Value:
+    cell = next((cell for cell in backbone.cells if cell.executor == executor), None)
+    return ABSENT if cell is None else _field(backbone, cell, quantity)
+
+
+def _differing(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
+    """Return the settings that are not the same for all backbones, and so belong to their names."""
+    return tuple(
+        name
+        for name in ("embedding", "precision", "batch", "threads")
+        if len({_setting(backbone, name) for backbone in backbones}) > 1
+    )
+
+
+def _setting(backbone: BackboneSummary, name: str) -> str:
+    settings = {
+        "embedding": clean(backbone.embedding),
+        "precision": clean(backbone.precision),
+        "batch": f"batch {backbone.batch}",
+        "threads": f"{backbone.threads} threads",
+    }
+    return settings[name]

@@ -1,0 +1,118 @@
+"""Renders reports as tidy CSV: one row for each cell, scope and image, for other programs.
+
+Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expect.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from simx.report.clean import clean
+from simx.report.options import Options
+from simx.results.percentiles import percentiles
+from simx.results.schema import (
+    COMPARED_IMAGES,
+    Cell,
+    Image,
+    MeasuredCell,
+    Report,
+)
+from simx.results.statistics import estimate, minimum
+
+HEADER = (
+    "model",
+    "weights",
+    "embedding",
+    "backend",
+    "provider",
+    "precision",
+    "batch",
+    "threads",
+    "status",
+    "scope",
+    "image",
+    "unit",
+    "launches",
+    "n",
+    "median",
+    "ci_low",
+    "ci_high",
+    "p90",
+    "p95",
+    "p99",
+    "min",
+)
+
+NANOSECONDS_PER_MS = 1e6
+PERCENTILES = (0.90, 0.95, 0.99)
+
+
+def render(reports: Sequence[Report], _options: Options) -> str:
+    """Return the rows of all reports under one header; a failed cell has a single row.
+
+    Times are in milliseconds per call, with the interval's ends where there is one and percentiles
+    where the samples carry them; ``n`` counts calls. What is no time has its value in ``median``.
+    """
+    rows = (row for report in reports for cell in report.cells for row in _cell_rows(cell))
+    return to_string(HEADER, rows)
+
+
+def to_string(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return CSV; text that is not our own has to come through ``safe``."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def safe(text: str) -> str:
+    """Return text that a spreadsheet takes for text: what looks like a formula gets a quote."""
+    cleaned = clean(text)
+    return f"'{cleaned}" if cleaned.startswith(("=", "+", "-", "@")) else cleaned
+
+
+def _cell_rows(cell: Cell) -> Iterator[list[str]]:
+    identity = [safe(str(getattr(cell.identity, name))) for name in HEADER[:8]]
+    if isinstance(cell, MeasuredCell):
+        rows = (*_time_rows(cell), *_figure_rows(cell))
+        yield from ([*identity, "ok", *row] for row in rows)
+    else:
+        yield [*identity, "failed", *[""] * (len(HEADER) - len(identity) - 1)]
+
+
+def _time_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+    for timing in cell.timings:
+        typical = estimate(timing.launches)
+        tails = percentiles(timing.launches, PERCENTILES)
+        yield [
+            timing.scope,
+            timing.image or "",
+            "ms",
+            str(typical.launches),
+            str(typical.calls),
+            *map(_milliseconds, (typical.median_ns, typical.low_ns, typical.high_ns)),
+            *(_milliseconds(tail.value_ns if tail else None) for tail in tails),
+            _milliseconds(minimum(timing.launches)),
+        ]
+
+
+def _figure_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+    figures: list[tuple[str, Image | None, str, float | None]] = [
+        *(
+            ("similarity_percent", image, "percent", getattr(cell.similarity, image))
+            for image in COMPARED_IMAGES
+        ),
+        ("embedding_dim", None, "components", cell.embedding_dim),
+        ("gflops", None, "GMACs", cell.catalogue.gflops),
+        ("acc1", None, "percent", cell.catalogue.acc1),
+        ("acc5", None, "percent", cell.catalogue.acc5),
+        ("parity", None, "cosine", cell.parity.cosine),
+    ]
+    for scope, image, unit, value in figures:
+        median = "" if value is None else f"{value:.9g}"
+        yield [scope, image or "", unit, "", "", median, *[""] * 6]
+
+
+def _milliseconds(nanoseconds: float | None) -> str:
+    return "" if nanoseconds is None else f"{nanoseconds / NANOSECONDS_PER_MS:.6f}"

@@ -1,0 +1,89 @@
+"""Writes figures with the digits that their intervals support."""
+
+import math
+
+from simx.report.table import ABSENT, Value
+from simx.results.schema import Parity
+from simx.results.statistics import Estimate, Ratio
+
+FEWEST_DIGITS = 2
+MOST_DIGITS = 4
+DIGITS_WITHOUT_INTERVAL = 3
+"""Significant digits. Between the first two, the interval decides: the last digit shown is the
+second of its half width if that begins with up to 354, and the first if it begins with more
+(Particle Data Group, "Review of particle physics", introduction, rounding)."""
+
+NANOSECONDS = {"ms": 1e6, "µs": 1e3}
+
+
+def time(estimate: Estimate | None, unit: str = "ms", *, spread: bool = False) -> Value:
+    """Return a time; with ``spread`` its interval stands beside it, in percent."""
+    if estimate is None:
+        return ABSENT
+    scale = NANOSECONDS[unit]
+    value = estimate.median_ns / scale
+    half = None if estimate.high_ns is None else estimate.high_ns / scale - value
+    figure = _rounded(value, _decimals(value, half))
+    return Value(figure, _percent(half / value) if spread and half is not None else "")
+
+
+def ratio(value: Ratio | None) -> Value:
+    """Return a ratio without its interval."""
+    return ABSENT if value is None else Value(_rounded(value.value, _ratio_decimals(value)))
+
+
+def interval(value: Ratio | None) -> Value:
+    """Return the ends of a ratio's interval."""
+    if value is None or value.low is None or value.high is None:
+        return ABSENT
+    decimals = _ratio_decimals(value)
+    return Value(f"{_rounded(value.low, decimals)} to {_rounded(value.high, decimals)}")
+
+
+def fixed(value: float | None, decimals: int) -> Value:
+    """Return a figure that has no interval, rounded; never a negative zero."""
+    if value is None:
+        return ABSENT
+    return Value(_rounded(value, decimals))
+
+
+def cosine(parity: Parity) -> Value:
+    """Return the cosine, rounded down: only a vector that agrees to the last digit shows a 1."""
+    return Value(f"{math.floor(parity.cosine * 1e7) / 1e7:.7f}")
+
+
+def error(parity: Parity) -> Value:
+    """Return the relative L2 error by its order of magnitude."""
+    mantissa, _, exponent = f"{parity.relative_l2:.0e}".partition("e")
+    return Value("0" if parity.relative_l2 == 0 else f"{mantissa}e{int(exponent)}")
+
+
+def _ratio_decimals(value: Ratio) -> int:
+    return _decimals(value.value, None if value.high is None else value.high - value.value)
+
+
+def _decimals(value: float, half: float | None) -> int:
+    """Return how many decimals to show, below 0 where even tens are open.
+
+    ``half`` is half the width of the interval, in the unit of the value.
+    """
+    leading = math.floor(math.log10(value)) + 1
+    if half is None:
+        digits = DIGITS_WITHOUT_INTERVAL
+    elif half > 0 and math.isfinite(half):
+        digits = leading - math.floor(math.log10(half / 3.55))
+    else:
+        digits = FEWEST_DIGITS if half else MOST_DIGITS
+    return min(MOST_DIGITS, max(FEWEST_DIGITS, digits)) - leading
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """Write a figure without the digits it does not have; never a negative zero."""
+    return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would say nothing
+        return "±>999%"
+    return f"±{percent:.0f}%" if percent >= 0.95 else f"±{max(percent, 0.1):.1f}%"  # noqa: PLR2004 - 0.95 rounds to 1.0

@@ -1,0 +1,65 @@
+"""What was measured, where and with what: the lines above a report's tables."""
+
+from simx.report.clean import clean
+from simx.report.names import TIMES
+from simx.results.schema import IMAGES, Environment, Report
+
+IMAGE_WORDS = {"negative_resized": "resized negative"}
+
+
+def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each line's name and its items, cleaned."""
+    lines = (
+        ("machine", _machine(report.environment, report.config.threads)),
+        ("software", _software(report)),
+        ("measured", _measured(report)),
+        ("pictures", _pictures(report)),
+    )
+    return tuple((name, tuple(clean(item) for item in items)) for name, items in lines if items)
+
+
+def _machine(environment: Environment, threads: int) -> tuple[str, ...]:
+    quota = environment.quota_cores
+    return (
+        environment.cpu,
+        environment.architecture,
+        f"{environment.affinity_cores} of {environment.logical_cores} cores",
+        *(() if quota is None else (f"quota {quota:g} cores",)),
+        f"{threads} thread{'' if threads == 1 else 's'}",
+        f"{environment.memory_bytes / 2**30:.0f} GiB",
+        environment.system,
+        *(("in a container",) if environment.container else ()),
+    )
+
+
+def _software(report: Report) -> tuple[str, ...]:
+    libraries = report.environment.libraries.items()
+    return (
+        f"simx {report.simx}",
+        f"Python {report.environment.python}",
+        *(f"{name} {version}" for name, version in libraries),
+    )
+
+
+def _measured(report: Report) -> tuple[str, ...]:
+    config = report.config
+    return (
+        report.created,
+        f"profile {config.profile}",
+        f"{config.launches} launches {TIMES} {config.rounds} rounds",
+        f"seed {config.seed}",
+        f"embedding {config.embedding}",
+        config.precision,
+        f"batch {config.batch}",
+        f"weights {config.weights}",
+    )
+
+
+def _pictures(report: Report) -> tuple[str, ...]:
+    pictures = report.config.pictures
+    return tuple(
+        f"{IMAGE_WORDS.get(image, image)} {picture.width}{TIMES}{picture.height}, "
+        f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
+        for image in IMAGES
+        if (picture := pictures.get(image))
+    )

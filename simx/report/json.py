@@ -1,0 +1,16 @@
+"""Renders reports as JSON: the report itself, which is what a program should read."""
+
+from collections.abc import Sequence
+
+from simx.report.options import Options
+from simx.results.file import encode
+from simx.results.schema import Report
+
+
+def render(reports: Sequence[Report], _options: Options) -> str:
+    """Return the report as its file holds it; several of them as a list."""
+    documents = [encode(report).decode() for report in reports]
+    if len(documents) == 1:
+        return documents[0]
+    listed = ",\n".join(document.rstrip("\n") for document in documents)
+    return f"[\n{listed}\n]\n"

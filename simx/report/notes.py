@@ -1,0 +1,81 @@
+"""What a reader has to know beside the figures: under each range, and once at the end."""
+
+from collections.abc import Iterator, Sequence
+
+from simx.report.clean import clean
+from simx.report.names import (
+    FAILED,
+    FASTEST,
+    FEW_CALLS,
+    RANDOM,
+    TIMES,
+    backbone_name,
+    executor_name,
+)
+from simx.results.summary import BackboneSummary, RangeSummary
+
+LEGEND = (
+    "forward: the network alone, its input ready. Embedding inference time: from the file to "
+    "the vector (decode, preprocess, forward). first: session creation and first call.\n"
+    "positive, negative, resized: the picture that the anchor is compared with, resized being "
+    "the negative at the size of the others. margin: similarity of the positive minus that of "
+    "the negative, in percentage points.\n"
+    f"{TIMES}: how many times as fast as the backend named there, forward, paired by launch and "
+    "round. ±: half of the 95 % interval over launches; other figures have the digits that theirs "
+    f"supports (all intervals: --format csv). {FASTEST} faster than every other backend by "
+    "more than the intervals leave open.\n"
+    "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
+    "measured here; its GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
+).split("\n")
+"""What the headings of every table mean, one paragraph each."""
+
+
+def range_title(summary: RangeSummary) -> str:
+    """Return the heading of a range."""
+    label = clean(summary.label)
+    if summary.low is None:
+        return f"GFLOPS {label}"
+    high = " up" if summary.high is None else f" to below {summary.high:g}"
+    return f"GFLOPS {label} (from {summary.low:g}{high}), {_count(summary.backbones)}"
+
+
+def range_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
+    """Return what the marks in a range's table mean, where nodes ran, and what failed."""
+    measured = [cell for backbone in backbones for cell in backbone.measured]
+    notes = []
+    if any(cell.weights_origin == "random" for cell in measured):
+        notes.append(
+            f"{RANDOM} random weights: similarity and margin say nothing about the pictures and "
+            "take no part in findings; measure with --weights pretrained"
+        )
+    if any(cell.few_calls for cell in measured):
+        notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
+    return (*notes, *_placements(backbones), *_failures(backbones))
+
+
+def _count(backbones: Sequence[BackboneSummary]) -> str:
+    return f"{len(backbones)} backbone{'' if len(backbones) == 1 else 's'}"
+
+
+def _placements(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    """Name the graphs that more than one provider ran."""
+    for backbone in backbones:
+        for cell in backbone.measured:
+            if len(cell.placement) > 1:
+                counts = (
+                    f"{count} {clean(name).removesuffix('ExecutionProvider')}"
+                    for name, count in cell.placement.items()
+                )
+                yield (
+                    f"{backbone_name(backbone)} on {executor_name(cell.executor)}: its nodes ran "
+                    f"on several providers ({', '.join(counts)})"
+                )
+
+
+def _failures(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    for backbone in backbones:
+        for cell in backbone.failed:
+            yield (
+                f"{FAILED} {backbone_name(backbone)} on {executor_name(cell.executor)} failed at "
+                f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
+            )

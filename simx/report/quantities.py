@@ -1,0 +1,197 @@
+"""What the tables show: one entry for each quantity, in the order of the columns."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from simx.report import figures
+from simx.report.names import FASTEST, FEW_CALLS, RANDOM, TIMES
+from simx.report.table import ABSENT, Column, Value
+from simx.results.schema import COMPARED_IMAGES, IMAGES, Image
+from simx.results.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
+
+IMAGE_NAMES: dict[Image, str] = {
+    "anchor": "anchor",
+    "positive": "positive",
+    "negative": "negative",
+    "negative_resized": "resized",
+}
+"""Headings of columns; what they stand for is said below the tables."""
+
+IMAGE_SECTIONS: dict[Image, str] = {
+    "anchor": "anchor",
+    "positive": "positive (with the anchor)",
+    "negative": "negative",
+    "negative_resized": "negative, resized",
+}
+SECTIONS = (*IMAGE_SECTIONS.values(), "backbone", "forward", "stages", "parity with torch")
+"""Of the rows, where models are columns: the origin's order, then what it lacked."""
+
+
+class CellQuantity(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between backends and providers.
+
+    It is a column where models are rows; where they are columns it is a row of ``section``, called
+    ``label``.
+    """
+
+    column: Column
+    section: str
+    label: str
+    show: Callable[[BackboneSummary, MeasuredSummary], Value]
+
+
+class BackboneQuantity(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for every backend and provider, and is shown once."""
+
+    column: Column
+    section: str
+    label: str
+    show: Callable[[BackboneSummary], Value]
+
+
+Quantity = CellQuantity | BackboneQuantity
+
+
+def quantities(baseline: str) -> tuple[Quantity, ...]:
+    """Return every quantity; ``baseline`` names the executor that speeds are relative to."""
+    return (
+        *_forward(baseline),
+        *(_embedding_time(image) for image in IMAGES),
+        *(_similarity_time(image) for image in COMPARED_IMAGES),
+        *(_similarity(image) for image in COMPARED_IMAGES),
+        _margin(),
+        *_backbone(),
+        *(stage for image in ("anchor", "negative") for stage in _stages(image)),
+        *_parity(),
+    )
+
+
+def _forward(baseline: str) -> tuple[Quantity, ...]:
+    def show_time(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
+        value = figures.time(cell.forward, spread=True)
+        return _timed(value, cell, backbone.forward_fastest)
+
+    relative = f"{TIMES} {baseline}"
+    return (
+        _in_group("forward", "time", "ms", show_time),
+        _in_group("forward", "speed", relative, lambda _, cell: figures.ratio(cell.speed)),
+        _in_group("forward", "interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
+        _in_group("forward", "host", "ms", lambda _, cell: figures.time(cell.host)),
+        _in_group("forward", "first", "ms", lambda _, cell: figures.time(cell.first)),
+    )
+
+
+def _parity() -> tuple[Quantity, ...]:
+    group = "parity with torch"
+    return (
+        _in_group(group, "cosine", "", lambda _, cell: figures.cosine(cell.parity)),
+        _in_group(group, "L2 error", "", lambda _, cell: figures.error(cell.parity)),
+    )
+
+
+def _in_group(
+    group: str, name: str, unit: str, show: Callable[[BackboneSummary, MeasuredSummary], Value]
+) -> CellQuantity:
+    label = ", ".join(part for part in (name, unit) if part)
+    return CellQuantity(column=Column(name, unit, group), section=group, label=label, show=show)
+
+
+def _of_image(
+    image: Image, title: str, show: Callable[[BackboneSummary, MeasuredSummary], Value]
+) -> CellQuantity:
+    column = Column(IMAGE_NAMES[image], group=title)
+    return CellQuantity(column=column, section=IMAGE_SECTIONS[image], label=title, show=show)
+
+
+def _embedding_time(image: Image) -> CellQuantity:
+    def show(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
+        value = figures.time(cell.images[image].pipeline, spread=True)
+        return _timed(value, cell, backbone.pipeline_fastest[image])
+
+    return _of_image(image, "embedding inference time, ms", show)
+
+
+def _similarity_time(image: Image) -> CellQuantity:
+    return _of_image(
+        image,
+        "similarity inference time, µs",
+        lambda _, cell: figures.time(cell.images[image].similarity_time, "µs"),
+    )
+
+
+def _similarity(image: Image) -> CellQuantity:
+    return _of_image(
+        image,
+        "similarity, %",
+        lambda _, cell: _of_weights(cell.images[image].similarity_percent, cell),
+    )
+
+
+def _margin() -> CellQuantity:
+    return CellQuantity(
+        column=Column("margin", group="similarity, %"),
+        section=IMAGE_SECTIONS["negative"],
+        label="margin, %",
+        show=lambda _, cell: _of_weights(cell.margin, cell),
+    )
+
+
+def _stages(image: Image) -> tuple[CellQuantity, ...]:
+    reads: dict[str, Callable[[ImageSummary], Value]] = {
+        "decode": lambda of_image: figures.time(of_image.decode),
+        "preprocess": lambda of_image: figures.time(of_image.preprocess),
+        "forward": lambda of_image: figures.time(of_image.forward),
+    }
+    return tuple(_stage(image, name, read) for name, read in reads.items())
+
+
+def _stage(image: Image, name: str, read: Callable[[ImageSummary], Value]) -> CellQuantity:
+    return CellQuantity(
+        column=Column(name, group=f"stages of the {image}, ms"),
+        section="stages",
+        label=f"{image}: {name}, ms",
+        show=lambda _, cell: read(cell.images[image]),
+    )
+
+
+def _backbone() -> tuple[BackboneQuantity, ...]:
+    return (
+        _once("embedding", "dimension", "", _dimension),
+        _once("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
+        _once("catalogue", "acc1", "%", lambda of: figures.fixed(of.catalogue.acc1, 2)),
+        _once("catalogue", "acc5", "%", lambda of: figures.fixed(of.catalogue.acc5, 2)),
+    )
+
+
+def _once(
+    group: str, name: str, unit: str, show: Callable[[BackboneSummary], Value]
+) -> BackboneQuantity:
+    return BackboneQuantity(
+        column=Column(name, unit, group),
+        section="backbone",
+        label=", ".join(part for part in (name, unit) if part),
+        show=show,
+    )
+
+
+def _dimension(backbone: BackboneSummary) -> Value:
+    lengths = dict.fromkeys(str(cell.embedding_dim) for cell in backbone.measured)
+    return Value(" ".join(lengths)) if lengths else ABSENT
+
+
+def _timed(value: Value, cell: MeasuredSummary, fastest: Executor | None) -> Value:
+    if value == ABSENT:
+        return value
+    if cell.few_calls:
+        return msgspec.structs.replace(value, mark=FEW_CALLS)
+    if cell.executor == fastest:
+        return msgspec.structs.replace(value, mark=FASTEST, tone="best")
+    return value
+
+
+def _of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
+    value = figures.fixed(percent, 2)
+    if cell.weights_origin != "random" or value == ABSENT:
+        return value
+    return msgspec.structs.replace(value, mark=RANDOM, tone="faint")

@@ -1,0 +1,77 @@
+"""Renders reports for a terminal, or for a file that is read like one."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from simx.report.clean import clean
+from simx.report.content import range_table
+from simx.report.grid import lines
+from simx.report.heading import heading
+from simx.report.notes import LEGEND, range_notes, range_title
+from simx.report.options import Options
+from simx.report.wrapping import join, pad, wrap
+from simx.results.derivation import by_range, executors
+from simx.results.schema import Report
+from simx.results.summary import RangeSummary
+
+NAME_WIDTH = 10
+
+
+def render(reports: Sequence[Report], options: Options) -> str:
+    """Return each report's heading, tables and notes; no line is wider than the terminal."""
+    texts = (line for report in reports for line in _report(report, options))
+    return to_string(texts, width=options.width, color=options.color)
+
+
+def to_string(texts: Iterable[Text], *, width: int, color: bool) -> str:
+    """Return lines of text, with escape codes where ``color`` says so and ``NO_COLOR`` is unset."""
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=color, highlight=False, soft_wrap=True
+    )
+    with console.capture() as capture:
+        for text in texts:
+            console.print(text)
+    return capture.get()
+
+
+def _report(report: Report, options: Options) -> Iterator[Text]:
+    yield from _heading(report, options.width)
+    for summary in by_range(report, options.ranges):
+        yield Text()
+        yield from _range(summary, report, options)
+    yield Text()
+    for text in LEGEND:
+        yield from _indented(text, options.width, "dim")
+    yield Text()
+
+
+def _heading(report: Report, width: int) -> Iterator[Text]:
+    for name, items in heading(report):
+        for number, line in enumerate(join(items, " · ", width - NAME_WIDTH)):
+            yield Text(pad("" if number else name, NAME_WIDTH), "dim").append(line, "not dim")
+    for note in report.notes:
+        yield from _indented(f"! {clean(note)}", width, "yellow")
+
+
+def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[Text]:
+    yield Text(range_title(summary), "bold cyan")
+    yield Text()
+    yield from lines(
+        range_table(summary.backbones, executors(report), options.layout), options.width
+    )
+    notes = range_notes(summary.backbones)
+    if notes:
+        yield Text()
+    for note in notes:
+        yield from _indented(note, options.width, "")
+
+
+def _indented(text: str, width: int, style: str) -> Iterator[Text]:
+    """Yield a paragraph whose further lines stand below its first word."""
+    first, *further = wrap(text, width - 2)
+    yield Text(first, style)
+    for line in further:
+        yield Text("  " + line, style)

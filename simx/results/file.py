@@ -1,0 +1,166 @@
+"""The report's file: the only place that reads or writes one.
+
+Types live in ``results.schema``; this room's file neither derives nor renders anything.
+"""
+
+import errno
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from simx import __version__
+from simx.errors import InputError
+from simx.results.atomic import write_atomically
+from simx.results.schema import SCHEMA_NAME, SCHEMA_VERSION, Cell, Report
+from simx.results.strict_json import JsonDefectError, parse
+from simx.results.validation import first_problem
+
+MAX_BYTES = 512 * 2**20
+"""Largest file that is read: about fifty times the raw times of every backbone on two backends."""
+
+_OPEN_DEPTH = 8
+"""Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
+
+
+def read(path: Path) -> Report:
+    """Read a report.
+
+    Args:
+        path: A regular file, or a pipe such as the shell's ``<(...)``.
+
+    Raises:
+        InputError: In one line: the file cannot be read, is not JSON, not a report, a report of
+            another version, or breaks a rule of the format.
+    """
+    data = _read_bytes(path)
+    try:
+        tree = parse(data)
+        _require_known_schema(tree)
+        report = _decode(data, tree)
+    except (JsonDefectError, msgspec.MsgspecError) as error:
+        raise InputError(_line(path, str(error))) from error
+    if problem := first_problem(report):
+        raise InputError(_line(path, f"not a sound report: {problem}"))
+    return report
+
+
+def write(path: Path, report: Report) -> None:
+    """Write a report, whole or not at all.
+
+    Raises:
+        SystemFailureError: The system refused.
+        ValueError: A figure is NaN or infinite, which JSON cannot hold.
+    """
+    write_atomically(path, encode(report))
+
+
+def encode(report: Report) -> bytes:
+    """Return the file's content: JSON in UTF-8, one block of times a line.
+
+    Characters that UTF-8 cannot hold (from file names that are no text) become question marks.
+
+    Raises:
+        ValueError: A figure is NaN or infinite, which JSON cannot hold.
+    """
+    return "".join(_lines(msgspec.to_builtins(report), 0)).encode() + b"\n"
+
+
+def schema_json() -> bytes:
+    """Return the JSON Schema of a report file."""
+    schema = msgspec.json.encode(msgspec.json.schema(Report))
+    return msgspec.json.format(schema, indent=2) + b"\n"
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            _require_readable(path, os.fstat(descriptor).st_mode)
+            os.set_blocking(descriptor, True)
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(_line(path, f"cannot be read: {_reason(error)}")) from error
+    if len(data) > MAX_BYTES:
+        raise InputError(_line(path, f"larger than the {MAX_BYTES // 2**20} MiB a report may have"))
+    return data
+
+
+def _require_readable(path: Path, mode: int) -> None:
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise InputError(_line(path, "not a file; give a report that `simx bench` wrote"))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        return "no such file; `simx bench` writes one"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _require_known_schema(tree: object) -> None:
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    name = schema.get("name") if isinstance(schema, dict) else None
+    if not isinstance(schema, dict) or name != SCHEMA_NAME:
+        raise JsonDefectError(
+            f"not a simx report (its schema.name is not {SCHEMA_NAME!r}); "
+            "give a file that `simx bench` wrote"
+        )
+    if (version := schema.get("version")) != SCHEMA_VERSION or isinstance(version, bool):
+        raise JsonDefectError(
+            f"a report of version {version!r}, and simx {__version__} reads version "
+            f"{SCHEMA_VERSION}; use the simx that wrote it"
+        )
+
+
+def _decode(data: bytes, tree: object) -> Report:
+    try:
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.ValidationError as error:
+        problem = _numbered(tree, str(error))
+        raise JsonDefectError(f"not a sound report: {problem}") from error
+
+
+def _numbered(tree: object, problem: str) -> str:
+    """Put the cell's number where the decoder's message says only ``$.cells[...]``."""
+    cells = tree.get("cells") if isinstance(tree, dict) else None
+    if "$.cells[...]" not in problem or not isinstance(cells, list):
+        return problem
+    for index, cell in enumerate(cells):
+        try:
+            msgspec.convert(cell, Cell)
+        except msgspec.ValidationError:
+            return problem.replace("$.cells[...]", f"$.cells[{index}]")
+    return problem
+
+
+def _line(path: Path, problem: str) -> str:
+    """Return one line that is safe to print, whatever the file's name and content."""
+    text = f"{path}: {problem}"
+    return re.sub(r"\s+", " ", "".join(c if c.isprintable() or c.isspace() else "?" for c in text))
+
+
+def _lines(value: object, depth: int) -> Iterator[str]:
+    if depth < _OPEN_DEPTH and value and isinstance(value, dict | list | tuple):
+        pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        separator, indent = opening, "\n" + " " * (depth + 1)
+        for key, item in pairs:
+            yield separator + indent + ("" if key is None else _scalar(key) + ": ")
+            yield from _lines(item, depth + 1)
+            separator = ","
+        yield "\n" + " " * depth + closing
+    else:
+        yield _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a report cannot hold {value}")
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,87 @@
+"""Parses JSON as the standard has it: what Python's parser lets pass is refused here.
+
+Knows nothing of reports.
+"""
+
+import json
+from collections import Counter
+from typing import Never
+
+import msgspec
+
+
+class JsonDefectError(ValueError):
+    """Text is not the JSON it should be; the message says what is wrong and where."""
+
+
+class _Defect(msgspec.Struct, frozen=True):
+    """Stands in the parsed tree where something was wrong, so that its place can be told."""
+
+    message: str
+
+
+def parse(data: bytes) -> object:
+    """Parse one JSON document, refusing duplicate keys, NaN and Infinity.
+
+    Numbers too large for a float (``1e999``) come back infinite; the typed decoding refuses them.
+
+    Args:
+        data: UTF-8 text.
+
+    Returns:
+        Dictionaries, lists, strings, numbers, booleans and None.
+
+    Raises:
+        JsonDefectError: With a message that reads after a file's name and a colon.
+    """
+    defects: list[_Defect] = []
+
+    def refuse(message: str) -> _Defect:
+        defects.append(_Defect(message))
+        return defects[-1]
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object] | _Defect:
+        record = dict(pairs)
+        return record if len(record) == len(pairs) else refuse(_repeated(pairs))
+
+    def constant(name: str) -> _Defect:
+        return refuse(f"{name} is no number")
+
+    try:
+        tree: object = json.loads(
+            data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant
+        )
+        defect = _locate(tree, "$") if defects else None
+    except (ValueError, RecursionError) as error:
+        _explain(error)
+    if defect is not None:
+        raise JsonDefectError(defect)
+    return tree
+
+
+def _explain(error: ValueError | RecursionError) -> Never:
+    if isinstance(error, UnicodeDecodeError):
+        raise JsonDefectError(f"not UTF-8 text (byte {error.start})") from error
+    if isinstance(error, json.JSONDecodeError):
+        place = f"line {error.lineno}, column {error.colno}"
+        raise JsonDefectError(f"not JSON ({error.msg} at {place})") from error
+    if isinstance(error, RecursionError):
+        raise JsonDefectError("nested too deeply to be read") from error
+    raise JsonDefectError("a number in it has too many digits") from error
+
+
+def _repeated(pairs: list[tuple[str, object]]) -> str:
+    ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+    return f"the key {key!r} is given twice"
+
+
+def _locate(tree: object, path: str) -> str | None:
+    """Return the message of the first defect in reading order, with its path."""
+    if isinstance(tree, _Defect):
+        return f"{tree.message} (at {path})"
+    children: list[tuple[str, object]] = []
+    if isinstance(tree, dict):
+        children = [(f"{path}.{key}", child) for key, child in tree.items()]
+    elif isinstance(tree, list):
+        children = [(f"{path}[{index}]", child) for index, child in enumerate(tree)]
+    return next((found for at, child in children if (found := _locate(child, at))), None)

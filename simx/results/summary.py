@@ -1,0 +1,105 @@
+"""What the tables show, as types: derived from a report and free of any rendering.
+
+``results.derivation`` makes them; data only.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from simx.results.schema import Catalogue, Image, Parity, WeightsOrigin
+from simx.results.statistics import Estimate, Ratio
+
+
+class Executor(msgspec.Struct, frozen=True, order=True):
+    """What executes, and where."""
+
+    backend: str
+    provider: str
+
+
+class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cell made of one picture; None where it was not measured.
+
+    ``pipeline`` is the embedding inference time, from the file to the vector, and the next three
+    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it.
+    """
+
+    pipeline: Estimate | None
+    decode: Estimate | None
+    preprocess: Estimate | None
+    forward: Estimate | None
+    similarity_time: Estimate | None
+    similarity_percent: float | None
+
+
+class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell that was measured.
+
+    ``speed`` is how many times as fast as the report's first executor it runs ``forward``; None
+    for that one itself and where that one has no times. ``margin`` is the positive's similarity
+    minus the negative's, in percentage points.
+    """
+
+    executor: Executor
+    few_calls: bool
+    weights_origin: WeightsOrigin
+    embedding_dim: int
+    images: Mapping[Image, ImageSummary]
+    forward: Estimate | None
+    host: Estimate | None
+    first: Estimate | None
+    speed: Ratio | None
+    parity: Parity
+    margin: float | None
+    placement: Mapping[str, int]
+
+
+class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell without a figure: the stage it failed at, why, and the command that shows it again."""
+
+    executor: Executor
+    stage: str
+    reason: str
+    command: str
+
+
+class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One backbone on every executor, in the report's order of executors.
+
+    ``forward_fastest`` and ``pipeline_fastest`` name the executor that is faster than every other
+    one by more than the intervals leave open, where there is such a one.
+    """
+
+    model: str
+    weights: str
+    embedding: str
+    precision: str
+    batch: int
+    threads: int
+    catalogue: Catalogue
+    cells: tuple[MeasuredSummary | FailedSummary, ...]
+    forward_fastest: Executor | None
+    pipeline_fastest: Mapping[Image, Executor | None]
+
+    @property
+    def measured(self) -> tuple[MeasuredSummary, ...]:
+        """The cells that have figures."""
+        return tuple(cell for cell in self.cells if isinstance(cell, MeasuredSummary))
+
+    @property
+    def failed(self) -> tuple[FailedSummary, ...]:
+        """The cells that have none."""
+        return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
+
+
+class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
+
+    Both are None for the backbones that no range holds; ``high`` alone where the range is open.
+    """
+
+    label: str
+    low: float | None
+    high: float | None
+    backbones: tuple[BackboneSummary, ...]

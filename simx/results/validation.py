@@ -1,0 +1,94 @@
+"""What a report must satisfy beyond its types: the rules that the statistics rely on.
+
+Reads a decoded report and names what is wrong; raises nothing and reads no file.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from simx.results.schema import Block, Identity, Launch, MeasuredCell, Report, Similarity, Timing
+
+_LARGEST = 2**63 - 1
+"""Nanoseconds and counts are kept within a signed 64-bit integer, which other readers use."""
+
+
+def first_problem(report: Report) -> str | None:
+    """Return what is wrong with a report and where (a path such as ``$.cells[3]``), or None."""
+    return next(_problems(report), None)
+
+
+def _problems(report: Report) -> Iterator[str]:
+    yield from _repeated_cells(report)
+    for index, cell in enumerate(report.cells):
+        if isinstance(cell, MeasuredCell):
+            yield from _cell_problems(cell, f"$.cells[{index}]")
+    for index, canary in enumerate(report.canary):
+        yield from _launches_problems(canary.launches, f"$.canary[{index}].launches")
+
+
+def _repeated_cells(report: Report) -> Iterator[str]:
+    seen: dict[Identity, int] = {}
+    for index, cell in enumerate(report.cells):
+        earlier = seen.setdefault(cell.identity, index)
+        if earlier != index:
+            yield (
+                f"$.cells[{earlier}] and $.cells[{index}] are the same cell "
+                f"({', '.join(str(part) for part in _parts(cell.identity))})"
+            )
+
+
+def _parts(identity: Identity) -> tuple[object, ...]:
+    return tuple(getattr(identity, field) for field in identity.__struct_fields__)
+
+
+def _cell_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
+    if cell.embedding_dim < 1:
+        yield f"{path}.embedding_dim is {cell.embedding_dim}; an embedding has a component"
+    yield from _similarity_problems(cell.similarity, f"{path}.similarity")
+    yield from _repeats(
+        [f"{timing.scope} {timing.image or ''}".strip() for timing in cell.timings],
+        f"{path}.timings",
+        "scope",
+    )
+    for index, timing in enumerate(cell.timings):
+        yield from _timing_problems(timing, f"{path}.timings[{index}]")
+
+
+def _similarity_problems(similarity: Similarity, path: str) -> Iterator[str]:
+    for name in similarity.__struct_fields__:
+        value: float | None = getattr(similarity, name)
+        if value is not None and abs(value) > 100:  # noqa: PLR2004 - percent
+            yield f"{path}.{name} is {value}; a similarity is from -100 to 100 percent"
+
+
+def _timing_problems(timing: Timing, path: str) -> Iterator[str]:
+    yield from _launches_problems(timing.launches, f"{path}.launches")
+
+
+def _launches_problems(launches: Sequence[Launch], path: str) -> Iterator[str]:
+    if not launches:
+        yield f"{path} is empty"
+    yield from _repeats([launch.index for launch in launches], path, "launch index")
+    for index, launch in enumerate(launches):
+        blocks = f"{path}[{index}].blocks"
+        if not launch.blocks:
+            yield f"{blocks} is empty"
+        yield from _repeats([block.round for block in launch.blocks], blocks, "round")
+        for number, block in enumerate(launch.blocks):
+            yield from _block_problems(block, f"{blocks}[{number}]")
+
+
+def _block_problems(block: Block, path: str) -> Iterator[str]:
+    if not 1 <= block.calls <= _LARGEST:
+        yield f"{path}.calls is {block.calls}; it counts from 1"
+    if not block.ns:
+        yield f"{path}.ns is empty"
+    elif min(block.ns) < 1:
+        yield f"{path}.ns holds {min(block.ns)}; a time is at least 1 ns"
+    elif max(block.ns) > _LARGEST:
+        yield f"{path}.ns holds {max(block.ns)}, which is beyond 64 bits"
+
+
+def _repeats(values: Sequence[object], path: str, name: str) -> Iterator[str]:
+    if len(set(values)) < len(values):
+        value = next(value for value in values if values.count(value) > 1)
+        yield f"{path} has the {name} {value} twice"
