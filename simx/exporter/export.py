@@ -1,0 +1,214 @@
+"""Exporting from the parent's side: plan, start one worker per backbone, publish what it made.
+
+Imports no runtime; a backbone that fails is a record, and the rest goes on.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+import simx
+from simx.errors import InputError
+from simx.exporter.manifest import ExportIdentity, Manifest
+from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.store import Entry, Store
+from simx.exporter.weights.download import Progress, ignore_progress
+from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.workers.launchers import launcher
+from simx.workers.worker import Launcher, WorkerError
+
+_ENTRY = "simx.exporter.job:main"
+_EXPORT_SECONDS = 3600.0
+
+_VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime")
+"""Libraries that change an exported file, or vouch for it."""
+
+
+class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How to export: which embedding, whose weights, and with how many threads."""
+
+    embedding: EmbeddingKind
+    request: WeightsRequest
+    threads: int
+    seed: int = 0
+    mirror: str | None = None
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """A backbone that is in the store; ``fresh`` where this run put it there."""
+
+    backbone: Backbone
+    entry: Entry
+    fresh: bool
+
+
+class NotExported(msgspec.Struct, frozen=True):
+    """A backbone that is not: at which stage it failed, and why."""
+
+    backbone: Backbone
+    stage: str
+    reason: str
+
+
+Outcome = Exported | NotExported
+
+
+def export(
+    backbones: Sequence[Backbone],
+    store: Store,
+    plan: ExportPlan,
+    *,
+    on_start: Callable[[Backbone], None] = lambda _: None,
+    progress: Progress = ignore_progress,
+) -> Iterator[Outcome]:
+    """Export one backbone after the other; those the store holds are not exported again.
+
+    Args:
+        backbones: what to export.
+        store: where to.
+        plan: how.
+        on_start: called before each backbone.
+        progress: told how downloads get on.
+
+    Yields:
+        One outcome per backbone, as soon as it is known.
+
+    Raises:
+        InputError: a weights file that was named is not usable.
+        SystemFailureError: the store, or torch's cache, cannot be written.
+    """
+    if plan.request.kind == "file" and len(backbones) != 1:
+        raise InputError(
+            f"--weights {plan.request.path}: one file holds the weights of one backbone, "
+            f"but {len(backbones)} are selected; name one"
+        )
+    store.require_writable()
+    workers = _LazyLauncher()
+    try:
+        for backbone in backbones:
+            on_start(backbone)
+            yield _export_one(backbone, store, plan, workers, progress)
+    finally:
+        workers.close()
+
+
+def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
+    """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
+    parts = (backbone, embedding, source, sorted(_versions().items()))
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+class _LazyLauncher:
+    """Starts the export workers' server with the first export: a full store needs none."""
+
+    def __init__(self) -> None:
+        self._launcher: Launcher | None = None
+
+    def run(self, request: ExportRequest) -> ExportDone | ExportFailed:
+        """Run one export in a worker of its own."""
+        reply: ExportDone | ExportFailed
+        try:
+            if self._launcher is None:
+                self._launcher = launcher(_ENTRY)
+            with self._launcher.launch() as worker:
+                reply = worker.request(request, REPLIES, _EXPORT_SECONDS)
+        except WorkerError as error:
+            reply = ExportFailed("worker", f"the export worker {error}", bad_input=False)
+        return reply
+
+    def close(self) -> None:
+        """End the server, if one was started."""
+        if self._launcher is not None:
+            self._launcher.close()
+
+
+def _export_one(
+    backbone: Backbone, store: Store, plan: ExportPlan, workers: _LazyLauncher, progress: Progress
+) -> Outcome:
+    try:
+        source = locate(
+            backbone, plan.request, mirror=plan.mirror, progress=progress, seed=plan.seed
+        )
+        label = source.label()
+    except InputError as error:
+        if plan.request.kind == "file":
+            raise
+        return NotExported(backbone, "weights", str(error))
+    identity = ExportIdentity(
+        model=backbone.model,
+        weights=backbone.weights,
+        embedding=plan.embedding,
+        precision="fp32",
+        weights_origin=source.origin,
+    )
+    key = export_key(backbone, plan.embedding, label)
+    found = store.entry_at(identity, key)
+    if found is not None and found.is_complete():
+        return Exported(backbone, found, fresh=False)
+    with store.workspace() as workspace:
+        return _run(backbone, identity, source, plan, store, workspace, workers)
+
+
+def _run(
+    backbone: Backbone,
+    identity: ExportIdentity,
+    source: Source,
+    plan: ExportPlan,
+    store: Store,
+    workspace: Path,
+    workers: _LazyLauncher,
+) -> Outcome:
+    folder, weights_path = workspace / "entry", workspace / "weights.safetensors"
+    folder.mkdir()
+    request = ExportRequest(
+        backbone=backbone,
+        embedding=plan.embedding,
+        origin=source.origin,
+        source_path=None if source.path is None else str(source.path.resolve()),
+        seed=source.seed,
+        threads=plan.threads,
+        folder=str(folder.resolve()),
+        weights_path=str(weights_path.resolve()),
+    )
+    reply = workers.run(request)
+    if isinstance(reply, ExportFailed):
+        if reply.bad_input and plan.request.kind == "file":
+            raise InputError(reply.reason)
+        return NotExported(backbone, reply.stage, reply.reason)
+    manifest = _manifest(identity, source.label(), backbone, reply)
+    key = export_key(backbone, plan.embedding, manifest.source)
+    return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)
+
+
+def _manifest(
+    identity: ExportIdentity, source: str, backbone: Backbone, done: ExportDone
+) -> Manifest:
+    return Manifest(
+        identity=identity,
+        source=source,
+        preset=backbone.preset,
+        embedding_dim=done.embedding_dim,
+        parity=done.parity,
+        verified_batches=done.batches,
+        weights=done.weights,
+        files=done.files,
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        seconds=done.seconds,
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"simx": simx.__version__}
+    for name in _VERSIONED:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,69 @@
+"""From a torch module to an ONNX file: torch's current exporter, a dynamic batch, no machine paths.
+
+Imports torch and onnx; runs inside an export worker only.
+"""
+
+from pathlib import Path
+
+import onnx_ir
+import torch
+from torch import nn
+
+from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
+
+EXPORTED_BATCH = 3
+"""The batch the graph is traced with; verification uses others, to show that it was not frozen."""
+
+_SINGLE_FILE_LIMIT = 1_900_000_000
+"""Bytes of parameters up to which one file holds all: protobuf ends at 2 GiB, graph included."""
+
+
+def export_graph(body: nn.Module, crop: int, path: Path) -> None:
+    """Export a headless backbone.
+
+    Args:
+        body: image float32 [N, 3, crop, crop] -> embedding float32 [N, D], in eval mode.
+        crop: height and width of the input in pixels.
+        path: where the model goes; its weights lie inside, or beside it where they are too large.
+
+    Raises:
+        Exception: whatever torch's exporter raises; the caller records it with its stage.
+    """
+    body.requires_grad_(requires_grad=False)
+    example = torch.zeros(EXPORTED_BATCH, 3, crop, crop)
+    program = torch.onnx.export(
+        body,
+        (example,),
+        dynamo=True,
+        input_names=[INPUT_NAME],
+        output_names=[OUTPUT_NAME],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("torch's exporter returned no model")
+    _strip_metadata(program.model)
+    external = _parameter_bytes(body) > _SINGLE_FILE_LIMIT
+    program.save(path, external_data=external)
+
+
+def _parameter_bytes(body: nn.Module) -> int:
+    tensors = (*body.parameters(), *body.buffers())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _strip_metadata(model: onnx_ir.Model) -> None:
+    """Remove stack traces and scopes: they hold paths of the machine and change from run to run."""
+    graphs = (model.graph, *(function.graph for function in model.functions.values()))
+    model.metadata_props.clear()
+    model.doc_string = None
+    for graph in graphs:
+        graph.metadata_props.clear()
+        graph.doc_string = None
+        for value in (*graph.inputs, *graph.outputs, *graph.initializers.values()):
+            value.metadata_props.clear()
+        for node in graph.all_nodes():
+            node.metadata_props.clear()
+            node.doc_string = None
+            for value in node.outputs:
+                value.metadata_props.clear()

@@ -1,0 +1,61 @@
+"""What the store knows of one export: the manifest that lies beside the model."""
+
+from typing import Literal
+
+import msgspec
+
+from simx.models.backbone import EmbeddingKind, Preset
+from simx.results.schema import Parity, WeightsOrigin
+
+MANIFEST_NAME = "simx-export"
+MANIFEST_VERSION = 1
+
+MODEL_FILE = "model.onnx"
+VERIFICATION_FILE = "verification.safetensors"
+MANIFEST_FILE = "manifest.json"
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "embedding"
+"""The exported graph's interface: float32 [batch, 3, crop, crop] -> float32 [batch, D]."""
+
+Precision = Literal["fp32"]
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a file must be: its SHA-256 in hexadecimal and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes two exports the same thing to a user."""
+
+    model: str
+    weights: str
+    embedding: EmbeddingKind
+    precision: Precision
+    weights_origin: WeightsOrigin
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One export.
+
+    ``files`` are relative to the manifest; ``weights`` describes the state dict in the store's
+    ``weights`` folder, which the torch backend loads. ``source`` names the weights' origin exactly
+    (a seed, a checkpoint, the hash of a file). ``seconds`` is what the export took.
+    """
+
+    name: str = MANIFEST_NAME
+    version: int = MANIFEST_VERSION
+    identity: ExportIdentity
+    source: str
+    preset: Preset
+    embedding_dim: int
+    parity: Parity
+    verified_batches: tuple[int, ...]
+    weights: FileRecord
+    files: dict[str, FileRecord]
+    versions: dict[str, str]
+    created: str
+    seconds: float

@@ -1,0 +1,47 @@
+"""What the exporting parent and an export worker say to each other."""
+
+import msgspec
+
+from simx.exporter.manifest import FileRecord
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema import Parity, WeightsOrigin
+
+
+class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Export one backbone into a folder of its own. Paths are absolute.
+
+    ``source_path`` is the weights file, None for random weights drawn from ``seed``.
+    ``weights_path`` is where the state dict goes, outside of ``folder``.
+    """
+
+    backbone: Backbone
+    embedding: EmbeddingKind
+    origin: WeightsOrigin
+    source_path: str | None
+    seed: int
+    threads: int
+    folder: str
+    weights_path: str
+
+
+class ExportDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The folder holds a verified export."""
+
+    weights: FileRecord
+    files: dict[str, FileRecord]
+    embedding_dim: int
+    parity: Parity
+    batches: tuple[int, ...]
+    seconds: float
+
+
+class ExportFailed(msgspec.Struct, frozen=True, tag=True):
+    """The export did not come about. ``bad_input`` where a named input is to blame."""
+
+    stage: str
+    reason: str
+    bad_input: bool
+
+
+REQUESTS = msgspec.msgpack.Decoder(ExportRequest)
+REPLIES = msgspec.msgpack.Decoder(ExportDone | ExportFailed)

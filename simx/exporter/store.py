@@ -1,0 +1,278 @@
+"""The store: verified exports on disk, found again by what they are.
+
+::
+
+    STORE/weights/SHA256.safetensors                       state dicts, for the torch backend
+    STORE/exports/MODEL/WEIGHTS/EMBEDDING-PRECISION-KEY/   manifest.json, model.onnx, ...
+
+An entry appears by one rename, complete or not at all, and is never changed afterwards. Imports
+neither torch nor onnxruntime: a machine that only measures reads the store too.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import filelock
+import msgspec
+
+from simx.errors import InputError, SystemFailureError
+from simx.exporter.manifest import (
+    MANIFEST_FILE,
+    MANIFEST_NAME,
+    MANIFEST_VERSION,
+    MODEL_FILE,
+    VERIFICATION_FILE,
+    ExportIdentity,
+    FileRecord,
+    Manifest,
+)
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.atomic import sync_folder
+from simx.results.schema import WeightsOrigin
+
+_CHUNK = 1 << 20
+_PREFERENCE: tuple[WeightsOrigin, ...] = ("pretrained", "file", "random")
+
+
+class DamagedEntryError(Exception):
+    """A stored file is not what its manifest says; the text names the file."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One export in the store."""
+
+    folder: Path
+    store: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL_FILE
+
+    @property
+    def verification_path(self) -> Path:
+        """The verification input and torch's answer to it."""
+        return self.folder / VERIFICATION_FILE
+
+    @property
+    def weights_path(self) -> Path:
+        """The state dict the export was made from, as safetensors."""
+        return self.store / "weights" / f"{self.manifest.weights.sha256}.safetensors"
+
+    def is_complete(self) -> bool:
+        """Whether every file is there with its size; cheap, and no proof of what is inside."""
+        records = {self.folder / name: record for name, record in self.manifest.files.items()}
+        records[self.weights_path] = self.manifest.weights
+        return all(
+            path.is_file() and path.stat().st_size == record.bytes
+            for path, record in records.items()
+        )
+
+    def verify(self) -> None:
+        """Read every file of the entry and compare it with the manifest.
+
+        Raises:
+            DamagedEntryError: a file is missing, is no regular file, or its hash differs.
+        """
+        for name, record in self.manifest.files.items():
+            _verify_file(self.folder / name, record)
+        _verify_file(self.weights_path, self.manifest.weights)
+
+
+class Store:
+    """A folder of exports."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def entries(self) -> list[Entry]:
+        """Return all readable entries, in the order of their names; unreadable ones are absent."""
+        manifests = sorted(self.root.glob(f"exports/*/*/*/{MANIFEST_FILE}"))
+        read = ((path, _read_manifest(path)) for path in manifests)
+        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
+
+    def find(
+        self,
+        backbone: Backbone,
+        embedding: EmbeddingKind,
+        origins: tuple[WeightsOrigin, ...] = _PREFERENCE,
+        source: str | None = None,
+    ) -> Entry | None:
+        """Return the newest entry of the first origin that has one.
+
+        Args:
+            backbone: architecture and weights to look for.
+            embedding: which embedding.
+            origins: acceptable origins of the weights, best first.
+            source: when given, exactly these weights and no others.
+        """
+        folder = self.root / "exports" / backbone.model / backbone.weights
+        found = (
+            Entry(path.parent, self.root, manifest)
+            for path in folder.glob(f"{embedding}-*/{MANIFEST_FILE}")
+            if (manifest := _read_manifest(path)) is not None
+            and manifest.identity.weights_origin in origins
+            and source in (None, manifest.source)
+        )
+        return max(
+            found,
+            key=lambda e: (
+                -origins.index(e.manifest.identity.weights_origin),
+                e.manifest.created,
+            ),
+            default=None,
+        )
+
+    def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
+        """Return the entry of exactly this key, or None."""
+        folder = self._folder(identity, key)
+        manifest = _read_manifest(folder / MANIFEST_FILE)
+        return None if manifest is None else Entry(folder, self.root, manifest)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder on the store's own disk; it is removed afterwards.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        try:
+            parent = self.root / "unfinished"
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: cannot be written ({error.strerror}); "
+                "choose another with --store or SIMX_STORE"
+            ) from None
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
+        """Move a prepared folder, with its weights file, into the store in one step.
+
+        Args:
+            prepared: folder on the store's disk, holding the files the manifest names.
+            weights: state dict on the store's disk, outside of ``prepared``.
+            manifest: what to publish it as.
+            key: hash of everything that changes the files.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        folder = self._folder(manifest.identity, key)
+        entry = Entry(folder, self.root, manifest)
+        try:
+            _write_synced(
+                prepared / MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest))
+            )
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{folder}.lock"):
+                _place(weights, entry.weights_path)
+                if folder.exists():
+                    folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
+                prepared.rename(folder)
+                sync_folder(folder.parent)
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: publishing {manifest.identity.model} failed "
+                f"({error.strerror}); free some space or choose another store with --store"
+            ) from None
+        shutil.rmtree(prepared.with_name(f"{prepared.name}.replaced"), ignore_errors=True)
+        return entry
+
+    def discard(self, entry: Entry) -> None:
+        """Remove an entry that turned out to be damaged, its weights file included.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        with self.workspace() as workspace:
+            try:
+                entry.folder.rename(workspace / "discarded")
+                entry.weights_path.unlink(missing_ok=True)
+            except OSError as error:
+                raise SystemFailureError(
+                    f"store {self.root}: a damaged entry cannot be removed ({error.strerror})"
+                ) from None
+
+    def require_writable(self) -> None:
+        """Fail early, before any work is done.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+            InputError: the path is there and is no folder.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise InputError(f"store {self.root}: is a file, not a folder; choose another --store")
+        with self.workspace():
+            pass
+
+    def _folder(self, identity: ExportIdentity, key: str) -> Path:
+        leaf = f"{identity.embedding}-{identity.precision}-{key}"
+        return self.root / "exports" / identity.model / identity.weights / leaf
+
+
+def record_of(path: Path) -> FileRecord:
+    """Hash a file and sync it to disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return _record(file)
+
+
+def _record(file: IO[bytes]) -> FileRecord:
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return FileRecord(sha256=digest.hexdigest(), bytes=size)
+
+
+def _verify_file(path: Path, expected: FileRecord) -> None:
+    try:
+        if path.is_symlink():
+            raise DamagedEntryError(f"{path} is a link, which simx never stores")
+        with path.open("rb") as file:
+            if _record(file) != expected:
+                raise DamagedEntryError(f"{path} does not have the hash its manifest names")
+    except OSError as error:
+        raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _read_manifest(path: Path) -> Manifest | None:
+    """Return None for what is no manifest of ours: such an entry does not exist for anybody."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    known = (manifest.name, manifest.version) == (MANIFEST_NAME, MANIFEST_VERSION)
+    return manifest if known and _names_are_plain(manifest) else None
+
+
+def _names_are_plain(manifest: Manifest) -> bool:
+    """A manifest may name files beside itself and nothing else."""
+    names = (*manifest.files, manifest.weights.sha256)
+    return all(name == Path(name).name and name not in {"", ".", ".."} for name in names)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def _place(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
+    sync_folder(target.parent)

@@ -1,0 +1,41 @@
+"""What the user asked for with ``--weights``: no files are touched and no torch is imported."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from simx.errors import InputError
+
+RequestKind = Literal["auto", "pretrained", "random", "file"]
+
+CHOICES = "auto, pretrained, random or the path of a weights file"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRequest:
+    """One wish, good for any number of backbones unless it names a file.
+
+    ``auto`` takes pretrained weights that are already here and otherwise random ones,
+    ``pretrained`` may download, ``file`` uses ``path`` (which is None for every other kind).
+    """
+
+    kind: RequestKind
+    path: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the option's text; anything that is no keyword is the path of a file.
+
+        A file that is called like a keyword is reached as ``./auto``.
+
+        Raises:
+            InputError: the text is empty.
+        """
+        match text:
+            case "auto" | "pretrained" | "random":
+                return cls(kind=text)
+            case _ if not text.strip():
+                raise InputError(f"--weights is empty; give {CHOICES}")
+        # Unlike Path.expanduser, this leaves an unknown ~user alone.
+        return cls(kind="file", path=Path(os.path.expanduser(text)))  # noqa: PTH111 - see above

@@ -1,0 +1,67 @@
+"""A web server on loopback that behaves as badly as it is told to."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Answer:
+    """How every request is answered.
+
+    ``announced`` is the Content-Length (None: none is sent). With ``stalls`` the connection stays
+    open and silent after the body until the test is over.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    announced: int | None = None
+    location: str | None = None
+    stalls: bool = False
+
+
+@dataclass
+class Site:
+    """A running server: its address, and the paths that were asked for."""
+
+    address: str
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serving(answers: dict[str, Answer], *, otherwise: Answer | None = None) -> Iterator[Site]:
+    """Serve ``answers`` by file name until the context ends."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.requests.append(self.path)
+            name = self.path.rpartition("/")[2]
+            answer = answers.get(name, otherwise or Answer(status=404, announced=0))
+            self.send_response(answer.status)
+            if answer.announced is not None:
+                self.send_header("Content-Length", str(answer.announced))
+            if answer.location is not None:
+                self.send_header("Location", answer.location)
+            self.end_headers()
+            self.wfile.write(answer.body)
+            if answer.stalls:
+                self.wfile.flush()
+                over.wait()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - base's name
+            """Keep the test's output quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    site = Site(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

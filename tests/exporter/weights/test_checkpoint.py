@@ -1,0 +1,181 @@
+import contextlib
+import os
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simx.errors import InputError
+from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.checkpoint import read_checkpoint, read_file
+from simx.models.backbone import Backbone
+from tests.exporter.weights.support import PutCheckpoint, equal, saved
+
+STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.count": torch.tensor(3)}
+
+
+@dataclass
+class Trap:
+    """Creates a file when it is unpickled by anything that obeys a pickle."""
+
+    path: str
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (self.path,)
+
+
+def file_of(folder: Path, content: bytes) -> Path:
+    path = folder / "weights.bin"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        safetensors.torch.save(STATE),
+        saved(STATE),
+        saved(STATE, legacy=True),
+        saved(OrderedDict(STATE)),
+        saved({name: torch.nn.Parameter(t, requires_grad=False) for name, t in STATE.items()}),
+        saved({"state_dict": STATE, "epoch": 3}),
+        saved({"model": STATE, "optimizer": {"lr": 0.1}}),
+    ],
+    ids=["safetensors", "zip", "legacy", "ordered", "parameters", "state_dict", "model"],
+)
+def test_state_dicts_are_read_in_every_form(content: bytes, tmp_path: Path) -> None:
+    """The content, not the suffix, says which format it is; the usual wrappers are taken off."""
+    assert equal(read_file(file_of(tmp_path, content)), STATE)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "neither safetensors nor"),
+        (b"PK", "neither safetensors nor"),
+        (b"weights for a model, honest", "neither safetensors nor"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "neither safetensors nor"),
+        (safetensors.torch.save(STATE)[:-1], "no valid safetensors"),
+        (safetensors.torch.save(STATE)[:12], "no valid safetensors"),
+        (b"\xff" * 7 + b"\x7f{", "no valid safetensors"),
+        (saved(STATE)[:-100], "torch cannot read it"),
+        (saved(STATE, legacy=True)[:-5], "torch cannot read it"),
+        (saved([1, 2]), "not a state dict"),
+        (saved(torch.ones(2)), "not a state dict"),
+        (saved({}), "not a state dict"),
+        (saved({"state_dict": {}}), "not a state dict"),
+        (saved({"a": 1.0}), "not a state dict"),
+        (saved({1: torch.ones(2)}), "not a state dict"),
+        (saved({"a": torch.ones(2).to_sparse()}), "not a state dict"),
+        (saved({"a": torch.ones(2, device="meta")}), "not a state dict"),
+        (pickle.dumps([1], protocol=4), "torch cannot read it|it holds more than tensors"),
+    ],
+)
+def test_what_is_no_state_dict_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    """Anything else ends in one line with the file, the reason and what to save instead."""
+    path = file_of(tmp_path, content)
+
+    with pytest.raises(InputError, match=reason) as told:
+        read_file(path)
+    assert str(told.value).startswith(f"weights file {path}: ")
+    assert "torch.save(model.state_dict(), ...)" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+TRAPS: dict[str, Callable[[Trap], bytes]] = {
+    "zip": lambda trap: saved({"a": trap}),
+    "legacy": lambda trap: saved({"a": trap}, legacy=True),
+    "beside tensors": lambda trap: saved({"state_dict": STATE, "args": trap}),
+    "bare pickle": lambda trap: pickle.dumps(trap, protocol=2),
+}
+
+
+@pytest.mark.parametrize("form", TRAPS)
+def test_a_malicious_file_runs_nothing(form: str, tmp_path: Path) -> None:
+    """A file that would run code when unpickled is refused by name, and nothing has run."""
+    trace = tmp_path / "trace"
+    path = file_of(tmp_path, TRAPS[form](Trap(str(trace))))
+
+    with pytest.raises(InputError, match=r"it holds more than tensors .*so it is not loaded"):
+        read_file(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("form", TRAPS)
+def test_a_malicious_checkpoint_runs_nothing(
+    form: str, small: Backbone, put_checkpoint: PutCheckpoint, tmp_path: Path
+) -> None:
+    """A poisoned file in torch's cache runs nothing either, even under its rightful hash."""
+    trace = tmp_path / "trace"
+    named = put_checkpoint(small, TRAPS[form](Trap(str(trace))))
+
+    with pytest.raises(InputError, match=r"it holds more than tensors .*so it is not loaded"):
+        read_checkpoint(checkpoint_path(named))
+    assert not trace.exists()
+
+
+def test_the_trap_works(tmp_path: Path) -> None:
+    """Unpickled without restriction the trap does leave its trace, so the tests above mean it."""
+    trace = tmp_path / "trace"
+    pickle.loads(pickle.dumps(Trap(str(trace))))  # noqa: S301 - the trap is our own and harmless
+
+    assert trace.exists()
+
+
+def test_checkpoint_is_checked_before_it_is_read(
+    small: Backbone, put_checkpoint: PutCheckpoint
+) -> None:
+    """A cached checkpoint with another hash is refused although it would load."""
+    named = put_checkpoint(small, saved(STATE))
+    path = checkpoint_path(named)
+    path.write_bytes(saved({"a": torch.ones(1)}))
+
+    with pytest.raises(InputError, match="damaged or replaced; delete it"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_intact_checkpoint_is_read(
+    *, legacy: bool, small: Backbone, put_checkpoint: PutCheckpoint
+) -> None:
+    """The older of torchvision's checkpoints are in the form before zip; both are read."""
+    named = put_checkpoint(small, saved(STATE, legacy=legacy))
+
+    assert equal(read_checkpoint(checkpoint_path(named)), STATE)
+
+
+@pytest.mark.parametrize("read", [read_file, read_checkpoint])
+def test_unreadable_file_is_an_input_error(read: Callable[[Path], object], tmp_path: Path) -> None:
+    """A file that is gone or a folder is one line, not a traceback."""
+    with pytest.raises(InputError, match="No such file"):
+        read(tmp_path / "gone-12345678.pth")
+    with pytest.raises(InputError, match="Is a directory"):
+        read(tmp_path)
+
+
+@settings(deadline=None)
+@given(
+    form=st.sampled_from([safetensors.torch.save(STATE), saved(STATE), saved(STATE, legacy=True)]),
+    data=st.data(),
+)
+def test_damage_never_ends_in_a_traceback(
+    form: bytes, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With any few bytes changed a file is read or refused by InputError, nothing else."""
+    content = bytearray(form)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(form) - 1))] = data.draw(st.integers(0, 255))
+    path = file_of(tmp_path_factory.getbasetemp(), bytes(content))
+
+    state: dict[str, torch.Tensor] = {}
+    with contextlib.suppress(InputError):
+        state = read_file(path)
+
+    assert all(isinstance(tensor, torch.Tensor) for tensor in state.values())

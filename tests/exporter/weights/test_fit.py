@@ -1,0 +1,147 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import googlenet
+
+from simx.errors import InputError
+from simx.exporter import architecture
+from simx.exporter.weights.fit import fit
+from simx.models.backbone import Backbone
+from tests.exporter.weights.support import BackboneOf, equal
+
+HERE = Path("weights.pth")
+
+
+def state_of(backbone: Backbone) -> dict[str, torch.Tensor]:
+    return dict(architecture.build(backbone).state_dict())
+
+
+def unfilled(backbone: Backbone) -> dict[str, torch.Tensor]:
+    """The right names and shapes, all ones, in next to no memory."""
+    with torch.device("meta"):
+        expected = state_of(backbone)
+    return {
+        name: torch.ones((), dtype=like.dtype).expand(like.shape) for name, like in expected.items()
+    }
+
+
+def test_matching_state_is_copied(small: Backbone) -> None:
+    """What fits comes back equal, in the model's order, contiguous and in memory of its own."""
+    raw = state_of(small)
+    state = fit(dict(reversed(raw.items())), small, HERE)
+
+    assert list(state) == list(raw)
+    assert equal(state, raw)
+    assert all(tensor.is_contiguous() for tensor in state.values())
+    assert not {t.data_ptr() for t in state.values()} & {t.data_ptr() for t in raw.values()}
+
+
+def test_views_of_one_tensor_are_told_apart(small: Backbone) -> None:
+    """Tensors that share memory, as a file with tied weights has them, come back apart."""
+    state = fit(unfilled(small), small, HERE)
+
+    assert len({tensor.untyped_storage().data_ptr() for tensor in state.values()}) == len(state)
+    assert all(bool((tensor == 1).all()) for tensor in state.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_is_converted(dtype: torch.dtype, small: Backbone) -> None:
+    """Weights saved in another float precision become float32, as torch loads them."""
+    raw = {name: tensor.to(dtype) for name, tensor in state_of(small).items()}
+    state = fit(raw, small, HERE)
+
+    assert equal(state, {name: tensor.float() for name, tensor in raw.items()})
+
+
+def test_densenet_is_translated(backbone_of: BackboneOf) -> None:
+    """The names in torchvision's densenet checkpoints become those of its modules."""
+    backbone = backbone_of("densenet121")
+    expected = state_of(backbone)
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): tensor
+        for name, tensor in expected.items()
+    }
+
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    assert equal(fit(old, backbone, HERE), expected)
+
+
+def test_vit_is_translated(backbone_of: BackboneOf) -> None:
+    """The names in torchvision's first ViT checkpoints become those of its modules."""
+    backbone = backbone_of("vit_b_32")
+    expected = unfilled(backbone)
+    old = {
+        name.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2."): tensor
+        for name, tensor in expected.items()
+    }
+
+    assert "encoder.layers.encoder_layer_0.mlp.linear_1.weight" in old
+    assert fit(old, backbone, HERE).keys() == expected.keys()
+
+
+def test_googlenets_auxiliary_classifiers_are_dropped(backbone_of: BackboneOf) -> None:
+    """Torchvision's checkpoint holds them, its builder removes them; neither is an error."""
+    backbone = backbone_of("googlenet")
+    with_auxiliary = dict(googlenet(aux_logits=True, init_weights=False).state_dict())
+    state = fit(with_auxiliary, backbone, HERE)
+
+    assert any(name.startswith("aux1.") for name in with_auxiliary)
+    assert state.keys() == state_of(backbone).keys()
+
+
+def test_absent_batch_norm_counters_are_zero(backbone_of: BackboneOf) -> None:
+    """Files from before torch counted batches load as torch loads them."""
+    backbone = backbone_of("mnasnet0_5")
+    expected = state_of(backbone)
+    old = {name: t for name, t in expected.items() if not name.endswith("num_batches_tracked")}
+
+    assert len(old) < len(expected)
+    assert equal(fit(old, backbone, HERE), expected)
+
+
+def altered(backbone: Backbone, kind: str) -> Mapping[str, torch.Tensor]:
+    state = unfilled(backbone)
+    match kind:
+        case "missing":
+            del state["features.0.bias"]
+        case "unexpected":
+            state["head\x1b[31m\n"] = torch.ones(1)
+        case "shape":
+            state["classifier.1.weight"] = torch.ones(10, 512, 1, 1)
+        case "integers":
+            state["features.0.bias"] = torch.ones(64, dtype=torch.int8)
+        case "complex":
+            state["features.0.bias"] = torch.ones(64, dtype=torch.complex64)
+        case _:
+            state["features.0.bias"] = torch.ones(1).expand(1 << 50)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("missing", r"1 missing \(features\.0\.bias\);"),
+        ("unexpected", r"1 unexpected \(head\\x1b\[31m\\n\);"),
+        ("shape", r"\(classifier\.1\.weight is 10x512x1x1, not 1000x512x1x1\);"),
+        ("integers", r"\(features\.0\.bias holds integers, not floats\);"),
+        ("complex", r"\(features\.0\.bias holds complex numbers, not floats\);"),
+        ("enormous", r"\(features\.0\.bias is 1125899906842624, not 64\);"),
+    ],
+)
+def test_one_wrong_tensor_is_named(kind: str, reason: str, small: Backbone) -> None:
+    """A single difference refuses the file and is named; foreign names are shown escaped."""
+    with pytest.raises(InputError, match=reason) as told:
+        fit(altered(small, kind), small, HERE)
+    assert str(told.value).startswith("weights file weights.pth does not fit squeezenet1_1: ")
+    assert "\n" not in str(told.value)
+
+
+def test_another_model_is_summed_up(small: Backbone, backbone_of: BackboneOf) -> None:
+    """Another model's file is told in counts and a few names, not in hundreds."""
+    with pytest.raises(InputError, match=r"missing \(.*\); \d+ unexpected \(.*\);") as told:
+        fit(unfilled(backbone_of("resnet18")), small, HERE)
+    assert str(told.value).count("...") == 2
+    assert len(str(told.value)) < 500

@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch import nn
+
+from simx.exporter import architecture
+from simx.exporter.weights.initialised import _batch, random_state, settle_batch_norm
+from simx.exporter.weights.state import fill, fingerprint
+from simx.models.backbone import Backbone
+from tests.exporter.weights.support import BackboneOf
+
+
+def largest_pooled(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Largest absolute value of each picture's pooled embedding, for an efficientnet."""
+    with torch.inference_mode():
+        features: torch.Tensor = model.get_submodule("features")(images)
+    return features.mean(dim=(2, 3)).abs().amax(dim=1)
+
+
+@pytest.fixture
+def vanishing(backbone_of: BackboneOf) -> Backbone:
+    """The backbone in which the scale of activations shrinks fastest for its size."""
+    return backbone_of("efficientnet_b0")
+
+
+def test_activations_keep_their_scale(vanishing: Backbone) -> None:
+    """With settled batch norms embeddings are of a size in which a difference shows."""
+    model = architecture.build(vanishing)
+    fill(model, random_state(vanishing))
+
+    assert bool((largest_pooled(model, _batch(vanishing.preset)) > 0.02).all())
+
+
+def test_activations_vanish_as_initialised(vanishing: Backbone) -> None:
+    """Without them the same network's embeddings are next to nothing: the reason for the above."""
+    torch.manual_seed(0)
+    model = architecture.build(vanishing)
+
+    assert bool((largest_pooled(model, _batch(vanishing.preset)) < 1e-6).all())
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mnasnet0_5", "shufflenet_v2_x0_5"])
+def test_a_seed_is_a_set_of_weights(name: str, backbone_of: BackboneOf) -> None:
+    """The same seed gives the same bytes whatever the thread count, another seed others."""
+    backbone = backbone_of(name)
+    threads = torch.get_num_threads()
+    first = fingerprint(random_state(backbone, 1))
+    torch.set_num_threads(3)
+    try:
+        again = fingerprint(random_state(backbone, 1))
+
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert first == again
+    assert first != fingerprint(random_state(backbone, 2))
+
+
+def test_the_callers_generator_is_untouched(small: Backbone) -> None:
+    """Drawing weights neither uses nor reseeds the random numbers of whoever asks."""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    random_state(small)
+
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_statistics_become_the_batchs() -> None:
+    """After the pass a batch norm holds mean and unbiased variance of what really reached it."""
+    norm = nn.BatchNorm2d(2, momentum=0.01)
+    model = nn.Sequential(nn.Dropout(0.9), norm)
+    images = torch.randn(4, 2, 5, 5) * 3 + 7
+    settle_batch_norm(model, images)
+
+    state = norm.state_dict()
+
+    assert torch.allclose(state["running_mean"], images.mean(dim=(0, 2, 3)))
+    assert torch.allclose(state["running_var"], images.var(dim=(0, 2, 3)))
+    assert norm.momentum == 0.01
+    assert not any(module.training for module in model.modules())
+
+
+def test_later_layers_see_settled_ones() -> None:
+    """One pass is enough for a chain: the second norm is set for what the first one now gives."""
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
+    images = torch.randn(4, 2, 9, 9) * 0.1
+    settle_batch_norm(model, images)
+
+    with torch.inference_mode():
+        spread = model(images).std(dim=(0, 2, 3))
+    assert spread == pytest.approx(torch.ones(3), rel=0.1)
+
+
+def test_a_network_without_batch_norm_is_left_alone() -> None:
+    """Where there is nothing to settle no pass is made."""
+    settle_batch_norm(nn.Sequential(nn.Conv2d(7, 1, 1)), torch.zeros(4, 3, 2, 2))

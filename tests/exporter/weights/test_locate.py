@@ -1,0 +1,118 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from simx.errors import InputError
+from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone
+from tests.exporter.weights.server import Answer, serving
+from tests.exporter.weights.support import PutCheckpoint, renamed_for
+
+AUTO = WeightsRequest("auto")
+PRETRAINED = WeightsRequest("pretrained")
+
+
+def file_request(path: Path) -> WeightsRequest:
+    return WeightsRequest("file", path)
+
+
+@pytest.mark.usefixtures("checkpoints")
+def test_auto_without_checkpoint_is_random(small: Backbone) -> None:
+    """Where nothing is cached, auto answers with random weights of the seed, without asking."""
+    with serving({}) as site:
+        source = locate(small, AUTO, mirror=site.address, seed=7)
+
+    assert source == Source("random", seed=7)
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("request_", [AUTO, PRETRAINED])
+def test_cached_checkpoint_is_taken(
+    request_: WeightsRequest, small: Backbone, put_checkpoint: PutCheckpoint
+) -> None:
+    """What is cached is used as it is, under auto and pretrained alike."""
+    named = put_checkpoint(small, b"content")
+    with serving({}) as site:
+        source = locate(named, request_, mirror=site.address)
+
+    assert source == Source("pretrained", path=checkpoint_path(named))
+    assert site.requests == []
+
+
+def test_damaged_checkpoint_is_not_passed_over(
+    small: Backbone, put_checkpoint: PutCheckpoint
+) -> None:
+    """A checkpoint that is there is never replaced by random weights, whatever its state."""
+    named = put_checkpoint(small, b"content")
+    checkpoint_path(named).write_bytes(b"something else")
+
+    assert locate(named, AUTO).origin == "pretrained"
+
+
+@pytest.mark.usefixtures("checkpoints")
+def test_pretrained_downloads(small: Backbone) -> None:
+    """What is not cached is fetched when pretrained weights were asked for by name."""
+    named = renamed_for(small, b"content")
+    with serving({}, otherwise=Answer(body=b"content", announced=7)) as site:
+        source = locate(named, PRETRAINED, mirror=site.address)
+
+    assert source == Source("pretrained", path=checkpoint_path(named))
+
+
+def test_random_ignores_the_cache(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
+    """Random weights are random also where pretrained ones lie ready."""
+    named = put_checkpoint(small, b"content")
+
+    assert locate(named, WeightsRequest("random")).origin == "random"
+
+
+def test_file_is_taken(small: Backbone, tmp_path: Path) -> None:
+    """A file that was named is the source."""
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"content")
+
+    assert locate(small, file_request(path)) == Source("file", path=path)
+
+
+def test_missing_file_names_the_choices(small: Backbone, tmp_path: Path) -> None:
+    """A misspelt keyword arrives as an absent file, so the error lists the keywords."""
+    with pytest.raises(InputError, match=r"pretraned: no such file; give auto, pretrained, random"):
+        locate(small, file_request(tmp_path / "pretraned"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "below a file", "nul"])
+def test_only_a_regular_file_is_opened(kind: str, small: Backbone, tmp_path: Path) -> None:
+    """What would block, never end or is no file at all is refused before it is opened."""
+    path = tmp_path / "weights"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "below a file":
+            path.write_bytes(b"")
+            path /= "weights.pth"
+        case _:
+            path = Path("nul\0byte")
+
+    with pytest.raises(InputError, match="weights file"):
+        locate(small, file_request(path))
+
+
+def test_labels_tell_sources_apart(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
+    """A label is the seed, the checkpoint's name or the file's hash, and never a path."""
+    path = checkpoint_path(put_checkpoint(small, b"content"))
+    digest = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+
+    assert Source("random", seed=3).label() == "seed 3"
+    assert Source("pretrained", path=path).label() == "squeezenet1_1-ed7002b4.pth"
+    assert Source("file", path=path).label() == f"sha256 {digest}"
+
+
+def test_label_of_a_vanished_file_is_an_input_error(tmp_path: Path) -> None:
+    """A file that is gone by the time it is read is the user's to mend."""
+    with pytest.raises(InputError, match="No such file"):
+        Source("file", path=tmp_path / "gone").label()

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from simx.errors import InputError
+from simx.exporter.weights.request import WeightsRequest
+
+
+@pytest.mark.parametrize("keyword", ["auto", "pretrained", "random"])
+def test_a_keyword_is_a_kind(keyword: str) -> None:
+    """The three keywords are requests without a file."""
+    request = WeightsRequest.parse(keyword)
+
+    assert (request.kind, request.path) == (keyword, None)
+
+
+@pytest.mark.parametrize("text", ["weights.pth", "./auto", "Random", "/a/b c.safetensors"])
+def test_anything_else_is_a_file(text: str) -> None:
+    """What is no keyword to the letter is a path, so a file called auto can be named too."""
+    assert WeightsRequest.parse(text) == WeightsRequest("file", Path(text))
+
+
+def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tilde that no shell has expanded (--weights=~/x) means the home folder."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+
+    assert WeightsRequest.parse("~/x.pth").path == Path("/home/somebody/x.pth")
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_nothing_is_refused(text: str) -> None:
+    """An empty option, as an unset shell variable leaves it, is a usage error."""
+    with pytest.raises(InputError, match="give auto, pretrained, random or the path"):
+        WeightsRequest.parse(text)
