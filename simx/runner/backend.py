@@ -1,0 +1,97 @@
+"""The contract between the harness and whatever executes a network.
+
+A backend returns values and sets nothing; it never looks at a clock. One contract suite of tests
+runs over every backend. Adding one is a new file and a line in ``runner.registry``.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from simx.models.backbone import Backbone, EmbeddingKind
+
+Array = npt.NDArray[np.float32]
+
+Placed = Any
+"""A tensor where the backend's device wants it; only the backend that made one understands it."""
+
+CANARY_SIZE = 512
+"""n of the canary's n x n by n x n product: a few milliseconds on two cores, so that rounds stay
+short, and far above the clock."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is to load: one backbone on one provider. Paths are absolute."""
+
+    backbone: Backbone
+    embedding: EmbeddingKind
+    provider: str
+    threads: int
+    model_path: str
+    weights_path: str
+
+
+class BackendError(Exception):
+    """The backend cannot do what was asked; the text says why, and is recorded with the cell."""
+
+
+class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how a loaded network runs.
+
+    ``placement`` counts graph nodes per provider, empty where the backend has no graph.
+    ``settings`` are the pinned settings by name. ``resident`` tells that the device has a memory of
+    its own, so that ``host`` differs from ``forward``.
+    """
+
+    placement: dict[str, int]
+    settings: dict[str, str]
+    resident: bool
+
+
+class Backend(Protocol):
+    """One network, loaded on one device. Every method returns only when its result exists."""
+
+    @property
+    def facts(self) -> BackendFacts:
+        """Where and how it runs."""
+
+    def place(self, array: Array) -> Placed:
+        """Bring an input, float32 [N, 3, H, W], to where the device wants it."""
+
+    def forward(self, image: Placed) -> Placed:
+        """Compute the embeddings of a placed input; they stay on the device."""
+
+    def fetch(self, embedding: Placed) -> Array:
+        """Bring embeddings to the host, float32 [N, D]."""
+
+    def similarity(self, left: Placed, right: Placed) -> float:
+        """Return the cosine of two embeddings, [1, D] each, as ``forward`` returned them."""
+
+    def canary(self) -> None:
+        """Compute one fixed matrix product of ``CANARY_SIZE`` on the device."""
+
+
+class Runtime(Protocol):
+    """What creates backends: one per installed runtime."""
+
+    def create(self, task: Task) -> Backend:
+        """Load a network.
+
+        Raises:
+            BackendError: it did not load, or does not run where it was asked to.
+        """
+
+    def probe(self, provider: str) -> None:
+        """Run something tiny on a provider, with proof that it ran there.
+
+        Raises:
+            BackendError: the provider cannot be used; the text says why.
+        """
+
+
+def canary_matrix() -> Array:
+    """Return the canary's factor, float32 [CANARY_SIZE, CANARY_SIZE], the same every time."""
+    generator = np.random.default_rng(0)
+    return generator.standard_normal((CANARY_SIZE, CANARY_SIZE), dtype=np.float32)

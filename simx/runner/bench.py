@@ -1,0 +1,158 @@
+"""A whole benchmark: backbone after backbone, launch after launch, into a journal and a report.
+
+The parent of all workers. It imports no runtime and does nothing while a worker measures.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+import simx
+from simx.exporter.store import Entry
+from simx.images.pictures import PictureSet, describe
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.file import write
+from simx.results.journal import FinishedLaunch, Journal, journal_path, read_journal
+from simx.results.schema import Config, Picture, Report, SchemaId
+from simx.runner.cells import BATCH, PRECISION, PlannedCell, failed_cell, identify
+from simx.runner.environment import describe_environment
+from simx.runner.lanes import OpenLanes
+from simx.runner.launch import Bench, run_launch
+from simx.runner.schedule import Schedule
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A backbone to measure, and the export to measure it from."""
+
+    backbone: Backbone
+    entry: Entry
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """A backbone that was asked for and could not be exported: its cells are failures."""
+
+    backbone: Backbone
+    stage: str
+    reason: str
+
+
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a benchmark was asked for, beside the backbones and the lanes."""
+
+    embedding: EmbeddingKind
+    weights: str
+    threads: int
+    profile: str
+    schedule: Schedule
+    pictures: PictureSet
+    notes: tuple[str, ...] = ()
+
+
+Progress = Callable[[Backbone, int], None]
+"""Called before each launch, with the backbone and the launch's index."""
+
+
+def run_bench(
+    plan: BenchPlan,
+    opened: OpenLanes,
+    subjects: Sequence[Subject | Absent],
+    path: Path,
+    progress: Progress = lambda *_: None,
+) -> Report:
+    """Measure everything and write the report.
+
+    Args:
+        plan: how to measure.
+        opened: with which backends and providers.
+        subjects: what to measure, in this order.
+        path: where the report goes; the journal lies beside it while the run goes on.
+        progress: told how far the run is.
+
+    Raises:
+        InputError: a journal of another run is in the way.
+        SystemFailureError: journal or report cannot be written.
+    """
+    bench = Bench(opened.launchers, dict(plan.pictures.files()), plan.schedule)
+    with Journal(journal_path(path), _header(plan, opened)) as journal:
+        for subject in subjects:
+            if isinstance(subject, Absent):
+                journal.append(_absence(subject, plan, opened))
+            else:
+                _measure(bench, subject, plan, opened, journal, progress)
+        report = read_journal(journal.path)
+        write(path, report)
+        journal.remove()
+    return report
+
+
+def _measure(
+    bench: Bench,
+    subject: Subject,
+    plan: BenchPlan,
+    opened: OpenLanes,
+    journal: Journal,
+    progress: Progress,
+) -> None:
+    cells = [
+        PlannedCell(subject.backbone, lane, subject.entry, plan.threads) for lane in opened.lanes
+    ]
+    for index in range(plan.schedule.launches):
+        progress(subject.backbone, index)
+        result = run_launch(bench, cells, index)
+        journal.append(result.finished)
+        cells = [cell for cell in cells if cell.lane not in result.failed]
+        if result.giant or not cells:
+            break
+
+
+def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLaunch:
+    cells = [
+        failed_cell(
+            subject.backbone,
+            identify(subject.backbone, plan.embedding, lane, plan.threads),
+            None,
+            subject.stage,
+            subject.reason,
+        )
+        for lane in opened.lanes
+    ]
+    return FinishedLaunch(cells=tuple(cells), canary=())
+
+
+def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
+    pictures = {name: describe(path) for name, path in plan.pictures.files()}
+    config = Config(
+        backends=tuple(dict.fromkeys(lane.spec.name for lane in opened.lanes)),
+        providers=tuple(dict.fromkeys(lane.provider for lane in opened.lanes)),
+        embedding=plan.embedding,
+        precision=PRECISION,
+        batch=BATCH,
+        threads=plan.threads,
+        weights=plan.weights,
+        profile=plan.profile,
+        launches=plan.schedule.launches,
+        rounds=plan.schedule.rounds,
+        seed=plan.schedule.seed,
+        pictures={
+            name: Picture(
+                sha256=facts.sha256,
+                width=facts.width,
+                height=facts.height,
+                bytes=facts.bytes,
+                bundled=facts.bundled,
+            )
+            for name, facts in pictures.items()
+        },
+    )
+    return Report(
+        schema=SchemaId(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        simx=simx.__version__,
+        environment=describe_environment(),
+        config=config,
+        canary=(),
+        cells=(),
+        notes=(*plan.notes, *opened.notes),
+    )

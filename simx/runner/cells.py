@@ -1,0 +1,111 @@
+"""What is to be measured: the product of backbones, backends and providers."""
+
+import msgspec
+
+from simx.exporter.manifest import MODEL_FILE
+from simx.exporter.store import Entry
+from simx.models.backbone import Backbone
+from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
+from simx.runner.backend import Task
+from simx.runner.providers import short_name
+from simx.runner.registry import BackendSpec
+
+BATCH = 1
+PRECISION = "fp32"
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One backend on one provider: a column of the tables."""
+
+    spec: BackendSpec
+    provider: str
+
+
+class PlannedCell(msgspec.Struct, frozen=True):
+    """One backbone in one lane, with the export it is measured from."""
+
+    backbone: Backbone
+    lane: Lane
+    entry: Entry
+    threads: int
+
+    @property
+    def identity(self) -> Identity:
+        """What tells this cell from all others of a report."""
+        return identify(
+            self.backbone, self.entry.manifest.identity.embedding, self.lane, self.threads
+        )
+
+    @property
+    def task(self) -> Task:
+        """What its workers are to load."""
+        return Task(
+            backbone=self.backbone,
+            embedding=self.entry.manifest.identity.embedding,
+            provider=self.lane.provider,
+            threads=self.threads,
+            model_path=str(self.entry.model_path.resolve()),
+            weights_path=str(self.entry.weights_path.resolve()),
+        )
+
+    @property
+    def artefact_sha256(self) -> str:
+        """The hash of the file that this cell's backend executes."""
+        manifest = self.entry.manifest
+        if self.lane.spec.executes == "weights":
+            return manifest.weights.sha256
+        return manifest.files[MODEL_FILE].sha256
+
+    def failed(self, stage: str, reason: str) -> FailedCell:
+        """Return the record of this cell's failure."""
+        origin = self.entry.manifest.identity.weights_origin
+        return failed_cell(self.backbone, self.identity, origin, stage, reason)
+
+
+def failed_cell(
+    backbone: Backbone,
+    identity: Identity,
+    origin: WeightsOrigin | None,
+    stage: str,
+    reason: str,
+) -> FailedCell:
+    """Return the record of a failure, with the command that shows it again."""
+    command = (
+        f"simx bench {backbone.model}:{backbone.weights} --backend {identity.backend} "
+        f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "
+        f"--threads {identity.threads}"
+    )
+    weights = f" --weights {origin}" if origin in {"pretrained", "random"} else ""
+    return FailedCell(
+        identity=identity,
+        catalogue=catalogue_figures(backbone),
+        weights_origin=origin,
+        stage=stage,
+        reason=reason,
+        command=command + weights,
+    )
+
+
+def identify(backbone: Backbone, embedding: str, lane: Lane, threads: int) -> Identity:
+    """Return the identity of a backbone's cell in a lane."""
+    return Identity(
+        model=backbone.model,
+        weights=backbone.weights,
+        embedding=embedding,
+        backend=lane.spec.name,
+        provider=lane.provider,
+        precision=PRECISION,
+        batch=BATCH,
+        threads=threads,
+    )
+
+
+def catalogue_figures(backbone: Backbone) -> Catalogue:
+    """Return what a report copies from the catalogue."""
+    return Catalogue(
+        family=backbone.family,
+        gflops=backbone.gflops,
+        params=backbone.params,
+        acc1=backbone.acc1,
+        acc5=backbone.acc5,
+    )

@@ -1,0 +1,129 @@
+"""What parent and worker say to each other; decoded into these types and nothing else."""
+
+import msgspec
+import numpy as np
+
+from simx.results.schema import Block, Image, Scope
+from simx.runner.backend import Array, BackendFacts, Task
+
+
+class ArrayMessage(msgspec.Struct, frozen=True):
+    """A float32 array on its way through the pipe: its shape, and its values in C order."""
+
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def pack(array: Array) -> ArrayMessage:
+    """Make a message of an array, always as float32."""
+    return ArrayMessage(array.shape, np.ascontiguousarray(array, dtype="<f4").tobytes())
+
+
+def unpack(message: ArrayMessage) -> Array:
+    """Make an array of a message."""
+    return np.frombuffer(message.data, dtype="<f4").reshape(message.shape)
+
+
+class BlockPlan(msgspec.Struct, frozen=True):
+    """How long a block is: at least ``seconds`` and ``min_calls``, at most ``max_calls``."""
+
+    seconds: float
+    min_calls: int
+    max_calls: int | None = None
+
+
+class Probe(msgspec.Struct, frozen=True, tag=True):
+    """Can this provider be used at all?"""
+
+    provider: str
+
+
+class Prepare(msgspec.Struct, frozen=True, tag=True):
+    """Load a network, call it for the first time, and embed everything once."""
+
+    task: Task
+    reference_path: str
+    pictures: dict[Image, str]
+
+
+class Measure(msgspec.Struct, frozen=True, tag=True):
+    """Take one block of one scope; ``image`` where the scope has one."""
+
+    scope: Scope
+    image: Image | None
+    round: int
+    plan: BlockPlan
+
+
+class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
+    """Take one block of the fixed matrix product."""
+
+    round: int
+    plan: BlockPlan
+
+
+Request = Probe | Prepare | Measure | MeasureCanary
+
+
+class Usable(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``Probe``: something tiny ran there, with proof."""
+
+
+class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Answer to ``Prepare``.
+
+    ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
+    the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
+    inputs, so that the parent can see that every backend was fed the same bytes. Times are
+    nanoseconds; ``call_ns`` is one call of ``forward`` once warm.
+    """
+
+    create_ns: int
+    first_call_ns: int
+    call_ns: int
+    facts: BackendFacts
+    verification: ArrayMessage
+    embeddings: ArrayMessage
+    input_sha256: str
+
+
+class ScopedBlock(msgspec.Struct, frozen=True):
+    """A block and the scope it belongs to."""
+
+    scope: Scope
+    image: Image | None
+    block: Block
+
+
+class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Answer to ``Measure``: blocks (a pipeline's stages have their own), and what was computed.
+
+    ``outputs`` are embeddings taken from the timed calls themselves, [K, D]: for ``forward`` and
+    ``host`` the last ones of each of the reference's pictures in ``rows``, for ``pipeline`` the
+    last one. ``cosine`` is the last value of a ``similarity`` block.
+    """
+
+    blocks: tuple[ScopedBlock, ...]
+    rows: tuple[int, ...] = ()
+    outputs: ArrayMessage | None = None
+    cosine: float | None = None
+
+
+class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``MeasureCanary``."""
+
+    block: Block
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Any request can end so: at which stage, and why."""
+
+    stage: str
+    reason: str
+
+
+REQUESTS = msgspec.msgpack.Decoder(Request)
+PROBED = msgspec.msgpack.Decoder(Usable | Failed)
+PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
+MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
+CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)

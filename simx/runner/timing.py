@@ -1,0 +1,84 @@
+"""The one clock and the one loop that every time in a report comes from.
+
+The loop knows nothing of backends: it times a call that returns only when its result exists.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+from simx.results.schema import Block
+from simx.runner.messages import BlockPlan
+from simx.runner.noise import NoiseMeter
+
+Clock = Callable[[], int]
+"""Nanoseconds from an arbitrary start, never going back."""
+
+CLOCK: Clock = time.perf_counter_ns
+
+MAX_ENTRIES = 64
+"""Entries a block holds at most; more calls than that are timed several to an entry."""
+
+_SETTLING_CALLS = 2
+_SETTLING_NS = 10_000_000
+"""Uncounted calls at the start of a block: another worker had the caches before."""
+
+
+def take_block(
+    call: Callable[[], None],
+    plan: BlockPlan,
+    round_index: int,
+    *,
+    on_start: Callable[[], None] = lambda: None,
+    on_entry: Callable[[], None] = lambda: None,
+    clock: Clock = CLOCK,
+) -> Block:
+    """Time one block.
+
+    Args:
+        call: does the work once and returns when its result exists.
+        plan: how long the block is to be.
+        round_index: recorded with the block.
+        on_start: called when the uncounted calls are over, outside of every timed region.
+        on_entry: called after each entry, outside of every timed region.
+        clock: replaced in tests.
+    """
+    calls = _calls_needed(_settle(call, plan, clock), plan)
+    per_entry = math.ceil(calls / MAX_ENTRIES)
+    on_start()
+    meter = NoiseMeter()
+    ns = []
+    for _ in range(math.ceil(calls / per_entry)):
+        ns.append(_time_entry(call, per_entry, clock))
+        on_entry()
+    return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=meter.read())
+
+
+def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
+    """Make the uncounted calls and return the shortest nanoseconds a call took.
+
+    A plan with a cap is a giant's, whose one call is too dear to throw away.
+    """
+    if plan.max_calls is not None:
+        return math.inf
+    times: list[int] = []
+    while len(times) < _SETTLING_CALLS or sum(times) < _SETTLING_NS:
+        times.append(_time_entry(call, 1, clock))
+    return max(1.0, min(times))
+
+
+def _calls_needed(call_ns: float, plan: BlockPlan) -> int:
+    calls = max(plan.min_calls, math.ceil(plan.seconds * 1e9 / call_ns))
+    return calls if plan.max_calls is None else min(calls, plan.max_calls)
+
+
+def _time_entry(call: Callable[[], None], calls: int, clock: Clock) -> int:
+    if calls == 1:
+        start = clock()
+        call()
+        return clock() - start
+    repeat = range(calls)
+    start = clock()
+    for _ in repeat:
+        call()
+    return clock() - start

@@ -1,0 +1,229 @@
+"""Backends that need no runtime: one that is right, and ones that are wrong in a chosen way."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simx.exporter.manifest import (
+    MODEL_FILE,
+    VERIFICATION_FILE,
+    ExportIdentity,
+    FileRecord,
+    Manifest,
+)
+from simx.exporter.reference import Reference
+from simx.exporter.store import Entry
+from simx.models.backbone import Backbone, EmbeddingDims, Preset
+from simx.results.schema import Parity
+from simx.runner.backend import Array, BackendError, BackendFacts, Task
+from simx.runner.cells import Lane
+from simx.runner.registry import BackendSpec
+from simx.runner.worker import serve
+from simx.workers.connection import Connection
+from simx.workers.worker import WorkerMain
+
+DIM = 8
+PRESET = Preset(
+    crop=16, resize=18, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+)
+BACKBONE = Backbone(
+    model="fakenet",
+    weights="IMAGENET1K_V1",
+    default=True,
+    family="fake",
+    gflops=0.5,
+    params=1000,
+    acc1=70.0,
+    acc5=90.0,
+    file_size=1.0,
+    license=None,
+    url="https://example.invalid/fakenet-00000000.pth",
+    preset=PRESET,
+    embedding_dims=EmbeddingDims(pooled=DIM, penultimate=DIM, flat=DIM),
+)
+
+
+def embed(images: Array) -> Array:
+    """The network all fakes compute: a fixed random projection."""
+    flat = images.reshape(len(images), -1)
+    matrix = np.random.default_rng(7).standard_normal((flat.shape[1], DIM), dtype=np.float32)
+    result: Array = (flat @ matrix).astype(np.float32)
+    return result
+
+
+class FakeBackend:
+    """Computes the fixed projection, and keeps the contract."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    @property
+    def facts(self) -> BackendFacts:
+        return BackendFacts(
+            placement={"CPUExecutionProvider": 3}, settings={"fake": "yes"}, resident=False
+        )
+
+    def place(self, array: Array) -> Any:
+        return array
+
+    def forward(self, image: Any) -> Any:
+        if self._seconds:
+            time.sleep(self._seconds)
+        return embed(image)
+
+    def fetch(self, embedding: Any) -> Array:
+        array: Array = embedding
+        return array
+
+    def similarity(self, left: Any, right: Any) -> float:
+        product = float((left * right).sum())
+        return product / float(np.linalg.norm(left) * np.linalg.norm(right))
+
+    def canary(self) -> None:
+        np.ones((4, 4)) @ np.ones((4, 4))
+
+
+class CachedBackend(FakeBackend):
+    """Answers every timed call with what it computed first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+        self._first: Any = None
+
+    def forward(self, image: Any) -> Any:
+        self._calls += 1
+        if self._calls == 1:
+            self._first = embed(image)
+        # The answers before anything is timed are right.
+        return embed(image) if self._calls < 12 else self._first
+
+
+class ConstantBackend(FakeBackend):
+    """Returns the same vector for every picture, from the start."""
+
+    def forward(self, image: Any) -> Any:
+        return np.ones((len(image), DIM), dtype=np.float32)
+
+
+class TruncatedBackend(FakeBackend):
+    """Returns half of the embedding."""
+
+    def forward(self, image: Any) -> Any:
+        return embed(image)[:, : DIM // 2]
+
+
+class NanBackend(FakeBackend):
+    """Returns an embedding that is not finite."""
+
+    def forward(self, image: Any) -> Any:
+        return embed(image) * np.float32("nan")
+
+
+class WrongSimilarityBackend(FakeBackend):
+    """Is right but for its cosine."""
+
+    def similarity(self, left: Any, right: Any) -> float:
+        return super().similarity(left, right) + 0.01
+
+
+class DyingBackend(FakeBackend):
+    """Takes the process down at the first canary, after answering everything before."""
+
+    def canary(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class FakeRuntime:
+    """Creates whichever fake the task's model path names."""
+
+    KINDS = {  # noqa: RUF012 - a table of tests
+        "right": FakeBackend,
+        "slow": lambda: FakeBackend(seconds=1.2),
+        "cached": CachedBackend,
+        "constant": ConstantBackend,
+        "truncated": TruncatedBackend,
+        "nan": NanBackend,
+        "wrong_similarity": WrongSimilarityBackend,
+        "dying": DyingBackend,
+    }
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def create(self, task: Task) -> FakeBackend:
+        if self._kind == "refusing":
+            raise BackendError(f"no network for {task.backbone.model} today")
+        return self.KINDS[self._kind]()  # type: ignore[no-untyped-call, no-any-return]
+
+    def probe(self, provider: str) -> None:
+        if provider != "CPUExecutionProvider":
+            raise BackendError(f"there is no {provider}")
+
+
+def _entry(kind: str) -> WorkerMain:
+    def main(connection: Connection) -> None:
+        serve(connection, FakeRuntime(kind))
+
+    return main
+
+
+right = _entry("right")
+slow = _entry("slow")
+cached = _entry("cached")
+constant = _entry("constant")
+truncated = _entry("truncated")
+nan = _entry("nan")
+wrong_similarity = _entry("wrong_similarity")
+dying = _entry("dying")
+refusing = _entry("refusing")
+
+
+def reference() -> Reference:
+    """Return four pictures and the right embeddings of them."""
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    bare = Reference(pixels, np.empty((0, 0), dtype=np.float32))
+    return Reference(pixels, embed(bare.inputs(PRESET)))
+
+
+def entry_in(folder: Path) -> Entry:
+    """Write a store entry for the fake network; its model file is never read."""
+    reference().save(folder / VERIFICATION_FILE)
+    record = FileRecord(sha256="0" * 64, bytes=1)
+    manifest = Manifest(
+        identity=ExportIdentity(
+            model=BACKBONE.model,
+            weights=BACKBONE.weights,
+            embedding="pooled",
+            precision="fp32",
+            weights_origin="random",
+        ),
+        source="seed 0",
+        preset=PRESET,
+        embedding_dim=DIM,
+        parity=Parity(cosine=1.0, relative_l2=0.0),
+        verified_batches=(1, 4),
+        weights=record,
+        files={MODEL_FILE: record},
+        versions={},
+        created="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+    )
+    return Entry(folder, folder, manifest)
+
+
+def lane(kind: str) -> Lane:
+    """Return the lane of one of the fakes; its name is its kind."""
+    spec = BackendSpec(
+        name=kind,
+        entry=f"tests.runner.fakes:{kind}",
+        package="numpy",
+        install="",
+        providers=None,
+        executes="graph",
+    )
+    return Lane(spec, "CPUExecutionProvider")

@@ -1,0 +1,160 @@
+"""A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
+
+from pathlib import Path
+
+import pytest
+
+from simx.errors import InputError, ProviderUnavailableError
+from simx.images.pictures import bundled
+from simx.results.file import read
+from simx.results.journal import journal_path
+from simx.results.schema import FailedCell, MeasuredCell, Report
+from simx.runner import schedule as schedules
+from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
+from simx.runner.lanes import open_lanes
+from simx.runner.schedule import Schedule
+from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
+
+PLAN = BenchPlan(
+    embedding="pooled",
+    weights="random",
+    threads=1,
+    profile="quick",
+    schedule=Schedule(launches=2, rounds=2, seed=3),
+    pictures=bundled(),
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of five calls are enough to see what is in them."""
+    monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+
+
+def bench(folder: Path, *kinds: str) -> Report:
+    """Measure the fake network in one lane for each kind of fake."""
+    (folder / "entry").mkdir()
+    subject = Subject(BACKBONE, entry_in(folder / "entry"))
+    specs = [lane(kind).spec for kind in kinds]
+    with open_lanes(specs, ["CPUExecutionProvider"]) as opened:
+        return run_bench(PLAN, opened, [subject], folder / "report.json")
+
+
+def test_a_cell_has_every_scope(tmp_path: Path) -> None:
+    """Two launches give every scope and image its blocks, rounds where rounds drive it."""
+    report = bench(tmp_path, "right")
+    (cell,) = report.cells
+    assert isinstance(cell, MeasuredCell)
+    shape = {
+        (timing.scope, timing.image): [len(launch.blocks) for launch in timing.launches]
+        for timing in cell.timings
+    }
+    pictures = ("anchor", "positive", "negative", "negative_resized")
+    stages = ("pipeline", "pipeline.decode", "pipeline.preprocess", "pipeline.forward")
+    expected: dict[tuple[str, str | None], list[int]] = {("forward", None): [2, 2]}
+    expected |= {(scope, None): [1, 1] for scope in ("first", "first.create", "first.call")}
+    expected |= {(scope, image): [1, 1] for scope in stages for image in pictures}
+    expected |= {("similarity", image): [1, 1] for image in pictures[1:]}
+
+    assert shape == expected
+    assert cell.embedding_dim == DIM
+    assert cell.parity.relative_l2 < 1e-6
+    assert cell.placement == {"CPUExecutionProvider": 3}
+    assert [len(launch.blocks) for launch in report.canary[0].launches] == [2, 2]
+
+
+def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
+    """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+    entries = {
+        timing.scope: timing.launches[0].blocks[0].ns
+        for timing in cell.timings
+        if timing.image == "negative"
+    }
+    sums = [
+        sum(stages)
+        for stages in zip(
+            entries["pipeline.decode"],
+            entries["pipeline.preprocess"],
+            entries["pipeline.forward"],
+            strict=True,
+        )
+    ]
+
+    assert all(part <= whole for part, whole in zip(sums, entries["pipeline"], strict=True))
+    assert sum(sums) > 0.5 * sum(entries["pipeline"])
+
+
+def test_the_report_is_on_disk_and_the_journal_is_gone(tmp_path: Path) -> None:
+    """What was returned is what can be read again, and nothing else is left."""
+    report = bench(tmp_path, "right")
+
+    assert read(tmp_path / "report.json") == report
+    assert not journal_path(tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "reason"),
+    [
+        ("refusing", "prepare", "no network for fakenet today"),
+        ("constant", "parity", "differs from torch's"),
+        ("truncated", "parity", "shape (4, 4) where (4, 8) is right"),
+        ("nan", "parity", "differs from torch's"),
+        ("cached", "forward", "differs from torch's"),
+        ("wrong_similarity", "similarity", "computes a cosine of"),
+        ("dying", "canary", "killed by SIGSEGV"),
+    ],
+)
+def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
+    tmp_path: Path, kind: str, stage: str, reason: str
+) -> None:
+    """A cell that is wrong is recorded with stage and reason; the other one is measured."""
+    report = bench(tmp_path, "right", kind)
+    measured, failed = report.cells
+
+    assert isinstance(measured, MeasuredCell)
+    assert isinstance(failed, FailedCell)
+    assert failed.stage == stage
+    assert reason in failed.reason
+    assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_a_giant_gets_one_launch_and_few_calls(tmp_path: Path) -> None:
+    """Calls above a second are made a few times, once, and the cell says so."""
+    (cell,) = bench(tmp_path, "slow").cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+
+    assert cell.few_calls
+    assert len(forward.launches) == 1
+    assert 1 <= len(forward.launches[0].blocks[0].ns) <= 3
+
+
+def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
+    """What could not be exported appears in the report, once for each lane."""
+    absent = Absent(BACKBONE, "export", "no such operator")
+    with open_lanes([lane("right").spec], ["CPUExecutionProvider"]) as opened:
+        report = run_bench(PLAN, opened, [absent], tmp_path / "report.json")
+    (cell,) = report.cells
+
+    assert isinstance(cell, FailedCell)
+    assert (cell.stage, cell.reason) == ("export", "no such operator")
+
+
+def test_a_provider_that_does_not_run_is_refused_first() -> None:
+    """A lane whose probe fails ends everything before anything is measured."""
+    with (
+        pytest.raises(ProviderUnavailableError, match="there is no CUDAExecutionProvider"),
+        open_lanes([lane("right").spec], ["CUDAExecutionProvider"]),
+    ):
+        pytest.fail("the lanes were opened")
+
+
+def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
+    """A journal that an interrupted run left may be all there is of it."""
+    journal_path(tmp_path / "report.json").write_text("precious")
+    with pytest.raises(InputError, match="left from another run"):
+        bench(tmp_path, "right")
+
+    assert journal_path(tmp_path / "report.json").read_text() == "precious"
