@@ -1,0 +1,41 @@
+# Two commands do it all on a fresh machine with Python and make: `make bench` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STORE ?= .simx/store
+
+.PHONY: bench test test-all check install readme benchmark clean
+
+bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
+	$(BIN)/simx bench --gflops 0 --profile quick --store $(STORE) -o .simx/report.json
+
+test: check  ## lint, type-check and run the quick suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: check  ## the quick suite and the slow one
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(VENV)/.installed  ## install simx into .venv
+
+readme: $(VENV)/.installed  ## make the README's tables and picture again from .simx/report.json
+	$(BIN)/python scripts/make_readme.py .simx/report.json
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .simx build dist *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@

@@ -1,0 +1,106 @@
+"""The command line: one file per command, each of them options -> one library call -> rendering.
+
+Commands are imported when they are asked for, so that ``simx --help`` and ``simx models`` start in
+a fraction of a second. Every error a user can meet is one line on stderr and an exit code.
+"""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from simx import __version__
+from simx.cli.configuration import read_defaults
+from simx.errors import ExitCode, SimxError
+
+COMMANDS = {
+    "models": "What there is, and what is exported.",
+    "export": "Export backbones to ONNX in the store.",
+    "bench": "Measure; write a report and print the tables.",
+    "report": "Render reports again.",
+}
+"""Adding a command is a new file of this name in this folder, and a line here."""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's file only when that command is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"simx.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
+    epilog="Options can also come from SIMX_* variables (SIMX_STORE, SIMX_BENCH_THREADS) and from "
+    "simx.toml or [tool.simx] in pyproject.toml: flag over variable over file.",
+)
+@click.version_option(__version__, prog_name="simx")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Which backend is faster for image embeddings, by how much, and is it the same vector?
+
+    simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
+    embedding and similarity latency under PyTorch and ONNX Runtime.
+    """
+    context.default_map = read_defaults(tuple(COMMANDS))
+
+
+class _TerminatedError(BaseException):
+    """A signal asked the process to end; an exception, so that nothing is left behind."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the documented code."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
+    try:
+        code = cli.main(standalone_mode=False)
+    except SimxError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "simx"
+        _complain(f"{error.format_message()} See '{command} --help'.")
+        code = ExitCode.USAGE
+    except click.ClickException as error:
+        _complain(error.format_message())
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        code = ExitCode.INTERRUPTED
+    except _TerminatedError as signalled:
+        _complain(f"ended by {signal.Signals(signalled.number).name}")
+        code = ExitCode.TERMINATED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not complain again at its exit.
+        sys.stdout = None
+        code = ExitCode.DONE
+    sys.exit(code)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise _TerminatedError(number)
+
+
+def _complain(text: str) -> None:
+    """Write one line, whatever the text holds."""
+    click.echo(f"simx: {' '.join(text.split())}", err=True)

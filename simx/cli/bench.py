@@ -1,0 +1,72 @@
+"""``simx bench``: measure; write a report and print the tables."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simx.cli import options
+from simx.errors import ExitCode
+
+_picture_path = click.Path(path_type=Path)
+
+
+@click.command("bench")
+@options.select_argument
+@options.all_option
+@options.gflops_option
+@options.family_option
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    default=("torch", "ort"),
+    show_default=True,
+    help="What executes: torch or ort. Repeatable.",
+)
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    default=("cpu",),
+    show_default=True,
+    help="Where: an execution provider of ONNX Runtime, or cpu, cuda, ... Repeatable.",
+)
+@options.embedding_option
+@options.weights_option
+@options.mirror_option
+@click.option("--anchor", type=_picture_path, help="Your own anchor picture.")
+@click.option("--positive", type=_picture_path, help="Your own positive picture.")
+@click.option("--negative", type=_picture_path, help="Your own negative picture.")
+@options.threads_option
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "default", "precise"]),
+    default="default",
+    show_default=True,
+    help="How much to measure.",
+)
+@click.option("--launches", type=int, help="Fresh processes per cell, instead of the profile's.")
+@click.option("--rounds", type=int, help="Rounds per launch, instead of the profile's.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random order.")
+@options.store_option
+@options.ranges_option
+@options.layout_option
+@options.format_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_default="a file in the user's data folder",
+    help="Where the report goes.",
+)
+def command(**given: Any) -> ExitCode:  # noqa: ANN401 - click's values, typed by BenchOptions
+    """Measure the backbones that SELECT names, having exported those the store lacks.
+
+    SELECT is a name or a glob, with :weights where not the default ones. Without SELECT, --all,
+    --gflops and --family, everything the store holds is measured.
+    """
+    # What measuring needs (numpy, the runner) would slow down --help.
+    from simx.cli.benchmarking import BenchOptions, benchmark  # noqa: PLC0415
+
+    return benchmark(BenchOptions(**given))

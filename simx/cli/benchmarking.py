@@ -1,0 +1,209 @@
+"""What ``simx bench`` does once its options are read: check, export what lacks, measure, render."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+from platformdirs import user_data_path
+
+from simx.cli.exporting import export_with_progress
+from simx.cli.options import ranges_or_default, selected
+from simx.cli.output import emit, wants_color, width
+from simx.cli.progress import steps
+from simx.errors import ExitCode, InputError, SystemFailureError
+from simx.exporter.export import Exported, ExportPlan
+from simx.exporter.lookup import find_export, held_backbones
+from simx.exporter.store import DamagedEntryError, Entry, Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.images.pictures import PictureSet, check_presets, chosen
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.catalogue import load
+from simx.models.ranges import Range
+from simx.report.formats import render
+from simx.report.options import Layout, Options
+from simx.results.schema import FailedCell, Report
+from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
+from simx.runner.lanes import OpenLanes, open_lanes
+from simx.runner.providers import provider_named
+from simx.runner.registry import backend_named
+from simx.runner.schedule import ProfileName, Schedule, schedule
+from simx.runner.threads import default_threads
+
+
+class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of ``simx bench``, as its help describes them."""
+
+    select: tuple[str, ...]
+    everything: bool
+    gflops: tuple[Range, ...]
+    family: tuple[str, ...]
+    backends: tuple[str, ...]
+    providers: tuple[str, ...]
+    embedding: EmbeddingKind
+    weights: WeightsRequest
+    weights_mirror: str | None
+    anchor: Path | None
+    positive: Path | None
+    negative: Path | None
+    threads: int | None
+    profile: ProfileName
+    launches: int | None
+    rounds: int | None
+    seed: int
+    store: Path
+    ranges: tuple[Range, ...] | None
+    layout: Layout
+    format_name: str
+    output: Path | None
+
+    def export_plan(self) -> ExportPlan:
+        """Return how to export what the store lacks."""
+        return ExportPlan(
+            embedding=self.embedding,
+            request=self.weights,
+            threads=self.threads or default_threads(),
+            mirror=self.weights_mirror,
+        )
+
+    def schedule(self) -> Schedule:
+        """Return how much to measure."""
+        return schedule(self.profile, self.launches, self.rounds, self.seed)
+
+    def bench_plan(self, pictures: PictureSet) -> BenchPlan:
+        """Return how to measure."""
+        return BenchPlan(
+            embedding=self.embedding,
+            weights=self.weights.kind,
+            threads=self.threads or default_threads(),
+            profile=self.profile,
+            schedule=self.schedule(),
+            pictures=pictures,
+        )
+
+
+def benchmark(options: BenchOptions) -> ExitCode:
+    """Measure, write the report, and print it.
+
+    Everything a user can have got wrong is refused first, before any export or measurement.
+    """
+    specs = [backend_named(name) for name in options.backends]
+    providers = [provider_named(name) for name in options.providers]
+    options.schedule()
+    backbones = _backbones(options)
+    path = _report_path(options.output)
+    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+        pictures = chosen(
+            anchor=options.anchor,
+            positive=options.positive,
+            negative=options.negative,
+            workdir=Path(folder),
+        )
+        check_presets(pictures, {backbone.preset for backbone in backbones})
+        with open_lanes(specs, providers) as opened:
+            for note in opened.notes:
+                click.echo(f"simx: {note}", err=True)
+            subjects = _subjects(backbones, options)
+            report = _measure(options, pictures, opened, subjects, path)
+    text = render(
+        [report],
+        options.format_name,
+        Options(
+            ranges=ranges_or_default(options.ranges),
+            width=width(),
+            layout=options.layout,
+            color=wants_color(None),
+        ),
+    )
+    emit(text, None)
+    click.echo(f"simx: report saved as {path}", err=True)
+    failed = any(isinstance(cell, FailedCell) for cell in report.cells)
+    return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
+    """Return what was named; where nothing was, what the store holds."""
+    if options.select or options.everything or options.gflops or options.family:
+        return selected(
+            options.select,
+            everything=options.everything,
+            gflops=options.gflops,
+            families=options.family,
+        )
+    held = held_backbones(Store(options.store), load(), options.embedding, options.weights)
+    if not held:
+        raise InputError(
+            f"store {options.store}: holds nothing to measure; name backbones, or fill it with "
+            "'simx export --all' or 'simx export --gflops 0'"
+        )
+    return held
+
+
+def _report_path(output: Path | None) -> Path:
+    """Return where the report goes, having checked that it can."""
+    if output is not None:
+        if not output.parent.is_dir():
+            raise InputError(f"{output}: there is no folder {output.parent}; make it first")
+        return output
+    folder = user_data_path("simx") / "reports"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemFailureError(
+            f"{folder}: cannot be made ({error.strerror}); say with -o where the report goes"
+        ) from None
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
+
+
+def _subjects(backbones: Sequence[Backbone], options: BenchOptions) -> list[Subject | Absent]:
+    """Pair every backbone with its export, making those that the store lacks."""
+    store = Store(options.store)
+    found = {backbone: _sound_export(store, backbone, options) for backbone in backbones}
+    lacking = [backbone for backbone, entry in found.items() if entry is None]
+    outcomes = (
+        export_with_progress(lacking, options.store, options.export_plan()) if lacking else []
+    )
+    absent = {}
+    for outcome in outcomes:
+        if isinstance(outcome, Exported):
+            found[outcome.backbone] = outcome.entry
+        else:
+            absent[outcome.backbone] = Absent(outcome.backbone, outcome.stage, outcome.reason)
+    return [
+        absent[backbone] if entry is None else Subject(backbone, entry)
+        for backbone, entry in found.items()
+    ]
+
+
+def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> Entry | None:
+    """Return the export to measure, or None where there is none whose files are intact."""
+    entry = find_export(store, backbone, options.embedding, options.weights)
+    if entry is None:
+        return None
+    try:
+        entry.verify()
+    except DamagedEntryError as error:
+        click.echo(f"simx: {error}; exporting {backbone.name} again", err=True)
+        store.discard(entry)
+        return None
+    return entry
+
+
+def _measure(
+    options: BenchOptions,
+    pictures: PictureSet,
+    opened: OpenLanes,
+    subjects: Sequence[Subject | Absent],
+    path: Path,
+) -> Report:
+    launches = options.schedule().launches
+    order = {subject.backbone: position for position, subject in enumerate(subjects)}
+    with steps(len(subjects) * launches) as shown:
+
+        def progress(backbone: Backbone, launch: int) -> None:
+            text = f"measuring {backbone.name}, launch {launch + 1} of {launches}"
+            shown.at(order[backbone] * launches + launch, text)
+
+        return run_bench(options.bench_plan(pictures), opened, subjects, path, progress)

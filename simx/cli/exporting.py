@@ -1,0 +1,75 @@
+"""Exporting with its progress and warnings, as ``export`` and ``bench`` both do it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from simx.cli.progress import Steps, steps
+from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
+from simx.exporter.store import Store
+from simx.models.backbone import Backbone
+
+_MEGABYTE = 1_000_000
+
+
+def export_with_progress(
+    backbones: Sequence[Backbone], store: Path, plan: ExportPlan
+) -> list[Outcome]:
+    """Export backbones, say on stderr what happens, and warn where weights are random."""
+    outcomes: list[Outcome] = []
+    with steps(len(backbones)) as shown:
+        announcer = _Announcer(shown)
+        for outcome in export(
+            backbones, Store(store), plan, on_start=announcer.begin, progress=announcer.download
+        ):
+            outcomes.append(outcome)
+            if isinstance(outcome, NotExported):
+                click.echo(f"simx: {describe_failure(outcome)}", err=True)
+    _warn_of_random_weights(outcomes, plan)
+    return outcomes
+
+
+def describe_failure(outcome: NotExported) -> str:
+    """Return one line about a backbone that could not be exported."""
+    return f"{outcome.backbone.name} was not exported: {outcome.stage}: {outcome.reason}"
+
+
+class _Announcer:
+    """Turns what the exporter tells into one line of progress."""
+
+    def __init__(self, shown: Steps) -> None:
+        self._shown = shown
+        self._name = ""
+        self._begun = 0
+
+    def begin(self, backbone: Backbone) -> None:
+        """Announce the next backbone."""
+        self._name = backbone.name
+        self._begun += 1
+        self._say(f"exporting {self._name}")
+
+    def download(self, done: int, total: int | None) -> None:
+        """Announce how far its download is."""
+        size = "" if total is None else f" of {total // _MEGABYTE}"
+        self._say(f"downloading {self._name}: {done // _MEGABYTE}{size} MB")
+
+    def _say(self, text: str) -> None:
+        self._shown.at(self._begun - 1, text)
+
+
+def _warn_of_random_weights(outcomes: Sequence[Outcome], plan: ExportPlan) -> None:
+    """``auto`` must never pass random weights off as trained ones."""
+    random = [
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Exported)
+        and outcome.entry.manifest.identity.weights_origin == "random"
+    ]
+    if random and plan.request.kind == "auto":
+        count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
+        click.echo(
+            f"simx: {count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them",
+            err=True,
+        )

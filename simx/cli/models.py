@@ -1,0 +1,79 @@
+"""``simx models``: what there is, and what is exported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from simx.cli import options
+from simx.cli.listings import show
+from simx.cli.output import output_option
+from simx.exporter.store import Store
+from simx.models.backbone import EmbeddingKind
+from simx.models.catalogue import load
+from simx.models.listing import ListedBackbone, listing
+from simx.models.ranges import Range
+from simx.models.selection import Selection
+from simx.models.selection import select as select_backbones
+from simx.report.listing import ListColumn, Listing
+
+_COLUMNS = (
+    ListColumn(name="model", heading="model", text=True),
+    ListColumn(name="weights", heading="weights", text=True),
+    ListColumn(name="family", heading="family", text=True),
+    ListColumn(name="gflops_range", heading="range", text=True),
+    ListColumn(name="gflops", heading="GFLOPS", unit="1e9 MACs"),
+    ListColumn(name="params_millions", heading="parameters", unit="1e6"),
+    ListColumn(name="acc1", heading="acc1", unit="%", decimals=2),
+    ListColumn(name="acc5", heading="acc5", unit="%", decimals=2),
+    ListColumn(name="crop", heading="input", unit="pixels"),
+    ListColumn(name="embedding_dim", heading="embedding", unit="dimensions"),
+    ListColumn(name="exported", heading="exported", text=True),
+)
+
+
+@click.command("models")
+@options.select_argument
+@options.gflops_option
+@options.family_option
+@options.embedding_option
+@options.ranges_option
+@options.store_option
+@options.format_option
+@output_option
+def command(
+    select: tuple[str, ...],
+    gflops: tuple[Range, ...],
+    family: tuple[str, ...],
+    embedding: EmbeddingKind,
+    ranges: tuple[Range, ...] | None,
+    store: Path,
+    format_name: str,
+    output: Path | None,
+) -> None:
+    """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
+    chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
+    found = {backbone.name: Store(store).find(backbone, embedding) for backbone in chosen}
+    paths = {name: str(entry.model_path) if entry else None for name, entry in found.items()}
+    listed = listing(chosen, options.ranges_or_default(ranges), embedding, paths)
+    show(listed, _listing(listed), format_name, output)
+
+
+def _listing(listed: Sequence[ListedBackbone]) -> Listing:
+    return Listing(columns=_COLUMNS, rows=tuple(_row(backbone) for backbone in listed))
+
+
+def _row(backbone: ListedBackbone) -> tuple[str | int | float | None, ...]:
+    return (
+        backbone.model,
+        backbone.weights,
+        backbone.family,
+        backbone.gflops_range,
+        backbone.gflops,
+        backbone.params / 1e6,
+        backbone.acc1,
+        backbone.acc5,
+        backbone.crop,
+        backbone.embedding_dim,
+        None if backbone.path is None else "yes",
+    )

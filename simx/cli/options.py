@@ -1,0 +1,142 @@
+"""Options that several commands share, each defined once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone
+from simx.models.catalogue import load
+from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_edges
+from simx.models.selection import Selection, select
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+
+def _flatten(_context: object, _option: object, groups: tuple[tuple[Range, ...], ...]) -> object:
+    return tuple(found for group in groups for found in group)
+
+
+def default_store() -> Path:
+    """Return the store in the user's cache folder."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is needed
+
+    return user_cache_path("simx") / "store"
+
+
+select_argument = click.argument("select", nargs=-1, metavar="[SELECT]...")
+
+gflops_option = click.option(
+    "--gflops",
+    type=parse_ranges,
+    metavar="RANGE",
+    multiple=True,
+    callback=_flatten,
+    help="Only backbones in this GFLOPS range, such as 0, 1-3 or 32+. Repeatable.",
+)
+
+family_option = click.option(
+    "--family", multiple=True, help="Only backbones of this family, such as resnet. Repeatable."
+)
+
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="All architectures, with their default weights."
+)
+
+embedding_option = click.option(
+    "--embedding",
+    type=click.Choice(["pooled", "penultimate", "flat"]),
+    default="pooled",
+    show_default=True,
+    help="Which vector: what enters the classifier, what enters its last layer, or the last "
+    "feature map unpooled.",
+)
+
+weights_option = click.option(
+    "--weights",
+    type=WeightsRequest.parse,
+    default="auto",
+    show_default=True,
+    metavar="auto|pretrained|random|FILE",
+    help="auto: pretrained where already here, otherwise random; pretrained: download what is "
+    "missing; FILE: a state dict.",
+)
+
+mirror_option = click.option(
+    "--weights-mirror",
+    envvar="SIMX_WEIGHTS_MIRROR",
+    metavar="URL",
+    help="Download pretrained weights from here instead.",
+)
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=True),
+    envvar="SIMX_STORE",
+    default=default_store,
+    show_default="the user's cache folder",
+    help="Folder of exports.",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of every backend. Default: the cores this process may use.",
+)
+
+ranges_option = click.option(
+    "--ranges",
+    type=ranges_from_edges,
+    default=None,
+    metavar="EDGES",
+    help="Where the tables' GFLOPS ranges begin, such as 0,1,4,7,9.",
+)
+
+format_option = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the result.",
+)
+
+
+layout_option = click.option(
+    "--layout",
+    type=click.Choice(["models", "origin"]),
+    default="models",
+    show_default=True,
+    help="models: a row for each model; origin: a column for each.",
+)
+
+
+def selected(
+    names: tuple[str, ...],
+    *,
+    everything: bool,
+    gflops: tuple[Range, ...],
+    families: tuple[str, ...],
+) -> tuple[Backbone, ...]:
+    """Return the backbones meant; ranges and families alone speak of default weights.
+
+    Raises:
+        InputError: a name is unknown, or nothing fits.
+    """
+    return select(
+        Selection(
+            names=names,
+            everything=everything or not names,
+            ranges=gflops,
+            families=families,
+        ),
+        load(),
+    )
+
+
+def ranges_or_default(ranges: tuple[Range, ...] | None) -> tuple[Range, ...]:
+    """Return the ranges asked for, or those every table has by default."""
+    return DEFAULT_RANGES if ranges is None else ranges

@@ -1,0 +1,99 @@
+"""The layout is the architecture: which room may import which, and who may load a runtime."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "simx"
+
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "models": {"errors"},
+    "images": {"errors", "models"},
+    "results": {"errors", "models", "images"},
+    "workers": {"errors", "models", "images", "results"},
+    "exporter": {"errors", "models", "images", "results", "workers"},
+    "runner": {"errors", "models", "images", "results", "workers", "exporter"},
+    "report": {"errors", "models", "results"},
+    "cli": {"errors", "models", "images", "results", "workers", "exporter", "runner", "report"},
+}
+"""Every room, and the rooms it may import besides itself."""
+
+TORCH = {"torch", "torchvision", "onnxscript", "onnx_ir"}
+RUNTIMES = TORCH | {"onnx", "onnxruntime"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "exporter/architecture.py": TORCH,
+    "exporter/heads.py": TORCH,
+    "exporter/graph.py": TORCH,
+    "exporter/job.py": TORCH,
+    "exporter/weights/checkpoint.py": TORCH,
+    "exporter/weights/fit.py": TORCH,
+    "exporter/weights/initialised.py": TORCH,
+    "exporter/weights/load.py": TORCH,
+    "exporter/weights/state.py": TORCH,
+    "exporter/verification.py": {"onnx", "onnxruntime"},
+    "runner/torch_backend.py": TORCH,
+    "runner/ort_backend.py": {"onnxruntime"},
+}
+"""The only files that import a runtime, lazily or not; they run inside workers."""
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of every module a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the arrows"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    """A file imports its own room and the rooms to its left, and nothing else of simx."""
+    room = room_of(path)
+    if room in {"__init__", "__main__"}:
+        return
+    imported = {name.split(".")[1] for name in imports(path) if name.startswith("simx.")}
+    imported = {name for name in imported if name in ROOMS}
+
+    assert imported <= ROOMS[room] | {room}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_workers_import_runtimes(path: Path) -> None:
+    """torch, onnx and onnxruntime are imported by the files that run in workers alone."""
+    allowed = MAY_IMPORT.get(path.relative_to(PACKAGE).as_posix(), set())
+    imported = {name.split(".")[0] for name in imports(path)} & RUNTIMES
+
+    assert imported <= allowed
+
+
+def test_every_file_is_in_a_known_room() -> None:
+    """A new room is a decision to be written down here."""
+    rooms = {room_of(path) for path in FILES} - {"__init__", "__main__"}
+
+    assert rooms == set(ROOMS)
+
+
+def test_the_list_of_runtime_files_is_current() -> None:
+    """Every file that may import a runtime exists and does."""
+    stale = {
+        name
+        for name, allowed in MAY_IMPORT.items()
+        if not {found.split(".")[0] for found in imports(PACKAGE / name)} & allowed
+    }
+
+    assert stale == set()
