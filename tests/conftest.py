@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples are not timed: the machine may be busy with anything.
+settings.register_profile("simx", deadline=None)
+settings.load_profile("simx")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,6 +7,7 @@ a fraction of a second. Every error a user can meet is one line on stderr and an
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ import click
 from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.errors import ExitCode, SimxError
+from simx.report.clean import clean
 
 COMMANDS = {
     "models": "What there is, and what is exported.",
@@ -69,21 +71,17 @@ class _TerminatedError(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a character shows another; no result is lost over it.
+            stream.reconfigure(errors="replace")
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
     try:
         code = cli.main(standalone_mode=False)
-    except SimxError as error:
-        _complain(str(error))
-        code = error.exit_code
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "simx"
-        _complain(f"{error.format_message()} See '{command} --help'.")
-        code = ExitCode.USAGE
-    except click.ClickException as error:
-        _complain(error.format_message())
-        code = error.exit_code
+    except (SimxError, click.ClickException) as error:
+        code = _refuse(error)
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         code = ExitCode.INTERRUPTED
@@ -97,10 +95,22 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _refuse(error: SimxError | click.ClickException) -> int:
+    """Say in one line what is wrong, and return the exit code for it."""
+    if isinstance(error, SimxError):
+        _complain(str(error))
+    elif isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "simx"
+        _complain(f"{error.format_message()} See '{command} --help'.")
+    else:
+        _complain(error.format_message())
+    return error.exit_code
+
+
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise _TerminatedError(number)
 
 
 def _complain(text: str) -> None:
     """Write one line, whatever the text holds."""
-    click.echo(f"simx: {' '.join(text.split())}", err=True)
+    click.echo(f"simx: {clean(' '.join(text.split()))}", err=True)

@@ -26,22 +26,26 @@ def range_table(
         layout: Whether models are rows or columns.
 
     Returns:
-        The table, without the quantities of which no backbone has a figure.
+        The table, without the optional quantities that no backbone has a figure for.
     """
     shown = [
         quantity
         for quantity in quantities(executor_name(executors[0]))
-        if any(_has_figure(backbone, quantity) for backbone in backbones)
+        if not _is_left_out(quantity, backbones)
     ]
     if layout == "models":
         return _models_as_rows(backbones, shown)
     return _models_as_columns(backbones, executors, shown)
 
 
-def _has_figure(backbone: BackboneSummary, quantity: Quantity) -> bool:
-    if isinstance(quantity, BackboneQuantity):
-        return quantity.show(backbone) != ABSENT
-    return any(quantity.show(backbone, cell) != ABSENT for cell in backbone.measured)
+def _is_left_out(quantity: Quantity, backbones: Sequence[BackboneSummary]) -> bool:
+    if isinstance(quantity, BackboneQuantity) or not quantity.optional:
+        return False
+    return all(
+        quantity.show(backbone, cell) == ABSENT
+        for backbone in backbones
+        for cell in backbone.measured
+    )
 
 
 def _models_as_rows(backbones: Sequence[BackboneSummary], shown: Sequence[Quantity]) -> Table:

@@ -10,7 +10,7 @@ from simx.report.clean import clean
 from simx.report.grid import lines
 from simx.report.markdown import table_lines
 from simx.report.table import ABSENT, Column, Row, Table, Value
-from simx.report.terminal import to_string
+from simx.report.terminal import NARROWEST, to_string
 
 Field = str | int | float | None
 
@@ -50,7 +50,7 @@ class RenderListing(Protocol):
 
 def render_table(listing: Listing, /, *, width: int, color: bool) -> str:
     """Return a list for a terminal; no line is wider than it."""
-    return to_string(lines(_table(listing), width), width=width, color=color)
+    return to_string(lines(_table(listing), max(width, NARROWEST)), width=width, color=color)
 
 
 def render_markdown(listing: Listing, /, *, width: int, color: bool) -> str:

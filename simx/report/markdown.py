@@ -59,7 +59,7 @@ def _report(report: Report, options: Options) -> Iterator[str]:
     for summary in by_range(report, options.ranges):
         yield ""
         yield from _range(summary, report, options)
-    yield ""
+    yield from ("", "---", "")
     yield from (f"- {escape(paragraph)}" for paragraph in LEGEND)
 
 

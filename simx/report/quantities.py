@@ -24,21 +24,32 @@ IMAGE_SECTIONS: dict[Image, str] = {
     "negative": "negative",
     "negative_resized": "negative, resized",
 }
-SECTIONS = (*IMAGE_SECTIONS.values(), "backbone", "forward", "stages", "parity with torch")
+SECTIONS = (
+    *IMAGE_SECTIONS.values(),
+    "embedding",
+    "catalogue",
+    "forward",
+    "stages",
+    "parity with torch",
+)
 """Of the rows, where models are columns: the origin's order, then what it lacked."""
+
+
+Show = Callable[[BackboneSummary, MeasuredSummary], Value]
 
 
 class CellQuantity(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between backends and providers.
 
     It is a column where models are rows; where they are columns it is a row of ``section``, called
-    ``label``.
+    ``label``. An ``optional`` one is left out where nothing has a figure for it.
     """
 
     column: Column
     section: str
     label: str
-    show: Callable[[BackboneSummary, MeasuredSummary], Value]
+    show: Show
+    optional: bool = False
 
 
 class BackboneQuantity(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +83,18 @@ def _forward(baseline: str) -> tuple[Quantity, ...]:
         value = figures.time(cell.forward, spread=True)
         return _timed(value, cell, backbone.forward_fastest)
 
-    relative = f"{TIMES} {baseline}"
+    extras: tuple[tuple[str, str, Show], ...] = (
+        ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
+        ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
+        ("host", "ms", lambda _, cell: figures.time(cell.host)),
+        ("first", "ms", lambda _, cell: figures.time(cell.first)),
+    )
     return (
         _in_group("forward", "time", "ms", show_time),
-        _in_group("forward", "speed", relative, lambda _, cell: figures.ratio(cell.speed)),
-        _in_group("forward", "interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
-        _in_group("forward", "host", "ms", lambda _, cell: figures.time(cell.host)),
-        _in_group("forward", "first", "ms", lambda _, cell: figures.time(cell.first)),
+        *(
+            msgspec.structs.replace(_in_group("forward", name, unit, show), optional=True)
+            for name, unit, show in extras
+        ),
     )
 
 
@@ -90,16 +106,12 @@ def _parity() -> tuple[Quantity, ...]:
     )
 
 
-def _in_group(
-    group: str, name: str, unit: str, show: Callable[[BackboneSummary, MeasuredSummary], Value]
-) -> CellQuantity:
+def _in_group(group: str, name: str, unit: str, show: Show) -> CellQuantity:
     label = ", ".join(part for part in (name, unit) if part)
     return CellQuantity(column=Column(name, unit, group), section=group, label=label, show=show)
 
 
-def _of_image(
-    image: Image, title: str, show: Callable[[BackboneSummary, MeasuredSummary], Value]
-) -> CellQuantity:
+def _of_image(image: Image, title: str, show: Show) -> CellQuantity:
     column = Column(IMAGE_NAMES[image], group=title)
     return CellQuantity(column=column, section=IMAGE_SECTIONS[image], label=title, show=show)
 
@@ -169,7 +181,7 @@ def _once(
 ) -> BackboneQuantity:
     return BackboneQuantity(
         column=Column(name, unit, group),
-        section="backbone",
+        section=group,
         label=", ".join(part for part in (name, unit) if part),
         show=show,
     )

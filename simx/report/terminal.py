@@ -11,7 +11,7 @@ from simx.report.content import range_table
 from simx.report.grid import lines
 from simx.report.heading import heading
 from simx.report.notes import LEGEND, range_notes, range_title
-from simx.report.options import Options
+from simx.report.options import Layout, Options
 from simx.report.wrapping import join, pad, wrap
 from simx.results.derivation import by_range, executors
 from simx.results.schema import Report
@@ -19,11 +19,16 @@ from simx.results.summary import RangeSummary
 
 NAME_WIDTH = 10
 
+NARROWEST = 60
+"""Columns; a terminal that says it has fewer gets lines it has to wrap by itself."""
+
 
 def render(reports: Sequence[Report], options: Options) -> str:
     """Return each report's heading, tables and notes; no line is wider than the terminal."""
-    texts = (line for report in reports for line in _report(report, options))
-    return to_string(texts, width=options.width, color=options.color)
+    width = max(options.width, NARROWEST)
+    gap = [Text(), Text()]
+    texts = [line for report in reports for line in (*gap, *_report(report, options, width))]
+    return to_string(texts[len(gap) :], width=width, color=options.color)
 
 
 def to_string(texts: Iterable[Text], *, width: int, color: bool) -> str:
@@ -37,15 +42,14 @@ def to_string(texts: Iterable[Text], *, width: int, color: bool) -> str:
     return capture.get()
 
 
-def _report(report: Report, options: Options) -> Iterator[Text]:
-    yield from _heading(report, options.width)
+def _report(report: Report, options: Options, width: int) -> Iterator[Text]:
+    yield from _heading(report, width)
     for summary in by_range(report, options.ranges):
         yield Text()
-        yield from _range(summary, report, options)
+        yield from _range(summary, report, options.layout, width)
     yield Text()
     for text in LEGEND:
-        yield from _indented(text, options.width, "dim")
-    yield Text()
+        yield from _indented(text, width, "dim")
 
 
 def _heading(report: Report, width: int) -> Iterator[Text]:
@@ -56,17 +60,15 @@ def _heading(report: Report, width: int) -> Iterator[Text]:
         yield from _indented(f"! {clean(note)}", width, "yellow")
 
 
-def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[Text]:
-    yield Text(range_title(summary), "bold cyan")
+def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) -> Iterator[Text]:
+    yield from _indented(range_title(summary), width, "bold cyan")
     yield Text()
-    yield from lines(
-        range_table(summary.backbones, executors(report), options.layout), options.width
-    )
+    yield from lines(range_table(summary.backbones, executors(report), layout), width)
     notes = range_notes(summary.backbones)
     if notes:
         yield Text()
     for note in notes:
-        yield from _indented(note, options.width, "")
+        yield from _indented(note, width, "")
 
 
 def _indented(text: str, width: int, style: str) -> Iterator[Text]:

@@ -21,7 +21,7 @@ from simx.results.strict_json import JsonDefectError, parse
 from simx.results.validation import first_problem
 
 MAX_BYTES = 512 * 2**20
-"""Largest file that is read: about fifty times the raw times of every backbone on two backends."""
+"""Largest file that is read: some thirty times what every backbone on two backends takes."""
 
 _OPEN_DEPTH = 8
 """Down to this nesting each member has a line of its own; deeper ones (a block) share one."""

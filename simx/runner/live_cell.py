@@ -83,7 +83,9 @@ class LiveCell:
 
     def prepare(self, pictures: dict[Image, str]) -> None:
         """Load it, and check its answers before a single time counts."""
-        request = Prepare(self.plan.task, str(self.plan.entry.verification_path.resolve()), pictures)
+        request = Prepare(
+            self.plan.task, str(self.plan.entry.verification_path.resolve()), pictures
+        )
         self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
         first = {

@@ -132,7 +132,7 @@ def test_no_line_is_wider_and_no_figure_is_missing(table: Table, width: int) -> 
     st.integers(1, 100),
 )
 def test_packing_keeps_order_and_width(drawn: list[tuple[str, int]], available: int) -> None:
-    """Every column comes once, in order, and only a column that is too wide by itself sticks out."""
+    """Every column comes once, in order; only one that is too wide by itself sticks out."""
     columns = [Column("", group=group.strip()) for group, _ in drawn]
     widths = [width for _, width in drawn]
 

@@ -143,7 +143,7 @@ class FakeRuntime:
 
     KINDS = {  # noqa: RUF012 - a table of tests
         "right": FakeBackend,
-        "slow": lambda: FakeBackend(seconds=1.2),
+        "slow": lambda: FakeBackend(seconds=0.03),
         "cached": CachedBackend,
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
@@ -158,7 +158,7 @@ class FakeRuntime:
     def create(self, task: Task) -> FakeBackend:
         if self._kind == "refusing":
             raise BackendError(f"no network for {task.backbone.model} today")
-        return self.KINDS[self._kind]()  # type: ignore[no-untyped-call, no-any-return]
+        return self.KINDS[self._kind]()
 
     def probe(self, provider: str) -> None:
         if provider != "CPUExecutionProvider":

@@ -1,0 +1,206 @@
+"""The store: entries appear whole, are found by what they are, and damage is noticed."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from simx.errors import InputError, SystemFailureError
+from simx.exporter.manifest import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    VERIFICATION_FILE,
+    ExportIdentity,
+    Manifest,
+)
+from simx.exporter.store import DamagedEntryError, Entry, Store, record_of
+from simx.models.backbone import Backbone
+from simx.models.catalogue import load
+from simx.results.schema import Parity, WeightsOrigin
+
+RESNET18 = next(backbone for backbone in load() if backbone.name == "resnet18")
+RESNET34 = next(backbone for backbone in load() if backbone.name == "resnet34")
+
+
+def publish(
+    store: Store,
+    *,
+    backbone: Backbone = RESNET18,
+    origin: WeightsOrigin = "random",
+    source: str = "seed 0",
+    key: str = "0123456789abcdef",
+    created: str = "2026-01-01T00:00:00",
+    content: bytes = b"graph",
+) -> Entry:
+    """Publish an entry with small files in the place of real ones."""
+    with store.workspace() as workspace:
+        folder, weights = workspace / "entry", workspace / "weights.safetensors"
+        folder.mkdir()
+        (folder / MODEL_FILE).write_bytes(content)
+        (folder / VERIFICATION_FILE).write_bytes(b"answers")
+        weights.write_bytes(b"weights of " + source.encode())
+        manifest = Manifest(
+            identity=ExportIdentity(
+                model=backbone.model,
+                weights=backbone.weights,
+                embedding="pooled",
+                precision="fp32",
+                weights_origin=origin,
+            ),
+            source=source,
+            preset=backbone.preset,
+            embedding_dim=512,
+            parity=Parity(cosine=1.0, relative_l2=0.0),
+            verified_batches=(1, 4),
+            weights=record_of(weights),
+            files={path.name: record_of(path) for path in folder.iterdir()},
+            versions={},
+            created=created,
+            seconds=1.0,
+        )
+        return store.publish(folder, weights, manifest, key)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_what_was_published_is_found_again(store: Store) -> None:
+    """An entry is found by backbone and embedding, with its files as they were."""
+    published = publish(store)
+    found = store.find(RESNET18, "pooled")
+
+    assert found == published
+    assert found.model_path.read_bytes() == b"graph"
+    found.verify()
+
+
+def test_other_things_are_not_found(store: Store) -> None:
+    """Another backbone, embedding or origin is not answered with what happens to be there."""
+    publish(store)
+
+    assert store.find(RESNET34, "pooled") is None
+    assert store.find(RESNET18, "flat") is None
+    assert store.find(RESNET18, "pooled", ("pretrained",)) is None
+    assert store.find(RESNET18, "pooled", source="seed 1") is None
+
+
+def test_pretrained_comes_before_random_and_new_before_old(store: Store) -> None:
+    """Among several entries the best origin counts first, then the newest."""
+    publish(store, key="a" * 16, created="2026-01-03")
+    publish(store, key="b" * 16, origin="pretrained", source="x.pth", created="2026-01-01")
+    newest = publish(store, key="c" * 16, origin="pretrained", source="x.pth", created="2026-01-02")
+
+    assert store.find(RESNET18, "pooled") == newest
+
+
+def test_publishing_again_replaces(store: Store) -> None:
+    """An entry of the same key takes the place of the one that was there, and nothing is left."""
+    publish(store, content=b"old")
+    entry = publish(store, content=b"new")
+
+    assert entry.model_path.read_bytes() == b"new"
+    assert store.entries() == [entry]
+    assert list((store.root / "unfinished").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, VERIFICATION_FILE])
+def test_one_flipped_bit_is_noticed(store: Store, name: str) -> None:
+    """A file whose content changed is damage, whatever its size says."""
+    entry = publish(store)
+    path = entry.folder / name
+    data = bytearray(path.read_bytes())
+    data[2] ^= 1
+    path.write_bytes(data)
+
+    assert entry.is_complete()
+    with pytest.raises(DamagedEntryError, match=name):
+        entry.verify()
+
+
+def test_a_missing_weights_file_is_noticed(store: Store) -> None:
+    """The state dict belongs to the entry."""
+    entry = publish(store)
+    entry.weights_path.unlink()
+
+    assert not entry.is_complete()
+    with pytest.raises(DamagedEntryError, match="cannot be read"):
+        entry.verify()
+
+
+def test_a_link_is_no_stored_file(store: Store, tmp_path: Path) -> None:
+    """A link could lead anywhere, even to a file of the right content."""
+    entry = publish(store)
+    outside = tmp_path / "outside.onnx"
+    entry.model_path.rename(outside)
+    entry.model_path.symlink_to(outside)
+
+    with pytest.raises(DamagedEntryError, match="is a link"):
+        entry.verify()
+
+
+def test_a_discarded_entry_is_gone(store: Store) -> None:
+    """Discarding removes the entry and its weights."""
+    entry = publish(store)
+    store.discard(entry)
+
+    assert store.entries() == []
+    assert not entry.weights_path.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"not json",
+        b"{}",
+        b'{"name": "simx-export", "version": 99}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_unreadable_manifest_is_no_entry(store: Store, damage: bytes) -> None:
+    """What is no manifest of ours does not exist, and breaks nothing."""
+    entry = publish(store)
+    (entry.folder / MANIFEST_FILE).write_bytes(damage)
+
+    assert store.entries() == []
+    assert store.find(RESNET18, "pooled") is None
+
+
+@pytest.mark.parametrize("name", ["../../escape.onnx", "/etc/passwd", "a/b", ".."])
+def test_a_manifest_that_points_elsewhere_is_no_entry(store: Store, name: str) -> None:
+    """A manifest may name files beside itself and nothing else."""
+    entry = publish(store)
+    files = {name: entry.manifest.files[MODEL_FILE]}
+    manifest = msgspec.structs.replace(entry.manifest, files=files)
+    (entry.folder / MANIFEST_FILE).write_bytes(msgspec.json.encode(manifest))
+
+    assert store.find(RESNET18, "pooled") is None
+
+
+def test_the_workspace_is_always_removed(store: Store) -> None:
+    """Nothing unfinished stays behind a failure."""
+
+    def fail() -> None:
+        with store.workspace() as workspace:
+            (workspace / "half").write_bytes(b"x")
+            raise RuntimeError("out of cheese")
+
+    with pytest.raises(RuntimeError, match="cheese"):
+        fail()
+
+    assert list((store.root / "unfinished").iterdir()) == []
+
+
+def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """A path that is no folder is the user's mistake."""
+    (tmp_path / "store").write_text("x")
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        Store(tmp_path / "store").require_writable()
+
+
+def test_a_store_that_cannot_be_written_is_named() -> None:
+    """A folder the system does not let us make is a failure of the system."""
+    with pytest.raises(SystemFailureError, match=r"store /proc/simx: cannot be written"):
+        Store(Path("/proc/simx")).require_writable()

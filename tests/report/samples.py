@@ -1,0 +1,33 @@
+"""Reports and what renders them, for the tests of every format."""
+
+from pathlib import Path
+
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.formats import render
+from simx.report.options import Layout, Options
+from simx.results.schema import Report
+from tests.results.builders import failed, identity, measured, report
+
+HOSTILE = "=cmd|'/c calc'!A1 \x1b[31m[red]x[/red]\x07 <b>&\u202e\nnext"
+"""A formula, an escape sequence, rich's and HTML's markup, reversed text and a line break."""
+
+
+def expected(name: str) -> str:
+    """Return an output that was looked at and found right."""
+    return (Path(__file__).parent / "expected" / name).read_text(encoding="utf-8")
+
+
+def rendered(
+    of: Report, name: str = "table", *, width: int = 200, layout: Layout = "models"
+) -> str:
+    return render([of], name, Options(ranges=DEFAULT_RANGES, width=width, layout=layout))
+
+
+def two_backbones() -> Report:
+    """Return resnet18 on both backends and vgg11, of random weights, of which one failed."""
+    return report(
+        measured(milliseconds=50),
+        measured(identity(backend="ort"), milliseconds=25),
+        measured(identity("vgg11"), milliseconds=150, gflops=1.9, origin="random"),
+        failed(identity("vgg11", backend="ort")),
+    )

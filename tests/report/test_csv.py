@@ -1,0 +1,84 @@
+"""CSV: one tidy row for each cell, scope and image, safe for a spreadsheet."""
+
+import csv
+import io
+
+import pytest
+
+from simx.report.csv import safe
+from simx.results.schema import Timing
+from tests.report.samples import HOSTILE, rendered, two_backbones
+from tests.results.builders import failed, identity, launches, measured, report
+
+HEADER = (
+    "model,weights,embedding,backend,provider,precision,batch,threads,status,scope,image,unit,"
+    "launches,n,median,ci_low,ci_high,p90,p95,p99,min"
+)
+RESNET = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,ok"
+
+
+def test_the_header_and_the_rows_of_a_cell() -> None:
+    """The columns are these, a time is in milliseconds, and a figure has its value in median."""
+    three = launches([[1_000_000, 1_200_000]], [[2_000_000, 2_400_000]], [[4_000_000, 4_800_000]])
+    timing = Timing(scope="pipeline", image="anchor", launches=three)
+
+    lines = rendered(report(measured(of=(timing,)), failed(identity("vgg11"))), "csv").split("\n")
+
+    assert lines == [
+        HEADER,
+        f"{RESNET},pipeline,anchor,ms,3,6,2.200000,0.393208,12.308996,,,,1.000000",
+        f"{RESNET},similarity_percent,positive,percent,,,84.126,,,,,,",
+        f"{RESNET},similarity_percent,negative,percent,,,-1.8293,,,,,,",
+        f"{RESNET},similarity_percent,negative_resized,percent,,,0.6875,,,,,,",
+        f"{RESNET},embedding_dim,,components,,,512,,,,,,",
+        f"{RESNET},gflops,,GMACs,,,1.81,,,,,,",
+        f"{RESNET},acc1,,percent,,,69.758,,,,,,",
+        f"{RESNET},acc5,,percent,,,89.078,,,,,,",
+        f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
+        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
+        "",
+    ]
+
+
+def test_percentiles_appear_where_the_samples_carry_them() -> None:
+    """A hundred independent calls give a 90th percentile and no 99th."""
+    of = launches(*([[1_000_000 + 7919 * (5 * i + j) % 1000 for i in range(20)]] for j in range(5)))
+    timing = Timing(scope="forward", image=None, launches=of)
+
+    (row, *_) = csv.DictReader(io.StringIO(rendered(report(measured(of=(timing,))), "csv")))
+
+    assert float(row["p90"]) > float(row["median"])
+    assert row["p99"] == ""
+
+
+def test_every_row_has_every_column() -> None:
+    """Strings with commas, quotes and line breaks do not shift a column."""
+    of = report(*two_backbones().cells, failed(identity(f'a,"b" {HOSTILE}', HOSTILE)))
+    rows = list(csv.reader(io.StringIO(rendered(of, "csv"))))
+
+    assert {len(row) for row in rows} == {21}
+    assert rows[-1][0].startswith('a,"b" =cmd')
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1+1", "'=1+1"),
+        ("\x1b[31m=1+1", "'=1+1"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_no_text_is_a_formula(text: str, cell: str) -> None:
+    """What a spreadsheet would compute gets a quote before it, whatever stood in front."""
+    assert safe(text) == cell
+
+
+def test_a_hostile_name_is_quoted_in_its_row() -> None:
+    """The protection reaches the rendering."""
+    output = rendered(report(failed(identity(HOSTILE))), "csv")
+
+    assert output.splitlines()[1].startswith("'=cmd|'/c calc'!A1 [red]x[/red] <b>& next,")

@@ -1,0 +1,191 @@
+"""Tables for a terminal: complete, aligned, within the width, and safe to print."""
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from simx.models.ranges import DEFAULT_RANGES, Range
+from simx.report.formats import render
+from simx.report.options import LAYOUTS, Layout, Options
+from simx.results.schema import Parity, Similarity, Timing
+from tests.report.samples import HOSTILE, expected, rendered, two_backbones
+from tests.results.builders import around, failed, identity, measured, report, timings
+
+DASH = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+@pytest.mark.parametrize(("width", "layout"), [(80, "models"), (200, "models"), (80, "origin")])
+def test_the_whole_output_is_as_expected(width: int, layout: Layout) -> None:
+    """Models as rows at both widths and quantities as rows, to the character."""
+    assert rendered(two_backbones(), width=width, layout=layout) == expected(
+        f"{layout}_{width}.txt"
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_every_width_holds_every_model_and_figure(width: int, layout: Layout) -> None:
+    """No line is wider than the terminal, and no model, figure or note gets lost."""
+    output = rendered(two_backbones(), width=width, layout=layout)
+    words = output.replace("\n", " ")
+
+    assert max(map(cell_len, output.splitlines())) <= width
+    for figure in ("50.0 ", "25.00", "2.000", "140.0", "84.13", "-1.83", "85.96", "512", "69.76"):
+        assert figure in words
+    for word in ("resnet18", "vgg11", "torch cpu", "ort cpu", "0.9999999", "2e-7", "pretrained"):
+        assert word in words
+
+
+def test_random_weights_are_labelled() -> None:
+    """Similarity and margin carry a mark that a note explains; trained weights have neither."""
+    random = rendered(report(measured(origin="random")))
+    trained = rendered(report(measured()))
+
+    assert "84.13°" in random
+    assert "85.96°" in random
+    assert "° random weights: similarity and margin say nothing" in random
+    assert "--weights pretrained" in random
+    assert "°" not in trained
+
+
+def test_a_failed_cell_is_shown_with_its_stage_reason_and_command() -> None:
+    """Its row stays in the table, and below it stands what happened and how to see it again."""
+    output = rendered(two_backbones())
+
+    assert "✗ vgg11:V1 on ort cpu failed at load: out of memory" in output
+    assert "(again: simx bench resnet18 --backend ort)" in output
+
+
+def test_a_range_of_nothing_but_failures_is_shown() -> None:
+    """The catalogue's figures and the reasons are all there is, and they are there."""
+    output = rendered(report(failed(), failed(identity(backend="ort"))), width=80)
+
+    assert "69.76" in output
+    assert output.count("failed at load") == 2
+
+
+def test_few_calls_are_flagged() -> None:
+    """A giant's times carry a mark, no interval, and a note."""
+    output = rendered(report(measured(milliseconds=20000, few_calls=True)))
+
+    assert "20000†" in output
+    assert "† a few calls of one launch: no interval" in output
+
+
+def test_several_providers_in_one_graph_are_named() -> None:
+    """Where a graph ran on more than one provider, the note counts the nodes of each."""
+    split = {"CUDAExecutionProvider": 76, "CPUExecutionProvider": 12}
+    output = rendered(report(measured(identity(backend="ort"), placement=split)))
+
+    assert "resnet18:V1 on ort cpu: its nodes ran on several providers (76 CUDA, 12 CPU)" in output
+
+
+def test_batches_that_differ_are_told_apart() -> None:
+    """What is not the same for all backbones becomes part of their names."""
+    same = rendered(report(measured()))
+    both = rendered(report(measured(), measured(identity(batch=8))))
+
+    assert "batch 8" not in same
+    assert "resnet18:V1  batch 1  torch cpu" in both
+    assert "             batch 8  torch cpu" in both
+
+
+def test_a_third_backend_has_its_row() -> None:
+    """Providers stand below each other by their short names, each with its speed."""
+    of = report(
+        measured(milliseconds=50),
+        measured(identity(backend="ort"), milliseconds=25),
+        measured(identity(backend="ort", provider="CUDAExecutionProvider"), milliseconds=5),
+    )
+
+    assert "ort cuda" in rendered(of)
+    assert "10.00" in rendered(of)
+
+
+def test_host_times_are_shown_where_they_were_measured() -> None:
+    """On a device the time from host to host has a column; elsewhere there is none."""
+    with_host = (*timings(50), Timing(scope="host", image=None, launches=around(66)))
+
+    assert " host" in rendered(report(measured(of=with_host)))
+    assert "66.0" in rendered(report(measured(of=with_host)))
+    assert " host" not in rendered(report(measured()))
+
+
+def test_undefined_similarity_is_a_dash() -> None:
+    """An embedding of length zero has no similarity, which is not 0 %."""
+    nothing = Similarity(positive=None, negative=5, negative_resized=5)
+    output = rendered(report(msgspec.structs.replace(measured(), similarity=nothing)))
+
+    assert DASH in output
+    assert " 0.00" not in output
+
+
+def test_ranges_of_ones_own() -> None:
+    """Other edges give other tables, and what they leave out is shown as such."""
+    options = Options(ranges=(Range("0.5-1.5", 0.5, 1.5),), width=80)
+    output = render([report(measured(gflops=1.2), measured(identity("vgg11")))], "table", options)
+
+    assert "GFLOPS 0.5-1.5 (from 0.5 to below 1.5), 1 backbone\n" in output
+    assert "GFLOPS outside the ranges\n" in output
+
+
+def test_the_heading_says_what_was_measured_where() -> None:
+    """Machine, versions, profile, counts, seed, pictures and the run's notes come first."""
+    output = rendered(report(measured(), notes=["no CUDA device"]))
+    head = output.partition("GFLOPS ")[0]
+
+    assert "Example CPU · x86_64 · 2 of 8 cores · 2 threads · 16 GiB · Linux 6.1" in head
+    assert "simx 0.1.0 · Python 3.11.9 · torch 2.14.1 · onnxruntime 1.32.0" in head
+    assert f"profile default · 5 launches {TIMES} 5 rounds · seed 42" in head
+    assert f"anchor 301{TIMES}167, 9.6 kB" in head
+    assert "! no CUDA device" in head
+
+
+def test_several_reports_are_rendered_one_after_the_other() -> None:
+    """Each has its own heading: their machines may differ."""
+    options = Options(ranges=DEFAULT_RANGES, width=80)
+    output = render([report(measured()), report(measured())], "table", options)
+
+    assert output.count("machine   Example CPU") == 2
+    assert not output.startswith("\n")
+    assert not output.endswith("\n\n")
+
+
+def test_colour_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Escape codes need a terminal that has colours and no NO_COLOR; the fastest has a sign too."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    options = Options(ranges=DEFAULT_RANGES, width=80, color=True)
+    colored = render([two_backbones()], "table", options)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monochrome = render([two_backbones()], "table", options)
+
+    assert "\x1b[1;32m" in colored
+    assert "\x1b[1;32m" not in monochrome
+    assert "\x1b" not in rendered(two_backbones())
+    assert "±1%◂" in rendered(two_backbones())
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_strings_from_a_file_are_only_text(width: int) -> None:
+    """Markup is printed as it is, and no control character reaches the terminal."""
+    of = report(
+        measured(identity(HOSTILE, HOSTILE, HOSTILE, HOSTILE)),
+        failed(reason=HOSTILE),
+        notes=[HOSTILE],
+    )
+    output = rendered(of, width=width)
+
+    assert "[red]x[/red]" in output.replace("\n", "")
+    assert all(character.isprintable() or character == "\n" for character in output)
+    assert max(map(cell_len, output.splitlines())) <= width
+
+
+def test_parity_that_is_off_shows() -> None:
+    """The figures are the cell's own."""
+    off = msgspec.structs.replace(measured(), parity=Parity(cosine=0.99991234, relative_l2=9.4e-5))
+    output = rendered(report(off))
+
+    assert "0.9999123" in output
+    assert "9e-5" in output

@@ -1,0 +1,52 @@
+"""Real backends for the contract suite, loaded in this process from one small export."""
+
+from pathlib import Path
+
+import pytest
+
+from simx.exporter.export import Exported, ExportPlan, export
+from simx.exporter.store import Entry, Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone
+from simx.models.catalogue import load
+from simx.runner.backend import Runtime, Task
+from simx.runner.ort_backend import OrtRuntime
+from simx.runner.torch_backend import TorchRuntime
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "data" / "squeezenet1_1.safetensors"
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    """The one small network whose trained weights are at hand."""
+    return next(found for found in load() if found.name == "squeezenet1_1")
+
+
+@pytest.fixture(scope="session")
+def entry(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    """Its export, made once."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    plan = ExportPlan(embedding="pooled", request=WeightsRequest("file", WEIGHTS), threads=2)
+    (outcome,) = export([backbone], store, plan)
+    assert isinstance(outcome, Exported), outcome
+    return outcome.entry
+
+
+@pytest.fixture(params=[TorchRuntime, OrtRuntime], ids=["torch", "ort"])
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    """Every real backend's runtime, in this process instead of a worker."""
+    created: Runtime = request.param()
+    return created
+
+
+@pytest.fixture
+def task(backbone: Backbone, entry: Entry) -> Task:
+    """What to load: the export, on the CPU."""
+    return Task(
+        backbone=backbone,
+        embedding="pooled",
+        provider="CPUExecutionProvider",
+        threads=1,
+        model_path=str(entry.model_path),
+        weights_path=str(entry.weights_path),
+    )

@@ -1,0 +1,128 @@
+"""The contract suite: what holds for every backend, run over all of them."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from simx.exporter.reference import Reference, load_reference
+from simx.exporter.store import Entry
+from simx.models.backbone import Backbone
+from simx.results.parity import disagreement, worst_parity
+from simx.results.similarity import cosine
+from simx.runner.backend import Array, Backend, BackendError, BackendFacts, Runtime, Task
+
+
+@pytest.fixture
+def backend(runtime: Runtime, task: Task) -> Backend:
+    return runtime.create(task)
+
+
+@pytest.fixture
+def reference(entry: Entry) -> Reference:
+    return load_reference(entry.verification_path)
+
+
+@pytest.fixture
+def inputs(reference: Reference, backbone: Backbone) -> Array:
+    return reference.inputs(backbone.preset)
+
+
+def embed(backend: Backend, inputs: Array) -> Array:
+    return backend.fetch(backend.forward(backend.place(inputs)))
+
+
+def test_one_picture_gives_the_reference_embedding(
+    backend: Backend, inputs: Array, reference: Reference
+) -> None:
+    """Each picture alone gives torch's stored answer, float32 and [1, D]."""
+    rows = [embed(backend, inputs[row : row + 1]) for row in range(len(inputs))]
+
+    assert all(row.shape == (1, 512) and row.dtype == np.float32 for row in rows)
+    parity = worst_parity(zip(np.concatenate(rows), reference.embeddings, strict=True))
+    assert disagreement(parity) is None
+
+
+@pytest.mark.parametrize("batch", [2, 4])
+def test_a_batch_gives_the_same_rows(
+    backend: Backend, inputs: Array, reference: Reference, batch: int
+) -> None:
+    """Several pictures at once give the embeddings they give one by one."""
+    together = embed(backend, inputs[:batch])
+
+    assert together.shape == (batch, 512)
+    parity = worst_parity(zip(together, reference.embeddings[:batch], strict=True))
+    assert disagreement(parity) is None
+
+
+def test_the_input_is_left_as_it_was(backend: Backend, inputs: Array) -> None:
+    """A call does not write into its input, which is used again and again."""
+    before = inputs[:1].copy()
+    placed = backend.place(inputs[:1])
+    first = backend.fetch(backend.forward(placed)).copy()
+    second = backend.fetch(backend.forward(placed))
+
+    assert np.array_equal(inputs[:1], before)
+    assert np.array_equal(first, second)
+
+
+def test_an_earlier_result_survives_later_calls(backend: Backend, inputs: Array) -> None:
+    """An embedding that was returned is not overwritten by the next call."""
+    first = backend.forward(backend.place(inputs[:1]))
+    kept = backend.fetch(first).copy()
+    backend.forward(backend.place(inputs[1:2]))
+
+    assert np.array_equal(backend.fetch(first), kept)
+
+
+def test_similarity_is_the_cosine(backend: Backend, inputs: Array) -> None:
+    """The backend's own similarity is the float64 cosine of its embeddings to within 1e-5."""
+    left, right = (backend.forward(backend.place(inputs[row : row + 1])) for row in (0, 2))
+    expected = cosine(backend.fetch(left)[0], backend.fetch(right)[0])
+
+    assert backend.similarity(left, right) == pytest.approx(expected, abs=1e-5)
+    assert backend.similarity(left, left) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_similarity_of_nothing_is_zero(backend: Backend) -> None:
+    """A zero vector has similarity 0 in every backend, where the quotient is not defined."""
+    zero = backend.place(np.zeros((1, 512), dtype=np.float32))
+
+    assert backend.similarity(zero, zero) == 0.0
+
+
+def test_the_facts_say_how_it_runs(backend: Backend) -> None:
+    """Thread counts are pinned to what was asked for, and recorded."""
+    facts = backend.facts
+
+    assert facts.settings["intra_op_threads"] == "1"
+    assert facts.settings["inter_op_threads"]
+    assert not facts.resident
+
+
+def test_the_canary_disturbs_nothing(backend: Backend, inputs: Array) -> None:
+    """The fixed product can be computed between two calls that give the same embedding."""
+    before = embed(backend, inputs[:1]).copy()
+    backend.canary()
+
+    assert np.array_equal(embed(backend, inputs[:1]), before)
+
+
+def test_what_the_probe_passes_can_load(runtime: Runtime, task: Task) -> None:
+    """A provider that is there passes the probe, and a network loads on it."""
+    runtime.probe("CPUExecutionProvider")
+
+    assert isinstance(runtime.create(task).facts, BackendFacts)
+
+
+@pytest.mark.parametrize("provider", ["CUDAExecutionProvider", "TensorrtExecutionProvider"])
+def test_a_provider_that_is_not_there_is_refused(
+    runtime: Runtime, task: Task, provider: str
+) -> None:
+    """Neither the probe nor loading a network falls back to the CPU in silence."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(BackendError):
+        runtime.probe(provider)
+    with pytest.raises(BackendError):
+        runtime.create(msgspec.structs.replace(task, provider=provider))

@@ -1,0 +1,67 @@
+"""Providers by every name a user may type."""
+
+import pytest
+
+from simx.errors import InputError, ProviderUnavailableError
+from simx.runner.lanes import product
+from simx.runner.providers import SHORT_NAMES, provider_named, short_name
+from simx.runner.registry import BACKENDS, backend_named
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("cpu", "CPUExecutionProvider"),
+        ("CUDA", "CUDAExecutionProvider"),
+        ("CUDAExecutionProvider", "CUDAExecutionProvider"),
+        ("cudaexecutionprovider", "CUDAExecutionProvider"),
+        ("MIGraphXExecutionProvider", "MIGraphXExecutionProvider"),
+    ],
+)
+def test_a_name_is_known_in_short_and_in_full(typed: str, name: str) -> None:
+    """Short forms and ONNX Runtime's own names mean the same, in any case."""
+    assert provider_named(typed) == name
+
+
+@pytest.mark.parametrize("typed", ["CUDAExecutionProvder", "cuda0", "", "gpu"])
+def test_a_misspelling_is_refused(typed: str) -> None:
+    """A name that is none is refused instead of being run on the CPU."""
+    with pytest.raises(InputError, match="has none of that name; try"):
+        provider_named(typed)
+
+
+def test_a_misspelling_is_answered_with_the_close_name() -> None:
+    """The message offers what was probably meant."""
+    with pytest.raises(InputError, match="try CUDAExecutionProvider"):
+        provider_named("CUDAExecutionProvder")
+
+
+@pytest.mark.parametrize(("short", "name"), SHORT_NAMES.items())
+def test_short_names_go_both_ways(short: str, name: str) -> None:
+    """The short form of a name is the one that stands for it."""
+    assert short_name(name) == short
+
+
+def test_a_backend_without_the_device_gets_a_note_and_no_lane() -> None:
+    """Torch has no OpenVINO device: ONNX Runtime is measured there alone, and a note says so."""
+    lanes, notes = product(BACKENDS, ["OpenVINOExecutionProvider", "CPUExecutionProvider"])
+
+    assert [(lane.spec.name, lane.provider) for lane in lanes] == [
+        ("ort", "OpenVINOExecutionProvider"),
+        ("torch", "CPUExecutionProvider"),
+        ("ort", "CPUExecutionProvider"),
+    ]
+    assert notes == ["torch has no device for OpenVINOExecutionProvider, so no torch cells"]
+
+
+def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
+    """The message lists the backends there are."""
+    with pytest.raises(InputError, match="choose from torch, ort"):
+        backend_named("tensorflow")
+
+
+def test_a_backend_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing package is named, with the command that installs it."""
+    monkeypatch.setattr("simx.runner.registry.find_spec", lambda _: None)
+    with pytest.raises(ProviderUnavailableError, match="pip install torch torchvision"):
+        backend_named("torch")
