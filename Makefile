@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all check install readme benchmark clean
+.PHONY: bench test test-all check install readme clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	$(BIN)/simx bench --gflops 0 --profile quick --store $(STORE) -o .simx/report.json

@@ -18,7 +18,6 @@ _picture_path = click.Path(path_type=Path)
 @options.family_option
 @click.option(
     "--backend",
-    "backends",
     multiple=True,
     default=("torch", "ort"),
     show_default=True,
@@ -26,7 +25,6 @@ _picture_path = click.Path(path_type=Path)
 )
 @click.option(
     "--provider",
-    "providers",
     multiple=True,
     default=("cpu",),
     show_default=True,

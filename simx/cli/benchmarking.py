@@ -37,11 +37,11 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of ``simx bench``, as its help describes them."""
 
     select: tuple[str, ...]
-    everything: bool
+    all: bool
     gflops: tuple[Range, ...]
     family: tuple[str, ...]
-    backends: tuple[str, ...]
-    providers: tuple[str, ...]
+    backend: tuple[str, ...]
+    provider: tuple[str, ...]
     embedding: EmbeddingKind
     weights: WeightsRequest
     weights_mirror: str | None
@@ -56,7 +56,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: Path
     ranges: tuple[Range, ...] | None
     layout: Layout
-    format_name: str
+    format: str
     output: Path | None
 
     def export_plan(self) -> ExportPlan:
@@ -89,8 +89,8 @@ def benchmark(options: BenchOptions) -> ExitCode:
 
     Everything a user can have got wrong is refused first, before any export or measurement.
     """
-    specs = [backend_named(name) for name in options.backends]
-    providers = [provider_named(name) for name in options.providers]
+    specs = [backend_named(name) for name in options.backend]
+    providers = [provider_named(name) for name in options.provider]
     options.schedule()
     backbones = _backbones(options)
     path = _report_path(options.output)
@@ -109,7 +109,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
             report = _measure(options, pictures, opened, subjects, path)
     text = render(
         [report],
-        options.format_name,
+        options.format,
         Options(
             ranges=ranges_or_default(options.ranges),
             width=width(),
@@ -125,10 +125,10 @@ def benchmark(options: BenchOptions) -> ExitCode:
 
 def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
     """Return what was named; where nothing was, what the store holds."""
-    if options.select or options.everything or options.gflops or options.family:
+    if options.select or options.all or options.gflops or options.family:
         return selected(
             options.select,
-            everything=options.everything,
+            everything=options.all,
             gflops=options.gflops,
             families=options.family,
         )

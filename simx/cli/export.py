@@ -35,7 +35,7 @@ from simx.runner.threads import default_threads
 @output_option
 def command(
     select: tuple[str, ...],
-    everything: bool,
+    all: bool,
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
     embedding: EmbeddingKind,
@@ -43,16 +43,16 @@ def command(
     weights_mirror: str | None,
     threads: int | None,
     store: Path,
-    format_name: str,
+    format: str,
     output: Path | None,
 ) -> ExitCode:
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
     Every export is run in ONNX Runtime and compared with PyTorch before it is kept.
     """
-    if not (select or everything or gflops or family):
+    if not (select or all or gflops or family):
         raise InputError("export: name backbones, or say --all, --gflops or --family")
-    backbones = options.selected(select, everything=everything, gflops=gflops, families=family)
+    backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     plan = ExportPlan(
         embedding=embedding,
         request=weights,
@@ -61,7 +61,7 @@ def command(
     )
     outcomes = export_with_progress(backbones, store, plan)
     records = [_record(outcome) for outcome in outcomes]
-    show(records, _listing(records), format_name, output)
+    show(records, _listing(records), format, output)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 

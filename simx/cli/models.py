@@ -48,7 +48,7 @@ def command(
     embedding: EmbeddingKind,
     ranges: tuple[Range, ...] | None,
     store: Path,
-    format_name: str,
+    format: str,
     output: Path | None,
 ) -> None:
     """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
@@ -56,7 +56,7 @@ def command(
     found = {backbone.name: Store(store).find(backbone, embedding) for backbone in chosen}
     paths = {name: str(entry.model_path) if entry else None for name, entry in found.items()}
     listed = listing(chosen, options.ranges_or_default(ranges), embedding, paths)
-    show(listed, _listing(listed), format_name, output)
+    show(listed, _listing(listed), format, output)
 
 
 def _listing(listed: Sequence[ListedBackbone]) -> Listing:

@@ -43,7 +43,7 @@ family_option = click.option(
 )
 
 all_option = click.option(
-    "--all", "everything", is_flag=True, help="All architectures, with their default weights."
+    "--all", is_flag=True, help="All architectures, with their default weights."
 )
 
 embedding_option = click.option(
@@ -74,7 +74,7 @@ mirror_option = click.option(
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path, file_okay=True),
+    type=click.Path(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
@@ -97,7 +97,6 @@ ranges_option = click.option(
 
 format_option = click.option(
     "--format",
-    "format_name",
     type=click.Choice(["table", "markdown", "csv", "json"]),
     default="table",
     show_default=True,

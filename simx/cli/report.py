@@ -23,7 +23,7 @@ def command(
     schema: bool,
     layout: Layout,
     ranges: tuple[Range, ...] | None,
-    format_name: str,
+    format: str,
     output: Path | None,
 ) -> None:
     """Render REPORTs: tables per GFLOPS range, as bench printed them or in another form."""
@@ -42,4 +42,4 @@ def command(
         layout=layout,
         color=wants_color(output),
     )
-    emit(render([read(path) for path in reports], format_name, rendering), output)
+    emit(render([read(path) for path in reports], format, rendering), output)

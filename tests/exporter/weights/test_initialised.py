@@ -3,7 +3,13 @@ import torch
 from torch import nn
 
 from simx.exporter import architecture
-from simx.exporter.weights.initialised import _batch, random_state, settle_batch_norm
+from simx.exporter.weights.initialised import (
+    RESIDUAL_GAIN,
+    _batch,
+    random_state,
+    settle_batch_norm,
+    weaken_residual_branches,
+)
 from simx.exporter.weights.state import fill, fingerprint
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import BackboneOf
@@ -94,3 +100,28 @@ def test_later_layers_see_settled_ones() -> None:
 def test_a_network_without_batch_norm_is_left_alone() -> None:
     """Where there is nothing to settle no pass is made."""
     settle_batch_norm(nn.Sequential(nn.Conv2d(7, 1, 1)), torch.zeros(4, 3, 2, 2))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "regnet_y_400mf"])
+def test_residual_branches_are_weak(name: str, backbone_of: BackboneOf) -> None:
+    """Every residual branch ends in a batch norm of the stated gain, and only those do."""
+    model = architecture.build(backbone_of(name))
+    weaken_residual_branches(model)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    weakened = [norm for norm in norms if bool((norm.weight == RESIDUAL_GAIN).all())]
+    blocks = {"resnet18": 8, "resnet50": 16, "regnet_y_400mf": 16}
+
+    assert len(weakened) == blocks[name]
+
+
+def test_rounding_stays_small_in_a_deep_network(backbone_of: BackboneOf) -> None:
+    """float32 and float64 agree to 1e-5 in a network whose depth would multiply rounding."""
+    backbone = backbone_of("resnet50")
+    model = architecture.build(backbone)
+    fill(model, random_state(backbone))
+    image = _batch(backbone.preset)[:1]
+    with torch.inference_mode():
+        single = model(image).double()
+        double = model.double()(image.double())
+
+    assert float((single - double).norm() / double.norm()) < 1e-5
