@@ -8,6 +8,7 @@ STORE ?= .simx/store
 .PHONY: bench test test-all check install readme clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
+	mkdir -p .simx
 	$(BIN)/simx bench --gflops 0 --profile quick --store $(STORE) -o .simx/report.json
 
 test: check  ## lint, type-check and run the quick suite

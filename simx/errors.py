@@ -22,6 +22,14 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class Terminated(BaseException):
+    """A signal asked the process to end; raised where it came, so that nothing is left behind."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class SimxError(Exception):
     """Something a user can act on.
 

@@ -15,7 +15,7 @@ import click
 
 from simx import __version__
 from simx.cli.configuration import read_defaults
-from simx.errors import ExitCode, SimxError
+from simx.errors import ExitCode, SimxError, Terminated
 from simx.report.clean import clean
 
 COMMANDS = {
@@ -27,6 +27,11 @@ COMMANDS = {
 """Adding a command is a new file of this name in this folder, and a line here."""
 
 
+def _command(name: str) -> click.Command:
+    command: click.Command = import_module(f"simx.cli.{name}").command
+    return command
+
+
 class _LazyGroup(click.Group):
     """Imports a command's file only when that command is run."""
 
@@ -34,10 +39,7 @@ class _LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"simx.cli.{cmd_name}").command
-        return command
+        return _command(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -46,11 +48,14 @@ class _LazyGroup(click.Group):
 
 @click.group(
     cls=_LazyGroup,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
     epilog="Options can also come from SIMX_* variables (SIMX_STORE, SIMX_BENCH_THREADS) and from "
     "simx.toml or [tool.simx] in pyproject.toml: flag over variable over file.",
 )
-@click.version_option(__version__, prog_name="simx")
+# SIMX_VERSION is a name that images and build scripts like to use for something else.
+@click.version_option(__version__, prog_name="simx", allow_from_autoenv=False)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Which backend is faster for image embeddings, by how much, and is it the same vector?
@@ -58,15 +63,12 @@ def cli(context: click.Context) -> None:
     simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
     embedding and similarity latency under PyTorch and ONNX Runtime.
     """
-    context.default_map = read_defaults(tuple(COMMANDS))
-
-
-class _TerminatedError(BaseException):
-    """A signal asked the process to end; an exception, so that nothing is left behind."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    name = context.invoked_subcommand
+    if name is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(ExitCode.USAGE)
+    others = [other for other in COMMANDS if other != name]
+    context.default_map = {name: read_defaults(name, others, _command)}
 
 
 def main() -> NoReturn:
@@ -85,13 +87,9 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         code = ExitCode.INTERRUPTED
-    except _TerminatedError as signalled:
+    except Terminated as signalled:
         _complain(f"ended by {signal.Signals(signalled.number).name}")
         code = ExitCode.TERMINATED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python must not complain again at its exit.
-        sys.stdout = None
-        code = ExitCode.DONE
     sys.exit(code)
 
 
@@ -108,7 +106,7 @@ def _refuse(error: SimxError | click.ClickException) -> int:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise _TerminatedError(number)
+    raise Terminated(number)
 
 
 def _complain(text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from simx.cli import options
+from simx.cli.output import in_a_folder
 from simx.errors import ExitCode
 
 _picture_path = click.Path(path_type=Path)
@@ -55,6 +56,7 @@ _picture_path = click.Path(path_type=Path)
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=in_a_folder,
     show_default="a file in the user's data folder",
     help="Where the report goes.",
 )

@@ -142,10 +142,8 @@ def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
 
 
 def _report_path(output: Path | None) -> Path:
-    """Return where the report goes, having checked that it can."""
+    """Return where the report goes: where it was asked for, or into the user's data folder."""
     if output is not None:
-        if not output.parent.is_dir():
-            raise InputError(f"{output}: there is no folder {output.parent}; make it first")
         return output
     folder = user_data_path("simx") / "reports"
     try:

@@ -27,7 +27,14 @@ def default_store() -> Path:
     return user_cache_path("simx") / "store"
 
 
-select_argument = click.argument("select", nargs=-1, metavar="[SELECT]...")
+def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
+    """Offer a shell the names that continue what was typed."""
+    return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
+
+
+select_argument = click.argument(
+    "select", nargs=-1, metavar="[SELECT]...", shell_complete=_complete_backbone
+)
 
 gflops_option = click.option(
     "--gflops",

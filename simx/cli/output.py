@@ -7,16 +7,31 @@ from pathlib import Path
 
 import click
 
-from simx.errors import InputError
+from simx.errors import InputError, SystemFailureError
 from simx.results.atomic import write_atomically
 
 _PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, unless ``COLUMNS`` says otherwise."""
 
+
+def in_a_folder(_context: object, _option: object, output: Path | None) -> Path | None:
+    """Refuse, before any work is done, a file that could not be written when it is finished.
+
+    Raises:
+        InputError: the file has no name, or its folder is not there.
+    """
+    if output is not None and not output.name:
+        raise InputError("--output is empty; name a file")
+    if output is not None and not output.parent.is_dir():
+        raise InputError(f"{output}: there is no folder {output.parent}; make it first")
+    return output
+
+
 output_option = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=in_a_folder,
     help="Write the result to this file instead of stdout.",
 )
 
@@ -25,26 +40,39 @@ def emit(text: str, output: Path | None) -> None:
     """Write a rendered result, ending in one line break.
 
     Raises:
-        InputError: the folder of the file that was named is not there.
-        SystemFailureError: the file cannot be written.
+        SystemFailureError: the file, or stdout, cannot be written.
     """
     text = text.rstrip("\n") + "\n"
     if output is None:
+        _print(text)
+    else:
+        write_atomically(output, text.encode())
+
+
+def _print(text: str) -> None:
+    try:
         click.echo(text, nl=False, color=True)
-        return
-    if not output.parent.is_dir():
-        raise InputError(f"{output}: there is no folder {output.parent}; make it first")
-    write_atomically(output, text.encode())
+    except OSError as error:
+        # Python must not try again, and complain, when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Whoever closed the pipe has seen enough.
+        if not isinstance(error, BrokenPipeError):
+            raise SystemFailureError(f"stdout: cannot be written ({error.strerror})") from None
 
 
 def width() -> int:
     """Return the columns a table may take."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+    if _on_terminal() or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return _PIPE_WIDTH
 
 
 def wants_color(output: Path | None) -> bool:
     """Whether escape codes belong into the result: on a terminal that was not told otherwise."""
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    return output is None and terminal and not os.environ.get("NO_COLOR")
+    wanted = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    return output is None and _on_terminal() and wanted
+
+
+def _on_terminal() -> bool:
+    # sys.stdout is None, whatever its type says, where a process was started without one.
+    return sys.__stdout__ is not None and sys.__stdout__.isatty()

@@ -16,6 +16,7 @@ from simx.errors import InputError
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Entry, Store
+from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Progress, ignore_progress
 from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
@@ -131,6 +132,11 @@ class _LazyLauncher:
 def _export_one(
     backbone: Backbone, store: Store, plan: ExportPlan, workers: _LazyLauncher, progress: Progress
 ) -> Outcome:
+    if plan.request.kind == "auto" and pretrained_cached(backbone) is None:
+        # Pretrained weights that were exported are here, whatever became of their checkpoint.
+        pretrained = store.find(backbone, plan.embedding, ("pretrained",))
+        if pretrained is not None:
+            return Exported(backbone, pretrained, fresh=False)
     try:
         source = locate(
             backbone, plan.request, mirror=plan.mirror, progress=progress, seed=plan.seed

@@ -3,11 +3,9 @@
 Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expect.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from simx.report.clean import clean
+from simx.report.comma_separated import safe, to_string
 from simx.report.options import Options
 from simx.results.percentiles import percentiles
 from simx.results.schema import (
@@ -55,21 +53,6 @@ def render(reports: Sequence[Report], _options: Options) -> str:
     """
     rows = (row for report in reports for cell in report.cells for row in _cell_rows(cell))
     return to_string(HEADER, rows)
-
-
-def to_string(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return CSV; text that is not our own has to come through ``safe``."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def safe(text: str) -> str:
-    """Return text that a spreadsheet takes for text: what looks like a formula gets a quote."""
-    cleaned = clean(text)
-    return f"'{cleaned}" if cleaned.startswith(("=", "+", "-", "@")) else cleaned
 
 
 def _cell_rows(cell: Cell) -> Iterator[list[str]]:

@@ -5,12 +5,13 @@ from typing import Protocol
 
 import msgspec
 
-from simx.report import csv
 from simx.report.clean import clean
+from simx.report.comma_separated import safe
+from simx.report.comma_separated import to_string as to_csv
+from simx.report.console import NARROWEST, to_string
 from simx.report.grid import lines
-from simx.report.markdown import table_lines
+from simx.report.pipe_tables import table_lines
 from simx.report.table import ABSENT, Column, Row, Table, Value
-from simx.report.terminal import NARROWEST, to_string
 
 Field = str | int | float | None
 
@@ -63,7 +64,7 @@ def render_csv(listing: Listing, /, *, width: int, color: bool) -> str:
     """Return a list as CSV with all digits, whatever the terminal."""
     del width, color
     rows = ([_plain(field) for field in row] for row in listing.rows)
-    return csv.to_string([column.name for column in listing.columns], rows)
+    return to_csv([column.name for column in listing.columns], rows)
 
 
 LISTING_FORMATS: Mapping[str, RenderListing] = {
@@ -102,5 +103,5 @@ def _value(column: ListColumn, field: Field) -> Value:
 
 def _plain(field: Field) -> str:
     if isinstance(field, str):
-        return csv.safe(field)
+        return safe(field)
     return "" if field is None else repr(field)

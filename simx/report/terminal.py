@@ -1,12 +1,11 @@
 """Renders reports for a terminal, or for a file that is read like one."""
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 from simx.report.clean import clean
+from simx.report.console import NARROWEST, to_string
 from simx.report.content import range_table
 from simx.report.grid import lines
 from simx.report.heading import heading
@@ -19,9 +18,6 @@ from simx.results.summary import RangeSummary
 
 NAME_WIDTH = 10
 
-NARROWEST = 60
-"""Columns; a terminal that says it has fewer gets lines it has to wrap by itself."""
-
 
 def render(reports: Sequence[Report], options: Options) -> str:
     """Return each report's heading, tables and notes; no line is wider than the terminal."""
@@ -29,17 +25,6 @@ def render(reports: Sequence[Report], options: Options) -> str:
     gap = [Text(), Text()]
     texts = [line for report in reports for line in (*gap, *_report(report, options, width))]
     return to_string(texts[len(gap) :], width=width, color=options.color)
-
-
-def to_string(texts: Iterable[Text], *, width: int, color: bool) -> str:
-    """Return lines of text, with escape codes where ``color`` says so and ``NO_COLOR`` is unset."""
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=color, highlight=False, soft_wrap=True
-    )
-    with console.capture() as capture:
-        for text in texts:
-            console.print(text)
-    return capture.get()
 
 
 def _report(report: Report, options: Options, width: int) -> Iterator[Text]:

@@ -12,6 +12,7 @@ from simx.results.schema import (
     Image,
     Launch,
     MeasuredCell,
+    Parity,
     Scope,
     Timing,
 )
@@ -52,4 +53,9 @@ def _joined(first: MeasuredCell, second: MeasuredCell) -> MeasuredCell:
         Timing(scope=scope, image=image, launches=found)
         for (scope, image), found in launches.items()
     )
-    return msgspec.structs.replace(first, timings=timings)
+    # A cell agrees with torch as well as its worst launch did.
+    parity = Parity(
+        cosine=min(first.parity.cosine, second.parity.cosine),
+        relative_l2=max(first.parity.relative_l2, second.parity.relative_l2),
+    )
+    return msgspec.structs.replace(first, timings=timings, parity=parity)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 import simx
+from simx.errors import Terminated
 from simx.exporter.store import Entry
 from simx.images.pictures import PictureSet, describe
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -67,7 +68,8 @@ def run_bench(
         plan: how to measure.
         opened: with which backends and providers.
         subjects: what to measure, in this order.
-        path: where the report goes; the journal lies beside it while the run goes on.
+        path: where the report goes; the journal lies beside it while the run goes on. A run that
+            is interrupted leaves a report of what it had finished, with a note.
         progress: told how far the run is.
 
     Raises:
@@ -76,14 +78,25 @@ def run_bench(
     """
     bench = Bench(opened.launchers, dict(plan.pictures.files()), plan.schedule)
     with Journal(journal_path(path), _header(plan, opened)) as journal:
-        for subject in subjects:
-            if isinstance(subject, Absent):
-                journal.append(_absence(subject, plan, opened))
-            else:
-                _measure(bench, subject, plan, opened, journal, progress)
-        report = read_journal(journal.path)
+        try:
+            for subject in subjects:
+                if isinstance(subject, Absent):
+                    journal.append(_absence(subject, plan, opened))
+                else:
+                    _measure(bench, subject, plan, opened, journal, progress)
+        except (KeyboardInterrupt, Terminated):
+            _publish(journal, path, "this run was ended before all was measured")
+            raise
+        return _publish(journal, path)
+
+
+def _publish(journal: Journal, path: Path, *notes: str) -> Report:
+    """Make the report of what the journal holds; the journal goes when the report is safe."""
+    report = read_journal(journal.path)
+    if report.cells:
+        report = msgspec.structs.replace(report, notes=(*report.notes, *notes))
         write(path, report)
-        journal.remove()
+    journal.remove()
     return report
 
 

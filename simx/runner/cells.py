@@ -75,7 +75,7 @@ def failed_cell(
         f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "
         f"--threads {identity.threads}"
     )
-    weights = f" --weights {origin}" if origin in {"pretrained", "random"} else ""
+    weights = f" --weights {'FILE' if origin == 'file' else origin}" if origin else ""
     return FailedCell(
         identity=identity,
         catalogue=catalogue_figures(backbone),

@@ -11,7 +11,8 @@ from simx.workers.connection import Connection
 T = TypeVar("T")
 
 _STDERR_TAIL_BYTES = 2000
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 1.0
+_DEATH_SECONDS = 5.0
 
 
 class WorkerError(Exception):
@@ -84,7 +85,7 @@ class Worker:
         self._connection.close()
         if self._process.wait(_STOP_SECONDS) is None:
             self._process.kill()
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(_DEATH_SECONDS)
         self._stderr.close()
 
     def __enter__(self) -> Self:
@@ -94,7 +95,7 @@ class Worker:
         self.close()
 
     def _obituary(self) -> str:
-        code = self._process.wait(_STOP_SECONDS)
+        code = self._process.wait(_DEATH_SECONDS)
         if code is None:
             self._process.kill()
             return f"closed its connection without ending, and was killed{self._last_words()}"

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from simx.report.csv import safe
+from simx.report.comma_separated import safe
 from simx.results.schema import Timing
 from tests.report.samples import HOSTILE, rendered, two_backbones
 from tests.results.builders import failed, identity, launches, measured, report

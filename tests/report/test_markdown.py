@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from simx.report.markdown import escape
+from simx.report.pipe_tables import escape
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
 from tests.results.builders import failed, identity, measured, report
 

@@ -6,6 +6,7 @@ import pytest
 
 from simx.errors import InputError, ProviderUnavailableError
 from simx.images.pictures import bundled
+from simx.models.backbone import Backbone
 from simx.results.file import read
 from simx.results.journal import journal_path
 from simx.results.schema import FailedCell, MeasuredCell, Report
@@ -143,6 +144,29 @@ def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
 
     assert isinstance(cell, FailedCell)
     assert (cell.stage, cell.reason) == ("export", "no such operator")
+
+
+def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
+    """An interrupt in the second launch leaves a report of the first, with a note."""
+
+    def interrupt(_backbone: Backbone, launch: int) -> None:
+        if launch == 1:
+            raise KeyboardInterrupt
+
+    subject = Subject(BACKBONE, entry_in(tmp_path))
+    path = tmp_path / "report.json"
+    with (
+        open_lanes([lane("right").spec], ["CPUExecutionProvider"]) as opened,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        run_bench(PLAN, opened, [subject], path, interrupt)
+    report = read(path)
+    (cell,) = report.cells
+
+    assert isinstance(cell, MeasuredCell)
+    assert {len(timing.launches) for timing in cell.timings} == {1}
+    assert report.notes == ("this run was ended before all was measured",)
+    assert not journal_path(path).exists()
 
 
 def test_a_provider_that_does_not_run_is_refused_first() -> None:

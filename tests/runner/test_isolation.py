@@ -1,0 +1,37 @@
+"""Which process loads which runtime: the parent none, the ORT worker no torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript")
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return which heavy libraries a fresh interpreter has after importing a module."""
+    script = f"import sys, {module}; print(*(set({HEAVY!r}) & set(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module", ["simx.cli.benchmarking", "simx.cli.export", "simx.runner.bench", "simx.runner.lanes"]
+)
+def test_the_parent_loads_no_runtime(module: str) -> None:
+    """What runs in the parent imports neither torch nor onnxruntime."""
+    assert loaded_by(module) == set()
+
+
+def test_the_ort_worker_loads_no_torch() -> None:
+    """An ONNX Runtime worker's server has imported onnxruntime, and nothing of torch or onnx."""
+    assert loaded_by("simx.runner.ort_backend") == {"onnxruntime"}
+
+
+def test_the_torch_worker_loads_no_onnxruntime() -> None:
+    """A torch worker's server has imported torch, and not ONNX Runtime."""
+    loaded = loaded_by("simx.runner.torch_backend")
+
+    assert "torch" in loaded
+    assert "onnxruntime" not in loaded
