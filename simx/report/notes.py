@@ -45,8 +45,8 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     notes = []
     if any(cell.weights_origin == "random" for cell in measured):
         notes.append(
-            f"{RANDOM} random weights: similarity and margin say nothing about the pictures and "
-            "take no part in findings; measure with --weights pretrained"
+            f"{RANDOM} random weights: similarity and margin say nothing about the pictures; "
+            "measure with --weights pretrained"
         )
     if any(cell.few_calls for cell in measured):
         notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")

@@ -1,5 +1,6 @@
 """PyTorch as a backend. Imports torch; runs inside a torch worker only."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -112,6 +113,7 @@ def _settings() -> dict[str, str]:
         "inter_op_threads": str(torch.get_num_interop_threads()),
         "memory_format": "contiguous",
         "denormals": "kept",
+        "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
         "tf32": str(torch.backends.cudnn.allow_tf32).lower(),
         "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
     }
