@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# ONNX Runtime sends telemetry unless it is told not to before its import; some tests import it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 # Examples are not timed: the machine may be busy with anything.
 settings.register_profile("simx", deadline=None)
 settings.load_profile("simx")

@@ -14,7 +14,7 @@ from simx.cli.options import ranges_or_default, selected
 from simx.cli.output import emit, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError
-from simx.exporter.export import Exported, ExportPlan
+from simx.exporter.export import Exported, ExportPlan, require_fitting
 from simx.exporter.lookup import find_export, held_backbones
 from simx.exporter.store import DamagedEntryError, Entry, Store
 from simx.exporter.weights.request import WeightsRequest
@@ -93,6 +93,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
     providers = [provider_named(name) for name in options.provider]
     options.schedule()
     backbones = _backbones(options)
+    require_fitting(options.weights, backbones)
     path = _report_path(options.output)
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         pictures = chosen(
@@ -132,6 +133,8 @@ def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
             gflops=options.gflops,
             families=options.family,
         )
+    if options.weights.kind == "file":
+        raise InputError(f"--weights {options.weights.path}: name the backbone it is for")
     held = held_backbones(Store(options.store), load(), options.embedding, options.weights)
     if not held:
         raise InputError(

@@ -134,6 +134,7 @@ def _listing(records: Sequence[ExportRecord]) -> Listing:
     return Listing(
         columns=tuple(_COLUMNS[index] for index in shown),
         rows=tuple(tuple(row[index] for index in shown) for row in rows),
+        keys=2,
     )
 
 

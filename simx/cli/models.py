@@ -60,7 +60,7 @@ def command(
 
 
 def _listing(listed: Sequence[ListedBackbone]) -> Listing:
-    return Listing(columns=_COLUMNS, rows=tuple(_row(backbone) for backbone in listed))
+    return Listing(columns=_COLUMNS, rows=tuple(_row(backbone) for backbone in listed), keys=2)
 
 
 def _row(backbone: ListedBackbone) -> tuple[str | int | float | None, ...]:

@@ -84,11 +84,7 @@ def export(
         InputError: a weights file that was named is not usable.
         SystemFailureError: the store, or torch's cache, cannot be written.
     """
-    if plan.request.kind == "file" and len(backbones) != 1:
-        raise InputError(
-            f"--weights {plan.request.path}: one file holds the weights of one backbone, "
-            f"but {len(backbones)} are selected; name one"
-        )
+    require_fitting(plan.request, backbones)
     store.require_writable()
     workers = _LazyLauncher()
     try:
@@ -97,6 +93,22 @@ def export(
             yield _export_one(backbone, store, plan, workers, progress)
     finally:
         workers.close()
+
+
+def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> None:
+    """Refuse, before any work is done, a weights file that cannot be meant.
+
+    Raises:
+        InputError: the file is absent, or several backbones are to share it.
+    """
+    if request.kind != "file":
+        return
+    if len(backbones) != 1:
+        raise InputError(
+            f"--weights {request.path}: one file holds the weights of one backbone, "
+            f"but {len(backbones)} are selected; name one"
+        )
+    locate(backbones[0], request)
 
 
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:

@@ -42,7 +42,10 @@ def held_backbones(
     embedding: EmbeddingKind,
     request: WeightsRequest,
 ) -> tuple[Backbone, ...]:
-    """Return the backbones the store can answer this request for, in catalogue order."""
+    """Return the backbones the store can answer this request for, in catalogue order.
+
+    Not for a file, which is for the one backbone that is named with it.
+    """
     return tuple(
         backbone
         for backbone in catalogue

@@ -191,7 +191,9 @@ class Store:
         return entry
 
     def discard(self, entry: Entry) -> None:
-        """Remove an entry that turned out to be damaged, its weights file included.
+        """Remove an entry that turned out to be damaged.
+
+        Its weights file goes only if it is the damaged one: other entries may share it.
 
         Raises:
             SystemFailureError: the store cannot be written.
@@ -199,7 +201,8 @@ class Store:
         with self.workspace() as workspace:
             try:
                 entry.folder.rename(workspace / "discarded")
-                entry.weights_path.unlink(missing_ok=True)
+                if not _is_intact(entry.weights_path, entry.manifest.weights):
+                    entry.weights_path.unlink(missing_ok=True)
             except OSError as error:
                 raise SystemFailureError(
                     f"store {self.root}: a damaged entry cannot be removed ({error.strerror})"
@@ -246,6 +249,14 @@ def _verify_file(path: Path, expected: FileRecord) -> None:
                 raise DamagedEntryError(f"{path} does not have the hash its manifest names")
     except OSError as error:
         raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _is_intact(path: Path, expected: FileRecord) -> bool:
+    try:
+        _verify_file(path, expected)
+    except DamagedEntryError:
+        return False
+    return True
 
 
 def _read_manifest(path: Path) -> Manifest | None:

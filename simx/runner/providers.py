@@ -89,11 +89,17 @@ def require_usable(spec: BackendSpec, provider: str, launcher: Launcher) -> None
     except WorkerError as error:
         reply = Failed("probe", f"the worker {error}")
     if isinstance(reply, Failed):
-        remedy = _REMEDIES.get(provider, "see onnxruntime's documentation for what it needs")
+        remedy = _remedy(spec, provider)
         raise ProviderUnavailableError(
             f"provider {provider} cannot be used with backend {spec.name} here: "
             f"{reply.reason}; {remedy}"
         )
+
+
+def _remedy(spec: BackendSpec, provider: str) -> str:
+    if spec.name == "torch":
+        return "it needs a GPU with its driver, and a build of torch for it; or say --backend ort"
+    return _REMEDIES.get(provider, "see ONNX Runtime's documentation for what it needs")
 
 
 _PROBE_SECONDS = 120.0

@@ -17,6 +17,11 @@ from simx.workers.worker import Launcher, Worker, WorkerDiedError
 
 _POLL_SECONDS = 0.02
 
+_PRIVATE = {"ORT_DISABLE_TELEMETRY": "1"}
+"""What keeps libraries in workers from talking to anybody. ONNX Runtime sends telemetry by default
+since 1.29, and reads this when it is imported. Its sender is a thread, too, and a process with
+threads cannot be forked safely."""
+
 
 def launcher(entry: str) -> Launcher:
     """Return the best launcher of this system for workers that run ``package.module:function``.
@@ -47,6 +52,7 @@ class Spawner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            env=os.environ | _PRIVATE,
             start_new_session=True,
         )
         assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
@@ -97,6 +103,7 @@ class ForkServer:
             stdout=self._stderr,
             stderr=self._stderr,
             pass_fds=[theirs.fileno()],
+            env=os.environ | _PRIVATE,
             # A terminal's interrupt is for the parent alone, which then ends its workers in order.
             start_new_session=True,
         )

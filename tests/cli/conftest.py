@@ -25,9 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def simx(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Simx]:
+def simx(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Simx]:
     """Run the command line in this process, which then handles signals as before."""
     handled = [signal.SIGTERM, signal.SIGHUP]
     handlers = [signal.getsignal(number) for number in handled]

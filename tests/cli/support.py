@@ -25,8 +25,8 @@ class Outcome:
 
     @property
     def messages(self) -> list[str]:
-        """The lines on stderr that are no progress."""
-        return [line for line in self.err.splitlines() if not _PROGRESS.match(line)]
+        """The lines on stderr that are neither progress nor empty, as the one after ``^C`` is."""
+        return [line for line in self.err.splitlines() if line and not _PROGRESS.match(line)]
 
 
 class Simx(Protocol):

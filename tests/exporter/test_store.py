@@ -141,11 +141,21 @@ def test_a_link_is_no_stored_file(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_discarded_entry_is_gone(store: Store) -> None:
-    """Discarding removes the entry and its weights."""
+    """Discarding removes the entry, and leaves sound weights to others that share them."""
     entry = publish(store)
+    other = publish(store, key="f" * 16)
     store.discard(entry)
 
-    assert store.entries() == []
+    assert store.entries() == [other]
+    other.verify()
+
+
+def test_damaged_weights_are_discarded(store: Store) -> None:
+    """A weights file that is not what its name says is removed with the entry."""
+    entry = publish(store)
+    entry.weights_path.write_bytes(b"other")
+    store.discard(entry)
+
     assert not entry.weights_path.exists()
 
 

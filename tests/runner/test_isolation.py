@@ -2,8 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from simx.runner.providers import require_usable
+from simx.runner.registry import backend_named
+from simx.workers.launchers import launcher
 
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript")
 
@@ -35,3 +40,15 @@ def test_the_torch_worker_loads_no_onnxruntime() -> None:
 
     assert "torch" in loaded
     assert "onnxruntime" not in loaded
+
+
+def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker that has run ONNX Runtime leaves none of the files its telemetry makes."""
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spec = backend_named("ort")
+    with launcher(spec.entry) as workers:
+        require_usable(spec, "CPUExecutionProvider", workers)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

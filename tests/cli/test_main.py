@@ -1,0 +1,159 @@
+"""How the command line ends: exit codes, signals, pipes, and what a shell asks it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simx import __version__
+from simx.cli import COMMANDS
+from simx.errors import ExitCode
+from simx.results.file import write
+from tests.cli.support import Simx, run_simx
+from tests.results.builders import measured, report
+
+
+def test_the_version_is_told(simx: Simx) -> None:
+    """``--version`` prints the package's version and nothing else happens."""
+    outcome = simx("--version")
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert outcome.out.split()[-1] == __version__
+
+
+def test_the_module_is_the_command(folder: Path) -> None:
+    """``python -m simx`` works wherever the command does."""
+    outcome = run_simx("--version", cwd=folder)
+
+    assert (outcome.code, outcome.out.split()[-1]) == (ExitCode.DONE, __version__)
+
+
+def test_the_command_alone_explains_itself(simx: Simx) -> None:
+    """Without a command all of them are listed, on stderr: nothing was asked, so nothing is out."""
+    outcome = simx()
+
+    assert (outcome.code, outcome.out) == (ExitCode.USAGE, "")
+    assert all(f"  {name} " in outcome.err for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(simx: Simx, name: str) -> None:
+    """``COMMAND --help`` is a result: it goes to stdout."""
+    outcome = simx(name, "--help")
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert f"{name} [OPTIONS]" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        (signal.SIGTERM, ExitCode.TERMINATED),
+        (signal.SIGHUP, ExitCode.TERMINATED),
+    ],
+)
+def test_signals_end_it_with_their_code(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: ExitCode
+) -> None:
+    """Being interrupted or terminated is one line and its own exit code, not a traceback."""
+
+    def interrupted_read(_path: Path) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("simx.results.file.read", interrupted_read)
+
+    outcome = simx("report", "report.json")
+
+    assert (outcome.code, outcome.out) == (code, "")
+    assert [line[:6] for line in outcome.messages] == ["simx: "]
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(folder: Path) -> None:
+    """A closed pipe, as ``| head`` leaves it, ends a command in silence."""
+    command = [sys.executable, "-m", "simx", "models"]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        complaints = process.stderr.read()
+
+    assert (process.returncode, complaints) == (ExitCode.DONE, b"")
+
+
+def test_a_full_disk_below_stdout_is_told(folder: Path) -> None:
+    """A result that could not be written is not passed over, nor a traceback."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full device here")
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "simx", "models"],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+
+    assert done.returncode == ExitCode.SYSTEM
+    assert done.stderr.splitlines() == ["simx: stdout: cannot be written (No space left on device)"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(folder: Path, shell: str) -> None:
+    """What the documentation lets a shell evaluate defines a completion for ``simx``."""
+    program = "from simx.cli import main; import sys; sys.argv = ['simx']; main()"
+    outcome = run_simx(
+        cwd=folder,
+        variables={"_SIMX_COMPLETE": f"{shell}_source"},
+        python=(sys.executable, "-c", program),
+    )
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert f"_SIMX_COMPLETE={shell}_complete" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["simx", "mo"], ["models"]),
+        (["simx", "bench", "--prof"], ["--profile"]),
+        (["simx", "bench", "--profile", "p"], ["precise"]),
+        (["simx", "export", "squeeze"], ["squeezenet1_0", "squeezenet1_1"]),
+    ],
+)
+def test_what_was_begun_is_completed(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch, typed: list[str], offered: list[str]
+) -> None:
+    """Commands, options, choices and backbones are completed."""
+    monkeypatch.setenv("_SIMX_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(typed))
+    monkeypatch.setenv("COMP_CWORD", str(len(typed) - 1))
+
+    outcome = simx()
+
+    assert outcome.out.split() == [f"plain,{word}" for word in offered]
+
+
+def test_a_variable_called_simx_version_means_nothing(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images and build scripts use that name for a version; it is no option of simx."""
+    monkeypatch.setenv("SIMX_VERSION", "1.2.3")
+
+    assert simx("models", "resnet18").code == ExitCode.DONE
+
+
+def test_messages_about_odd_names_stay_one_line(simx: Simx, folder: Path) -> None:
+    """A line break in a file's name does not break the message in two."""
+    write(folder / "a\nb.json", report(measured()))
+
+    outcome = simx("report", "a\nb.json", "c\nd.json")
+
+    assert outcome.code == ExitCode.USAGE
+    assert len(outcome.err.splitlines()) == 1

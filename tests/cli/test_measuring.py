@@ -1,0 +1,221 @@
+"""``simx export`` and ``simx bench``, from trained weights to a report, on one small backbone."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import onnx
+import pytest
+
+from simx.errors import ExitCode
+from simx.exporter.store import Store
+from simx.results.file import read
+from simx.results.schema import MeasuredCell, Report
+from tests.cli.support import ROOT, TRAINED_WEIGHTS, Outcome, Simx, run_simx
+
+BACKBONE = ("squeezenet1_1", "--weights", TRAINED_WEIGHTS)
+SHORT = ("--profile", "quick", "--launches", "1", "--rounds", "1", "--threads", "1")
+"""One thread, because several take many times as long where others use the machine as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """A store that holds one export, and what was said when it was made."""
+
+    store: Path
+    outcome: Outcome
+
+
+class _Exported(msgspec.Struct):
+    """The fields of a record that programs were promised."""
+
+    model: str
+    weights: str
+    path: str
+    embedding_dim: int
+    parity_cosine: float
+    status: str
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Export the backbone once for all tests."""
+    folder = tmp_path_factory.mktemp("exports")
+    outcome = run_simx(
+        "export", *BACKBONE, "--store", folder / "store", "--format", "json", cwd=folder
+    )
+    return Exports(folder / "store", outcome)
+
+
+@pytest.fixture(scope="session")
+def benchmark(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """Measure it once with both backends, and return what was said and the report's file."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    measuring = ("bench", *BACKBONE, *SHORT, "--store", exports.store)
+    outcome = run_simx(*measuring, "-o", "report.json", "--format", "json", cwd=folder)
+    return outcome, folder / "report.json"
+
+
+def test_an_export_is_recorded(exports: Exports) -> None:
+    """The record says what was exported, where to, and how well it agrees with torch."""
+    [record] = msgspec.json.decode(exports.outcome.out, type=list[_Exported])
+
+    assert (exports.outcome.code, exports.outcome.messages) == (ExitCode.DONE, [])
+    assert (record.model, record.weights) == ("squeezenet1_1", "IMAGENET1K_V1")
+    assert (record.status, record.embedding_dim) == ("exported", 512)
+    assert 0.9999 <= record.parity_cosine <= 1
+    assert Path(record.path).is_file()
+
+
+def test_what_the_store_has_is_not_exported_again(simx: Simx, exports: Exports) -> None:
+    """The second time the same record says that it was there."""
+    outcome = simx("export", *BACKBONE, "--store", exports.store, "--format", "json")
+
+    [first] = msgspec.json.decode(exports.outcome.out, type=list[_Exported])
+    [second] = msgspec.json.decode(outcome.out, type=list[_Exported])
+    assert outcome.code == ExitCode.DONE
+    assert second == msgspec.structs.replace(first, status="present")
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv"])
+def test_an_export_is_listed_in_every_form(simx: Simx, exports: Exports, form: str) -> None:
+    """People and programs that want a table get one."""
+    outcome = simx("export", *BACKBONE, "--store", exports.store, "--format", form)
+
+    assert outcome.code == ExitCode.DONE
+    assert "squeezenet1_1" in outcome.out
+    assert "present" in outcome.out
+
+
+def test_the_list_of_models_knows_the_export(simx: Simx, exports: Exports) -> None:
+    """``models`` gives the path that ``export`` gave."""
+    outcome = simx("models", "squeezenet1_1", "--store", exports.store, "--format", "json")
+
+    [record] = msgspec.json.decode(exports.outcome.out, type=list[_Exported])
+    [listed] = msgspec.json.decode(outcome.out, type=list[dict[str, object]])
+    assert listed["path"] == record.path
+
+
+def test_no_stored_file_tells_whose_machine_made_it(exports: Exports) -> None:
+    """Exports can be given away: no path of this machine is in them."""
+    paths = [str(ROOT), sys.prefix, sys.base_prefix, str(exports.store.parent), str(Path.home())]
+    files = [path for path in exports.store.rglob("*") if path.is_file()]
+
+    told = [
+        (file.name, path)
+        for file in files
+        for path in paths
+        if path != "/" and path.encode() in file.read_bytes()
+    ]
+
+    assert {file.name for file in files} >= {"model.onnx", "manifest.json"}
+    assert told == []
+
+
+def test_the_graph_has_the_documented_interface(exports: Exports) -> None:
+    """One input, one output, float32, any number of pictures."""
+    [record] = msgspec.json.decode(exports.outcome.out, type=list[_Exported])
+    graph = onnx.load(record.path, load_external_data=False).graph
+    [image], [embedding] = graph.input, graph.output
+
+    assert (image.name, embedding.name) == ("image", "embedding")
+    assert {value.type.tensor_type.elem_type for value in (image, embedding)} == {
+        onnx.TensorProto.FLOAT
+    }
+    batch, *picture = image.type.tensor_type.shape.dim
+    same_batch, dimensions = embedding.type.tensor_type.shape.dim
+    assert [size.dim_value for size in picture] == [3, 224, 224]
+    assert dimensions.dim_value == 512
+    assert batch.dim_param == same_batch.dim_param != ""
+
+
+def test_a_benchmark_writes_its_report_and_prints_it(benchmark: tuple[Outcome, Path]) -> None:
+    """The report is where ``-o`` says and on stdout; a message on stderr names the file."""
+    outcome, path = benchmark
+
+    assert outcome.code == ExitCode.DONE, outcome.err
+    assert outcome.out == path.read_text(encoding="utf-8")
+    assert outcome.messages == ["simx: report saved as report.json"]
+    assert [file.name for file in path.parent.iterdir() if file.is_file()] == ["report.json"]
+
+
+def test_both_backends_compute_the_same_similarities(benchmark: tuple[Outcome, Path]) -> None:
+    """With trained weights cats resemble each other more than a cup, whichever backend says it."""
+    cells = _measured(read(benchmark[1]))
+
+    assert {cell.identity.backend for cell in cells} == {"torch", "ort"}
+    for cell in cells:
+        similarity = cell.similarity
+        assert similarity.positive is not None
+        assert similarity.negative is not None
+        assert similarity.negative_resized is not None
+        assert similarity.positive > max(similarity.negative, similarity.negative_resized)
+        assert cell.weights_origin == "file"
+    torch, ort = (msgspec.structs.astuple(cell.similarity) for cell in cells)
+    assert ort == pytest.approx(torch, abs=0.01)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+@pytest.mark.parametrize("layout", ["models", "origin"])
+def test_a_benchmarks_report_can_be_rendered_again(
+    simx: Simx, benchmark: tuple[Outcome, Path], form: str, layout: str
+) -> None:
+    """What ``bench`` wrote, ``report`` reads, in every form and layout."""
+    outcome = simx("report", benchmark[1], "--format", form, "--layout", layout)
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert "squeezenet1_1" in outcome.out
+    assert "torch" in outcome.out
+    assert "ort" in outcome.out
+
+
+def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: Path) -> None:
+    """With the backend ``ort`` and an export, torch need not be installed."""
+    (folder / "without" / "torch").mkdir(parents=True)
+    (folder / "without" / "torch" / "__init__.py").write_text('raise ImportError("no torch")\n')
+    variables = {"PYTHONPATH": str(folder / "without")}
+    measuring = ("bench", *BACKBONE, *SHORT, "--store", exports.store, "-o", "report.json")
+
+    alone = run_simx(*measuring, "--backend", "ort", cwd=folder, variables=variables)
+    [cell] = _measured(read(folder / "report.json"))
+    both = run_simx(*measuring, cwd=folder, variables=variables)
+
+    assert alone.code == ExitCode.DONE, alone.err
+    assert cell.identity.backend == "ort"
+    assert (both.code, len(both.messages)) == (ExitCode.PROVIDER_UNAVAILABLE, 1)
+    assert "torch" in both.err
+
+
+def test_a_damaged_export_is_noticed_and_made_again(exports: Exports, folder: Path) -> None:
+    """One wrong byte, which ONNX Runtime would load, is found before anything is measured."""
+    store = folder / "store"
+    shutil.copytree(exports.store, store)
+    [model] = store.rglob("model.onnx")
+    _damage(model)
+    measuring = ("bench", *BACKBONE, *SHORT, "--backend", "ort", "--store", store)
+
+    outcome = run_simx(*measuring, "-o", "report.json", cwd=folder)
+
+    damage, _saved = outcome.messages
+    assert outcome.code == ExitCode.DONE, outcome.err
+    assert str(model) in damage
+    assert "exporting squeezenet1_1 again" in damage
+    [entry] = Store(store).entries()
+    entry.verify()
+
+
+def _damage(path: Path) -> None:
+    """Flip one byte in the middle of the weights."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _measured(report: Report) -> list[MeasuredCell]:
+    """Return the cells, none of which may have failed."""
+    cells = [cell for cell in report.cells if isinstance(cell, MeasuredCell)]
+
+    assert len(cells) == len(report.cells)
+    return cells

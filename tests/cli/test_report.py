@@ -1,0 +1,77 @@
+"""``simx report``: a report's file in every form."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from simx.errors import ExitCode
+from simx.results.file import write
+from simx.results.schema import Report
+from tests.cli.support import Simx
+from tests.results.builders import failed, identity, measured, report
+
+FORMATS = ("table", "markdown", "csv", "json")
+REPORT = report(
+    measured(identity()),
+    measured(identity(backend="ort"), milliseconds=20),
+    failed(identity(model="resnet50")),
+)
+
+
+@pytest.fixture(autouse=True)
+def _report_file(folder: Path) -> None:
+    write(folder / "report.json", REPORT)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("layout", ["models", "origin"])
+def test_a_report_is_rendered_in_every_form_and_layout(simx: Simx, form: str, layout: str) -> None:
+    """Both backbones are in it, also the one that failed, and nothing is on stderr."""
+    outcome = simx("report", "report.json", "--format", form, "--layout", layout)
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert "resnet18" in outcome.out
+    assert "resnet50" in outcome.out
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_output_file_holds_what_stdout_would(simx: Simx, folder: Path, form: str) -> None:
+    """``-o`` moves the result and leaves stdout empty."""
+    shown = simx("report", "report.json", "--format", form)
+    saved = simx("report", "report.json", "--format", form, "-o", folder / "rendered")
+
+    assert (saved.code, saved.out, saved.err) == (ExitCode.DONE, "", "")
+    assert (folder / "rendered").read_text(encoding="utf-8") == shown.out
+
+
+def test_json_is_the_report_itself(simx: Simx) -> None:
+    """What a program reads from stdout is what it would read from the file."""
+    outcome = simx("report", "report.json", "--format", "json")
+
+    assert msgspec.json.decode(outcome.out, type=Report) == REPORT
+
+
+def test_several_reports_are_rendered_in_their_order(simx: Simx, folder: Path) -> None:
+    """Each one named is rendered, the same one twice if need be."""
+    write(folder / "other.json", report(measured(identity(model="alexnet"))))
+
+    outcome = simx("report", "other.json", "report.json", "--format", "csv")
+
+    assert outcome.out.index("alexnet") < outcome.out.index("resnet18")
+
+
+def test_ranges_can_be_drawn_anew(simx: Simx) -> None:
+    """``--ranges`` groups the tables by other edges than they were measured with."""
+    outcome = simx("report", "report.json", "--ranges", "0,1.5")
+
+    assert "GFLOPS 1.5+" in outcome.out
+
+
+def test_the_schema_describes_a_report(simx: Simx) -> None:
+    """``--schema`` needs no report and prints the format's JSON Schema."""
+    outcome = simx("report", "--schema")
+    schema = msgspec.json.decode(outcome.out, type=dict[str, msgspec.Raw])
+
+    assert outcome.code == ExitCode.DONE
+    assert "$defs" in schema
