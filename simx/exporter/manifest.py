@@ -1,5 +1,6 @@
 """What the store knows of one export: the manifest that lies beside the model."""
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -59,3 +60,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     versions: dict[str, str]
     created: str
     seconds: float
+
+    @property
+    def graph_sha256(self) -> str:
+        """The hash of the graph that is executed: of its one file, or of its files' hashes."""
+        parts = [self.files[name].sha256 for name in sorted(self.files) if _is_graph(name)]
+        if len(parts) == 1:
+            return parts[0]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _is_graph(name: str) -> bool:
+    return name.startswith(MODEL_FILE)

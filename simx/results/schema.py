@@ -190,9 +190,10 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     """A cell whose embedding was checked and whose times count.
 
     ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
-    backend executed. ``placement`` counts the graph nodes each provider ran (empty where the
-    backend has no graph). ``settings`` are the backend's pinned settings. ``few_calls`` marks a
-    giant: one launch, one to three calls, no interval.
+    backend executed (of several, the hash of their hashes, in the order of their names).
+    ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph).
+    ``settings`` are the backend's pinned settings. ``few_calls`` marks a giant: one launch, one to
+    three calls, no interval.
     """
 
     identity: Identity

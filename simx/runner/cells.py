@@ -2,7 +2,6 @@
 
 import msgspec
 
-from simx.exporter.manifest import MODEL_FILE
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone
 from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
@@ -54,7 +53,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
         manifest = self.entry.manifest
         if self.lane.spec.executes == "weights":
             return manifest.weights.sha256
-        return manifest.files[MODEL_FILE].sha256
+        return manifest.graph_sha256
 
     def failed(self, stage: str, reason: str) -> FailedCell:
         """Return the record of this cell's failure."""

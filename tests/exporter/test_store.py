@@ -214,3 +214,14 @@ def test_a_store_that_cannot_be_written_is_named() -> None:
     """A folder the system does not let us make is a failure of the system."""
     with pytest.raises(SystemFailureError, match=r"store /proc/simx: cannot be written"):
         Store(Path("/proc/simx")).require_writable()
+
+
+def test_the_graphs_hash_covers_all_its_files(store: Store) -> None:
+    """A graph of one file has that file's hash; one with its weights beside it another."""
+    manifest = publish(store).manifest
+    alone = manifest.files[MODEL_FILE]
+    data = {"model.onnx.data": manifest.files[VERIFICATION_FILE]}
+    larger = msgspec.structs.replace(manifest, files=manifest.files | data)
+
+    assert manifest.graph_sha256 == alone.sha256
+    assert larger.graph_sha256 not in {record.sha256 for record in larger.files.values()}
