@@ -81,7 +81,7 @@ def main() -> NoReturn:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
         code = _refuse(error)
     except (click.Abort, KeyboardInterrupt):

@@ -35,6 +35,16 @@ def build(backbone: Backbone) -> nn.Module:
     return model
 
 
+def build_empty(backbone: Backbone) -> nn.Module:
+    """Build the same network on the meta device, for weights that are about to be loaded.
+
+    Nothing is drawn for parameters that have no memory: that would only take time, and would be
+    charged to PyTorch where the first call is measured.
+    """
+    with torch.device("meta"), _NothingDrawn():
+        return build(backbone)
+
+
 def _construct(backbone: Backbone) -> nn.Module:
     """Call torchvision's builder with what the weights entry would have made of its arguments."""
     name = backbone.model
@@ -54,6 +64,38 @@ def _construct(backbone: Backbone) -> nn.Module:
         case _:
             model = get_model(name, weights=None)
     return model
+
+
+_DRAWS = frozenset(
+    {
+        torch.Tensor.normal_,
+        torch.Tensor.uniform_,
+        nn.init.kaiming_normal_,
+        nn.init.kaiming_uniform_,
+        nn.init.normal_,
+        nn.init.trunc_normal_,
+        nn.init.uniform_,
+        nn.init.xavier_uniform_,
+    }
+)
+"""What torchvision's builders initialise parameters with; each returns the tensor it fills."""
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves tensors as they are where random values would be drawn for them."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the intercepted function returns
+        """Run one torch function, or return the tensor that it would have filled."""
+        options = dict(kwargs or {})
+        if func in _DRAWS:
+            return args[0] if args else options["tensor"]
+        return func(*args, **options)
 
 
 class _WidthsOnCpu(TorchFunctionMode):

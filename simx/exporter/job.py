@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from simx.errors import InputError, SimxError
-from simx.exporter.architecture import build
+from simx.exporter.architecture import build_empty
 from simx.exporter.graph import export_graph
 from simx.exporter.heads import prepare_for_export, remove_head
 from simx.exporter.manifest import MODEL_FILE, VERIFICATION_FILE
@@ -88,8 +88,7 @@ class _Job:
         )
 
     def _headless(self, weights: Weights) -> torch.nn.Module:
-        with torch.device("meta"):
-            model = build(self._request.backbone)
+        model = build_empty(self._request.backbone)
         fill(model, weights.state)
         return prepare_for_export(remove_head(model, self._request.embedding))
 

@@ -41,7 +41,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 PROFILES: dict[ProfileName, tuple[int, int]] = {
-    "quick": (3, 3),
+    "quick": (3, 2),
     "default": (7, 5),
     "precise": (15, 10),
 }

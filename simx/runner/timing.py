@@ -19,9 +19,16 @@ CLOCK: Clock = time.perf_counter_ns
 MAX_ENTRIES = 64
 """Entries a block holds at most; more calls than that are timed several to an entry."""
 
-_SETTLING_CALLS = 2
 _SETTLING_NS = 10_000_000
-"""Uncounted calls at the start of a block: another worker had the caches before."""
+"""Uncounted time at the start of a block: another worker had the caches."""
+
+_LONG_CALL_NS = 25_000_000
+"""From here on one uncounted call is enough; a shorter first one may be slow by itself, and would
+make all calls seem long."""
+
+_HEADROOM = 1.25
+"""How much faster than in the uncounted calls a call may become before a block of the most entries
+would be too short."""
 
 
 def take_block(
@@ -43,12 +50,11 @@ def take_block(
         on_entry: called after each entry, outside of every timed region.
         clock: replaced in tests.
     """
-    calls = _calls_needed(_settle(call, plan, clock), plan)
-    per_entry = math.ceil(calls / MAX_ENTRIES)
+    per_entry = _calls_per_entry(_settle(call, plan, clock), plan)
     on_start()
     meter = NoiseMeter()
-    ns = []
-    for _ in range(math.ceil(calls / per_entry)):
+    ns: list[int] = []
+    while not _is_complete(ns, per_entry, plan):
         ns.append(_time_entry(call, per_entry, clock))
         on_entry()
     return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=meter.read())
@@ -61,15 +67,26 @@ def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
     """
     if plan.max_calls is not None:
         return math.inf
-    times: list[int] = []
-    while len(times) < _SETTLING_CALLS or sum(times) < _SETTLING_NS:
+    first = _time_entry(call, 1, clock)
+    if first >= _LONG_CALL_NS:
+        return first
+    times = [first, _time_entry(call, 1, clock)]
+    while sum(times) < _SETTLING_NS:
         times.append(_time_entry(call, 1, clock))
     return max(1.0, min(times))
 
 
-def _calls_needed(call_ns: float, plan: BlockPlan) -> int:
-    calls = max(plan.min_calls, math.ceil(plan.seconds * 1e9 / call_ns))
-    return calls if plan.max_calls is None else min(calls, plan.max_calls)
+def _calls_per_entry(call_ns: float, plan: BlockPlan) -> int:
+    calls = max(plan.min_calls, _HEADROOM * plan.seconds * 1e9 / call_ns)
+    return math.ceil(calls / MAX_ENTRIES)
+
+
+def _is_complete(ns: list[int], per_entry: int, plan: BlockPlan) -> bool:
+    calls = len(ns) * per_entry
+    if calls < plan.min_calls:
+        return False
+    full = calls >= plan.max_calls if plan.max_calls is not None else len(ns) >= MAX_ENTRIES
+    return full or sum(ns) >= plan.seconds * 1e9
 
 
 def _time_entry(call: Callable[[], None], calls: int, clock: Clock) -> int:

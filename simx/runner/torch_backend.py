@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from simx.exporter.architecture import build
+from simx.exporter.architecture import build_empty
 from simx.exporter.heads import remove_head
 from simx.exporter.weights.state import fill, load_state
 from simx.runner.backend import Array, BackendError, BackendFacts, Placed, Task, canary_matrix
@@ -70,8 +70,7 @@ class TorchRuntime:
         """Build the backbone from the store's weights and cut its head off."""
         device = _device(task.provider)
         _pin(task.threads)
-        with torch.device("meta"):
-            model = build(task.backbone)
+        model = build_empty(task.backbone)
         fill(model, load_state(Path(task.weights_path)))
         return TorchBackend(remove_head(model, task.embedding).eval(), device)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 
 from simx.exporter.reference import load_reference
 from simx.images.decoding import decode
@@ -32,6 +33,10 @@ from simx.runner.messages import (
 )
 from simx.runner.timing import CLOCK, take_block
 from simx.workers.connection import Connection
+
+# Before any worker is forked: otherwise each of them would import the decoders for its first
+# picture.
+PIL.Image.init()
 
 Reply = Usable | Prepared | Measured | MeasuredCanary | Failed
 

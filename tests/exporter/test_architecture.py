@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.regnet import BlockParams
 
-from simx.exporter.architecture import build
+from simx.exporter.architecture import build, build_empty
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
@@ -138,3 +138,17 @@ def test_initial_values_are_those_of_torchvision(name: str) -> None:
 def test_an_architecture_is_in_evaluation_mode() -> None:
     """Dropout and batch statistics are off in every part of the network."""
     assert not any(part.training for part in built(one("mobilenet_v2")).modules())
+
+
+@pytest.mark.parametrize("name", ["mnasnet0_5", "regnet_y_400mf", "vit_b_32", "inception_v3"])
+def test_an_empty_network_is_the_same_without_memory(name: str) -> None:
+    """What is built for weights to come differs only in having no values."""
+    backbone = next(found for found in load() if found.name == name)
+    with torch.device("meta"):
+        model = build(backbone)
+    empty = build_empty(backbone)
+    shapes = {key: (tensor.shape, tensor.dtype) for key, tensor in model.state_dict().items()}
+
+    assert str(empty) == str(model)
+    assert {key: (t.shape, t.dtype) for key, t in empty.state_dict().items()} == shapes
+    assert {tensor.device.type for tensor in empty.state_dict().values()} == {"meta"}
