@@ -98,8 +98,12 @@ def test_later_layers_see_settled_ones() -> None:
 
 
 def test_a_network_without_batch_norm_is_left_alone() -> None:
-    """Where there is nothing to settle no pass is made."""
-    settle_batch_norm(nn.Sequential(nn.Conv2d(7, 1, 1)), torch.zeros(4, 3, 2, 2))
+    """Where there is nothing to settle no pass is made, which these channels would not survive."""
+    model = nn.Sequential(nn.Conv2d(7, 1, 1))
+    before = fingerprint(model.state_dict())
+    settle_batch_norm(model, torch.zeros(4, 3, 2, 2))
+
+    assert fingerprint(model.state_dict()) == before
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "regnet_y_400mf"])
