@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import filelock
 import msgspec
 
 from simx.errors import InputError, SystemFailureError
@@ -169,6 +168,8 @@ class Store:
         Raises:
             SystemFailureError: the store cannot be written.
         """
+        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
+
         folder = self._folder(manifest.identity, key)
         entry = Entry(folder, self.root, manifest)
         try:
