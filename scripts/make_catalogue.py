@@ -3,9 +3,10 @@
     python scripts/make_catalogue.py           write the file
     python scripts/make_catalogue.py --check   compare; exit 1 where the two differ
 
-Figures are torchvision's own metadata. Lengths of embeddings are measured by running each
-architecture, head removed, on torch's meta device: shapes without values. It takes a minute and
-needs simx to be installed, or this repository's root in PYTHONPATH.
+Figures are torchvision's own metadata. Lengths of embeddings, and the multiply-accumulates of what
+computes them, are measured by running each architecture, head removed, on torch's meta device:
+shapes without values. It takes a minute and needs simx to be installed, or this repository's root
+in PYTHONPATH.
 """
 
 import argparse
@@ -20,12 +21,19 @@ import msgspec
 import torch
 import torchvision
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import WeightsEnum, get_model_weights, list_models
 from torchvision.transforms._presets import ImageClassification
 
 from simx.exporter.architecture import build
 from simx.exporter.heads import remove_head
-from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingKind, Preset
+from simx.models.backbone import (
+    Backbone,
+    EmbeddingDims,
+    EmbeddingGmacs,
+    EmbeddingKind,
+    Preset,
+)
 from simx.models.catalogue import FILE_NAME, GFLOPS_COUNTS, CatalogueFile
 
 TARGET = Path(__file__).resolve().parent.parent / "simx" / "models" / FILE_NAME
@@ -34,6 +42,10 @@ FAMILY_OF_WORD = {"resnext": "resnet", "wide": "resnet"}
 """Families of the architectures whose name does not begin with it."""
 
 UNMEASURED = EmbeddingDims(pooled=0, penultimate=0, flat=0)
+UNCOUNTED = EmbeddingGmacs(pooled=0.0, penultimate=0.0, flat=0.0)
+
+COUNTED_ALIKE = 0.01
+"""How much torch's count of a whole classifier may differ from torchvision's figure."""
 
 
 def main() -> int:
@@ -54,13 +66,14 @@ def main() -> int:
 
 def make() -> CatalogueFile:
     """Return the catalogue as the installed torchvision has it."""
-    measured: dict[tuple[str, int], EmbeddingDims] = {}
+    measured: dict[tuple[str, int], tuple[EmbeddingDims, EmbeddingGmacs]] = {}
     backbones = []
     for entry in described():
         key = (entry.model, entry.preset.crop)
         if key not in measured:
             measured[key] = measure(entry)
-        backbones.append(msgspec.structs.replace(entry, embedding_dims=measured[key]))
+        dims, gmacs = measured[key]
+        backbones.append(msgspec.structs.replace(entry, embedding_dims=dims, embedding_gmacs=gmacs))
     return CatalogueFile(
         torchvision=installed_version(),
         gflops_counts=GFLOPS_COUNTS,
@@ -100,6 +113,7 @@ def describe(model: str, entry: WeightsEnum, *, default: bool) -> Backbone:
         url=entry.url,
         preset=preset_of(entry.transforms()),
         embedding_dims=UNMEASURED,
+        embedding_gmacs=UNCOUNTED,
     )
 
 
@@ -131,26 +145,30 @@ def preset_of(transform: Any) -> Preset:  # noqa: ANN401 - torchvision is untype
     )
 
 
-def measure(entry: Backbone) -> EmbeddingDims:
-    """Return the lengths of an entry's embeddings, at the crop of its preset."""
+def measure(entry: Backbone) -> tuple[EmbeddingDims, EmbeddingGmacs]:
+    """Return what an entry's embeddings are like, at the crop of its preset."""
     with torch.device("meta"):
-        model = build(entry)
-    return EmbeddingDims(
-        pooled=length(model, entry, "pooled"),
-        penultimate=length(model, entry, "penultimate"),
-        flat=length(model, entry, "flat"),
+        model = without_normalisation(build(entry))
+    _, whole = run(model, entry)
+    if abs(whole / entry.gflops - 1) > COUNTED_ALIKE:
+        raise ValueError(f"{entry.name}: torch counts {whole} where torchvision has {entry.gflops}")
+    kinds: tuple[EmbeddingKind, ...] = ("pooled", "penultimate", "flat")
+    found = {kind: run(remove_head(copy.deepcopy(model), kind), entry) for kind in kinds}
+    return (
+        EmbeddingDims(**{kind: features for kind, (features, _) in found.items()}),
+        EmbeddingGmacs(**{kind: gmacs for kind, (_, gmacs) in found.items()}),
     )
 
 
-def length(model: nn.Module, entry: Backbone, embedding: EmbeddingKind) -> int:
-    """Return the length of one embedding vector; the model itself is left as it is."""
-    headless = without_normalisation(remove_head(copy.deepcopy(model), embedding))
+def run(model: nn.Module, entry: Backbone) -> tuple[int, float]:
+    """Return the length of what a network computes, and its 1e9 multiply-accumulates an image."""
     images = torch.empty(2, 3, entry.preset.crop, entry.preset.crop, device="meta")
-    with torch.no_grad():
-        batch, features = headless(images).shape
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        batch, features = model(images).shape
     if batch != len(images):
-        raise ValueError(f"{entry.name}: the {embedding} embedding mixes images of a batch")
-    return int(features)
+        raise ValueError(f"{entry.name}: the embedding mixes images of a batch")
+    # torch counts a multiplication and an addition as two.
+    return int(features), round(counter.get_total_flops() / 2 / len(images) / 1e9, 3)
 
 
 def without_normalisation(model: nn.Module) -> nn.Module:

@@ -1,8 +1,10 @@
 """What simx knows of one backbone: a torchvision architecture with one set of weights."""
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 EmbeddingKind = Literal["pooled", "penultimate", "flat"]
 """Which vector of the network is the embedding.
@@ -27,21 +29,28 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     std: tuple[float, float, float]
 
 
-class EmbeddingDims(msgspec.Struct, frozen=True, kw_only=True):
-    """Length of the embedding vector for each definition of it, at the preset's crop."""
+class ByEmbedding(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One figure for each definition of the embedding, at the preset's crop."""
 
-    pooled: int
-    penultimate: int
-    flat: int
+    pooled: T
+    penultimate: T
+    flat: T
 
-    def of(self, kind: EmbeddingKind) -> int:
-        """Return the length for one definition."""
-        lengths: dict[EmbeddingKind, int] = {
+    def of(self, kind: EmbeddingKind) -> T:
+        """Return the figure for one definition."""
+        figures: dict[EmbeddingKind, T] = {
             "pooled": self.pooled,
             "penultimate": self.penultimate,
             "flat": self.flat,
         }
-        return lengths[kind]
+        return figures[kind]
+
+
+EmbeddingDims = ByEmbedding[int]
+"""Lengths of the embedding vectors."""
+
+EmbeddingGmacs = ByEmbedding[float]
+"""1e9 multiply-accumulates of the networks that compute them."""
 
 
 class Backbone(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +60,7 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     operations, of which there are twice as many) of the whole classifier at the preset's crop.
     ``acc1`` and ``acc5`` are percent on ImageNet-1K, or None where the weights cannot classify
     (their classifier was never trained). ``params`` counts the classifier's parameters too.
+    ``embedding_gmacs`` counts the same without the head, as torch's own counter has it.
     ``file_size`` is the checkpoint's size in MB as torchvision states it, ``license`` is what
     torchvision states, or None.
     """
@@ -68,6 +78,7 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     preset: Preset
     embedding_dims: EmbeddingDims
+    embedding_gmacs: EmbeddingGmacs
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, EmbeddingKind
 from simx.models.catalogue import GFLOPS_COUNTS
 from simx.models.ranges import Range, range_of
 
@@ -37,6 +37,7 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     std: tuple[float, float, float]
     embedding_dim: int
     embedding_dims: EmbeddingDims
+    embedding_gmacs: EmbeddingGmacs
     path: str | None
 
 
@@ -86,5 +87,6 @@ def _listed(
         std=preset.std,
         embedding_dim=backbone.embedding_dims.of(embedding),
         embedding_dims=backbone.embedding_dims,
+        embedding_gmacs=backbone.embedding_gmacs,
         path=path,
     )

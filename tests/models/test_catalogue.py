@@ -44,7 +44,10 @@ def backbone(model: str, weights: str) -> Backbone:
 
 def without_lengths(script: ModuleType, file: CatalogueFile) -> CatalogueFile:
     unmeasured = tuple(
-        msgspec.structs.replace(b, embedding_dims=script.UNMEASURED) for b in file.backbones
+        msgspec.structs.replace(
+            b, embedding_dims=script.UNMEASURED, embedding_gmacs=script.UNCOUNTED
+        )
+        for b in file.backbones
     )
     return msgspec.structs.replace(file, backbones=unmeasured)
 

@@ -35,6 +35,7 @@ def test_a_record_holds_the_backbone_flat() -> None:
         "std": (0.229, 0.224, 0.225),
         "embedding_dim": 1280,
         "embedding_dims": {"pooled": 1280, "penultimate": 1280, "flat": 1753600},
+        "embedding_gmacs": {"pooled": 1016.715, "penultimate": 1016.715, "flat": 1016.715},
         "path": "store/vit.onnx",
     }
 
