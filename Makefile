@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all check install readme clean
+.PHONY: bench test test-all check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -26,6 +26,14 @@ install: $(VENV)/.installed  ## install simx into .venv
 
 readme: $(VENV)/.installed  ## make the README's tables and picture again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
+
+BENCHMARKS := overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes
+
+benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a half, on a machine left alone
+	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	mkdir -p .simx
+	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/precision.json > .simx/precision.txt
+	$(BIN)/python benchmarks/precision.py .simx/precision.json
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .simx build dist *.egg-info

@@ -7,6 +7,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import in_a_folder
+from simx.cli.parameters import Duration, Share
 from simx.errors import ExitCode
 
 _picture_path = click.Path(path_type=Path)
@@ -22,7 +23,9 @@ _picture_path = click.Path(path_type=Path)
     multiple=True,
     default=("torch", "ort"),
     show_default=True,
-    help="What executes: torch or ort. Repeatable.",
+    metavar="NAME[:VARIANT]",
+    help="What executes: torch or ort, or a variant of it such as torch:channels-last or "
+    "ort:spinning. Repeatable.",
 )
 @click.option(
     "--provider",
@@ -43,9 +46,22 @@ _picture_path = click.Path(path_type=Path)
     type=click.Choice(["quick", "default", "precise"]),
     default="default",
     show_default=True,
-    help="How much to measure.",
+    help="How precisely: quick is a look, default aims at 1.5 %, precise at 0.5 %.",
 )
-@click.option("--launches", type=int, help="Fresh processes per cell, instead of the profile's.")
+@click.option(
+    "--half-width",
+    type=Share(),
+    metavar="PERCENT",
+    help="How far the ratio's interval may reach to each side, such as 1.5%. Decides how many "
+    "launches there are.",
+)
+@click.option(
+    "--budget",
+    type=Duration(),
+    metavar="TIME",
+    help="Longest time for each backbone, such as 60s or 5m.",
+)
+@click.option("--launches", type=int, help="As many fresh processes per cell as this instead.")
 @click.option("--rounds", type=int, help="Rounds per launch, instead of the profile's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random order.")
 @options.store_option

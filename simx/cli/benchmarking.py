@@ -52,6 +52,8 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     profile: ProfileName
     launches: int | None
     rounds: int | None
+    half_width: float | None
+    budget: float | None
     seed: int
     store: Path
     ranges: tuple[Range, ...] | None
@@ -70,7 +72,14 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def schedule(self) -> Schedule:
         """Return how much to measure."""
-        return schedule(self.profile, self.launches, self.rounds, self.seed)
+        return schedule(
+            self.profile,
+            launches=self.launches,
+            rounds=self.rounds,
+            half_width=self.half_width,
+            budget_seconds=self.budget,
+            seed=self.seed,
+        )
 
     def bench_plan(self, pictures: PictureSet) -> BenchPlan:
         """Return how to measure."""
@@ -89,7 +98,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
 
     Everything a user can have got wrong is refused first, before any export or measurement.
     """
-    specs = [backend_named(name) for name in options.backend]
+    choices = [backend_named(name) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     options.schedule()
     backbones = _backbones(options)
@@ -103,7 +112,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
             workdir=Path(folder),
         )
         check_presets(pictures, {backbone.preset for backbone in backbones})
-        with open_lanes(specs, providers) as opened:
+        with open_lanes(choices, providers) as opened:
             for note in opened.notes:
                 click.echo(f"simx: {note}", err=True)
             subjects = _subjects(backbones, options)
@@ -199,12 +208,11 @@ def _measure(
     subjects: Sequence[Subject | Absent],
     path: Path,
 ) -> Report:
-    launches = options.schedule().launches
     order = {subject.backbone: position for position, subject in enumerate(subjects)}
-    with steps(len(subjects) * launches) as shown:
+    with steps(len(subjects)) as shown:
 
-        def progress(backbone: Backbone, launch: int) -> None:
-            text = f"measuring {backbone.name}, launch {launch + 1} of {launches}"
-            shown.at(order[backbone] * launches + launch, text)
+        def progress(backbone: Backbone, launch: int, planned: int) -> None:
+            text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
+            shown.at(order[backbone] + min(launch / planned, 1.0), text)
 
         return run_bench(options.bench_plan(pictures), opened, subjects, path, progress)

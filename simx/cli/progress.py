@@ -27,18 +27,18 @@ class Steps:
         self._total = total
         self._bar = bar
         self._task = bar.add_task("", total=total) if bar else None
-        self._finished = 0
+        self._finished = 0.0
         self._begun = time.monotonic()
         self._last_line = -_LINE_SECONDS
 
-    def at(self, finished: int, text: str) -> None:
-        """Say how many steps are finished, and what is being done now."""
+    def at(self, finished: float, text: str) -> None:
+        """Say how many steps are finished (part of one counts), and what is being done now."""
         self._finished = finished
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=finished, description=escape(text))
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = time.monotonic()
-            click.echo(f"[{finished + 1}/{self._total}] {text}{self._left()}", err=True)
+            click.echo(f"[{int(finished) + 1}/{self._total}] {text}{self._left()}", err=True)
 
     def _left(self) -> str:
         if not self._finished:

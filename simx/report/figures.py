@@ -28,8 +28,12 @@ def time(estimate: Estimate | None, unit: str = "ms", *, spread: bool = False) -
 
 
 def ratio(value: Ratio | None) -> Value:
-    """Return a ratio without its interval."""
-    return ABSENT if value is None else Value(_rounded(value.value, _ratio_decimals(value)))
+    """Return a ratio, and beside it how far its interval reaches, in percent of it."""
+    if value is None:
+        return ABSENT
+    half = value.half_width
+    figure = _rounded(value.value, _ratio_decimals(value))
+    return Value(figure, "" if half is None else _percent(half))
 
 
 def interval(value: Ratio | None) -> Value:
@@ -45,6 +49,16 @@ def fixed(value: float | None, decimals: int) -> Value:
     if value is None:
         return ABSENT
     return Value(_rounded(value, decimals))
+
+
+def percent(share: float | None) -> Value:
+    """Return a share in percent, to one decimal."""
+    return fixed(None if share is None else 100 * share, 1)
+
+
+def mebibytes(count: int | None) -> Value:
+    """Return a number of bytes in MiB, to whole ones."""
+    return fixed(None if count is None else count / 2**20, 0)
 
 
 def cosine(parity: Parity) -> Value:

@@ -2,7 +2,7 @@
 
 from simx.report.clean import clean
 from simx.report.names import TIMES
-from simx.results.schema import IMAGES, Environment, Report
+from simx.results.schema import IMAGES, Config, Environment, Report
 
 IMAGE_WORDS = {"negative_resized": "resized negative"}
 
@@ -46,13 +46,24 @@ def _measured(report: Report) -> tuple[str, ...]:
     return (
         report.created,
         f"profile {config.profile}",
-        f"{config.launches} launches {TIMES} {config.rounds} rounds",
+        *_launches(config),
+        f"{config.rounds} rounds",
         f"seed {config.seed}",
         f"embedding {config.embedding}",
         config.precision,
         f"batch {config.batch}",
         f"weights {config.weights}",
     )
+
+
+def _launches(config: Config) -> tuple[str, ...]:
+    budget = config.budget_seconds
+    asked = (
+        f"{config.launches} launches"
+        if config.half_width is None
+        else f"{config.pilot} launches and up for ±{100 * config.half_width:g}%"
+    )
+    return (asked, *(() if budget is None else (f"{budget:g} s for each",)))
 
 
 def _pictures(report: Report) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[
     yield f"## {escape(range_title(summary))}"
     yield ""
     yield from table_lines(range_table(summary.backbones, executors(report), options.layout))
-    notes = range_notes(summary.backbones)
+    notes = range_notes(summary)
     if notes:
         yield ""
     yield from (f"- {escape(note)}" for note in notes)

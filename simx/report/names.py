@@ -7,6 +7,8 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"
 RANDOM = "°"
 FEW_CALLS = "†"
+NOISY = "‡"
+TIED = "≈"
 FAILED = "✗"
 
 

@@ -8,10 +8,12 @@ from simx.report.names import (
     FASTEST,
     FEW_CALLS,
     RANDOM,
+    TIED,
     TIMES,
     backbone_name,
     executor_name,
 )
+from simx.report.precision import precision_notes
 from simx.results.summary import BackboneSummary, RangeSummary
 
 LEGEND = (
@@ -23,7 +25,10 @@ LEGEND = (
     f"{TIMES}: how many times as fast as the backend named there, forward, paired by launch and "
     "round. ±: half of the 95 % interval over launches; other figures have the digits that theirs "
     f"supports (all intervals: --format csv). {FASTEST} faster than every other backend by "
-    "more than the intervals leave open.\n"
+    f"more than the intervals leave open; {TIED} the fastest, but not to be told apart.\n"
+    "peak: the share of this machine's peak that forward achieves, the peak being that of a "
+    "512 by 512 matrix product. memory: resident in a worker that has called the network once; "
+    "network: without the interpreter and the runtime.\n"
     "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
     "measured here; its GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
 ).split("\n")
@@ -39,10 +44,11 @@ def range_title(summary: RangeSummary) -> str:
     return f"GFLOPS {label} (from {summary.low:g}{high}), {_count(summary.backbones)}"
 
 
-def range_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
-    """Return what the marks in a range's table mean, where nodes ran, and what failed."""
+def range_notes(summary: RangeSummary) -> tuple[str, ...]:
+    """Return what a range's figures amount to, what its marks mean, and what failed."""
+    backbones = summary.backbones
     measured = [cell for backbone in backbones for cell in backbone.measured]
-    notes = []
+    notes = [*_fastest(summary), *precision_notes(backbones)]
     if any(cell.weights_origin == "random" for cell in measured):
         notes.append(
             f"{RANDOM} random weights: similarity and margin say nothing about the pictures; "
@@ -51,6 +57,16 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     if any(cell.few_calls for cell in measured):
         notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
     return (*notes, *_placements(backbones), *_failures(backbones))
+
+
+def _fastest(summary: RangeSummary) -> Iterator[str]:
+    """Name each executor's fastest backbone and all that cannot be told from it."""
+    for found in summary.fastest:
+        best, *tied = map(backbone_name, found.backbones)
+        text = f"fastest forward on {executor_name(found.executor)}: {best}"
+        if tied:
+            text += f", and not to be told from it: {', '.join(tied)}"
+        yield text + (f" (the machine drifted {100 * found.drift:.1f} %)" if found.drift else "")
 
 
 def _count(backbones: Sequence[BackboneSummary]) -> str:

@@ -1,11 +1,11 @@
 """What the tables show: one entry for each quantity, in the order of the columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from simx.report import figures
-from simx.report.names import FASTEST, FEW_CALLS, RANDOM, TIMES
+from simx.report.names import FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, TIMES
 from simx.report.table import ABSENT, Column, Value
 from simx.results.schema import COMPARED_IMAGES, IMAGES, Image
 from simx.results.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
@@ -31,6 +31,7 @@ SECTIONS = (
     "forward",
     "stages",
     "parity with torch",
+    "memory",
 )
 """Of the rows, where models are columns: the origin's order, then what it lacked."""
 
@@ -75,16 +76,18 @@ def quantities(baseline: str) -> tuple[Quantity, ...]:
         *_backbone(),
         *(stage for image in ("anchor", "negative") for stage in _stages(image)),
         *_parity(),
+        *_memory(),
     )
 
 
 def _forward(baseline: str) -> tuple[Quantity, ...]:
     def show_time(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
         value = figures.time(cell.forward, spread=True)
-        return _timed(value, cell, backbone.forward_fastest)
+        return _timed(value, backbone, cell, backbone.forward_fastest)
 
     extras: tuple[tuple[str, str, Show], ...] = (
         ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
+        ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
         ("host", "ms", lambda _, cell: figures.time(cell.host)),
         ("first", "ms", lambda _, cell: figures.time(cell.first)),
@@ -106,6 +109,22 @@ def _parity() -> tuple[Quantity, ...]:
     )
 
 
+def _memory() -> tuple[Quantity, ...]:
+    shows: tuple[tuple[str, Show], ...] = (
+        ("peak", lambda _, cell: figures.mebibytes(cell.memory.peak if cell.memory else None)),
+        (
+            "network",
+            lambda _, cell: figures.mebibytes(
+                cell.memory.peak - cell.memory.before if cell.memory else None
+            ),
+        ),
+    )
+    return tuple(
+        msgspec.structs.replace(_in_group("memory", name, "MiB", show), optional=True)
+        for name, show in shows
+    )
+
+
 def _in_group(group: str, name: str, unit: str, show: Show) -> CellQuantity:
     label = ", ".join(part for part in (name, unit) if part)
     return CellQuantity(column=Column(name, unit, group), section=group, label=label, show=show)
@@ -119,7 +138,7 @@ def _of_image(image: Image, title: str, show: Show) -> CellQuantity:
 def _embedding_time(image: Image) -> CellQuantity:
     def show(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
         value = figures.time(cell.images[image].pipeline, spread=True)
-        return _timed(value, cell, backbone.pipeline_fastest[image])
+        return _timed(value, backbone, cell, backbone.pipeline_fastest[image])
 
     return _of_image(image, "embedding inference time, ms", show)
 
@@ -192,14 +211,19 @@ def _dimension(backbone: BackboneSummary) -> Value:
     return Value(" ".join(lengths)) if lengths else ABSENT
 
 
-def _timed(value: Value, cell: MeasuredSummary, fastest: Executor | None) -> Value:
+def _timed(
+    value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[Executor]
+) -> Value:
     if value == ABSENT:
         return value
     if cell.few_calls:
         return msgspec.structs.replace(value, mark=FEW_CALLS)
-    if cell.executor == fastest:
-        return msgspec.structs.replace(value, mark=FASTEST, tone="best")
-    return value
+    noisy = NOISY if backbone.noisy else ""
+    if cell.executor not in fastest:
+        return msgspec.structs.replace(value, mark=noisy)
+    if len(fastest) > 1:
+        return msgspec.structs.replace(value, mark=TIED + noisy)
+    return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")
 
 
 def _of_weights(percent: float | None, cell: MeasuredSummary) -> Value:

@@ -49,7 +49,7 @@ def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) ->
     yield from _indented(range_title(summary), width, "bold cyan")
     yield Text()
     yield from lines(range_table(summary.backbones, executors(report), layout), width)
-    notes = range_notes(summary.backbones)
+    notes = range_notes(summary)
     if notes:
         yield Text()
     for note in notes:

@@ -1,9 +1,9 @@
 """The journal: what a run has measured so far, one synced line after the other.
 
 The first line is the report without its cells, written before any worker starts; every further
-line is one backbone's finished launch. The report is made from the journal, so that a run that
-ends early has lost nothing it had finished. A last line without its newline was never
-acknowledged and is not read.
+line is one backbone's finished launch, or how its launches ended. The report is made from the
+journal, so that a run that ends early has lost nothing it had finished. A last line without its
+newline was never acknowledged and is not read.
 """
 
 import os
@@ -15,14 +15,18 @@ import msgspec
 from simx.errors import InputError, SystemFailureError
 from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.atomic import sync_folder
-from simx.results.schema import Canary, Cell, Report, Struct
+from simx.results.schema import Canary, Cell, Report, Stop, Struct
 
 
 class FinishedLaunch(Struct, frozen=True, kw_only=True):
-    """One line: every cell of one backbone, with the times of one launch."""
+    """One line: every cell of one backbone, with the times of one launch.
 
-    cells: tuple[Cell, ...]
-    canary: tuple[Canary, ...]
+    The line behind a backbone's last launch has nothing but its ``stop``.
+    """
+
+    cells: tuple[Cell, ...] = ()
+    canary: tuple[Canary, ...] = ()
+    stop: Stop | None = None
 
 
 def journal_path(report: Path) -> Path:
@@ -113,4 +117,5 @@ def read_journal(path: Path) -> Report:
         header,
         cells=merge_cells(cell for launch in launches for cell in launch.cells),
         canary=merge_canaries(canary for launch in launches for canary in launch.canary),
+        stops=tuple(launch.stop for launch in launches if launch.stop is not None),
     )

@@ -7,14 +7,18 @@ in ``simx.report``. Raw times are kept and nothing derived from them is stored.
 History of the format:
 
 1. First version.
+2. The plan of the launches and why they ended, warm-ups, memory, thread pools, devices, and more of
+   what disturbs a block.
 """
 
 from typing import Literal
 
 import msgspec
 
+from simx.models.backbone import EmbeddingKind
+
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]
 IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")
@@ -55,8 +59,23 @@ class SchemaId(Struct, frozen=True, kw_only=True):
     version: int = SCHEMA_VERSION
 
 
+class Gpu(Struct, frozen=True, kw_only=True):
+    """One GPU, as its driver describes it; clocks are the highest it offers, in MHz."""
+
+    name: str
+    driver: str
+    memory_bytes: int
+    core_clock_mhz: int | None
+    memory_clock_mhz: int | None
+
+
 class Environment(Struct, frozen=True, kw_only=True):
-    """The machine and its software. Holds no user, host or home directory names."""
+    """The machine and its software. Holds no user, host or home directory names.
+
+    ``governor`` is the frequency governor of the cores (several, where they differ) and ``boost``
+    whether they may exceed their nominal frequency; both are None where the system does not tell,
+    as in most virtual machines. ``threads_per_core`` counts the hardware threads that share one.
+    """
 
     cpu: str
     architecture: str
@@ -64,6 +83,10 @@ class Environment(Struct, frozen=True, kw_only=True):
     affinity_cores: int
     quota_cores: float | None
     memory_bytes: int
+    governor: str | None
+    boost: bool | None
+    threads_per_core: int | None
+    gpus: tuple[Gpu, ...]
     system: str
     container: bool
     python: str
@@ -81,7 +104,13 @@ class Picture(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """What was asked for. ``launches`` and ``rounds`` are counts, ``seed`` orders the rounds."""
+    """What was asked for.
+
+    The first ``pilot`` launches of a backbone fix how many it gets, ``launches`` at the most, so
+    that the interval of a ratio reaches ``half_width`` (0.015 for 1.5 %) to each side; where that
+    is None, every backbone gets ``launches``. ``budget_seconds`` ends a backbone's launches before
+    they take longer. ``rounds`` is how many a launch has, ``seed`` orders them.
+    """
 
     backends: tuple[str, ...]
     providers: tuple[str, ...]
@@ -91,6 +120,9 @@ class Config(Struct, frozen=True, kw_only=True):
     threads: int
     weights: str
     profile: str
+    half_width: float | None
+    budget_seconds: float | None
+    pilot: int
     launches: int
     rounds: int
     seed: int
@@ -100,14 +132,21 @@ class Config(Struct, frozen=True, kw_only=True):
 class Noise(Struct, frozen=True, kw_only=True):
     """What disturbed a block, as far as the system tells; None where it does not.
 
-    ``steal_ns`` is time the hypervisor gave to others, ``others_cpu_ns`` is CPU time used by other
-    processes of this system, both summed over cores, in nanoseconds. ``involuntary_switches``
-    counts how often the worker was preempted.
+    All times are in nanoseconds, from the end of the uncounted calls to the end of the block:
+    ``wall_ns`` by the clock; ``wait_ns`` how long the worker's threads were ready to run and had no
+    core, summed over threads; ``pressure_ns`` how long anything on the system had none;
+    ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
+    this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
+    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end.
     """
 
-    involuntary_switches: int | None = None
+    wall_ns: int | None = None
+    wait_ns: int | None = None
+    pressure_ns: int | None = None
     steal_ns: int | None = None
     others_cpu_ns: int | None = None
+    involuntary_switches: int | None = None
+    frequency_khz: int | None = None
 
 
 class Block(Struct, frozen=True, kw_only=True):
@@ -123,11 +162,27 @@ class Block(Struct, frozen=True, kw_only=True):
     noise: Noise = Noise()
 
 
+class Warmup(Struct, frozen=True, kw_only=True):
+    """The blocks before a launch's first round, of which none counts.
+
+    ``medians_ns`` are their median times of a call. ``capped`` tells that the last of them was the
+    last allowed, and that the times had not levelled off.
+    """
+
+    medians_ns: tuple[int, ...]
+    capped: bool
+
+
 class Launch(Struct, frozen=True, kw_only=True):
-    """What one fresh worker process measured: the unit of replication."""
+    """What one fresh worker process measured: the unit of replication.
+
+    Rounds need not follow each other without a gap: one that the canary showed to be disturbed
+    before it began has blocks of the canary alone. ``warmup`` is kept with ``forward``.
+    """
 
     index: int
     blocks: tuple[Block, ...]
+    warmup: Warmup | None = None
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -164,7 +219,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
     model: str
     weights: str
-    embedding: str
+    embedding: EmbeddingKind
     backend: str
     provider: str
     precision: str
@@ -175,15 +230,38 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Catalogue(Struct, frozen=True, kw_only=True):
     """The catalogue's figures for the backbone, copied so that a report stands alone.
 
-    ``gflops`` counts multiply-accumulates (torchvision's figure); accuracies are percent, hold
-    for the pretrained weights only, and are None for weights that cannot classify.
+    ``gflops`` counts multiply-accumulates (torchvision's figure) of the whole classifier, and
+    ``embedding_gmacs`` those of the network without its head, which is what is measured; both in
+    1e9 of one image. Accuracies are percent, hold for the pretrained weights only, and are None for
+    weights that cannot classify.
     """
 
     family: str
     gflops: float
+    embedding_gmacs: float
     params: int
     acc1: float | None
     acc5: float | None
+
+
+class ThreadPool(Struct, frozen=True, kw_only=True):
+    """A thread pool of a library that was loaded where a cell ran."""
+
+    api: str
+    library: str
+    version: str | None
+    threads: int
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """Resident memory of a worker that only loads the network and calls it once, in bytes.
+
+    ``peak`` includes ``before``, which is what the worker had before it loaded anything: the
+    interpreter and the runtime.
+    """
+
+    before: int
+    peak: int
 
 
 class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):
@@ -193,7 +271,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     backend executed (of several, the hash of their hashes, in the order of their names).
     ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph).
     ``settings`` are the backend's pinned settings. ``few_calls`` marks a giant: one launch, one to
-    three calls, no interval.
+    three calls, no interval. ``memory`` is None where the system does not tell.
     """
 
     identity: Identity
@@ -206,6 +284,8 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     parity: Parity
     placement: dict[str, int]
     settings: dict[str, str]
+    thread_pools: tuple[ThreadPool, ...]
+    memory: Memory | None
     few_calls: bool
     timings: tuple[Timing, ...]
 
@@ -228,7 +308,8 @@ class Canary(Struct, frozen=True, kw_only=True):
     """Times of a fixed matrix product, a clock for drift between rounds and between runs.
 
     ``size`` is n of an n x n by n x n float32 product: 2 n^3 floating-point operations.
-    ``model`` and ``weights`` name the backbone in whose rounds it was measured.
+    ``model`` and ``weights`` name the backbone in whose rounds it was measured. It is taken at
+    the beginning of every round and once after the last.
     """
 
     model: str
@@ -237,6 +318,26 @@ class Canary(Struct, frozen=True, kw_only=True):
     provider: str
     size: int
     launches: tuple[Launch, ...]
+
+
+Ending = Literal["half_width", "budget", "launches", "giant", "failed"]
+"""Why a backbone got no further launch: it had what its precision needs; its time was up; it had
+the most allowed, or just as many as were asked for; its calls take seconds; no cell was left."""
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """How a backbone's launches ended.
+
+    ``needed`` is how many launches its pilot asked for, None where none was to ask. ``seconds``
+    is how long all of it took, from the first worker's start.
+    """
+
+    model: str
+    weights: str
+    launches: int
+    needed: int | None
+    ended_by: Ending
+    seconds: float
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -249,4 +350,5 @@ class Report(Struct, frozen=True, kw_only=True):
     config: Config
     canary: tuple[Canary, ...]
     cells: tuple[Cell, ...]
+    stops: tuple[Stop, ...] = ()
     notes: tuple[str, ...] = ()

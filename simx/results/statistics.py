@@ -6,22 +6,24 @@ The unit of replication is the launch: the calls of one process share its memory
 placement and the moment it ran in, so that treating them as independent makes intervals far too
 narrow (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are
 positive and vary by factors, so means and intervals are taken of logarithms.
+
+Where the number of launches was fixed by a pilot, an interval keeps the pilot's spread and degrees
+of freedom, whatever came after: then it holds what it promises, although the number depends on that
+spread (C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
+variance", Annals of Mathematical Statistics 16, 1945).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit
 
 from simx.results.schema import Block, Launch
 
 CONFIDENCE = 0.95
 """Level of every interval: the field's convention."""
-
-Logs = npt.NDArray[np.float64]
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None
     launches: int
 
+    @property
+    def half_width(self) -> float | None:
+        """How far the interval reaches above the ratio, as a share of it (0.015 for 1.5 %)."""
+        return None if self.high is None else self.high / self.value - 1
+
 
 def block_median(block: Block) -> float:
     """Return the median time of one call in a block, in nanoseconds."""
@@ -64,14 +71,15 @@ def launch_estimate(launch: Launch) -> float:
     return math.exp(math.fsum(logs) / len(logs))
 
 
-def estimate(launches: Sequence[Launch]) -> Estimate:
+def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
     """Return the geometric mean over launches, with Student's t interval on the logarithms.
 
     Args:
         launches: At least one.
+        pilot: How many launches fixed their number, by their indices; None where none did.
     """
-    logs = np.log([launch_estimate(launch) for launch in launches])
-    center, low, high = _interval(logs)
+    logs = {launch.index: math.log(launch_estimate(launch)) for launch in launches}
+    center, low, high = interval(logs, pilot)
     return Estimate(
         median_ns=center,
         low_ns=low,
@@ -81,7 +89,7 @@ def estimate(launches: Sequence[Launch]) -> Estimate:
     )
 
 
-def ratio(a: Sequence[Launch], b: Sequence[Launch]) -> Ratio | None:
+def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) -> Ratio | None:
     """Return how many times as long ``a`` takes as ``b``, paired by launch and round.
 
     Within a launch the logarithms of t_a / t_b are averaged over the rounds both have, so that
@@ -90,21 +98,31 @@ def ratio(a: Sequence[Launch], b: Sequence[Launch]) -> Ratio | None:
     Args:
         a: Launches of one cell.
         b: Launches of another cell, measured in the same rounds.
+        pilot: How many launches fixed their number, by their indices; None where none did.
 
     Returns:
         The ratio, or None if no launch has a round in both.
     """
+    logs = log_ratios(a, b)
+    if not logs:
+        return None
+    value, low, high = interval(logs, pilot)
+    return Ratio(value=value, low=low, high=high, launches=len(logs))
+
+
+def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:
+    """Return the mean of log(t_a / t_b) over the rounds of each launch that has some in both.
+
+    Returns:
+        By the launch's index.
+    """
     others = {launch.index: launch for launch in b}
-    logs = [
-        difference
+    return {
+        launch.index: difference
         for launch in a
         if launch.index in others
         and (difference := _log_ratio(launch, others[launch.index])) is not None
-    ]
-    if not logs:
-        return None
-    value, low, high = _interval(np.array(logs))
-    return Ratio(value=value, low=low, high=high, launches=len(logs))
+    }
 
 
 def minimum(launches: Sequence[Launch]) -> float:
@@ -151,18 +169,35 @@ def _log_ratio(a: Launch, b: Launch) -> float | None:
     return math.fsum(logs) / len(logs) if logs else None
 
 
-def _interval(logs: Logs) -> tuple[float, float | None, float | None]:
-    """Return exp of the mean and of its interval's ends.
+def interval(
+    logs: Mapping[int, float], pilot: int | None = None
+) -> tuple[float, float | None, float | None]:
+    """Return exp of the mean of logarithms and of its interval's ends.
 
     Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
-    minus the t quantile of n - 1 degrees of freedom times s / sqrt(n).
+    minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
+    degrees of freedom are the pilot's (Stein 1945).
+
+    Args:
+        logs: One for each launch, by its index; at least one.
+        pilot: How many launches fixed their number; None where none did.
+
+    Returns:
+        The ends are None where there are fewer than two launches to judge the spread by.
     """
-    center = float(logs.mean())
-    if logs.size < 2:  # noqa: PLR2004 - one value has no spread
+    values = np.array(list(logs.values()))
+    spread = np.array([log for index, log in logs.items() if pilot is None or index < pilot])
+    center = float(values.mean())
+    if spread.size < 2:  # noqa: PLR2004 - one value has no spread
         return math.exp(center), None, None
-    error = float(logs.std(ddof=1)) / math.sqrt(logs.size)
-    half = float(stdtrit(logs.size - 1, (1 + CONFIDENCE) / 2)) * error
+    error = float(spread.std(ddof=1)) / math.sqrt(values.size)
+    half = t_quantile(spread.size - 1) * error
     return math.exp(center), _exp(center - half), _exp(center + half)
+
+
+def t_quantile(degrees: int) -> float:
+    """Return how many standard errors an interval of ``CONFIDENCE`` reaches to each side."""
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
 def _exp(value: float) -> float:

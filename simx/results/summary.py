@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.schema import Catalogue, Image, Parity, WeightsOrigin
+from simx.results.schema import Catalogue, Image, Memory, Parity, Stop, WeightsOrigin
 from simx.results.statistics import Estimate, Ratio
 
 
@@ -38,7 +38,9 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``speed`` is how many times as fast as the report's first executor it runs ``forward``; None
     for that one itself and where that one has no times. ``margin`` is the positive's similarity
-    minus the negative's, in percentage points.
+    minus the negative's, in percentage points. ``peak_share`` is the share of the machine's peak
+    that it achieves, None where no canary tells the peak. ``warmup_capped`` counts the launches
+    whose times had not levelled off when warming up had to end.
     """
 
     executor: Executor
@@ -52,6 +54,9 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     speed: Ratio | None
     parity: Parity
     margin: float | None
+    peak_share: float | None
+    memory: Memory | None
+    warmup_capped: int
     placement: Mapping[str, int]
 
 
@@ -67,8 +72,10 @@ class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every executor, in the report's order of executors.
 
-    ``forward_fastest`` and ``pipeline_fastest`` name the executor that is faster than every other
-    one by more than the intervals leave open, where there is such a one.
+    ``forward_fastest`` and ``pipeline_fastest`` name the fastest executor and all that cannot be
+    told from it; they are empty where there is nothing to compare. Of ``rounds`` that were taken,
+    ``excluded`` were disturbed and do not count; of a ``noisy`` backbone so many were that all of
+    them count. ``stop`` tells how its launches ended, where the report does.
     """
 
     model: str
@@ -79,8 +86,12 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     catalogue: Catalogue
     cells: tuple[MeasuredSummary | FailedSummary, ...]
-    forward_fastest: Executor | None
-    pipeline_fastest: Mapping[Image, Executor | None]
+    forward_fastest: tuple[Executor, ...]
+    pipeline_fastest: Mapping[Image, tuple[Executor, ...]]
+    rounds: int
+    excluded: int
+    noisy: bool
+    stop: Stop | None
 
     @property
     def measured(self) -> tuple[MeasuredSummary, ...]:
@@ -93,6 +104,18 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
+class Fastest(msgspec.Struct, frozen=True, kw_only=True):
+    """The fastest backbone of an executor and, behind it, all that cannot be told from it.
+
+    ``drift`` is the share by which the machine's speed differed between them, which was allowed
+    for.
+    """
+
+    executor: Executor
+    backbones: tuple[BackboneSummary, ...]
+    drift: float
+
+
 class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
 
@@ -103,3 +126,4 @@ class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     backbones: tuple[BackboneSummary, ...]
+    fastest: tuple[Fastest, ...]

@@ -23,7 +23,10 @@ short, and far above the clock."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is to load: one backbone on one provider. Paths are absolute."""
+    """What a worker is to load: one backbone on one provider. Paths are absolute.
+
+    ``variants`` are the names of what differs from the backend's pinned settings.
+    """
 
     backbone: Backbone
     embedding: EmbeddingKind
@@ -31,6 +34,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     model_path: str
     weights_path: str
+    variants: tuple[str, ...] = ()
 
 
 class BackendError(Exception):

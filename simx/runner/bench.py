@@ -16,12 +16,15 @@ from simx.images.pictures import PictureSet, describe
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.file import write
 from simx.results.journal import FinishedLaunch, Journal, journal_path, read_journal
-from simx.results.schema import Config, Picture, Report, SchemaId
+from simx.results.schema import Config, Ending, Picture, Report, SchemaId
+from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import BATCH, PRECISION, PlannedCell, failed_cell, identify
 from simx.runner.environment import describe_environment
 from simx.runner.lanes import OpenLanes
-from simx.runner.launch import Bench, run_launch
+from simx.runner.launch import Bench, LaunchResult, run_launch
+from simx.runner.memory import weighed
 from simx.runner.schedule import Schedule
+from simx.runner.stopping import Launches, Verdict
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -51,8 +54,9 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-Progress = Callable[[Backbone, int], None]
-"""Called before each launch, with the backbone and the launch's index."""
+Progress = Callable[[Backbone, int, int], None]
+"""Called before each launch, with the backbone, the launch's index, and how many there are to be as
+far as is known."""
 
 
 def run_bench(
@@ -76,7 +80,12 @@ def run_bench(
         InputError: a journal of another run is in the way.
         SystemFailureError: journal or report cannot be written.
     """
-    bench = Bench(opened.launchers, dict(plan.pictures.files()), plan.schedule)
+    bench = Bench(
+        launchers=opened.launchers,
+        pictures=dict(plan.pictures.files()),
+        schedule=plan.schedule,
+        canaries=CanaryHistory(),
+    )
     with Journal(journal_path(path), _header(plan, opened)) as journal:
         try:
             for subject in subjects:
@@ -108,16 +117,33 @@ def _measure(
     journal: Journal,
     progress: Progress,
 ) -> None:
-    cells = [
-        PlannedCell(subject.backbone, lane, subject.entry, plan.threads) for lane in opened.lanes
-    ]
-    for index in range(plan.schedule.launches):
-        progress(subject.backbone, index)
-        result = run_launch(bench, cells, index)
+    """Measure one backbone, launch after launch, until its pilot or its time says that it is done.
+
+    Budget and duration include what is not timed: a look at the memory, and loading.
+    """
+    launches = Launches(plan.schedule)
+    finished: list[FinishedLaunch] = []
+    cells = weighed(
+        [PlannedCell(subject.backbone, lane, subject.entry, plan.threads) for lane in opened.lanes],
+        bench,
+    )
+    verdict: Verdict = "go_on"
+    while verdict == "go_on":
+        progress(subject.backbone, launches.done, launches.planned)
+        result = run_launch(bench, cells, launches.done)
         journal.append(result.finished)
-        cells = [cell for cell in cells if cell.lane not in result.failed]
-        if result.giant or not cells:
-            break
+        finished.append(result.finished)
+        cells = [cell for place, cell in enumerate(cells) if place not in result.failed]
+        launches.count()
+        launches.plan(finished, bench.canaries.references())
+        verdict = _special_case(result, cells) or launches.verdict()
+    journal.append(FinishedLaunch(stop=launches.stop(subject.backbone, verdict)))
+
+
+def _special_case(result: LaunchResult, left: Sequence[PlannedCell]) -> Ending | None:
+    if not left:
+        return "failed"
+    return "giant" if result.giant else None
 
 
 def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLaunch:
@@ -131,13 +157,13 @@ def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLau
         )
         for lane in opened.lanes
     ]
-    return FinishedLaunch(cells=tuple(cells), canary=())
+    return FinishedLaunch(cells=tuple(cells))
 
 
 def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
     pictures = {name: describe(path) for name, path in plan.pictures.files()}
     config = Config(
-        backends=tuple(dict.fromkeys(lane.spec.name for lane in opened.lanes)),
+        backends=tuple(dict.fromkeys(lane.choice.name for lane in opened.lanes)),
         providers=tuple(dict.fromkeys(lane.provider for lane in opened.lanes)),
         embedding=plan.embedding,
         precision=PRECISION,
@@ -145,6 +171,9 @@ def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
         threads=plan.threads,
         weights=plan.weights,
         profile=plan.profile,
+        half_width=plan.schedule.half_width,
+        budget_seconds=plan.schedule.budget_seconds,
+        pilot=plan.schedule.pilot,
         launches=plan.schedule.launches,
         rounds=plan.schedule.rounds,
         seed=plan.schedule.seed,

@@ -3,11 +3,11 @@
 import msgspec
 
 from simx.exporter.store import Entry
-from simx.models.backbone import Backbone
-from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema import Catalogue, FailedCell, Identity, Memory, WeightsOrigin
 from simx.runner.backend import Task
 from simx.runner.providers import short_name
-from simx.runner.registry import BackendSpec
+from simx.runner.registry import Choice
 
 BATCH = 1
 PRECISION = "fp32"
@@ -16,17 +16,21 @@ PRECISION = "fp32"
 class Lane(msgspec.Struct, frozen=True):
     """One backend on one provider: a column of the tables."""
 
-    spec: BackendSpec
+    choice: Choice
     provider: str
 
 
 class PlannedCell(msgspec.Struct, frozen=True):
-    """One backbone in one lane, with the export it is measured from."""
+    """One backbone in one lane, with the export it is measured from.
+
+    ``memory`` is what a worker of it needs, once that has been looked at.
+    """
 
     backbone: Backbone
     lane: Lane
     entry: Entry
     threads: int
+    memory: Memory | None = None
 
     @property
     def identity(self) -> Identity:
@@ -45,13 +49,14 @@ class PlannedCell(msgspec.Struct, frozen=True):
             threads=self.threads,
             model_path=str(self.entry.model_path.resolve()),
             weights_path=str(self.entry.weights_path.resolve()),
+            variants=self.lane.choice.variants,
         )
 
     @property
     def artefact_sha256(self) -> str:
         """The hash of the file that this cell's backend executes."""
         manifest = self.entry.manifest
-        if self.lane.spec.executes == "weights":
+        if self.lane.choice.spec.executes == "weights":
             return manifest.weights.sha256
         return manifest.graph_sha256
 
@@ -77,7 +82,7 @@ def failed_cell(
     weights = f" --weights {'FILE' if origin == 'file' else origin}" if origin else ""
     return FailedCell(
         identity=identity,
-        catalogue=catalogue_figures(backbone),
+        catalogue=catalogue_figures(backbone, identity.embedding),
         weights_origin=origin,
         stage=stage,
         reason=reason,
@@ -85,13 +90,13 @@ def failed_cell(
     )
 
 
-def identify(backbone: Backbone, embedding: str, lane: Lane, threads: int) -> Identity:
+def identify(backbone: Backbone, embedding: EmbeddingKind, lane: Lane, threads: int) -> Identity:
     """Return the identity of a backbone's cell in a lane."""
     return Identity(
         model=backbone.model,
         weights=backbone.weights,
         embedding=embedding,
-        backend=lane.spec.name,
+        backend=lane.choice.name,
         provider=lane.provider,
         precision=PRECISION,
         batch=BATCH,
@@ -99,11 +104,12 @@ def identify(backbone: Backbone, embedding: str, lane: Lane, threads: int) -> Id
     )
 
 
-def catalogue_figures(backbone: Backbone) -> Catalogue:
+def catalogue_figures(backbone: Backbone, embedding: EmbeddingKind) -> Catalogue:
     """Return what a report copies from the catalogue."""
     return Catalogue(
         family=backbone.family,
         gflops=backbone.gflops,
+        embedding_gmacs=backbone.embedding_gmacs.of(embedding),
         params=backbone.params,
         acc1=backbone.acc1,
         acc5=backbone.acc5,

@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 
 from simx.results.schema import Environment
+from simx.runner.gpus import describe_gpus
+from simx.runner.system import text
 from simx.runner.threads import affinity_cores, quota_cores
 
 _LIBRARIES = (
@@ -23,6 +25,8 @@ _LIBRARIES = (
     "Pillow",
 )
 
+_CORES = Path("/sys/devices/system/cpu")
+
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
@@ -35,6 +39,10 @@ def describe_environment() -> Environment:
         affinity_cores=affinity_cores(),
         quota_cores=quota_cores(),
         memory_bytes=psutil.virtual_memory().total,
+        governor=_governor(),
+        boost=_boost(),
+        threads_per_core=_threads_per_core(),
+        gpus=describe_gpus(),
         system=f"{platform.system()} {platform.release()}",
         container=any(mark.exists() for mark in _CONTAINER_MARKS),
         python=platform.python_version(),
@@ -51,6 +59,29 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def _governor(cores: Path = _CORES) -> str | None:
+    """Return the frequency governors of all cores, each once."""
+    found = [text(path) for path in sorted(cores.glob("cpu[0-9]*/cpufreq/scaling_governor"))]
+    return " ".join(dict.fromkeys(name for name in found if name)) or None
+
+
+def _boost(cores: Path = _CORES) -> bool | None:
+    """Whether cores may run above their nominal frequency; Intel's driver says the opposite."""
+    if (no_turbo := text(cores / "intel_pstate" / "no_turbo")) is not None:
+        return no_turbo == "0"
+    boost = text(cores / "cpufreq" / "boost")
+    return None if boost is None else boost == "1"
+
+
+def _threads_per_core(cores: Path = _CORES) -> int | None:
+    """Return how many hardware threads share the first core: ``0-1`` and ``0,4`` are two."""
+    shared = text(cores / "cpu0" / "topology" / "thread_siblings_list")
+    if not shared:
+        return None
+    ends = [[int(end) for end in part.split("-")] for part in shared.split(",")]
+    return sum(part[-1] - part[0] + 1 for part in ends)
 
 
 def _cpu_model() -> str:

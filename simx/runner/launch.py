@@ -3,32 +3,48 @@
 Only one worker is ever active. A cell that fails leaves its companions alone.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from simx.results.journal import FinishedLaunch
-from simx.results.schema import COMPARED_IMAGES, IMAGES, Canary, Cell, Image, Scope
-from simx.runner.cells import Lane, PlannedCell
+from simx.results.noise import disturbances
+from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Cell, Image, Scope
+from simx.runner.canaries import CanaryHistory
+from simx.runner.cells import PlannedCell
 from simx.runner.live_cell import CellFailedError, LiveCell
 from simx.runner.schedule import Schedule, shuffled
 from simx.workers.worker import Launcher, WorkerError
 
+REPEATS = 2
+"""How many rounds may be disturbed, for each that is wanted, before a launch has to take what
+comes: a machine that is never quiet must not be waited for."""
 
-class Bench(msgspec.Struct, frozen=True):
-    """What all launches share: where workers come from, the pictures, and the schedule."""
+PAUSE_SECONDS = 0.25
+"""Between two looks at a disturbed machine."""
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What all launches share: where workers come from, what is measured how, and the canaries."""
 
     launchers: dict[str, Launcher]
     pictures: dict[Image, Path]
     schedule: Schedule
+    canaries: CanaryHistory
+    only_forward: bool = False
 
 
 class LaunchResult(msgspec.Struct, frozen=True):
-    """One launch as the journal keeps it; ``giant`` where further ones would take too long."""
+    """One launch as the journal keeps it, the cells in the order they were planned in.
+
+    ``failed`` are the places of those that failed; ``giant`` says that further launches would take
+    too long.
+    """
 
     finished: FinishedLaunch
-    failed: frozenset[Lane]
+    failed: frozenset[int]
     giant: bool
 
 
@@ -51,39 +67,33 @@ class _LaunchRun:
         self._cells = cells
         self._index = index
         self._giant = False
-        self._live: dict[Lane, LiveCell] = {}
-        self._done: dict[Lane, Cell] = {}
+        self._live: dict[int, LiveCell] = {}
+        self._done: dict[int, Cell] = {}
         self._canaries: list[Canary] = []
 
     def prepare(self) -> None:
         """Start every cell's worker, and let it load and answer before a single time counts."""
         pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
-        for plan in self._cells:
+        for place, plan in enumerate(self._cells):
             try:
-                worker = self._bench.launchers[plan.lane.spec.name].launch()
+                worker = self._bench.launchers[plan.lane.choice.name].launch()
             except WorkerError as error:
-                self._done[plan.lane] = plan.failed("launch", str(error))
+                self._done[place] = plan.failed("launch", str(error))
             else:
-                self._live[plan.lane] = LiveCell(plan, worker)
+                self._live[place] = LiveCell(plan, worker)
         self._each("prepare", lambda cell: cell.prepare(pictures))
-        if self._live:
-            first = next(iter(self._live.values()))
-            self._each("compare", lambda cell: cell.require_same_pictures(first))
+        self._each("compare", self._compare)
         self._giant = any(cell.is_giant for cell in self._live.values())
+        if not self._giant:
+            self._each("warm-up", lambda cell: cell.warm_up())
 
     def measure(self) -> None:
         """Take the rounds, then one block of every scope that does not drive them."""
-        for index in range(1 if self._giant else self._bench.schedule.rounds):
-            self._each(index, lambda cell, index=index: cell.measure_canary(index))  # type: ignore[misc]
-            self._block("forward", None, index)
-        if any(cell.prepared.facts.resident for cell in self._live.values()):
-            self._block("host", None, 0)
-        for image in IMAGES:
-            self._block("pipeline", image, 0)
-        for image in COMPARED_IMAGES:
-            self._block("similarity", image, 0)
-        for lane, cell in self._live.items():
-            self._done[lane], canary = cell.finish(self._index, few_calls=self._giant)
+        self._rounds()
+        if not self._bench.only_forward:
+            self._other_scopes()
+        for place, cell in self._live.items():
+            self._done[place], canary = cell.finish(self._index, few_calls=self._giant)
             self._canaries.append(canary)
 
     def close(self) -> None:
@@ -93,12 +103,62 @@ class _LaunchRun:
 
     def result(self) -> LaunchResult:
         """Return what was measured, cells in the order they were planned in."""
-        cells = tuple(self._done[cell.lane] for cell in self._cells)
+        cells = tuple(self._done[place] for place in range(len(self._cells)))
         return LaunchResult(
             FinishedLaunch(cells=cells, canary=tuple(self._canaries)),
             frozenset(self._done) - frozenset(self._live),
             self._giant,
         )
+
+    def _rounds(self) -> None:
+        """Take rounds until enough of them were undisturbed, with a canary before and after each.
+
+        What was disturbed is kept; which rounds count is judged again when the report is read.
+        """
+        wanted = 1 if self._giant else self._bench.schedule.rounds
+        patience = 0 if self._giant else REPEATS * wanted
+        number = undisturbed = 0
+        slow = self._canaries_are_slow(number)
+        while undisturbed < wanted and self._live:
+            calm = False
+            if slow and patience:
+                time.sleep(PAUSE_SECONDS)
+            else:
+                calm = self._forward_is_calm(number) and not slow
+            number += 1
+            slow = self._canaries_are_slow(number)
+            if (calm and not slow) or not patience:
+                undisturbed += 1
+            else:
+                patience -= 1
+
+    def _other_scopes(self) -> None:
+        if any(cell.prepared.facts.resident for cell in self._live.values()):
+            self._block("host", None, 0)
+        for image in IMAGES:
+            self._block("pipeline", image, 0)
+        for image in COMPARED_IMAGES:
+            self._block("similarity", image, 0)
+
+    def _compare(self, cell: LiveCell) -> None:
+        """Compare a cell with the first one of the same network; selfcheck has two networks."""
+        equals = (each for each in self._live.values() if each.plan.backbone == cell.plan.backbone)
+        cell.require_same_pictures(next(equals))
+
+    def _canaries_are_slow(self, number: int) -> bool:
+        taken: dict[tuple[str, str], Block] = {}
+
+        def take(cell: LiveCell) -> None:
+            lane = cell.plan.lane
+            taken[lane.choice.name, lane.provider] = cell.measure_canary(number)
+
+        self._each(("canary", number), take)
+        return self._bench.canaries.are_slow(taken)
+
+    def _forward_is_calm(self, number: int) -> bool:
+        self._block("forward", None, number)
+        blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
+        return not any(disturbances(block) for block in blocks)
 
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block of one scope from every live cell, in random order."""
@@ -114,11 +174,11 @@ class _LaunchRun:
         """Do something with every live cell, in an order that follows from the seed."""
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
         order = shuffled(tuple(self._live), seed, backbone, self._index, occasion)
-        for lane in order:
-            cell = self._live[lane]
+        for place in order:
+            cell = self._live[place]
             try:
                 action(cell)
             except CellFailedError as error:
                 cell.worker.close()
-                del self._live[lane]
-                self._done[lane] = cell.plan.failed(error.stage, str(error))
+                del self._live[place]
+                self._done[place] = cell.plan.failed(error.stage, str(error))

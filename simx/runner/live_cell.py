@@ -22,6 +22,7 @@ from simx.results.schema import (
     Scope,
     Similarity,
     Timing,
+    Warmup,
 )
 from simx.results.similarity import cosine
 from simx.runner.backend import CANARY_SIZE, Array
@@ -30,12 +31,14 @@ from simx.runner.messages import (
     CANARY,
     MEASURED,
     PREPARED,
+    WARMED_UP,
     Failed,
     Measure,
     MeasureCanary,
     Measured,
     Prepare,
     Prepared,
+    WarmUp,
     unpack,
 )
 from simx.runner.schedule import CANARY_PLAN, block_plan, is_giant
@@ -69,6 +72,7 @@ class LiveCell:
         self.canary: list[Block] = []
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
         self._prepared: Prepared | None = None
+        self._warmup: Warmup | None = None
 
     @property
     def prepared(self) -> Prepared:
@@ -96,6 +100,10 @@ class LiveCell:
         for scope, ns in first.items():
             self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))  # type: ignore[index]
 
+    def warm_up(self) -> None:
+        """Call it until its times have levelled off."""
+        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", _MEASURE_SECONDS).warmup
+
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check what it computed."""
         plan = block_plan(self.prepared.call_ns if scope != "similarity" else 0)
@@ -110,10 +118,11 @@ class LiveCell:
         """Whether its calls leave time for a few of them only."""
         return is_giant(self.prepared.call_ns)
 
-    def measure_canary(self, round_index: int) -> None:
+    def measure_canary(self, round_index: int) -> Block:
         """Take one block of the fixed matrix product."""
         request = MeasureCanary(round_index, CANARY_PLAN)
         self.canary.append(self._ask(request, CANARY, "canary", _MEASURE_SECONDS).block)
+        return self.canary[-1]
 
     def require_same_pictures(self, other: "LiveCell") -> None:
         """Compare input bytes and embeddings of the four pictures with another cell's."""
@@ -127,7 +136,7 @@ class LiveCell:
         embeddings = self.embeddings
         cell = MeasuredCell(
             identity=self.plan.identity,
-            catalogue=catalogue_figures(self.plan.backbone),
+            catalogue=catalogue_figures(self.plan.backbone, self.plan.identity.embedding),
             weights_origin=manifest.identity.weights_origin,
             weights_sha256=manifest.weights.sha256,
             artefact_sha256=self.plan.artefact_sha256,
@@ -136,10 +145,12 @@ class LiveCell:
             parity=self.parity,
             placement=prepared.facts.placement,
             settings=prepared.facts.settings,
+            thread_pools=prepared.thread_pools,
+            memory=self.plan.memory,
             few_calls=few_calls,
             timings=tuple(
-                Timing(scope=scope, image=image, launches=(_launch(index, blocks),))
-                for (scope, image), blocks in self.blocks.items()
+                Timing(scope=scope, image=image, launches=(self._launch(index, scope, image),))
+                for scope, image in self.blocks
             ),
         )
         canary = Canary(
@@ -148,9 +159,14 @@ class LiveCell:
             backend=cell.identity.backend,
             provider=cell.identity.provider,
             size=CANARY_SIZE,
-            launches=(_launch(index, self.canary),),
+            launches=(Launch(index=index, blocks=tuple(self.canary)),),
         )
         return cell, canary
+
+    def _launch(self, index: int, scope: Scope, image: Image | None) -> Launch:
+        blocks = tuple(self.blocks[scope, image])
+        warmup = self._warmup if scope == "forward" else None
+        return Launch(index=index, blocks=blocks, warmup=warmup)
 
     def _ask(
         self,
@@ -208,7 +224,3 @@ def similarities(embeddings: Array) -> Similarity:
         for value in (cosine(embeddings[0], other) for other in embeddings[1:])
     ]
     return Similarity(positive=percent[0], negative=percent[1], negative_resized=percent[2])
-
-
-def _launch(index: int, blocks: list[Block]) -> Launch:
-    return Launch(index=index, blocks=tuple(blocks))

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from simx.results.schema import Block, Image, Scope
+from simx.results.schema import Block, Image, Memory, Scope, ThreadPool, Warmup
 from simx.runner.backend import Array, BackendFacts, Task
 
 
@@ -46,6 +46,17 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
     pictures: dict[Image, str]
 
 
+class WeighMemory(msgspec.Struct, frozen=True, tag=True):
+    """Load a network, call it once, and tell what memory that took; nothing is timed."""
+
+    task: Task
+    reference_path: str
+
+
+class WarmUp(msgspec.Struct, frozen=True, tag=True):
+    """Call the network until its times have levelled off."""
+
+
 class Measure(msgspec.Struct, frozen=True, tag=True):
     """Take one block of one scope; ``image`` where the scope has one."""
 
@@ -62,11 +73,23 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
-Request = Probe | Prepare | Measure | MeasureCanary
+Request = Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary
 
 
 class Usable(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``Probe``: something tiny ran there, with proof."""
+
+
+class Weighed(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``WeighMemory``; None where the system does not tell."""
+
+    memory: Memory | None
+
+
+class WarmedUp(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``WarmUp``."""
+
+    warmup: Warmup
 
 
 class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -82,6 +105,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     first_call_ns: int
     call_ns: int
     facts: BackendFacts
+    thread_pools: tuple[ThreadPool, ...]
     verification: ArrayMessage
     embeddings: ArrayMessage
     input_sha256: str
@@ -124,6 +148,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
 PROBED = msgspec.msgpack.Decoder(Usable | Failed)
+WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
+WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)

@@ -1,25 +1,30 @@
-"""What disturbed a block, read from the system: cheap enough to read before and after each one."""
+"""What disturbed a block, read from the system: cheap enough to read before and after each one.
 
-import os
+What the figures mean for a block is decided in ``results.noise``.
+"""
+
 import resource
 import time
-from pathlib import Path
 
 import msgspec
 
 from simx.results.schema import Noise
+from simx.runner.system import (
+    core_times_ns,
+    frequency_khz,
+    pressure_ns,
+    waiting_ns,
+)
 
-_STAT = Path("/proc/stat")
-_STEAL_COLUMN = 7
-_BUSY_COLUMNS = (0, 1, 2, 5, 6)
-"""user, nice, system, irq and softirq of /proc/stat's first line; see proc(5)."""
-
-_NS_PER_SECOND = 1_000_000_000
+CLOCK = time.perf_counter_ns
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    switches: int
+    wall_ns: int
     own_cpu_ns: int
+    switches: int
+    wait_ns: int | None
+    pressure_ns: int | None
     steal_ns: int | None
     busy_ns: int | None
 
@@ -36,28 +41,30 @@ class NoiseMeter:
         own = end.own_cpu_ns - start.own_cpu_ns
         busy = _difference(start.busy_ns, end.busy_ns)
         return Noise(
-            involuntary_switches=end.switches - start.switches,
+            wall_ns=end.wall_ns - start.wall_ns,
+            wait_ns=_difference(start.wait_ns, end.wait_ns),
+            pressure_ns=_difference(start.pressure_ns, end.pressure_ns),
             steal_ns=_difference(start.steal_ns, end.steal_ns),
             # The system counts in ticks of 10 ms, so a quiet machine can come out below zero.
             others_cpu_ns=None if busy is None else max(0, busy - own),
+            involuntary_switches=end.switches - start.switches,
+            frequency_khz=frequency_khz(),
         )
 
 
 def _difference(start: int | None, end: int | None) -> int | None:
-    return None if start is None or end is None else end - start
+    # A thread that ended takes its share of a sum with it.
+    return None if start is None or end is None else max(0, end - start)
 
 
 def _read() -> _Reading:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    try:
-        with _STAT.open() as file:
-            ticks = [int(column) for column in file.readline().split()[1:]]
-    except OSError:
-        ticks = []
-    tick_ns = _NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
+    steal, busy = core_times_ns()
     return _Reading(
-        switches=usage.ru_nivcsw,
+        wall_ns=CLOCK(),
         own_cpu_ns=time.process_time_ns(),
-        steal_ns=ticks[_STEAL_COLUMN] * tick_ns if ticks else None,
-        busy_ns=sum(ticks[column] for column in _BUSY_COLUMNS) * tick_ns if ticks else None,
+        switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        wait_ns=waiting_ns(),
+        pressure_ns=pressure_ns(),
+        steal_ns=steal,
+        busy_ns=busy,
     )

@@ -1,5 +1,6 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +15,18 @@ from simx.workers.connection import Connection
 _GRAPHS = files("simx.runner") / "graphs"
 
 _SESSION_ENTRIES = {
+    "session.intra_op.allow_spinning": "1",
     # Threads that spin after a call steal the cores from whatever is timed next.
     "session.force_spinning_stop": "1",
     "session.set_denormal_as_zero": "0",
     # The proof of where each node runs; see runner.placement.
     "session.record_ep_graph_assignment_info": "1",
+}
+
+_VARIANT_ENTRIES = {
+    "flush-denormals": {"session.set_denormal_as_zero": "1"},
+    "passive": {"session.intra_op.allow_spinning": "0"},
+    "spinning": {"session.force_spinning_stop": "0"},
 }
 
 _PROVIDER_OPTIONS = {
@@ -95,11 +103,12 @@ class OrtBackend:
     """One exported backbone in one session, with proof of where its nodes run."""
 
     def __init__(self, task: Task) -> None:
-        session = _session(Path(task.model_path), task.provider, task.threads)
+        entries = _entries(task.variants)
+        session = _session(Path(task.model_path), task.provider, task.threads, entries)
         self._placement = count_placement(_nodes(session), task.provider)
         self._network = _graph(session, task.provider)
-        self._similarity = _bundled_graph("similarity.onnx", task.provider, task.threads)
-        self._product = _bundled_graph("canary.onnx", task.provider, task.threads)
+        self._similarity = _bundled_graph("similarity.onnx", task, entries)
+        self._product = _bundled_graph("canary.onnx", task, _SESSION_ENTRIES)
         self._matrix = self._product.place(canary_matrix())
         self._task = task
 
@@ -143,7 +152,7 @@ class OrtRuntime:
     def probe(self, provider: str) -> None:
         """Run the similarity graph on the provider, and look where its nodes went."""
         path = Path(str(_GRAPHS / "similarity.onnx"))
-        session = _session(path, provider, threads=1)
+        session = _session(path, provider, 1, _SESSION_ENTRIES)
         count_placement(_nodes(session), provider)
         graph = _graph(session, provider)
         ones = graph.place(canary_matrix()[:1])
@@ -152,7 +161,16 @@ class OrtRuntime:
             raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
 
 
-def _session(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSession:
+def _entries(variants: Iterable[str]) -> dict[str, str]:
+    chosen = dict(_SESSION_ENTRIES)
+    for variant in variants:
+        chosen |= _VARIANT_ENTRIES[variant]
+    return chosen
+
+
+def _session(
+    path: Path, provider: str, threads: int, entries: Mapping[str, str]
+) -> onnxruntime.InferenceSession:
     available = onnxruntime.get_available_providers()
     if provider not in available:
         raise BackendError(
@@ -162,9 +180,12 @@ def _session(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSe
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_cpu_mem_arena = True
+    options.enable_mem_pattern = True
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _LOG_ERRORS
-    for name, value in _SESSION_ENTRIES.items():
+    for name, value in entries.items():
         options.add_session_config_entry(name, value)
     try:
         session = onnxruntime.InferenceSession(
@@ -191,17 +212,20 @@ def _graph(session: onnxruntime.InferenceSession, provider: str) -> _Graph:
     return _HostGraph(session) if device is None else _DeviceGraph(session, device)
 
 
-def _bundled_graph(name: str, provider: str, threads: int) -> _Graph:
-    return _graph(_session(Path(str(_GRAPHS / name)), provider, threads), provider)
+def _bundled_graph(name: str, task: Task, entries: Mapping[str, str]) -> _Graph:
+    session = _session(Path(str(_GRAPHS / name)), task.provider, task.threads, entries)
+    return _graph(session, task.provider)
 
 
 def _settings(task: Task) -> dict[str, str]:
     return {
         "intra_op_threads": str(task.threads),
         "inter_op_threads": "1",
+        "execution_mode": "sequential",
         "graph_optimization": "all",
         "memory_arena": "on",
-        **_SESSION_ENTRIES,
+        "memory_pattern": "on",
+        **_entries(task.variants),
         **_PROVIDER_OPTIONS.get(task.provider, {}),
     }
 

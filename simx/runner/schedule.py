@@ -27,35 +27,88 @@ _GIANT_BLOCK_NS = 5_000_000_000
 _GIANT_MAX_CALLS = 3
 
 
-class Schedule(msgspec.Struct, frozen=True):
-    """Launches per cell, rounds per launch, and the seed of every order."""
+FEWEST_PILOT_LAUNCHES = 5
+"""Launches that judge the spread: with fewer, Student's t alone makes an interval too wide to be
+worth planning by."""
 
+MOST_LAUNCHES = 40
+"""Beyond them a backbone on this machine does not get the precision asked for in any useful time;
+the width reached is told instead."""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """How many launches of how many rounds, and the seed of every order.
+
+    With a ``half_width``, the first ``pilot`` launches fix how many there are, ``launches`` at the
+    most; without one there are ``launches``, whose own spread counts. ``budget_seconds`` is for
+    each backbone.
+    """
+
+    pilot: int
     launches: int
     rounds: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name, value in (("launches", self.launches), ("rounds", self.rounds)):
-            if value < 1:
-                raise InputError(f"--{name} {value}: at least 1 is needed")
+    half_width: float | None = None
+    budget_seconds: float | None = None
+    seed: int = 0
 
 
-PROFILES: dict[ProfileName, tuple[int, int]] = {
-    "quick": (3, 2),
-    "default": (7, 5),
-    "precise": (15, 10),
+PROFILES: dict[ProfileName, Schedule] = {
+    "quick": Schedule(pilot=3, launches=3, rounds=2),
+    "default": Schedule(
+        pilot=FEWEST_PILOT_LAUNCHES,
+        launches=MOST_LAUNCHES,
+        rounds=5,
+        half_width=0.015,
+        budget_seconds=60.0,
+    ),
+    "precise": Schedule(
+        pilot=2 * FEWEST_PILOT_LAUNCHES,
+        launches=2 * MOST_LAUNCHES,
+        rounds=8,
+        half_width=0.005,
+        budget_seconds=600.0,
+    ),
 }
-"""Launches and rounds of each. ``quick`` is a look: with three launches the interval is wide."""
+"""``quick`` is a look: it takes three launches whatever they say, and its intervals are wide."""
 
 
 def schedule(
-    profile: ProfileName, launches: int | None = None, rounds: int | None = None, seed: int = 0
+    profile: ProfileName,
+    *,
+    launches: int | None = None,
+    rounds: int | None = None,
+    half_width: float | None = None,
+    budget_seconds: float | None = None,
+    seed: int = 0,
 ) -> Schedule:
-    """Return a profile's schedule, with whatever was asked for instead."""
-    usual_launches, usual_rounds = PROFILES[profile]
-    return Schedule(
-        launches=usual_launches if launches is None else launches,
-        rounds=usual_rounds if rounds is None else rounds,
+    """Return a profile's schedule, with whatever was asked for instead.
+
+    Raises:
+        InputError: a count is below one, or both a number of launches and a precision are asked
+            for.
+    """
+    for name, value in (("launches", launches), ("rounds", rounds)):
+        if value is not None and value < 1:
+            raise InputError(f"--{name} {value}: at least 1 is needed")
+    if launches is not None and half_width is not None:
+        raise InputError(
+            f"--launches {launches} with --half-width: a precision decides how many launches it "
+            "takes; leave one of the two out"
+        )
+    usual = PROFILES[profile]
+    if launches is not None:
+        usual = msgspec.structs.replace(usual, pilot=launches, launches=launches, half_width=None)
+    elif half_width is not None:
+        usual = msgspec.structs.replace(
+            usual,
+            pilot=max(FEWEST_PILOT_LAUNCHES, usual.pilot),
+            launches=max(MOST_LAUNCHES, usual.launches),
+            half_width=half_width,
+        )
+    return msgspec.structs.replace(
+        usual,
+        rounds=usual.rounds if rounds is None else rounds,
+        budget_seconds=usual.budget_seconds if budget_seconds is None else budget_seconds,
         seed=seed,
     )
 

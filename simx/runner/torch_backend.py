@@ -18,19 +18,26 @@ from simx.workers.connection import Connection
 class TorchBackend:
     """One headless backbone on one torch device."""
 
-    def __init__(self, body: nn.Module, device: torch.device) -> None:
-        self._body = body.to(device)
+    def __init__(
+        self, body: nn.Module, device: torch.device, memory_format: torch.memory_format
+    ) -> None:
+        self._body = body.to(device).to(memory_format=memory_format)
         self._device = device
+        self._memory_format = memory_format
         self._matrix = torch.from_numpy(canary_matrix()).to(device)
 
     @property
     def facts(self) -> BackendFacts:
         """Where and how it runs; torch has no graph whose nodes could be counted."""
-        return BackendFacts(placement={}, settings=_settings(), resident=self._device.type != "cpu")
+        return BackendFacts(
+            placement={}, settings=self._settings(), resident=self._device.type != "cpu"
+        )
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU the tensor shares the array's memory."""
         placed = torch.from_numpy(array).to(self._device)
+        if placed.ndim == 4:  # noqa: PLR2004 - pictures; embeddings have no channels to move
+            placed = placed.contiguous(memory_format=self._memory_format)
         self._finish()
         return placed
 
@@ -57,6 +64,19 @@ class TorchBackend:
             torch.mm(self._matrix, self._matrix)
         self._finish()
 
+    def _settings(self) -> dict[str, str]:
+        return {
+            "intra_op_threads": str(torch.get_num_threads()),
+            "inter_op_threads": str(torch.get_num_interop_threads()),
+            "memory_format": str(self._memory_format).removeprefix("torch."),
+            "denormals": "flushed" if _flushes_denormals() else "kept",
+            "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
+            "grad_mode": "inference",
+            "matmul_precision": torch.get_float32_matmul_precision(),
+            "tf32": str(torch.backends.cudnn.allow_tf32).lower(),
+            "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
+        }
+
     def _finish(self) -> None:
         """Wait for the device: work still queued would be charged to whatever is timed next."""
         if self._device.type == "cuda":
@@ -69,10 +89,12 @@ class TorchRuntime:
     def create(self, task: Task) -> TorchBackend:
         """Build the backbone from the store's weights and cut its head off."""
         device = _device(task.provider)
-        _pin(task.threads)
+        _pin(task)
         model = build_empty(task.backbone)
         fill(model, load_state(Path(task.weights_path)))
-        return TorchBackend(remove_head(model, task.embedding).eval(), device)
+        body = remove_head(model, task.embedding).eval()
+        last = "channels-last" in task.variants
+        return TorchBackend(body, device, torch.channels_last if last else torch.contiguous_format)
 
     def probe(self, provider: str) -> None:
         """Add two numbers on the device."""
@@ -97,25 +119,20 @@ def _device(provider: str) -> torch.device:
     return device
 
 
-def _pin(threads: int) -> None:
+def _pin(task: Task) -> None:
     """Set what would otherwise differ from ONNX Runtime, or from machine to machine."""
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
+    torch.set_num_threads(task.threads)
+    torch.set_flush_denormal("flush-denormals" in task.variants)
+    torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def _settings() -> dict[str, str]:
-    return {
-        "intra_op_threads": str(torch.get_num_threads()),
-        "inter_op_threads": str(torch.get_num_interop_threads()),
-        "memory_format": "contiguous",
-        "denormals": "kept",
-        "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
-        "tf32": str(torch.backends.cudnn.allow_tf32).lower(),
-        "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
-    }
+def _flushes_denormals() -> bool:
+    """Look what the processor does, instead of believing what was asked for."""
+    smallest = torch.finfo(torch.float32).tiny
+    return float((torch.tensor(smallest) / 2).item()) == 0.0
 
 
 def main(connection: Connection) -> None:

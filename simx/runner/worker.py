@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import threadpoolctl
 
 from simx.exporter.reference import load_reference
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES, Block, Image, Scope
+from simx.results.schema import IMAGES, Block, Image, Memory, Scope, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Placed, Runtime
 from simx.runner.messages import (
     REQUESTS,
@@ -29,16 +30,22 @@ from simx.runner.messages import (
     Probe,
     ScopedBlock,
     Usable,
+    WarmedUp,
+    WarmUp,
+    Weighed,
+    WeighMemory,
     pack,
 )
+from simx.runner.system import forget_peak, resident_bytes
 from simx.runner.timing import CLOCK, take_block
+from simx.runner.warmup import PLAN, warm_up
 from simx.workers.connection import Connection
 
 # Before any worker is forked: otherwise each of them would import the decoders for its first
 # picture.
 PIL.Image.init()
 
-Reply = Usable | Prepared | Measured | MeasuredCanary | Failed
+Reply = Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | Failed
 
 
 def serve(connection: Connection, runtime: Runtime) -> None:
@@ -54,8 +61,12 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                 case Probe():
                     runtime.probe(request.provider)
                     reply: Reply = Usable()
+                case WeighMemory():
+                    reply = Weighed(_weigh(runtime, request))
                 case Prepare():
                     cell, reply = _prepare(runtime, request)
+                case WarmUp() if cell:
+                    reply = WarmedUp(warm_up(cell.warming_block))
                 case Measure() if cell:
                     reply = cell.measure(request)
                 case MeasureCanary() if cell:
@@ -110,6 +121,11 @@ class Cell:
                 return self._similarity(request)
             case _:
                 raise BackendError(f"scope {request.scope} is not measured by blocks")
+
+    def warming_block(self, number: int) -> Block:
+        """Take one short block of ``forward``; its inputs rotate from call to call."""
+        inputs = itertools.cycle(self._placed)
+        return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
 
     def _host(self, array: Array) -> Array:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))
@@ -216,6 +232,7 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
         # The shortest: one disturbed call must not make a giant of a small network.
         call_ns=min(ns for _, ns in answers),
         facts=backend.facts,
+        thread_pools=_thread_pools(),
         verification=pack(np.concatenate([embedding for embedding, _ in answers])),
         embeddings=pack(embeddings),
         input_sha256=digest,
@@ -228,6 +245,28 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, int]:
     begun = CLOCK()
     embedding = backend.fetch(backend.forward(backend.place(array)))
     return embedding, CLOCK() - begun
+
+
+def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
+    inputs = load_reference(Path(request.reference_path)).inputs(request.task.backbone.preset)
+    forget_peak()
+    before = resident_bytes(peak=False)
+    _embed_once(runtime.create(request.task), inputs[:1])
+    peak = resident_bytes(peak=True)
+    return None if before is None or peak is None else Memory(before=before, peak=peak)
+
+
+def _thread_pools() -> tuple[ThreadPool, ...]:
+    """Return the thread pools of what is loaded; their files' places are nobody's business."""
+    return tuple(
+        ThreadPool(
+            api=pool["user_api"],
+            library=pool["prefix"],
+            version=pool["version"],
+            threads=pool["num_threads"],
+        )
+        for pool in threadpoolctl.threadpool_info()
+    )
 
 
 def _stage(request: object) -> str:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from typing import IO, Self
 
 from simx.workers.connection import Connection
@@ -23,7 +24,11 @@ since 1.29, and reads this when it is imported. Its sender is a thread, too, and
 threads cannot be forked safely."""
 
 
-def launcher(entry: str) -> Launcher:
+Variables = Iterable[tuple[str, str | None]]
+"""Names and values that workers see instead of this process's; None removes one."""
+
+
+def launcher(entry: str, variables: Variables = ()) -> Launcher:
     """Return the best launcher of this system for workers that run ``package.module:function``.
 
     The module is imported at once by a fork server, and once per worker elsewhere.
@@ -31,7 +36,12 @@ def launcher(entry: str) -> Launcher:
     Raises:
         WorkerDiedError: the entry's module cannot be imported.
     """
-    return ForkServer(entry) if sys.platform == "linux" else Spawner(entry)
+    return ForkServer(entry, variables) if sys.platform == "linux" else Spawner(entry, variables)
+
+
+def _environment(variables: Variables) -> dict[str, str]:
+    merged: dict[str, str | None] = {**os.environ, **dict(variables), **_PRIVATE}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 # Isolated from the current folder, where a stray file could shadow a library.
@@ -41,8 +51,9 @@ _PYTHON = (sys.executable, "-P", "-m")
 class Spawner:
     """Starts every worker as a fresh interpreter: slower, but right on every system."""
 
-    def __init__(self, entry: str) -> None:
+    def __init__(self, entry: str, variables: Variables = ()) -> None:
         self._entry = entry
+        self._environment = _environment(variables)
 
     def launch(self) -> Worker:
         """Start one worker."""
@@ -52,7 +63,7 @@ class Spawner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=os.environ | _PRIVATE,
+            env=self._environment,
             start_new_session=True,
         )
         assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
@@ -92,7 +103,7 @@ class _Spawned:
 class ForkServer:
     """Starts every worker as a fork of a server that has the entry's module imported."""
 
-    def __init__(self, entry: str) -> None:
+    def __init__(self, entry: str, variables: Variables = ()) -> None:
         self._control, theirs = socket.socketpair()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         self._lock = threading.Lock()
@@ -103,7 +114,7 @@ class ForkServer:
             stdout=self._stderr,
             stderr=self._stderr,
             pass_fds=[theirs.fileno()],
-            env=os.environ | _PRIVATE,
+            env=_environment(variables),
             # A terminal's interrupt is for the parent alone, which then ends its workers in order.
             start_new_session=True,
         )

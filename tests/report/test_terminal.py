@@ -137,7 +137,9 @@ def test_the_heading_says_what_was_measured_where() -> None:
 
     assert "Example CPU · x86_64 · 2 of 8 cores · 2 threads · 16 GiB · Linux 6.1" in head
     assert "simx 0.1.0 · Python 3.11.9 · torch 2.14.1 · onnxruntime 1.32.0" in head
-    assert f"profile default · 5 launches {TIMES} 5 rounds · seed 42" in head
+    assert (
+        "profile default · 5 launches and up for ±1.5% · 60 s for each · 5 rounds · seed 42" in head
+    )
     assert f"anchor 301{TIMES}167, 9.6 kB" in head
     assert "! no CUDA device" in head
 

@@ -15,12 +15,14 @@ from simx.results.schema import (
     Image,
     Launch,
     MeasuredCell,
+    Memory,
     Parity,
     Picture,
     Report,
     SchemaId,
     Scope,
     Similarity,
+    ThreadPool,
     Timing,
     WeightsOrigin,
 )
@@ -74,7 +76,14 @@ def identity(
 
 
 def catalogue(gflops: float = 1.81) -> Catalogue:
-    return Catalogue(family="resnet", gflops=gflops, params=11689512, acc1=69.758, acc5=89.078)
+    return Catalogue(
+        family="resnet",
+        gflops=gflops,
+        embedding_gmacs=gflops,
+        params=11689512,
+        acc1=69.758,
+        acc5=89.078,
+    )
 
 
 def timings(milliseconds: float, count: int = 5) -> tuple[Timing, ...]:
@@ -121,6 +130,8 @@ def measured(
         parity=Parity(cosine=0.99999998, relative_l2=2.13e-7),
         placement=dict(placement or {}),
         settings={},
+        thread_pools=(ThreadPool(api="openmp", library="libgomp", version=None, threads=2),),
+        memory=Memory(before=100 * 2**20, peak=160 * 2**20),
         few_calls=few_calls,
         timings=timings(milliseconds, 1 if few_calls else 5) if of is None else of,
     )
@@ -150,6 +161,10 @@ def report(*cells: Cell, notes: Sequence[str] = ()) -> Report:
             affinity_cores=2,
             quota_cores=None,
             memory_bytes=16 * 2**30,
+            governor="performance",
+            boost=True,
+            threads_per_core=2,
+            gpus=(),
             system="Linux 6.1",
             container=True,
             python="3.11.9",
@@ -164,7 +179,10 @@ def report(*cells: Cell, notes: Sequence[str] = ()) -> Report:
             threads=2,
             weights="auto",
             profile="default",
-            launches=5,
+            half_width=0.015,
+            budget_seconds=60.0,
+            pilot=5,
+            launches=40,
             rounds=5,
             seed=42,
             pictures=dict.fromkeys(IMAGES, picture),

@@ -17,11 +17,11 @@ from simx.exporter.manifest import (
 )
 from simx.exporter.reference import Reference
 from simx.exporter.store import Entry
-from simx.models.backbone import Backbone, EmbeddingDims, Preset
+from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
 from simx.results.schema import Parity
 from simx.runner.backend import Array, BackendError, BackendFacts, Task
 from simx.runner.cells import Lane
-from simx.runner.registry import BackendSpec
+from simx.runner.registry import BackendSpec, Choice
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
@@ -44,6 +44,7 @@ BACKBONE = Backbone(
     url="https://example.invalid/fakenet-00000000.pth",
     preset=PRESET,
     embedding_dims=EmbeddingDims(pooled=DIM, penultimate=DIM, flat=DIM),
+    embedding_gmacs=EmbeddingGmacs(pooled=0.4, penultimate=0.4, flat=0.4),
 )
 
 
@@ -85,6 +86,21 @@ class FakeBackend:
 
     def canary(self) -> None:
         np.ones((4, 4)) @ np.ones((4, 4))
+
+
+class BusyBackend(FakeBackend):
+    """Is right, on a machine that is disturbed for a while after the first canary."""
+
+    _QUIET, _DISTURBED = 12, 60
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+
+    def canary(self) -> None:
+        self._calls += 1
+        disturbed = self._QUIET < self._calls <= self._DISTURBED
+        time.sleep(0.02 if disturbed else 0.004)
 
 
 class CachedBackend(FakeBackend):
@@ -144,6 +160,7 @@ class FakeRuntime:
     KINDS = {  # noqa: RUF012 - a table of tests
         "right": FakeBackend,
         "slow": lambda: FakeBackend(seconds=0.03),
+        "busy": BusyBackend,
         "cached": CachedBackend,
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
@@ -174,6 +191,7 @@ def _entry(kind: str) -> WorkerMain:
 
 right = _entry("right")
 slow = _entry("slow")
+busy = _entry("busy")
 cached = _entry("cached")
 constant = _entry("constant")
 truncated = _entry("truncated")
@@ -226,4 +244,4 @@ def lane(kind: str) -> Lane:
         providers=None,
         executes="graph",
     )
-    return Lane(spec, "CPUExecutionProvider")
+    return Lane(Choice(spec), "CPUExecutionProvider")

@@ -11,6 +11,9 @@ from simx.models.backbone import Backbone
 from simx.results.parity import disagreement, worst_parity
 from simx.results.similarity import cosine
 from simx.runner.backend import Array, Backend, BackendError, BackendFacts, Runtime, Task
+from simx.runner.ort_backend import OrtRuntime
+from simx.runner.registry import BACKENDS
+from simx.runner.torch_backend import TorchRuntime
 
 
 @pytest.fixture
@@ -126,3 +129,53 @@ def test_a_provider_that_is_not_there_is_refused(
         runtime.probe(provider)
     with pytest.raises(BackendError):
         runtime.create(msgspec.structs.replace(task, provider=provider))
+
+
+VARIANTS = [
+    ("torch", ("channels-last",), "memory_format", "channels_last"),
+    ("torch", ("flush-denormals",), "denormals", "flushed"),
+    ("torch", (), "denormals", "kept"),
+    ("torch", (), "memory_format", "contiguous_format"),
+    ("ort", ("flush-denormals",), "session.set_denormal_as_zero", "1"),
+    ("ort", ("passive",), "session.intra_op.allow_spinning", "0"),
+    ("ort", ("spinning",), "session.force_spinning_stop", "0"),
+    ("ort", (), "session.force_spinning_stop", "1"),
+    ("ort", (), "session.intra_op.allow_spinning", "1"),
+]
+
+
+@pytest.mark.parametrize(("name", "variants", "setting", "value"), VARIANTS)
+def test_a_variant_changes_its_setting_and_not_the_embedding(
+    name: str,
+    variants: tuple[str, ...],
+    setting: str,
+    value: str,
+    task: Task,
+    inputs: Array,
+    reference: Reference,
+) -> None:
+    """What was asked for is in force and recorded, and the vector is still the same."""
+    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(), "ort": OrtRuntime()}
+    runtime = runtimes[name]
+    backend = runtime.create(msgspec.structs.replace(task, variants=variants))
+    embedding = embed(backend, inputs[:2])
+    settings = backend.facts.settings
+    # torch's settings are the process's, and other tests want the usual ones.
+    runtime.create(task)
+
+    assert settings[setting] == value
+    parity = worst_parity(zip(embedding, reference.embeddings[:2], strict=True))
+    assert disagreement(parity) is None
+
+
+def test_every_variant_of_the_registry_is_looked_at() -> None:
+    """One that only sets a variable needs no code of the backend's."""
+    looked_at = {(name, variant) for name, variants, _, _ in VARIANTS for variant in variants}
+    by_code = {
+        (spec.name, variant.name)
+        for spec in BACKENDS
+        for variant in spec.variants
+        if not variant.environment
+    }
+
+    assert looked_at == by_code

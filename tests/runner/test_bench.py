@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from simx.errors import InputError, ProviderUnavailableError
 from simx.images.pictures import bundled
 from simx.models.backbone import Backbone
+from simx.models.ranges import DEFAULT_RANGES
+from simx.results.derivation import by_range
 from simx.results.file import read
 from simx.results.journal import journal_path
 from simx.results.schema import FailedCell, MeasuredCell, Report
+from simx.runner import launch as launches
 from simx.runner import schedule as schedules
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
 from simx.runner.lanes import open_lanes
@@ -21,23 +25,24 @@ PLAN = BenchPlan(
     weights="random",
     threads=1,
     profile="quick",
-    schedule=Schedule(launches=2, rounds=2, seed=3),
+    schedule=Schedule(pilot=2, launches=2, rounds=2, seed=3),
     pictures=bundled(),
 )
 
 
 @pytest.fixture(autouse=True)
 def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of five calls are enough to see what is in them."""
+    """Blocks of five calls are enough to see what is in them, and no round is taken again."""
     monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+    monkeypatch.setattr(launches, "REPEATS", 0)
 
 
 def bench(folder: Path, *kinds: str) -> Report:
     """Measure the fake network in one lane for each kind of fake."""
     (folder / "entry").mkdir()
     subject = Subject(BACKBONE, entry_in(folder / "entry"))
-    specs = [lane(kind).spec for kind in kinds]
-    with open_lanes(specs, ["CPUExecutionProvider"]) as opened:
+    choices = [lane(kind).choice for kind in kinds]
+    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
         return run_bench(PLAN, opened, [subject], folder / "report.json")
 
 
@@ -61,7 +66,7 @@ def test_a_cell_has_every_scope(tmp_path: Path) -> None:
     assert cell.embedding_dim == DIM
     assert cell.parity.relative_l2 < 1e-6
     assert cell.placement == {"CPUExecutionProvider": 3}
-    assert [len(launch.blocks) for launch in report.canary[0].launches] == [2, 2]
+    assert [len(launch.blocks) for launch in report.canary[0].launches] == [3, 3]
 
 
 def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_a_giant_gets_one_launch_and_few_calls(
 def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
     """What could not be exported appears in the report, once for each lane."""
     absent = Absent(BACKBONE, "export", "no such operator")
-    with open_lanes([lane("right").spec], ["CPUExecutionProvider"]) as opened:
+    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
         report = run_bench(PLAN, opened, [absent], tmp_path / "report.json")
     (cell,) = report.cells
 
@@ -149,14 +154,14 @@ def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
     """An interrupt in the second launch leaves a report of the first, with a note."""
 
-    def interrupt(_backbone: Backbone, launch: int) -> None:
+    def interrupt(_backbone: Backbone, launch: int, _planned: int) -> None:
         if launch == 1:
             raise KeyboardInterrupt
 
     subject = Subject(BACKBONE, entry_in(tmp_path))
     path = tmp_path / "report.json"
     with (
-        open_lanes([lane("right").spec], ["CPUExecutionProvider"]) as opened,
+        open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened,
         pytest.raises(KeyboardInterrupt),
     ):
         run_bench(PLAN, opened, [subject], path, interrupt)
@@ -173,7 +178,7 @@ def test_a_provider_that_does_not_run_is_refused_first() -> None:
     """A lane whose probe fails ends everything before anything is measured."""
     with (
         pytest.raises(ProviderUnavailableError, match="there is no CUDAExecutionProvider"),
-        open_lanes([lane("right").spec], ["CUDAExecutionProvider"]),
+        open_lanes([lane("right").choice], ["CUDAExecutionProvider"]),
     ):
         pytest.fail("the lanes were opened")
 
@@ -185,3 +190,74 @@ def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
         bench(tmp_path, "right")
 
     assert journal_path(tmp_path / "report.json").read_text() == "precious"
+
+
+def test_a_disturbed_machine_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the canary is slow no round is taken; in the end there are as many as were wanted."""
+    monkeypatch.setattr(launches, "REPEATS", 10)
+    monkeypatch.setattr(launches, "PAUSE_SECONDS", 0.0)
+    report = bench(tmp_path, "busy")
+    (cell,) = report.cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+    first = [block.round for block in forward.launches[0].blocks]
+    looked_at = [block.round for block in report.canary[0].launches[0].blocks]
+
+    assert looked_at == list(range(len(looked_at)))
+    assert len(looked_at) > 3
+    assert set(first) < set(looked_at)
+    ((summary,),) = (each.backbones for each in by_range(report, DEFAULT_RANGES))
+    assert summary.rounds - summary.excluded >= 3
+
+
+def test_a_cell_knows_its_memory_and_its_thread_pools(tmp_path: Path) -> None:
+    """Both are looked at where nothing is timed."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+
+    assert cell.memory is not None
+    assert 0 < cell.memory.before <= cell.memory.peak
+    assert all("/" not in pool.library for pool in cell.thread_pools)
+
+
+def test_every_launch_has_warmed_up(tmp_path: Path) -> None:
+    """Before the first round of each launch there are blocks that do not count."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+
+    assert all(len(launch.warmup.medians_ns) >= 3 for launch in forward.launches if launch.warmup)
+    assert all(launch.warmup is not None for launch in forward.launches)
+
+
+def test_a_report_says_how_each_backbone_ended(tmp_path: Path) -> None:
+    """As many launches as asked for, and how long they took."""
+    (stop,) = bench(tmp_path, "right").stops
+
+    assert (stop.model, stop.launches, stop.needed) == ("fakenet", 2, None)
+    assert stop.ended_by == "launches"
+    assert stop.seconds > 0
+
+
+def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
+    """With a half-width that anything reaches, the pilot is all there is."""
+    schedule = Schedule(pilot=3, launches=9, rounds=1, half_width=0.9)
+    plan = msgspec.structs.replace(PLAN, schedule=schedule)
+    with open_lanes([lane("slow").choice], ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path))
+        report = run_bench(plan, opened, [subject], tmp_path / "report.json")
+    (stop,) = report.stops
+
+    assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
+    assert report.config.half_width == 0.9
+
+
+def test_a_giant_and_a_failure_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ended the launches of either is recorded."""
+    (tmp_path / "one").mkdir()
+    (failure,) = bench(tmp_path / "one", "nan").stops
+    monkeypatch.setattr(schedules, "GIANT_CALL_NS", 20_000_000)
+    (tmp_path / "two").mkdir()
+    (giant,) = bench(tmp_path / "two", "slow").stops
+
+    assert (failure.ended_by, giant.ended_by) == ("failed", "giant")

@@ -47,7 +47,7 @@ def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    spec = backend_named("ort")
+    spec = backend_named("ort").spec
     with launcher(spec.entry) as workers:
         require_usable(spec, "CPUExecutionProvider", workers)
 

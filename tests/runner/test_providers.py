@@ -5,7 +5,7 @@ import pytest
 from simx.errors import InputError, ProviderUnavailableError
 from simx.runner.lanes import product
 from simx.runner.providers import SHORT_NAMES, provider_named, short_name
-from simx.runner.registry import BACKENDS, backend_named
+from simx.runner.registry import BACKENDS, Choice, backend_named
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,11 @@ def test_short_names_go_both_ways(short: str, name: str) -> None:
 
 def test_a_backend_without_the_device_gets_a_note_and_no_lane() -> None:
     """Torch has no OpenVINO device: ONNX Runtime is measured there alone, and a note says so."""
-    lanes, notes = product(BACKENDS, ["OpenVINOExecutionProvider", "CPUExecutionProvider"])
+    lanes, notes = product(
+        [Choice(spec) for spec in BACKENDS], ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    )
 
-    assert [(lane.spec.name, lane.provider) for lane in lanes] == [
+    assert [(lane.choice.name, lane.provider) for lane in lanes] == [
         ("ort", "OpenVINOExecutionProvider"),
         ("torch", "CPUExecutionProvider"),
         ("ort", "CPUExecutionProvider"),
@@ -65,3 +67,25 @@ def test_a_backend_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("simx.runner.registry.find_spec", lambda _: None)
     with pytest.raises(ProviderUnavailableError, match="pip install torch torchvision"):
         backend_named("torch")
+
+
+def test_a_variant_is_part_of_the_name() -> None:
+    """Variants label whatever is measured with them, in one order however they are typed."""
+    choice = backend_named("torch:passive+channels-last")
+
+    assert choice.name == "torch:channels-last+passive"
+    assert choice == backend_named("torch:channels-last+passive")
+    assert ("OMP_WAIT_POLICY", "PASSIVE") in choice.environment
+
+
+def test_a_backend_without_variants_has_its_own_name() -> None:
+    """Nothing is added to what is pinned."""
+    assert backend_named("ort").name == "ort"
+    assert dict(backend_named("torch").environment)["OMP_WAIT_POLICY"] is None
+
+
+@pytest.mark.parametrize("name", ["ort:channels-last", "torch:spinning", "torch:passive+"])
+def test_an_unknown_variant_is_refused_with_the_known_ones(name: str) -> None:
+    """A backend has only the variants that it can have."""
+    with pytest.raises(InputError, match=r"has no variant .*; choose from"):
+        backend_named(name)

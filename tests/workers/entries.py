@@ -50,3 +50,10 @@ def dying(connection: Connection) -> None:
         raise RuntimeError("went wrong")
     if how == "hang":
         time.sleep(3600)
+
+
+def variables(connection: Connection) -> None:
+    """Answer with the variables of this test's own."""
+    connection.receive(NOTES)
+    found = sorted(f"{name}={value}" for name, value in os.environ.items() if "SIMX_TEST" in name)
+    connection.send(Note(" ".join(found)))

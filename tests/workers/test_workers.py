@@ -140,3 +140,16 @@ def _all_gone(processes: list[psutil.Process]) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@pytest.mark.parametrize("kind", [ForkServer, Spawner])
+def test_a_worker_s_variables_are_those_it_is_given(
+    kind: type[ForkServer | Spawner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One can be set, and one of the caller's can be taken away."""
+    monkeypatch.setenv("SIMX_TEST_REMOVED", "here")
+    variables = (("SIMX_TEST_SET", "yes"), ("SIMX_TEST_REMOVED", None))
+    with kind("tests.workers.entries:variables", variables) as workers, workers.launch() as worker:
+        answer = worker.request(Note(""), NOTES, 60.0)
+
+    assert answer.text == "SIMX_TEST_SET=yes"

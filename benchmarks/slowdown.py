@@ -1,0 +1,54 @@
+"""How often a real slowdown of about 3 % is found at the default profile, alone and in company."""
+
+import argparse
+
+import msgspec
+from scipy.stats import beta
+
+from simx.runner.schedule import PROFILES
+from simx.runner.selfcheck.laboratory import Laboratory, laboratory
+from simx.runner.selfcheck.trials import neighbour, of_unequals
+from simx.runner.threads import default_threads
+
+LENGTH = 30
+
+
+def main() -> None:
+    """Print the true ratio, measured at length, and what became of each trial."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--beside", type=int, default=10, help="trials beside a busy neighbour")
+    parser.add_argument("--backend", default="ort")
+    options = parser.parse_args()
+    long = msgspec.structs.replace(
+        PROFILES["default"], pilot=LENGTH, launches=LENGTH, half_width=None, budget_seconds=None
+    )
+    with laboratory(default_threads()) as at:
+        truth = of_unequals(at, options.backend, 1, long, lambda *_: None).comparisons[0].ratio
+        print(f"true ratio: {truth.value:.4f} ({truth.low:.4f} to {truth.high:.4f})")
+        print("alone")
+        show(at, options.backend, options.trials, truth.value)
+        print("beside a neighbour that keeps one core busy")
+        with neighbour():
+            show(at, options.backend, options.beside, truth.value)
+
+
+def show(at: Laboratory, backend: str, count: int, truth: float) -> None:
+    """Print a line for each trial, and what they amount to."""
+    found = of_unequals(at, backend, count, PROFILES["default"], lambda *_: None, truth)
+    for each in found.comparisons:
+        ratio = each.ratio
+        print(
+            f"  {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}) {ratio.launches} launches, "
+            f"{each.seconds:.0f} s, {each.calm.excluded} of {each.calm.rounds} rounds excluded"
+            f"{', too noisy' if each.calm.noisy else ''}"
+        )
+    least = beta.ppf(0.025, found.significant, count - found.significant + 1)
+    print(
+        f"  found in {found.significant} of {count} (at least {100 * least:.0f} % with 97.5 % "
+        f"confidence), true ratio covered in {found.covered}, too noisy {found.noisy}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Types of options: shares in percent, and durations with their unit."""
+
+import math
+import re
+
+import click
+
+_UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+
+
+class Share(click.ParamType[float]):
+    """A share such as ``1.5%``; the sign is asked for, so that 1.5 cannot be taken for 150 %."""
+
+    name = "percent"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the share: 0.015 for ``1.5%``."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(_NUMBER + r"\s*%", str(value).strip())
+        if found is None or not 0 < float(found[1]) <= 100:  # noqa: PLR2004 - percent
+            self.fail(f"{value!r} is no share; write it as a percentage such as 1.5%", param, ctx)
+        return float(found[1]) / 100
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as ``60s``, ``5m`` or ``1h``; seconds where no unit is given."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the duration in seconds."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
+        seconds = float(found[1]) * _UNITS.get(found[2], math.nan) if found else math.nan
+        if not seconds > 0:
+            self.fail(f"{value!r} is no duration; write it as 60s, 5m or 1h", param, ctx)
+        return seconds

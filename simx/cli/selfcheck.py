@@ -1,0 +1,55 @@
+"""``simx selfcheck``: is this machine quiet enough, and do the statistics hold here."""
+
+from pathlib import Path
+
+import click
+
+from simx.cli import options
+from simx.cli.output import emit, output_option, wants_color, width
+from simx.cli.progress import steps
+from simx.errors import ExitCode
+
+
+@click.command("selfcheck")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="The noise floor and the simulated figures only, within two minutes.",
+)
+@click.option(
+    "--comparisons",
+    type=click.IntRange(min=2),
+    default=40,
+    show_default=True,
+    help="Comparisons of a network with itself.",
+)
+@options.threads_option
+@click.option(
+    "--format",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the result.",
+)
+@output_option
+def command(
+    quick: bool, comparisons: int, threads: int | None, format: str, output: Path | None
+) -> ExitCode:
+    """Put simx's own claims to the test on this machine, and find its noise floor.
+
+    Compares a small network with itself and with a slightly slower one, with and without a busy
+    neighbour, and puts comparisons of known ratios through the same statistics. Takes about ten
+    minutes, and exits 3 if a claim does not hold. Leave the machine alone meanwhile.
+    """
+    # Heavy: numpy, scipy and the runner, which --help does not need.
+    from simx.report.selfcheck import render  # noqa: PLC0415
+    from simx.runner.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
+    from simx.runner.threads import default_threads  # noqa: PLC0415
+
+    extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
+    with steps(1) as shown:
+        found = run_selfcheck(
+            extent, lambda what, place, count: shown.at(0, f"{what}, {place + 1} of {count}")
+        )
+    emit(render(found, format, width=width(), color=wants_color(output)), output)
+    return ExitCode.DONE if found.holds else ExitCode.CELLS_FAILED

@@ -1,0 +1,209 @@
+"""Derives the summary of one backbone: what its rows show.
+
+Pure; renders nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from simx.results.calm import Calm, calm_blocks, calm_rounds, references
+from simx.results.machine import peak_share, peaks
+from simx.results.schema import (
+    COMPARED_IMAGES,
+    IMAGES,
+    Canary,
+    Cell,
+    FailedCell,
+    Identity,
+    Image,
+    Launch,
+    MeasuredCell,
+    Report,
+    Scope,
+    Similarity,
+    Stop,
+)
+from simx.results.statistics import Estimate, Ratio, estimate, fastest, ratio
+from simx.results.summary import (
+    BackboneSummary,
+    Executor,
+    FailedSummary,
+    ImageSummary,
+    MeasuredSummary,
+)
+
+Launches = Sequence[Launch]
+Timings = Mapping[tuple[Scope, Image | None], Launches]
+
+_FORWARD: tuple[Scope, Image | None] = ("forward", None)
+
+
+class Summariser:
+    """Summarises backbones of one report, with what each of them needs of the whole of it."""
+
+    def __init__(self, report: Report, baseline: Executor) -> None:
+        self._report = report
+        self._baseline = baseline
+        self._pilot = report.config.pilot
+        self._undisturbed_ns = references(report.canary)
+        self._peaks = peaks(report.canary)
+
+    def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
+        """Return the summary of all cells of one backbone, in the order of their executors."""
+        its, catalogue = cells[0].identity, cells[0].catalogue
+        measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
+        calm = self._calm(measured, its)
+        timings = _calm_timings(measured, calm)
+        summaries = tuple(
+            self._measured(cell, timings) if isinstance(cell, MeasuredCell) else _failed(cell)
+            for cell in cells
+        )
+        return BackboneSummary(
+            model=its.model,
+            weights=its.weights,
+            embedding=its.embedding,
+            precision=its.precision,
+            batch=its.batch,
+            threads=its.threads,
+            catalogue=catalogue,
+            cells=summaries,
+            forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
+            pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
+            rounds=calm.rounds,
+            excluded=calm.excluded,
+            noisy=calm.noisy,
+            stop=next((stop for stop in self._report.stops if _is_of(stop, its)), None),
+        )
+
+    def _calm(self, cells: Sequence[MeasuredCell], its: Identity) -> Calm:
+        canaries = [canary for canary in self._report.canary if _is_of(canary, its)]
+        forwards = [
+            timing.launches
+            for cell in cells
+            for timing in cell.timings
+            if (timing.scope, timing.image) == _FORWARD
+        ]
+        return calm_rounds(forwards, canaries, self._undisturbed_ns)
+
+    def _measured(
+        self, cell: MeasuredCell, all_timings: Mapping[Executor, Timings]
+    ) -> MeasuredSummary:
+        executor = executor_of(cell)
+        timings, similarity = all_timings[executor], cell.similarity
+        forward = self._estimate(timings, *_FORWARD)
+        launches = next((t.launches for t in cell.timings if t.scope == "forward"), ())
+        return MeasuredSummary(
+            executor=executor,
+            few_calls=cell.few_calls,
+            weights_origin=cell.weights_origin,
+            embedding_dim=cell.embedding_dim,
+            images={image: self._image(timings, similarity, image) for image in IMAGES},
+            forward=forward,
+            host=self._estimate(timings, "host"),
+            first=self._estimate(timings, "first"),
+            speed=self._speed(_of_scope(all_timings, _FORWARD), executor),
+            parity=cell.parity,
+            margin=_margin(similarity),
+            peak_share=self._peak_share(cell, forward),
+            memory=cell.memory,
+            warmup_capped=sum(
+                launch.warmup is not None and launch.warmup.capped for launch in launches
+            ),
+            placement=cell.placement,
+        )
+
+    def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:
+        peak = self._peaks.get(cell.identity.provider)
+        if peak is None or forward is None:
+            return None
+        return peak_share(
+            cell.catalogue.embedding_gmacs * cell.identity.batch, forward.median_ns, peak
+        )
+
+    def _speed(self, forwards: Mapping[Executor, Launches], executor: Executor) -> Ratio | None:
+        base = self._baseline
+        if executor == base or executor not in forwards or base not in forwards:
+            return None
+        return ratio(forwards[base], forwards[executor], self._pilot)
+
+    def _forward_fastest(self, forwards: Mapping[Executor, Launches]) -> tuple[Executor, ...]:
+        """Return the fastest and all whose ratio to it leaves open that they are as fast."""
+        if len(forwards) < 2:  # noqa: PLR2004 - there is nothing to compare one with
+            return ()
+        times = {executor: estimate(launches) for executor, launches in forwards.items()}
+        best = min(times, key=lambda executor: times[executor].median_ns)
+        others = [executor for executor in forwards if executor != best]
+        ratios = {other: ratio(forwards[other], forwards[best], self._pilot) for other in others}
+        tied = [
+            other
+            for other, found in ratios.items()
+            if found is None or found.low is None or found.low <= 1
+        ]
+        return (best, *tied)
+
+    def _pipeline_fastest(
+        self, timings: Mapping[Executor, Timings], image: Image
+    ) -> tuple[Executor, ...]:
+        pipelines = _of_scope(timings, ("pipeline", image))
+        if len(pipelines) < 2:  # noqa: PLR2004 - there is nothing to compare one with
+            return ()
+        times = {
+            executor: estimate(launches, self._pilot) for executor, launches in pipelines.items()
+        }
+        return tuple(list(times)[place] for place in fastest(list(times.values())))
+
+    def _image(self, timings: Timings, similarity: Similarity, image: Image) -> ImageSummary:
+        return ImageSummary(
+            pipeline=self._estimate(timings, "pipeline", image),
+            decode=self._estimate(timings, "pipeline.decode", image),
+            preprocess=self._estimate(timings, "pipeline.preprocess", image),
+            forward=self._estimate(timings, "pipeline.forward", image),
+            similarity_time=self._estimate(timings, "similarity", image),
+            similarity_percent=getattr(similarity, image) if image in COMPARED_IMAGES else None,
+        )
+
+    def _estimate(
+        self, timings: Timings, scope: Scope, image: Image | None = None
+    ) -> Estimate | None:
+        launches = timings.get((scope, image))
+        return estimate(launches, self._pilot) if launches else None
+
+
+def executor_of(cell: Cell) -> Executor:
+    """Return what executes a cell, and where."""
+    return Executor(cell.identity.backend, cell.identity.provider)
+
+
+def _is_of(record: Canary | Stop, its: Identity) -> bool:
+    return (record.model, record.weights) == (its.model, its.weights)
+
+
+def _calm_timings(cells: Sequence[MeasuredCell], calm: Calm) -> dict[Executor, Timings]:
+    """Return what counts of every cell's times: ``forward`` by rounds, all else by blocks."""
+    forwards = iter(calm.cells)
+    return {
+        executor_of(cell): {
+            (timing.scope, timing.image): next(forwards)
+            if (timing.scope, timing.image) == _FORWARD
+            else calm_blocks(timing.launches)
+            for timing in cell.timings
+        }
+        for cell in cells
+    }
+
+
+def _of_scope(
+    timings: Mapping[Executor, Timings], scope: tuple[Scope, Image | None]
+) -> dict[Executor, Launches]:
+    return {executor: of_cell[scope] for executor, of_cell in timings.items() if scope in of_cell}
+
+
+def _failed(cell: FailedCell) -> FailedSummary:
+    return FailedSummary(
+        executor=executor_of(cell), stage=cell.stage, reason=cell.reason, command=cell.command
+    )
+
+
+def _margin(similarity: Similarity) -> float | None:
+    if similarity.positive is None or similarity.negative is None:
+        return None
+    return similarity.positive - similarity.negative

@@ -1,0 +1,67 @@
+"""What a run's canaries tell of the machine: its peak, and how much its speed drifted.
+
+Pure functions of a report's canaries.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from simx.results.calm import references
+from simx.results.noise import canary_ns
+from simx.results.schema import Canary
+
+NS_PER_SECOND = 1e9
+
+
+def peaks(canaries: Iterable[Canary]) -> dict[str, float]:
+    """Return the highest rate of the fixed matrix product on each provider.
+
+    An n x n by n x n product is 2 n^3 floating-point operations. Whichever backend computes it
+    fastest sets the peak for all, so that their shares can be compared.
+
+    Returns:
+        Floating-point operations per second, by the provider's name.
+    """
+    canaries = tuple(canaries)
+    found: dict[str, float] = {}
+    undisturbed_ns = references(canaries)
+    for canary in canaries:
+        ns = undisturbed_ns[canary.backend, canary.provider]
+        rate = 2 * canary.size**3 / ns * NS_PER_SECOND
+        found[canary.provider] = max(rate, found.get(canary.provider, 0.0))
+    return found
+
+
+def peak_share(gmacs: float, ns: float, peak: float) -> float:
+    """Return the share of a peak that a network achieves.
+
+    Args:
+        gmacs: 1e9 multiply-accumulates of one call, each of them two operations.
+        ns: Time of one call, in nanoseconds.
+        peak: In floating-point operations per second.
+    """
+    return 2 * gmacs * 1e9 / (ns / NS_PER_SECOND) / peak
+
+
+def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:
+    """Return by which share the machine's speed differed between backbones of one executor.
+
+    Args:
+        canaries: Of one backend and provider.
+        backbones: Models and weights.
+
+    Returns:
+        0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
+    """
+    levels = _levels(canaries)
+    known = [levels[backbone] for backbone in backbones if backbone in levels]
+    return math.expm1(max(known) - min(known)) if known else 0.0
+
+
+def _levels(canaries: Iterable[Canary]) -> Mapping[tuple[str, str], float]:
+    """Return the mean logarithm of each backbone's canaries."""
+    found = {}
+    for canary in canaries:
+        logs = [math.log(canary_ns(block)) for launch in canary.launches for block in launch.blocks]
+        found[canary.model, canary.weights] = math.fsum(logs) / len(logs)
+    return found

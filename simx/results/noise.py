@@ -1,0 +1,97 @@
+"""What disturbed a block, told from covariates alone and never from how long it took.
+
+Pure functions of blocks; which rounds count is ``results.calm``'s. A cell's own times have no say
+in whether they count: leaving out the slow ones would make any backend look fast. What has a say is
+what the system tells of a block, and the canary, which is other work than the cell's. The canary is
+needed because the disturbance that matters most in a virtual machine, a neighbour on the other
+hardware thread of the same core, shows in nothing that the system tells.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from simx.results.schema import Block
+
+Disturbance = Literal["steal", "wait", "pressure", "others", "frequency", "canary"]
+
+STOLEN_SHARE = 0.05
+"""Of a block's time that the hypervisor may give to others, in cores, and more than one tick."""
+
+WAITING_SHARE = 0.10
+"""Of a block's time that the worker's threads may wait for a core, on average."""
+
+PRESSURE_SHARE = 0.20
+"""Of a block's time that anything may wait for a core: the worker's threads, or others'."""
+
+OTHERS_SHARE = 0.20
+"""Of a block's time that other processes may use, in cores, beyond the two ticks that may be
+the worker's own."""
+
+TICK_NS = 10_000_000
+"""The kernel counts stolen and used CPU time in ticks, so one of them says little."""
+
+FREQUENCY_SHARE = 0.92
+"""Of the run's usual frequency that a block has to have."""
+
+CANARY_FACTOR = 1.08
+"""How much slower than the run's undisturbed ones a canary may be. Undisturbed ones differ by
+2 to 3 %; a neighbour on the other hardware thread costs 15 to 20 %."""
+
+REFERENCE_SHARE = 0.10
+"""The percentile of a run's canaries that stands for an undisturbed one: robust against a single
+lucky one, and right unless nine of ten are disturbed."""
+
+
+def disturbances(block: Block) -> tuple[Disturbance, ...]:
+    """Return what the system tells of a block that it should not have had."""
+    noise = block.noise
+    wall = noise.wall_ns
+    if not wall:
+        return ()
+    found: dict[Disturbance, bool] = {
+        "steal": (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall),
+        "wait": (noise.wait_ns or 0) > WAITING_SHARE * wall,
+        "pressure": (noise.pressure_ns or 0) > PRESSURE_SHARE * wall,
+        "others": (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall,
+    }
+    return tuple(name for name, is_there in found.items() if is_there)
+
+
+def canary_ns(block: Block) -> float:
+    """Return what one canary says: the shortest of its calls, in nanoseconds.
+
+    A lasting disturbance slows all of them; a single slow one may be a thread that was moved.
+    """
+    return min(block.ns) / block.calls
+
+
+def canary_reference(canaries_ns: Sequence[float]) -> float:
+    """Return what an undisturbed canary takes, from all of a run's on one backend and provider."""
+    return float(np.quantile(canaries_ns, REFERENCE_SHARE))
+
+
+def is_slow(canaries_ns: Sequence[float], references_ns: Sequence[float]) -> bool:
+    """Whether the canaries of one round say that the machine was disturbed.
+
+    All of them have to: what disturbs the machine disturbs every backend's.
+
+    Args:
+        canaries_ns: One of each cell.
+        references_ns: What each of them takes undisturbed.
+    """
+    pairs = zip(canaries_ns, references_ns, strict=True)
+    return bool(canaries_ns) and all(ns > CANARY_FACTOR * reference for ns, reference in pairs)
+
+
+def usual_frequency_khz(blocks: Sequence[Block]) -> float:
+    """Return the median frequency of blocks, or 0 where none was read."""
+    read = [block.noise.frequency_khz for block in blocks if block.noise.frequency_khz]
+    return float(np.median(read)) if read else 0.0
+
+
+def is_throttled(block: Block, usual_khz: float) -> bool:
+    """Whether the cores were well below their usual frequency."""
+    frequency = block.noise.frequency_khz
+    return frequency is not None and frequency < FREQUENCY_SHARE * usual_khz

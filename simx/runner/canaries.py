@@ -1,0 +1,26 @@
+"""Remembers a run's canaries, so that a disturbed machine shows while it is being measured."""
+
+from collections.abc import Mapping
+
+from simx.results.calm import Executor
+from simx.results.noise import canary_ns, canary_reference, is_slow
+from simx.results.schema import Block
+
+
+class CanaryHistory:
+    """What each backend's canary took in this run so far."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Executor, list[float]] = {}
+
+    def are_slow(self, canaries: Mapping[Executor, Block]) -> bool:
+        """Take note of one round's canaries, and say whether they were disturbed."""
+        taken = {executor: canary_ns(block) for executor, block in canaries.items()}
+        for executor, ns in taken.items():
+            self._seen.setdefault(executor, []).append(ns)
+        undisturbed = self.references()
+        return is_slow(list(taken.values()), [undisturbed[executor] for executor in taken])
+
+    def references(self) -> dict[Executor, float]:
+        """Return what an undisturbed canary takes on each backend and provider, in nanoseconds."""
+        return {executor: canary_reference(ns) for executor, ns in self._seen.items()}

@@ -1,0 +1,31 @@
+"""What memory a cell's worker needs, looked at in a worker of its own of which nothing is timed."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from simx.results.schema import Memory
+from simx.runner.cells import PlannedCell
+from simx.runner.launch import Bench
+from simx.runner.messages import WEIGHED, Weighed, WeighMemory
+from simx.workers.worker import WorkerError
+
+_SECONDS = 1800.0
+
+
+def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
+    """Return the cells with their memory.
+
+    One whose worker fails stays without: its first launch fails too, and says why.
+    """
+    return [msgspec.structs.replace(cell, memory=_memory(cell, bench)) for cell in cells]
+
+
+def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
+    request = WeighMemory(cell.task, str(cell.entry.verification_path.resolve()))
+    try:
+        with bench.launchers[cell.lane.choice.name].launch() as worker:
+            reply = worker.request(request, WEIGHED, _SECONDS)
+    except WorkerError:
+        return None
+    return reply.memory if isinstance(reply, Weighed) else None

@@ -1,0 +1,37 @@
+"""Types of options that people write with a unit."""
+
+import click
+import pytest
+
+from simx.cli.parameters import Duration, Share
+
+
+@pytest.mark.parametrize(
+    ("typed", "share"), [("1.5%", 0.015), ("3 %", 0.03), (".5%", 0.005), ("100%", 1.0)]
+)
+def test_a_share_is_a_percentage(typed: str, share: float) -> None:
+    """It is written as people say it."""
+    assert Share().convert(typed, None, None) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("typed", ["1.5", "0.015", "0%", "-1%", "101%", "%", "one%", "1.5%%"])
+def test_a_share_without_its_sign_is_refused(typed: str) -> None:
+    """1.5 might be meant for 150 %, and 0.015 for 0.015 %."""
+    with pytest.raises(click.BadParameter, match="write it as a percentage such as"):
+        Share().convert(typed, None, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [("60s", 60), ("90", 90), ("5m", 300), ("1.5 min", 90), ("2H", 7200), ("500ms", 0.5)],
+)
+def test_a_duration_has_a_unit(typed: str, seconds: float) -> None:
+    """Seconds are meant where none is given."""
+    assert Duration().convert(typed, None, None) == seconds
+
+
+@pytest.mark.parametrize("typed", ["", "0s", "-5s", "5 days", "s", "5s5"])
+def test_what_is_no_duration_is_refused(typed: str) -> None:
+    """The message says how one is written."""
+    with pytest.raises(click.BadParameter, match="write it as 60s, 5m or 1h"):
+        Duration().convert(typed, None, None)
