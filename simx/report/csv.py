@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.comma_separated import safe, to_string
 from simx.report.options import Options
+from simx.results.backbones import Timings
+from simx.results.derivation import counted
 from simx.results.percentiles import percentiles
 from simx.results.schema import (
     COMPARED_IMAGES,
@@ -48,35 +50,44 @@ PERCENTILES = (0.90, 0.95, 0.99)
 def render(reports: Sequence[Report], _options: Options) -> str:
     """Return the rows of all reports under one header; a failed cell has a single row.
 
-    Times are in milliseconds per call, with the interval's ends where there is one and percentiles
-    where the samples carry them; ``n`` counts calls. What is no time has its value in ``median``.
+    Times are in milliseconds per call, of what was not disturbed, with the interval's ends where
+    there is one and percentiles where the samples carry them; ``n`` counts calls. What is no time
+    has its value in ``median``.
     """
-    rows = (row for report in reports for cell in report.cells for row in _cell_rows(cell))
+    rows = (row for report in reports for row in _report_rows(report))
     return to_string(HEADER, rows)
 
 
-def _cell_rows(cell: Cell) -> Iterator[list[str]]:
+def _report_rows(report: Report) -> Iterator[list[str]]:
+    times = counted(report)
+    for cell in report.cells:
+        yield from _cell_rows(cell, times.get(cell.identity, {}), report.config.pilot)
+
+
+def _cell_rows(cell: Cell, times: Timings, pilot: int) -> Iterator[list[str]]:
     identity = [safe(str(getattr(cell.identity, name))) for name in HEADER[:8]]
     if isinstance(cell, MeasuredCell):
-        rows = (*_time_rows(cell), *_figure_rows(cell))
+        rows = (*_time_rows(times, pilot), *_figure_rows(cell))
         yield from ([*identity, "ok", *row] for row in rows)
     else:
         yield [*identity, "failed", *[""] * (len(HEADER) - len(identity) - 1)]
 
 
-def _time_rows(cell: MeasuredCell) -> Iterator[list[str]]:
-    for timing in cell.timings:
-        typical = estimate(timing.launches)
-        tails = percentiles(timing.launches, PERCENTILES)
+def _time_rows(times: Timings, pilot: int) -> Iterator[list[str]]:
+    for (scope, image), launches in times.items():
+        if not launches:
+            continue
+        typical = estimate(launches, pilot)
+        tails = percentiles(launches, PERCENTILES)
         yield [
-            timing.scope,
-            timing.image or "",
+            scope,
+            image or "",
             "ms",
             str(typical.launches),
             str(typical.calls),
             *map(_milliseconds, (typical.median_ns, typical.low_ns, typical.high_ns)),
             *(_milliseconds(tail.value_ns if tail else None) for tail in tails),
-            _milliseconds(minimum(timing.launches)),
+            _milliseconds(minimum(launches)),
         ]
 
 

@@ -1,8 +1,11 @@
 """What was measured, where and with what: the lines above a report's tables."""
 
+from collections.abc import Iterator
+
 from simx.report.clean import clean
-from simx.report.names import TIMES
-from simx.results.schema import IMAGES, Config, Environment, Report
+from simx.report.names import TIMES, provider_name
+from simx.results.machine import peaks
+from simx.results.schema import IMAGES, Config, Report
 
 IMAGE_WORDS = {"negative_resized": "resized negative"}
 
@@ -10,7 +13,7 @@ IMAGE_WORDS = {"negative_resized": "resized negative"}
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each line's name and its items, cleaned."""
     lines = (
-        ("machine", _machine(report.environment, report.config.threads)),
+        ("machine", _machine(report)),
         ("software", _software(report)),
         ("measured", _measured(report)),
         ("pictures", _pictures(report)),
@@ -18,8 +21,9 @@ def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, tuple(clean(item) for item in items)) for name, items in lines if items)
 
 
-def _machine(environment: Environment, threads: int) -> tuple[str, ...]:
-    quota = environment.quota_cores
+def _machine(report: Report) -> tuple[str, ...]:
+    environment, threads = report.environment, report.config.threads
+    quota, governor = environment.quota_cores, environment.governor
     return (
         environment.cpu,
         environment.architecture,
@@ -29,7 +33,16 @@ def _machine(environment: Environment, threads: int) -> tuple[str, ...]:
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,
         *(("in a container",) if environment.container else ()),
+        *(() if governor is None else (f"governor {governor}",)),
+        *(f"{gpu.name}, driver {gpu.driver}" for gpu in environment.gpus),
+        *_peaks(report),
     )
+
+
+def _peaks(report: Report) -> Iterator[str]:
+    """Yield the peak that cells' shares refer to, of each provider."""
+    for provider, peak in peaks(report.canary).items():
+        yield f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
 
 
 def _software(report: Report) -> tuple[str, ...]:

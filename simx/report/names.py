@@ -14,8 +14,12 @@ FAILED = "✗"
 
 def executor_name(executor: Executor) -> str:
     """Return for example ``ort cuda`` for ONNX Runtime's ``CUDAExecutionProvider``."""
-    provider = executor.provider.removesuffix("ExecutionProvider").lower()
-    return clean(f"{executor.backend} {provider}")
+    return f"{clean(executor.backend)} {provider_name(executor.provider)}"
+
+
+def provider_name(provider: str) -> str:
+    """Return for example ``cuda`` for ONNX Runtime's ``CUDAExecutionProvider``."""
+    return clean(provider.removesuffix("ExecutionProvider").lower())
 
 
 def weights_name(weights: str) -> str:

@@ -51,8 +51,7 @@ class Summariser:
         """Return the summary of all cells of one backbone, in the order of their executors."""
         its, catalogue = cells[0].identity, cells[0].catalogue
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        calm = self._calm(measured, its)
-        timings = _calm_timings(measured, calm)
+        calm, timings = self.counted(measured)
         summaries = tuple(
             self._measured(cell, timings) if isinstance(cell, MeasuredCell) else _failed(cell)
             for cell in cells
@@ -74,15 +73,31 @@ class Summariser:
             stop=next((stop for stop in self._report.stops if _is_of(stop, its)), None),
         )
 
-    def _calm(self, cells: Sequence[MeasuredCell], its: Identity) -> Calm:
-        canaries = [canary for canary in self._report.canary if _is_of(canary, its)]
+    def counted(self, cells: Sequence[MeasuredCell]) -> tuple[Calm, dict[Executor, Timings]]:
+        """Return which rounds of a backbone count, and what counts of every cell's times.
+
+        ``forward`` is judged by rounds, every other scope by its blocks.
+        """
+        canaries = [
+            canary for canary in self._report.canary if cells and _is_of(canary, cells[0].identity)
+        ]
         forwards = [
             timing.launches
             for cell in cells
             for timing in cell.timings
             if (timing.scope, timing.image) == _FORWARD
         ]
-        return calm_rounds(forwards, canaries, self._undisturbed_ns)
+        calm = calm_rounds(forwards, canaries, self._undisturbed_ns)
+        rounds = iter(calm.cells)
+        return calm, {
+            executor_of(cell): {
+                (timing.scope, timing.image): next(rounds)
+                if (timing.scope, timing.image) == _FORWARD
+                else calm_blocks(timing.launches)
+                for timing in cell.timings
+            }
+            for cell in cells
+        }
 
     def _measured(
         self, cell: MeasuredCell, all_timings: Mapping[Executor, Timings]
@@ -177,24 +192,12 @@ def _is_of(record: Canary | Stop, its: Identity) -> bool:
     return (record.model, record.weights) == (its.model, its.weights)
 
 
-def _calm_timings(cells: Sequence[MeasuredCell], calm: Calm) -> dict[Executor, Timings]:
-    """Return what counts of every cell's times: ``forward`` by rounds, all else by blocks."""
-    forwards = iter(calm.cells)
-    return {
-        executor_of(cell): {
-            (timing.scope, timing.image): next(forwards)
-            if (timing.scope, timing.image) == _FORWARD
-            else calm_blocks(timing.launches)
-            for timing in cell.timings
-        }
-        for cell in cells
-    }
-
-
 def _of_scope(
     timings: Mapping[Executor, Timings], scope: tuple[Scope, Image | None]
 ) -> dict[Executor, Launches]:
-    return {executor: of_cell[scope] for executor, of_cell in timings.items() if scope in of_cell}
+    """Return the launches of a scope, of each cell in which some of them count."""
+    found = {executor: of_cell.get(scope, ()) for executor, of_cell in timings.items()}
+    return {executor: launches for executor, launches in found.items() if launches}
 
 
 def _failed(cell: FailedCell) -> FailedSummary:

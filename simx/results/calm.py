@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from simx.results.noise import (
+    Executor,
     canary_ns,
     canary_reference,
     disturbances,
@@ -17,9 +18,6 @@ from simx.results.noise import (
     usual_frequency_khz,
 )
 from simx.results.schema import Canary, Launch
-
-Executor = tuple[str, str]
-"""Backend and provider, by which canaries are told apart."""
 
 Where = tuple[int, int]
 """A launch's index and a round's."""
@@ -103,14 +101,14 @@ def _slow_rounds(
     canaries: Iterable[Canary], undisturbed_ns: Mapping[Executor, float]
 ) -> set[Where]:
     """Return the rounds at whose beginning or end the canaries are slow."""
-    by_round: dict[Where, list[tuple[float, float]]] = {}
+    by_round: dict[Where, dict[Executor, float]] = {}
     for canary in canaries:
-        reference = undisturbed_ns[canary.backend, canary.provider]
+        executor = (canary.backend, canary.provider)
         for launch in canary.launches:
             for block in launch.blocks:
-                pair = (canary_ns(block), reference)
-                by_round.setdefault((launch.index, block.round), []).append(pair)
-    slow = {where for where, pairs in by_round.items() if is_slow(*zip(*pairs, strict=True))}
+                where = (launch.index, block.round)
+                by_round.setdefault(where, {})[executor] = canary_ns(block)
+    slow = {where for where, taken in by_round.items() if is_slow(taken, undisturbed_ns)}
     return slow | {(launch, number - 1) for launch, number in slow}
 
 

@@ -8,14 +8,17 @@ import re
 from collections.abc import Sequence
 
 from simx.models.ranges import Range
-from simx.results.backbones import Summariser, executor_of
+from simx.results.backbones import Summariser, Timings, executor_of
 from simx.results.machine import drift
-from simx.results.schema import Cell, Report
+from simx.results.schema import Cell, Identity, MeasuredCell, Report
 from simx.results.statistics import fastest
 from simx.results.summary import BackboneSummary, Executor, Fastest, RangeSummary
 
 OUTSIDE = "outside the ranges"
 """Label of the backbones that no range holds, so that edges of one's own drop nothing."""
+
+_Key = tuple[str, str, str, str, int, int]
+"""Model, weights, embedding, precision, batch and threads."""
 
 
 def executors(report: Report) -> tuple[Executor, ...]:
@@ -92,21 +95,39 @@ def _fastest(
     )
 
 
+def counted(report: Report) -> dict[Identity, Timings]:
+    """Return what counts of every measured cell's times: those of undisturbed rounds and blocks."""
+    if not report.cells:
+        return {}
+    summariser = Summariser(report, executors(report)[0])
+    found: dict[Identity, Timings] = {}
+    for cells in _groups(report).values():
+        measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
+        _, timings = summariser.counted(measured)
+        found |= {cell.identity: timings[executor_of(cell)] for cell in measured}
+    return found
+
+
 def _backbones(report: Report) -> list[BackboneSummary]:
     order = executors(report)
-    groups: dict[tuple[str, str, str, str, int, int], list[Cell]] = {}
+    if not order:
+        return []
+    summariser = Summariser(report, baseline=order[0])
+    return [
+        summariser.summarise(sorted(cells, key=lambda cell: order.index(executor_of(cell))))
+        for cells in _groups(report).values()
+    ]
+
+
+def _groups(report: Report) -> dict[_Key, list[Cell]]:
+    """Return the cells of each backbone, backbones in the order of the tables."""
+    groups: dict[_Key, list[Cell]] = {}
     for cell in report.cells:
         its = cell.identity
         key = (its.model, its.weights, its.embedding, its.precision, its.batch, its.threads)
         groups.setdefault(key, []).append(cell)
     keys = sorted(groups, key=lambda key: (_natural(key[0]), _natural(key[1]), key[2:]))
-    if not keys:
-        return []
-    summariser = Summariser(report, baseline=order[0])
-    return [
-        summariser.summarise(sorted(groups[key], key=lambda cell: order.index(executor_of(cell))))
-        for key in keys
-    ]
+    return {key: groups[key] for key in keys}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

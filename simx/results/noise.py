@@ -7,7 +7,7 @@ needed because the disturbance that matters most in a virtual machine, a neighbo
 hardware thread of the same core, shows in nothing that the system tells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,9 @@ import numpy as np
 from simx.results.schema import Block
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "frequency", "canary"]
+
+Executor = tuple[str, str]
+"""Backend and provider, by which canaries are told apart."""
 
 STOLEN_SHARE = 0.05
 """Of a block's time that the hypervisor may give to others, in cores, and more than one tick."""
@@ -72,17 +75,26 @@ def canary_reference(canaries_ns: Sequence[float]) -> float:
     return float(np.quantile(canaries_ns, REFERENCE_SHARE))
 
 
-def is_slow(canaries_ns: Sequence[float], references_ns: Sequence[float]) -> bool:
+def is_slow(
+    canaries_ns: Mapping[Executor, float], undisturbed_ns: Mapping[Executor, float]
+) -> bool:
     """Whether the canaries of one round say that the machine was disturbed.
 
-    All of them have to: what disturbs the machine disturbs every backend's.
+    Of a provider all of them have to: what disturbs a device disturbs every backend on it, whereas
+    a single slow one may be a thread that was moved.
 
     Args:
-        canaries_ns: One of each cell.
-        references_ns: What each of them takes undisturbed.
+        canaries_ns: One of each backend and provider.
+        undisturbed_ns: What each of them takes undisturbed.
     """
-    pairs = zip(canaries_ns, references_ns, strict=True)
-    return bool(canaries_ns) and all(ns > CANARY_FACTOR * reference for ns, reference in pairs)
+    slow = {
+        executor: ns > CANARY_FACTOR * undisturbed_ns[executor]
+        for executor, ns in canaries_ns.items()
+    }
+    providers = {provider for _, provider in slow}
+    return any(
+        all(was for (_, on), was in slow.items() if on == provider) for provider in providers
+    )
 
 
 def usual_frequency_khz(blocks: Sequence[Block]) -> float:

@@ -11,6 +11,9 @@ _LARGEST = 2**63 - 1
 """Nanoseconds and counts are kept within a signed 64-bit integer, which other readers use."""
 
 
+_LARGEST_CANARY = 2**16
+
+
 def first_problem(report: Report) -> str | None:
     """Return what is wrong with a report and where (a path such as ``$.cells[3]``), or None."""
     return next(_problems(report), None)
@@ -22,6 +25,8 @@ def _problems(report: Report) -> Iterator[str]:
         if isinstance(cell, MeasuredCell):
             yield from _cell_problems(cell, f"$.cells[{index}]")
     for index, canary in enumerate(report.canary):
+        if not 1 <= canary.size <= _LARGEST_CANARY:
+            yield f"$.canary[{index}].size is {canary.size}; it is from 1 to {_LARGEST_CANARY}"
         yield from _launches_problems(canary.launches, f"$.canary[{index}].launches")
 
 

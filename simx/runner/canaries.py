@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from simx.results.calm import Executor
-from simx.results.noise import canary_ns, canary_reference, is_slow
+from simx.results.noise import Executor, canary_ns, canary_reference, is_slow
 from simx.results.schema import Block
 
 
@@ -18,8 +17,7 @@ class CanaryHistory:
         taken = {executor: canary_ns(block) for executor, block in canaries.items()}
         for executor, ns in taken.items():
             self._seen.setdefault(executor, []).append(ns)
-        undisturbed = self.references()
-        return is_slow(list(taken.values()), [undisturbed[executor] for executor in taken])
+        return is_slow(taken, self.references())
 
     def references(self) -> dict[Executor, float]:
         """Return what an undisturbed canary takes on each backend and provider, in nanoseconds."""

@@ -9,8 +9,9 @@ from typing import Literal
 
 from simx.models.backbone import Backbone
 from simx.results.assembly import merge_canaries, merge_cells
-from simx.results.calm import Executor, calm_rounds
+from simx.results.calm import calm_rounds
 from simx.results.journal import FinishedLaunch
+from simx.results.noise import Executor
 from simx.results.precision import launches_needed
 from simx.results.schema import Ending, MeasuredCell, Stop
 from simx.runner.schedule import Schedule

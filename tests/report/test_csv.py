@@ -3,10 +3,11 @@
 import csv
 import io
 
+import msgspec
 import pytest
 
 from simx.report.comma_separated import safe
-from simx.results.schema import Timing
+from simx.results.schema import Noise, Timing
 from tests.report.samples import HOSTILE, rendered, two_backbones
 from tests.results.builders import failed, identity, launches, measured, report
 
@@ -82,3 +83,35 @@ def test_a_hostile_name_is_quoted_in_its_row() -> None:
     output = rendered(report(failed(identity(HOSTILE))), "csv")
 
     assert output.splitlines()[1].startswith("'=cmd|'/c calc'!A1 [red]x[/red] <b>& next,")
+
+
+def test_what_was_disturbed_is_in_no_row() -> None:
+    """A block that the system calls disturbed has no part in any figure, as in the tables."""
+    quiet = launches([[1_000_000]], [[1_000_000]], [[9_000_000]])
+    noise = Noise(wall_ns=100, steal_ns=0, wait_ns=90)
+    (block,) = quiet[2].blocks
+    disturbed = msgspec.structs.replace(
+        quiet[2], blocks=(msgspec.structs.replace(block, noise=noise),)
+    )
+    timing = Timing(scope="forward", image=None, launches=(*quiet[:2], disturbed))
+
+    row = rendered(report(measured(of=(timing,))), "csv").split("\n")[1]
+
+    assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000"
+
+
+def test_intervals_keep_the_pilot_s_spread() -> None:
+    """What follows the pilot moves the mean and narrows the interval, and leaves its spread."""
+    times = [1.00, 1.02, 0.98, 1.01, 0.99]
+    pilot = launches(*([[round(time * 1e6)]] for time in times))
+    longer = launches(*([[round(time * 1e6)]] for time in (*times, *[1.0] * 15)))
+
+    rows = [
+        rendered(report(measured(of=(Timing(scope="host", image=None, launches=of),))), "csv")
+        .split("\n")[1]
+        .split(",")
+        for of in (pilot, longer)
+    ]
+    widths = [float(row[16]) / float(row[14]) - 1 for row in rows]
+
+    assert widths[1] == pytest.approx(widths[0] / 2, rel=1e-2)

@@ -7,9 +7,9 @@ from rich.cells import cell_len
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
-from simx.results.schema import Parity, Similarity, Timing
+from simx.results.schema import Canary, Gpu, Parity, Similarity, Timing
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
-from tests.results.builders import around, failed, identity, measured, report, timings
+from tests.results.builders import around, failed, identity, launches, measured, report, timings
 
 DASH = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -191,3 +191,28 @@ def test_parity_that_is_off_shows() -> None:
 
     assert "0.9999123" in output
     assert "9e-5" in output
+
+
+def test_the_heading_tells_the_peak_and_the_gpus() -> None:
+    """Shares refer to a peak, and a GPU is named with its driver."""
+    canary = Canary(
+        model="resnet18",
+        weights="IMAGENET1K_V1",
+        backend="ort",
+        provider="CPUExecutionProvider",
+        size=512,
+        launches=launches([[1_500_000]]),
+    )
+    gpu = Gpu(
+        name="NVIDIA Example",
+        driver="570.1",
+        memory_bytes=2**33,
+        core_clock_mhz=1980,
+        memory_clock_mhz=None,
+    )
+    of = msgspec.structs.replace(report(measured(milliseconds=50)), canary=(canary,))
+    environment = msgspec.structs.replace(of.environment, gpus=(gpu,))
+    text = rendered(msgspec.structs.replace(of, environment=environment))
+
+    assert "governor performance · NVIDIA Example, driver 570.1 · peak 179 GFLOP/s on cpu" in text
+    assert "40.5" in text  # 2 x 1.81e9 operations in 50 ms, of 2 x 512^3 in 1.5 ms

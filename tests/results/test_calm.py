@@ -98,6 +98,15 @@ def test_a_canary_has_to_be_slow_on_every_backend() -> None:
     assert calm_rounds([cell([QUIET] * 2)], canaries, undisturbed).excluded == 0
 
 
+def test_a_device_s_calm_canary_does_not_hide_the_host_s_slow_one() -> None:
+    """What disturbs the CPU does not show on a GPU, and still takes the round."""
+    device = msgspec.structs.replace(canary([100] * 3), provider="CUDAExecutionProvider")
+    canaries = [canary([100, 120, 100]), device]
+    undisturbed = {ORT: 100.0, ("ort", "CUDAExecutionProvider"): 100.0}
+
+    assert calm_rounds([cell([QUIET] * 2)], canaries, undisturbed).noisy
+
+
 def test_where_most_is_disturbed_all_of_it_counts_and_is_called_noisy() -> None:
     """A minority of quiet rounds is not what the machine was like."""
     busy = noisy(wait_ns=WALL)

@@ -175,6 +175,14 @@ def first_block(document: Document) -> Document:
     return block
 
 
+CANARY: Document = {
+    "model": "resnet18",
+    "weights": "IMAGENET1K_V1",
+    "backend": "ort",
+    "provider": "CPUExecutionProvider",
+    "size": 512,
+    "launches": [{"index": 0, "blocks": [{"round": 0, "calls": 1, "ns": [1]}]}],
+}
 BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
 
 
@@ -209,6 +217,8 @@ BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
             lambda d: first_cell(d)["timings"].append(first_cell(d)["timings"][0]),
             "$.cells[0].timings has the scope forward twice",
         ),
+        (lambda d: d["canary"].append({**CANARY, "size": 0}), "$.canary[0].size is 0"),
+        (lambda d: d["canary"].append({**CANARY, "launches": []}), "$.canary[0].launches is empty"),
         (
             lambda d: first_cell(d)["similarity"].update(positive=184.1),
             "$.cells[0].similarity.positive is 184.1",
