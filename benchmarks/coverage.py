@@ -1,7 +1,7 @@
 """How often a nominal 95 % interval holds the true ratio, simulated."""
 
 from simx.runner.schedule import PROFILES
-from simx.runner.selfcheck.check import TRUE_RATIOS
+from simx.runner.selfcheck.claims import TRUE_RATIOS
 from simx.runner.selfcheck.simulation import Spread, simulate
 
 COMPARISONS = 10_000

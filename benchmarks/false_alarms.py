@@ -7,7 +7,12 @@ from scipy.stats import binom
 from simx.runner.schedule import PROFILES
 from simx.runner.selfcheck.laboratory import laboratory
 from simx.runner.selfcheck.simulation import Spread, simulate
-from simx.runner.selfcheck.trials import flagged_share, of_equals, spread_of
+from simx.runner.selfcheck.trials import (
+    flagged_share,
+    of_equals,
+    quiet_blocks,
+    spread_of,
+)
 from simx.runner.threads import default_threads
 
 MODEL = "squeezenet1_1"
@@ -37,7 +42,8 @@ def main() -> None:
     )
     print(
         f"blocks flagged: {100 * flagged_share(blocks):.2f} % of {len(blocks)}, "
-        f"{100 * flagged_share(blocks, quiet=True):.2f} % of those without steal or pressure"
+        f"{100 * flagged_share(blocks, quiet=True):.2f} % of the {len(quiet_blocks(blocks))} "
+        "without steal or pressure"
     )
 
 

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from simx.results.noise import disturbances
 from simx.results.schema import Block
 from simx.runner.selfcheck.laboratory import laboratory
-from simx.runner.selfcheck.trials import flagged_share, neighbour, of_equals
+from simx.runner.selfcheck.trials import (
+    Trials,
+    flagged_share,
+    neighbour,
+    of_equals,
+    quiet_blocks,
+)
 from simx.runner.threads import default_threads
 
 
@@ -20,18 +26,22 @@ def main() -> None:
         quiet = of_equals(at, options.comparisons, lambda *_: None)
         with neighbour():
             busy = of_equals(at, options.comparisons, lambda *_: None)
-    for name, found in (("alone", quiet), ("beside a busy neighbour", busy)):
-        cells = 2 * len(found.comparisons)
-        flagged = 2 * sum(each.calm.noisy for each in found.comparisons)
-        print(
-            f"{name}: {flagged} of {cells} cells called too noisy; "
-            f"{100 * flagged_share(found.blocks):.1f} % of {len(found.blocks)} blocks flagged "
-            f"({by_cause(found.blocks)}), "
-            f"{100 * flagged_share(found.blocks, quiet=True):.2f} % of those without steal or "
-            f"pressure; {sum(each.calm.excluded for each in found.comparisons)} of "
-            f"{sum(each.calm.rounds for each in found.comparisons)} rounds excluded",
-            flush=True,
-        )
+    show("alone", quiet)
+    show("beside a busy neighbour", busy)
+
+
+def show(name: str, found: Trials) -> None:
+    """Print what was flagged of the cells, blocks and rounds of some comparisons."""
+    blocks, comparisons = found.blocks, found.comparisons
+    print(
+        f"{name}: {2 * found.noisy} of {2 * len(comparisons)} cells called too noisy; "
+        f"{sum(each.calm.excluded for each in comparisons)} of "
+        f"{sum(each.calm.rounds for each in comparisons)} rounds excluded; "
+        f"{100 * flagged_share(blocks):.1f} % of {len(blocks)} blocks flagged "
+        f"({by_cause(blocks)}), {100 * flagged_share(blocks, quiet=True):.2f} % of the "
+        f"{len(quiet_blocks(blocks))} without steal or pressure",
+        flush=True,
+    )
 
 
 def by_cause(blocks: Sequence[Block]) -> str:

@@ -3,9 +3,9 @@
 import argparse
 
 import msgspec
-from scipy.stats import beta
 
 from simx.runner.schedule import PROFILES
+from simx.runner.selfcheck.claims import lower_bound
 from simx.runner.selfcheck.laboratory import Laboratory, laboratory
 from simx.runner.selfcheck.trials import neighbour, of_unequals
 from simx.runner.threads import default_threads
@@ -43,7 +43,7 @@ def show(at: Laboratory, backend: str, count: int, truth: float) -> None:
             f"{each.seconds:.0f} s, {each.calm.excluded} of {each.calm.rounds} rounds excluded"
             f"{', too noisy' if each.calm.noisy else ''}"
         )
-    least = beta.ppf(0.025, found.significant, count - found.significant + 1)
+    least = lower_bound(found.significant, count)
     print(
         f"  found in {found.significant} of {count} (at least {100 * least:.0f} % with 97.5 % "
         f"confidence), true ratio covered in {found.covered}, too noisy {found.noisy}"

@@ -318,3 +318,14 @@ def test_a_readme_without_its_marks_is_left_alone(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert ran.stderr.startswith("make_readme: the README needs <!-- picture -->")
     assert readme.read_text(encoding="utf-8") == "# nothing marked\n"
+
+
+def test_every_benchmark_is_run_and_has_its_results() -> None:
+    """What is in benchmarks/ is run by `make benchmark`, and what came of it is written down."""
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    makefile = text_of(ROOT / "Makefile")
+    listed = re.findall(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)[0].split()
+
+    assert {*listed, "precision"} == scripts
+    assert "benchmarks/precision.py" in makefile
+    assert all(f"benchmarks/{name}.py" in text_of(RESULTS) for name in scripts)

@@ -15,7 +15,8 @@ import msgspec
 from simx.errors import InputError, SystemFailureError
 from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.atomic import sync_folder
-from simx.results.schema import Canary, Cell, Report, Stop, Struct
+from simx.results.record import Struct
+from simx.results.schema import Canary, Cell, Report, Stop
 
 
 class FinishedLaunch(Struct, frozen=True, kw_only=True):

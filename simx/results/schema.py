@@ -13,9 +13,9 @@ History of the format:
 
 from typing import Literal
 
-import msgspec
-
 from simx.models.backbone import EmbeddingKind
+from simx.results.record import Struct
+from simx.results.surroundings import Environment, Memory, ThreadPool
 
 SCHEMA_NAME = "simx-report"
 SCHEMA_VERSION = 2
@@ -48,49 +48,11 @@ twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.
 WeightsOrigin = Literal["pretrained", "file", "random"]
 
 
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every record in a report: immutable, and unknown fields are refused."""
-
-
 class SchemaId(Struct, frozen=True, kw_only=True):
     """Name and version of the format, so that a reader can refuse what it does not know."""
 
     name: str = SCHEMA_NAME
     version: int = SCHEMA_VERSION
-
-
-class Gpu(Struct, frozen=True, kw_only=True):
-    """One GPU, as its driver describes it; clocks are the highest it offers, in MHz."""
-
-    name: str
-    driver: str
-    memory_bytes: int
-    core_clock_mhz: int | None
-    memory_clock_mhz: int | None
-
-
-class Environment(Struct, frozen=True, kw_only=True):
-    """The machine and its software. Holds no user, host or home directory names.
-
-    ``governor`` is the frequency governor of the cores (several, where they differ) and ``boost``
-    whether they may exceed their nominal frequency; both are None where the system does not tell,
-    as in most virtual machines. ``threads_per_core`` counts the hardware threads that share one.
-    """
-
-    cpu: str
-    architecture: str
-    logical_cores: int
-    affinity_cores: int
-    quota_cores: float | None
-    memory_bytes: int
-    governor: str | None
-    boost: bool | None
-    threads_per_core: int | None
-    gpus: tuple[Gpu, ...]
-    system: str
-    container: bool
-    python: str
-    libraries: dict[str, str]
 
 
 class Picture(Struct, frozen=True, kw_only=True):
@@ -242,26 +204,6 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     params: int
     acc1: float | None
     acc5: float | None
-
-
-class ThreadPool(Struct, frozen=True, kw_only=True):
-    """A thread pool of a library that was loaded where a cell ran."""
-
-    api: str
-    library: str
-    version: str | None
-    threads: int
-
-
-class Memory(Struct, frozen=True, kw_only=True):
-    """Resident memory of a worker that only loads the network and calls it once, in bytes.
-
-    ``peak`` includes ``before``, which is what the worker had before it loaded anything: the
-    interpreter and the runtime.
-    """
-
-    before: int
-    peak: int
 
 
 class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.schema import Catalogue, Image, Memory, Parity, Stop, WeightsOrigin
+from simx.results.schema import Catalogue, Image, Parity, Stop, WeightsOrigin
 from simx.results.statistics import Estimate, Ratio
+from simx.results.surroundings import Memory
 
 
 class Executor(msgspec.Struct, frozen=True, order=True):

@@ -4,7 +4,8 @@ import msgspec
 
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.results.schema import Catalogue, FailedCell, Identity, Memory, WeightsOrigin
+from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
+from simx.results.surroundings import Memory
 from simx.runner.backend import Task
 from simx.runner.providers import short_name
 from simx.runner.registry import Choice

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from simx.results.schema import Environment
+from simx.results.surroundings import Environment
 from simx.runner.gpus import describe_gpus
 from simx.runner.system import text
 from simx.runner.threads import affinity_cores, quota_cores

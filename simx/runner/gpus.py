@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from simx.results.schema import Gpu
+from simx.results.surroundings import Gpu
 
 _MODULE = "pynvml"
 """What the package nvidia-ml-py installs; simx's extra ``cuda`` asks for it."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from simx.results.schema import Memory
+from simx.results.surroundings import Memory
 from simx.runner.cells import PlannedCell
 from simx.runner.launch import Bench
 from simx.runner.messages import WEIGHED, Weighed, WeighMemory

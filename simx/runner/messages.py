@@ -3,7 +3,8 @@
 import msgspec
 import numpy as np
 
-from simx.results.schema import Block, Image, Memory, Scope, ThreadPool, Warmup
+from simx.results.schema import Block, Image, Scope, Warmup
+from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, BackendFacts, Task
 
 

@@ -16,7 +16,8 @@ from simx.exporter.reference import load_reference
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES, Block, Image, Memory, Scope, ThreadPool
+from simx.results.schema import IMAGES, Block, Image, Scope
+from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Placed, Runtime
 from simx.runner.messages import (
     REQUESTS,

@@ -171,6 +171,40 @@ def test_a_benchmarks_report_can_be_rendered_again(
     assert "ort" in outcome.out
 
 
+def test_a_report_has_what_surrounds_its_times(benchmark: tuple[Outcome, Path]) -> None:
+    """Memory, thread pools, settings, warm-ups, the canary, and how the launches ended."""
+    report = read(benchmark[1])
+
+    for cell in _measured(report):
+        assert cell.memory is not None
+        assert cell.memory.peak > cell.memory.before > 0
+        assert any(pool.threads == 1 for pool in cell.thread_pools)
+        assert cell.settings["intra_op_threads"] == "1"
+        (forward,) = (timing for timing in cell.timings if timing.scope == "forward")
+        assert all(launch.warmup is not None for launch in forward.launches)
+        assert all(block.noise.wall_ns for launch in forward.launches for block in launch.blocks)
+    assert {canary.backend for canary in report.canary} == {"torch", "ort"}
+    [stop] = report.stops
+    assert (stop.model, stop.launches, stop.ended_by) == ("squeezenet1_1", 1, "launches")
+
+
+def test_a_variant_labels_its_cell(exports: Exports, folder: Path) -> None:
+    """The usual backend and a variant of it are two cells, in one table, of one network."""
+    measuring = ("bench", *BACKBONE, *SHORT, "--store", exports.store, "-o", "report.json")
+    backends = ("--backend", "torch", "--backend", "torch:channels-last+passive")
+
+    outcome = run_simx(*measuring, *backends, cwd=folder)
+    usual, variant = _measured(read(folder / "report.json"))
+
+    assert outcome.code == ExitCode.DONE, outcome.err
+    assert (usual.identity.backend, usual.settings["openmp_wait_policy"]) == ("torch", "default")
+    assert variant.identity.backend == "torch:channels-last+passive"
+    assert variant.settings["openmp_wait_policy"] == "PASSIVE"
+    assert variant.settings["memory_format"] == "channels_last"
+    assert variant.similarity.positive == pytest.approx(usual.similarity.positive, abs=0.01)
+    assert "torch:channels-last+passive cpu" in outcome.out
+
+
 def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: Path) -> None:
     """With the backend ``ort`` and an export, torch need not be installed."""
     (folder / "without" / "torch").mkdir(parents=True)

@@ -7,7 +7,8 @@ from rich.cells import cell_len
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
-from simx.results.schema import Canary, Gpu, Parity, Similarity, Timing
+from simx.results.schema import Canary, Parity, Similarity, Timing
+from simx.results.surroundings import Gpu
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
 from tests.results.builders import around, failed, identity, launches, measured, report, timings
 

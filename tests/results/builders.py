@@ -9,23 +9,21 @@ from simx.results.schema import (
     Catalogue,
     Cell,
     Config,
-    Environment,
     FailedCell,
     Identity,
     Image,
     Launch,
     MeasuredCell,
-    Memory,
     Parity,
     Picture,
     Report,
     SchemaId,
     Scope,
     Similarity,
-    ThreadPool,
     Timing,
     WeightsOrigin,
 )
+from simx.results.surroundings import Environment, Memory, ThreadPool
 
 MS = 1_000_000
 

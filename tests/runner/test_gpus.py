@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simx.results.schema import Gpu
+from simx.results.surroundings import Gpu
 from simx.runner.gpus import describe_gpus
 
 

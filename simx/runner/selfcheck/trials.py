@@ -25,6 +25,10 @@ SHORT = Schedule(pilot=5, launches=5, rounds=2)
 """Of one comparison of many: whether intervals hold does not depend on how narrow they are."""
 
 
+NO_PRESSURE = 0.01
+"""Of a block's time: so much comes from being woken up at all."""
+
+
 class Trials(msgspec.Struct, frozen=True, kw_only=True):
     """Comparisons of one kind, and the ratio that is true of them where it is known."""
 
@@ -104,11 +108,20 @@ def flagged_share(blocks: Sequence[Block], *, quiet: bool = False) -> float:
 
     Args:
         blocks: Any.
-        quiet: Only of those during which nothing was stolen and nothing had to wait for a core,
-            as far as the system tells.
+        quiet: Only of those that ``quiet_blocks`` returns.
     """
-    looked_at = [block for block in blocks if not quiet or _is_quiet(block)]
+    looked_at = quiet_blocks(blocks) if quiet else blocks
     return sum(bool(disturbances(block)) for block in looked_at) / max(1, len(looked_at))
+
+
+def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """Return those during which nothing was stolen, and next to nothing had to wait for a core."""
+    return [
+        block
+        for block in blocks
+        if not block.noise.steal_ns
+        and (block.noise.pressure_ns or 0) <= NO_PRESSURE * (block.noise.wall_ns or 0)
+    ]
 
 
 def spread_of(comparisons: Sequence[Comparison]) -> Spread:
@@ -135,10 +148,6 @@ def spread_of(comparisons: Sequence[Comparison]) -> Spread:
         own_round=math.sqrt(own_round),
         call=float(np.median(calls)),
     )
-
-
-def _is_quiet(block: Block) -> bool:
-    return not block.noise.steal_ns and not block.noise.pressure_ns
 
 
 def _holds(found: Ratio, value: float) -> bool:

@@ -8,7 +8,8 @@ import pytest
 
 from simx.results.calm import Calm
 from simx.results.schema import Block, Launch, Noise
-from simx.runner.selfcheck.check import _detectable, _found, _lower
+from simx.runner.selfcheck.check import _detectable
+from simx.runner.selfcheck.claims import _found, lower_bound
 from simx.runner.selfcheck.laboratory import Comparison
 from simx.runner.selfcheck.overhead import EmptyBackend, measure_overhead
 from simx.runner.selfcheck.trials import Trials, flagged_share, neighbour, spread_of
@@ -79,8 +80,8 @@ def test_what_was_not_found_is_excused_by_noise_alone(found: int, noisy: int, ve
 
 def test_all_of_ten_say_little() -> None:
     """Clopper and Pearson's interval of 10 in 10 begins at 69 %."""
-    assert _lower(10, 10) == pytest.approx(0.6915, abs=1e-4)
-    assert _lower(0, 10) == 0
+    assert lower_bound(10, 10) == pytest.approx(0.6915, abs=1e-4)
+    assert lower_bound(0, 10) == 0
 
 
 def test_the_overhead_is_that_of_a_call() -> None:
