@@ -30,7 +30,7 @@ def main() -> None:
     with laboratory(default_threads(), MODEL) as at:
         found = of_equals(at, count, lambda *_: None)
     bound = int(binom.ppf(0.95, count, 0.05))
-    spread = spread_of(found.comparisons)
+    spread = spread_of([each for each in found.comparisons if not each.calm.noisy])
     blocks = found.blocks
     excluded = sum(each.calm.excluded for each in found.comparisons)
     rounds = sum(each.calm.rounds for each in found.comparisons)

@@ -2,15 +2,12 @@
 
 import argparse
 
-import msgspec
-
+from simx.results.statistics import Ratio
 from simx.runner.schedule import PROFILES
 from simx.runner.selfcheck.claims import lower_bound
 from simx.runner.selfcheck.laboratory import Laboratory, laboratory
-from simx.runner.selfcheck.trials import neighbour, of_unequals
+from simx.runner.selfcheck.trials import AT_LENGTH, neighbour, of_unequals
 from simx.runner.threads import default_threads
-
-LENGTH = 30
 
 
 def main() -> None:
@@ -20,20 +17,21 @@ def main() -> None:
     parser.add_argument("--beside", type=int, default=10, help="trials beside a busy neighbour")
     parser.add_argument("--backend", default="ort")
     options = parser.parse_args()
-    long = msgspec.structs.replace(
-        PROFILES["default"], pilot=LENGTH, launches=LENGTH, half_width=None, budget_seconds=None
-    )
     with laboratory(default_threads()) as at:
-        truth = of_unequals(at, options.backend, 1, long, lambda *_: None).comparisons[0].ratio
-        print(f"true ratio: {truth.value:.4f} ({truth.low:.4f} to {truth.high:.4f})")
+        (long,) = of_unequals(at, options.backend, 1, AT_LENGTH, lambda *_: None).comparisons
+        truth = long.ratio
+        print(
+            f"true ratio: {truth.value:.4f} ({truth.low:.4f} to {truth.high:.4f}) by "
+            f"{truth.launches} launches{', too noisy' if long.calm.noisy else ''}"
+        )
         print("alone")
-        show(at, options.backend, options.trials, truth.value)
+        show(at, options.backend, options.trials, truth)
         print("beside a neighbour that keeps one core busy")
         with neighbour():
-            show(at, options.backend, options.beside, truth.value)
+            show(at, options.backend, options.beside, truth)
 
 
-def show(at: Laboratory, backend: str, count: int, truth: float) -> None:
+def show(at: Laboratory, backend: str, count: int, truth: Ratio) -> None:
     """Print a line for each trial, and what they amount to."""
     found = of_unequals(at, backend, count, PROFILES["default"], lambda *_: None, truth)
     for each in found.comparisons:

@@ -17,6 +17,7 @@ from simx.runner.selfcheck.laboratory import Comparison, Laboratory, laboratory
 from simx.runner.selfcheck.overhead import measure_overhead
 from simx.runner.selfcheck.simulation import Spread, simulate
 from simx.runner.selfcheck.trials import (
+    AT_LENGTH,
     BACKENDS,
     Told,
     neighbour,
@@ -30,7 +31,7 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     """How much is looked at. ``quick`` leaves out everything real but the noise floor.
 
     ``comparisons`` are of equals, ``trials`` of a slowdown whose true ratio is measured by
-    ``length`` launches, ``simulated`` of each known ratio; all by ``schedule``.
+    ``at_length``, ``simulated`` of each known ratio; all else is by ``schedule``.
     """
 
     quick: bool
@@ -38,8 +39,8 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: int
     trials: int = 10
     simulated: int = 10_000
-    length: int = 20
     schedule: Schedule = PROFILES["default"]
+    at_length: Schedule = AT_LENGTH
 
 
 def run_selfcheck(extent: Extent, told: Told) -> SelfCheck:
@@ -113,15 +114,8 @@ def _overhead() -> Iterator[Check]:
 def _real(at: Laboratory, extent: Extent, told: Told) -> Iterator[Check]:
     equals = of_equals(at, extent.comparisons, told)
     yield claims.real_alarms(equals)
-    at_length = msgspec.structs.replace(
-        extent.schedule,
-        pilot=extent.length,
-        launches=extent.length,
-        half_width=None,
-        budget_seconds=None,
-    )
-    truth = of_unequals(at, "ort", 1, at_length, told).comparisons[0].ratio
-    slower = of_unequals(at, "ort", extent.trials, extent.schedule, told, truth.value)
+    truth = of_unequals(at, "ort", 1, extent.at_length, told).comparisons[0].ratio
+    slower = of_unequals(at, "ort", extent.trials, extent.schedule, told, truth)
     yield claims.real_power(slower, truth)
     yield claims.real_coverage(slower)
     with neighbour():

@@ -124,7 +124,7 @@ def real_coverage(slower: Trials) -> Check:
         unit="%",
         bound=f"at least {least} of {count}",
         verdict="holds" if slower.covered >= least else "fails",
-        note="intervals that hold the ratio measured at length",
+        note="intervals that hold the ratio measured at length, as far as its own leaves open",
     )
 
 

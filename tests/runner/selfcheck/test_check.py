@@ -8,6 +8,7 @@ import pytest
 
 from simx.results.calm import Calm
 from simx.results.schema import Block, Launch, Noise
+from simx.results.statistics import Ratio
 from simx.runner.selfcheck.check import _detectable
 from simx.runner.selfcheck.claims import _found, lower_bound
 from simx.runner.selfcheck.laboratory import Comparison
@@ -42,12 +43,22 @@ def test_the_smallest_difference_follows_from_the_pilot() -> None:
 def test_trials_count_what_intervals_leave_out() -> None:
     """An interval beside 1 is significant, and covers the truth where it holds it."""
     slower = around(*(0.1 + log for log in (0, 0.01, -0.01, 0.02, -0.02)))
+    truth = Ratio(value=math.exp(0.1), low=math.exp(0.1), high=math.exp(0.1), launches=9)
     found = Trials(
-        comparisons=(comparison(RESTLESS, STEADY), comparison(slower, STEADY)),
-        true_ratio=math.exp(0.1),
+        comparisons=(comparison(RESTLESS, STEADY), comparison(slower, STEADY)), truth=truth
     )
 
     assert (found.significant, found.covered, found.noisy) == (1, 1, 0)
+
+
+def test_a_vague_truth_leaves_more_open() -> None:
+    """A trial beside a true ratio agrees with it if the two intervals explain the difference."""
+    trials = (comparison(RESTLESS, STEADY),)
+    precise = Ratio(value=1.03, low=1.029, high=1.031, launches=9)
+    vague = Ratio(value=1.03, low=1.0, high=1.06, launches=9)
+
+    assert Trials(comparisons=trials, truth=precise).covered == 0
+    assert Trials(comparisons=trials, truth=vague).covered == 1
 
 
 def test_a_spread_is_found_again() -> None:

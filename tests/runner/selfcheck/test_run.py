@@ -12,8 +12,8 @@ SMALL = Extent(
     comparisons=2,
     trials=2,
     simulated=50,
-    length=2,
     schedule=Schedule(pilot=2, launches=2, rounds=1),
+    at_length=Schedule(pilot=2, launches=2, rounds=1),
 )
 
 
