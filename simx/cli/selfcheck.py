@@ -38,8 +38,8 @@ def command(
     """Put simx's own claims to the test on this machine, and find its noise floor.
 
     Compares a small network with itself and with a slightly slower one, with and without a busy
-    neighbour, and puts comparisons of known ratios through the same statistics. Takes about ten
-    minutes, and exits 3 if a claim does not hold. Leave the machine alone meanwhile.
+    neighbour, and puts comparisons of known ratios through the same statistics. Takes about a
+    quarter of an hour, and exits 3 if a claim does not hold. Leave the machine alone meanwhile.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
     from simx.report.selfcheck import render  # noqa: PLC0415

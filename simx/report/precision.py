@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from simx.report.names import NOISY, backbone_name, executor_name
+from simx.results.schema import Stop
 from simx.results.summary import BackboneSummary
 
 
@@ -40,21 +41,25 @@ def _launches(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
 
 
 def _unreached(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
+    """Say of each backbone that got fewer launches than it was to have what ended it."""
     for backbone in backbones:
         stop = backbone.stop
-        if stop is None or stop.ended_by not in {"budget", "launches"} or stop.needed is None:
-            continue
-        cause = (
-            f"the budget ended it after {stop.seconds:.0f} s"
-            if stop.ended_by == "budget"
-            else "that is the most there are"
-        )
-        width = _half_width(backbone)
-        reached = "" if width is None else f", half-width {_percent(width)}"
-        yield (
-            f"{backbone_name(backbone)}: {stop.launches} of the {stop.needed} launches that its "
-            f"precision needs; {cause}{reached}"
-        )
+        if stop is not None and (cause := _cause(stop)):
+            width = _half_width(backbone)
+            reached = "no interval" if width is None else f"half-width {_percent(width)}"
+            yield f"{backbone_name(backbone)}: {_extent(stop)}; {cause}, {reached}"
+
+
+def _cause(stop: Stop) -> str:
+    if stop.ended_by == "budget":
+        return f"the budget ended it after {stop.seconds:.0f} s"
+    return "that is the most there are" if stop.ended_by == "launches" and stop.needed else ""
+
+
+def _extent(stop: Stop) -> str:
+    if stop.needed is None:
+        return f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
+    return f"{stop.launches} of the {stop.needed} launches that its precision needs"
 
 
 def _excluded(backbones: Sequence[BackboneSummary]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from simx.results.schema import Block
 
-Disturbance = Literal["steal", "wait", "pressure", "others", "frequency", "canary"]
+Disturbance = Literal["steal", "wait", "pressure", "others"]
 
 Executor = tuple[str, str]
 """Backend and provider, by which canaries are told apart."""
@@ -36,7 +36,7 @@ TICK_NS = 10_000_000
 """The kernel counts stolen and used CPU time in ticks, so one of them says little."""
 
 FREQUENCY_SHARE = 0.92
-"""Of the run's usual frequency that a block has to have."""
+"""Of the cell's usual frequency that a block has to have."""
 
 CANARY_FACTOR = 1.08
 """How much slower than the run's undisturbed ones a canary may be. Undisturbed ones differ by

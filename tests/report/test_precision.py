@@ -85,6 +85,15 @@ def test_a_width_that_was_not_reached_is_said_with_its_cause(ended_by: Ending, c
     assert ", half-width " in text
 
 
+def test_a_budget_that_ends_a_pilot_is_said() -> None:
+    """Before the pilot is complete nobody knows how many are needed, but what ended it is known."""
+    giants = measured(few_calls=True), measured(identity(backend="ort"), few_calls=True)
+    text = notes(stopped("budget", 1, None, *giants))
+
+    assert "resnet18:V1: only 1 launch; the budget ended it after 58 s, no interval" in text
+    assert "resnet18:V1: only 2 launches; " in notes(stopped("budget", 2, None))
+
+
 def test_a_number_of_launches_is_no_shortfall() -> None:
     """Whoever asked for three launches has what was asked for."""
     assert "precision needs" not in notes(stopped("launches", 3, None))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from statistics import stdev
 
 import msgspec
 from scipy.stats import t
@@ -57,14 +58,14 @@ def run_selfcheck(extent: Extent, told: Told) -> SelfCheck:
         checks = list(_simulated(extent, spread, told))
         if not extent.quick:
             checks += [*_overhead(), *_real(at, extent, told)]
-    floor = max(_detectable(each) for each in floors)
+    detectable = [_detectable(each) for each in floors]
     return SelfCheck(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
         quick=extent.quick,
         threads=extent.threads,
         seconds=round(time.monotonic() - begun, 1),
-        noise_floor=None if any(each.calm.noisy for each in floors) else floor,
+        noise_floor=_worst(detectable),
         checks=tuple(checks),
     )
 
@@ -74,18 +75,26 @@ def _floor(at: Laboratory, backend: str, extent: Extent, told: Told) -> Comparis
     return at.compare(at.cell(backend), at.cell(backend, again=True), extent.schedule)
 
 
-def _detectable(comparison: Comparison) -> float:
+def _worst(detectable: list[float | None]) -> float | None:
+    """Return the largest, or None where one of them could not be told."""
+    known = [each for each in detectable if each is not None]
+    return max(known) if len(known) == len(detectable) else None
+
+
+def _detectable(comparison: Comparison) -> float | None:
     """Return the smallest ratio above 1 that nine in ten such comparisons would have found.
 
     It is (t_0.975 + t_0.90) s / sqrt(n) with the pilot's s and degrees of freedom.
+
+    Returns:
+        As a share above 1; None of a comparison that was too noisy, or of too few launches.
     """
     logs = log_ratios(*comparison.calm.cells)
     pilot = [log for index, log in logs.items() if index < comparison.pilot]
-    if len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
-        return math.inf
-    mean = math.fsum(pilot) / len(pilot)
+    if comparison.calm.noisy or len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
     degrees = len(pilot) - 1
-    spread = math.sqrt(math.fsum((log - mean) ** 2 for log in pilot) / degrees)
+    spread = stdev(pilot)
     quantiles = float(t.ppf((1 + CONFIDENCE) / 2, degrees) + t.ppf(claims.POWER, degrees))
     return math.expm1(quantiles * spread / math.sqrt(len(logs)))
 
