@@ -8,7 +8,7 @@ from simx.results.calm import calm_rounds
 from simx.results.statistics import launch_estimate, log_ratios
 from simx.runner.registry import BACKENDS
 from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import forward_of, laboratory
+from simx.runner.selfcheck.laboratory import forwards, laboratory
 from simx.runner.threads import default_threads
 from simx.workers.launchers import Spawner
 
@@ -30,8 +30,9 @@ def main() -> None:
                 for kind, launchers in (("forked", forked), ("fresh", fresh)):
                     at.launchers = {**launchers}
                     launch = at.launch(cells, schedule, index)
-                    forwards = [forward_of(cell) for cell in launch.cells]
-                    calm = calm_rounds(forwards, launch.canary, at.canaries.references())
+                    measured = forwards(launch)
+                    both = measured["torch"], measured["ort"]
+                    calm = calm_rounds(both, launch.canary, at.canaries.references())
                     (slower,), (faster,) = calm.cells
                     (log,) = log_ratios([slower], [faster]).values()
                     times = (math.log(launch_estimate(each)) for each in (slower, faster))

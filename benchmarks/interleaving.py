@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import stdev
 
-from simx.results.schema import Launch
-from simx.results.statistics import log_ratios
+from simx.results.statistics import log_ratios, log_times
 from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import Laboratory, laboratory
+from simx.runner.selfcheck.laboratory import Laboratory, forwards, laboratory
 from simx.runner.threads import default_threads
 
 LAUNCHES = 5
 ROUNDS = 2
+ONE_LAUNCH = Schedule(pilot=1, launches=1, rounds=ROUNDS)
 
 COMES_AND_GOES = """
 import random, time
@@ -67,22 +67,16 @@ def show(at: Laboratory, repeats: int) -> None:
 def one_after_the_other(at: Laboratory) -> float:
     """Return the log ratio of all launches of torch and, behind them, all of ONNX Runtime."""
     slower, faster = (
-        mean([launch_log(at, backend) for _ in range(LAUNCHES)]) for backend in ("torch", "ort")
+        mean([launch_log(at, backend, index) for index in range(LAUNCHES)])
+        for backend in ("torch", "ort")
     )
     return slower - faster
 
 
-def launch_log(at: Laboratory, backend: str) -> float:
+def launch_log(at: Laboratory, backend: str, index: int) -> float:
     """Return the mean log time of one launch of one cell."""
-    with at.live([at.cell(backend)]) as (cell,):
-        for number in range(ROUNDS):
-            cell.measure("forward", None, number)
-        launch = Launch(index=0, blocks=tuple(cell.blocks["forward", None]))
-    unit = Launch(
-        index=0,
-        blocks=tuple(type(block)(round=block.round, calls=1, ns=(1,)) for block in launch.blocks),
-    )
-    return log_ratios([launch], [unit])[0]
+    launch = at.launch([at.cell(backend)], ONE_LAUNCH, index)
+    return mean(log_times(forwards(launch)[backend]).values())
 
 
 def mean(values: Iterable[float]) -> float:

@@ -9,7 +9,7 @@ from simx.results.journal import FinishedLaunch
 from simx.results.statistics import interval, launch_estimate, log_ratios
 from simx.runner.cells import PlannedCell
 from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import Laboratory, forward_of, laboratory
+from simx.runner.selfcheck.laboratory import Laboratory, forwards, laboratory
 from simx.runner.threads import default_threads
 
 Figure = Callable[[FinishedLaunch], float]
@@ -58,7 +58,7 @@ def shift(
 
 def ratio_of(launch: FinishedLaunch) -> float:
     """Return the logarithm of torch's time over ONNX Runtime's."""
-    cells = {cell.identity.backend: forward_of(cell) for cell in launch.cells}
+    cells = forwards(launch)
     (log,) = log_ratios(cells["torch"], cells["ort"]).values()
     return log
 
@@ -67,8 +67,7 @@ def time_of(backend: str, at: Laboratory) -> Figure:
     """Return what gives the logarithm of a backend's time in undisturbed rounds."""
 
     def figure(launch: FinishedLaunch) -> float:
-        cells = [forward_of(cell) for cell in launch.cells if cell.identity.backend == backend]
-        calm = calm_rounds(cells, launch.canary, at.canaries.references())
+        calm = calm_rounds([forwards(launch)[backend]], launch.canary, at.canaries.references())
         return math.log(launch_estimate(calm.cells[0][0]))
 
     return figure

@@ -33,6 +33,11 @@ def merge_cells(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     return tuple(merged.values())
 
 
+def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
+    """Return the launches of a cell's ``forward``; none where it was not measured."""
+    return next((timing.launches for timing in cell.timings if timing.scope == "forward"), ())
+
+
 def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     """Merge the canaries of several launches of the same backbone, backend and provider."""
     merged: dict[tuple[str, ...], Canary] = {}

@@ -5,6 +5,7 @@ Pure; renders nothing.
 
 from collections.abc import Mapping, Sequence
 
+from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
 from simx.results.machine import peak_share, peaks
 from simx.results.schema import (
@@ -105,7 +106,6 @@ class Summariser:
         executor = executor_of(cell)
         timings, similarity = all_timings[executor], cell.similarity
         forward = self._estimate(timings, *_FORWARD)
-        launches = next((t.launches for t in cell.timings if t.scope == "forward"), ())
         return MeasuredSummary(
             executor=executor,
             few_calls=cell.few_calls,
@@ -121,7 +121,7 @@ class Summariser:
             peak_share=self._peak_share(cell, forward),
             memory=cell.memory,
             warmup_capped=sum(
-                launch.warmup is not None and launch.warmup.capped for launch in launches
+                launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),
             placement=cell.placement,
         )

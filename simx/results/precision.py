@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from simx.results.schema import Launch
-from simx.results.statistics import launch_estimate, log_ratios, t_quantile
+from simx.results.statistics import log_ratios, log_times, t_quantile
 
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
@@ -26,14 +26,10 @@ def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int
         None where the pilot leaves no spread to judge by.
     """
     first, *others = cells
-    compared = [log_ratios(first, other) for other in others] or [_log_times(first)]
+    compared = [log_ratios(first, other) for other in others] or [log_times(first)]
     needed = [_needed(logs, half_width) for logs in compared]
     known = [count for count in needed if count is not None]
     return max(known) if len(known) == len(needed) else None
-
-
-def _log_times(launches: Sequence[Launch]) -> dict[int, float]:
-    return {launch.index: math.log(launch_estimate(launch)) for launch in launches}
 
 
 def _needed(logs: Mapping[int, float], half_width: float) -> int | None:

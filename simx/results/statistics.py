@@ -78,8 +78,7 @@ def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
         launches: At least one.
         pilot: How many launches fixed their number, by their indices; None where none did.
     """
-    logs = {launch.index: math.log(launch_estimate(launch)) for launch in launches}
-    center, low, high = interval(logs, pilot)
+    center, low, high = interval(log_times(launches), pilot)
     return Estimate(
         median_ns=center,
         low_ns=low,
@@ -108,6 +107,11 @@ def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) ->
         return None
     value, low, high = interval(logs, pilot)
     return Ratio(value=value, low=low, high=high, launches=len(logs))
+
+
+def log_times(launches: Sequence[Launch]) -> dict[int, float]:
+    """Return the logarithm of each launch's estimate, by the launch's index."""
+    return {launch.index: math.log(launch_estimate(launch)) for launch in launches}
 
 
 def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:

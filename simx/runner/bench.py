@@ -122,7 +122,6 @@ def _measure(
     Budget and duration include what is not timed: a look at the memory, and loading.
     """
     launches = Launches(plan.schedule)
-    finished: list[FinishedLaunch] = []
     cells = weighed(
         [PlannedCell(subject.backbone, lane, subject.entry, plan.threads) for lane in opened.lanes],
         bench,
@@ -132,10 +131,8 @@ def _measure(
         progress(subject.backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done)
         journal.append(result.finished)
-        finished.append(result.finished)
         cells = [cell for place, cell in enumerate(cells) if place not in result.failed]
-        launches.count()
-        launches.plan(finished, bench.canaries.references())
+        launches.add(result.finished, bench.canaries.references())
         verdict = _special_case(result, cells) or launches.verdict()
     journal.append(FinishedLaunch(stop=launches.stop(subject.backbone, verdict)))
 

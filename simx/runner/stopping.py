@@ -4,31 +4,36 @@ The times of a cell never decide when to stop looking at them; only the pilot's 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from simx.models.backbone import Backbone
-from simx.results.assembly import merge_canaries, merge_cells
-from simx.results.calm import calm_rounds
+from simx.results.assembly import forward_of, merge_canaries, merge_cells
+from simx.results.calm import Calm, calm_rounds
 from simx.results.journal import FinishedLaunch
 from simx.results.noise import Executor
 from simx.results.precision import launches_needed
-from simx.results.schema import Ending, MeasuredCell, Stop
+from simx.results.schema import Ending, Launch, MeasuredCell, Stop
 from simx.runner.schedule import Schedule
 
 Verdict = Ending | Literal["go_on"]
 
 
 class Launches:
-    """Counts a backbone's launches and says whether there is to be another one."""
+    """Keeps a backbone's finished launches and says whether there is to be another one."""
 
     def __init__(self, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
         self._schedule = schedule
         self._clock = clock
         self._begun = self._last = clock()
         self._longest = 0.0
-        self.done = 0
+        self._finished: list[FinishedLaunch] = []
         self.needed: int | None = None
+
+    @property
+    def done(self) -> int:
+        """How many launches are finished."""
+        return len(self._finished)
 
     @property
     def planned(self) -> int:
@@ -42,37 +47,30 @@ class Launches:
         """Seconds since the first launch was begun."""
         return self._clock() - self._begun
 
-    def count(self) -> None:
-        """Take note that one more launch is finished."""
+    def add(self, launch: FinishedLaunch, undisturbed_ns: Mapping[Executor, float]) -> None:
+        """Take one more finished launch; the one that completes the pilot fixes the number.
+
+        Args:
+            launch: what it measured.
+            undisturbed_ns: what an undisturbed canary takes.
+        """
         now = self._clock()
         self._longest = max(self._longest, now - self._last)
         self._last = now
-        self.done += 1
-
-    def plan(
-        self, finished: Sequence[FinishedLaunch], undisturbed_ns: Mapping[Executor, float]
-    ) -> None:
-        """Fix the number of launches by the pilot's spread, once the pilot is complete.
-
-        Args:
-            finished: all launches so far.
-            undisturbed_ns: what an undisturbed canary takes.
-        """
+        self._finished.append(launch)
         half_width = self._schedule.half_width
-        if half_width is None or self.done != self._schedule.pilot:
-            return
-        cells = merge_cells(cell for launch in finished for cell in launch.cells)
-        forwards = [
-            timing.launches
-            for cell in cells
-            if isinstance(cell, MeasuredCell)
-            for timing in cell.timings
-            if timing.scope == "forward"
-        ]
-        if forwards:
-            canaries = merge_canaries(canary for launch in finished for canary in launch.canary)
-            calm = calm_rounds(forwards, canaries, undisturbed_ns)
-            self.needed = launches_needed(calm.cells, half_width)
+        if half_width is not None and self.done == self._schedule.pilot and self.forwards():
+            self.needed = launches_needed(self.calm(undisturbed_ns).cells, half_width)
+
+    def forwards(self) -> tuple[tuple[Launch, ...], ...]:
+        """Return the ``forward`` launches of each cell that has not failed."""
+        cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
+        return tuple(forward_of(cell) for cell in cells if isinstance(cell, MeasuredCell))
+
+    def calm(self, undisturbed_ns: Mapping[Executor, float]) -> Calm:
+        """Return which of their rounds count."""
+        canaries = merge_canaries(canary for each in self._finished for canary in each.canary)
+        return calm_rounds(self.forwards(), canaries, undisturbed_ns)
 
     def verdict(self) -> Verdict:
         """Return why there is no further launch, or that there is one."""

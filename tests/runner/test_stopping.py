@@ -46,10 +46,10 @@ def run(schedule: Schedule, times: Sequence[float], seconds: float = 1.0) -> Lau
     """Go on as long as there is to be another launch, each of which takes some seconds."""
     clock = FakeClock()
     counted = Launches(schedule, clock)
+    launched = finished(*times)
     while counted.verdict() == "go_on":
         clock.now += seconds
-        counted.count()
-        counted.plan(finished(*times[: counted.done]), {})
+        counted.add(launched[counted.done], {})
     return counted
 
 
@@ -106,7 +106,6 @@ def test_a_pilot_of_failures_plans_nothing() -> None:
     """Cells that failed have no spread."""
     counted = Launches(PLANNED, FakeClock())
     for _ in range(5):
-        counted.count()
-    counted.plan([FinishedLaunch(cells=(failed(),))] * 5, {})
+        counted.add(FinishedLaunch(cells=(failed(),)), {})
 
     assert counted.needed is None

@@ -6,7 +6,7 @@ their own. A backend is compared with itself under another name, since two cells
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,16 +18,15 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.assembly import merge_canaries, merge_cells
-from simx.results.calm import Calm, calm_rounds
+from simx.results.assembly import forward_of
+from simx.results.calm import Calm
 from simx.results.journal import FinishedLaunch
-from simx.results.schema import Canary, Launch, MeasuredCell
+from simx.results.schema import Launch, MeasuredCell
 from simx.results.statistics import Ratio, ratio
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import Lane, PlannedCell
 from simx.runner.lanes import OpenLanes, open_lanes
 from simx.runner.launch import Bench, run_launch
-from simx.runner.live_cell import LiveCell
 from simx.runner.registry import backend_named
 from simx.runner.schedule import Schedule
 from simx.runner.stopping import Launches
@@ -46,10 +45,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Launches of two cells as they were measured, and of which of their rounds count."""
 
     measured: tuple[tuple[Launch, ...], ...]
-    canaries: tuple[Canary, ...]
     calm: Calm
     pilot: int
-    needed: int | None
     seconds: float
 
     @property
@@ -114,23 +111,6 @@ class Laboratory:
                 )
         return result.finished
 
-    @contextmanager
-    def live(self, cells: Sequence[PlannedCell]) -> Iterator[list[LiveCell]]:
-        """Start the cells' workers, loaded and warm, to be measured in an order of one's own.
-
-        Raises:
-            CellFailedError: a cell failed.
-        """
-        pictures = {image: str(path) for image, path in bundled().files()}
-        with ExitStack() as stack:
-            found = []
-            for cell in cells:
-                worker = stack.enter_context(self.launchers[cell.lane.choice.name].launch())
-                found.append(LiveCell(cell, worker))
-                found[-1].prepare(pictures)
-                found[-1].warm_up()
-            yield found
-
     def compare(self, first: PlannedCell, second: PlannedCell, schedule: Schedule) -> Comparison:
         """Compare two cells as a benchmark does, by ``forward`` alone.
 
@@ -138,28 +118,24 @@ class Laboratory:
             SystemFailureError: a cell failed.
         """
         launches = Launches(schedule)
-        finished: list[FinishedLaunch] = []
         while launches.verdict() == "go_on":
-            finished.append(self.launch([first, second], schedule, launches.done))
-            launches.count()
-            launches.plan(finished, self.canaries.references())
-        cells = merge_cells(cell for launch in finished for cell in launch.cells)
-        canaries = merge_canaries(canary for launch in finished for canary in launch.canary)
-        measured = tuple(forward_of(cell) for cell in cells)
+            launch = self.launch([first, second], schedule, launches.done)
+            launches.add(launch, self.canaries.references())
         return Comparison(
-            measured=measured,
-            canaries=canaries,
-            calm=calm_rounds(measured, canaries, self.canaries.references()),
+            measured=launches.forwards(),
+            calm=launches.calm(self.canaries.references()),
             pilot=schedule.pilot,
-            needed=launches.needed,
             seconds=launches.elapsed,
         )
 
 
-def forward_of(cell: object) -> tuple[Launch, ...]:
-    """Return the launches of a measured cell's ``forward``."""
-    assert isinstance(cell, MeasuredCell)  # noqa: S101 - others were refused
-    return next(timing.launches for timing in cell.timings if timing.scope == "forward")
+def forwards(launch: FinishedLaunch) -> dict[str, tuple[Launch, ...]]:
+    """Return what a launch measured of each cell's ``forward``, by the backend's name."""
+    return {
+        cell.identity.backend: forward_of(cell)
+        for cell in launch.cells
+        if isinstance(cell, MeasuredCell)
+    }
 
 
 @contextmanager
