@@ -88,9 +88,10 @@ class _LaunchRun:
             self._each("warm-up", lambda cell: cell.warm_up())
 
     def measure(self) -> None:
-        """Take the rounds, then one block of every scope that does not drive them."""
+        """Take the rounds, then one block of every scope that does not drive them, if it is to."""
         self._rounds()
-        if not self._bench.only_forward:
+        alone = self._bench.schedule.is_for_forward_alone(self._index)
+        if not (alone or self._bench.only_forward):
             self._other_scopes()
         for place, cell in self._live.items():
             self._done[place], canary = cell.finish(self._index, few_calls=self._giant)

@@ -51,6 +51,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     budget_seconds: float | None = None
     seed: int = 0
 
+    def is_for_forward_alone(self, launch: int) -> bool:
+        """Whether the launch of this index is one that the pilot asked for.
+
+        Those are there to narrow the ratio of ``forward``. The other scopes have the pilot's
+        launches, and would double the time of each further one.
+        """
+        return self.half_width is not None and launch >= self.pilot
+
 
 PROFILES: dict[ProfileName, Schedule] = {
     "quick": Schedule(pilot=3, launches=3, rounds=2),

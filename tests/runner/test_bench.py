@@ -252,6 +252,23 @@ def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
     assert report.config.half_width == 0.9
 
 
+def test_launches_after_the_pilot_are_for_forward_alone(tmp_path: Path) -> None:
+    """They narrow the ratio; every other scope has the pilot's launches."""
+    planned = Schedule(pilot=2, launches=4, rounds=1, half_width=1e-9)
+    plan = msgspec.structs.replace(PLAN, schedule=planned)
+    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path))
+        (cell,) = run_bench(plan, opened, [subject], tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+    indices = {
+        (timing.scope, timing.image): [launch.index for launch in timing.launches]
+        for timing in cell.timings
+    }
+
+    assert indices["forward", None] == indices["first", None] == [0, 1, 2, 3]
+    assert indices["pipeline", "negative"] == indices["similarity", "positive"] == [0, 1]
+
+
 def test_a_giant_and_a_failure_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ended the launches of either is recorded."""
     (tmp_path / "one").mkdir()

@@ -88,6 +88,19 @@ def test_the_budget_ends_before_it_is_overrun() -> None:
     assert counted.stop(BACKBONE, "budget").seconds == 18.0
 
 
+def test_the_budget_goes_by_how_long_launches_now_take() -> None:
+    """Those after the pilot leave scopes out, and are not taken to be as long as its own."""
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=21.0)
+    clock = FakeClock()
+    counted = Launches(schedule, clock)
+    launched = finished(*[10.0, 10.1, 9.9, 10.2, 9.8], *[10.0] * 40)
+    while counted.verdict() == "go_on":
+        clock.now += 3.0 if counted.done < schedule.pilot else 1.0
+        counted.add(launched[counted.done], {})
+
+    assert (counted.done, counted.elapsed) == (11, 21.0)
+
+
 def test_one_launch_is_made_whatever_the_budget() -> None:
     """A budget that is too short for anything still gives a figure."""
     schedule = msgspec.structs.replace(PLANNED, budget_seconds=0.1)
