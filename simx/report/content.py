@@ -26,7 +26,8 @@ def range_table(
         layout: Whether models are rows or columns.
 
     Returns:
-        The table, without the optional quantities that no backbone has a figure for.
+        The table, without the optional quantities that no backbone has a figure for, and of
+        quoted figures without any that their source does not give.
     """
     shown = [
         quantity
@@ -39,13 +40,13 @@ def range_table(
 
 
 def _is_left_out(quantity: Quantity, backbones: Sequence[BackboneSummary]) -> bool:
-    if isinstance(quantity, BackboneQuantity) or not quantity.optional:
+    if isinstance(quantity, BackboneQuantity):
         return False
-    return all(
-        quantity.show(backbone, cell) == ABSENT
-        for backbone in backbones
-        for cell in backbone.measured
-    )
+    cells = [(backbone, cell) for backbone in backbones for cell in backbone.measured]
+    are_quoted = any(cell.decimals is not None for _, cell in cells)
+    if not (quantity.optional or are_quoted):
+        return False
+    return all(quantity.show(backbone, cell) == ABSENT for backbone, cell in cells)
 
 
 def _models_as_rows(backbones: Sequence[BackboneSummary], shown: Sequence[Quantity]) -> Table:
@@ -130,6 +131,6 @@ def _setting(backbone: BackboneSummary, name: str) -> str:
         "embedding": clean(backbone.embedding),
         "precision": clean(backbone.precision),
         "batch": f"batch {backbone.batch}",
-        "threads": f"{backbone.threads} threads",
+        "threads": f"{'?' if backbone.threads is None else backbone.threads} threads",
     }
     return settings[name]

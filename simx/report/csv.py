@@ -13,8 +13,10 @@ from simx.results.percentiles import percentiles
 from simx.results.schema import (
     COMPARED_IMAGES,
     Cell,
+    FailedCell,
     Image,
     MeasuredCell,
+    QuotedCell,
     Report,
 )
 from simx.results.statistics import estimate, minimum
@@ -52,7 +54,7 @@ def render(reports: Sequence[Report], _options: Options) -> str:
 
     Times are in milliseconds per call, of what was not disturbed, with the interval's ends where
     there is one and percentiles where the samples carry them; ``n`` counts calls. What is no time
-    has its value in ``median``.
+    has its value in ``median``, which is all that a quoted time has.
     """
     rows = (row for report in reports for row in _report_rows(report))
     return to_string(HEADER, rows)
@@ -61,19 +63,34 @@ def render(reports: Sequence[Report], _options: Options) -> str:
 def _report_rows(report: Report) -> Iterator[list[str]]:
     times = counted(report)
     for cell in report.cells:
-        yield from _cell_rows(cell, times.get(cell.identity, {}), report.config.pilot)
+        rows = _cell_rows(cell, times.get(cell.identity, {}), report)
+        yield from ([*_identity(cell), *row] for row in rows)
 
 
-def _cell_rows(cell: Cell, times: Timings, pilot: int) -> Iterator[list[str]]:
-    identity = [safe(str(getattr(cell.identity, name))) for name in HEADER[:8]]
-    if isinstance(cell, MeasuredCell):
-        rows = (*_time_rows(times, pilot), *_figure_rows(cell))
-        yield from ([*identity, "ok", *row] for row in rows)
+def _identity(cell: Cell) -> list[str]:
+    values = (getattr(cell.identity, name) for name in HEADER[:8])
+    return ["" if value is None else safe(str(value)) for value in values]
+
+
+def _cell_rows(cell: Cell, times: Timings, report: Report) -> Iterator[list[str]]:
+    if isinstance(cell, FailedCell):
+        yield ["failed", *[""] * 12]
+    elif isinstance(cell, QuotedCell):
+        rows = (*_quoted_rows(cell), *(row for row in _figure_rows(cell) if row[5]))
+        yield from (["quoted", *row] for row in rows)
     else:
-        yield [*identity, "failed", *[""] * (len(HEADER) - len(identity) - 1)]
+        pilot = report.config.pilot if report.config else None
+        rows = (*_time_rows(times, pilot), *_figure_rows(cell), _parity_row(cell))
+        yield from (["ok", *row] for row in rows)
 
 
-def _time_rows(times: Timings, pilot: int) -> Iterator[list[str]]:
+def _quoted_rows(cell: QuotedCell) -> Iterator[list[str]]:
+    for time in cell.medians:
+        median = f"{time.ns / NANOSECONDS_PER_MS:.{cell.decimals}f}"
+        yield [time.scope, time.image or "", "ms", "", "", median, *[""] * 6]
+
+
+def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
     for (scope, image), launches in times.items():
         if not launches:
             continue
@@ -91,7 +108,7 @@ def _time_rows(times: Timings, pilot: int) -> Iterator[list[str]]:
         ]
 
 
-def _figure_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
     figures: list[tuple[str, Image | None, str, float | None]] = [
         *(
             ("similarity_percent", image, "percent", getattr(cell.similarity, image))
@@ -101,11 +118,18 @@ def _figure_rows(cell: MeasuredCell) -> Iterator[list[str]]:
         ("gflops", None, "GMACs", cell.catalogue.gflops),
         ("acc1", None, "percent", cell.catalogue.acc1),
         ("acc5", None, "percent", cell.catalogue.acc5),
-        ("parity", None, "cosine", cell.parity.cosine),
     ]
     for scope, image, unit, value in figures:
-        median = "" if value is None else f"{value:.9g}"
-        yield [scope, image or "", unit, "", "", median, *[""] * 6]
+        yield _figure_row(scope, image or "", unit, value)
+
+
+def _parity_row(cell: MeasuredCell) -> list[str]:
+    return _figure_row("parity", "", "cosine", cell.parity.cosine)
+
+
+def _figure_row(scope: str, image: str, unit: str, value: float | None) -> list[str]:
+    median = "" if value is None else f"{value:.9g}"
+    return [scope, image, unit, "", "", median, *[""] * 6]
 
 
 def _milliseconds(nanoseconds: float | None) -> str:

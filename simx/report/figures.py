@@ -16,12 +16,23 @@ second of its half width if that begins with up to 354, and the first if it begi
 NANOSECONDS = {"ms": 1e6, "µs": 1e3}
 
 
-def time(estimate: Estimate | None, unit: str = "ms", *, spread: bool = False) -> Value:
-    """Return a time; with ``spread`` its interval stands beside it, in percent."""
+def time(
+    estimate: Estimate | None,
+    unit: str = "ms",
+    *,
+    spread: bool = False,
+    decimals: int | None = None,
+) -> Value:
+    """Return a time; with ``spread`` its interval stands beside it, in percent.
+
+    A time that is quoted to so many ``decimals`` of a millisecond keeps all its digits.
+    """
     if estimate is None:
         return ABSENT
     scale = NANOSECONDS[unit]
     value = estimate.median_ns / scale
+    if decimals is not None:
+        return Value(_rounded(value, decimals - round(math.log10(NANOSECONDS["ms"] / scale))))
     half = None if estimate.high_ns is None else estimate.high_ns / scale - value
     figure = _rounded(value, _decimals(value, half))
     return Value(figure, _percent(half / value) if spread and half is not None else "")
@@ -61,13 +72,17 @@ def mebibytes(count: int | None) -> Value:
     return fixed(None if count is None else count / 2**20, 0)
 
 
-def cosine(parity: Parity) -> Value:
+def cosine(parity: Parity | None) -> Value:
     """Return the cosine, rounded down: only a vector that agrees to the last digit shows a 1."""
+    if parity is None:
+        return ABSENT
     return Value(f"{math.floor(parity.cosine * 1e7) / 1e7:.7f}")
 
 
-def error(parity: Parity) -> Value:
+def error(parity: Parity | None) -> Value:
     """Return the relative L2 error by its order of magnitude."""
+    if parity is None:
+        return ABSENT
     mantissa, _, exponent = f"{parity.relative_l2:.0e}".partition("e")
     return Value("0" if parity.relative_l2 == 0 else f"{mantissa}e{int(exponent)}")
 

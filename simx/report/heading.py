@@ -6,23 +6,30 @@ from simx.report.clean import clean
 from simx.report.names import TIMES, provider_name
 from simx.results.machine import peaks
 from simx.results.schema import IMAGES, Config, Report
+from simx.results.surroundings import Environment
 
 IMAGE_WORDS = {"negative_resized": "resized negative"}
 
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each line's name and its items, cleaned."""
-    lines = (
-        ("machine", _machine(report)),
-        ("software", _software(report)),
-        ("measured", _measured(report)),
-        ("pictures", _pictures(report)),
+    return tuple(
+        (name, tuple(clean(item) for item in items)) for name, items in _lines(report) if items
     )
-    return tuple((name, tuple(clean(item) for item in items)) for name, items in lines if items)
 
 
-def _machine(report: Report) -> tuple[str, ...]:
-    environment, threads = report.environment, report.config.threads
+def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if report.source is not None:
+        yield "quoted", (report.source,)
+        yield "written", (report.created, f"simx {report.simx}")
+    if report.environment and report.config:
+        yield "machine", _machine(report, report.environment, report.config.threads)
+        yield "software", _software(report, report.environment)
+        yield "measured", _measured(report, report.config)
+        yield "pictures", _pictures(report.config)
+
+
+def _machine(report: Report, environment: Environment, threads: int) -> tuple[str, ...]:
     quota, governor = environment.quota_cores, environment.governor
     return (
         environment.cpu,
@@ -45,17 +52,16 @@ def _peaks(report: Report) -> Iterator[str]:
         yield f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
 
 
-def _software(report: Report) -> tuple[str, ...]:
-    libraries = report.environment.libraries.items()
+def _software(report: Report, environment: Environment) -> tuple[str, ...]:
+    libraries = environment.libraries.items()
     return (
         f"simx {report.simx}",
-        f"Python {report.environment.python}",
+        f"Python {environment.python}",
         *(f"{name} {version}" for name, version in libraries),
     )
 
 
-def _measured(report: Report) -> tuple[str, ...]:
-    config = report.config
+def _measured(report: Report, config: Config) -> tuple[str, ...]:
     return (
         report.created,
         f"profile {config.profile}",
@@ -79,8 +85,8 @@ def _launches(config: Config) -> tuple[str, ...]:
     return (asked, *(() if budget is None else (f"{budget:g} s for each",)))
 
 
-def _pictures(report: Report) -> tuple[str, ...]:
-    pictures = report.config.pictures
+def _pictures(config: Config) -> tuple[str, ...]:
+    pictures = config.pictures
     return tuple(
         f"{IMAGE_WORDS.get(image, image)} {picture.width}{TIMES}{picture.height}, "
         f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"

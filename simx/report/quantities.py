@@ -8,6 +8,7 @@ from simx.report import figures
 from simx.report.names import FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, TIMES
 from simx.report.table import ABSENT, Column, Value
 from simx.results.schema import COMPARED_IMAGES, IMAGES, Image
+from simx.results.statistics import Estimate
 from simx.results.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
 
 IMAGE_NAMES: dict[Image, str] = {
@@ -82,15 +83,15 @@ def quantities(baseline: str) -> tuple[Quantity, ...]:
 
 def _forward(baseline: str) -> tuple[Quantity, ...]:
     def show_time(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        value = figures.time(cell.forward, spread=True)
+        value = figures.time(cell.forward, spread=True, decimals=cell.decimals)
         return _timed(value, backbone, cell, backbone.forward_fastest)
 
     extras: tuple[tuple[str, str, Show], ...] = (
         ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
-        ("host", "ms", lambda _, cell: figures.time(cell.host)),
-        ("first", "ms", lambda _, cell: figures.time(cell.first)),
+        ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
+        ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
     )
     return (
         _in_group("forward", "time", "ms", show_time),
@@ -137,7 +138,7 @@ def _of_image(image: Image, title: str, show: Show) -> CellQuantity:
 
 def _embedding_time(image: Image) -> CellQuantity:
     def show(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        value = figures.time(cell.images[image].pipeline, spread=True)
+        value = figures.time(cell.images[image].pipeline, spread=True, decimals=cell.decimals)
         return _timed(value, backbone, cell, backbone.pipeline_fastest[image])
 
     return _of_image(image, "embedding inference time, ms", show)
@@ -147,7 +148,9 @@ def _similarity_time(image: Image) -> CellQuantity:
     return _of_image(
         image,
         "similarity inference time, µs",
-        lambda _, cell: figures.time(cell.images[image].similarity_time, "µs"),
+        lambda _, cell: figures.time(
+            cell.images[image].similarity_time, "µs", decimals=cell.decimals
+        ),
     )
 
 
@@ -169,20 +172,22 @@ def _margin() -> CellQuantity:
 
 
 def _stages(image: Image) -> tuple[CellQuantity, ...]:
-    reads: dict[str, Callable[[ImageSummary], Value]] = {
-        "decode": lambda of_image: figures.time(of_image.decode),
-        "preprocess": lambda of_image: figures.time(of_image.preprocess),
-        "forward": lambda of_image: figures.time(of_image.forward),
+    reads: dict[str, Callable[[ImageSummary], Estimate | None]] = {
+        "decode": lambda of_image: of_image.decode,
+        "preprocess": lambda of_image: of_image.preprocess,
+        "forward": lambda of_image: of_image.forward,
     }
     return tuple(_stage(image, name, read) for name, read in reads.items())
 
 
-def _stage(image: Image, name: str, read: Callable[[ImageSummary], Value]) -> CellQuantity:
+def _stage(
+    image: Image, name: str, read: Callable[[ImageSummary], Estimate | None]
+) -> CellQuantity:
     return CellQuantity(
         column=Column(name, group=f"stages of the {image}, ms"),
         section="stages",
         label=f"{image}: {name}, ms",
-        show=lambda _, cell: read(cell.images[image]),
+        show=lambda _, cell: figures.time(read(cell.images[image]), decimals=cell.decimals),
     )
 
 
@@ -190,9 +195,15 @@ def _backbone() -> tuple[BackboneQuantity, ...]:
     return (
         _once("embedding", "dimension", "", _dimension),
         _once("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
-        _once("catalogue", "acc1", "%", lambda of: figures.fixed(of.catalogue.acc1, 2)),
-        _once("catalogue", "acc5", "%", lambda of: figures.fixed(of.catalogue.acc5, 2)),
+        _once("catalogue", "acc1", "%", lambda of: _accuracy(of, of.catalogue.acc1)),
+        _once("catalogue", "acc5", "%", lambda of: _accuracy(of, of.catalogue.acc5)),
     )
+
+
+def _accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
+    """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
+    is_quoted = any(cell.decimals is not None for cell in backbone.measured)
+    return figures.fixed(percent, 3 if is_quoted else 2)
 
 
 def _once(
@@ -227,7 +238,7 @@ def _timed(
 
 
 def _of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
-    value = figures.fixed(percent, 2)
+    value = figures.fixed(percent, 2 if cell.decimals is None else cell.decimals)
     if cell.weights_origin != "random" or value == ABSENT:
         return value
     return msgspec.structs.replace(value, mark=RANDOM, tone="faint")

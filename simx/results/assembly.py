@@ -6,24 +6,24 @@ import msgspec
 
 from simx.results.schema import (
     Canary,
-    Cell,
     FailedCell,
     Identity,
     Image,
     Launch,
     MeasuredCell,
+    Outcome,
     Parity,
     Scope,
     Timing,
 )
 
 
-def merge_cells(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
     """Merge the cells of several launches, in the order in which each was first seen.
 
     A cell that failed in any launch has failed: what the others measured of it is not a figure.
     """
-    merged: dict[Identity, Cell] = {}
+    merged: dict[Identity, Outcome] = {}
     for cell in cells:
         known = merged.get(cell.identity)
         if known is None or isinstance(cell, FailedCell):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
 from simx.results.machine import peak_share, peaks
+from simx.results.quotations import quoted_summary
 from simx.results.schema import (
     COMPARED_IMAGES,
     IMAGES,
@@ -18,6 +19,7 @@ from simx.results.schema import (
     Image,
     Launch,
     MeasuredCell,
+    QuotedCell,
     Report,
     Scope,
     Similarity,
@@ -30,6 +32,7 @@ from simx.results.summary import (
     FailedSummary,
     ImageSummary,
     MeasuredSummary,
+    margin,
 )
 
 Launches = Sequence[Launch]
@@ -44,7 +47,7 @@ class Summariser:
     def __init__(self, report: Report, baseline: Executor) -> None:
         self._report = report
         self._baseline = baseline
-        self._pilot = report.config.pilot
+        self._pilot = report.config.pilot if report.config else None
         self._undisturbed_ns = references(report.canary)
         self._peaks = peaks(report.canary)
 
@@ -53,10 +56,6 @@ class Summariser:
         its, catalogue = cells[0].identity, cells[0].catalogue
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         calm, timings = self.counted(measured)
-        summaries = tuple(
-            self._measured(cell, timings) if isinstance(cell, MeasuredCell) else _failed(cell)
-            for cell in cells
-        )
         return BackboneSummary(
             model=its.model,
             weights=its.weights,
@@ -65,7 +64,7 @@ class Summariser:
             batch=its.batch,
             threads=its.threads,
             catalogue=catalogue,
-            cells=summaries,
+            cells=tuple(self._cell(cell, timings) for cell in cells),
             forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
             pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
             rounds=calm.rounds,
@@ -100,6 +99,15 @@ class Summariser:
             for cell in cells
         }
 
+    def _cell(
+        self, cell: Cell, timings: Mapping[Executor, Timings]
+    ) -> MeasuredSummary | FailedSummary:
+        if isinstance(cell, MeasuredCell):
+            return self._measured(cell, timings)
+        if isinstance(cell, QuotedCell):
+            return quoted_summary(cell, executor_of(cell))
+        return _failed(cell)
+
     def _measured(
         self, cell: MeasuredCell, all_timings: Mapping[Executor, Timings]
     ) -> MeasuredSummary:
@@ -108,6 +116,7 @@ class Summariser:
         forward = self._estimate(timings, *_FORWARD)
         return MeasuredSummary(
             executor=executor,
+            decimals=None,
             few_calls=cell.few_calls,
             weights_origin=cell.weights_origin,
             embedding_dim=cell.embedding_dim,
@@ -117,7 +126,7 @@ class Summariser:
             first=self._estimate(timings, "first"),
             speed=self._speed(_of_scope(all_timings, _FORWARD), executor),
             parity=cell.parity,
-            margin=_margin(similarity),
+            margin=margin(similarity),
             peak_share=self._peak_share(cell, forward),
             memory=cell.memory,
             warmup_capped=sum(
@@ -204,9 +213,3 @@ def _failed(cell: FailedCell) -> FailedSummary:
     return FailedSummary(
         executor=executor_of(cell), stage=cell.stage, reason=cell.reason, command=cell.command
     )
-
-
-def _margin(similarity: Similarity) -> float | None:
-    if similarity.positive is None or similarity.negative is None:
-        return None
-    return similarity.positive - similarity.negative

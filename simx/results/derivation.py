@@ -17,13 +17,14 @@ from simx.results.summary import BackboneSummary, Executor, Fastest, RangeSummar
 OUTSIDE = "outside the ranges"
 """Label of the backbones that no range holds, so that edges of one's own drop nothing."""
 
-_Key = tuple[str, str, str, str, int, int]
+_Key = tuple[str, str, str, str, int, int | None]
 """Model, weights, embedding, precision, batch and threads."""
 
 
 def executors(report: Report) -> tuple[Executor, ...]:
     """Return every backend and provider of a report, backends in the order they were asked for."""
-    asked = {backend: place for place, backend in enumerate(report.config.backends)}
+    backends = report.config.backends if report.config else ()
+    asked = {backend: place for place, backend in enumerate(backends)}
     seen = dict.fromkeys(executor_of(cell) for cell in report.cells)
     return tuple(sorted(seen, key=lambda executor: asked.get(executor.backend, len(asked))))
 
@@ -126,8 +127,13 @@ def _groups(report: Report) -> dict[_Key, list[Cell]]:
         its = cell.identity
         key = (its.model, its.weights, its.embedding, its.precision, its.batch, its.threads)
         groups.setdefault(key, []).append(cell)
-    keys = sorted(groups, key=lambda key: (_natural(key[0]), _natural(key[1]), key[2:]))
-    return {key: groups[key] for key in keys}
+    return {key: groups[key] for key in sorted(groups, key=_place)}
+
+
+def _place(key: _Key) -> tuple[object, ...]:
+    """Return a sort key; an unknown number of threads comes first."""
+    model, weights, *settings, threads = key
+    return (_natural(model), _natural(weights), *settings, threads or 0)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -16,7 +16,7 @@ from simx.errors import InputError, SystemFailureError
 from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.atomic import sync_folder
 from simx.results.record import Struct
-from simx.results.schema import Canary, Cell, Report, Stop
+from simx.results.schema import Canary, Outcome, Report, Stop
 
 
 class FinishedLaunch(Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True):
     The line behind a backbone's last launch has nothing but its ``stop``.
     """
 
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[Outcome, ...] = ()
     canary: tuple[Canary, ...] = ()
     stop: Stop | None = None
 

@@ -4,11 +4,17 @@ This is the published form of a report file (``simx report --schema``). Data onl
 and written by ``results.file``, statistics are derived in ``results.statistics``, rendering lives
 in ``simx.report``. Raw times are kept and nothing derived from them is stored.
 
+A report is of one of two kinds. Most were measured: they have ``environment`` and ``config``, and
+their cells have raw times or failed. Others hold nothing but figures that somebody else published:
+they have a ``source``, and their cells are quoted, as medians without the raw times behind them.
+
 History of the format:
 
 1. First version.
 2. The plan of the launches and why they ended, warm-ups, memory, thread pools, devices, and more of
    what disturbs a block.
+3. Reports of quoted figures: ``source``, cells without raw times, and no environment, configuration
+   or number of threads where nobody tells them.
 """
 
 from typing import Literal
@@ -18,7 +24,7 @@ from simx.results.record import Struct
 from simx.results.surroundings import Environment, Memory, ThreadPool
 
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]
 IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")
@@ -168,7 +174,7 @@ class Parity(Struct, frozen=True, kw_only=True):
 class Similarity(Struct, frozen=True, kw_only=True):
     """Cosine similarity of the anchor with each other picture, in percent of [-1, 1].
 
-    None where it is undefined (an embedding of length zero).
+    None where it is undefined (an embedding of length zero), or not among quoted figures.
     """
 
     positive: float | None
@@ -177,7 +183,10 @@ class Similarity(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """What makes a cell a cell; no two cells of a report share it."""
+    """What makes a cell a cell; no two cells of a report share it.
+
+    ``threads`` is None where figures are quoted and their source does not tell.
+    """
 
     model: str
     weights: str
@@ -186,24 +195,32 @@ class Identity(Struct, frozen=True, kw_only=True):
     provider: str
     precision: str
     batch: int
-    threads: int
+    threads: int | None
 
 
-class Catalogue(Struct, frozen=True, kw_only=True):
-    """The catalogue's figures for the backbone, copied so that a report stands alone.
+class Published(Struct, frozen=True, kw_only=True):
+    """What is published about the backbone, copied so that a report stands alone.
 
-    ``gflops`` counts multiply-accumulates (torchvision's figure) of the whole classifier, and
-    ``embedding_gmacs`` those of the network without its head, which is what is measured; both in
-    1e9 of one image. Accuracies are percent, hold for the pretrained weights only, and are None for
+    ``gflops`` counts 1e9 multiply-accumulates (torchvision's figure) of the whole classifier for
+    one image. Accuracies are percent, hold for the pretrained weights only, and are None for
     weights that cannot classify.
     """
 
     family: str
     gflops: float
-    embedding_gmacs: float
-    params: int
     acc1: float | None
     acc5: float | None
+
+
+class Catalogue(Published, frozen=True, kw_only=True):
+    """The catalogue's figures for the backbone.
+
+    ``embedding_gmacs`` counts 1e9 multiply-accumulates of the network without its head, which is
+    what is measured.
+    """
+
+    embedding_gmacs: float
+    params: int
 
 
 class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):
@@ -243,7 +260,35 @@ class FailedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="fai
     command: str
 
 
-Cell = MeasuredCell | FailedCell
+class QuotedMedian(Struct, frozen=True, kw_only=True):
+    """A published median of one scope, in nanoseconds per call."""
+
+    scope: Scope
+    image: Image | None
+    ns: int
+
+
+class QuotedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="quoted"):
+    """A cell of which nothing is known but published figures.
+
+    There are no raw times behind the medians, and so no statistic that needs some. ``catalogue``
+    has the figures as the source gives them. ``decimals`` says to how many its times in
+    milliseconds and its similarities in percent are given.
+    """
+
+    identity: Identity
+    catalogue: Published
+    weights_origin: WeightsOrigin
+    embedding_dim: int
+    decimals: int
+    similarity: Similarity
+    medians: tuple[QuotedMedian, ...]
+
+
+Outcome = MeasuredCell | FailedCell
+"""What a run makes of a cell."""
+
+Cell = MeasuredCell | FailedCell | QuotedCell
 
 
 class Canary(Struct, frozen=True, kw_only=True):
@@ -283,14 +328,19 @@ class Stop(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """One report file."""
+    """One report file; ``simx`` is the version that wrote it.
+
+    Of measured cells it has ``environment`` and ``config``, and no ``source``. Of quoted ones it
+    has a ``source``, which says whose figures they are, and nothing else of a run.
+    """
 
     schema: SchemaId
     created: str
     simx: str
-    environment: Environment
-    config: Config
+    environment: Environment | None
+    config: Config | None
     canary: tuple[Canary, ...]
     cells: tuple[Cell, ...]
+    source: str | None = None
     stops: tuple[Stop, ...] = ()
     notes: tuple[str, ...] = ()

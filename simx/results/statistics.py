@@ -30,14 +30,14 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A typical time in nanoseconds per call, with its interval.
 
     ``low_ns`` and ``high_ns`` are None where one launch leaves no spread to judge by. ``calls``
-    counts the timed calls behind it.
+    counts the timed calls behind it. A quoted time has its median alone.
     """
 
     median_ns: float
-    low_ns: float | None
-    high_ns: float | None
-    launches: int
-    calls: int
+    low_ns: float | None = None
+    high_ns: float | None = None
+    launches: int | None = None
+    calls: int | None = None
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.schema import Catalogue, Image, Parity, Stop, WeightsOrigin
+from simx.results.schema import Image, Parity, Published, Similarity, Stop, WeightsOrigin
 from simx.results.statistics import Estimate, Ratio
 from simx.results.surroundings import Memory
 
@@ -17,6 +17,13 @@ class Executor(msgspec.Struct, frozen=True, order=True):
 
     backend: str
     provider: str
+
+
+def margin(similarity: Similarity) -> float | None:
+    """Return the positive's similarity minus the negative's, in percentage points."""
+    if similarity.positive is None or similarity.negative is None:
+        return None
+    return similarity.positive - similarity.negative
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,16 +42,19 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell that was measured.
+    """A cell that has figures: measured here, or quoted from somebody else.
 
-    ``speed`` is how many times as fast as the report's first executor it runs ``forward``; None
-    for that one itself and where that one has no times. ``margin`` is the positive's similarity
-    minus the negative's, in percentage points. ``peak_share`` is the share of the machine's peak
-    that it achieves, None where no canary tells the peak. ``warmup_capped`` counts the launches
-    whose times had not levelled off when warming up had to end.
+    ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
+    None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
+    the report's first executor it runs ``forward``; None for that one itself and where that one has
+    no times. ``margin`` is the positive's similarity minus the negative's, in percentage points.
+    ``peak_share`` is the share of the machine's peak that it achieves, None where no canary tells
+    the peak. ``warmup_capped`` counts the launches whose times had not levelled off when warming up
+    had to end.
     """
 
     executor: Executor
+    decimals: int | None
     few_calls: bool
     weights_origin: WeightsOrigin
     embedding_dim: int
@@ -53,7 +63,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     host: Estimate | None
     first: Estimate | None
     speed: Ratio | None
-    parity: Parity
+    parity: Parity | None
     margin: float | None
     peak_share: float | None
     memory: Memory | None
@@ -84,8 +94,8 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     embedding: str
     precision: str
     batch: int
-    threads: int
-    catalogue: Catalogue
+    threads: int | None
+    catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
     forward_fastest: tuple[Executor, ...]
     pipeline_fastest: Mapping[Image, tuple[Executor, ...]]

@@ -5,13 +5,31 @@ Reads a decoded report and names what is wrong; raises nothing and reads no file
 
 from collections.abc import Iterator, Sequence
 
-from simx.results.schema import Block, Identity, Launch, MeasuredCell, Report, Similarity, Timing
+from simx.results.schema import (
+    Block,
+    FailedCell,
+    Identity,
+    Launch,
+    MeasuredCell,
+    QuotedCell,
+    QuotedMedian,
+    Report,
+    Similarity,
+    Timing,
+)
 
 _LARGEST = 2**63 - 1
 """Nanoseconds and counts are kept within a signed 64-bit integer, which other readers use."""
 
-
 _LARGEST_CANARY = 2**16
+
+_KINDS = (
+    "a report is either measured, with environment and config, or quoted, with a source and "
+    "nothing of a run"
+)
+
+_MOST_DECIMALS = 6
+"""Of a millisecond that is kept in whole nanoseconds."""
 
 
 def first_problem(report: Report) -> str | None:
@@ -20,14 +38,32 @@ def first_problem(report: Report) -> str | None:
 
 
 def _problems(report: Report) -> Iterator[str]:
+    yield from _kind_problems(report)
     yield from _repeated_cells(report)
     for index, cell in enumerate(report.cells):
-        if isinstance(cell, MeasuredCell):
+        if not isinstance(cell, FailedCell):
             yield from _cell_problems(cell, f"$.cells[{index}]")
     for index, canary in enumerate(report.canary):
         if not 1 <= canary.size <= _LARGEST_CANARY:
             yield f"$.canary[{index}].size is {canary.size}; it is from 1 to {_LARGEST_CANARY}"
         yield from _launches_problems(canary.launches, f"$.canary[{index}].launches")
+
+
+def _kind_problems(report: Report) -> Iterator[str]:
+    """A report is measured or quoted: readers need not expect a mixture."""
+    quoted = report.source is not None
+    for name in ("environment", "config"):
+        if (getattr(report, name) is None) != quoted:
+            yield f"$.{name} is {'given' if quoted else 'null'}; {_KINDS}"
+    for name in ("canary", "stops"):
+        if quoted and getattr(report, name):
+            yield f"$.{name} is given; {_KINDS}"
+    for index, cell in enumerate(report.cells):
+        if isinstance(cell, QuotedCell) != quoted:
+            kind = "quoted" if isinstance(cell, QuotedCell) else "of a run"
+            yield f"$.cells[{index}] is {kind}; {_KINDS}"
+        if cell.identity.threads is None and not quoted:
+            yield f"$.cells[{index}].identity.threads is null; a run knows how many it had"
 
 
 def _repeated_cells(report: Report) -> Iterator[str]:
@@ -45,17 +81,29 @@ def _parts(identity: Identity) -> tuple[object, ...]:
     return tuple(getattr(identity, field) for field in identity.__struct_fields__)
 
 
-def _cell_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
+def _cell_problems(cell: MeasuredCell | QuotedCell, path: str) -> Iterator[str]:
     if cell.embedding_dim < 1:
         yield f"{path}.embedding_dim is {cell.embedding_dim}; an embedding has a component"
     yield from _similarity_problems(cell.similarity, f"{path}.similarity")
-    yield from _repeats(
-        [f"{timing.scope} {timing.image or ''}".strip() for timing in cell.timings],
-        f"{path}.timings",
-        "scope",
-    )
+    if isinstance(cell, QuotedCell):
+        yield from _quotation_problems(cell, path)
+        return
+    yield from _repeats(_scopes(cell.timings), f"{path}.timings", "scope")
     for index, timing in enumerate(cell.timings):
         yield from _timing_problems(timing, f"{path}.timings[{index}]")
+
+
+def _quotation_problems(cell: QuotedCell, path: str) -> Iterator[str]:
+    if not 0 <= cell.decimals <= _MOST_DECIMALS:
+        yield f"{path}.decimals is {cell.decimals}; it is from 0 to {_MOST_DECIMALS}"
+    yield from _repeats(_scopes(cell.medians), f"{path}.medians", "scope")
+    for index, median in enumerate(cell.medians):
+        if not 1 <= median.ns <= _LARGEST:
+            yield f"{path}.medians[{index}].ns is {median.ns}; a time is at least 1 ns"
+
+
+def _scopes(times: Sequence[Timing] | Sequence[QuotedMedian]) -> list[str]:
+    return [f"{time.scope} {time.image or ''}".strip() for time in times]
 
 
 def _similarity_problems(similarity: Similarity, path: str) -> Iterator[str]:

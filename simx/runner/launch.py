@@ -11,7 +11,7 @@ import msgspec
 
 from simx.results.journal import FinishedLaunch
 from simx.results.noise import disturbances
-from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Cell, Image, Scope
+from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Image, Outcome, Scope
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import PlannedCell
 from simx.runner.live_cell import CellFailedError, LiveCell
@@ -68,7 +68,7 @@ class _LaunchRun:
         self._index = index
         self._giant = False
         self._live: dict[int, LiveCell] = {}
-        self._done: dict[int, Cell] = {}
+        self._done: dict[int, Outcome] = {}
         self._canaries: list[Canary] = []
 
     def prepare(self) -> None:

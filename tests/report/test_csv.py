@@ -7,9 +7,17 @@ import msgspec
 import pytest
 
 from simx.report.comma_separated import safe
-from simx.results.schema import Noise, Timing
+from simx.results.schema import Noise, Similarity, Timing
 from tests.report.samples import HOSTILE, rendered, two_backbones
-from tests.results.builders import failed, identity, launches, measured, report
+from tests.results.builders import (
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+)
 
 HEADER = (
     "model,weights,embedding,backend,provider,precision,batch,threads,status,scope,image,unit,"
@@ -37,6 +45,30 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
         f"{RESNET},acc5,,percent,,,89.078,,,,,,",
         f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
         "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
+        "",
+    ]
+
+
+def test_quoted_figures_are_as_they_were_quoted() -> None:
+    """They keep their decimals, and what their source does not give has no row and no value."""
+    partly = Similarity(positive=54.0608, negative=None, negative_resized=None)
+    row = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,,quoted"
+
+    lines = rendered(quoted_report(quoted(similarity=partly)), "csv").split("\n")
+
+    assert lines == [
+        HEADER,
+        f"{row},pipeline,positive,ms,,,22.9452,,,,,,",
+        f"{row},pipeline,negative,ms,,,22.9452,,,,,,",
+        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,",
+        f"{row},similarity,positive,ms,,,1.0910,,,,,,",
+        f"{row},similarity,negative,ms,,,1.0910,,,,,,",
+        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,",
+        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,",
+        f"{row},embedding_dim,,components,,,512,,,,,,",
+        f"{row},gflops,,GMACs,,,1.81,,,,,,",
+        f"{row},acc1,,percent,,,69.758,,,,,,",
+        f"{row},acc5,,percent,,,87.49,,,,,,",
         "",
     ]
 

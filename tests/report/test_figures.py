@@ -49,6 +49,14 @@ def test_a_time_in_microseconds() -> None:
     assert figures.time(known(0.0213456, 0.0005), "µs").figure == "21.3"
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "unit", "figure"), [(1.0910, "ms", "1.0910"), (1.0910, "µs", "1091.0")]
+)
+def test_a_quoted_time_keeps_its_digits(milliseconds: float, unit: str, figure: str) -> None:
+    """Nothing is rounded away, and a zero at the end is a digit like any other."""
+    assert figures.time(known(milliseconds, None), unit, decimals=4).figure == figure
+
+
 def test_a_ratio_and_its_interval_end_alike() -> None:
     """The ends of the interval have as many decimals as the ratio."""
     ratio = Ratio(value=1.35234, low=1.3101, high=1.3955, launches=5)

@@ -10,7 +10,17 @@ from simx.report.options import LAYOUTS, Layout, Options
 from simx.results.schema import Canary, Parity, Similarity, Timing
 from simx.results.surroundings import Gpu
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
-from tests.results.builders import around, failed, identity, launches, measured, report, timings
+from tests.results.builders import (
+    around,
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+    timings,
+)
 
 DASH = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -145,6 +155,19 @@ def test_the_heading_says_what_was_measured_where() -> None:
     assert "! no CUDA device" in head
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_quoted_figures_are_shown_as_quoted_and_nothing_beside_them(layout: Layout) -> None:
+    """Their source heads them, and what no source gives has neither a row nor a column."""
+    output = rendered(quoted_report(quoted()), width=80, layout=layout)
+    tables = output.partition("GFLOPS 1-3")[2].partition("\n\nforward:")[0]
+
+    assert output.startswith("quoted    A Report on Backbones\n")
+    for figure in ("22.9452", "54.0608", "-1.8293", "0.6870", "55.8901", "69.758", "87.490"):
+        assert figure in tables
+    for absent in ("machine", "measured  ", "anchor\n", "forward", "parity", "memory", DASH):
+        assert absent not in tables
+
+
 def test_several_reports_are_rendered_one_after_the_other() -> None:
     """Each has its own heading: their machines may differ."""
     options = Options(ranges=DEFAULT_RANGES, width=80)
@@ -212,6 +235,7 @@ def test_the_heading_tells_the_peak_and_the_gpus() -> None:
         memory_clock_mhz=None,
     )
     of = msgspec.structs.replace(report(measured(milliseconds=50)), canary=(canary,))
+    assert of.environment is not None
     environment = msgspec.structs.replace(of.environment, gpus=(gpu,))
     text = rendered(msgspec.structs.replace(of, environment=environment))
 

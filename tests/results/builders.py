@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from simx.results.schema import (
     COMPARED_IMAGES,
     IMAGES,
@@ -16,6 +18,9 @@ from simx.results.schema import (
     MeasuredCell,
     Parity,
     Picture,
+    Published,
+    QuotedCell,
+    QuotedMedian,
     Report,
     SchemaId,
     Scope,
@@ -143,6 +148,47 @@ def failed(its: Identity | None = None, *, reason: str = "out of memory") -> Fai
         stage="load",
         reason=reason,
         command="simx bench resnet18 --backend ort",
+    )
+
+
+def quoted(
+    its: Identity | None = None,
+    *,
+    milliseconds: float = 22.9452,
+    gflops: float = 1.81,
+    dim: int = 512,
+    similarity: Similarity | None = None,
+) -> QuotedCell:
+    """Return a cell of published figures, as the tables had them that this project began with."""
+    medians: dict[tuple[Scope, Image], float] = {
+        **{("pipeline", image): milliseconds for image in COMPARED_IMAGES},
+        **{("similarity", image): 1.0910 for image in COMPARED_IMAGES},
+    }
+    return QuotedCell(
+        identity=msgspec.structs.replace(its or identity(), threads=None),
+        catalogue=Published(family="resnet", gflops=gflops, acc1=69.758, acc5=87.49),
+        weights_origin="pretrained",
+        embedding_dim=dim,
+        decimals=4,
+        similarity=similarity
+        or Similarity(positive=54.0608, negative=-1.8293, negative_resized=0.6870),
+        medians=tuple(
+            QuotedMedian(scope=scope, image=image, ns=round(time * MS))
+            for (scope, image), time in medians.items()
+        ),
+    )
+
+
+def quoted_report(*cells: QuotedCell) -> Report:
+    return Report(
+        schema=SchemaId(),
+        created="2026-01-05T12:00:00Z",
+        simx="0.1.0",
+        environment=None,
+        config=None,
+        canary=(),
+        cells=cells,
+        source="A Report on Backbones",
     )
 
 

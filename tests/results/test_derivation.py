@@ -4,10 +4,19 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES, Range
-from simx.results.derivation import OUTSIDE, by_range, executors
+from simx.results.derivation import OUTSIDE, by_range, counted, executors
 from simx.results.schema import Report, Similarity, Timing
 from simx.results.summary import BackboneSummary, Executor
-from tests.results.builders import around, failed, identity, launches, measured, report
+from tests.results.builders import (
+    around,
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+)
 
 TORCH = Executor("torch", "CPUExecutionProvider")
 ORT = Executor("ort", "CPUExecutionProvider")
@@ -156,3 +165,28 @@ def test_what_was_not_measured_is_none() -> None:
 
     assert (cell.forward, cell.host, cell.first) == (None, None, None)
     assert cell.images["anchor"].pipeline is None
+
+
+def test_quoted_figures_have_no_statistic_that_takes_raw_times() -> None:
+    """The medians are the source's; intervals, ratios, parity, noise and memory are absent."""
+    of = quoted_report(quoted(), quoted(identity(backend="ort"), milliseconds=11))
+    backbone = only(of)
+    first, _ = backbone.measured
+    pipeline = first.images["positive"].pipeline
+
+    assert pipeline is not None
+    assert (pipeline.median_ns, pipeline.low_ns, pipeline.launches) == (22_945_200, None, None)
+    assert first.images["anchor"].pipeline is None
+    assert first.margin == pytest.approx(54.0608 + 1.8293)
+    assert (first.forward, first.speed, first.parity, first.memory) == (None, None, None, None)
+    assert (backbone.forward_fastest, backbone.pipeline_fastest["positive"]) == ((), ())
+    assert (backbone.rounds, backbone.stop) == (0, None)
+    assert counted(of) == {}
+
+
+def test_quoted_backbones_are_ordered_like_measured_ones() -> None:
+    """An unknown number of threads does not keep backbones from their order."""
+    known = msgspec.structs.replace(quoted(), identity=identity())
+    (summary,) = by_range(quoted_report(known, quoted()), DEFAULT_RANGES)
+
+    assert [backbone.threads for backbone in summary.backbones] == [None, 2]

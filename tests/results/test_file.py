@@ -12,7 +12,7 @@ import pytest
 from simx.errors import InputError
 from simx.results import file
 from simx.results.schema import FailedCell, Parity, Report
-from tests.results.builders import failed, identity, measured, report
+from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
 
 Document = dict[str, Any]
 
@@ -38,6 +38,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     """A report with a measured and a failed cell survives its file unchanged."""
     path = tmp_path / "report.json"
     original = report(measured(), failed(identity("vgg11")), notes=["näher"])
+
+    file.write(path, original)
+
+    assert file.read(path) == original
+
+
+def test_a_quotation_is_read_back(tmp_path: Path) -> None:
+    """Published medians survive their file without a run around them."""
+    path = tmp_path / "report.json"
+    original = quoted_report(quoted(), quoted(identity("vgg11"), gflops=7.61))
 
     file.write(path, original)
 
@@ -152,12 +162,13 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("1" * 5000, "a number in it has too many digits"),
         ("[]", "not a simx report (its schema.name is not 'simx-report')"),
         ('{"schema": {"name": "trivy"}}', "not a simx report"),
-        ('{"schema": {"name": "simx-report", "version": 3}}', "a report of version 3, and simx"),
+        ('{"schema": {"name": "simx-report", "version": 4}}', "a report of version 4, and simx"),
+        ('{"schema": {"name": "simx-report", "version": 2}}', "a report of version 2, and simx"),
         ('{"schema": {"name": "simx-report", "version": 1}}', "a report of version 1, and simx"),
         ('{"schema": {"name": "simx-report", "version": true}}', "a report of version True"),
         ('{"schema": {"name": "simx-report"}}', "a report of version None"),
         ('{"schema": {"name": "simx-report", "version": "\\u001b[31m"}}', "a report of version"),
-        ('{"schema": {"name": "simx-report", "version": 2}}', "missing required field `created`"),
+        ('{"schema": {"name": "simx-report", "version": 3}}', "missing required field `created`"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: str | bytes, problem: str) -> None:
@@ -193,6 +204,10 @@ BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
         (lambda d: first_cell(d).update(embedding_dim="512"), "at `$.cells[0].embedding_dim`"),
         (lambda d: d["cells"][1].update(stage=None), "at `$.cells[1].stage`"),
         (lambda d: d["cells"][1].update(status="fine"), "Invalid value 'fine'"),
+        (
+            lambda d: first_cell(d)["identity"].update(threads=None),
+            "$.cells[0].identity.threads is null",
+        ),
         (lambda d: first_cell(d).update(embedding_dim=0), "$.cells[0].embedding_dim is 0"),
         (lambda d: d["cells"].append(d["cells"][0]), "$.cells[0] and $.cells[2] are the same cell"),
         (lambda d: first_block(d).update(ns=[]), f"{BLOCK}.ns is empty"),
@@ -232,6 +247,52 @@ def test_an_unsound_report_is_refused(
     spoil(document)
 
     assert problem in refusal(tmp_path / "r.json", json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda d: first_cell(d).update(decimals=7), "$.cells[0].decimals is 7; it is from 0 to 6"),
+        (lambda d: first_cell(d)["medians"][1].update(ns=0), "$.cells[0].medians[1].ns is 0"),
+        (
+            lambda d: first_cell(d)["medians"].append(first_cell(d)["medians"][0]),
+            "$.cells[0].medians has the scope pipeline positive twice",
+        ),
+        (
+            lambda d: first_cell(d)["similarity"].update(negative=-184.1),
+            "$.cells[0].similarity.negative is -184.1",
+        ),
+        (lambda d: first_cell(d).update(parity=None), "unknown field `parity`"),
+        (lambda d: d["canary"].append(CANARY), "$.canary is given; a report is either measured"),
+        (lambda d: d.update(source=None), "$.environment is null; a report is either measured"),
+    ],
+)
+def test_an_unsound_quotation_is_refused(
+    tmp_path: Path, spoil: Callable[[Document], object], problem: str
+) -> None:
+    """A report of quoted figures has to be one altogether, and its figures have to be possible."""
+    quotation: Document = json.loads(file.encode(quoted_report(quoted())))
+    spoil(quotation)
+
+    assert problem in refusal(tmp_path / "r.json", json.dumps(quotation))
+
+
+def test_a_measured_report_quotes_nothing(tmp_path: Path) -> None:
+    """Nothing without raw times stands among what was measured."""
+    mixed = json.loads(file.encode(report(measured(), quoted(identity("vgg11")))))
+
+    assert "$.cells[1] is quoted; a report is either" in refusal(
+        tmp_path / "r.json", json.dumps(mixed)
+    )
+
+
+def test_a_quotation_has_no_cells_of_a_run(tmp_path: Path) -> None:
+    """Nothing of a run stands among what is quoted."""
+    mixed = msgspec.structs.replace(quoted_report(), cells=(failed(),))
+
+    assert "$.cells[0] is of a run; a report is either" in refusal(
+        tmp_path / "r.json", file.encode(mixed)
+    )
 
 
 def test_a_number_beyond_a_float_is_refused(tmp_path: Path, document: Document) -> None:

@@ -8,7 +8,7 @@ import pytest
 from simx.errors import InputError, SystemFailureError
 from simx.results.assembly import merge_cells
 from simx.results.journal import FinishedLaunch, Journal, journal_path, read_journal
-from simx.results.schema import Cell, FailedCell, Launch, MeasuredCell, Report
+from simx.results.schema import FailedCell, Launch, MeasuredCell, Outcome, Report
 from tests.results.builders import failed, measured, report
 
 
@@ -37,7 +37,7 @@ def cell() -> MeasuredCell:
     return measured()
 
 
-def write(path: Path, header: Report, *lines: tuple[Cell, ...]) -> None:
+def write(path: Path, header: Report, *lines: tuple[Outcome, ...]) -> None:
     with Journal(path, header) as journal:
         for cells in lines:
             journal.append(FinishedLaunch(cells=cells, canary=()))

@@ -249,6 +249,7 @@ def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
     (stop,) = report.stops
 
     assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
+    assert report.config is not None
     assert report.config.half_width == 0.9
 
 
