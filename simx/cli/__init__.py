@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "Export backbones to ONNX in the store.",
     "bench": "Measure; write a report and print the tables.",
     "report": "Render reports again.",
+    "diff": "Compare two reports.",
     "selfcheck": "Is this machine quiet enough, and do the statistics hold here.",
 }
 """Adding a command is a new file of this name in this folder, and a line here."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -58,6 +59,28 @@ def _print(text: str) -> None:
         # Whoever closed the pipe has seen enough.
         if not isinstance(error, BrokenPipeError):
             raise SystemFailureError(f"stdout: cannot be written ({error.strerror})") from None
+
+
+def append_step_summary(text: Callable[[], str]) -> None:
+    """Append Markdown to the summary of a CI system's step, where one is named.
+
+    Args:
+        text: Makes it, if it is wanted.
+
+    Raises:
+        SystemFailureError: it cannot be written.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as summary:
+            summary.write(text())
+    except OSError as error:
+        raise SystemFailureError(
+            f"{path}: the step summary cannot be written ({error.strerror}); "
+            "unset GITHUB_STEP_SUMMARY to go without"
+        ) from None
 
 
 def width() -> int:

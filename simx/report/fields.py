@@ -68,7 +68,7 @@ def _text(column: Column, value: Value, widths: _Widths) -> Text:
 
 
 def _has_point(column: Column, value: Value) -> bool:
-    return column.align == "point" and value.figure.lstrip("-")[:1].isdigit()
+    return column.align == "point" and value.figure.lstrip("+-")[:1].isdigit()
 
 
 def _filled(text: Text, width: int, *, right: bool) -> Text:

@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from simx.models.ranges import Range
 from simx.results.backbones import Summariser, Timings, executor_of
 from simx.results.machine import drift
@@ -96,16 +98,29 @@ def _fastest(
     )
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """What counts of a cell's times; ``noisy`` where most rounds were disturbed, and all count."""
+
+    times: Timings
+    noisy: bool
+
+
 def counted(report: Report) -> dict[Identity, Timings]:
     """Return what counts of every measured cell's times: those of undisturbed rounds and blocks."""
+    return {identity: cell.times for identity, cell in counted_cells(report).items()}
+
+
+def counted_cells(report: Report) -> dict[Identity, Counted]:
+    """Return what counts of every measured cell's times, and whether it was too noisy."""
     if not report.cells:
         return {}
     summariser = Summariser(report, executors(report)[0])
-    found: dict[Identity, Timings] = {}
+    found: dict[Identity, Counted] = {}
     for cells in _groups(report).values():
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        _, timings = summariser.counted(measured)
-        found |= {cell.identity: timings[executor_of(cell)] for cell in measured}
+        calm, timings = summariser.counted(measured)
+        for cell in measured:
+            found[cell.identity] = Counted(timings[executor_of(cell)], calm.noisy)
     return found
 
 

@@ -64,6 +64,16 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "report that is none": (("report", "notes.txt"), "notes.txt"),
     "report a folder": (("report", "pictures"), "pictures"),
     "report of a future version": (("report", "future.json"), "version 99"),
+    "difference from nothing": (("diff", "future.json"), "NEW"),
+    "difference from what is missing": (("diff", "gone.json", "notes.txt"), "gone.json"),
+    "difference from no report": (("diff", "notes.txt", "notes.txt"), "notes.txt"),
+    "difference from a future report": (("diff", "future.json", "notes.txt"), "version 99"),
+    "difference that is none": (("diff", "a.json", "b.json", "--allow", "weather"), "weather"),
+    "threshold without its sign": (("diff", "a.json", "b.json", "--threshold", "3"), "1.5%"),
+    "repeat that is missing": (
+        ("diff", "future.json", "future.json", "--repeat", "gone.json"),
+        "future.json",
+    ),
 }
 """Arguments, and what the message has to name."""
 

@@ -1,0 +1,126 @@
+"""``simx diff``: what changed between two reports, and whether that can be said."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simx.cli import options
+from simx.cli.output import append_step_summary, emit, output_option, wants_color, width
+from simx.cli.parameters import Share
+from simx.errors import ExitCode
+from simx.models.ranges import Range
+
+if TYPE_CHECKING:
+    from simx.report.comparison.content import Show
+    from simx.results.comparison.gate import FailOn
+    from simx.results.comparison.outcome import DifferenceName
+
+ALLOWABLE = (
+    "weights",
+    "embedding",
+    "provider",
+    "precision",
+    "batch",
+    "threads",
+    "graph",
+    "settings",
+    "placement",
+    "cpu",
+    "cores",
+    "governor",
+    "gpu",
+    "torch",
+    "onnxruntime",
+    "pictures",
+)
+"""The names of ``results.comparison``, which ``--help`` must not import; a test compares them."""
+
+
+@click.command("diff")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--threshold",
+    type=Share(),
+    default="3%",
+    show_default=True,
+    help="The change that matters, to either side.",
+)
+@click.option(
+    "--allow",
+    type=click.Choice(ALLOWABLE),
+    multiple=True,
+    metavar="NAME",
+    help="Compare cells although this differs: " + ", ".join(ALLOWABLE) + ". Repeatable.",
+)
+@click.option(
+    "--repeat",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="REPORT",
+    help="BASE measured again, to learn what two runs of the same thing differ in. Repeatable.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["regression", "inconclusive", "never"]),
+    default="regression",
+    show_default=True,
+    help="What ends with another exit code than 0: 6 for a regression, 7 for anything of BASE "
+    "that cannot be told. Nothing comparable at all is 7 in any case.",
+)
+@click.option(
+    "--show",
+    type=click.Choice(["auto", "changes", "all"]),
+    default="auto",
+    show_default=True,
+    help="Which cells the tables have; auto: all, unless they are many.",
+)
+@options.ranges_option
+@options.format_option
+@output_option
+def command(
+    base: Path,
+    new: tuple[Path, ...],
+    threshold: float,
+    allow: tuple["DifferenceName", ...],
+    repeat: tuple[Path, ...],
+    fail_on: "FailOn",
+    show: "Show",
+    ranges: tuple[Range, ...] | None,
+    format: str,
+    output: Path | None,
+) -> ExitCode:
+    """Compare NEW reports with BASE, cell by cell.
+
+    A change counts only if its interval, which allows for what two runs of the same thing differ
+    in, lies beyond the threshold. Cells that are not the same thing, or not on the same machine
+    and libraries, are listed and explained, and compared only if --allow lets the difference pass.
+    """
+    # Heavy: numpy and scipy, which --help does not need.
+    from simx.report.comparison.formats import FORMATS, Options  # noqa: PLC0415
+    from simx.results.comparison.compare import Named, Settings, compare  # noqa: PLC0415
+    from simx.results.comparison.gate import gate  # noqa: PLC0415
+    from simx.results.comparison.reading import read_digests  # noqa: PLC0415
+
+    first, *others = read_digests([base, *new, *repeat])
+    settings = Settings(
+        threshold=threshold,
+        ranges=options.ranges_or_default(ranges),
+        allow=frozenset(allow),
+    )
+    name = _names((base, *new))
+    compared = [
+        compare(Named(name[base], first), Named(name[path], digest), settings, others[len(new) :])
+        for path, digest in zip(new, others, strict=False)
+    ]
+    rendering = Options(width=width(), color=wants_color(output), show=show)
+    emit(FORMATS[format](compared, rendering), output)
+    append_step_summary(lambda: FORMATS["markdown"](compared, rendering))
+    return gate(compared, fail_on)
+
+
+def _names(paths: tuple[Path, ...]) -> dict[Path, str]:
+    """Return what reports are called: their files' names, or their paths where those are alike."""
+    alike = len({path.name for path in paths}) < len(set(paths))
+    return {path: str(path) if alike else path.name for path in paths}

@@ -1,0 +1,181 @@
+"""Comparisons in each of the formats that ``simx diff`` takes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+from rich.text import Text
+
+from simx.report.comma_separated import safe, to_string
+from simx.report.comparison.content import Block, Heading, Paragraph, Show, blocks
+from simx.report.comparison.wording import difference_text
+from simx.report.console import NARROWEST
+from simx.report.console import to_string as to_terminal
+from simx.report.grid import lines
+from simx.report.pipe_tables import escape, table_lines
+from simx.report.wrapping import wrap
+from simx.results.comparison.outcome import CellComparison, Change, Comparison
+from simx.results.schema import Identity
+
+IDENTITY = ("model", "weights", "embedding", "backend", "provider", "precision", "batch", "threads")
+
+HEADER = (
+    "base",
+    "new",
+    *IDENTITY,
+    "status",
+    "scope",
+    "image",
+    "base_ms",
+    "new_ms",
+    "ratio",
+    "ci_low",
+    "ci_high",
+    "base_launches",
+    "new_launches",
+    "noisy",
+    "smallest_seen",
+    "listed",
+    "gated",
+    "note",
+)
+
+NS_PER_MS = 1e6
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a comparison is to be rendered; each format uses what concerns it."""
+
+    width: int
+    color: bool = False
+    show: Show = "auto"
+
+
+Render = Callable[[Sequence[Comparison], Options], str]
+
+
+def table(comparisons: Sequence[Comparison], options: Options) -> str:
+    """Return them for a terminal; no line is wider than it."""
+    width = max(options.width, NARROWEST)
+    found = [block for each in comparisons for block in blocks(each, options.show)]
+    texts: list[Text] = []
+    for number, block in enumerate(found):
+        if number and _needs_space(found[number - 1], block):
+            texts.append(Text())
+        texts += _for_terminal(block, width)
+    return to_terminal(texts, width=width, color=options.color)
+
+
+def markdown(comparisons: Sequence[Comparison], options: Options) -> str:
+    """Return them as GitHub-flavoured Markdown."""
+    found = [block for each in comparisons for block in blocks(each, options.show)]
+    return (
+        "\n".join(line for block in found for line in (*_for_markdown(block), "")).rstrip() + "\n"
+    )
+
+
+def json(comparisons: Sequence[Comparison], _options: Options) -> str:
+    """Return everything that was found; of several comparisons a list."""
+    found = comparisons[0] if len(comparisons) == 1 else comparisons
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+
+
+def csv(comparisons: Sequence[Comparison], _options: Options) -> str:
+    """Return a row for each time, and one for each cell whose times were not compared.
+
+    ``status`` is the verdict of the row's time, or ``not comparable``, ``failed``, ``only in base``
+    or ``only in new``.
+    """
+    return to_string(HEADER, (row for each in comparisons for row in _rows(each)))
+
+
+FORMATS: Mapping[str, Render] = {"table": table, "markdown": markdown, "json": json, "csv": csv}
+"""By the name that ``--format`` takes."""
+
+
+def _needs_space(above: Block, block: Block) -> bool:
+    if isinstance(above, Paragraph) and isinstance(block, Paragraph):
+        return block.faint and not above.faint
+    return True
+
+
+def _for_terminal(block: Block, width: int) -> Iterator[Text]:
+    match block:
+        case Heading(text):
+            yield from _indented(text, width, "bold cyan")
+        case Paragraph(text, warns, faint):
+            yield from _indented(text, width, "yellow" if warns else "dim" if faint else "")
+        case _:
+            yield from lines(block, width)
+
+
+def _indented(text: str, width: int, style: str) -> Iterator[Text]:
+    first, *further = wrap(text, width - 2)
+    yield Text(first, style)
+    for line in further:
+        yield Text("  " + line, style)
+
+
+def _for_markdown(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text):
+            yield f"## {escape(text)}"
+        case Paragraph(text, warns, _):
+            yield f"**{escape(text)}**" if warns else escape(text)
+        case _:
+            yield from table_lines(block)
+
+
+def _rows(comparison: Comparison) -> Iterator[list[str]]:
+    sides = [safe(comparison.base.name), safe(comparison.new.name)]
+    for cell in comparison.cells:
+        yield from ([*sides, *row] for row in _cell_rows(cell))
+    for failure in comparison.failures:
+        reasons = (("base", failure.base), ("new", failure.new))
+        note = "; ".join(f"in {side} {reason}" for side, reason in reasons if reason is not None)
+        yield [*sides, *_empty_row(failure.identity, "failed", note)]
+    for status, identities in (
+        ("only in base", comparison.only_base),
+        ("only in new", comparison.only_new),
+    ):
+        yield from ([*sides, *_empty_row(identity, status, "")] for identity in identities)
+
+
+def _cell_rows(cell: CellComparison) -> Iterator[list[str]]:
+    if cell.barred:
+        note = "; ".join(map(difference_text, cell.barred))
+        yield _empty_row(cell.new, "not comparable", note)
+    note = safe("; ".join(map(difference_text, cell.allowed)))
+    for change in cell.changes:
+        yield [*_identity(cell.new), change.verdict, *_change(change), note]
+    for other in cell.others:
+        yield _empty_row(cell.new, "changed", f"{other.name}: {other.base} → {other.new}")
+
+
+def _change(change: Change) -> list[str]:
+    return [
+        change.scope,
+        change.image or "",
+        _figure(change.base_ns / NS_PER_MS),
+        _figure(change.new_ns / NS_PER_MS),
+        _figure(change.ratio),
+        _figure(change.low),
+        _figure(change.high),
+        *map(str, change.launches),
+        str(change.noisy).lower(),
+        _figure(change.smallest_seen),
+        str(change.listed).lower(),
+        str(change.gated).lower(),
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def _empty_row(identity: Identity, status: str, note: str) -> list[str]:
+    blanks = len(HEADER) - 2 - len(IDENTITY) - 2
+    return [*_identity(identity), status, *[""] * blanks, safe(note)]
+
+
+def _identity(identity: Identity) -> list[str]:
+    return [safe(str(getattr(identity, name))) for name in IDENTITY]

@@ -1,0 +1,99 @@
+"""The words of a comparison: names, changes in percent, and what the verdicts are called."""
+
+from collections.abc import Iterable, Sequence
+
+from simx.report.clean import clean
+from simx.report.names import executor_name, weights_name
+from simx.report.table import ABSENT, Tone, Value
+from simx.results.comparison.changes import Verdict
+from simx.results.comparison.outcome import Difference
+from simx.results.schema import Identity, Image, Scope
+from simx.results.summary import Executor
+
+TONES: dict[Verdict, Tone] = {
+    "slower": "bad",
+    "faster": "best",
+    "changed": "plain",
+    "equivalent": "faint",
+    "inconclusive": "plain",
+}
+
+VERDICT_WORDS: dict[Verdict, str] = {
+    "slower": "slower",
+    "faster": "faster",
+    "changed": "small",
+    "equivalent": "equal",
+    "inconclusive": "open",
+}
+"""As tables have them; the legend says what they mean."""
+
+GATED = "!"
+
+_SCOPE_WORDS: dict[Scope, str] = {
+    "forward": "forward",
+    "host": "host",
+    "pipeline": "embedding",
+    "similarity": "similarity",
+    "first": "first",
+}
+
+_IMAGE_WORDS: dict[Image, str] = {"negative_resized": "resized negative"}
+
+_NAMED = 8
+"""Names that a sentence lists before it says how many more there are."""
+
+
+def cell_name(identity: Identity) -> str:
+    """Return for example ``resnet18:V1 on ort cpu``."""
+    return f"{backbone_of(identity)} on {executor_of(identity)}"
+
+
+def backbone_of(identity: Identity) -> str:
+    """Return model and weights, as the command line takes them."""
+    return f"{clean(identity.model)}:{weights_name(identity.weights)}"
+
+
+def executor_of(identity: Identity) -> str:
+    """Return for example ``ort cpu``."""
+    return executor_name(Executor(identity.backend, identity.provider))
+
+
+def time_name(scope: Scope, image: Image | None) -> str:
+    """Return for example ``embedding, negative``."""
+    words = _SCOPE_WORDS.get(scope, scope)
+    return words if image is None else f"{words}, {_IMAGE_WORDS.get(image, image)}"
+
+
+def share(ratio: float) -> str:
+    """Return a ratio as a change with its sign: ``+3.2`` for 1.032, in percent."""
+    percent = 100 * (ratio - 1)
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would say nothing
+        return ">+999"
+    return f"{percent + 0.0:+.1f}" if round(percent, 1) else "0.0"
+
+
+def share_value(ratio: float | None) -> Value:
+    """Return a change for a table, absent where there is none."""
+    return ABSENT if ratio is None else Value(share(ratio))
+
+
+def difference_text(difference: Difference) -> str:
+    """Return for example ``threads 2 → 4``."""
+    return f"{difference.name} {clean(difference.base)} → {clean(difference.new)}"
+
+
+def names(identities: Iterable[Identity]) -> str:
+    """Return a list of cells for a sentence, the first few by name."""
+    return listed([cell_name(identity) for identity in identities])
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Join texts, the first few, and say how many more there are."""
+    more = len(texts) - _NAMED
+    shown = ", ".join(texts[:_NAMED])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def counted(count: int, noun: str) -> str:
+    """Return for example ``1 cell`` or ``2,000 cells``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,312 @@
+"""Compares two digested reports: pairs, differences, changes, gate and means, put together."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from simx.models.ranges import Range, range_of
+from simx.results.comparison.changes import (
+    RunToRun,
+    Shift,
+    mean_shift,
+    shift,
+    smallest_seen,
+    verdict,
+)
+from simx.results.comparison.differences import MACHINE, differences, pictures_that_differ
+from simx.results.comparison.digest import CellDigest, Digest, TimeDigest
+from simx.results.comparison.matching import Pair, match
+from simx.results.comparison.multiplicity import benjamini_hochberg, holm
+from simx.results.comparison.others import other_changes
+from simx.results.comparison.outcome import (
+    CellComparison,
+    Change,
+    Comparison,
+    DifferenceName,
+    Failure,
+    MachineShift,
+    MeanChange,
+    RangeComparison,
+    Side,
+)
+from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
+from simx.results.schema import FailedCell, Image, Scope
+from simx.results.statistics import CONFIDENCE
+from simx.results.summary import Executor
+
+LEVEL = 1 - CONFIDENCE
+
+COMPARED_SCOPES: tuple[Scope, ...] = ("forward", "host", "pipeline", "similarity", "first")
+"""Stages are left out: they are parts of the pipeline, which is compared."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to compare. ``threshold`` is a share, ``allow`` names the differences that pass."""
+
+    threshold: float
+    ranges: Sequence[Range]
+    allow: frozenset[DifferenceName] = frozenset()
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A digested report, and what it is to be called."""
+
+    name: str
+    digest: Digest
+
+
+class _Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What all pairs share. ``machine`` is the logarithm by which each canary took longer."""
+
+    base: Digest
+    new: Digest
+    settings: Settings
+    run_to_run: Mapping[Scope, RunToRun]
+    pictures: tuple[Image, ...]
+    machine: Mapping[Executor, float]
+
+    def is_kept_from(self, image: Image | None) -> bool:
+        """Whether another picture keeps what depends on it from being compared."""
+        if image is None or "pictures" in self.settings.allow:
+            return False
+        return image in self.pictures or "anchor" in self.pictures
+
+
+class _Time(msgspec.Struct, frozen=True, kw_only=True):
+    """One time that both cells of a pair have, and how it shifted."""
+
+    base: TimeDigest
+    new: TimeDigest
+    shift: Shift
+    noisy: bool
+
+
+class _Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair, with its times that can be compared and without what becomes of them."""
+
+    cell: CellComparison
+    times: tuple[_Time, ...]
+
+
+def compare(
+    base: Named, new: Named, settings: Settings, repeats: Sequence[Digest] = ()
+) -> Comparison:
+    """Compare two reports.
+
+    Args:
+        base: What the new one is compared with.
+        new: The new one.
+        settings: Threshold, ranges and what is let pass.
+        repeats: The base measured again, once or more, to learn what runs differ in; without any,
+            a default is taken.
+    """
+    one_run = _are_one_run(base.digest, new.digest)
+    context = _Context(
+        base=base.digest,
+        new=new.digest,
+        settings=settings,
+        run_to_run={
+            scope: NO_SPREAD if one_run else _run_to_run(base.digest, repeats, scope)
+            for scope in COMPARED_SCOPES
+        },
+        pictures=pictures_that_differ(base.digest, new.digest),
+        machine=_machine(base.digest, new.digest),
+    )
+    matching = match(base.digest.cells, new.digest.cells)
+    judged = [_judged(context, pair) for pair in matching.pairs if not _has_failed(pair)]
+    return Comparison(
+        base=_side(base),
+        new=_side(new),
+        threshold=settings.threshold,
+        run_to_run=context.run_to_run["forward"],
+        repeats=len(repeats),
+        one_run=one_run,
+        machine=tuple(
+            MachineShift(executor=executor, ratio=math.exp(log))
+            for executor, log in context.machine.items()
+        ),
+        pictures=context.pictures,
+        ranges=_by_range(context, judged),
+        failures=tuple(_failure(pair) for pair in matching.pairs if _has_failed(pair)),
+        only_base=tuple(cell.identity for cell in matching.only_base),
+        only_new=tuple(cell.identity for cell in matching.only_new),
+    )
+
+
+def _are_one_run(base: Digest, new: Digest) -> bool:
+    """Whether both reports are of one run: begun in the same moment, in the same way and place."""
+    one, other = base.report, new.report
+    return one.config is not None and (one.created, one.environment, one.config) == (
+        other.created,
+        other.environment,
+        other.config,
+    )
+
+
+def _run_to_run(base: Digest, repeats: Sequence[Digest], scope: Scope) -> RunToRun:
+    return learnt((base, *repeats), scope) or default(scope)
+
+
+def _machine(base: Digest, new: Digest) -> dict[Executor, float]:
+    """Return by how much longer the canary took, of each executor that both reports have."""
+    before = {Executor(each.backend, each.provider): each.ns for each in base.canaries}
+    after = {Executor(each.backend, each.provider): each.ns for each in new.canaries}
+    return {
+        executor: math.log(after[executor] / ns)
+        for executor, ns in before.items()
+        if executor in after
+    }
+
+
+def _judged(context: _Context, pair: Pair) -> _Judged:
+    one, other = pair
+    found = differences(context.base, context.new, pair)
+    allow = context.settings.allow
+    barred = tuple(each for each in found if each.name not in allow)
+    cell = CellComparison(
+        base=one.identity,
+        new=other.identity,
+        catalogue=other.cell.catalogue,
+        allowed=tuple(each for each in found if each.name in allow),
+        barred=barred,
+        changes=(),
+        others=other_changes(one.cell, other.cell, barred, context.is_kept_from),
+    )
+    return _Judged(cell=cell, times=() if barred else tuple(_times(context, pair, cell)))
+
+
+def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
+    one, other = pair
+    there = {(time.scope, time.image): time for time in other.times}
+    machine = context.machine.get(_executor(other), 0.0)
+    if any(each.name in MACHINE for each in cell.allowed):
+        # It is another machine, let pass on purpose: what it does to the times is the question.
+        machine = 0.0
+    for time in one.times:
+        again = there.get((time.scope, time.image))
+        if time.scope not in COMPARED_SCOPES or again is None or context.is_kept_from(time.image):
+            continue
+        samples = context.base.sample(time), context.new.sample(again)
+        shifted = shift(*samples, context.run_to_run[time.scope], machine)
+        yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+
+
+def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
+    """Return the pairs of each range with their changes, and the means."""
+    ranges = context.settings.ranges
+    cells = _with_changes(context.settings.threshold, judged)
+    groups: dict[Range | None, list[int]] = {each: [] for each in (*ranges, None)}
+    for place, cell in enumerate(cells):
+        groups[range_of(cell.catalogue.gflops, ranges)].append(place)
+    return tuple(
+        RangeComparison(
+            range=bounds,
+            cells=tuple(cells[place] for place in places),
+            means=tuple(_means(context, [judged[place] for place in places])),
+        )
+        for bounds, places in groups.items()
+        if places
+    )
+
+
+def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellComparison]:
+    """Return every pair with its changes, corrected for how many are looked at."""
+    bound = math.log1p(threshold)
+    times = [time for each in judged for time in each.times]
+    listed = _below_level([_p_of_any_change(time) for time in times], benjamini_hochberg)
+    gated = _below_level([_p_of_regression(time, bound) for time in times], holm)
+    changes = iter(
+        _change(time, threshold, listed=is_listed, gated=is_gated)
+        for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
+    )
+    return [
+        msgspec.structs.replace(each.cell, changes=tuple(next(changes) for _ in each.times))
+        for each in judged
+    ]
+
+
+def _p_of_regression(time: _Time, bound: float) -> float | None:
+    return time.shift.p_above(bound) if time.base.scope == "forward" and not time.noisy else None
+
+
+def _p_of_any_change(time: _Time) -> float | None:
+    if time.noisy:
+        return None
+    above, below = time.shift.p_above(0.0), time.shift.p_below(0.0)
+    return None if above is None or below is None else min(above, below)
+
+
+def _below_level(
+    p_values: Sequence[float | None], correct: Callable[[Sequence[float]], list[float]]
+) -> list[bool]:
+    """Say of each p-value whether it is below the level once corrected; what has none is not."""
+    corrected = iter(correct([p for p in p_values if p is not None]))
+    return [p is not None and next(corrected) <= LEVEL for p in p_values]
+
+
+def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
+    found = time.shift
+    base_ns = math.exp(_mean_log(time.base))
+    return Change(
+        scope=time.base.scope,
+        image=time.base.image,
+        base_ns=base_ns,
+        new_ns=base_ns * math.exp(found.center),
+        ratio=math.exp(found.center),
+        low=None if found.low is None else math.exp(found.low),
+        high=None if found.high is None else math.exp(found.high),
+        launches=(len(time.base.logs), len(time.new.logs)),
+        noisy=time.noisy,
+        verdict="inconclusive" if time.noisy else verdict(found, threshold),
+        smallest_seen=None if time.noisy else smallest_seen(found, threshold),
+        listed=listed,
+        gated=gated,
+    )
+
+
+def _mean_log(time: TimeDigest) -> float:
+    return math.fsum(time.logs.values()) / len(time.logs)
+
+
+def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
+    """Yield the mean change of each backend and provider with more than one cell to compare."""
+    shifts: dict[Executor, list[Shift]] = {}
+    for each in judged:
+        executor = Executor(each.cell.new.backend, each.cell.new.provider)
+        forwards = (
+            time.shift for time in each.times if time.base.scope == "forward" and not time.noisy
+        )
+        shifts.setdefault(executor, []).extend(one for one in forwards if one.half is not None)
+    for executor, found in shifts.items():
+        mean = mean_shift(found, context.run_to_run["forward"]) if len(found) > 1 else None
+        if mean is not None and mean.low is not None and mean.high is not None:
+            yield MeanChange(
+                executor=executor,
+                cells=len(found),
+                ratio=math.exp(mean.center),
+                low=math.exp(mean.low),
+                high=math.exp(mean.high),
+                verdict=verdict(mean, context.settings.threshold),
+            )
+
+
+def _has_failed(pair: Pair) -> bool:
+    return any(isinstance(each.cell, FailedCell) for each in pair)
+
+
+def _failure(pair: Pair) -> Failure:
+    one, other = (
+        f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
+        for each in pair
+    )
+    return Failure(identity=pair[1].identity, base=one, new=other)
+
+
+def _executor(cell: CellDigest) -> Executor:
+    return Executor(cell.identity.backend, cell.identity.provider)
+
+
+def _side(of: Named) -> Side:
+    report = of.digest.report
+    return Side(name=of.name, created=report.created, simx=report.simx)

@@ -1,0 +1,160 @@
+"""What keeps two cells from being compared: that they are not the same thing, or not on the same.
+
+A difference has a name, by which ``simx diff --allow`` lets it pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import get_args
+
+import msgspec
+
+from simx.results.comparison.digest import CellDigest, Digest
+from simx.results.comparison.matching import fields_that_differ
+from simx.results.comparison.others import placement_text
+from simx.results.comparison.outcome import Difference, DifferenceName
+from simx.results.schema import COMPARED_IMAGES, Cell, Config, Image, MeasuredCell
+from simx.results.surroundings import Environment
+
+NAMES: tuple[DifferenceName, ...] = get_args(DifferenceName)
+
+MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
+"""Differences of the machine itself, which the canary shows, too."""
+
+UNKNOWN = "unknown"
+
+_HASH_DIGITS = 12
+
+_LIBRARIES: Mapping[str, tuple[DifferenceName, tuple[str, ...]]] = {
+    "torch": ("torch", ("torch",)),
+    "ort": (
+        "onnxruntime",
+        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
+    ),
+}
+"""What executes, by a backend's name without its variants: the difference's name, and the
+distributions that it may come from."""
+
+
+def differences(
+    base: Digest, new: Digest, pair: tuple[CellDigest, CellDigest]
+) -> tuple[Difference, ...]:
+    """Return what differs between two cells that would have to be the same.
+
+    What a report of quoted figures does not say is ``UNKNOWN``, and differs from what is known.
+    """
+    one, other = pair
+    found = (
+        *_identities(one, other),
+        *_cells(one.cell, other.cell),
+        *_machines(base, new, one.identity.provider),
+        *_libraries(base, new, one.identity.backend),
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def pictures_that_differ(base: Digest, new: Digest) -> tuple[Image, ...]:
+    """Return the pictures that are not the same in both, anchor included."""
+    names: tuple[Image, ...] = ("anchor", *COMPARED_IMAGES)
+    return tuple(
+        name
+        for name in names
+        if _picture(base.report.config, name) != _picture(new.report.config, name)
+    )
+
+
+def _identities(one: CellDigest, other: CellDigest) -> Iterator[Difference]:
+    for name in fields_that_differ(one.identity, other.identity):
+        yield Difference(
+            name=msgspec.convert(name, DifferenceName),
+            base=_text(getattr(one.identity, name)),
+            new=_text(getattr(other.identity, name)),
+        )
+
+
+def _text(value: object) -> str:
+    return UNKNOWN if value is None else str(value)
+
+
+def _cells(one: Cell, other: Cell) -> Iterator[Difference]:
+    """Yield differences of what ran: the weights, the file that was executed, how and where."""
+    yield from _difference("weights", _origin(one), _origin(other))
+    yield from _difference("weights", _hash(one, "weights_sha256"), _hash(other, "weights_sha256"))
+    yield from _difference("graph", _hash(one, "artefact_sha256"), _hash(other, "artefact_sha256"))
+    yield from _difference("placement", _placement(one), _placement(other))
+    if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
+        for name in {**one.settings, **other.settings}:
+            yield from _difference(
+                "settings",
+                f"{name} {one.settings.get(name, 'unset')}",
+                f"{name} {other.settings.get(name, 'unset')}",
+            )
+
+
+def _machines(base: Digest, new: Digest, provider: str) -> Iterator[Difference]:
+    described: list[tuple[DifferenceName, Callable[[Environment], str]]] = [
+        ("cpu", lambda of: f"{of.cpu}, {of.architecture}"),
+        ("cores", _cores),
+        ("governor", lambda of: f"{of.governor or 'none told'}, boost {_boost(of)}"),
+    ]
+    if provider != "CPUExecutionProvider":
+        described.append(("gpu", _gpus))
+    for name, describe in described:
+        yield from _difference(name, _told(base, describe), _told(new, describe))
+
+
+def _libraries(base: Digest, new: Digest, backend: str) -> Iterator[Difference]:
+    """Yield the difference of the library that executes; whatever else is installed is not it."""
+    known = _LIBRARIES.get(backend.partition(":")[0])
+    if known is not None:
+        name, distributions = known
+
+        def versions(of: Environment) -> str:
+            found = (
+                f"{each} {of.libraries[each]}" for each in distributions if each in of.libraries
+            )
+            return ", ".join(found) or "none"
+
+        yield from _difference(name, _told(base, versions), _told(new, versions))
+
+
+def _difference(name: DifferenceName, base: str, new: str) -> Iterator[Difference]:
+    if base != new:
+        yield Difference(name=name, base=base, new=new)
+
+
+def _told(of: Digest, describe: Callable[[Environment], str]) -> str:
+    environment = of.report.environment
+    return UNKNOWN if environment is None else describe(environment)
+
+
+def _cores(of: Environment) -> str:
+    quota = "" if of.quota_cores is None else f", quota {of.quota_cores:g}"
+    return f"{of.affinity_cores} of {of.logical_cores}{quota}"
+
+
+def _boost(of: Environment) -> str:
+    return "not told" if of.boost is None else "on" if of.boost else "off"
+
+
+def _gpus(of: Environment) -> str:
+    return ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus) or "none told"
+
+
+def _origin(cell: Cell) -> str:
+    return cell.weights_origin or UNKNOWN
+
+
+def _hash(cell: Cell, name: str) -> str:
+    value: str = getattr(cell, name, UNKNOWN)
+    return value if value == UNKNOWN else value[:_HASH_DIGITS]
+
+
+def _placement(cell: Cell) -> str:
+    if not isinstance(cell, MeasuredCell):
+        return UNKNOWN
+    return placement_text(cell.placement)
+
+
+def _picture(config: Config | None, name: Image) -> str:
+    picture = config.pictures.get(name) if config else None
+    return UNKNOWN if picture is None else picture.sha256

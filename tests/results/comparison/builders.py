@@ -1,0 +1,70 @@
+"""Digests of made-up reports, for the tests of whatever compares them."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from simx.models.ranges import DEFAULT_RANGES
+from simx.results.comparison.compare import Named, Settings, compare
+from simx.results.comparison.digest import CanaryDigest, CellDigest, Digest, TimeDigest
+from simx.results.comparison.outcome import Comparison, DifferenceName
+from simx.results.schema import Cell, Identity, Image, MeasuredCell, Scope
+from tests.results.builders import identity, measured, report
+
+Times = Mapping[tuple[Scope, Image | None], Sequence[float]]
+
+
+def cell(
+    model: str = "resnet18",
+    milliseconds: float = 50.0,
+    *,
+    its: Identity | None = None,
+    spread: float = 0.002,
+    of: Cell | None = None,
+    times: Times | None = None,
+) -> CellDigest:
+    """Return a cell whose five launches lie evenly around a time."""
+    steps = [spread * (place - 2) for place in range(5)]
+    forward = [milliseconds * math.exp(step) for step in steps]
+    digested = {("forward", None): forward, **(times or {})}
+    return CellDigest(
+        cell=of or without_times(its or identity(model)),
+        times=tuple(
+            TimeDigest(
+                scope=scope,
+                image=image,
+                logs={place: math.log(each * 1e6) for place, each in enumerate(found)},
+            )
+            for (scope, image), found in digested.items()
+        ),
+    )
+
+
+def without_times(its: Identity) -> MeasuredCell:
+    return msgspec.structs.replace(measured(its), timings=())
+
+
+def digest(*cells: CellDigest, canary_ns: float | None = None, created: str = "") -> Digest:
+    """Return a report; ``created`` tells runs apart that are alike otherwise."""
+    canary = CanaryDigest(backend="torch", provider="CPUExecutionProvider", ns=canary_ns or 1.0)
+    return Digest(
+        report=msgspec.structs.replace(report(), created=created or "2026-01-05T12:00:00Z"),
+        cells=cells,
+        canaries=() if canary_ns is None else (canary,),
+    )
+
+
+LATER = "2026-01-06T12:00:00Z"
+LAST = "2026-01-07T12:00:00Z"
+
+
+def compared(
+    base: Digest,
+    new: Digest,
+    *allow: DifferenceName,
+    threshold: float = 0.03,
+    repeats: Sequence[Digest] = (),
+) -> Comparison:
+    settings = Settings(threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow))
+    return compare(Named("old.json", base), Named("new.json", new), settings, repeats)

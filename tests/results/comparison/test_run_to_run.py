@@ -1,0 +1,41 @@
+"""What two runs of the same thing differ in, learnt from such runs."""
+
+import numpy as np
+import pytest
+
+from simx.results.comparison.run_to_run import default, learnt
+from tests.results.comparison.builders import cell, digest
+
+
+def test_the_spread_of_runs_is_found() -> None:
+    """Beyond what launches show, over many cells and few runs."""
+    generator = np.random.default_rng(20260105)
+    names = [f"model{place}" for place in range(80)]
+    runs = [
+        digest(*(cell(name, 50 * np.exp(generator.normal(0, 0.03))) for name in names))
+        for _ in range(3)
+    ]
+    found = learnt(runs, "forward")
+
+    assert found is not None
+    assert found.spread == pytest.approx(0.03, rel=0.15)
+    assert found.degrees == 160
+
+
+def test_launches_explain_their_part() -> None:
+    """Runs that differ by no more than their launches lead to expect differ in nothing else."""
+    runs = [digest(cell(spread=0.05)), digest(cell(milliseconds=50.1, spread=0.05))]
+
+    found = learnt(runs, "forward")
+
+    assert found is not None
+    assert found.spread == 0
+
+
+def test_what_is_not_repeated_teaches_nothing() -> None:
+    """Neither another cell nor another scope."""
+    runs = [digest(cell("alexnet")), digest(cell("vgg11"))]
+
+    assert learnt(runs, "forward") is None
+    assert learnt([digest(cell()), digest(cell())], "pipeline") is None
+    assert default("forward").spread > 0
