@@ -15,7 +15,6 @@ from simx.results.schema import (
     Canary,
     Cell,
     FailedCell,
-    Identity,
     Image,
     Launch,
     MeasuredCell,
@@ -23,7 +22,6 @@ from simx.results.schema import (
     Report,
     Scope,
     Similarity,
-    Stop,
 )
 from simx.results.statistics import Estimate, Ratio, estimate, fastest, ratio
 from simx.results.summary import (
@@ -50,6 +48,10 @@ class Summariser:
         self._pilot = report.config.pilot if report.config else None
         self._undisturbed_ns = references(report.canary)
         self._peaks = peaks(report.canary)
+        self._canaries: dict[tuple[str, str], list[Canary]] = {}
+        for canary in report.canary:
+            self._canaries.setdefault((canary.model, canary.weights), []).append(canary)
+        self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
     def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
         """Return the summary of all cells of one backbone, in the order of their executors."""
@@ -70,7 +72,7 @@ class Summariser:
             rounds=calm.rounds,
             excluded=calm.excluded,
             noisy=calm.noisy,
-            stop=next((stop for stop in self._report.stops if _is_of(stop, its)), None),
+            stop=self._stops.get((its.model, its.weights)),
         )
 
     def counted(self, cells: Sequence[MeasuredCell]) -> tuple[Calm, dict[Executor, Timings]]:
@@ -78,8 +80,9 @@ class Summariser:
 
         ``forward`` is judged by rounds, every other scope by its blocks.
         """
+        its = [cell.identity for cell in cells[:1]]
         canaries = [
-            canary for canary in self._report.canary if cells and _is_of(canary, cells[0].identity)
+            canary for one in its for canary in self._canaries.get((one.model, one.weights), ())
         ]
         forwards = [
             timing.launches
@@ -195,10 +198,6 @@ class Summariser:
 def executor_of(cell: Cell) -> Executor:
     """Return what executes a cell, and where."""
     return Executor(cell.identity.backend, cell.identity.provider)
-
-
-def _is_of(record: Canary | Stop, its: Identity) -> bool:
-    return (record.model, record.weights) == (its.model, its.weights)
 
 
 def _of_scope(

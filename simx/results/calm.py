@@ -84,7 +84,7 @@ def calm_rounds(
     noisy = len(taken) - len(disturbed) < FEWEST_CALM_SHARE * len(taken)
     return Calm(
         cells=tuple(
-            tuple(launches if noisy else _without(launches, disturbed)) for launches in cells
+            tuple(launches) if noisy else _without(launches, disturbed) for launches in cells
         ),
         rounds=len(taken),
         excluded=0 if noisy else len(disturbed),
@@ -94,7 +94,16 @@ def calm_rounds(
 
 def calm_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
     """Leave out the disturbed blocks of a scope that has no rounds, unless most are disturbed."""
-    return calm_rounds([launches], [], {}).cells[0]
+    places = [(launch.index, block.round) for launch in launches for block in launch.blocks]
+    blocks = [block for launch in launches for block in launch.blocks]
+    usual = usual_frequency_khz(blocks)
+    disturbed = {
+        place
+        for place, block in zip(places, blocks, strict=True)
+        if disturbances(block) or is_throttled(block, usual)
+    }
+    noisy = len(places) - len(disturbed) < FEWEST_CALM_SHARE * len(places)
+    return tuple(launches) if noisy else _without(launches, disturbed)
 
 
 def _slow_rounds(
@@ -113,6 +122,8 @@ def _slow_rounds(
 
 
 def _without(launches: Sequence[Launch], disturbed: set[Where]) -> tuple[Launch, ...]:
+    if not disturbed:
+        return tuple(launches)
     kept = (
         msgspec.structs.replace(
             launch,

@@ -15,7 +15,7 @@ from simx.results.comparison.changes import (
     verdict,
 )
 from simx.results.comparison.differences import MACHINE, differences, pictures_that_differ
-from simx.results.comparison.digest import CellDigest, Digest, TimeDigest
+from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest, TimeDigest
 from simx.results.comparison.matching import Pair, match
 from simx.results.comparison.multiplicity import benjamini_hochberg, holm
 from simx.results.comparison.others import other_changes
@@ -36,9 +36,6 @@ from simx.results.statistics import CONFIDENCE
 from simx.results.summary import Executor
 
 LEVEL = 1 - CONFIDENCE
-
-COMPARED_SCOPES: tuple[Scope, ...] = ("forward", "host", "pipeline", "similarity", "first")
-"""Stages are left out: they are parts of the pipeline, which is compared."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,9 @@ from simx.results.derivation import Counted, counted_cells
 from simx.results.schema import Cell, Identity, Image, MeasuredCell, QuotedCell, Report, Scope
 from simx.results.statistics import log_times
 
+COMPARED_SCOPES: tuple[Scope, ...] = ("forward", "host", "pipeline", "similarity", "first")
+"""Stages are left out: they are parts of the pipeline and of the first call, which are compared."""
+
 
 class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
     """The undisturbed times of one scope: the logarithm of each launch's nanoseconds per call.
@@ -69,13 +72,29 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(report: Report) -> Digest:
     """Return what a comparison needs of a report."""
-    times = counted_cells(report)
+    times = counted_cells(_with_compared_scopes(report))
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
         cells=tuple(_cell(cell, times.get(cell.identity)) for cell in report.cells),
         canaries=tuple(
             CanaryDigest(backend=backend, provider=provider, ns=ns)
             for (backend, provider), ns in references(report.canary).items()
+        ),
+    )
+
+
+def _with_compared_scopes(report: Report) -> Report:
+    """Leave out the times that nothing looks at."""
+    return msgspec.structs.replace(
+        report,
+        cells=tuple(
+            msgspec.structs.replace(
+                cell,
+                timings=tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES),
+            )
+            if isinstance(cell, MeasuredCell)
+            else cell
+            for cell in report.cells
         ),
     )
 

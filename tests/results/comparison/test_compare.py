@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from simx.errors import ExitCode
-from simx.results.comparison.compare import COMPARED_SCOPES
-from simx.results.comparison.digest import CellDigest, Digest
+from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest
 from simx.results.comparison.gate import gate
 from simx.results.comparison.outcome import Comparison
 from simx.results.comparison.run_to_run import default
