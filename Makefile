@@ -34,6 +34,9 @@ benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a
 	mkdir -p .simx
 	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/precision.json > .simx/precision.txt
 	$(BIN)/python benchmarks/precision.py .simx/precision.json
+	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/again.json > .simx/again.txt
+	$(BIN)/python benchmarks/run_to_run.py .simx/precision.json .simx/again.json
+	$(BIN)/python benchmarks/diff_speed.py .simx/precision.json --cells 2000
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .simx build dist *.egg-info

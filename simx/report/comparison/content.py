@@ -136,7 +136,7 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
         yield Paragraph("nothing could be compared", warns=True)
         return
     counts = (
-        f"{verdicts.count(verdict)} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
+        f"{verdicts.count(verdict):,} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
     )
     lost = [
         (len(comparison.barred), "not comparable"),

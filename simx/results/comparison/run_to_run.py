@@ -43,7 +43,8 @@ def learnt(runs: Sequence[Digest], scope: Scope) -> RunToRun | None:
     Backbones count by themselves: what a whole run has in common is the canary's to show.
 
     Args:
-        runs: Reports of the same thing on the same machine, measured again.
+        runs: Reports of the same thing on the same machine, measured again. Cells that were mostly
+            disturbed teach nothing.
         scope: Whose times are looked at.
     """
     found = list(_excesses(runs, scope))
@@ -79,7 +80,7 @@ def _repeated(
     found: dict[tuple[Identity, Image | None], list[Sample]] = {}
     for run in runs:
         for cell in run.cells:
-            for time in cell.times:
+            for time in () if cell.noisy else cell.times:
                 if time.scope == scope and time.logs:
                     found.setdefault((cell.identity, time.image), []).append(run.sample(time))
     return found

@@ -1,5 +1,6 @@
 """What two runs of the same thing differ in, learnt from such runs."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -30,6 +31,13 @@ def test_launches_explain_their_part() -> None:
 
     assert found is not None
     assert found.spread == 0
+
+
+def test_a_mostly_disturbed_run_teaches_nothing() -> None:
+    """What it differs in is not what runs differ in by themselves."""
+    noisy = msgspec.structs.replace(cell(milliseconds=100), noisy=True)
+
+    assert learnt([digest(cell()), digest(noisy)], "forward") is None
 
 
 def test_what_is_not_repeated_teaches_nothing() -> None:
