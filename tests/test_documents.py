@@ -326,6 +326,7 @@ def test_every_benchmark_is_run_and_has_its_results() -> None:
     makefile = text_of(ROOT / "Makefile")
     listed = re.findall(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)[0].split()
 
-    assert {*listed, "precision"} == scripts
-    assert "benchmarks/precision.py" in makefile
+    of_reports = {"precision", "run_to_run", "diff_speed"}
+    assert {*listed, *of_reports} == scripts
+    assert all(f"benchmarks/{name}.py" in makefile for name in of_reports)
     assert all(f"benchmarks/{name}.py" in text_of(RESULTS) for name in scripts)

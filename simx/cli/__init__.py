@@ -24,6 +24,7 @@ COMMANDS = {
     "bench": "Measure; write a report and print the tables.",
     "report": "Render reports again.",
     "diff": "Compare two reports.",
+    "doctor": "What this machine and its installs can really do.",
     "selfcheck": "Is this machine quiet enough, and do the statistics hold here.",
 }
 """Adding a command is a new file of this name in this folder, and a line here."""

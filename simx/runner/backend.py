@@ -54,6 +54,17 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     resident: bool
 
 
+class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime says of itself, which proves nothing.
+
+    ``providers`` are those that it was built with or has a plug-in for, by ONNX Runtime's names.
+    ``cuda`` is the version of CUDA it was built for, None where it was built without.
+    """
+
+    providers: tuple[str, ...]
+    cuda: str | None
+
+
 class Backend(Protocol):
     """One network, loaded on one device. Every method returns only when its result exists."""
 
@@ -87,8 +98,14 @@ class Runtime(Protocol):
             BackendError: it did not load, or does not run where it was asked to.
         """
 
-    def probe(self, provider: str) -> None:
+    def describe(self) -> RuntimeFacts:
+        """Say what it was built for."""
+
+    def probe(self, provider: str) -> dict[str, int]:
         """Run something tiny on a provider, with proof that it ran there.
+
+        Returns:
+            Its nodes on each provider, empty where the runtime has no graph.
 
         Raises:
             BackendError: the provider cannot be used; the text says why.

@@ -5,7 +5,7 @@ import numpy as np
 
 from simx.results.schema import Block, Image, Scope, Warmup
 from simx.results.surroundings import Memory, ThreadPool
-from simx.runner.backend import Array, BackendFacts, Task
+from simx.runner.backend import Array, BackendFacts, RuntimeFacts, Task
 
 
 class ArrayMessage(msgspec.Struct, frozen=True):
@@ -37,6 +37,10 @@ class Probe(msgspec.Struct, frozen=True, tag=True):
     """Can this provider be used at all?"""
 
     provider: str
+
+
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """What does this runtime say it can do?"""
 
 
 class Prepare(msgspec.Struct, frozen=True, tag=True):
@@ -74,11 +78,19 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
-Request = Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary
+Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary
+
+
+class Described(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``Describe``."""
+
+    facts: RuntimeFacts
 
 
 class Usable(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``Probe``: something tiny ran there, with proof."""
+    """Answer to ``Probe``: something tiny ran there, its nodes counted per provider."""
+
+    placement: dict[str, int]
 
 
 class Weighed(msgspec.Struct, frozen=True, tag=True):
@@ -148,6 +160,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
+DESCRIBED = msgspec.msgpack.Decoder(Described | Failed)
 PROBED = msgspec.msgpack.Decoder(Usable | Failed)
 WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)

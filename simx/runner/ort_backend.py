@@ -7,7 +7,15 @@ from typing import Protocol
 
 import onnxruntime
 
-from simx.runner.backend import Array, BackendError, BackendFacts, Placed, Task, canary_matrix
+from simx.runner.backend import (
+    Array,
+    BackendError,
+    BackendFacts,
+    Placed,
+    RuntimeFacts,
+    Task,
+    canary_matrix,
+)
 from simx.runner.placement import Node, count_placement
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
@@ -149,16 +157,24 @@ class OrtRuntime:
         """Load an exported backbone."""
         return OrtBackend(task)
 
-    def probe(self, provider: str) -> None:
+    def describe(self) -> RuntimeFacts:
+        """Return what it was built with."""
+        built = getattr(onnxruntime, "cuda_version", "")
+        return RuntimeFacts(
+            providers=tuple(onnxruntime.get_available_providers()), cuda=built or None
+        )
+
+    def probe(self, provider: str) -> dict[str, int]:
         """Run the similarity graph on the provider, and look where its nodes went."""
         path = Path(str(_GRAPHS / "similarity.onnx"))
         session = _session(path, provider, 1, _SESSION_ENTRIES)
-        count_placement(_nodes(session), provider)
+        placement = count_placement(_nodes(session), provider)
         graph = _graph(session, provider)
         ones = graph.place(canary_matrix()[:1])
         cosine = float(graph.fetch(graph.run(ones, ones))[0])
         if abs(cosine - 1.0) > _PROBE_TOLERANCE:
             raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
+        return placement
 
 
 def _entries(variants: Iterable[str]) -> dict[str, str]:

@@ -54,7 +54,8 @@ def count_placement(nodes: Iterable[Node], provider: str) -> dict[str, int]:
     nodes = tuple(nodes)
     placement = dict(Counter(node.provider for node in nodes))
     if not placement.get(provider):
-        raise BackendError(f"no node was placed on {provider}; the session used {placement}")
+        used = ", ".join(f"{count} on {name}" for name, count in placement.items()) or "none"
+        raise BackendError(f"no node was placed on {provider}; the session's nodes: {used}")
     strays = Counter(node.operator for node in nodes if not _may_run_there(node, provider))
     if strays:
         listed = ", ".join(f"{count} {operator}" for operator, count in strays.most_common(5))

@@ -3,7 +3,8 @@
 import difflib
 
 from simx.errors import InputError, ProviderUnavailableError
-from simx.runner.messages import PROBED, Failed, Probe
+from simx.runner.messages import PROBED, Failed, Probe, Usable
+from simx.runner.ort_log import cause_in
 from simx.runner.registry import BackendSpec
 from simx.workers.worker import Launcher, WorkerError
 
@@ -77,26 +78,35 @@ def short_name(provider: str) -> str:
     return by_name.get(provider, provider.removesuffix("ExecutionProvider").lower())
 
 
+def probe(provider: str, launcher: Launcher) -> Usable | Failed:
+    """Run something tiny on the provider in a worker, and return the proof of where it ran."""
+    try:
+        with launcher.launch() as worker:
+            reply: Usable | Failed = worker.request(Probe(provider), PROBED, _PROBE_SECONDS)
+            cause = cause_in(worker.stderr)
+    except WorkerError as error:
+        return Failed("probe", f"the worker {error}")
+    if isinstance(reply, Failed) and cause is not None:
+        return Failed(reply.stage, f"{reply.reason} ({cause})")
+    return reply
+
+
 def require_usable(spec: BackendSpec, provider: str, launcher: Launcher) -> None:
-    """Run something tiny on the provider in a worker, with proof of where it ran.
+    """Run something tiny on the provider, with proof of where it ran.
 
     Raises:
         ProviderUnavailableError: it cannot be used here; says why and what to install.
     """
-    try:
-        with launcher.launch() as worker:
-            reply = worker.request(Probe(provider), PROBED, _PROBE_SECONDS)
-    except WorkerError as error:
-        reply = Failed("probe", f"the worker {error}")
+    reply = probe(provider, launcher)
     if isinstance(reply, Failed):
-        remedy = _remedy(spec, provider)
         raise ProviderUnavailableError(
             f"provider {provider} cannot be used with backend {spec.name} here: "
-            f"{reply.reason}; {remedy}"
+            f"{reply.reason}; {remedy(spec, provider)}"
         )
 
 
-def _remedy(spec: BackendSpec, provider: str) -> str:
+def remedy(spec: BackendSpec, provider: str) -> str:
+    """Return what has to be installed, or be there, for a backend to run on a provider."""
     if spec.name == "torch":
         return "it needs a GPU with its driver, and a build of torch for it; or say --backend ort"
     return _REMEDIES.get(provider, "see ONNX Runtime's documentation for what it needs")

@@ -62,7 +62,9 @@ class Launches:
         self._finished.append(launch)
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self.forwards():
-            self.needed = launches_needed(self.calm(undisturbed_ns).cells, half_width)
+            needed = launches_needed(self.calm(undisturbed_ns).cells, half_width)
+            # The pilot's launches were needed, also those of which every round was disturbed.
+            self.needed = None if needed is None else max(needed, self.done)
 
     def forwards(self) -> tuple[tuple[Launch, ...], ...]:
         """Return the ``forward`` launches of each cell that has not failed."""

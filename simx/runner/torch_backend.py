@@ -9,7 +9,15 @@ from torch import nn
 from simx.exporter.architecture import build_empty
 from simx.exporter.heads import remove_head
 from simx.exporter.weights.state import fill, load_state
-from simx.runner.backend import Array, BackendError, BackendFacts, Placed, Task, canary_matrix
+from simx.runner.backend import (
+    Array,
+    BackendError,
+    BackendFacts,
+    Placed,
+    RuntimeFacts,
+    Task,
+    canary_matrix,
+)
 from simx.runner.registry import TORCH_DEVICES
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
@@ -96,7 +104,19 @@ class TorchRuntime:
         last = "channels-last" in task.variants
         return TorchBackend(body, device, torch.channels_last if last else torch.contiguous_format)
 
-    def probe(self, provider: str) -> None:
+    def describe(self) -> RuntimeFacts:
+        """Return the devices it was built for."""
+        built = torch.version.cuda
+        return RuntimeFacts(
+            providers=tuple(
+                provider
+                for provider, device in TORCH_DEVICES.items()
+                if device != "cuda" or built is not None
+            ),
+            cuda=built,
+        )
+
+    def probe(self, provider: str) -> dict[str, int]:
         """Add two numbers on the device."""
         device = _device(provider)
         try:
@@ -105,6 +125,7 @@ class TorchRuntime:
             raise BackendError(str(error).splitlines()[0]) from None
         if total != 2.0:  # noqa: PLR2004 - one and one
             raise BackendError(f"device {device} computes {total} for 1 + 1")
+        return {}
 
 
 def _device(provider: str) -> torch.device:

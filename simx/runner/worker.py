@@ -21,6 +21,8 @@ from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Placed, Runtime
 from simx.runner.messages import (
     REQUESTS,
+    Describe,
+    Described,
     Failed,
     Measure,
     MeasureCanary,
@@ -46,7 +48,7 @@ from simx.workers.connection import Connection
 # picture.
 PIL.Image.init()
 
-Reply = Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | Failed
+Reply = Described | Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | Failed
 
 
 def serve(connection: Connection, runtime: Runtime) -> None:
@@ -59,11 +61,8 @@ def serve(connection: Connection, runtime: Runtime) -> None:
             return
         try:
             match request:
-                case Probe():
-                    runtime.probe(request.provider)
-                    reply: Reply = Usable()
-                case WeighMemory():
-                    reply = Weighed(_weigh(runtime, request))
+                case Describe() | Probe() | WeighMemory():
+                    reply: Reply = _of_the_runtime(runtime, request)
                 case Prepare():
                     cell, reply = _prepare(runtime, request)
                 case WarmUp() if cell:
@@ -80,6 +79,17 @@ def serve(connection: Connection, runtime: Runtime) -> None:
         except Exception as error:  # noqa: BLE001
             reply = Failed(_stage(request), _reason(error))
         connection.send(reply)
+
+
+def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -> Reply:
+    """Answer what leaves no network loaded."""
+    match request:
+        case Describe():
+            return Described(runtime.describe())
+        case Probe():
+            return Usable(runtime.probe(request.provider))
+        case WeighMemory():
+            return Weighed(_weigh(runtime, request))
 
 
 class Cell:

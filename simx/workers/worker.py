@@ -10,7 +10,7 @@ from simx.workers.connection import Connection
 
 T = TypeVar("T")
 
-_STDERR_TAIL_BYTES = 2000
+_STDERR_TAIL_BYTES = 4000
 _STOP_SECONDS = 1.0
 _DEATH_SECONDS = 5.0
 
@@ -77,6 +77,13 @@ class Worker:
         except (EOFError, OSError):
             raise WorkerDiedError(self._obituary()) from None
 
+    @property
+    def stderr(self) -> str:
+        """The last of what it wrote to stderr so far."""
+        size = self._stderr.seek(0, 2)
+        self._stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
+        return self._stderr.read().decode(errors="replace")
+
     def close(self) -> None:
         """End the worker: closing its connection tells it to stop; one that does not is killed."""
         if self._closed:
@@ -102,10 +109,7 @@ class Worker:
         return f"{_ending(code)}{self._last_words()}"
 
     def _last_words(self) -> str:
-        size = self._stderr.seek(0, 2)
-        self._stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
-        lines = self._stderr.read().decode(errors="replace").split("\n")
-        spoken = [line.strip() for line in lines if line.strip()]
+        spoken = [line.strip() for line in self.stderr.split("\n") if line.strip()]
         return f"; its last words: {spoken[-1]}" if spoken else ""
 
 

@@ -19,7 +19,7 @@ from simx.exporter.reference import Reference
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
 from simx.results.schema import Parity
-from simx.runner.backend import Array, BackendError, BackendFacts, Task
+from simx.runner.backend import Array, BackendError, BackendFacts, RuntimeFacts, Task
 from simx.runner.cells import Lane
 from simx.runner.registry import BackendSpec, Choice
 from simx.runner.worker import serve
@@ -177,9 +177,13 @@ class FakeRuntime:
             raise BackendError(f"no network for {task.backbone.model} today")
         return self.KINDS[self._kind]()
 
-    def probe(self, provider: str) -> None:
+    def describe(self) -> RuntimeFacts:
+        return RuntimeFacts(providers=("CPUExecutionProvider", "LyingExecutionProvider"), cuda=None)
+
+    def probe(self, provider: str) -> dict[str, int]:
         if provider != "CPUExecutionProvider":
             raise BackendError(f"there is no {provider}")
+        return {provider: 1}
 
 
 def _entry(kind: str) -> WorkerMain:

@@ -1,0 +1,45 @@
+"""``simx doctor``: what this install and machine can really do."""
+
+from pathlib import Path
+
+import click
+
+from simx.cli import options
+from simx.cli.output import emit, output_option, wants_color, width
+from simx.errors import ExitCode
+
+
+@click.command("doctor")
+@click.option(
+    "--provider",
+    multiple=True,
+    metavar="NAME",
+    help="Look at this execution provider, too, by ONNX Runtime's name or a short form. "
+    "Repeatable.",
+)
+@options.store_option
+@click.option(
+    "--format",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the result.",
+)
+@output_option
+def command(provider: tuple[str, ...], store: Path, format: str, output: Path | None) -> ExitCode:
+    """Run something tiny on every provider of every backend, and say what does not work and why.
+
+    Exits 4 if a provider that was named cannot be used, and 3 if the install is broken.
+    """
+    # Heavy: numpy and the runner, which --help does not need.
+    from simx.report.diagnosis import render  # noqa: PLC0415
+    from simx.runner.doctor import diagnose  # noqa: PLC0415
+    from simx.runner.providers import provider_named  # noqa: PLC0415
+
+    named = [provider_named(name) for name in provider]
+    found = diagnose(store, named)
+    emit(render(found, format, width=width(), color=wants_color(output)), output)
+    usable = {each.provider for each in found.providers if each.usable}
+    if not usable.issuperset(named):
+        return ExitCode.PROVIDER_UNAVAILABLE
+    return ExitCode.CELLS_FAILED if found.problems else ExitCode.DONE

@@ -1,0 +1,101 @@
+"""Renders what ``simx doctor`` found: a line for each provider, the machine, and what to mend."""
+
+from collections.abc import Iterator
+
+import msgspec
+from rich.text import Text
+
+from simx.report.clean import clean
+from simx.report.console import NARROWEST, to_string
+from simx.report.grid import lines
+from simx.report.names import provider_name
+from simx.report.pipe_tables import escape, table_lines
+from simx.report.table import Column, Row, Table, Value
+from simx.report.wrapping import wrap
+from simx.results.diagnosis import Diagnosis, ProviderDiagnosis
+
+
+def render(found: Diagnosis, form: str, *, width: int, color: bool) -> str:
+    """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
+    if form == "json":
+        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    if form == "markdown":
+        paragraphs = [line for text, _ in _words(found) for line in ("", escape(text))]
+        return "\n".join((*table_lines(_table(found)), *paragraphs)) + "\n"
+    width = max(width, NARROWEST)
+    texts = [*lines(_table(found), width), Text()]
+    for paragraph, style in _words(found):
+        first, *further = wrap(paragraph, width - 2)
+        texts += [Text(first, style), *(Text("  " + line, style) for line in further)]
+    return to_string(texts, width=width, color=color)
+
+
+def _table(found: Diagnosis) -> Table:
+    return Table(
+        keys=(Column("backend", align="left"), Column("provider", align="left")),
+        columns=(Column("usable", align="left"), Column("nodes", align="left")),
+        rows=tuple(
+            Row(
+                (clean(each.backend), provider_name(each.provider)),
+                (
+                    Value("yes", tone="best") if each.usable else Value("no", tone="bad"),
+                    Value(_proof(each)),
+                ),
+            )
+            for each in found.providers
+        ),
+    )
+
+
+def _proof(each: ProviderDiagnosis) -> str:
+    """Return for example ``8/8 cpu``; a backend without a graph has computed something instead."""
+    if not each.usable:
+        return ""
+    if not each.proof:
+        return "no graph; computed"
+    total = sum(each.proof.values())
+    return f"{each.proof.get(each.provider, 0)}/{total} {provider_name(each.provider)}"
+
+
+def _words(found: Diagnosis) -> Iterator[tuple[str, str]]:
+    """Yield every sentence with its style."""
+    for each in found.providers:
+        if each.reason is not None:
+            where = f"{clean(each.backend)} on {clean(each.provider)}"
+            yield f"{where}: {clean('; '.join(filter(None, (each.reason, each.remedy))))}", ""
+    yield from ((f"problem: {clean(text)}", "bold red") for text in found.problems)
+    yield from ((f"advice: {clean(text)}", "yellow") for text in found.advice)
+    yield _machine(found), "dim"
+    yield _software(found), "dim"
+    yield _store(found), "dim"
+
+
+def _store(found: Diagnosis) -> str:
+    return (
+        f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
+        f"{found.cached_weights} of the pretrained weights are here"
+    )
+
+
+def _machine(found: Diagnosis) -> str:
+    of = found.environment
+    parts = [
+        of.cpu,
+        f"{of.affinity_cores} of {of.logical_cores} cores",
+        f"{found.threads} threads",
+        "no quota" if of.quota_cores is None else f"quota {of.quota_cores:g} cores",
+        f"governor {of.governor or 'not told'}",
+        f"boost {'not told' if of.boost is None else 'on' if of.boost else 'off'}",
+        f"{of.memory_bytes / 2**30:.0f} GiB",
+        *(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus),
+    ]
+    return f"machine: {' · '.join(map(clean, parts))}"
+
+
+def _software(found: Diagnosis) -> str:
+    versions = {**found.environment.libraries, **found.distributions}
+    parts = [
+        *(f"{name} {version}" for name, version in versions.items()),
+        *(f"{backend} built for CUDA {version}" for backend, version in found.cuda.items()),
+    ]
+    return f"software: Python {found.environment.python} · {' · '.join(map(clean, parts))}"

@@ -1,0 +1,29 @@
+"""Finds in what ONNX Runtime wrote to stderr why a provider did not come up.
+
+Its Python interface says nothing of it: a session without the provider is made, and only the log
+has the library that is missing or the driver that is too old.
+"""
+
+import re
+
+_ERROR = re.compile(r"\[E:onnxruntime:[^\]]*\] (.*)")
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s:/]+/)+")
+"""A path's folders: whose they are is nobody's business."""
+
+_HOST = re.compile(r"\s*;?\s*hostname=\S+")
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def cause_in(stderr: str) -> str | None:
+    """Return the first error of a log, without its prologue, paths and hosts, or None.
+
+    ``Failed to load library .../libX.so with error: libY.so.13: cannot open shared object file``
+    becomes ``libY.so.13: cannot open shared object file``.
+    """
+    for line in _ESCAPES.sub("", stderr).splitlines():
+        found = _ERROR.search(line)
+        if found:
+            text = found[1].rpartition("with error: ")[2]
+            return _FOLDERS.sub("", _HOST.sub("", text)).strip()
+    return None

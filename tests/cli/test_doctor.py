@@ -1,0 +1,51 @@
+"""``simx doctor``: what works here, and the exit code that says so."""
+
+import json
+
+import onnxruntime
+import pytest
+
+from simx.errors import ExitCode
+from tests.cli.support import Simx
+
+
+def test_what_works_is_shown_with_its_proof(simx: Simx) -> None:
+    """Both backends on the CPU; nothing is on stderr."""
+    outcome = simx("doctor")
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert "8/8 cpu" in outcome.out
+    assert "software: Python" in outcome.out
+
+
+def test_a_named_provider_that_does_not_run_is_the_exit_code(simx: Simx) -> None:
+    """With the reason, and what to install."""
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    outcome = simx("doctor", "--provider", "cuda")
+    text = " ".join(outcome.out.split())
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert "ort on CUDAExecutionProvider: onnxruntime" in text
+    assert "pip install 'onnxruntime-gpu[cuda,cudnn]'" in text
+
+
+@pytest.mark.parametrize("form", ["markdown", "json"])
+def test_every_form_has_the_providers(simx: Simx, form: str) -> None:
+    """Also for a program."""
+    outcome = simx("doctor", "--format", form)
+
+    assert outcome.code == ExitCode.DONE
+    if form == "json":
+        providers = json.loads(outcome.out)["providers"]
+        assert {"ort", "torch"} == {each["backend"] for each in providers}
+    else:
+        assert "| ort | cpu | **yes** | 8/8 cpu |" in outcome.out
+
+
+def test_a_misspelt_provider_is_refused(simx: Simx) -> None:
+    """As everywhere, in one line."""
+    outcome = simx("doctor", "--provider", "cuda0")
+
+    assert outcome.code == ExitCode.USAGE
+    assert len(outcome.messages) == 1
