@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all check install readme benchmark clean
+.PHONY: bench test test-all test-providers check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -21,6 +21,13 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+OTHERS := openvino gpu
+WITHOUT_TORCH := click filelock jinja2 msgspec numpy Pillow platformdirs psutil rich safetensors scipy threadpoolctl
+
+test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, without torch
+	$(BIN)/simx export squeezenet1_1 mobilenet_v3_small regnet_y_400mf --store $(STORE)
+	SIMX_TEST_STORE=$(abspath $(STORE)) $(BIN)/python -m pytest tests/providers
 
 install: $(VENV)/.installed  ## install simx into .venv
 
@@ -39,13 +46,19 @@ benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a
 	$(BIN)/python benchmarks/diff_speed.py .simx/precision.json --cells 2000
 
 clean:  ## remove what make made
-	rm -rf $(VENV) .simx build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS:%=$(VENV)-%) .simx build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)-%/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet $(WITHOUT_TORCH) onnxruntime-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
-from simx.results.machine import peak_share, peaks
+from simx.results.machine import device_of, peak_share, peaks
 from simx.results.quotations import quoted_summary
 from simx.results.schema import (
     COMPARED_IMAGES,
@@ -139,7 +139,7 @@ class Summariser:
         )
 
     def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:
-        peak = self._peaks.get(cell.identity.provider)
+        peak = self._peaks.get(device_of(cell.identity.provider))
         if peak is None or forward is None:
             return None
         return peak_share(

@@ -7,12 +7,18 @@ from simx.results.schema import Canary
 from tests.results.builders import launches
 
 
-def canary(ns: int, *, model: str = "resnet18", backend: str = "ort") -> Canary:
+def canary(
+    ns: int,
+    *,
+    model: str = "resnet18",
+    backend: str = "ort",
+    provider: str = "CPUExecutionProvider",
+) -> Canary:
     return Canary(
         model=model,
         weights="IMAGENET1K_V1",
         backend=backend,
-        provider="CPUExecutionProvider",
+        provider=provider,
         size=100,
         launches=launches([[ns, 2 * ns]]),
     )
@@ -23,6 +29,22 @@ def test_the_peak_is_the_fastest_backend_s() -> None:
     found = peaks([canary(1_000_000), canary(2_000_000, backend="torch")])
 
     assert found == {"CPUExecutionProvider": pytest.approx(2e9)}
+
+
+def test_a_processor_has_one_peak() -> None:
+    """Whichever provider reaches it; another device has its own."""
+    found = peaks(
+        [
+            canary(2_000_000),
+            canary(1_000_000, provider="OpenVINOExecutionProvider"),
+            canary(100_000, provider="CUDAExecutionProvider"),
+        ]
+    )
+
+    assert found == {
+        "CPUExecutionProvider": pytest.approx(2e9),
+        "CUDAExecutionProvider": pytest.approx(2e10),
+    }
 
 
 def test_a_share_counts_two_operations_for_a_multiply_accumulate() -> None:

@@ -1,0 +1,42 @@
+"""ONNX Runtime's build for GPUs on a machine that has none: refused, with the real cause."""
+
+from pathlib import Path
+
+import pytest
+
+from simx.errors import ExitCode
+from simx.runner.gpus import describe_gpus
+from tests.providers.conftest import Elsewhere
+
+
+@pytest.fixture(autouse=True)
+def _without_a_gpu() -> None:
+    if describe_gpus() or Path("/dev/nvidia0").exists():
+        pytest.skip("this machine has a GPU")
+
+
+def test_cuda_is_refused_with_its_cause(gpu: Elsewhere, tmp_path: Path) -> None:
+    """The build lists CUDA and falls back in silence; simx ends, and writes not one cell."""
+    outcome = gpu(
+        *("bench", "squeezenet1_1", "--backend", "ort", "--provider", "cuda"),
+        *("-o", "report.json"),
+    )
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert outcome.out == ""
+    (message,) = outcome.messages
+    assert "CUDAExecutionProvider cannot be used with backend ort here" in message
+    assert "cannot open shared object file" in message or "CUDA" in message.partition("(")[2]
+    assert "pip install 'onnxruntime-gpu[cuda,cudnn]'" in message
+    assert list(tmp_path.glob("report*")) == []
+
+
+def test_the_doctor_says_the_same(gpu: Elsewhere) -> None:
+    """The provider is there and does not run; the processor's does."""
+    outcome = gpu("doctor", "--provider", "cuda")
+    text = " ".join(outcome.out.split())
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert "ort on CUDAExecutionProvider: no node was placed on CUDAExecutionProvider" in text
+    assert "cannot open shared object file" in text or "CUDA failure" in text
+    assert "8/8 cpu" in text

@@ -1,0 +1,64 @@
+"""OpenVINO for real: another build of ONNX Runtime, no torch, and the store of the first."""
+
+import json
+from pathlib import Path
+
+from simx.errors import ExitCode
+from simx.results.file import read
+from simx.results.schema import MeasuredCell
+from tests.providers.conftest import Elsewhere
+
+OPENVINO = "OpenVINOExecutionProvider"
+MODELS = ("squeezenet1_1", "mobilenet_v3_small", "regnet_y_400mf")
+
+
+def test_there_is_no_torch(openvino: Elsewhere) -> None:
+    """Otherwise the rest would show nothing."""
+    outcome = openvino(python_code="import torch")
+
+    assert outcome.code != 0
+    assert "No module named 'torch'" in outcome.err
+
+
+def test_exported_backbones_are_measured_on_it(openvino: Elsewhere, tmp_path: Path) -> None:
+    """With every node proven to run there, and the vector still torch's."""
+    outcome = openvino(
+        *("bench", *MODELS, "--backend", "ort", "--provider", "openvino", "--provider", "cpu"),
+        *("--launches", "1", "--rounds", "1", "-o", "report.json"),
+    )
+    report = read(tmp_path / "report.json")
+    cells = [cell for cell in report.cells if isinstance(cell, MeasuredCell)]
+
+    assert outcome.code == ExitCode.DONE
+    assert {(cell.identity.model, cell.identity.provider) for cell in cells} == {
+        (model, provider) for model in MODELS for provider in (OPENVINO, "CPUExecutionProvider")
+    }
+    for cell in cells:
+        assert set(cell.placement) == {cell.identity.provider}
+        assert cell.placement[cell.identity.provider] > 10
+        assert cell.parity.cosine >= 0.9999
+        assert cell.parity.relative_l2 <= 1e-4
+    assert report.environment is not None
+    assert "torch" not in report.environment.libraries
+    assert "onnxruntime-openvino" in report.environment.libraries
+
+
+def test_the_doctor_says_the_same(openvino: Elsewhere) -> None:
+    """Usable, with its nodes counted; torch is missed and no problem."""
+    outcome = openvino("doctor", "--provider", "openvino", "--format", "json")
+    found = json.loads(outcome.out)
+    (of_openvino,) = [each for each in found["providers"] if each["provider"] == OPENVINO]
+
+    assert outcome.code == ExitCode.DONE
+    assert of_openvino["reason"] is None
+    assert set(of_openvino["proof"]) == {OPENVINO}
+    assert found["problems"] == []
+
+
+def test_what_torch_has_to_make_is_told(openvino: Elsewhere) -> None:
+    """A backbone that was not exported cannot be measured here, and nothing else suffers."""
+    outcome = openvino("bench", "vgg11", "--backend", "ort", "--launches", "1", "--rounds", "1")
+
+    assert outcome.code == ExitCode.CELLS_FAILED
+    assert "torch" in outcome.err
+    assert "Traceback" not in outcome.err
