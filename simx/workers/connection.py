@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _LENGTH_BYTES = 8
 _CHUNK = 1 << 20
+_LARGEST = 1 << 32
+"""No message is that large; a length beyond it is not one."""
 
 
 class Connection:
@@ -49,6 +51,8 @@ class Connection:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         length = int.from_bytes(self._read(_LENGTH_BYTES, deadline), "big")
+        if length > _LARGEST:
+            raise msgspec.DecodeError(f"a message of {length} bytes")
         return decoder.decode(self._read(length, deadline))
 
     def close(self) -> None:

@@ -27,6 +27,10 @@ class WorkerTimeoutError(WorkerError):
     """The worker did not answer in time and was killed."""
 
 
+class WorkerGarbledError(WorkerError):
+    """What the worker answered is none of the answers it may give; it was killed."""
+
+
 class Process(Protocol):
     """A started process, as far as a handle needs to know it."""
 
@@ -66,6 +70,7 @@ class Worker:
         Raises:
             WorkerDiedError: the process ended instead of answering.
             WorkerTimeoutError: no answer within ``timeout`` seconds; the process was killed.
+            WorkerGarbledError: the answer cannot be understood; the process was killed.
         """
         try:
             self._connection.send(message)
@@ -74,6 +79,11 @@ class Worker:
             self._process.kill()
             text = f"gave no answer within {timeout:.0f} s and was killed{self._last_words()}"
             raise WorkerTimeoutError(text) from None
+        except msgspec.MsgspecError as error:
+            # What follows on the pipe could be anything, too.
+            self._process.kill()
+            text = f"gave an answer that is none ({error}) and was killed{self._last_words()}"
+            raise WorkerGarbledError(text) from None
         except (EOFError, OSError):
             raise WorkerDiedError(self._obituary()) from None
 

@@ -16,6 +16,12 @@ class Note(msgspec.Struct):
     text: str
 
 
+class Other(msgspec.Struct):
+    """A message that is none of these tests'."""
+
+    number: int
+
+
 NOTES = msgspec.msgpack.Decoder(Note)
 
 
@@ -50,6 +56,9 @@ def dying(connection: Connection) -> None:
         raise RuntimeError("went wrong")
     if how == "hang":
         time.sleep(3600)
+    if how == "another answer":
+        connection.send(Other(1))
+    time.sleep(3600)
 
 
 def variables(connection: Connection) -> None:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from simx.workers.connection import Connection
 from simx.workers.launchers import ForkServer, Spawner
-from simx.workers.worker import Launcher, WorkerDiedError, WorkerTimeoutError
+from simx.workers.worker import Launcher, WorkerDiedError, WorkerGarbledError, WorkerTimeoutError
 from tests.workers.entries import NOTES, Note
 
 Start = Callable[[str], Launcher]
@@ -87,6 +89,28 @@ def test_a_hang_is_ended(start: Start) -> None:
         pid = worker.pid
 
     assert not _running(pid)
+
+
+def test_an_answer_that_is_none_is_refused(start: Start) -> None:
+    """It is the worker's failure, as a death is, and the worker is killed."""
+    with start("dying").launch() as worker:
+        with pytest.raises(WorkerGarbledError, match="gave an answer that is none"):
+            worker.request(Note("another answer"), NOTES, 30)
+        pid = worker.pid
+
+    assert not _running(pid)
+
+
+@pytest.mark.parametrize("garbage", [b"\xff" * 100, (3).to_bytes(8, "big") + b"\xc1\xc1\xc1"])
+def test_bytes_that_are_no_message_are_refused(garbage: bytes) -> None:
+    """Neither is a length believed that no message has, nor is anything but a message decoded."""
+    there, here = os.pipe()
+    os.write(here, garbage)
+    os.close(here)
+
+    with pytest.raises(msgspec.DecodeError):
+        Connection(there, there).receive(NOTES, 5)
+    os.close(there)
 
 
 def test_a_closed_worker_is_gone(start: Start) -> None:
