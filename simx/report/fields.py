@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from simx.report.table import Column, Tone, Value
-from simx.report.wrapping import pad
+from simx.report.wrapping import broken, pad
 
 STYLES: dict[Tone, str] = {"plain": "", "best": "bold green", "bad": "bold red", "faint": "dim"}
 
@@ -29,12 +29,13 @@ class _Widths(msgspec.Struct, frozen=True):
     mark: int
 
 
-def fields(column: Column, values: Sequence[Value]) -> Fields:
+def fields(column: Column, values: Sequence[Value], *, break_name: bool = False) -> Fields:
     """Align a column's values and its heading.
 
     Args:
         column: Says how.
         values: From top to bottom.
+        break_name: Whether a name that is wider than the values goes on in further lines.
     """
     numbers = [value for value in values if _has_point(column, value)]
     widths = _Widths(
@@ -44,8 +45,10 @@ def fields(column: Column, values: Sequence[Value]) -> Fields:
         mark=_widest(value.mark for value in values),
     )
     texts = [_text(column, value, widths) for value in values]
-    heading = [line for line in (column.name, column.unit) if line]
-    width = max([1, *map(cell_len, heading), *(text.cell_len for text in texts)])
+    needed = max([cell_len(column.unit), *(text.cell_len for text in texts)])
+    names = broken(column.name, needed) if break_name else [column.name]
+    heading = [line for line in (*names, column.unit) if line]
+    width = max([1, needed, *map(cell_len, heading)])
     return Fields(
         width=width,
         heading=tuple(pad(line, width, right=column.align != "left") for line in heading),

@@ -36,24 +36,28 @@ class _Grid(msgspec.Struct, frozen=True):
 def lines(table: Table, width: int) -> Iterator[Text]:
     """Yield the table's lines; none is wider than ``width`` unless a single column is.
 
-    Nested keys stand side by side, or above each other where that saves the table a part.
+    Nested keys stand side by side, or above each other where that saves the table a part; long
+    names of columns are broken where that saves one.
 
     Args:
         table: With strings that are safe to print.
         width: Of the terminal, in columns.
     """
-    grid = _grid(table, width)
-    if table.nested and not grid.indent:
-        grid = min(grid, _grid(_stacked(table), width), key=lambda either: len(either.parts))
+    grids = [_grid(table, width)]
+    if any("_" in column.name for column in table.columns):
+        grids.append(_grid(table, width, break_names=True))
+    if table.nested and not grids[0].indent:
+        grids.append(_grid(_stacked(table), width))
+    grid = min(grids, key=lambda each: len(each.parts))
     for number, part in enumerate(grid.parts):
         if number:
             yield Text()
         yield from _part(grid, groups(table.columns, part))
 
 
-def _grid(table: Table, width: int) -> _Grid:
+def _grid(table: Table, width: int, *, break_names: bool = False) -> _Grid:
     columns = tuple(
-        fields(column, [row.values[index] for row in table.rows])
+        fields(column, [row.values[index] for row in table.rows], break_name=break_names)
         for index, column in enumerate(table.columns)
     )
     indent = INDENT if any(row.section for row in table.rows) else 0

@@ -1,16 +1,20 @@
 """Breaks strings into lines by the width they take on a terminal."""
 
+import re
 from collections.abc import Iterable
 
 from rich.cells import cell_len, chop_cells
+
+_GAP = re.compile(r"(?<!\d) | (?!(?:ms|µs|s|points)\b|%)")
+"""A space, unless it stands between a number and its unit."""
 
 
 def wrap(text: str, width: int) -> list[str]:
     """Break a string at its spaces into lines of at most ``width`` columns.
 
-    A word that is wider than a line is broken where the line ends.
+    A number stays with its unit, and a word that is wider than a line is broken where it ends.
     """
-    return join(text.split(" "), " ", width)
+    return join(_GAP.split(text), " ", width)
 
 
 def balanced(text: str, width: int) -> list[str]:
@@ -20,6 +24,15 @@ def balanced(text: str, width: int) -> list[str]:
         width -= 1
         wrapped = narrower
     return wrapped
+
+
+def broken(name: str, width: int) -> list[str]:
+    """Break a name behind its underscores into lines of at most ``width`` columns.
+
+    What stands between two underscores stays whole, however wide it is.
+    """
+    pieces = [piece for piece in re.split(r"(?<=_)", name) if piece]
+    return join(pieces, "", max([width, *map(cell_len, pieces)]))
 
 
 def join(items: Iterable[str], separator: str, width: int) -> list[str]:

@@ -76,6 +76,26 @@ def test_keys_stand_above_each_other_where_that_saves_a_part() -> None:
     ]
 
 
+def test_a_long_heading_is_broken_where_that_saves_a_part() -> None:
+    """A name wider than its figures takes two lines, and stays whole where there is room."""
+    names = ("shufflenet_v2_x0_5", "mobilenet_v3_large")
+    rows = (Row(("time, ms",), (Value("62.2530"), Value("62.2003"))),)
+    table = Table(
+        keys=(Column("", align="left"),),
+        columns=tuple(Column(name, "V1", align="right") for name in names),
+        rows=rows,
+    )
+
+    assert printed(table, 40) == [
+        "           shufflenet_   mobilenet_",
+        "               v2_x0_5     v3_large",
+        "                    V1           V1",
+        "────────   ───────────   ──────────",
+        "time, ms       62.2530      62.2003",
+    ]
+    assert printed(table, 60)[0] == "           shufflenet_v2_x0_5   mobilenet_v3_large"
+
+
 def test_a_long_key_goes_on_below_itself() -> None:
     """A name that would take the figures' space is broken, visibly, and not cut."""
     row = Row(("a_very_long_model_name_indeed",), (Value("9.75"),))

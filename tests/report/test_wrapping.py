@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simx.report.wrapping import balanced, join, wrap
+from simx.report.wrapping import balanced, broken, join, wrap
 
 
 def test_lines_break_at_spaces() -> None:
@@ -15,6 +15,19 @@ def test_lines_break_at_spaces() -> None:
 def test_a_long_word_is_broken() -> None:
     """A word wider than a line goes on in the next one."""
     assert wrap("a abcdefgh b", 5) == ["a", "abcde", "fgh b"]
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    """A line ends before both or behind both."""
+    assert wrap("takes 1.0900 ms or 3 % of it", 13) == ["takes", "1.0900 ms or", "3 % of it"]
+    assert wrap("all 20 models", 8) == ["all 20", "models"]
+
+
+def test_a_name_breaks_behind_its_underscores() -> None:
+    """What stands between two of them stays whole, and as much of it as fits shares a line."""
+    assert broken("shufflenet_v2_x0_5", 9) == ["shufflenet_", "v2_x0_5"]
+    assert broken("resnet18", 3) == ["resnet18"]
+    assert broken("__a", 1) == ["_", "_", "a"]
 
 
 def test_items_break_between_each_other() -> None:
