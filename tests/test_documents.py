@@ -39,6 +39,7 @@ DOCUMENTS = (
     CHANGELOG,
     RESULTS,
     ROOT / "tests/data/README.md",
+    ROOT / "examples/README.md",
 )
 SCRIPT = ROOT / "scripts" / "make_readme.py"
 

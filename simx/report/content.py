@@ -29,43 +29,55 @@ def range_table(
         The table, without the optional quantities that no backbone has a figure for, and of
         quoted figures without any that their source does not give.
     """
+    quoted = any(backbone.quoted for backbone in backbones)
     shown = [
         quantity
-        for quantity in quantities(executor_name(executors[0]))
-        if not _is_left_out(quantity, backbones)
+        for quantity in quantities(executor_name(executors[0]), quoted=quoted)
+        if not _is_left_out(quantity, backbones, quoted=quoted)
     ]
     if layout == "models":
-        return _models_as_rows(backbones, shown)
+        return _models_as_rows(backbones, executors, shown)
     return _models_as_columns(backbones, executors, shown)
 
 
-def _is_left_out(quantity: Quantity, backbones: Sequence[BackboneSummary]) -> bool:
-    if isinstance(quantity, BackboneQuantity):
+def _is_left_out(quantity: Quantity, backbones: Sequence[BackboneSummary], *, quoted: bool) -> bool:
+    if isinstance(quantity, BackboneQuantity) or not (quantity.optional or quoted):
         return False
-    cells = [(backbone, cell) for backbone in backbones for cell in backbone.measured]
-    are_quoted = any(cell.decimals is not None for _, cell in cells)
-    if not (quantity.optional or are_quoted):
-        return False
-    return all(quantity.show(backbone, cell) == ABSENT for backbone, cell in cells)
+    return all(
+        quantity.show(backbone, cell) == ABSENT
+        for backbone in backbones
+        for cell in backbone.measured
+    )
 
 
-def _models_as_rows(backbones: Sequence[BackboneSummary], shown: Sequence[Quantity]) -> Table:
-    differing = _differing(backbones)
-    names = ("model", *differing, "backend")
+def _models_as_rows(
+    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], shown: Sequence[Quantity]
+) -> Table:
+    differing = differing_settings(backbones)
+    names = ("model", *differing, *_backend_keys(executors, "backend"))
     rows = [
         Row(
-            (backbone_name(backbone), *settings, executor_name(cell.executor)),
+            (
+                backbone_name(backbone),
+                *(setting_text(backbone, name) for name in differing),
+                *_backend_keys(executors, executor_name(cell.executor)),
+            ),
             tuple(_field(backbone, cell, quantity) for quantity in shown),
         )
         for backbone in backbones
-        for settings in [[_setting(backbone, name) for name in differing]]
         for cell in backbone.cells
     ]
     return Table(
         keys=tuple(Column(name, align="left") for name in names),
         columns=tuple(quantity.column for quantity in shown),
         rows=tuple(rows),
+        nested=len(executors) > 1,
     )
+
+
+def _backend_keys(executors: Sequence[Executor], key: str) -> tuple[str, ...]:
+    """Return the key that tells backends apart; none where there is one, which the title names."""
+    return (key,) if len(executors) > 1 else ()
 
 
 def _field(
@@ -79,10 +91,12 @@ def _field(
 def _models_as_columns(
     backbones: Sequence[BackboneSummary], executors: Sequence[Executor], shown: Sequence[Quantity]
 ) -> Table:
-    differing = _differing(backbones)
+    differing = differing_settings(backbones)
     ordered = sorted(shown, key=lambda quantity: SECTIONS.index(quantity.section))
     return Table(
-        keys=(Column("", align="left"), Column("backend", align="left")),
+        keys=tuple(
+            Column(name, align="left") for name in ("", *_backend_keys(executors, "backend"))
+        ),
         columns=tuple(_model_column(backbone, differing) for backbone in backbones),
         rows=tuple(
             row for quantity in ordered for row in _quantity_rows(backbones, executors, quantity)
@@ -91,7 +105,7 @@ def _models_as_columns(
 
 
 def _model_column(backbone: BackboneSummary, differing: Sequence[str]) -> Column:
-    settings = (_setting(backbone, name) for name in differing)
+    settings = (setting_text(backbone, name) for name in differing)
     unit = " ".join((weights_name(backbone.weights), *settings))
     return Column(clean(backbone.model), unit, align="right")
 
@@ -101,10 +115,10 @@ def _quantity_rows(
 ) -> list[Row]:
     if isinstance(quantity, BackboneQuantity):
         values = tuple(quantity.show(backbone) for backbone in backbones)
-        return [Row((quantity.label, ""), values, quantity.section)]
+        return [Row((quantity.label, *_backend_keys(executors, "")), values, quantity.section)]
     return [
         Row(
-            (quantity.label, executor_name(executor)),
+            (quantity.label, *_backend_keys(executors, executor_name(executor))),
             tuple(_field_of(backbone, executor, quantity) for backbone in backbones),
             quantity.section,
         )
@@ -117,16 +131,17 @@ def _field_of(backbone: BackboneSummary, executor: Executor, quantity: CellQuant
     return ABSENT if cell is None else _field(backbone, cell, quantity)
 
 
-def _differing(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
+def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     """Return the settings that are not the same for all backbones, and so belong to their names."""
     return tuple(
         name
         for name in ("embedding", "precision", "batch", "threads")
-        if len({_setting(backbone, name) for backbone in backbones}) > 1
+        if len({setting_text(backbone, name) for backbone in backbones}) > 1
     )
 
 
-def _setting(backbone: BackboneSummary, name: str) -> str:
+def setting_text(backbone: BackboneSummary, name: str) -> str:
+    """Return one of the settings that ``differing_settings`` names, in words."""
     settings = {
         "embedding": clean(backbone.embedding),
         "precision": clean(backbone.precision),

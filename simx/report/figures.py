@@ -13,6 +13,9 @@ DIGITS_WITHOUT_INTERVAL = 3
 second of its half width if that begins with up to 354, and the first if it begins with more
 (Particle Data Group, "Review of particle physics", introduction, rounding)."""
 
+SIMILARITY_DECIMALS = 2
+"""Of a percentage that was measured here: backends differ by less than that shows."""
+
 NANOSECONDS = {"ms": 1e6, "µs": 1e3}
 
 
@@ -60,6 +63,11 @@ def fixed(value: float | None, decimals: int) -> Value:
     if value is None:
         return ABSENT
     return Value(_rounded(value, decimals))
+
+
+def similarity(percent: float | None, decimals: int | None) -> Value:
+    """Return a similarity, or a difference of two; a quoted one with its own ``decimals``."""
+    return fixed(percent, SIMILARITY_DECIMALS if decimals is None else decimals)
 
 
 def percent(share: float | None) -> Value:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from simx.report.clean import clean
 from simx.report.content import range_table
 from simx.report.heading import heading
-from simx.report.notes import LEGEND, range_notes, range_title
+from simx.report.legend import legend
+from simx.report.notes import range_notes, range_title
 from simx.report.options import Options
 from simx.report.pipe_tables import escape, table_lines
 from simx.results.derivation import by_range, executors
@@ -29,13 +30,14 @@ def _report(report: Report, options: Options) -> Iterator[str]:
         yield ""
         yield from _range(summary, report, options)
     yield from ("", "---", "")
-    yield from (f"- {escape(paragraph)}" for paragraph in LEGEND)
+    yield from (f"- {escape(paragraph)}" for paragraph in legend(report))
 
 
 def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[str]:
-    yield f"## {escape(range_title(summary))}"
+    found = executors(report)
+    yield f"## {escape(range_title(summary, found))}"
     yield ""
-    yield from table_lines(range_table(summary.backbones, executors(report), options.layout))
+    yield from table_lines(range_table(summary.backbones, found, options.layout))
     notes = range_notes(summary)
     if notes:
         yield ""

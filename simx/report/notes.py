@@ -1,47 +1,21 @@
-"""What a reader has to know beside the figures: under each range, and once at the end."""
+"""What a reader has to know beside the figures of each range."""
 
 from collections.abc import Iterator, Sequence
 
 from simx.report.clean import clean
-from simx.report.names import (
-    FAILED,
-    FASTEST,
-    FEW_CALLS,
-    RANDOM,
-    TIED,
-    TIMES,
-    backbone_name,
-    executor_name,
-)
+from simx.report.names import FAILED, FEW_CALLS, RANDOM, backbone_name, executor_name
 from simx.report.precision import precision_notes
-from simx.results.summary import BackboneSummary, RangeSummary
-
-LEGEND = (
-    "forward: the network alone, its input ready. Embedding inference time: from the file to "
-    "the vector (decode, preprocess, forward). first: session creation and first call.\n"
-    "positive, negative, resized: the picture that the anchor is compared with, resized being "
-    "the negative at the size of the others. margin: similarity of the positive minus that of "
-    "the negative, in percentage points.\n"
-    f"{TIMES}: how many times as fast as the backend named there, forward, paired by launch and "
-    "round. ±: half of the 95 % interval over launches; other figures have the digits that theirs "
-    f"supports (all intervals: --format csv). {FASTEST} faster than every other backend by "
-    f"more than the intervals leave open; {TIED} the fastest, but not to be told apart.\n"
-    "peak: the share of this machine's peak that forward achieves, the peak being that of a "
-    "512 by 512 matrix product. memory: resident in a worker that has called the network once; "
-    "network: without the interpreter and the runtime.\n"
-    "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
-    "measured here; its GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
-).split("\n")
-"""What the headings of every table mean, one paragraph each."""
+from simx.results.summary import BackboneSummary, Executor, RangeSummary
 
 
-def range_title(summary: RangeSummary) -> str:
-    """Return the heading of a range."""
+def range_title(summary: RangeSummary, executors: Sequence[Executor]) -> str:
+    """Return the heading of a range; of a single executor it says what no row then does."""
     label = clean(summary.label)
+    where = f" on {executor_name(executors[0])}" if len(executors) == 1 else ""
     if summary.low is None:
-        return f"GFLOPS {label}"
+        return f"GFLOPS {label}, {_count(summary.backbones)}{where}"
     high = " up" if summary.high is None else f" to below {summary.high:g}"
-    return f"GFLOPS {label} (from {summary.low:g}{high}), {_count(summary.backbones)}"
+    return f"GFLOPS {label} (from {summary.low:g}{high}), {_count(summary.backbones)}{where}"
 
 
 def range_notes(summary: RangeSummary) -> tuple[str, ...]:

@@ -66,12 +66,17 @@ class BackboneQuantity(msgspec.Struct, frozen=True, kw_only=True):
 Quantity = CellQuantity | BackboneQuantity
 
 
-def quantities(baseline: str) -> tuple[Quantity, ...]:
-    """Return every quantity; ``baseline`` names the executor that speeds are relative to."""
+def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
+    """Return every quantity.
+
+    Args:
+        baseline: Names the executor that speeds are relative to.
+        quoted: Whether it is for figures that are shown in the units they were published in.
+    """
     return (
         *_forward(baseline),
         *(_embedding_time(image) for image in IMAGES),
-        *(_similarity_time(image) for image in COMPARED_IMAGES),
+        *(_similarity_time(image, quoted=quoted) for image in COMPARED_IMAGES),
         *(_similarity(image) for image in COMPARED_IMAGES),
         _margin(),
         *_backbone(),
@@ -144,12 +149,18 @@ def _embedding_time(image: Image) -> CellQuantity:
     return _of_image(image, "embedding inference time, ms", show)
 
 
-def _similarity_time(image: Image) -> CellQuantity:
+def similarity_unit(*, quoted: bool) -> str:
+    """Return the unit of similarity times: they are published in milliseconds."""
+    return "ms" if quoted else "µs"
+
+
+def _similarity_time(image: Image, *, quoted: bool) -> CellQuantity:
+    unit = similarity_unit(quoted=quoted)
     return _of_image(
         image,
-        "similarity inference time, µs",
+        f"similarity inference time, {unit}",
         lambda _, cell: figures.time(
-            cell.images[image].similarity_time, "µs", decimals=cell.decimals
+            cell.images[image].similarity_time, unit, decimals=cell.decimals
         ),
     )
 
@@ -202,8 +213,7 @@ def _backbone() -> tuple[BackboneQuantity, ...]:
 
 def _accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
     """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
-    is_quoted = any(cell.decimals is not None for cell in backbone.measured)
-    return figures.fixed(percent, 3 if is_quoted else 2)
+    return figures.fixed(percent, 3 if backbone.quoted else 2)
 
 
 def _once(
@@ -238,7 +248,7 @@ def _timed(
 
 
 def _of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
-    value = figures.fixed(percent, 2 if cell.decimals is None else cell.decimals)
+    value = figures.similarity(percent, cell.decimals)
     if cell.weights_origin != "random" or value == ABSENT:
         return value
     return msgspec.structs.replace(value, mark=RANDOM, tone="faint")

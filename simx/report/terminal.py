@@ -9,7 +9,8 @@ from simx.report.console import NARROWEST, to_string
 from simx.report.content import range_table
 from simx.report.grid import lines
 from simx.report.heading import heading
-from simx.report.notes import LEGEND, range_notes, range_title
+from simx.report.legend import legend
+from simx.report.notes import range_notes, range_title
 from simx.report.options import Layout, Options
 from simx.report.wrapping import join, pad, wrap
 from simx.results.derivation import by_range, executors
@@ -33,7 +34,7 @@ def _report(report: Report, options: Options, width: int) -> Iterator[Text]:
         yield Text()
         yield from _range(summary, report, options.layout, width)
     yield Text()
-    for text in LEGEND:
+    for text in legend(report):
         yield from _indented(text, width, "dim")
 
 
@@ -46,9 +47,10 @@ def _heading(report: Report, width: int) -> Iterator[Text]:
 
 
 def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) -> Iterator[Text]:
-    yield from _indented(range_title(summary), width, "bold cyan")
+    found = executors(report)
+    yield from _indented(range_title(summary, found), width, "bold cyan")
     yield Text()
-    yield from lines(range_table(summary.backbones, executors(report), layout), width)
+    yield from lines(range_table(summary.backbones, found, layout), width)
     notes = range_notes(summary)
     if notes:
         yield Text()

@@ -110,6 +110,11 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, MeasuredSummary))
 
     @property
+    def quoted(self) -> bool:
+        """Whether its figures are somebody else's."""
+        return any(cell.decimals is not None for cell in self.measured)
+
+    @property
     def failed(self) -> tuple[FailedSummary, ...]:
         """The cells that have none."""
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))

@@ -8,7 +8,7 @@ import pytest
 from simx.errors import ExitCode
 from simx.results.file import write
 from simx.results.schema import Report
-from tests.cli.support import Simx
+from tests.cli.support import ROOT, Simx
 from tests.results.builders import failed, identity, measured, report
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -75,3 +75,19 @@ def test_the_schema_describes_a_report(simx: Simx) -> None:
 
     assert outcome.code == ExitCode.DONE
     assert "$defs" in schema
+
+
+def test_the_example_gives_its_tables_back(simx: Simx) -> None:
+    """Range by range, models as columns, as they were published."""
+    example = ROOT / "examples" / "origin.json"
+    outcome = simx("report", example, "--ranges", "0,1,4,7,9", "--layout", "origin")
+    titles = [line for line in outcome.out.splitlines() if line.startswith("GFLOPS ")]
+
+    assert outcome.code == ExitCode.DONE
+    assert [title.partition(",")[0] for title in titles[:-1]] == [
+        "GFLOPS 0 (from 0 to below 1)",
+        "GFLOPS 1-3 (from 1 to below 4)",
+        "GFLOPS 4-6 (from 4 to below 7)",
+        "GFLOPS 7-8 (from 7 to below 9)",
+        "GFLOPS 9+ (from 9 up)",
+    ]

@@ -26,6 +26,14 @@ def test_the_origins_layout_names_its_sections() -> None:
     assert "| negative: similarity, % | torch cpu | -1.83 | -1.83° |" in output
 
 
+def test_a_single_backend_is_in_the_heading_of_its_tables() -> None:
+    """No table has a column for it."""
+    output = rendered(report(measured()), "markdown")
+
+    assert "## GFLOPS 1-3 (from 1 to below 4), 1 backbone on torch cpu" in output
+    assert "| model | forward<br>time, ms |" in output
+
+
 def test_every_row_has_as_many_fields_as_its_heading() -> None:
     """A string with pipes and line breaks does not add a field or a row."""
     of = report(

@@ -9,7 +9,7 @@ from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
 from simx.results.schema import Canary, Parity, Similarity, Timing
 from simx.results.surroundings import Gpu
-from tests.report.samples import HOSTILE, expected, rendered, two_backbones
+from tests.report.samples import HOSTILE, expected, quotations, rendered, two_backbones
 from tests.results.builders import (
     around,
     failed,
@@ -32,6 +32,12 @@ def test_the_whole_output_is_as_expected(width: int, layout: Layout) -> None:
     assert rendered(two_backbones(), width=width, layout=layout) == expected(
         f"{layout}_{width}.txt"
     )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_quoted_figures_are_as_expected(layout: Layout) -> None:
+    """In 80 columns, with all their digits, and without a column that nothing can fill."""
+    assert rendered(quotations(), width=80, layout=layout) == expected(f"quoted_{layout}_80.txt")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -98,8 +104,19 @@ def test_batches_that_differ_are_told_apart() -> None:
     both = rendered(report(measured(), measured(identity(batch=8))))
 
     assert "batch 8" not in same
-    assert "resnet18:V1  batch 1  torch cpu" in both
-    assert "             batch 8  torch cpu" in both
+    assert "resnet18:V1  batch 1 " in both
+    assert "resnet18:V1  batch 8 " in both
+
+
+def test_a_single_backend_is_named_once() -> None:
+    """It stands in the heading of the tables and takes no column of them."""
+    alone = rendered(report(measured()))
+    both = rendered(report(measured(), measured(identity(backend="ort"))))
+
+    assert "1 backbone on torch cpu\n" in alone
+    assert "backend" not in alone.partition("\n\nforward:")[0]
+    assert "1 backbone\n" in both
+    assert "torch cpu" in both
 
 
 def test_a_third_backend_has_its_row() -> None:
@@ -137,8 +154,8 @@ def test_ranges_of_ones_own() -> None:
     options = Options(ranges=(Range("0.5-1.5", 0.5, 1.5),), width=80)
     output = render([report(measured(gflops=1.2), measured(identity("vgg11")))], "table", options)
 
-    assert "GFLOPS 0.5-1.5 (from 0.5 to below 1.5), 1 backbone\n" in output
-    assert "GFLOPS outside the ranges\n" in output
+    assert "GFLOPS 0.5-1.5 (from 0.5 to below 1.5), 1 backbone on torch cpu\n" in output
+    assert "GFLOPS outside the ranges, 1 backbone on torch cpu\n" in output
 
 
 def test_the_heading_says_what_was_measured_where() -> None:
@@ -159,7 +176,7 @@ def test_the_heading_says_what_was_measured_where() -> None:
 def test_quoted_figures_are_shown_as_quoted_and_nothing_beside_them(layout: Layout) -> None:
     """Their source heads them, and what no source gives has neither a row nor a column."""
     output = rendered(quoted_report(quoted()), width=80, layout=layout)
-    tables = output.partition("GFLOPS 1-3")[2].partition("\n\nforward:")[0]
+    tables = output.partition("GFLOPS 1-3")[2].partition("\n\nquoted:")[0]
 
     assert output.startswith("quoted    A Report on Backbones\n")
     for figure in ("22.9452", "54.0608", "-1.8293", "0.6870", "55.8901", "69.758", "87.490"):
