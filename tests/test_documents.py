@@ -18,6 +18,7 @@ from simx.errors import ExitCode
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
 from simx.results.file import write
+from simx.results.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
 from simx.results.parity import COSINE_BOUND, RELATIVE_L2_BOUND
 from simx.results.percentiles import samples_needed
 from simx.runner.providers import provider_named
@@ -331,3 +332,12 @@ def test_every_benchmark_is_run_and_has_its_results() -> None:
     assert {*listed, *of_reports} == scripts
     assert all(f"benchmarks/{name}.py" in makefile for name in of_reports)
     assert all(f"benchmarks/{name}.py" in text_of(RESULTS) for name in scripts)
+
+
+def test_the_bounds_of_findings_are_those_of_the_code() -> None:
+    """METHODOLOGY says what is high, what almost is, and how far similarities may be apart."""
+    stated = " ".join(text_of(METHODOLOGY).split())
+
+    assert f"A positive of {HIGH_PERCENT:g} % and more is high" in stated
+    assert f"within {ALMOST_POINTS:g} points below that almost is" in stated
+    assert f"more than {DIFFERENCE_POINTS:g} points apart" in stated

@@ -1,4 +1,4 @@
-"""The tables that simx began with come back from their report, figure by figure.
+"""The tables that simx began with come back from their report, figure by figure and in words.
 
 What is expected is worked out here from the CSV alone.
 """
@@ -17,10 +17,14 @@ import pytest
 from rich.cells import cell_len
 
 from simx.models.ranges import ranges_from_edges
+from simx.report.findings import sentences
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
+from simx.results.derivation import by_range
 from simx.results.file import read
+from simx.results.findings import Extremes, Findings, Similar, findings
 from simx.results.schema import COMPARED_IMAGES, QuotedCell, Report
+from simx.results.summary import BackboneSummary, RangeSummary
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "examples" / "origin_tables.csv"
@@ -51,6 +55,14 @@ TITLES = {
 @pytest.fixture(scope="module")
 def origin() -> Report:
     return read(ROOT / "examples" / "origin.json")
+
+
+def rows_of(label: str) -> list[Row]:
+    return [row for row in ROWS if row["gflops_range"] == label]
+
+
+def name(row: Row) -> str:
+    return f"{row['model']}:{row['weights'].removeprefix('IMAGENET1K_')}"
 
 
 def rendered(of: Report, form: str, layout: Layout, width: int = 80) -> str:
@@ -264,3 +276,154 @@ def test_csv_has_every_figure_of_the_tables(origin: Report) -> None:
     }
 
     assert found == {key: text for key, text in wanted.items() if text}
+
+
+# The findings
+
+
+def found_in(origin: Report, label: str) -> tuple[RangeSummary, Findings]:
+    summaries = {each.label: each for each in by_range(origin, ranges_from_edges(EDGES))}
+    summary = summaries[LABELS[label]]
+    return summary, findings(summary)
+
+
+def names(backbones: Sequence[BackboneSummary]) -> set[str]:
+    return {f"{each.model}:{each.weights.removeprefix('IMAGENET1K_')}" for each in backbones}
+
+
+def percents(found: Sequence[Similar]) -> dict[tuple[str, str], float]:
+    return {(each.image, "".join(names([each.backbone]))): each.percent for each in found}
+
+
+def having(rows: Sequence[Row], title: str, value: Decimal) -> set[str]:
+    return {name(row) for row in rows if row[title] and Decimal(row[title]) == value}
+
+
+def given(rows: Sequence[Row], title: str) -> list[Decimal]:
+    return [Decimal(row[title]) for row in rows if row[title]]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_smallest_times_are_those_of_the_tables(origin: Report, label: str) -> None:
+    """Of each picture that was measured: the smallest median, whoever has it, and nobody tied."""
+    rows = rows_of(label)
+    wanted = {}
+    for image in COMPARED_IMAGES:
+        for scope, kind in (("pipeline", "embedding_ms"), ("similarity", "similarity_ms")):
+            title = f"{image}_{kind}"
+            if times := given(rows, title):
+                best = min(times)
+                wanted[scope, image] = (having(rows, title, best), int(best * 1_000_000))
+
+    _, found = found_in(origin, label)
+
+    assert wanted == {
+        (each.scope, each.image): (names(each.leaders), each.time.median_ns)
+        for each in found.smallest
+    }
+    assert not any(each.tied for each in found.smallest)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_similarities_are_those_of_the_tables(origin: Report, label: str) -> None:
+    """Those below 0, and of the positives those of 80 % and more and those that almost are."""
+    similarities = {
+        (image, name(row)): float(row[f"{image}_similarity_percent"])
+        for row in rows_of(label)
+        for image in COMPARED_IMAGES
+        if row[f"{image}_similarity_percent"]
+    }
+    positives = {key: value for key, value in similarities.items() if key[0] == "positive"}
+
+    _, found = found_in(origin, label)
+
+    assert percents(found.negative) == {k: v for k, v in similarities.items() if v < 0}
+    assert percents(found.high) == {k: v for k, v in positives.items() if v >= 80}
+    assert percents(found.almost) == {k: v for k, v in positives.items() if 78 <= v < 80}
+    assert (found.slower, found.differing) == ((), ())
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_extremes_are_those_of_the_tables(origin: Report, label: str) -> None:
+    """Dimensions of all, and margins where the large negative was measured."""
+    rows = rows_of(label)
+    dimensions = given(rows, "embedding_dim")
+    extremes = (min(dimensions), max(dimensions))
+    margins = {
+        name(row): Decimal(row["positive_similarity_percent"])
+        - Decimal(row["negative_similarity_percent"])
+        for row in rows
+        if row["negative_similarity_percent"]
+    }
+
+    _, found = found_in(origin, label)
+
+    assert found.dimension is not None
+    assert ends(found.dimension) == (
+        having(rows, "embedding_dim", extremes[0]),
+        having(rows, "embedding_dim", extremes[1]),
+    )
+    assert [found.dimension.low, found.dimension.high] == [*map(int, extremes)]
+    if margins:
+        assert found.margin is not None
+        assert ends(found.margin) == (
+            {min(margins, key=margins.__getitem__)},
+            {max(margins, key=margins.__getitem__)},
+        )
+    else:
+        assert found.margin is None
+
+
+def ends(found: Extremes) -> tuple[set[str], set[str]]:
+    return names(found.lowest), names(found.highest)
+
+
+SAID: Mapping[str, Sequence[str]] = {
+    "0": (
+        "alexnet:V1 has the smallest embedding inference time for the positive (22.9452 ms)",
+        "efficientnet_b0:V1 (-1.8293 %) and efficientnet_b1:V2 (-3.1438 %) have a similarity below",
+        "below 0 % with the negative.",
+        "mobilenet_v3_large:V2 (81.3388 %), regnet_x_400mf:V2 (85.3203 %), regnet_x_800mf:V2",
+        "regnet_y_800mf:V2 (80.5388 %) reach a similarity of 80 % with the positive;",
+        "; mobilenet_v3_small:V1 (79.1964 %) almost does.",
+        "regnet_x_400mf:V2 has the smallest dimension (400), shufflenet_v2_x2_0:V1 the largest",
+    ),
+    "1-3": (
+        "resnet18:V1 has the smallest embedding inference time for the positive (35.5673 ms)",
+        "efficientnet_b2:V1 (-4.1283 %) and efficientnet_b3:V1 (-14.1572 %) have a similarity",
+        "below 0 % with the negative; efficientnet_b2:V1 (-5.7051 %) and efficientnet_b3:V1",
+        "googlenet:V1 (83.2081 %), regnet_x_1_6gf:V2 (87.6996 %), regnet_x_3_2gf:V2 (85.1251 %)",
+        "resnet18:V1 (89.4667 %) and resnet34:V1 (85.0670 %) reach a similarity of 80 % with",
+        "resnet18:V1 and resnet34:V1 have the smallest dimension (512), densenet169:V1 the largest",
+    ),
+    "4-6": (
+        "convnext_tiny:V1 has the smallest embedding inference time for the positive (57.4660 ms)",
+        "convnext_tiny:V1 (81.8123 %), resnet50:V1 (90.6283 %), resnet50:V2 (90.5058 %) and ",
+        "resnext50_32x4d:V2 (82.1966 %) reach a similarity of 80 % with the positive.",
+        "convnext_tiny:V1, swin_t:V1 and swin_v2_t:V1 have the smallest dimension (768), ",
+        "densenet201:V1 the largest (94080).",
+    ),
+    "7-8": (
+        "vgg11_bn:V1 has the smallest embedding inference time for the positive (30.0901 ms) and",
+        "and the resized negative (36.5844 ms).",
+        "efficientnet_v2_s:V1 (80.8309 %), regnet_y_8gf:V2 (87.1618 %) and resnet101:V2",
+        "; convnext_small:V1 (79.2268 %) almost does.",
+        "convnext_small:V1 and swin_s:V1 have the smallest dimension (768), densenet161",
+    ),
+    "9-ongoing": (
+        "vgg16:V1 has the smallest embedding inference time for the positive (49.5183 ms)",
+        "regnet_x_16gf:V1 (85.6198 %) and wide_resnet50_2:V2 (81.8282 %) reach a similarity",
+        "swin_v2_s:V1 has the smallest dimension (768), vgg16:V1 the largest (25088).",
+    ),
+}
+"""What those who made the tables wrote below them, in simx's words."""
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_findings_are_those_written_below_the_tables(origin: Report, label: str) -> None:
+    """The fastest, the negative, the high and almost high ones, smallest and largest dimension."""
+    summary, _ = found_in(origin, label)
+    text = " ".join(sentences(summary))
+
+    assert [part for part in SAID[label] if part not in text] == []
+    assert text.count("By the medians alone, ") == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.clean import clean
 from simx.report.content import range_table
+from simx.report.findings import sentences
 from simx.report.heading import heading
 from simx.report.legend import legend
 from simx.report.notes import range_notes, range_title
@@ -38,7 +39,7 @@ def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[
     yield f"## {escape(range_title(summary, found))}"
     yield ""
     yield from table_lines(range_table(summary.backbones, found, options.layout))
-    notes = range_notes(summary)
+    notes = (*sentences(summary), *range_notes(summary))
     if notes:
         yield ""
     yield from (f"- {escape(note)}" for note in notes)

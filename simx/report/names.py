@@ -1,6 +1,9 @@
 """The names that tables print: short, and safe to print."""
 
+from collections.abc import Sequence
+
 from simx.report.clean import clean
+from simx.results.schema import Image
 from simx.results.summary import BackboneSummary, Executor
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -10,6 +13,14 @@ FEW_CALLS = "†"
 NOISY = "‡"
 TIED = "≈"
 FAILED = "✗"
+
+THE_IMAGES: dict[Image, str] = {
+    "anchor": "the anchor",
+    "positive": "the positive",
+    "negative": "the negative",
+    "negative_resized": "the resized negative",
+}
+"""Within a sentence."""
 
 
 def executor_name(executor: Executor) -> str:
@@ -30,3 +41,9 @@ def weights_name(weights: str) -> str:
 def backbone_name(backbone: BackboneSummary) -> str:
     """Return model and weights, as the command line takes them."""
     return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: ``a``, ``a and b``, ``a, b and c``."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -19,10 +19,10 @@ def range_title(summary: RangeSummary, executors: Sequence[Executor]) -> str:
 
 
 def range_notes(summary: RangeSummary) -> tuple[str, ...]:
-    """Return what a range's figures amount to, what its marks mean, and what failed."""
+    """Return what precision was reached, what a range's marks mean, and what failed."""
     backbones = summary.backbones
     measured = [cell for backbone in backbones for cell in backbone.measured]
-    notes = [*_fastest(summary), *precision_notes(backbones)]
+    notes = [*precision_notes(backbones)]
     if any(cell.weights_origin == "random" for cell in measured):
         notes.append(
             f"{RANDOM} random weights: similarity and margin say nothing about the pictures; "
@@ -31,16 +31,6 @@ def range_notes(summary: RangeSummary) -> tuple[str, ...]:
     if any(cell.few_calls for cell in measured):
         notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
     return (*notes, *_placements(backbones), *_failures(backbones))
-
-
-def _fastest(summary: RangeSummary) -> Iterator[str]:
-    """Name each executor's fastest backbone and all that cannot be told from it."""
-    for found in summary.fastest:
-        best, *tied = map(backbone_name, found.backbones)
-        text = f"fastest forward on {executor_name(found.executor)}: {best}"
-        if tied:
-            text += f", and not to be told from it: {', '.join(tied)}"
-        yield text + (f" (the machine drifted {100 * found.drift:.1f} %)" if found.drift else "")
 
 
 def _count(backbones: Sequence[BackboneSummary]) -> str:

@@ -7,6 +7,7 @@ from rich.text import Text
 from simx.report.clean import clean
 from simx.report.console import NARROWEST, to_string
 from simx.report.content import range_table
+from simx.report.findings import sentences
 from simx.report.grid import lines
 from simx.report.heading import heading
 from simx.report.legend import legend
@@ -51,11 +52,11 @@ def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) ->
     yield from _indented(range_title(summary, found), width, "bold cyan")
     yield Text()
     yield from lines(range_table(summary.backbones, found, layout), width)
-    notes = range_notes(summary)
-    if notes:
-        yield Text()
-    for note in notes:
-        yield from _indented(note, width, "")
+    for texts in (sentences(summary), range_notes(summary)):
+        if texts:
+            yield Text()
+        for text in texts:
+            yield from _indented(text, width, "")
 
 
 def _indented(text: str, width: int, style: str) -> Iterator[Text]:

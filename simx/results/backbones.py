@@ -36,6 +36,9 @@ from simx.results.summary import (
 Launches = Sequence[Launch]
 Timings = Mapping[tuple[Scope, Image | None], Launches]
 
+REFERENCE = "torch"
+"""The backend that every other one is held against."""
+
 _FORWARD: tuple[Scope, Image | None] = ("forward", None)
 
 
@@ -116,6 +119,7 @@ class Summariser:
     ) -> MeasuredSummary:
         executor = executor_of(cell)
         timings, similarity = all_timings[executor], cell.similarity
+        forwards = _of_scope(all_timings, _FORWARD)
         forward = self._estimate(timings, *_FORWARD)
         return MeasuredSummary(
             executor=executor,
@@ -127,7 +131,8 @@ class Summariser:
             forward=forward,
             host=self._estimate(timings, "host"),
             first=self._estimate(timings, "first"),
-            speed=self._speed(_of_scope(all_timings, _FORWARD), executor),
+            speed=self._speed(forwards, executor, self._baseline),
+            speed_to_torch=self._speed(forwards, executor, Executor(REFERENCE, executor.provider)),
             parity=cell.parity,
             margin=margin(similarity),
             peak_share=self._peak_share(cell, forward),
@@ -146,8 +151,9 @@ class Summariser:
             cell.catalogue.embedding_gmacs * cell.identity.batch, forward.median_ns, peak
         )
 
-    def _speed(self, forwards: Mapping[Executor, Launches], executor: Executor) -> Ratio | None:
-        base = self._baseline
+    def _speed(
+        self, forwards: Mapping[Executor, Launches], executor: Executor, base: Executor
+    ) -> Ratio | None:
         if executor == base or executor not in forwards or base not in forwards:
             return None
         return ratio(forwards[base], forwards[executor], self._pilot)

@@ -12,9 +12,8 @@ import msgspec
 from simx.models.ranges import Range
 from simx.results.backbones import Summariser, Timings, executor_of
 from simx.results.machine import drift
-from simx.results.schema import Cell, Identity, MeasuredCell, Report
-from simx.results.statistics import fastest
-from simx.results.summary import BackboneSummary, Executor, Fastest, RangeSummary
+from simx.results.schema import Canary, Cell, Identity, MeasuredCell, Report
+from simx.results.summary import BackboneSummary, Executor, RangeSummary
 
 OUTSIDE = "outside the ranges"
 """Label of the backbones that no range holds, so that edges of one's own drop nothing."""
@@ -60,42 +59,32 @@ def _range(
     high: float | None,
     backbones: Sequence[BackboneSummary],
 ) -> RangeSummary:
-    found = (_fastest(report, executor, backbones) for executor in executors(report))
     return RangeSummary(
         label=label,
         low=low,
         high=high,
         backbones=tuple(backbones),
-        fastest=tuple(each for each in found if each is not None),
+        drift={executor: _drift(report, executor, backbones) for executor in executors(report)},
     )
 
 
-def _fastest(
-    report: Report, executor: Executor, backbones: Sequence[BackboneSummary]
-) -> Fastest | None:
-    """Return the fastest backbones of one executor, None where there is nothing to compare.
-
-    Backbones are not measured in the same rounds, so what the machine drifted between them is
-    allowed for.
-    """
-    times = [
-        (backbone, cell.forward)
+def _drift(report: Report, executor: Executor, backbones: Sequence[BackboneSummary]) -> float:
+    """Return by which share the machine's speed differed between the backbones of a range."""
+    measured = [
+        (backbone.model, backbone.weights)
         for backbone in backbones
-        for cell in backbone.measured
-        if cell.executor == executor and cell.forward is not None
+        if any(cell.executor == executor for cell in backbone.measured)
     ]
-    if len(times) < 2:  # noqa: PLR2004 - there is nothing to compare one with
-        return None
-    canaries = [
+    return drift(canaries_of(report, executor), measured)
+
+
+def canaries_of(report: Report, executor: Executor) -> list[Canary]:
+    """Return the canaries that were taken on one executor."""
+    return [
         canary
         for canary in report.canary
         if (canary.backend, canary.provider) == (executor.backend, executor.provider)
     ]
-    allowed = drift(canaries, [(backbone.model, backbone.weights) for backbone, _ in times])
-    best = fastest([time for _, time in times], allowed)
-    return Fastest(
-        executor=executor, backbones=tuple(times[place][0] for place in best), drift=allowed
-    )
 
 
 class Counted(msgspec.Struct, frozen=True):

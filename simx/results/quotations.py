@@ -21,6 +21,7 @@ def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
         host=_median(cell, "host"),
         first=_median(cell, "first"),
         speed=None,
+        speed_to_torch=None,
         parity=None,
         margin=margin(cell.similarity),
         peak_share=None,

@@ -47,10 +47,10 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
     None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
     the report's first executor it runs ``forward``; None for that one itself and where that one has
-    no times. ``margin`` is the positive's similarity minus the negative's, in percentage points.
-    ``peak_share`` is the share of the machine's peak that it achieves, None where no canary tells
-    the peak. ``warmup_capped`` counts the launches whose times had not levelled off when warming up
-    had to end.
+    no times. ``speed_to_torch`` is the same for torch on its own provider. ``margin`` is the
+    positive's similarity minus the negative's, in percentage points. ``peak_share`` is the share of
+    the machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped``
+    counts the launches whose times had not levelled off when warming up had to end.
     """
 
     executor: Executor
@@ -63,6 +63,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     host: Estimate | None
     first: Estimate | None
     speed: Ratio | None
+    speed_to_torch: Ratio | None
     parity: Parity | None
     margin: float | None
     peak_share: float | None
@@ -120,26 +121,16 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
-class Fastest(msgspec.Struct, frozen=True, kw_only=True):
-    """The fastest backbone of an executor and, behind it, all that cannot be told from it.
-
-    ``drift`` is the share by which the machine's speed differed between them, which was allowed
-    for.
-    """
-
-    executor: Executor
-    backbones: tuple[BackboneSummary, ...]
-    drift: float
-
-
 class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
 
     Both are None for the backbones that no range holds; ``high`` alone where the range is open.
+    ``drift`` is the share by which the machine's speed differed between the backbones, of each
+    executor of the report: they are not measured in the same rounds.
     """
 
     label: str
     low: float | None
     high: float | None
     backbones: tuple[BackboneSummary, ...]
-    fastest: tuple[Fastest, ...]
+    drift: Mapping[Executor, float]

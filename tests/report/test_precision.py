@@ -1,7 +1,5 @@
 """What is said under a range of the precision that was reached."""
 
-from collections.abc import Sequence
-
 import msgspec
 import pytest
 
@@ -123,18 +121,3 @@ def test_a_warm_up_that_was_cut_off_is_said() -> None:
     assert "resnet18:V1 on torch cpu: its times had not levelled off" in text
     assert "(2 launches)" in text
     assert "on ort cpu" not in text
-
-
-def test_the_fastest_of_a_range_and_its_ties_are_named() -> None:
-    """Backbones whose intervals overlap are not told apart, and a clear one is."""
-    cells: Sequence[MeasuredCell] = [
-        measured(identity("resnet18"), milliseconds=50),
-        measured(identity("resnet34"), milliseconds=50.2),
-        measured(identity("resnet50"), milliseconds=90),
-    ]
-    text = render([report(*cells)], Options(ranges=DEFAULT_RANGES, width=200))
-
-    assert (
-        "fastest forward on torch cpu: resnet18:V1, and not to be told from it: resnet34:V1\n"
-        in text
-    )
