@@ -92,14 +92,14 @@ class _Words:
             )
 
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
-        by_executor: dict[Executor, list[str]] = {}
+        by_pair: dict[tuple[Executor, Executor], list[str]] = {}
         for each in found:
             speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
-            by_executor.setdefault(each.executor, []).append(
+            by_pair.setdefault((each.executor, each.torch), []).append(
                 f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
             )
-        for executor, names in by_executor.items():
-            ort, torch = map(executor_name, (executor, Executor("torch", executor.provider)))
+        for pair, names in by_pair.items():
+            ort, torch = map(executor_name, pair)
             yield f"In forward {ort} is slower than {torch} for {listed(names)}."
 
     def differing(self, found: Sequence[Differing]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
-from simx.results.machine import device_of, peak_share, peaks
+from simx.results.machine import device_of, peak_share, peaks, torch_beside
 from simx.results.quotations import quoted_summary
 from simx.results.schema import (
     COMPARED_IMAGES,
@@ -35,9 +35,6 @@ from simx.results.summary import (
 
 Launches = Sequence[Launch]
 Timings = Mapping[tuple[Scope, Image | None], Launches]
-
-REFERENCE = "torch"
-"""The backend that every other one is held against."""
 
 _FORWARD: tuple[Scope, Image | None] = ("forward", None)
 
@@ -132,7 +129,7 @@ class Summariser:
             host=self._estimate(timings, "host"),
             first=self._estimate(timings, "first"),
             speed=self._speed(forwards, executor, self._baseline),
-            speed_to_torch=self._speed(forwards, executor, Executor(REFERENCE, executor.provider)),
+            speed_to_torch=self._speed(forwards, executor, torch_beside(executor)),
             parity=cell.parity,
             margin=margin(similarity),
             peak_share=self._peak_share(cell, forward),

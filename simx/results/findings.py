@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from simx.results.machine import torch_beside
 from simx.results.schema import COMPARED_IMAGES, Image, Scope
 from simx.results.statistics import Estimate, Ratio, fastest
 from simx.results.summary import BackboneSummary, Executor, MeasuredSummary, RangeSummary
@@ -73,13 +74,14 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slower(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that ONNX Runtime runs slower than torch on the same provider.
+    """A backbone that ONNX Runtime runs slower than torch on the same device.
 
     ``speed`` is how many times as fast it is; all of its interval is below 1.
     """
 
     backbone: BackboneSummary
     executor: Executor
+    torch: Executor
     speed: Ratio
 
 
@@ -238,7 +240,12 @@ def _slower(backbones: Sequence[BackboneSummary]) -> Iterator[Slower]:
         for cell in backbone.measured:
             speed = cell.speed_to_torch
             if _is_ort(cell.executor) and speed and speed.high is not None and speed.high < 1:
-                yield Slower(backbone=backbone, executor=cell.executor, speed=speed)
+                yield Slower(
+                    backbone=backbone,
+                    executor=cell.executor,
+                    torch=torch_beside(cell.executor),
+                    speed=speed,
+                )
 
 
 def _is_ort(executor: Executor) -> bool:

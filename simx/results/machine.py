@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from simx.results.calm import references
 from simx.results.noise import canary_ns
 from simx.results.schema import Canary
+from simx.results.summary import Executor
 
 NS_PER_SECOND = 1e9
 
@@ -24,6 +25,11 @@ _ON_THE_PROCESSOR = frozenset(
 def device_of(provider: str) -> str:
     """Return the provider whose peak is a provider's own: one processor has one peak."""
     return PROCESSOR if provider in _ON_THE_PROCESSOR else provider
+
+
+def torch_beside(executor: Executor) -> Executor:
+    """Return torch on the device on which an executor runs: what it is held against."""
+    return Executor("torch", device_of(executor.provider))
 
 
 def peaks(canaries: Iterable[Canary]) -> dict[str, float]:

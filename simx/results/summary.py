@@ -47,7 +47,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
     None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
     the report's first executor it runs ``forward``; None for that one itself and where that one has
-    no times. ``speed_to_torch`` is the same for torch on its own provider. ``margin`` is the
+    no times. ``speed_to_torch`` is the same for torch on its own device. ``margin`` is the
     positive's similarity minus the negative's, in percentage points. ``peak_share`` is the share of
     the machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped``
     counts the launches whose times had not levelled off when warming up had to end.

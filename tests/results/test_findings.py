@@ -33,6 +33,7 @@ from tests.results.builders import (
 TORCH = Executor("torch", "CPUExecutionProvider")
 ORT = Executor("ort", "CPUExecutionProvider")
 CUDA = Executor("ort", "CUDAExecutionProvider")
+OPENVINO = "OpenVINOExecutionProvider"
 
 
 def found(of: Report) -> Findings:
@@ -243,7 +244,7 @@ def test_a_range_of_failures_has_no_findings() -> None:
 
 
 def test_onnx_runtime_is_slower_where_the_whole_interval_says_so() -> None:
-    """It is held against torch on its own provider, and a ratio that leaves it open says nothing.
+    """It is held against torch on its own device, and a ratio that leaves it open says nothing.
 
     Torch is not the report's first executor here, so that the table's own ratio is another one.
     """
@@ -260,13 +261,16 @@ def test_onnx_runtime_is_slower_where_the_whole_interval_says_so() -> None:
             measured(identity("alexnet", backend="ort:passive"), milliseconds=60),
             measured(identity("alexnet"), milliseconds=50),
             measured(identity("resnet18", backend="ort", provider=CUDA.provider), milliseconds=600),
+            measured(identity("resnet34", backend="ort", provider=OPENVINO), milliseconds=600),
         )
     )
 
     assert [(each.backbone.model, each.executor) for each in of.slower] == [
         ("alexnet", Executor("ort:passive", TORCH.provider)),
         ("resnet18", ORT),
+        ("resnet34", Executor("ort", OPENVINO)),
     ]
+    assert {each.torch for each in of.slower} == {TORCH}
     assert of.slower[1].speed.value == pytest.approx(50 / 60)
 
 
