@@ -7,7 +7,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import append_step_summary, emit, output_option, wants_color, width
-from simx.cli.parameters import Share
+from simx.cli.parameters import Names, Share
 from simx.errors import ExitCode
 from simx.models.ranges import Range
 
@@ -49,9 +49,9 @@ ALLOWABLE = (
 )
 @click.option(
     "--allow",
-    type=click.Choice(ALLOWABLE),
+    type=Names(ALLOWABLE),
     multiple=True,
-    metavar="NAME",
+    metavar="NAME,...",
     help="Compare cells although this differs: " + ", ".join(ALLOWABLE) + ". Repeatable.",
 )
 @click.option(
@@ -83,7 +83,7 @@ def command(
     base: Path,
     new: tuple[Path, ...],
     threshold: float,
-    allow: tuple["DifferenceName", ...],
+    allow: tuple[tuple["DifferenceName", ...], ...],
     repeat: tuple[Path, ...],
     fail_on: "FailOn",
     show: "Show",
@@ -107,7 +107,7 @@ def command(
     settings = Settings(
         threshold=threshold,
         ranges=options.ranges_or_default(ranges),
-        allow=frozenset(allow),
+        allow=frozenset(name for names in allow for name in names),
     )
     name = _names((base, *new))
     compared = [

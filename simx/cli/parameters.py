@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import click
 
@@ -24,6 +25,27 @@ class Share(click.ParamType[float]):
         if found is None or not 0 < float(found[1]) <= 100:  # noqa: PLR2004 - percent
             self.fail(f"{value!r} is no share; write it as a percentage such as 1.5%", param, ctx)
         return float(found[1]) / 100
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names out of a list, one or several with commas between them."""
+
+    name = "names"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in str(value).split(","))
+        for name in names:
+            if name not in self._known:
+                self.fail(f"{name!r} is none of {', '.join(self._known)}", param, ctx)
+        return names
 
 
 class Duration(click.ParamType[float]):

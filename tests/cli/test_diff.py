@@ -10,7 +10,16 @@ from simx.errors import ExitCode
 from simx.results.file import write
 from simx.results.schema import Report
 from tests.cli.support import Simx
-from tests.results.builders import around, failed, identity, measured, report, timings
+from tests.results.builders import (
+    around,
+    failed,
+    identity,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+    timings,
+)
 
 
 def of(milliseconds: float, *, created: str, threads: int = 2) -> Report:
@@ -82,6 +91,31 @@ def test_what_is_let_pass_is_compared(simx: Simx) -> None:
         return sum(bool(cell["changes"]) for cell in cells)
 
     assert (compared(barred.out), compared(passed.out)) == (1, 2)
+
+
+def test_several_differences_are_named_at_once(simx: Simx) -> None:
+    """With commas between them, or one after the other."""
+    arguments = ("diff", "old.json", "threads.json", "--format", "json")
+
+    assert (
+        simx(*arguments, "--allow", "threads, cpu").out
+        == simx(*arguments, "--allow", "cpu", "--allow", "threads").out
+    )
+
+
+def test_published_figures_are_compared_as_far_as_they_go(simx: Simx, folder: Path) -> None:
+    """What they do not say is told; let pass, their medians have a change and no verdict."""
+    write(folder / "published.json", quoted_report(quoted(), quoted(identity(backend="ort"))))
+    barred = simx("diff", "published.json", "old.json")
+    allow = "threads,cpu,cores,governor,torch,onnxruntime,weights,graph,placement,pictures"
+    write(folder / "whole.json", report(measured(), measured(identity(backend="ort"))))
+    passed = simx("diff", "published.json", "whole.json", "--allow", allow)
+
+    assert barred.code == ExitCode.INCONCLUSIVE
+    assert "base says nothing of" in barred.out
+    assert passed.code == ExitCode.DONE
+    assert "there is no forward to compare" in passed.out
+    assert "embedding, positive" in passed.out
 
 
 def test_the_step_summary_is_appended_to(

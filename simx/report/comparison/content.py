@@ -15,6 +15,7 @@ from simx.report.comparison.wording import (
     cell_name,
     counted,
     difference_text,
+    differences_text,
     executor_of,
     listed,
     names,
@@ -38,7 +39,7 @@ Show = Literal["auto", "changes", "all"]
 """Which cells tables have: all of them, only what is not equal, or whichever stays readable."""
 
 READABLE_CELLS = 60
-MOST_OTHER_TIMES = 40
+MOST_ROWS = 40
 
 _NS_PER_MS = 1e6
 
@@ -132,8 +133,11 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
 def _summary(comparison: Comparison) -> Iterator[Block]:
     """Yield how many cells fared how, and the regressions by name."""
     verdicts = [each.forward.verdict for each in comparison.compared if each.forward]
-    if not verdicts:
+    if not comparison.compared:
         yield Paragraph("nothing could be compared", warns=True)
+        return
+    if not verdicts:
+        yield Paragraph("there is no forward to compare; other times are below", warns=True)
         return
     counts = (
         f"{verdicts.count(verdict):,} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
@@ -248,9 +252,19 @@ def _mean(mean: MeanChange) -> str:
 
 
 def _other_times(comparison: Comparison) -> Iterator[Block]:
-    """Yield the times besides ``forward`` that changed, cells with the largest changes first."""
+    """Yield the times besides ``forward`` that changed, cells with the largest changes first.
+
+    Of cells without a ``forward``, as quoted ones are, all are told.
+    """
     by_cell = [
-        (cell, [each for each in cell.changes if each.scope != "forward" and each.listed])
+        (
+            cell,
+            [
+                each
+                for each in cell.changes
+                if each.scope != "forward" and (each.listed or cell.forward is None)
+            ],
+        )
         for cell in comparison.compared
     ]
     found = sorted(
@@ -271,15 +285,13 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
     ]
     if not rows:
         return
-    yield Heading("Other times that changed")
+    yield Heading("Other times")
     yield Table(
         keys=tuple(Column(name, align="left") for name in ("model", "backend", "time")),
         columns=CHANGE_COLUMNS,
-        rows=tuple(rows[:MOST_OTHER_TIMES]),
+        rows=tuple(rows[:MOST_ROWS]),
     )
-    if len(rows) > MOST_OTHER_TIMES:
-        more = f"{len(rows) - MOST_OTHER_TIMES:,} more"
-        yield Paragraph(f"and {more} (--format csv has all)", faint=True)
+    yield from _more(rows)
 
 
 def _distance(change: Change) -> float:
@@ -288,16 +300,28 @@ def _distance(change: Change) -> float:
 
 
 def _other_changes(comparison: Comparison) -> Iterator[Block]:
-    """Yield what changed besides times; cells to which the same happened together."""
-    found: dict[str, list[str]] = {}
-    for cell in comparison.cells:
-        for other in cell.others:
-            text = f"{other.name} {clean(other.base)} → {clean(other.new)}"
-            found.setdefault(text, []).append(cell_name(cell.new))
-    if found:
+    """Yield what changed besides times."""
+    rows = [
+        Row(
+            (backbone_of(cell.new), executor_of(cell.new)),
+            (Value(other.name), Value(clean(other.base)), Value(clean(other.new))),
+        )
+        for cell in comparison.cells
+        for other in cell.others
+    ]
+    if rows:
         yield Heading("Besides latency")
-        for text, cells in found.items():
-            yield Paragraph(f"{text}: {listed(cells)}")
+        yield Table(
+            keys=(Column("model", align="left"), Column("backend", align="left")),
+            columns=(Column("what", align="left"), Column("base"), Column("new")),
+            rows=tuple(rows[:MOST_ROWS]),
+        )
+        yield from _more(rows)
+
+
+def _more(rows: Sequence[Row]) -> Iterator[Block]:
+    if len(rows) > MOST_ROWS:
+        yield Paragraph(f"and {len(rows) - MOST_ROWS:,} more (--format csv has all)", faint=True)
 
 
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
@@ -334,12 +358,10 @@ def _missing(where: str, identities: Sequence[Identity]) -> Iterator[str]:
 def _barred(comparison: Comparison) -> Iterator[str]:
     """Yield the cells that are not the same thing, by what differs."""
     keyed = sorted(
-        (("; ".join(map(difference_text, cell.barred)), cell) for cell in comparison.barred),
+        ((differences_text(cell.barred), cell) for cell in comparison.barred),
         key=lambda pair: pair[0],
     )
     for text, group in groupby(keyed, key=lambda pair: pair[0]):
         cells = [cell for _, cell in group]
-        options = " ".join(
-            f"--allow {name}" for name in dict.fromkeys(each.name for each in cells[0].barred)
-        )
-        yield f"{text} (compare with {options}): {names(cell.new for cell in cells)}"
+        allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
+        yield f"{text} (compare with --allow {allow}): {names(cell.new for cell in cells)}"

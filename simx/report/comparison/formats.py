@@ -7,7 +7,7 @@ from rich.text import Text
 
 from simx.report.comma_separated import safe, to_string
 from simx.report.comparison.content import Block, Heading, Paragraph, Show, blocks
-from simx.report.comparison.wording import difference_text
+from simx.report.comparison.wording import differences_text
 from simx.report.console import NARROWEST
 from simx.report.console import to_string as to_terminal
 from simx.report.grid import lines
@@ -142,9 +142,9 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
 
 def _cell_rows(cell: CellComparison) -> Iterator[list[str]]:
     if cell.barred:
-        note = "; ".join(map(difference_text, cell.barred))
+        note = differences_text(cell.barred)
         yield _empty_row(cell.new, "not comparable", note)
-    note = safe("; ".join(map(difference_text, cell.allowed)))
+    note = safe(differences_text(cell.allowed))
     for change in cell.changes:
         yield [*_identity(cell.new), change.verdict, *_change(change), note]
     for other in cell.others:

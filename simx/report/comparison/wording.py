@@ -28,6 +28,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
 """As tables have them; the legend says what they mean."""
 
 GATED = "!"
+UNKNOWN = "unknown"
 
 _SCOPE_WORDS: dict[Scope, str] = {
     "forward": "forward",
@@ -79,7 +80,25 @@ def share_value(ratio: float | None) -> Value:
 
 def difference_text(difference: Difference) -> str:
     """Return for example ``threads 2 → 4``."""
-    return f"{difference.name} {clean(difference.base)} → {clean(difference.new)}"
+    if difference.opaque and difference.base and difference.new:
+        return f"{difference.name} not the same, by its hash"
+    base, new = (
+        UNKNOWN if side is None else clean(side) for side in (difference.base, difference.new)
+    )
+    return f"{difference.name} {base} → {new}"
+
+
+def differences_text(differences: Sequence[Difference]) -> str:
+    """Return all of them, those of which a side says nothing by their names alone."""
+    told = [each for each in differences if each.base is not None and each.new is not None]
+    parts = [difference_text(each) for each in told]
+    for side, missing in (
+        ("base", [each.name for each in differences if each.base is None]),
+        ("new", [each.name for each in differences if each.new is None]),
+    ):
+        if missing:
+            parts.append(f"{side} says nothing of {', '.join(dict.fromkeys(missing))}")
+    return "; ".join(parts)
 
 
 def names(identities: Iterable[Identity]) -> str:

@@ -123,7 +123,7 @@ def compare(
             MachineShift(executor=executor, ratio=math.exp(log))
             for executor, log in context.machine.items()
         ),
-        pictures=context.pictures,
+        pictures=tuple(name for name in context.pictures if context.is_kept_from(name)),
         ranges=_by_range(context, judged),
         failures=tuple(_failure(pair) for pair in matching.pairs if _has_failed(pair)),
         only_base=tuple(cell.identity for cell in matching.only_base),

@@ -3,7 +3,7 @@
 A difference has a name, by which ``simx diff --allow`` lets it pass.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import get_args
 
 import msgspec
@@ -19,8 +19,6 @@ NAMES: tuple[DifferenceName, ...] = get_args(DifferenceName)
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""
-
-UNKNOWN = "unknown"
 
 _HASH_DIGITS = 12
 
@@ -40,7 +38,7 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Return what differs between two cells that would have to be the same.
 
-    What a report of quoted figures does not say is ``UNKNOWN``, and differs from what is known.
+    What a report of quoted figures does not say differs from what is known.
     """
     one, other = pair
     found = (
@@ -49,7 +47,7 @@ def differences(
         *_machines(base, new, one.identity.provider),
         *_libraries(base, new, one.identity.backend),
     )
-    return tuple(dict.fromkeys(found))
+    return _each_once(found)
 
 
 def pictures_that_differ(base: Digest, new: Digest) -> tuple[Image, ...]:
@@ -71,15 +69,26 @@ def _identities(one: CellDigest, other: CellDigest) -> Iterator[Difference]:
         )
 
 
-def _text(value: object) -> str:
-    return UNKNOWN if value is None else str(value)
+def _each_once(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Leave out hashes that differ where words of the same name say why."""
+    differing = tuple(found)
+    said = {each.name for each in differing if not each.opaque}
+    return tuple(each for each in differing if not (each.opaque and each.name in said))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _cells(one: Cell, other: Cell) -> Iterator[Difference]:
     """Yield differences of what ran: the weights, the file that was executed, how and where."""
     yield from _difference("weights", _origin(one), _origin(other))
-    yield from _difference("weights", _hash(one, "weights_sha256"), _hash(other, "weights_sha256"))
-    yield from _difference("graph", _hash(one, "artefact_sha256"), _hash(other, "artefact_sha256"))
+    hashes: list[tuple[DifferenceName, str]] = [
+        ("weights", "weights_sha256"),
+        ("graph", "artefact_sha256"),
+    ]
+    for each, field in hashes:
+        yield from _difference(each, _hash(one, field), _hash(other, field), opaque=True)
     yield from _difference("placement", _placement(one), _placement(other))
     if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
         for name in {**one.settings, **other.settings}:
@@ -117,14 +126,16 @@ def _libraries(base: Digest, new: Digest, backend: str) -> Iterator[Difference]:
         yield from _difference(name, _told(base, versions), _told(new, versions))
 
 
-def _difference(name: DifferenceName, base: str, new: str) -> Iterator[Difference]:
+def _difference(
+    name: DifferenceName, base: str | None, new: str | None, *, opaque: bool = False
+) -> Iterator[Difference]:
     if base != new:
-        yield Difference(name=name, base=base, new=new)
+        yield Difference(name=name, base=base, new=new, opaque=opaque)
 
 
-def _told(of: Digest, describe: Callable[[Environment], str]) -> str:
+def _told(of: Digest, describe: Callable[[Environment], str]) -> str | None:
     environment = of.report.environment
-    return UNKNOWN if environment is None else describe(environment)
+    return None if environment is None else describe(environment)
 
 
 def _cores(of: Environment) -> str:
@@ -140,21 +151,21 @@ def _gpus(of: Environment) -> str:
     return ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus) or "none told"
 
 
-def _origin(cell: Cell) -> str:
-    return cell.weights_origin or UNKNOWN
+def _origin(cell: Cell) -> str | None:
+    return cell.weights_origin
 
 
-def _hash(cell: Cell, name: str) -> str:
-    value: str = getattr(cell, name, UNKNOWN)
-    return value if value == UNKNOWN else value[:_HASH_DIGITS]
+def _hash(cell: Cell, name: str) -> str | None:
+    value: str | None = getattr(cell, name, None)
+    return None if value is None else value[:_HASH_DIGITS]
 
 
-def _placement(cell: Cell) -> str:
+def _placement(cell: Cell) -> str | None:
     if not isinstance(cell, MeasuredCell):
-        return UNKNOWN
+        return None
     return placement_text(cell.placement)
 
 
-def _picture(config: Config | None, name: Image) -> str:
+def _picture(config: Config | None, name: Image) -> str | None:
     picture = config.pictures.get(name) if config else None
-    return UNKNOWN if picture is None else picture.sha256
+    return None if picture is None else picture.sha256

@@ -31,11 +31,15 @@ DifferenceName = Literal[
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is not the same on both sides, in words."""
+    """One thing that is not the same on both sides, in words; None where a side does not say.
+
+    ``opaque`` tells that the words are hashes, which say no more than that they differ.
+    """
 
     name: DifferenceName
-    base: str
-    new: str
+    base: str | None
+    new: str | None
+    opaque: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,8 +161,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ``threshold`` is the share that matters. ``run_to_run`` is what two runs of the same thing
     differ in by themselves, of ``forward``, and ``repeats`` how many reports it was learnt from; 0
     where it is the default. ``one_run`` tells that both reports are of one and the same run, which
-    differs in nothing from itself. ``pictures`` are those that differ: times and similarities that
-    depend on them were not compared, unless they were let pass.
+    differs in nothing from itself. ``pictures`` are those that differ and keep what depends on
+    them from being compared.
     """
 
     base: Side
@@ -181,8 +185,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def compared(self) -> tuple[CellComparison, ...]:
-        """The cells whose ``forward`` was compared."""
-        return tuple(cell for cell in self.cells if cell.forward is not None)
+        """The cells of which any time was compared."""
+        return tuple(cell for cell in self.cells if cell.changes)
 
     @property
     def barred(self) -> tuple[CellComparison, ...]:

@@ -128,7 +128,7 @@ def test_what_is_not_known_differs_from_what_is() -> None:
     found = differences(unknown, digest(of), (of, of))
 
     assert {each.name for each in found} == {"cpu", "cores", "governor", "onnxruntime"}
-    assert {each.base for each in found} == {"unknown"}
+    assert {each.base for each in found} == {None}
     assert differences(unknown, unknown, (of, of)) == ()
 
 
