@@ -110,6 +110,13 @@ format_option = click.option(
     help="Form of the result.",
 )
 
+report_format_option = click.option(
+    "--format",
+    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="Form of the result; html is a page that stands alone.",
+)
 
 layout_option = click.option(
     "--layout",

@@ -48,8 +48,25 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class Percent(click.ParamType[float]):
+    """A figure in percent such as ``75`` or ``75%``, as the catalogue's accuracies are."""
+
+    name = "percent"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the figure in percent: 75.0 for ``75``."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(_NUMBER + r"\s*%?", str(value).strip())
+        if found is None or float(found[1]) > 100:  # noqa: PLR2004 - percent
+            self.fail(f"{value!r} is no percentage; write it as 75", param, ctx)
+        return float(found[1])
+
+
 class Duration(click.ParamType[float]):
-    """A duration such as ``60s``, ``5m`` or ``1h``; seconds where no unit is given."""
+    """A duration such as ``5ms``, ``60s``, ``5m`` or ``1h``; seconds where no unit is given."""
 
     name = "duration"
 
@@ -62,5 +79,5 @@ class Duration(click.ParamType[float]):
         found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
         seconds = float(found[1]) * _UNITS.get(found[2], math.nan) if found else math.nan
         if not seconds > 0:
-            self.fail(f"{value!r} is no duration; write it as 60s, 5m or 1h", param, ctx)
+            self.fail(f"{value!r} is no duration; write it as 5ms, 60s, 5m or 1h", param, ctx)
         return seconds

@@ -1,14 +1,67 @@
-"""``simx report``: render reports again."""
+"""``simx report``: render reports again, or say which backbone to take."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from simx.cli import options
 from simx.cli.output import emit, output_option, wants_color, width
+from simx.cli.parameters import Duration, Percent
 from simx.errors import InputError
 from simx.models.ranges import Range
 from simx.report.options import Layout, Options
+from simx.results.wish import LatencyOf, Limits, Wish
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NANOSECONDS_PER_SECOND = 1e9
+
+_decision_options = (
+    click.option(
+        "--pareto",
+        is_flag=True,
+        help="Show the backbones that nothing beats at once on latency, accuracy and margin.",
+    ),
+    click.option(
+        "--max-latency",
+        type=Duration(),
+        metavar="TIME",
+        help="Only those within this latency, such as 5ms, and which to take. Implies --pareto.",
+    ),
+    click.option(
+        "--min-acc1",
+        type=Percent(),
+        metavar="PERCENT",
+        help="Only those with at least this acc1, such as 75, and which to take. Implies --pareto.",
+    ),
+    click.option(
+        "--latency-of",
+        type=click.Choice(["forward", "pipeline"]),
+        default="forward",
+        show_default=True,
+        help="With --pareto: the network alone, or the positive picture from its file.",
+    ),
+    click.option(
+        "--backend",
+        multiple=True,
+        metavar="NAME",
+        help="With --pareto: a backend of the report. Repeatable. Default: the report's first.",
+    ),
+    click.option(
+        "--provider",
+        multiple=True,
+        help="With --pareto: a provider of the report, or cpu, cuda, ... Repeatable.",
+    ),
+)
+
+
+def _with_decision_options(command: F) -> F:
+    for option in reversed(_decision_options):
+        command = option(command)
+    return command
 
 
 @click.command("report")
@@ -16,17 +69,27 @@ from simx.report.options import Layout, Options
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a report instead.")
 @options.layout_option
 @options.ranges_option
-@options.format_option
+@_with_decision_options
+@options.report_format_option
 @output_option
 def command(
     reports: tuple[Path, ...],
     schema: bool,
     layout: Layout,
     ranges: tuple[Range, ...] | None,
+    pareto: bool,
+    max_latency: float | None,
+    min_acc1: float | None,
+    latency_of: LatencyOf,
+    backend: tuple[str, ...],
+    provider: tuple[str, ...],
     format: str,
     output: Path | None,
 ) -> None:
-    """Render REPORTs: tables per GFLOPS range, as bench printed them or in another form."""
+    """Render REPORTs: tables per GFLOPS range, as bench printed them or in another form.
+
+    With --pareto, show instead which backbones nothing beats, and which of them to take.
+    """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.formats import render  # noqa: PLC0415
     from simx.results.file import read, schema_json  # noqa: PLC0415
@@ -36,10 +99,41 @@ def command(
         return
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")
+    limits = Limits(
+        max_latency_ns=None if max_latency is None else NANOSECONDS_PER_SECOND * max_latency,
+        min_acc1=min_acc1,
+    )
+    decides = pareto or limits.any
+    if not decides and format != "html":
+        _require_nothing_chosen()
     rendering = Options(
         ranges=options.ranges_or_default(ranges),
         width=width(),
         layout=layout,
         color=wants_color(output),
+        pareto=decides,
+        wish=Wish(
+            backends=backend,
+            providers=_full_names(provider),
+            latency_of=latency_of,
+            limits=limits,
+        ),
     )
     emit(render([read(path) for path in reports], format, rendering), output)
+
+
+def _full_names(providers: tuple[str, ...]) -> tuple[str, ...]:
+    if not providers:
+        return ()
+    from simx.runner.providers import provider_named  # noqa: PLC0415 - the runner, for names alone
+
+    return tuple(map(provider_named, providers))
+
+
+def _require_nothing_chosen() -> None:
+    """Refuse what would have no effect; what a settings file says may be meant for others."""
+    context = click.get_current_context()
+    for name in ("backend", "provider", "latency_of"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option}: chooses for --pareto; add that, or leave {option} out")

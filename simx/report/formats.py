@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from simx.report import csv, json, markdown, terminal
+from simx.report import csv, decision, json, markdown, terminal
 from simx.report.options import Options
 from simx.results.schema import Report
 
@@ -35,5 +35,10 @@ def render(reports: Sequence[Report], name: str, options: Options) -> str:
     Returns:
         Text that ends with a line feed. It holds characters beyond ASCII, and escape codes only
         where ``options.color`` allows them in the format ``table``.
+
+    Raises:
+        InputError: ``options.wish`` names an executor that a report has not.
     """
+    if options.pareto and name in decision.FORMATS:
+        return decision.render(reports, name, options)
     return FORMATS[name](reports, options)

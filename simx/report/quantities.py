@@ -169,7 +169,7 @@ def _similarity(image: Image) -> CellQuantity:
     return _of_image(
         image,
         "similarity, %",
-        lambda _, cell: _of_weights(cell.images[image].similarity_percent, cell),
+        lambda _, cell: of_weights(cell.images[image].similarity_percent, cell),
     )
 
 
@@ -178,7 +178,7 @@ def _margin() -> CellQuantity:
         column=Column("margin", group="similarity, %"),
         section=IMAGE_SECTIONS["negative"],
         label="margin, %",
-        show=lambda _, cell: _of_weights(cell.margin, cell),
+        show=lambda _, cell: of_weights(cell.margin, cell),
     )
 
 
@@ -204,14 +204,14 @@ def _stage(
 
 def _backbone() -> tuple[BackboneQuantity, ...]:
     return (
-        _once("embedding", "dimension", "", _dimension),
+        _once("embedding", "dimension", "", dimension),
         _once("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
-        _once("catalogue", "acc1", "%", lambda of: _accuracy(of, of.catalogue.acc1)),
-        _once("catalogue", "acc5", "%", lambda of: _accuracy(of, of.catalogue.acc5)),
+        _once("catalogue", "acc1", "%", lambda of: accuracy(of, of.catalogue.acc1)),
+        _once("catalogue", "acc5", "%", lambda of: accuracy(of, of.catalogue.acc5)),
     )
 
 
-def _accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
+def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
     """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
     return figures.fixed(percent, 3 if backbone.quoted else 2)
 
@@ -227,7 +227,8 @@ def _once(
     )
 
 
-def _dimension(backbone: BackboneSummary) -> Value:
+def dimension(backbone: BackboneSummary) -> Value:
+    """Return the length of a backbone's embedding; of several, each."""
     lengths = dict.fromkeys(str(cell.embedding_dim) for cell in backbone.measured)
     return Value(" ".join(lengths)) if lengths else ABSENT
 
@@ -247,7 +248,8 @@ def _timed(
     return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")
 
 
-def _of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
+def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
+    """Return a figure that depends on the weights; that of random ones is marked."""
     value = figures.similarity(percent, cell.decimals)
     if cell.weights_origin != "random" or value == ABSENT:
         return value

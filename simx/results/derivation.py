@@ -41,7 +41,7 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
         Backbones by name (``resnet18`` before ``resnet101``) and weights; those that no range
         holds come last, under ``OUTSIDE``.
     """
-    left = _backbones(report)
+    left = backbones(report)
     summaries = []
     for bounds in ranges:
         inside = [item for item in left if item.catalogue.gflops in bounds]
@@ -113,7 +113,8 @@ def counted_cells(report: Report) -> dict[Identity, Counted]:
     return found
 
 
-def _backbones(report: Report) -> list[BackboneSummary]:
+def backbones(report: Report) -> list[BackboneSummary]:
+    """Return every backbone of a report, in the order of the tables."""
     order = executors(report)
     if not order:
         return []

@@ -33,5 +33,5 @@ def test_a_duration_has_a_unit(typed: str, seconds: float) -> None:
 @pytest.mark.parametrize("typed", ["", "0s", "-5s", "5 days", "s", "5s5"])
 def test_what_is_no_duration_is_refused(typed: str) -> None:
     """The message says how one is written."""
-    with pytest.raises(click.BadParameter, match="write it as 60s, 5m or 1h"):
+    with pytest.raises(click.BadParameter, match="write it as 5ms, 60s, 5m or 1h"):
         Duration().convert(typed, None, None)

@@ -1,0 +1,152 @@
+"""Renders decisions: what nothing beats, for a terminal, as Markdown, CSV or JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+from rich.text import Text
+
+from simx.report import decision_records, figures
+from simx.report.answers import LATENCY_NAMES, answer, notes, title
+from simx.report.clean import clean
+from simx.report.console import NARROWEST, to_string
+from simx.report.content import differing_settings, setting_text
+from simx.report.grid import lines
+from simx.report.heading import heading
+from simx.report.names import FEW_CALLS, NOISY, backbone_name
+from simx.report.options import Options
+from simx.report.pipe_tables import escape, table_lines
+from simx.report.quantities import dimension, of_weights
+from simx.report.table import Column, Row, Table, Value
+from simx.report.wrapping import wrap
+from simx.results.decision import Contender, Decision, decisions
+from simx.results.schema import Report
+
+Decided = tuple[Report, Decision]
+"""A decision, and the report it is about."""
+
+
+class Form(Protocol):
+    """What a form is: a function from decisions to text that ends with a line feed."""
+
+    def __call__(self, decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
+        """Return all of the decisions, in their order."""
+
+
+def render(reports: Sequence[Report], form: str, options: Options) -> str:
+    """Return the decisions that are wished for, in one of the forms that ``FORMATS`` names.
+
+    Raises:
+        InputError: A report lacks the executor that is wished for.
+    """
+    decided = [
+        (report, decision) for report in reports for decision in decisions(report, options.wish)
+    ]
+    return FORMATS[form](decided, width=options.width, color=options.color)
+
+
+def decision_table(decision: Decision) -> Table:
+    """Return what of the front keeps the limits, best first."""
+    fitting = decision.fitting
+    names = differing_settings([each.backbone for each in fitting])
+    return Table(
+        keys=tuple(Column(name, align="left") for name in ("model", *names)),
+        columns=(
+            Column("latency", "ms", LATENCY_NAMES[decision.latency_of]),
+            Column("acc1", "%"),
+            Column("margin", "%"),
+            Column("dimension"),
+            Column("GFLOPS", "MACs"),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    backbone_name(each.backbone),
+                    *(setting_text(each.backbone, name) for name in names),
+                ),
+                _values(each),
+            )
+            for each in fitting
+        ),
+        nested=False,
+    )
+
+
+def _values(contender: Contender) -> tuple[Value, ...]:
+    backbone, cell = contender.backbone, contender.cell
+    latency = figures.time(contender.merit.latency, spread=True)
+    mark = FEW_CALLS if cell.few_calls else NOISY if backbone.noisy else ""
+    return (
+        msgspec.structs.replace(latency, mark=mark),
+        figures.fixed(contender.merit.acc1, 2),
+        of_weights(cell.margin, cell),
+        dimension(backbone),
+        figures.fixed(backbone.catalogue.gflops, 2),
+    )
+
+
+def _terminal(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
+    width = max(width, NARROWEST)
+    gap = [Text(), Text()]
+    texts = [line for one in decided for line in (*gap, *_lines(one, width))]
+    return to_string(texts[len(gap) :], width=width, color=color)
+
+
+def _lines(decided: Decided, width: int) -> Iterator[Text]:
+    report, decision = decided
+    yield from _indented(title(decision), width, "bold cyan")
+    yield from _indented(_origin(report), width, "dim")
+    yield Text()
+    if decision.fitting:
+        yield from lines(decision_table(decision), width)
+        yield Text()
+    yield from _indented(answer(decision), width, "bold")
+    yield Text()
+    for note in notes(decision):
+        yield from _indented(note, width, "dim")
+
+
+def _indented(text: str, width: int, style: str) -> Iterator[Text]:
+    first, *further = wrap(text, width - 2)
+    yield Text(first, style)
+    yield from (Text("  " + line, style) for line in further)
+
+
+def _markdown(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
+    del width, color
+    return "\n".join(line for one in decided for line in _paragraphs(one)) + "\n"
+
+
+def _paragraphs(decided: Decided) -> Iterator[str]:
+    report, decision = decided
+    yield f"# {escape(title(decision))}"
+    yield from ("", escape(_origin(report)), "")
+    if decision.fitting:
+        yield from (*table_lines(decision_table(decision)), "")
+    yield from (f"**{escape(answer(decision))}**", "")
+    yield from (f"- {escape(note)}" for note in notes(decision))
+
+
+def _origin(report: Report) -> str:
+    """Say when and where it was measured, in one line."""
+    machine = next((items for name, items in heading(report) if name == "machine"), ())
+    return " · ".join((f"report of {clean(report.created)}", *machine[:1]))
+
+
+def _csv(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
+    del width, color
+    return decision_records.to_csv([decision for _, decision in decided])
+
+
+def _json(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
+    del width, color
+    return decision_records.to_json([decision for _, decision in decided])
+
+
+FORMATS: Mapping[str, Form] = {
+    "table": _terminal,
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+}
+"""By the name that ``--format`` takes."""

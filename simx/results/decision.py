@@ -1,0 +1,195 @@
+"""Which backbone to take: the front of a report on one executor, and what of it keeps limits.
+
+Pure functions of summaries; renders nothing. What a front is, ``results.front`` says.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from simx.errors import InputError
+from simx.results.derivation import backbones, drift_between, executors
+from simx.results.front import Merit, front, known
+from simx.results.schema import Report
+from simx.results.statistics import Estimate, fastest
+from simx.results.summary import BackboneSummary, Executor, MeasuredSummary
+from simx.results.wish import LatencyOf, Limits, Wish
+
+Order = Literal["fastest", "most accurate"]
+"""What comes first. Of those that cannot be told from the fastest, the most accurate does."""
+
+PIPELINE_IMAGE: Literal["positive"] = "positive"
+
+
+class Contender(msgspec.Struct, frozen=True, kw_only=True):
+    """A backbone on the executor that is looked at."""
+
+    backbone: BackboneSummary
+    cell: MeasuredSummary
+    merit: Merit
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The front of one executor, and which of it keeps the limits.
+
+    ``contenders`` are all that have a latency, in the order of the tables, ``absent`` those that
+    have none. ``front`` and ``fitting``, the part of it that keeps the limits, are in ``order``.
+    Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is the share
+    by which the machine's speed may have differed between two of them.
+    """
+
+    executor: Executor
+    latency_of: LatencyOf
+    limits: Limits
+    order: Order
+    drift: float
+    contenders: tuple[Contender, ...]
+    absent: tuple[BackboneSummary, ...]
+    front: tuple[Contender, ...]
+    fitting: tuple[Contender, ...]
+    nearest: tuple[Contender, ...]
+
+
+def decisions(report: Report, wish: Wish) -> tuple[Decision, ...]:
+    """Return a decision for each executor that is wished for.
+
+    Raises:
+        InputError: the report has no such executor.
+    """
+    summaries = backbones(report)
+    return tuple(decide(report, summaries, each, wish) for each in wished(report, wish))
+
+
+def wished(report: Report, wish: Wish) -> tuple[Executor, ...]:
+    """Return the executors that are wished for, in the report's order.
+
+    Raises:
+        InputError: the report has none of them.
+    """
+    known = executors(report)
+    if not (wish.backends or wish.providers):
+        return known[:1]
+    matching = tuple(
+        each
+        for each in known
+        if (not wish.backends or each.backend in wish.backends)
+        and (not wish.providers or each.provider in wish.providers)
+    )
+    if not matching:
+        asked = ", ".join((*wish.backends, *wish.providers))
+        there = ", ".join(f"{each.backend} {each.provider}" for each in known) or "nothing"
+        raise InputError(
+            f"{asked}: the report of {report.created} has none such; choose with --backend and "
+            f"--provider among {there}"
+        )
+    return matching
+
+
+def decide(
+    report: Report, summaries: Sequence[BackboneSummary], executor: Executor, wish: Wish
+) -> Decision:
+    """Return the front of a report on one executor.
+
+    Args:
+        report: Whose canaries tell the drift.
+        summaries: Of its backbones; see ``results.derivation.backbones``.
+        executor: Where the latencies are from.
+        wish: Which latency is looked at, and what an answer has to keep.
+    """
+    limits = wish.limits
+    found = [_contender(backbone, executor, wish.latency_of) for backbone in summaries]
+    contenders = [contender for contender in found if contender is not None]
+    drift = drift_between(report, executor, [contender.backbone for contender in contenders])
+    order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
+    unbeaten = [contenders[place] for place in front([each.merit for each in contenders], drift)]
+    ranked = ordered(unbeaten, order, drift)
+    fitting = tuple(each for each in ranked if keeps(each.merit, limits))
+    return Decision(
+        executor=executor,
+        latency_of=wish.latency_of,
+        limits=limits,
+        order=order,
+        drift=drift,
+        contenders=tuple(contenders),
+        absent=tuple(
+            backbone for backbone, each in zip(summaries, found, strict=True) if each is None
+        ),
+        front=ranked,
+        fitting=fitting,
+        nearest=() if fitting else _nearest(ranked, limits, drift),
+    )
+
+
+def keeps(merit: Merit, limits: Limits) -> bool:
+    """Whether limits are kept: by the whole interval of the latency, and by a known accuracy."""
+    return _keeps_latency(merit, limits) and _keeps_accuracy(merit, limits)
+
+
+def ordered(
+    contenders: Iterable[Contender], order: Order, drift: float = 0.0
+) -> tuple[Contender, ...]:
+    """Return contenders best first.
+
+    The fastest come in groups: the fastest one and all that cannot be told from it, by accuracy;
+    then the same of the rest. Of equally accurate ones, the faster comes first.
+    """
+    left = sorted(contenders, key=lambda each: each.merit.latency.median_ns)
+    if order == "most accurate":
+        return tuple(sorted(left, key=_inaccuracy))
+    ranked: list[Contender] = []
+    while left:
+        group = fastest([_with_interval(each.merit) for each in left], drift)
+        ranked += sorted((left[place] for place in sorted(group)), key=_inaccuracy)
+        left = [each for place, each in enumerate(left) if place not in group]
+    return tuple(ranked)
+
+
+def _contender(
+    backbone: BackboneSummary, executor: Executor, latency_of: LatencyOf
+) -> Contender | None:
+    cell = next((cell for cell in backbone.measured if cell.executor == executor), None)
+    if cell is None:
+        return None
+    latency = cell.forward if latency_of == "forward" else cell.images[PIPELINE_IMAGE].pipeline
+    if latency is None:
+        return None
+    merit = Merit(
+        latency=latency,
+        acc1=backbone.catalogue.acc1,
+        # Random weights see nothing in a picture.
+        margin=None if cell.weights_origin == "random" else cell.margin,
+    )
+    return Contender(backbone=backbone, cell=cell, merit=merit)
+
+
+def _nearest(ranked: Sequence[Contender], limits: Limits, drift: float) -> tuple[Contender, ...]:
+    """Return what keeps all but one limit and misses that one by least; else the front's ends."""
+    accurate = [each for each in ranked if _keeps_accuracy(each.merit, limits)]
+    quick = [each for each in ranked if _keeps_latency(each.merit, limits)]
+    best: list[Contender] = []
+    if limits.max_latency_ns is not None:
+        best += ordered(accurate, "fastest", drift)[:1]
+    if limits.min_acc1 is not None:
+        best += ordered(quick, "most accurate")[:1]
+    if not best:
+        best += ordered(ranked, "fastest", drift)[:1]
+        best += ordered(ranked, "most accurate")[:1]
+    return tuple(each for place, each in enumerate(best) if each not in best[:place])
+
+
+def _keeps_latency(merit: Merit, limits: Limits) -> bool:
+    return limits.max_latency_ns is None or merit.high_ns <= limits.max_latency_ns
+
+
+def _keeps_accuracy(merit: Merit, limits: Limits) -> bool:
+    return limits.min_acc1 is None or known(merit.acc1) >= limits.min_acc1
+
+
+def _inaccuracy(contender: Contender) -> float:
+    return -known(contender.merit.acc1)
+
+
+def _with_interval(merit: Merit) -> Estimate:
+    """Return the latency, which is told from others as it stands where it has no interval."""
+    return msgspec.structs.replace(merit.latency, low_ns=merit.low_ns, high_ns=merit.high_ns)
