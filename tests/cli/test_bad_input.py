@@ -6,7 +6,9 @@ import onnxruntime
 import pytest
 
 from simx.errors import ExitCode
+from simx.results.file import write
 from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx
+from tests.results.builders import measured, report
 
 BENCH = ("bench", "squeezenet1_1")
 EXPORT = ("export", "squeezenet1_1")
@@ -60,6 +62,13 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         "name one",
     ),
     "no report named": (("report",), "report"),
+    "executor chosen for no decision": (("report", "r.json", "--backend", "ort"), "--pareto"),
+    "executor that a report has not": (
+        ("report", "sound.json", "--pareto", "--backend", "tensorflow"),
+        "torch CPUExecutionProvider",
+    ),
+    "latency no duration": (("report", "r.json", "--max-latency", "fast"), "5ms"),
+    "accuracy no percentage": (("report", "r.json", "--min-acc1", "101"), "write it as 75"),
     "report missing": (("report", "gone.json"), "gone.json"),
     "report that is none": (("report", "notes.txt"), "notes.txt"),
     "report a folder": (("report", "pictures"), "pictures"),
@@ -82,6 +91,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 def _files(folder: Path) -> None:
     (folder / "notes.txt").write_text("neither a picture nor a report\n")
     (folder / "pictures").mkdir()
+    write(folder / "sound.json", report(measured()))
     (folder / "future.json").write_text('{"schema": {"name": "simx-report", "version": 99}}')
 
 

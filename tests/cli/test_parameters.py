@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from simx.cli.parameters import Duration, Share
+from simx.cli.parameters import Duration, Percent, Share
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,19 @@ def test_a_share_without_its_sign_is_refused(typed: str) -> None:
     """1.5 might be meant for 150 %, and 0.015 for 0.015 %."""
     with pytest.raises(click.BadParameter, match="write it as a percentage such as"):
         Share().convert(typed, None, None)
+
+
+@pytest.mark.parametrize(("typed", "percent"), [("75", 75), ("75.5%", 75.5), ("100 %", 100)])
+def test_a_figure_in_percent_needs_no_sign(typed: str, percent: float) -> None:
+    """Accuracies stand in the tables in percent, so that 75 can mean nothing else."""
+    assert Percent().convert(typed, None, None) == percent
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "101", "75 ms", "0.75.1"])
+def test_what_is_no_percentage_is_refused(typed: str) -> None:
+    """The message says how one is written."""
+    with pytest.raises(click.BadParameter, match="write it as 75"):
+        Percent().convert(typed, None, None)
 
 
 @pytest.mark.parametrize(

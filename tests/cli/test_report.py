@@ -68,6 +68,42 @@ def test_ranges_can_be_drawn_anew(simx: Simx) -> None:
     assert "GFLOPS 1.5+" in outcome.out
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--pareto",),
+        ("--max-latency", "60ms"),
+        ("--min-acc1", "60%"),
+        ("--pareto", "--backend", "ort"),
+    ],
+    ids=" ".join,
+)
+def test_a_decision_is_shown_instead_of_the_tables(simx: Simx, arguments: tuple[str, ...]) -> None:
+    """``--pareto`` shows what nothing beats, and a limit asks for that by itself."""
+    outcome = simx("report", "report.json", *arguments)
+    backend = "ort" if "ort" in arguments else "torch"
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+    assert outcome.out.startswith(f"Which backbone to take on {backend} cpu, by forward latency")
+
+
+def test_a_provider_can_be_named_in_short(simx: Simx) -> None:
+    """``cpu`` is what the report calls by ONNX Runtime's name."""
+    outcome = simx("report", "report.json", "--pareto", "--provider", "cpu", "--format", "json")
+
+    documents = msgspec.json.decode(outcome.out)
+    assert [document["backend"] for document in documents] == ["torch", "ort"]
+
+
+def test_a_backend_in_a_settings_file_does_not_disturb_the_tables(simx: Simx, folder: Path) -> None:
+    """What is written there for every command may be meant for ``bench``."""
+    (folder / "simx.toml").write_text('backend = ["torch", "ort"]\n')
+
+    outcome = simx("report", "report.json")
+
+    assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
+
+
 def test_the_schema_describes_a_report(simx: Simx) -> None:
     """``--schema`` needs no report and prints the format's JSON Schema."""
     outcome = simx("report", "--schema")
