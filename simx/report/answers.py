@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from simx.report import figures
 from simx.report.clean import clean
 from simx.report.names import FEW_CALLS, NOISY, RANDOM, backbone_name, executor_name
+from simx.report.quantities import accuracy
 from simx.results.decision import Contender, Decision, Order
 from simx.results.summary import BackboneSummary
 from simx.results.wish import LatencyOf, Limits
@@ -65,8 +66,8 @@ def notes(decision: Decision) -> Iterator[str]:
         yield "a latency keeps its limit if its whole interval does"
     if decision.drift:
         yield (
-            f"the machine drifted {100 * decision.drift:.1f} % between backbones; nothing is told "
-            "to be faster by less"
+            f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; none is "
+            "told to be faster than another by less than it drifted between the two"
         )
     yield from _marks(decision.contenders)
     yield from _absent(decision.absent)
@@ -106,11 +107,11 @@ def _ends(decision: Decision) -> str:
 
 
 def _figures(contender: Contender) -> str:
-    latency = figures.time(contender.merit.latency, spread=True)
-    acc1 = contender.merit.acc1
-    accuracy = "acc1 unknown" if acc1 is None else f"{figures.fixed(acc1, 2).text} %"
+    backbone, merit = contender.backbone, contender.merit
+    latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
+    acc1 = "acc1 unknown" if merit.acc1 is None else f"{accuracy(backbone, merit.acc1).text} %"
     time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
-    return f"{backbone_name(contender.backbone)} ({time}, {accuracy})"
+    return f"{backbone_name(backbone)} ({time}, {acc1})"
 
 
 def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
@@ -120,6 +121,8 @@ def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
         )
     if any(each.cell.few_calls for each in contenders):
         yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
+    elif any(each.merit.latency.low_ns is None for each in contenders):
+        yield "latencies without an interval are compared as they stand"
     if any(each.backbone.noisy for each in contenders):
         yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
 

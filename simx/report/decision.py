@@ -16,7 +16,7 @@ from simx.report.heading import heading
 from simx.report.names import FEW_CALLS, NOISY, backbone_name
 from simx.report.options import Options
 from simx.report.pipe_tables import escape, table_lines
-from simx.report.quantities import dimension, of_weights
+from simx.report.quantities import accuracy, dimension, of_weights
 from simx.report.table import Column, Row, Table, Value
 from simx.report.wrapping import wrap
 from simx.results.decision import Contender, Decision, decisions
@@ -74,11 +74,11 @@ def decision_table(decision: Decision) -> Table:
 
 def _values(contender: Contender) -> tuple[Value, ...]:
     backbone, cell = contender.backbone, contender.cell
-    latency = figures.time(contender.merit.latency, spread=True)
+    latency = figures.time(contender.merit.latency, spread=True, decimals=cell.decimals)
     mark = FEW_CALLS if cell.few_calls else NOISY if backbone.noisy else ""
     return (
         msgspec.structs.replace(latency, mark=mark),
-        figures.fixed(contender.merit.acc1, 2),
+        accuracy(backbone, contender.merit.acc1),
         of_weights(cell.margin, cell),
         dimension(backbone),
         figures.fixed(backbone.catalogue.gflops, 2),

@@ -27,7 +27,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     precision: str
     batch: int
-    threads: int
+    threads: int | None
     latency_of: str
     latency_ms: float
     ci_low_ms: float | None

@@ -3,16 +3,17 @@
 Pure functions of summaries; renders nothing. What a front is, ``results.front`` says.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from simx.errors import InputError
-from simx.results.derivation import backbones, drift_between, executors
-from simx.results.front import Merit, front, known
+from simx.results.derivation import backbones, canaries_of, executors
+from simx.results.front import Merit, front, known, told_faster
+from simx.results.machine import levels
 from simx.results.schema import Report
-from simx.results.statistics import Estimate, fastest
 from simx.results.summary import BackboneSummary, Executor, MeasuredSummary
 from simx.results.wish import LatencyOf, Limits, Wish
 
@@ -35,8 +36,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     ``contenders`` are all that have a latency, in the order of the tables, ``absent`` those that
     have none. ``front`` and ``fitting``, the part of it that keeps the limits, are in ``order``.
-    Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is the share
-    by which the machine's speed may have differed between two of them.
+    Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is the largest
+    share by which the machine's speed differed between two of them.
     """
 
     executor: Executor
@@ -97,27 +98,26 @@ def decide(
         executor: Where the latencies are from.
         wish: Which latency is looked at, and what an answer has to keep.
     """
-    limits = wish.limits
-    found = [_contender(backbone, executor, wish.latency_of) for backbone in summaries]
+    limits, speeds = wish.limits, levels(canaries_of(report, executor))
+    found = [_contender(backbone, executor, wish.latency_of, speeds) for backbone in summaries]
     contenders = [contender for contender in found if contender is not None]
-    drift = drift_between(report, executor, [contender.backbone for contender in contenders])
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
-    unbeaten = [contenders[place] for place in front([each.merit for each in contenders], drift)]
-    ranked = ordered(unbeaten, order, drift)
+    unbeaten = [contenders[place] for place in front([each.merit for each in contenders])]
+    ranked = ordered(unbeaten, order)
     fitting = tuple(each for each in ranked if keeps(each.merit, limits))
     return Decision(
         executor=executor,
         latency_of=wish.latency_of,
         limits=limits,
         order=order,
-        drift=drift,
+        drift=_drift(contenders),
         contenders=tuple(contenders),
         absent=tuple(
             backbone for backbone, each in zip(summaries, found, strict=True) if each is None
         ),
         front=ranked,
         fitting=fitting,
-        nearest=() if fitting else _nearest(ranked, limits, drift),
+        nearest=() if fitting else _nearest(ranked, limits),
     )
 
 
@@ -126,9 +126,7 @@ def keeps(merit: Merit, limits: Limits) -> bool:
     return _keeps_latency(merit, limits) and _keeps_accuracy(merit, limits)
 
 
-def ordered(
-    contenders: Iterable[Contender], order: Order, drift: float = 0.0
-) -> tuple[Contender, ...]:
+def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, ...]:
     """Return contenders best first.
 
     The fastest come in groups: the fastest one and all that cannot be told from it, by accuracy;
@@ -139,14 +137,17 @@ def ordered(
         return tuple(sorted(left, key=_inaccuracy))
     ranked: list[Contender] = []
     while left:
-        group = fastest([_with_interval(each.merit) for each in left], drift)
-        ranked += sorted((left[place] for place in sorted(group)), key=_inaccuracy)
-        left = [each for place, each in enumerate(left) if place not in group]
+        slower = [each for each in left if told_faster(left[0].merit, each.merit)]
+        ranked += sorted((each for each in left if each not in slower), key=_inaccuracy)
+        left = slower
     return tuple(ranked)
 
 
 def _contender(
-    backbone: BackboneSummary, executor: Executor, latency_of: LatencyOf
+    backbone: BackboneSummary,
+    executor: Executor,
+    latency_of: LatencyOf,
+    speeds: Mapping[tuple[str, str], float],
 ) -> Contender | None:
     cell = next((cell for cell in backbone.measured if cell.executor == executor), None)
     if cell is None:
@@ -159,21 +160,31 @@ def _contender(
         acc1=backbone.catalogue.acc1,
         # Random weights see nothing in a picture.
         margin=None if cell.weights_origin == "random" else cell.margin,
+        level=speeds.get((backbone.model, backbone.weights), _usual(speeds)),
     )
     return Contender(backbone=backbone, cell=cell, merit=merit)
 
 
-def _nearest(ranked: Sequence[Contender], limits: Limits, drift: float) -> tuple[Contender, ...]:
+def _usual(speeds: Mapping[tuple[str, str], float]) -> float:
+    return math.fsum(speeds.values()) / len(speeds) if speeds else 0.0
+
+
+def _drift(contenders: Sequence[Contender]) -> float:
+    known_levels = [each.merit.level for each in contenders]
+    return math.expm1(max(known_levels) - min(known_levels)) if known_levels else 0.0
+
+
+def _nearest(ranked: Sequence[Contender], limits: Limits) -> tuple[Contender, ...]:
     """Return what keeps all but one limit and misses that one by least; else the front's ends."""
     accurate = [each for each in ranked if _keeps_accuracy(each.merit, limits)]
     quick = [each for each in ranked if _keeps_latency(each.merit, limits)]
     best: list[Contender] = []
     if limits.max_latency_ns is not None:
-        best += ordered(accurate, "fastest", drift)[:1]
+        best += ordered(accurate, "fastest")[:1]
     if limits.min_acc1 is not None:
         best += ordered(quick, "most accurate")[:1]
     if not best:
-        best += ordered(ranked, "fastest", drift)[:1]
+        best += ordered(ranked, "fastest")[:1]
         best += ordered(ranked, "most accurate")[:1]
     return tuple(each for place, each in enumerate(best) if each not in best[:place])
 
@@ -188,8 +199,3 @@ def _keeps_accuracy(merit: Merit, limits: Limits) -> bool:
 
 def _inaccuracy(contender: Contender) -> float:
     return -known(contender.merit.acc1)
-
-
-def _with_interval(merit: Merit) -> Estimate:
-    """Return the latency, which is told from others as it stands where it has no interval."""
-    return msgspec.structs.replace(merit.latency, low_ns=merit.low_ns, high_ns=merit.high_ns)

@@ -73,13 +73,13 @@ def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> f
     Returns:
         0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
     """
-    levels = _levels(canaries)
-    known = [levels[backbone] for backbone in backbones if backbone in levels]
+    found = levels(canaries)
+    known = [found[backbone] for backbone in backbones if backbone in found]
     return math.expm1(max(known) - min(known)) if known else 0.0
 
 
-def _levels(canaries: Iterable[Canary]) -> Mapping[tuple[str, str], float]:
-    """Return the mean logarithm of each backbone's canaries."""
+def levels(canaries: Iterable[Canary]) -> Mapping[tuple[str, str], float]:
+    """Return the mean logarithm of the canaries of each backbone, by its model and weights."""
     found = {}
     for canary in canaries:
         logs = [math.log(canary_ns(block)) for launch in canary.launches for block in launch.blocks]
