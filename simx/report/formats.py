@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from simx.report import csv, decision, json, markdown, terminal
+from simx.report import csv, decision, html, json, markdown, terminal
 from simx.report.options import Options
 from simx.results.schema import Report
 
@@ -20,6 +20,7 @@ FORMATS: Mapping[str, Render] = {
     "markdown": markdown.render,
     "csv": csv.render,
     "json": json.render,
+    "html": html.render,
 }
 """By the name that ``--format`` takes."""
 

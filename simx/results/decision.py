@@ -14,6 +14,7 @@ from simx.results.derivation import backbones, canaries_of, executors
 from simx.results.front import Merit, front, known, told_faster
 from simx.results.machine import levels
 from simx.results.schema import Report
+from simx.results.statistics import Estimate
 from simx.results.summary import BackboneSummary, Executor, MeasuredSummary
 from simx.results.wish import LatencyOf, Limits, Wish
 
@@ -121,6 +122,11 @@ def decide(
     )
 
 
+def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
+    """Return the latency of a cell that is looked at, None where it was not measured."""
+    return cell.forward if latency_of == "forward" else cell.images[PIPELINE_IMAGE].pipeline
+
+
 def keeps(merit: Merit, limits: Limits) -> bool:
     """Whether limits are kept: by the whole interval of the latency, and by a known accuracy."""
     return _keeps_latency(merit, limits) and _keeps_accuracy(merit, limits)
@@ -152,11 +158,11 @@ def _contender(
     cell = next((cell for cell in backbone.measured if cell.executor == executor), None)
     if cell is None:
         return None
-    latency = cell.forward if latency_of == "forward" else cell.images[PIPELINE_IMAGE].pipeline
-    if latency is None:
+    time = latency(cell, latency_of)
+    if time is None:
         return None
     merit = Merit(
-        latency=latency,
+        latency=time,
         acc1=backbone.catalogue.acc1,
         # Random weights see nothing in a picture.
         margin=None if cell.weights_origin == "random" else cell.margin,

@@ -1,0 +1,180 @@
+"""Puts together what the page of one report shows, as data for its template."""
+
+from collections.abc import Sequence
+
+import msgspec
+from markupsafe import Markup
+
+from simx.report.answers import answer, notes, title
+from simx.report.clean import clean
+from simx.report.decision import decision_table
+from simx.report.heading import heading
+from simx.report.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
+from simx.report.notes import range_notes, range_title
+from simx.report.options import Options
+from simx.report.page.charts import ChartData, Sources, chart_data
+from simx.report.page.raw_times import MOST_TIMES
+from simx.report.page.script_data import script_json
+from simx.report.page.tables import View, groups_of, views
+from simx.results.decision import Decision, decide, latency, wished
+from simx.results.derivation import by_range, counted, executors
+from simx.results.schema import Identity, Launch, Report
+from simx.results.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.wish import LatencyOf, Wish
+
+MARKS = {
+    FASTEST: "the fastest",
+    TIED: "the fastest, but not to be told apart",
+    RANDOM: "of random weights",
+    FEW_CALLS: "a few calls of one launch, no interval",
+    NOISY: "too noisy",
+    FAILED: "failed",
+}
+"""What each mark means, for whoever points at it and whoever has the page read out."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backbone to take on one executor: the answer, the front, and what to know beside it."""
+
+    executor: str
+    title: str
+    answer: str
+    view: View | None
+    notes: tuple[str, ...]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of one range: what its figures amount to, and what to know beside them."""
+
+    title: str
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One report.
+
+    ``number`` tells its elements from those of other reports on the page. ``latency`` names the
+    latency that is drawn. ``thinned`` is how many times a cell has at most, where some were left
+    out, else None.
+    """
+
+    number: int
+    title: str
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    views: tuple[View, ...]
+    ranges: tuple[Section, ...]
+    latency: str
+    charts: ChartData
+    data: Markup
+    thinned: int | None
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is a finding of any range."""
+        return any(section.findings for section in self.ranges)
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether there are stages to draw."""
+        return any(cell.stages for cell in self.charts.cells)
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether there are raw times to draw."""
+        return any(cell.raw for cell in self.charts.cells)
+
+
+def page(report: Report, number: int, options: Options) -> Page:
+    """Return what is shown of one report.
+
+    Raises:
+        InputError: ``options.wish`` names an executor that the report has not.
+    """
+    ranges = by_range(report, options.ranges)
+    backbones = [backbone for of in ranges for backbone in of.backbones]
+    wish = _wish(options.wish, backbones)
+    decisions = {each: decide(report, backbones, each, wish) for each in executors(report)}
+    charts = chart_data(ranges, executors(report), _sources(report, decisions, wish.latency_of))
+    return Page(
+        number=number,
+        title=clean(report.created),
+        facts=heading(report),
+        notes=tuple(map(clean, report.notes)),
+        choices=tuple(_choice(decisions[each]) for each in _shown(report, wish)),
+        views=views(backbones, executors(report)) if backbones else (),
+        ranges=tuple(_section(of) for of in ranges),
+        latency=wish.latency_of,
+        charts=charts,
+        data=script_json(charts),
+        thinned=MOST_TIMES if _is_thinned(charts) else None,
+    )
+
+
+def _wish(wish: Wish, backbones: Sequence[BackboneSummary]) -> Wish:
+    """Return a wish for the pipeline instead, where no cell has a ``forward`` of its own."""
+    cells = [cell for backbone in backbones for cell in backbone.measured]
+    if any(latency(cell, wish.latency_of) for cell in cells):
+        return wish
+    other: LatencyOf = "pipeline" if wish.latency_of == "forward" else "forward"
+    has_other = any(latency(cell, other) for cell in cells)
+    return msgspec.structs.replace(wish, latency_of=other) if has_other else wish
+
+
+def _shown(report: Report, wish: Wish) -> tuple[Executor, ...]:
+    """Return the executors that are wished for, all of them where none is named."""
+    return wished(report, wish) if wish.backends or wish.providers else executors(report)
+
+
+def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
+    fronts = {
+        executor: [contender.backbone for contender in decision.front]
+        for executor, decision in decisions.items()
+    }
+    times = {
+        _key(its, Executor(its.backend, its.provider)): timings.get(("forward", None), ())
+        for its, timings in counted(report).items()
+    }
+
+    def forward(backbone: BackboneSummary, executor: Executor) -> Sequence[Launch]:
+        return times.get(_key(backbone, executor), ())
+
+    return Sources(
+        latency_of=latency_of,
+        unbeaten=lambda backbone, executor: backbone in fronts[executor],
+        forward=forward,
+    )
+
+
+def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, ...]:
+    """Return what tells cells apart."""
+    settings = (its.embedding, its.precision, its.batch, its.threads)
+    return (its.model, its.weights, *settings, executor)
+
+
+def _choice(decision: Decision) -> Choice:
+    table = decision_table(decision)
+    return Choice(
+        executor=executor_name(decision.executor),
+        title=title(decision),
+        answer=answer(decision),
+        view=View(name=title(decision), groups=groups_of(table.columns), table=table)
+        if decision.fitting
+        else None,
+        notes=tuple(notes(decision)),
+    )
+
+
+def _section(summary: RangeSummary) -> Section:
+    return Section(title=range_title(summary), findings=(), notes=range_notes(summary))
+
+
+def _is_thinned(charts: ChartData) -> bool:
+    return any(
+        len(launch.steps) < launch.count
+        for cell in charts.cells
+        if cell.raw
+        for launch in cell.raw.launches
+    )
