@@ -67,7 +67,7 @@ _picture_path = click.Path(path_type=Path)
 @options.store_option
 @options.ranges_option
 @options.layout_option
-@options.format_option
+@options.report_format_option
 @click.option(
     "-o",
     "--output",

@@ -134,6 +134,7 @@ function stagesChart(section, data) {
   const figure = section.querySelector("figure");
   const executor = section.querySelector("[data-role=stages-executor]");
   const image = section.querySelector("[data-role=stages-image]");
+  const unit = section.querySelector("[data-role=stages-unit]");
   let seen = [];
   let cells = [];
   const chart = new Chart(figure.querySelector("canvas"), {
@@ -164,10 +165,12 @@ function stagesChart(section, data) {
   );
   const draw = () => {
     const colours = palette();
+    const isShare = unit.value === "share";
+    const scale = (cell) => (isShare ? 100 / total(cell) : 1);
     chart.data.labels = cells.map((cell) => cell.name);
     chart.data.datasets = STAGES.map((name, place) => ({
       label: name,
-      data: cells.map((cell) => of(cell)[place]),
+      data: cells.map((cell) => of(cell)[place] * scale(cell)),
       backgroundColor: colours.stages[place],
       borderColor: colours.surface,
       borderWidth: { right: 1 },
@@ -175,14 +178,21 @@ function stagesChart(section, data) {
       categoryPercentage: 0.95,
     }));
     chart.options.scales = {
-      x: axis("ms", colours, { stacked: true, position: "top" }),
+      x: axis(isShare ? "% of the whole" : "ms", colours, {
+        stacked: true,
+        position: "top",
+        max: isShare ? 100 : undefined,
+      }),
       y: axis("", colours, { stacked: true, ticks: { autoSkip: false, font: { size: 11 } } }),
     };
     chart.options.scales.y.title.display = false;
     chart.options.scales.y.grid.display = false;
     chart.options.plugins = {
       legend: { position: "top", align: "start", onClick: null, labels: { color: colours.text, boxWidth: 12 } },
-      tooltip: tooltip(colours, (item) => `${item.dataset.label} ${digits(item.parsed.x)} ms`),
+      tooltip: tooltip(
+        colours,
+        (item) => `${item.dataset.label} ${digits(of(cells[item.dataIndex])[item.datasetIndex])} ms`,
+      ),
     };
     chart.canvas.parentElement.style.height = `${BAR * cells.length + AROUND_BARS}px`;
     chart.resize();
@@ -200,6 +210,7 @@ function stagesChart(section, data) {
   };
   executor.addEventListener("change", choose);
   image.addEventListener("change", choose);
+  unit.addEventListener("change", draw);
   return {
     draw,
     show(shown) {

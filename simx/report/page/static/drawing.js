@@ -15,7 +15,7 @@ function palette() {
 }
 
 function translucent(own) {
-  return Chart.helpers.color(own).alpha(0.5).rgbString();
+  return Chart.helpers.color(own).alpha(0.7).rgbString();
 }
 
 function axis(title, colours, further = {}) {
@@ -28,13 +28,22 @@ function axis(title, colours, further = {}) {
   };
 }
 
+// 1, 2 and 5 of every decade, or 1 alone where there are too many decades for more.
+const MOST_DECADES = 2.2;
+
 function logarithmic(title, colours) {
-  // 1, 2 and 5 of every decade are as many as there is room for.
-  const callback = (value) =>
-    /^[125]/.test(value.toExponential()) && Number(value.toPrecision(1)) === value
-      ? String(value)
-      : "";
-  return axis(title, colours, { type: "logarithmic", ticks: { callback, autoSkip: false } });
+  const afterBuildTicks = (scale) => {
+    const leading = Math.log10(scale.max / scale.min) > MOST_DECADES ? [1] : [1, 2, 5];
+    scale.ticks = scale.ticks.filter(({ value }) =>
+      leading.some((digit) => value.toExponential() === `${digit}e${exponent(value)}`),
+    );
+  };
+  const ticks = { callback: (value) => String(value), autoSkip: false };
+  return axis(title, colours, { type: "logarithmic", afterBuildTicks, ticks });
+}
+
+function exponent(value) {
+  return value.toExponential().split("e")[1];
 }
 
 function tooltip(colours, lines) {

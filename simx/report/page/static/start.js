@@ -74,10 +74,12 @@ function startMarks(list, data, drawings) {
     });
   };
   drawings.push({ draw });
+  draw();
 }
 
 for (const part of document.querySelectorAll(".needs-script")) part.hidden = false;
 Chart.defaults.plugins.colors.enabled = false;
 Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-const drawings = [...document.querySelectorAll(".report")].flatMap(startReport);
+const drawings = [];
 startTheme(() => drawings.forEach((drawing) => drawing.draw()));
+drawings.push(...[...document.querySelectorAll(".report")].flatMap(startReport));

@@ -3,17 +3,17 @@ const THEME = "simx-theme";
 
 function startTheme(redraw) {
   const select = document.getElementById("theme");
-  select.value = recalled() ?? "auto";
   const apply = () => {
     document.documentElement.dataset.theme = select.value;
-    redraw();
   };
+  select.value = recalled() ?? "auto";
+  apply();
   select.addEventListener("change", () => {
     remember(select.value);
     apply();
+    redraw();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
-  apply();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
 function recalled() {
