@@ -45,10 +45,9 @@ def render(reports: Sequence[Report], form: str, options: Options) -> str:
     return FORMATS[form](decided, width=options.width, color=options.color)
 
 
-def decision_table(decision: Decision) -> Table:
-    """Return what of the front keeps the limits, best first."""
-    fitting = decision.fitting
-    names = differing_settings([each.backbone for each in fitting])
+def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
+    """Return a row for each of the contenders shown: the front, or what of it keeps the limits."""
+    names = differing_settings([each.backbone for each in shown])
     return Table(
         keys=tuple(Column(name, align="left") for name in ("model", *names)),
         columns=(
@@ -66,7 +65,7 @@ def decision_table(decision: Decision) -> Table:
                 ),
                 _values(each),
             )
-            for each in fitting
+            for each in shown
         ),
         nested=False,
     )
@@ -98,7 +97,7 @@ def _lines(decided: Decided, width: int) -> Iterator[Text]:
     yield from _indented(_origin(report), width, "dim")
     yield Text()
     if decision.fitting:
-        yield from lines(decision_table(decision), width)
+        yield from lines(decision_table(decision, decision.fitting), width)
         yield Text()
     yield from _indented(answer(decision), width, "bold")
     yield Text()
@@ -122,7 +121,7 @@ def _paragraphs(decided: Decided) -> Iterator[str]:
     yield f"# {escape(title(decision))}"
     yield from ("", escape(_origin(report)), "")
     if decision.fitting:
-        yield from (*table_lines(decision_table(decision)), "")
+        yield from (*table_lines(decision_table(decision, decision.fitting)), "")
     yield from (f"**{escape(answer(decision))}**", "")
     yield from (f"- {escape(note)}" for note in notes(decision))
 

@@ -12,11 +12,11 @@ from simx.report.heading import heading
 from simx.report.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
 from simx.report.notes import range_notes, range_title
 from simx.report.options import Options
-from simx.report.page.charts import ChartData, Sources, chart_data
+from simx.report.page.charts import NANOSECONDS_PER_MS, ChartData, Sources, chart_data
 from simx.report.page.raw_times import MOST_TIMES
 from simx.report.page.script_data import script_json
 from simx.report.page.tables import View, groups_of, views
-from simx.results.decision import Decision, decide, latency, wished
+from simx.results.decision import Decision, decide, keeps, latency, ordered, wished
 from simx.results.derivation import by_range, counted, executors
 from simx.results.schema import Identity, Launch, Report
 from simx.results.summary import BackboneSummary, Executor, RangeSummary
@@ -33,13 +33,28 @@ MARKS = {
 """What each mark means, for whoever points at it and whoever has the page read out."""
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What limits are put to, of one row: the interval's end in milliseconds, and percent.
+
+    ``keeps`` says whether the row keeps the limits that were given when the page was made.
+    """
+
+    latency: float
+    acc1: float | None
+    keeps: bool
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backbone to take on one executor: the answer, the front, and what to know beside it."""
+    """Which backbone to take on one executor: the answer, the front, and what to know beside it.
+
+    ``standings`` belong to the rows of ``view``.
+    """
 
     executor: str
     title: str
     answer: str
     view: View | None
+    standings: tuple[Standing, ...]
     notes: tuple[str, ...]
 
 
@@ -55,7 +70,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One report.
 
     ``number`` tells its elements from those of other reports on the page. ``latency`` names the
-    latency that is drawn. ``thinned`` is how many times a cell has at most, where some were left
+    latency that is drawn. ``max_latency`` (ms) and ``min_acc1`` are the limits that were given.
+    ``thinned`` is how many times a cell has at most, where some were left
     out, else None.
     """
 
@@ -64,6 +80,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     notes: tuple[str, ...]
     choices: tuple[Choice, ...]
+    max_latency: float | None
+    min_acc1: float | None
     views: tuple[View, ...]
     ranges: tuple[Section, ...]
     latency: str
@@ -96,6 +114,7 @@ def page(report: Report, number: int, options: Options) -> Page:
     ranges = by_range(report, options.ranges)
     backbones = [backbone for of in ranges for backbone in of.backbones]
     wish = _wish(options.wish, backbones)
+    limit = wish.limits.max_latency_ns
     decisions = {each: decide(report, backbones, each, wish) for each in executors(report)}
     charts = chart_data(ranges, executors(report), _sources(report, decisions, wish.latency_of))
     return Page(
@@ -104,6 +123,8 @@ def page(report: Report, number: int, options: Options) -> Page:
         facts=heading(report),
         notes=tuple(map(clean, report.notes)),
         choices=tuple(_choice(decisions[each]) for each in _shown(report, wish)),
+        max_latency=limit and limit / NANOSECONDS_PER_MS,
+        min_acc1=wish.limits.min_acc1,
         views=views(backbones, executors(report)) if backbones else (),
         ranges=tuple(_section(of) for of in ranges),
         latency=wish.latency_of,
@@ -155,14 +176,22 @@ def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, .
 
 
 def _choice(decision: Decision) -> Choice:
-    table = decision_table(decision)
+    front = ordered(decision.front, "fastest")
+    table = decision_table(decision, front)
+    view = View(name=title(decision), groups=groups_of(table.columns), table=table)
     return Choice(
         executor=executor_name(decision.executor),
         title=title(decision),
         answer=answer(decision),
-        view=View(name=title(decision), groups=groups_of(table.columns), table=table)
-        if decision.fitting
-        else None,
+        view=view if front else None,
+        standings=tuple(
+            Standing(
+                latency=each.merit.high_ns / NANOSECONDS_PER_MS,
+                acc1=each.merit.acc1,
+                keeps=keeps(each.merit, decision.limits),
+            )
+            for each in front
+        ),
         notes=tuple(notes(decision)),
     )
 

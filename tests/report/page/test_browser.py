@@ -15,9 +15,10 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats import render
 from simx.report.options import Options
 from simx.results.schema import MeasuredCell, Report
+from simx.results.wish import Limits, Wish
 from tests.report.page.browser import Watched, chromium
 from tests.report.samples import HOSTILE
-from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
+from tests.results.builders import MS, failed, identity, measured, quoted, quoted_report, report
 
 ATTACK = "</script><script>document.title='taken'</script>\"'><img src=x onerror=alert(1)>=cmd()"
 
@@ -224,6 +225,54 @@ def test_a_decision_is_shown_for_the_backend_chosen(opened: Watched) -> None:
     opened.page.locator("[data-role=choice]").select_option(label="ort cpu")
 
     assert "on ort cpu" in answers.inner_text()
+
+
+def front(opened: Watched) -> list[str]:
+    """Return the models of the decision's rows that are to be seen."""
+    rows = opened.page.locator("[data-choice]:visible tbody tr:visible th")
+    return [name.split(":")[0] for name in rows.all_inner_texts()]
+
+
+def test_limits_name_one_to_take(opened: Watched) -> None:
+    """As on the command line; without limits everything is as it was."""
+    answer = opened.page.locator(".answer:visible")
+    unlimited = answer.inner_text()
+
+    assert front(opened) == ["alexnet", "resnet18", "resnet101"]
+
+    opened.page.get_by_label("At most").fill("60")
+
+    assert front(opened) == ["resnet18", "alexnet"]
+    assert answer.inner_text().startswith("Take resnet18:V1: of the 2 unbeaten ones")
+
+    opened.page.get_by_label("acc1 at least").fill("75")
+
+    assert front(opened) == []
+    assert answer.inner_text() == "None of these is known to keep that."
+
+    opened.page.get_by_label("At most").fill("")
+
+    assert front(opened) == ["resnet101"]
+    assert answer.inner_text().startswith("Take resnet101:V1: nothing else")
+
+    opened.page.get_by_label("acc1 at least").fill("")
+
+    assert front(opened) == ["alexnet", "resnet18", "resnet101"]
+    assert answer.inner_text() == unlimited
+
+
+def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Path) -> None:
+    """The fields hold them, the rows keep them, and the answer is the command line's."""
+    path = folder / "limited.html"
+    wish = Wish(limits=Limits(max_latency_ns=60 * MS))
+    options = Options(ranges=DEFAULT_RANGES, width=100, wish=wish)
+    path.write_text(render([sample()], "html", options), encoding="utf-8")
+    with Watched(browser, path) as opened:
+        assert opened.page.get_by_label("At most").input_value() == "60.0"
+        assert front(opened) == ["resnet18", "alexnet"]
+        assert "that keep 60 ms, it is the most accurate." in (
+            opened.page.locator(".answer:visible").inner_text()
+        )
 
 
 @pytest.mark.parametrize("chart", ["accuracy", "size", "stages", "raw"])

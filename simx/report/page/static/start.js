@@ -4,6 +4,7 @@ function startReport(article) {
   const drawings = [];
   for (const table of article.querySelectorAll("table")) makeSortable(table);
   startChoice(article);
+  startLimits(article);
   startViews(article);
   const form = article.querySelector(".filters");
   if (!form) return drawings;

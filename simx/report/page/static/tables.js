@@ -18,8 +18,18 @@ function sortRows(body, column, isText, descending) {
 }
 
 function sortKey(cell, isText) {
-  const text = cell.textContent.trim();
+  const text = textOf(cell);
   return isText ? text : Number.parseFloat(text);
+}
+
+// What is small beside a name is there for narrow windows alone.
+function textOf(cell) {
+  const parts = [...cell.childNodes].filter((node) => node.nodeName !== "SMALL");
+  return parts.map((node) => node.textContent).join("").trim();
+}
+
+function nameOf(row) {
+  return textOf(row.cells[0]);
 }
 
 // What has no figure comes last, whichever way the others go.
