@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all test-providers check install readme benchmark clean
+.PHONY: bench test test-all test-html test-providers check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -16,6 +16,9 @@ test: check  ## lint, type-check and run the quick suite
 
 test-all: check  ## the quick suite and the slow one
 	$(BIN)/python -m pytest
+
+test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
+	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/page/test_browser.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -63,4 +66,8 @@ $(VENV)-%/.installed: setup.cfg pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable ".[browser]"
 	touch $@

@@ -11,7 +11,7 @@ from simx.results.schema import Report
 from tests.cli.support import ROOT, Simx
 from tests.results.builders import failed, identity, measured, report
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "markdown", "csv", "json", "html")
 REPORT = report(
     measured(identity()),
     measured(identity(backend="ort"), milliseconds=20),
