@@ -1,5 +1,6 @@
 """Puts together what the page of one report shows, as data for its template."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -31,6 +32,10 @@ MARKS = {
     FAILED: "failed",
 }
 """What each mark means, for whoever points at it and whoever has the page read out."""
+
+
+_TIME = re.compile(r"(?<=\d)T(?=\d)")
+"""Where the time begins in a date that is written for programs."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +124,7 @@ def page(report: Report, number: int, options: Options) -> Page:
     charts = chart_data(ranges, executors(report), _sources(report, decisions, wish.latency_of))
     return Page(
         number=number,
-        title=clean(report.created),
+        title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
         notes=tuple(map(clean, report.notes)),
         choices=tuple(_choice(decisions[each]) for each in _shown(report, wish)),

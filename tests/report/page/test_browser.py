@@ -240,7 +240,7 @@ def test_limits_name_one_to_take(opened: Watched) -> None:
 
     assert front(opened) == ["alexnet", "resnet18", "resnet101"]
 
-    opened.page.get_by_label("At most").fill("60")
+    opened.page.get_by_label("latency at most").fill("60")
 
     assert front(opened) == ["resnet18", "alexnet"]
     assert answer.inner_text().startswith("Take resnet18:V1: of the 2 unbeaten ones")
@@ -250,7 +250,7 @@ def test_limits_name_one_to_take(opened: Watched) -> None:
     assert front(opened) == []
     assert answer.inner_text() == "None of these is known to keep that."
 
-    opened.page.get_by_label("At most").fill("")
+    opened.page.get_by_label("latency at most").fill("")
 
     assert front(opened) == ["resnet101"]
     assert answer.inner_text().startswith("Take resnet101:V1: nothing else")
@@ -268,7 +268,7 @@ def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Pa
     options = Options(ranges=DEFAULT_RANGES, width=100, wish=wish)
     path.write_text(render([sample()], "html", options), encoding="utf-8")
     with Watched(browser, path) as opened:
-        assert opened.page.get_by_label("At most").input_value() == "60.0"
+        assert opened.page.get_by_label("latency at most").input_value() == "60"
         assert front(opened) == ["resnet18", "alexnet"]
         assert "that keep 60 ms, it is the most accurate." in (
             opened.page.locator(".answer:visible").inner_text()
