@@ -35,7 +35,6 @@ def render(reports: Sequence[Report], options: Options) -> str:
     from markupsafe import Markup  # noqa: PLC0415
 
     from simx.report.heading import IMAGE_WORDS  # noqa: PLC0415
-    from simx.report.notes import LEGEND  # noqa: PLC0415
     from simx.report.page.content import MARKS, page  # noqa: PLC0415
 
     style, script = _style(), _script()
@@ -46,7 +45,6 @@ def render(reports: Sequence[Report], options: Options) -> str:
         script=Markup(script),  # noqa: S704 - our own files
         version=__version__,
         marks=MARKS,
-        legend=LEGEND,
         images=[(image, IMAGE_WORDS.get(image, image)) for image in IMAGES],
     )
     return f"{text.strip()}\n"

@@ -11,8 +11,12 @@ import pytest
 
 from simx.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
+from simx.report.findings import sentences
 from simx.report.formats import render
+from simx.report.legend import legend
+from simx.report.notes import range_notes
 from simx.report.options import Options
+from simx.results.derivation import by_range
 from simx.results.schema import Report, Timing
 from simx.results.wish import Limits, Wish
 from tests.report.samples import HOSTILE, two_backbones
@@ -195,6 +199,17 @@ def test_the_charts_draw_what_was_measured() -> None:
     assert cells[0]["unbeaten"] is True
     assert "time" not in cells[3]
     assert "raw" not in cells[3]
+
+
+@pytest.mark.parametrize("of", [two_backbones(), quoted_report(quoted())], ids=["own", "quoted"])
+def test_findings_and_notes_are_those_of_the_tables(of: Report) -> None:
+    """Every sentence under a range, and all of the legend, in the same words."""
+    text = "".join(parsed(of).text)
+    ranges = by_range(of, DEFAULT_RANGES)
+    said = [each for found in ranges for each in (*sentences(found), *range_notes(found))]
+
+    assert said
+    assert all(each in text for each in (*said, *legend(of)))
 
 
 def test_tables_say_what_their_headings_are_for() -> None:

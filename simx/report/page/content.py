@@ -9,7 +9,9 @@ from markupsafe import Markup
 from simx.report.answers import answer, notes, title
 from simx.report.clean import clean
 from simx.report.decision import decision_table
+from simx.report.findings import sentences
 from simx.report.heading import heading
+from simx.report.legend import legend
 from simx.report.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
 from simx.report.notes import range_notes, range_title
 from simx.report.options import Options
@@ -89,6 +91,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     min_acc1: float | None
     views: tuple[View, ...]
     ranges: tuple[Section, ...]
+    legend: tuple[str, ...]
     latency: str
     charts: ChartData
     data: Markup
@@ -131,7 +134,8 @@ def page(report: Report, number: int, options: Options) -> Page:
         max_latency=limit and limit / NANOSECONDS_PER_MS,
         min_acc1=wish.limits.min_acc1,
         views=views(backbones, executors(report)) if backbones else (),
-        ranges=tuple(_section(of) for of in ranges),
+        ranges=tuple(_section(of, executors(report)) for of in ranges),
+        legend=legend(report),
         latency=wish.latency_of,
         charts=charts,
         data=script_json(charts),
@@ -201,8 +205,12 @@ def _choice(decision: Decision) -> Choice:
     )
 
 
-def _section(summary: RangeSummary) -> Section:
-    return Section(title=range_title(summary), findings=(), notes=range_notes(summary))
+def _section(summary: RangeSummary, executors: Sequence[Executor]) -> Section:
+    return Section(
+        title=range_title(summary, executors),
+        findings=sentences(summary),
+        notes=range_notes(summary),
+    )
 
 
 def _is_thinned(charts: ChartData) -> bool:
