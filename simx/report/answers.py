@@ -11,8 +11,8 @@ from simx.results.summary import BackboneSummary
 from simx.results.wish import LatencyOf, Limits
 
 LATENCY_NAMES: dict[LatencyOf, str] = {
-    "forward": "forward",
-    "pipeline": "pipeline of the positive",
+    "forward": "forward latency",
+    "pipeline": "pipeline latency of the positive",
 }
 
 _ORDERS: dict[Order, str] = {
@@ -25,7 +25,7 @@ def title(decision: Decision) -> str:
     """Return the heading of a decision; it says which executor is looked at."""
     return (
         f"Which backbone to take on {executor_name(decision.executor)}, by "
-        f"{LATENCY_NAMES[decision.latency_of]} latency, accuracy and margin"
+        f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
     )
 
 
@@ -33,8 +33,8 @@ def answer(decision: Decision) -> str:
     """Return one sentence: what to take, or what comes nearest where nothing fits."""
     if not decision.contenders:
         return (
-            f"No backbone has a {LATENCY_NAMES[decision.latency_of]} latency on "
-            f"{executor_name(decision.executor)}."
+            f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
+            f"{executor_name(decision.executor)}; --latency-of looks at another one."
         )
     asked = _asked(decision.limits)
     if not asked:
@@ -50,7 +50,6 @@ def answer(decision: Decision) -> str:
 def notes(decision: Decision) -> Iterator[str]:
     """Yield the rule, the order and the marks of what is shown."""
     if not decision.contenders:
-        yield from _absent(decision.absent)
         return
     yield (
         f"unbeaten: {len(decision.front)} of {len(decision.contenders)}; each of the others is "

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from simx.report import decision_records, figures
-from simx.report.answers import LATENCY_NAMES, answer, notes, title
+from simx.report.answers import answer, notes, title
 from simx.report.clean import clean
 from simx.report.console import NARROWEST, to_string
 from simx.report.content import differing_settings, setting_text
@@ -51,7 +51,7 @@ def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
     return Table(
         keys=tuple(Column(name, align="left") for name in ("model", *names)),
         columns=(
-            Column("latency", "ms", LATENCY_NAMES[decision.latency_of]),
+            Column("latency", "ms", decision.latency_of),
             Column("acc1", "%"),
             Column("margin", "%"),
             Column("dimension"),
