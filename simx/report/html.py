@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "page"
 
-SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "charts", "start")
+SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages", "raw", "start")
 """In the order in which they need each other."""
 
 
