@@ -282,6 +282,7 @@ def test_every_chart_has_its_data_in_words_and_as_a_table(opened: Watched, chart
     canvas = figure.locator("canvas")
     described = opened.page.locator(f"#{canvas.get_attribute('aria-describedby')}")
     figure.locator("summary").click()
+    figure.locator("table").wait_for()
 
     assert opened.page.locator(f"#{canvas.get_attribute('aria-labelledby')}").inner_text()
     assert "Nothing to show" not in described.inner_text()
@@ -294,6 +295,7 @@ def test_the_table_follows_the_filter(opened: Watched) -> None:
     """An open table of a chart's data shows what the chart shows."""
     figure = opened.page.locator("[data-chart=accuracy]")
     figure.locator("summary").click()
+    figure.locator("table").wait_for()
     opened.page.locator(".filters [name=executor]").select_option(label="ort cpu")
 
     assert figure.locator("table tbody tr").count() == 2
