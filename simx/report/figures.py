@@ -2,9 +2,11 @@
 
 import math
 
+from simx.report.names import provider_name
 from simx.report.table import ABSENT, Value
 from simx.results.schema import Parity
 from simx.results.statistics import Estimate, Ratio
+from simx.results.summary import MeasuredSummary
 
 FEWEST_DIGITS = 2
 MOST_DIGITS = 4
@@ -93,6 +95,20 @@ def error(parity: Parity | None) -> Value:
         return ABSENT
     mantissa, _, exponent = f"{parity.relative_l2:.0e}".partition("e")
     return Value("0" if parity.relative_l2 == 0 else f"{mantissa}e{int(exponent)}")
+
+
+def placement(cell: MeasuredSummary) -> Value:
+    """Return where a graph's nodes ran: ``142/142 cuda``, or ``562 cuda + 13 shape``.
+
+    Nodes elsewhere than on the provider only compute shapes; a cell with others is refused.
+    """
+    provider = cell.executor.provider
+    there = cell.placement.get(provider, 0)
+    elsewhere = sum(cell.placement.values()) - there
+    if not there:
+        return ABSENT
+    name = provider_name(provider)
+    return Value(f"{there} {name} + {elsewhere} shape" if elsewhere else f"{there}/{there} {name}")
 
 
 def _ratio_decimals(value: Ratio) -> int:

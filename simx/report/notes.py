@@ -30,26 +30,11 @@ def range_notes(summary: RangeSummary) -> tuple[str, ...]:
         )
     if any(cell.few_calls for cell in measured):
         notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
-    return (*notes, *_placements(backbones), *_failures(backbones))
+    return (*notes, *_failures(backbones))
 
 
 def _count(backbones: Sequence[BackboneSummary]) -> str:
     return f"{len(backbones)} backbone{'' if len(backbones) == 1 else 's'}"
-
-
-def _placements(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
-    """Name the graphs that more than one provider ran."""
-    for backbone in backbones:
-        for cell in backbone.measured:
-            if len(cell.placement) > 1:
-                counts = (
-                    f"{count} {clean(name).removesuffix('ExecutionProvider')}"
-                    for name, count in cell.placement.items()
-                )
-                yield (
-                    f"{backbone_name(backbone)} on {executor_name(cell.executor)}: its nodes ran "
-                    f"on several providers ({', '.join(counts)})"
-                )
 
 
 def _failures(backbones: Sequence[BackboneSummary]) -> Iterator[str]:

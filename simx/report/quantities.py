@@ -32,6 +32,7 @@ SECTIONS = (
     "forward",
     "stages",
     "parity with torch",
+    "placement",
     "memory",
 )
 """Of the rows, where models are columns: the origin's order, then what it lacked."""
@@ -82,6 +83,7 @@ def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
         *_backbone(),
         *(stage for image in ("anchor", "negative") for stage in _stages(image)),
         *_parity(),
+        _placement(),
         *_memory(),
     )
 
@@ -112,6 +114,13 @@ def _parity() -> tuple[Quantity, ...]:
     return (
         _in_group(group, "cosine", "", lambda _, cell: figures.cosine(cell.parity)),
         _in_group(group, "L2 error", "", lambda _, cell: figures.error(cell.parity)),
+    )
+
+
+def _placement() -> CellQuantity:
+    found = _in_group("placement", "nodes", "", lambda _, cell: figures.placement(cell))
+    return msgspec.structs.replace(
+        found, optional=True, column=msgspec.structs.replace(found.column, align="left")
     )
 
 

@@ -90,12 +90,22 @@ def test_few_calls_are_flagged() -> None:
     assert "† a few calls of one launch: no interval" in output
 
 
-def test_several_providers_in_one_graph_are_named() -> None:
-    """Where a graph ran on more than one provider, the note counts the nodes of each."""
-    split = {"CUDAExecutionProvider": 76, "CPUExecutionProvider": 12}
-    output = rendered(report(measured(identity(backend="ort"), placement=split)))
+def test_where_nodes_ran_is_shown() -> None:
+    """All on the provider, or beside those that only compute shapes; torch has no graph."""
+    cuda = "CUDAExecutionProvider"
+    output = rendered(
+        report(
+            measured(identity(backend="ort"), placement={"CPUExecutionProvider": 142}),
+            measured(
+                identity(backend="ort", provider=cuda),
+                placement={cuda: 562, "CPUExecutionProvider": 13},
+            ),
+            measured(identity(backend="torch", provider=cuda)),
+        )
+    )
 
-    assert "resnet18:V1 on ort cpu: its nodes ran on several providers (76 CUDA, 12 CPU)" in output
+    assert "142/142 cpu" in output
+    assert "562 cuda + 13 shape" in output
 
 
 def test_batches_that_differ_are_told_apart() -> None:
