@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from simx.report.clean import clean
 from simx.report.names import TIMES, provider_name
+from simx.results.calm import references
 from simx.results.machine import peaks
 from simx.results.schema import IMAGES, Config, Report
 from simx.results.surroundings import Environment
@@ -48,7 +49,7 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
 
 def _peaks(report: Report) -> Iterator[str]:
     """Yield the peak that cells' shares refer to, of each provider."""
-    for provider, peak in peaks(report.canary).items():
+    for provider, peak in peaks(report.canary, references(report.canary)).items():
         yield f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
 
 

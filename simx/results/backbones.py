@@ -47,7 +47,7 @@ class Summariser:
         self._baseline = baseline
         self._pilot = report.config.pilot if report.config else None
         self._undisturbed_ns = references(report.canary)
-        self._peaks = peaks(report.canary)
+        self._peaks = peaks(report.canary, self._undisturbed_ns)
         self._canaries: dict[tuple[str, str], list[Canary]] = {}
         for canary in report.canary:
             self._canaries.setdefault((canary.model, canary.weights), []).append(canary)

@@ -6,7 +6,7 @@ Pure functions of a report's canaries.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from simx.results.calm import references
+from simx.results.noise import Executor as CanaryExecutor
 from simx.results.noise import canary_ns
 from simx.results.schema import Canary
 from simx.results.summary import Executor
@@ -32,18 +32,22 @@ def torch_beside(executor: Executor) -> Executor:
     return Executor("torch", device_of(executor.provider))
 
 
-def peaks(canaries: Iterable[Canary]) -> dict[str, float]:
+def peaks(
+    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryExecutor, float]
+) -> dict[str, float]:
     """Return the highest rate of the fixed matrix product on each device.
 
     An n x n by n x n product is 2 n^3 floating-point operations. Whichever backend and provider
     computes it fastest sets the peak for all on the device, so that their shares can be compared.
 
+    Args:
+        canaries: A report's.
+        undisturbed_ns: What they take undisturbed; see ``calm.references``.
+
     Returns:
         Floating-point operations per second, by ``device_of`` the provider.
     """
-    canaries = tuple(canaries)
     found: dict[str, float] = {}
-    undisturbed_ns = references(canaries)
     for canary in canaries:
         ns = undisturbed_ns[canary.backend, canary.provider]
         rate = 2 * canary.size**3 / ns * NS_PER_SECOND

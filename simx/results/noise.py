@@ -47,19 +47,22 @@ REFERENCE_SHARE = 0.10
 lucky one, and right unless nine of ten are disturbed."""
 
 
-def disturbances(block: Block) -> tuple[Disturbance, ...]:
+def disturbances(block: Block) -> Sequence[Disturbance]:
     """Return what the system tells of a block that it should not have had."""
     noise = block.noise
     wall = noise.wall_ns
+    found: list[Disturbance] = []
     if not wall:
-        return ()
-    found: dict[Disturbance, bool] = {
-        "steal": (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall),
-        "wait": (noise.wait_ns or 0) > WAITING_SHARE * wall,
-        "pressure": (noise.pressure_ns or 0) > PRESSURE_SHARE * wall,
-        "others": (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall,
-    }
-    return tuple(name for name, is_there in found.items() if is_there)
+        return found
+    if (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall):
+        found.append("steal")
+    if (noise.wait_ns or 0) > WAITING_SHARE * wall:
+        found.append("wait")
+    if (noise.pressure_ns or 0) > PRESSURE_SHARE * wall:
+        found.append("pressure")
+    if (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall:
+        found.append("others")
+    return found
 
 
 def canary_ns(block: Block) -> float:

@@ -70,7 +70,7 @@ def test_a_block_is_disturbed_by_what_the_system_tells(
     noise: Noise, names: tuple[str, ...]
 ) -> None:
     """Each covariate has its bound, and one tick of the kernel's clock is none."""
-    assert disturbances(Block(round=0, calls=1, ns=(1,), noise=noise)) == names
+    assert tuple(disturbances(Block(round=0, calls=1, ns=(1,), noise=noise))) == names
 
 
 def test_a_disturbed_round_is_left_out_of_every_cell() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simx.results.calm import references
 from simx.results.machine import drift, peak_share, peaks
 from simx.results.schema import Canary
 from tests.results.builders import launches
@@ -26,20 +27,20 @@ def canary(
 
 def test_the_peak_is_the_fastest_backend_s() -> None:
     """A 100 x 100 product is 2e6 operations; in 1 ms that is 2e9 a second."""
-    found = peaks([canary(1_000_000), canary(2_000_000, backend="torch")])
+    canaries = [canary(1_000_000), canary(2_000_000, backend="torch")]
+    found = peaks(canaries, references(canaries))
 
     assert found == {"CPUExecutionProvider": pytest.approx(2e9)}
 
 
 def test_a_processor_has_one_peak() -> None:
     """Whichever provider reaches it; another device has its own."""
-    found = peaks(
-        [
-            canary(2_000_000),
-            canary(1_000_000, provider="OpenVINOExecutionProvider"),
-            canary(100_000, provider="CUDAExecutionProvider"),
-        ]
-    )
+    canaries = [
+        canary(2_000_000),
+        canary(1_000_000, provider="OpenVINOExecutionProvider"),
+        canary(100_000, provider="CUDAExecutionProvider"),
+    ]
+    found = peaks(canaries, references(canaries))
 
     assert found == {
         "CPUExecutionProvider": pytest.approx(2e9),
