@@ -34,6 +34,13 @@ _picture_path = click.Path(path_type=Path)
     show_default=True,
     help="Where: an execution provider of ONNX Runtime, or cpu, cuda, ... Repeatable.",
 )
+@click.option(
+    "--provider-option",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of ONNX Runtime's execution provider, such as use_tf32=1; labels its cells. "
+    "Repeatable.",
+)
 @options.embedding_option
 @options.weights_option
 @options.mirror_option

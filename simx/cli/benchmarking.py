@@ -28,7 +28,7 @@ from simx.results.schema import FailedCell, Report
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
 from simx.runner.lanes import OpenLanes, open_lanes
 from simx.runner.providers import provider_named
-from simx.runner.registry import backend_named
+from simx.runner.registry import backend_named, provider_option
 from simx.runner.schedule import ProfileName, Schedule, schedule
 from simx.runner.threads import default_threads
 
@@ -42,6 +42,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     family: tuple[str, ...]
     backend: tuple[str, ...]
     provider: tuple[str, ...]
+    provider_option: tuple[str, ...]
     embedding: EmbeddingKind
     weights: WeightsRequest
     weights_mirror: str | None
@@ -98,7 +99,8 @@ def benchmark(options: BenchOptions) -> ExitCode:
 
     Everything a user can have got wrong is refused first, before any export or measurement.
     """
-    choices = [backend_named(name) for name in options.backend]
+    asked = [provider_option(text) for text in options.provider_option]
+    choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     options.schedule()
     backbones = _backbones(options)

@@ -4,6 +4,7 @@ A backend returns values and sets nothing; it never looks at a clock. One contra
 runs over every backend. Adding one is a new file and a line in ``runner.registry``.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -25,7 +26,8 @@ short, and far above the clock."""
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to load: one backbone on one provider. Paths are absolute.
 
-    ``variants`` are the names of what differs from the backend's pinned settings.
+    ``variants`` are the names of what differs from the backend's pinned settings, and ``options``
+    those of the provider, each as ``key=value``.
     """
 
     backbone: Backbone
@@ -35,6 +37,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     model_path: str
     weights_path: str
     variants: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 class BackendError(Exception):
@@ -101,7 +104,7 @@ class Runtime(Protocol):
     def describe(self) -> RuntimeFacts:
         """Say what it was built for."""
 
-    def probe(self, provider: str) -> dict[str, int]:
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run something tiny on a provider, with proof that it ran there.
 
         Returns:

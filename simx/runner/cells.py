@@ -51,6 +51,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
             model_path=str(self.entry.model_path.resolve()),
             weights_path=str(self.entry.weights_path.resolve()),
             variants=self.lane.choice.variants,
+            options=self.lane.choice.options,
         )
 
     @property

@@ -7,6 +7,7 @@ import msgspec
 
 from simx.errors import ProviderUnavailableError
 from simx.runner.cells import Lane
+from simx.runner.placement import CPU
 from simx.runner.providers import require_usable
 from simx.runner.registry import Choice
 from simx.workers.launchers import launcher
@@ -40,7 +41,7 @@ def open_lanes(choices: Sequence[Choice], providers: Sequence[str]) -> Iterator[
         for choice in dict.fromkeys(lane.choice for lane in lanes):
             launchers[choice.name] = stack.enter_context(started(choice))
         for lane in lanes:
-            require_usable(lane.choice.spec, lane.provider, launchers[lane.choice.name])
+            require_usable(lane.choice, lane.provider, launchers[lane.choice.name])
         yield OpenLanes(tuple(lanes), launchers, tuple(notes))
 
 
@@ -54,10 +55,12 @@ def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[L
         for choice in dict.fromkeys(choices):
             name, devices = choice.name, choice.spec.providers
             if devices is None or provider in devices:
-                found.append(Lane(choice, provider))
+                # The processor's own provider takes any option in silence and has none.
+                fitting = choice.without_options() if provider == CPU else choice
+                found.append(Lane(fitting, provider))
             else:
                 notes.append(f"{name} has no device for {provider}, so no {name} cells")
-    return found, notes
+    return list(dict.fromkeys(found)), notes
 
 
 def started(choice: Choice) -> Launcher:

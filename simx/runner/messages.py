@@ -34,9 +34,10 @@ class BlockPlan(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True, tag=True):
-    """Can this provider be used at all?"""
+    """Can this provider be used at all, with these options?"""
 
     provider: str
+    options: tuple[str, ...] = ()
 
 
 class Describe(msgspec.Struct, frozen=True, tag=True):

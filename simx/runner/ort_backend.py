@@ -1,9 +1,9 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import onnxruntime
 
@@ -112,7 +112,9 @@ class OrtBackend:
 
     def __init__(self, task: Task) -> None:
         entries = _entries(task.variants)
-        session = _session(Path(task.model_path), task.provider, task.threads, entries)
+        session = _session(
+            Path(task.model_path), _Provider(task.provider, task.options), task.threads, entries
+        )
         self._placement = count_placement(_nodes(session), task.provider)
         self._network = _graph(session, task.provider)
         self._similarity = _bundled_graph("similarity.onnx", task, entries)
@@ -164,10 +166,10 @@ class OrtRuntime:
             providers=tuple(onnxruntime.get_available_providers()), cuda=built or None
         )
 
-    def probe(self, provider: str) -> dict[str, int]:
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph on the provider, and look where its nodes went."""
         path = Path(str(_GRAPHS / "similarity.onnx"))
-        session = _session(path, provider, 1, _SESSION_ENTRIES)
+        session = _session(path, _Provider(provider, tuple(options)), 1, _SESSION_ENTRIES)
         placement = count_placement(_nodes(session), provider)
         graph = _graph(session, provider)
         ones = graph.place(canary_matrix()[:1])
@@ -184,13 +186,26 @@ def _entries(variants: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
+class _Provider(NamedTuple):
+    """A provider, and what was asked for of it, each as ``key=value``."""
+
+    name: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What is pinned, and what was asked for instead."""
+        asked = dict(option.split("=", 1) for option in self.options)
+        return {**_PROVIDER_OPTIONS.get(self.name, {}), **asked}
+
+
 def _session(
-    path: Path, provider: str, threads: int, entries: Mapping[str, str]
+    path: Path, provider: _Provider, threads: int, entries: Mapping[str, str]
 ) -> onnxruntime.InferenceSession:
     available = onnxruntime.get_available_providers()
-    if provider not in available:
+    if provider.name not in available:
         raise BackendError(
-            f"onnxruntime {onnxruntime.__version__} was built without {provider}; "
+            f"onnxruntime {onnxruntime.__version__} was built without {provider.name}; "
             f"it offers {', '.join(available)}"
         )
     options = onnxruntime.SessionOptions()
@@ -205,11 +220,13 @@ def _session(
         options.add_session_config_entry(name, value)
     try:
         session = onnxruntime.InferenceSession(
-            path, options, providers=[(provider, _PROVIDER_OPTIONS.get(provider, {}))]
+            path, options, providers=[(provider.name, provider.settings)]
         )
     # ONNX Runtime raises classes of its own that share no base below Exception.
     except Exception as error:
-        raise BackendError(f"no session on {provider}: {str(error).splitlines()[0]}") from error
+        raise BackendError(
+            f"no session on {provider.name}: {str(error).splitlines()[0]}"
+        ) from error
     # Without this a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
@@ -229,7 +246,8 @@ def _graph(session: onnxruntime.InferenceSession, provider: str) -> _Graph:
 
 
 def _bundled_graph(name: str, task: Task, entries: Mapping[str, str]) -> _Graph:
-    session = _session(Path(str(_GRAPHS / name)), task.provider, task.threads, entries)
+    provider = _Provider(task.provider, task.options)
+    session = _session(Path(str(_GRAPHS / name)), provider, task.threads, entries)
     return _graph(session, task.provider)
 
 
@@ -242,7 +260,7 @@ def _settings(task: Task) -> dict[str, str]:
         "memory_arena": "on",
         "memory_pattern": "on",
         **_entries(task.variants),
-        **_PROVIDER_OPTIONS.get(task.provider, {}),
+        **_Provider(task.provider, task.options).settings,
     }
 
 

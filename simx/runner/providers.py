@@ -1,11 +1,12 @@
 """Execution providers by name, and whether one can really be used: asked before any measuring."""
 
 import difflib
+from collections.abc import Sequence
 
 from simx.errors import InputError, ProviderUnavailableError
 from simx.runner.messages import PROBED, Failed, Probe, Usable
 from simx.runner.ort_log import cause_in
-from simx.runner.registry import BackendSpec
+from simx.runner.registry import BackendSpec, Choice
 from simx.workers.worker import Launcher, WorkerError
 
 SHORT_NAMES = {
@@ -78,11 +79,13 @@ def short_name(provider: str) -> str:
     return by_name.get(provider, provider.removesuffix("ExecutionProvider").lower())
 
 
-def probe(provider: str, launcher: Launcher) -> Usable | Failed:
+def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usable | Failed:
     """Run something tiny on the provider in a worker, and return the proof of where it ran."""
     try:
         with launcher.launch() as worker:
-            reply: Usable | Failed = worker.request(Probe(provider), PROBED, _PROBE_SECONDS)
+            reply: Usable | Failed = worker.request(
+                Probe(provider, tuple(options)), PROBED, _PROBE_SECONDS
+            )
             cause = cause_in(worker.stderr)
     except WorkerError as error:
         return Failed("probe", f"the worker {error}")
@@ -91,17 +94,17 @@ def probe(provider: str, launcher: Launcher) -> Usable | Failed:
     return reply
 
 
-def require_usable(spec: BackendSpec, provider: str, launcher: Launcher) -> None:
+def require_usable(choice: Choice, provider: str, launcher: Launcher) -> None:
     """Run something tiny on the provider, with proof of where it ran.
 
     Raises:
         ProviderUnavailableError: it cannot be used here; says why and what to install.
     """
-    reply = probe(provider, launcher)
+    reply = probe(provider, launcher, choice.options)
     if isinstance(reply, Failed):
         raise ProviderUnavailableError(
-            f"provider {provider} cannot be used with backend {spec.name} here: "
-            f"{reply.reason}; {remedy(spec, provider)}"
+            f"provider {provider} cannot be used with backend {choice.name} here: "
+            f"{reply.reason}; {remedy(choice.spec, provider)}"
         )
 
 

@@ -3,12 +3,18 @@
 Imports none of them: their modules are loaded in worker processes.
 """
 
+import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal
 
 import msgspec
 
 from simx.errors import InputError, ProviderUnavailableError
+
+_KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
+"""What an option of a provider is made of: nothing that a backend's name has a meaning for."""
 
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's device for each of ONNX Runtime's provider names that it has one for."""
@@ -34,7 +40,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``entry`` is what its workers run; ``package`` must be importable there; ``providers`` are the
     only ones it has devices for, or None where it can be asked for any. ``executes`` tells which
-    file of an export it runs: the state dict or the ONNX graph. ``environment`` is pinned for all
+    file of an export it runs: the state dict or the ONNX graph. ``takes_options`` tells that its
+    providers have options. ``environment`` is pinned for all
     its workers; ``variants`` are what can be asked for instead.
     """
 
@@ -44,6 +51,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     install: str
     providers: tuple[str, ...] | None
     executes: Literal["weights", "graph"]
+    takes_options: bool = False
     environment: Environment = ()
     variants: tuple[Variant, ...] = ()
 
@@ -87,6 +95,7 @@ BACKENDS = (
         install="pip install onnxruntime",
         providers=None,
         executes="graph",
+        takes_options=True,
         variants=(
             FLUSHING,
             Variant(name="passive", meaning="threads sleep instead of spinning while they wait"),
@@ -97,15 +106,31 @@ BACKENDS = (
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A backend as it was asked for: with the variants it is to have, in the registry's order."""
+    """A backend as it was asked for.
+
+    ``variants`` are those it is to have, in the registry's order, and ``options`` those of the
+    execution provider, each as ``key=value``.
+    """
 
     spec: BackendSpec
     variants: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """``torch``, or ``torch:channels-last+passive``: what the cells are labelled with."""
-        return ":".join([self.spec.name, *filter(None, ["+".join(self.variants)])])
+        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: the cells' label."""
+        changes = "+".join((*self.variants, *self.options))
+        return f"{self.spec.name}:{changes}" if changes else self.spec.name
+
+    def with_options(self, options: Sequence[str]) -> "Choice":
+        """Return the choice with further options of its provider, where it can have any."""
+        if not self.spec.takes_options:
+            return self
+        return Choice(self.spec, self.variants, tuple(dict.fromkeys((*self.options, *options))))
+
+    def without_options(self) -> "Choice":
+        """Return the choice for a provider that has none."""
+        return Choice(self.spec, self.variants)
 
     @property
     def environment(self) -> Environment:
@@ -114,8 +139,23 @@ class Choice(msgspec.Struct, frozen=True):
         return (*self.spec.environment, *(pair for each in chosen for pair in each.environment))
 
 
+def provider_option(text: str) -> str:
+    """Return an option of a provider, ``key=value``, without the space around its parts.
+
+    Raises:
+        InputError: it is not of that form, or could not be part of a backend's name.
+    """
+    key, sign, value = (part.strip() for part in text.partition("="))
+    if not (sign and _KEY.fullmatch(key) and _VALUE.fullmatch(value)):
+        raise InputError(
+            f"provider option {text!r}: write it as KEY=VALUE, such as use_tf32=1, without '+' "
+            "or spaces in it"
+        )
+    return f"{key}={value}"
+
+
 def backend_named(name: str) -> Choice:
-    """Look a backend up: ``torch``, or with variants ``torch:channels-last+passive``.
+    """Look a backend up: ``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``.
 
     Raises:
         InputError: there is none of that name, or it has no such variant.
@@ -128,6 +168,8 @@ def backend_named(name: str) -> Choice:
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
     known_variants = [variant.name for variant in spec.variants]
     asked = variants.split("+") if variants else []
+    options = [provider_option(each) for each in asked if "=" in each and spec.takes_options]
+    asked = [each for each in asked if not ("=" in each and spec.takes_options)]
     for variant in asked:
         if variant not in known_variants:
             raise InputError(
@@ -138,4 +180,5 @@ def backend_named(name: str) -> Choice:
         raise ProviderUnavailableError(
             f"backend {name}: {spec.package} is not installed here; {spec.install}"
         )
-    return Choice(spec, tuple(variant for variant in known_variants if variant in asked))
+    chosen = tuple(variant for variant in known_variants if variant in asked)
+    return Choice(spec, chosen, tuple(dict.fromkeys(options)))

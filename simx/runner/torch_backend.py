@@ -1,6 +1,7 @@
 """PyTorch as a backend. Imports torch; runs inside a torch worker only."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -116,8 +117,9 @@ class TorchRuntime:
             cuda=built,
         )
 
-    def probe(self, provider: str) -> dict[str, int]:
-        """Add two numbers on the device."""
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
+        """Add two numbers on the device; it has no options."""
+        assert not options  # noqa: S101 - the registry lets torch have none
         device = _device(provider)
         try:
             total = torch.ones(2, device=device).sum().item()

@@ -87,7 +87,7 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
         case Describe():
             return Described(runtime.describe())
         case Probe():
-            return Usable(runtime.probe(request.provider))
+            return Usable(runtime.probe(request.provider, request.options))
         case WeighMemory():
             return Weighed(_weigh(runtime, request))
 

@@ -50,6 +50,10 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "self-check as CSV": (("selfcheck", "--format", "csv"), "csv"),
     "unknown profile": ((*BENCH, "--profile", "slow"), "slow"),
     "unknown backend": ((*BENCH, "--backend", "tensorflow"), "torch, ort"),
+    "provider option without a value": (
+        (*BENCH, "--provider-option", "use_tf32"),
+        "KEY=VALUE",
+    ),
     "misspelt provider": ((*BENCH, "--provider", "CUDAExecutionProvidr"), "CUDAExecutionProvider"),
     "picture that is none": ((*BENCH, "--anchor", "notes.txt"), "notes.txt"),
     "picture missing": ((*BENCH, "--positive", "cat.jpg"), "cat.jpg"),

@@ -43,6 +43,41 @@ def test_exported_backbones_are_measured_on_it(openvino: Elsewhere, tmp_path: Pa
     assert "onnxruntime-openvino" in report.environment.libraries
 
 
+def test_an_option_labels_its_cells(openvino: Elsewhere, tmp_path: Path) -> None:
+    """It reaches the provider, is kept with the cell, and leaves the processor's own alone."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino", "--provider", "cpu"),
+        *("--provider-option", "num_streams=1", "--launches", "1", "--rounds", "1"),
+        *("-o", "report.json"),
+    )
+    cells = {
+        cell.identity.backend: cell
+        for cell in read(tmp_path / "report.json").cells
+        if isinstance(cell, MeasuredCell)
+    }
+
+    assert outcome.code == ExitCode.DONE
+    assert set(cells) == {"ort", "ort:num_streams=1"}
+    assert cells["ort:num_streams=1"].identity.provider == OPENVINO
+    assert cells["ort:num_streams=1"].settings["num_streams"] == "1"
+    assert "num_streams" not in cells["ort"].settings
+
+
+def test_an_option_that_the_provider_does_not_know_is_refused(
+    openvino: Elsewhere, tmp_path: Path
+) -> None:
+    """In one line that names it, before anything is measured."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino"),
+        *("--provider-option", "colour=red", "-o", "report.json"),
+    )
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert len(outcome.messages) == 1
+    assert "colour" in outcome.messages[0]
+    assert list(tmp_path.glob("report*")) == []
+
+
 def test_the_doctor_says_the_same(openvino: Elsewhere) -> None:
     """Usable, with its nodes counted; torch is missed and no problem."""
     outcome = openvino("doctor", "--provider", "openvino", "--format", "json")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,9 @@ class FakeRuntime:
     def describe(self) -> RuntimeFacts:
         return RuntimeFacts(providers=("CPUExecutionProvider", "LyingExecutionProvider"), cuda=None)
 
-    def probe(self, provider: str) -> dict[str, int]:
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
+        if options:
+            raise BackendError(f"it does not know {options[0]}")
         if provider != "CPUExecutionProvider":
             raise BackendError(f"there is no {provider}")
         return {provider: 1}

@@ -47,8 +47,8 @@ def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    spec = backend_named("ort").spec
-    with launcher(spec.entry) as workers:
-        require_usable(spec, "CPUExecutionProvider", workers)
+    choice = backend_named("ort")
+    with launcher(choice.spec.entry) as workers:
+        require_usable(choice, "CPUExecutionProvider", workers)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

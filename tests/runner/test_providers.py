@@ -5,7 +5,7 @@ import pytest
 from simx.errors import InputError, ProviderUnavailableError
 from simx.runner.lanes import product
 from simx.runner.providers import SHORT_NAMES, provider_named, short_name
-from simx.runner.registry import BACKENDS, Choice, backend_named
+from simx.runner.registry import BACKENDS, Choice, backend_named, provider_option
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,51 @@ def test_a_backend_without_the_device_gets_a_note_and_no_lane() -> None:
         ("ort", "CPUExecutionProvider"),
     ]
     assert notes == ["torch has no device for OpenVINOExecutionProvider, so no torch cells"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "option"),
+    [
+        ("use_tf32=1", "use_tf32=1"),
+        (" device_type = CPU ", "device_type=CPU"),
+        ("a.b=c=d", "a.b=c=d"),
+    ],
+)
+def test_an_option_is_a_key_and_a_value(typed: str, option: str) -> None:
+    """Space around them is nobody's."""
+    assert provider_option(typed) == option
+
+
+@pytest.mark.parametrize(
+    "typed", ["use_tf32", "=1", "a=", "a=b+c", "a=b c", "1a=b", "a=b\nc", "a b=c"]
+)
+def test_what_is_no_option_is_refused(typed: str) -> None:
+    """Nor what could not be told apart in a backend's name."""
+    with pytest.raises(InputError, match="write it as KEY=VALUE"):
+        provider_option(typed)
+
+
+def test_options_are_part_of_the_name_and_come_back_from_it() -> None:
+    """A cell's label is what the command line takes, so that a failure can be seen again."""
+    choice = backend_named("ort:spinning").with_options(["b=2", "a=1", "b=2"])
+
+    assert choice.name == "ort:spinning+b=2+a=1"
+    assert backend_named(choice.name) == choice
+    assert backend_named("torch").with_options(["a=1"]).name == "torch"
+
+
+def test_torch_has_no_options() -> None:
+    """What is asked of it by name is refused."""
+    with pytest.raises(InputError, match="has no variant 'a=1'"):
+        backend_named("torch:a=1")
+
+
+def test_the_processor_s_own_provider_has_no_options() -> None:
+    """It takes any in silence, and its cells must not be labelled with what they do not have."""
+    choice = backend_named("ort").with_options(["device_type=CPU"])
+    lanes, _ = product([choice], ["CPUExecutionProvider", "OpenVINOExecutionProvider"])
+
+    assert [lane.choice.name for lane in lanes] == ["ort", "ort:device_type=CPU"]
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
