@@ -10,31 +10,11 @@ from simx.cli.output import append_step_summary, emit, output_option, wants_colo
 from simx.cli.parameters import Names, Share
 from simx.errors import ExitCode
 from simx.models.ranges import Range
+from simx.results.comparison.names import DIFFERENCE_NAMES, DifferenceName
 
 if TYPE_CHECKING:
     from simx.report.comparison.content import Show
     from simx.results.comparison.gate import FailOn
-    from simx.results.comparison.outcome import DifferenceName
-
-ALLOWABLE = (
-    "weights",
-    "embedding",
-    "provider",
-    "precision",
-    "batch",
-    "threads",
-    "graph",
-    "settings",
-    "placement",
-    "cpu",
-    "cores",
-    "governor",
-    "gpu",
-    "torch",
-    "onnxruntime",
-    "pictures",
-)
-"""The names of ``results.comparison``, which ``--help`` must not import; a test compares them."""
 
 
 @click.command("diff")
@@ -49,10 +29,10 @@ ALLOWABLE = (
 )
 @click.option(
     "--allow",
-    type=Names(ALLOWABLE),
+    type=Names(DIFFERENCE_NAMES),
     multiple=True,
     metavar="NAME,...",
-    help="Compare cells although this differs: " + ", ".join(ALLOWABLE) + ". Repeatable.",
+    help="Compare cells although this differs: " + ", ".join(DIFFERENCE_NAMES) + ". Repeatable.",
 )
 @click.option(
     "--repeat",
@@ -83,7 +63,7 @@ def command(
     base: Path,
     new: tuple[Path, ...],
     threshold: float,
-    allow: tuple[tuple["DifferenceName", ...], ...],
+    allow: tuple[tuple[DifferenceName, ...], ...],
     repeat: tuple[Path, ...],
     fail_on: "FailOn",
     show: "Show",

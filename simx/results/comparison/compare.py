@@ -18,12 +18,12 @@ from simx.results.comparison.differences import MACHINE, differences, pictures_t
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest, TimeDigest
 from simx.results.comparison.matching import Pair, match
 from simx.results.comparison.multiplicity import benjamini_hochberg, holm
+from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.others import other_changes
 from simx.results.comparison.outcome import (
     CellComparison,
     Change,
     Comparison,
-    DifferenceName,
     Failure,
     MachineShift,
     MeanChange,

@@ -4,18 +4,16 @@ A difference has a name, by which ``simx diff --allow`` lets it pass.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import get_args
 
 import msgspec
 
 from simx.results.comparison.digest import CellDigest, Digest
 from simx.results.comparison.matching import fields_that_differ
+from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.others import placement_text
-from simx.results.comparison.outcome import Difference, DifferenceName
+from simx.results.comparison.outcome import Difference
 from simx.results.schema import COMPARED_IMAGES, Cell, Config, Image, MeasuredCell
 from simx.results.surroundings import Environment
-
-NAMES: tuple[DifferenceName, ...] = get_args(DifferenceName)
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""

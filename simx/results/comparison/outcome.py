@@ -6,28 +6,9 @@ import msgspec
 
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
+from simx.results.comparison.names import DifferenceName
 from simx.results.schema import Identity, Image, Published, Scope
 from simx.results.summary import Executor
-
-DifferenceName = Literal[
-    "weights",
-    "embedding",
-    "provider",
-    "precision",
-    "batch",
-    "threads",
-    "graph",
-    "settings",
-    "placement",
-    "cpu",
-    "cores",
-    "governor",
-    "gpu",
-    "torch",
-    "onnxruntime",
-    "pictures",
-]
-"""What may differ between two cells and keep them from being compared, unless it is let pass."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

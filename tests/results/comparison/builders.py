@@ -8,7 +8,8 @@ import msgspec
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import CanaryDigest, CellDigest, Digest, TimeDigest
-from simx.results.comparison.outcome import Comparison, DifferenceName
+from simx.results.comparison.names import DifferenceName
+from simx.results.comparison.outcome import Comparison
 from simx.results.schema import Cell, Identity, Image, MeasuredCell, Scope
 from tests.results.builders import identity, measured, report
 

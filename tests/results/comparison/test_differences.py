@@ -1,13 +1,11 @@
 """What keeps cells from being compared."""
 
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
 
-from simx.cli.diff import ALLOWABLE
 from simx.results.comparison.differences import differences, pictures_that_differ
-from simx.results.comparison.outcome import DifferenceName
 from simx.results.schema import MeasuredCell, Report
 from simx.results.surroundings import Environment, Gpu
 from tests.results.builders import identity
@@ -27,11 +25,6 @@ def environment(**changes: Any) -> Report:
     return msgspec.structs.replace(
         of, environment=msgspec.structs.replace(of.environment, **changes)
     )
-
-
-def test_the_command_line_knows_every_name() -> None:
-    """The names are written down twice, so that ``--help`` needs no statistics."""
-    assert get_args(DifferenceName) == ALLOWABLE
 
 
 def test_equals_do_not_differ() -> None:
