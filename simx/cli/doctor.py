@@ -18,13 +18,7 @@ from simx.errors import ExitCode
     "Repeatable.",
 )
 @options.store_option
-@click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the result.",
-)
+@options.verdict_format_option
 @output_option
 def command(provider: tuple[str, ...], store: Path, format: str, output: Path | None) -> ExitCode:
     """Run something tiny on every provider of every backend, and say what does not work and why.

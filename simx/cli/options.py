@@ -102,6 +102,14 @@ ranges_option = click.option(
     help="Where the tables' GFLOPS ranges begin, such as 0,1,4,7,9.",
 )
 
+verdict_format_option = click.option(
+    "--format",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the result.",
+)
+
 format_option = click.option(
     "--format",
     type=click.Choice(["table", "markdown", "csv", "json"]),

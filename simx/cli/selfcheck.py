@@ -24,13 +24,7 @@ from simx.errors import ExitCode
     help="Comparisons of a network with itself.",
 )
 @options.threads_option
-@click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the result.",
-)
+@options.verdict_format_option
 @output_option
 def command(
     quick: bool, comparisons: int, threads: int | None, format: str, output: Path | None

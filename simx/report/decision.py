@@ -11,6 +11,7 @@ from simx.report.answers import answer, notes, title
 from simx.report.clean import clean
 from simx.report.console import NARROWEST, to_string
 from simx.report.content import differing_settings, setting_text
+from simx.report.document import indented
 from simx.report.grid import lines
 from simx.report.heading import heading
 from simx.report.names import FEW_CALLS, NOISY, backbone_name
@@ -18,7 +19,6 @@ from simx.report.options import Options
 from simx.report.pipe_tables import escape, table_lines
 from simx.report.quantities import accuracy, dimension, of_weights
 from simx.report.table import Column, Row, Table, Value
-from simx.report.wrapping import wrap
 from simx.results.decision import Contender, Decision, decisions
 from simx.results.schema import Report
 
@@ -93,22 +93,16 @@ def _terminal(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:
 
 def _lines(decided: Decided, width: int) -> Iterator[Text]:
     report, decision = decided
-    yield from _indented(title(decision), width, "bold cyan")
-    yield from _indented(_origin(report), width, "dim")
+    yield from indented(title(decision), width, "bold cyan")
+    yield from indented(_origin(report), width, "dim")
     yield Text()
     if decision.fitting:
         yield from lines(decision_table(decision, decision.fitting), width)
         yield Text()
-    yield from _indented(answer(decision), width, "bold")
+    yield from indented(answer(decision), width, "bold")
     yield Text()
     for note in notes(decision):
-        yield from _indented(note, width, "dim")
-
-
-def _indented(text: str, width: int, style: str) -> Iterator[Text]:
-    first, *further = wrap(text, width - 2)
-    yield Text(first, style)
-    yield from (Text("  " + line, style) for line in further)
+        yield from indented(note, width, "dim")
 
 
 def _markdown(decided: Sequence[Decided], /, *, width: int, color: bool) -> str:

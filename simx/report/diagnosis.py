@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 
 import msgspec
-from rich.text import Text
 
 from simx.report.clean import clean
-from simx.report.console import NARROWEST, to_string
-from simx.report.grid import lines
+from simx.report.document import Block, Paragraph, to_markdown, to_terminal
 from simx.report.names import provider_name
-from simx.report.pipe_tables import escape, table_lines
 from simx.report.table import Column, Row, Table, Value
-from simx.report.wrapping import wrap
 from simx.results.diagnosis import Diagnosis, ProviderDiagnosis
 
 
@@ -19,15 +15,10 @@ def render(found: Diagnosis, form: str, *, width: int, color: bool) -> str:
     """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    blocks: list[Block] = [_table(found), *_words(found)]
     if form == "markdown":
-        paragraphs = [line for text, _ in _words(found) for line in ("", escape(text))]
-        return "\n".join((*table_lines(_table(found)), *paragraphs)) + "\n"
-    width = max(width, NARROWEST)
-    texts = [*lines(_table(found), width), Text()]
-    for paragraph, style in _words(found):
-        first, *further = wrap(paragraph, width - 2)
-        texts += [Text(first, style), *(Text("  " + line, style) for line in further)]
-    return to_string(texts, width=width, color=color)
+        return to_markdown(blocks)
+    return to_terminal(blocks, width=width, color=color)
 
 
 def _table(found: Diagnosis) -> Table:
@@ -57,17 +48,16 @@ def _proof(each: ProviderDiagnosis) -> str:
     return f"{each.proof.get(each.provider, 0)}/{total} {provider_name(each.provider)}"
 
 
-def _words(found: Diagnosis) -> Iterator[tuple[str, str]]:
-    """Yield every sentence with its style."""
+def _words(found: Diagnosis) -> Iterator[Paragraph]:
+    """Yield what does not work and why, what to mend, and what there is."""
     for each in found.providers:
         if each.reason is not None:
-            where = f"{clean(each.backend)} on {clean(each.provider)}"
-            yield f"{where}: {clean('; '.join(filter(None, (each.reason, each.remedy))))}", ""
-    yield from ((f"problem: {clean(text)}", "bold red") for text in found.problems)
-    yield from ((f"advice: {clean(text)}", "yellow") for text in found.advice)
-    yield _machine(found), "dim"
-    yield _software(found), "dim"
-    yield _store(found), "dim"
+            why = clean("; ".join(filter(None, (each.reason, each.remedy))))
+            yield Paragraph(f"{clean(each.backend)} on {clean(each.provider)}: {why}")
+    yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
+    yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
+    for text in (_machine(found), _software(found), _store(found)):
+        yield Paragraph(text, "faint")
 
 
 def _store(found: Diagnosis) -> str:

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 
 import msgspec
-from rich.text import Text
 
 from simx.report.clean import clean
-from simx.report.console import NARROWEST, to_string
-from simx.report.grid import lines
-from simx.report.pipe_tables import escape, table_lines
+from simx.report.document import Block, Paragraph, to_markdown, to_terminal
 from simx.report.table import ABSENT, Column, Row, Table, Tone, Value
-from simx.report.wrapping import wrap
 from simx.results.selfcheck import Check, SelfCheck, Verdict
 
 _TONES: dict[Verdict, Tone] = {
@@ -25,15 +21,10 @@ def render(found: SelfCheck, form: str, *, width: int, color: bool) -> str:
     """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    blocks: list[Block] = [_table(found), *map(Paragraph, _words(found))]
     if form == "markdown":
-        paragraphs = [line for text in _words(found) for line in ("", escape(text))]
-        return "\n".join((*table_lines(_table(found)), *paragraphs)) + "\n"
-    width = max(width, NARROWEST)
-    texts = [*lines(_table(found), width), Text()]
-    for paragraph in _words(found):
-        first, *further = wrap(paragraph, width - 2)
-        texts += [Text(first), *(Text("  " + line) for line in further)]
-    return to_string(texts, width=width, color=color)
+        return to_markdown(blocks)
+    return to_terminal(blocks, width=width, color=color)
 
 
 def _table(found: SelfCheck) -> Table:

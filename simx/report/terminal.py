@@ -7,13 +7,14 @@ from rich.text import Text
 from simx.report.clean import clean
 from simx.report.console import NARROWEST, to_string
 from simx.report.content import range_table
+from simx.report.document import indented
 from simx.report.findings import sentences
 from simx.report.grid import lines
 from simx.report.heading import heading
 from simx.report.legend import legend
 from simx.report.notes import range_notes, range_title
 from simx.report.options import Layout, Options
-from simx.report.wrapping import join, pad, wrap
+from simx.report.wrapping import join, pad
 from simx.results.derivation import by_range, executors
 from simx.results.schema import Report
 from simx.results.summary import RangeSummary
@@ -36,7 +37,7 @@ def _report(report: Report, options: Options, width: int) -> Iterator[Text]:
         yield from _range(summary, report, options.layout, width)
     yield Text()
     for text in legend(report):
-        yield from _indented(text, width, "dim")
+        yield from indented(text, width, "dim")
 
 
 def _heading(report: Report, width: int) -> Iterator[Text]:
@@ -44,24 +45,16 @@ def _heading(report: Report, width: int) -> Iterator[Text]:
         for number, line in enumerate(join(items, " · ", width - NAME_WIDTH)):
             yield Text(pad("" if number else name, NAME_WIDTH), "dim").append(line, "not dim")
     for note in report.notes:
-        yield from _indented(f"! {clean(note)}", width, "yellow")
+        yield from indented(f"! {clean(note)}", width, "yellow")
 
 
 def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) -> Iterator[Text]:
     found = executors(report)
-    yield from _indented(range_title(summary, found), width, "bold cyan")
+    yield from indented(range_title(summary, found), width, "bold cyan")
     yield Text()
     yield from lines(range_table(summary.backbones, found, layout), width)
     for texts in (sentences(summary), range_notes(summary)):
         if texts:
             yield Text()
         for text in texts:
-            yield from _indented(text, width, "")
-
-
-def _indented(text: str, width: int, style: str) -> Iterator[Text]:
-    """Yield a paragraph whose further lines stand below its first word."""
-    first, *further = wrap(text, width - 2)
-    yield Text(first, style)
-    for line in further:
-        yield Text("  " + line, style)
+            yield from indented(text, width, "")

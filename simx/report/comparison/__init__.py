@@ -1,5 +1,5 @@
 """Renders what ``simx diff`` found.
 
-``wording`` has the words and ``content`` the tables and paragraphs that every format for people is
-made of; ``formats`` turns them into each of the formats.
+``wording`` has the words, ``tables`` the tables, and ``content`` puts them into the order in which
+people read them; ``formats`` turns that into each of the formats.
 """

@@ -4,31 +4,24 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Literal
 
-import msgspec
-
 from simx.report.clean import clean
+from simx.report.comparison.tables import forward_table, other_changes, other_times
 from simx.report.comparison.wording import (
     GATED,
-    TONES,
     VERDICT_WORDS,
-    backbone_of,
     cell_name,
     counted,
     difference_text,
     differences_text,
-    executor_of,
     listed,
     names,
     share,
-    share_value,
-    time_name,
 )
+from simx.report.document import Block, Heading, Paragraph
 from simx.report.names import NOISY, executor_name
-from simx.report.table import ABSENT, Column, Row, Table, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import (
     CellComparison,
-    Change,
     Comparison,
     MeanChange,
     RangeComparison,
@@ -39,18 +32,6 @@ Show = Literal["auto", "changes", "all"]
 """Which cells tables have: all of them, only what is not equal, or whichever stays readable."""
 
 READABLE_CELLS = 60
-MOST_ROWS = 40
-
-_NS_PER_MS = 1e6
-
-CHANGE_COLUMNS = (
-    Column("base", "ms"),
-    Column("new", "ms"),
-    Column("change", "%"),
-    Column("from", "%"),
-    Column("to", "%"),
-)
-"""The first five of ``_values``."""
 
 LEGEND = (
     "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
@@ -62,23 +43,6 @@ LEGEND = (
 )
 
 
-class Heading(msgspec.Struct, frozen=True):
-    """The title of what follows."""
-
-    text: str
-
-
-class Paragraph(msgspec.Struct, frozen=True):
-    """A sentence or a few; ``warns`` where a reader has to see it, ``faint`` where it explains."""
-
-    text: str
-    warns: bool = False
-    faint: bool = False
-
-
-Block = Heading | Paragraph | Table
-
-
 def blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     """Yield everything that people are told of a comparison; its text is safe to print."""
     yield Heading(f"{clean(comparison.base.name)} → {clean(comparison.new.name)}")
@@ -86,11 +50,11 @@ def blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     yield from _summary(comparison)
     for each in comparison.ranges:
         yield from _range(each, comparison, show)
-    yield from _other_times(comparison)
-    yield from _other_changes(comparison)
+    yield from other_times(comparison)
+    yield from other_changes(comparison)
     yield from _not_compared(comparison)
     if comparison.compared:
-        yield Paragraph(LEGEND, faint=True)
+        yield Paragraph(LEGEND, "faint")
 
 
 def _premises(comparison: Comparison) -> Iterator[Block]:
@@ -126,7 +90,7 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         yield Paragraph(
             f"the pictures differ ({', '.join(comparison.pictures)}): embedding times and "
             "similarities that depend on them are compared only with --allow pictures",
-            warns=True,
+            "warning",
         )
 
 
@@ -134,10 +98,10 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
     """Yield how many cells fared how, and the regressions by name."""
     verdicts = [each.forward.verdict for each in comparison.compared if each.forward]
     if not comparison.compared:
-        yield Paragraph("nothing could be compared", warns=True)
+        yield Paragraph("nothing could be compared", "warning")
         return
     if not verdicts:
-        yield Paragraph("there is no forward to compare; other times are below", warns=True)
+        yield Paragraph("there is no forward to compare; other times are below", "warning")
         return
     counts = (
         f"{verdicts.count(verdict):,} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
@@ -156,7 +120,7 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
         texts = [
             f"{cell_name(cell.new)} {share(cell.forward.ratio)} %" for cell in worst if cell.forward
         ]
-        yield Paragraph(f"regression: {listed(texts)}", warns=True)
+        yield Paragraph(f"regression: {listed(texts)}", "warning")
     else:
         yield Paragraph("no regression")
 
@@ -173,7 +137,7 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
     yield Heading(f"GFLOPS {clean(label)}, {counted(len(compared), 'cell')}")
     shown = compared if _shows_all(comparison, show) else [c for c in compared if _is_news(c)]
     if shown:
-        yield _forward_table(shown)
+        yield forward_table(shown)
     if len(shown) < len(compared):
         yield _left_out([cell for cell in compared if not _is_news(cell)])
     for mean in each.means:
@@ -199,48 +163,9 @@ def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
     seen = [change.smallest_seen for change in changes if change.smallest_seen is not None]
     reach = f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
     return Paragraph(
-        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)", faint=True
+        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)",
+        "faint",
     )
-
-
-def _forward_table(cells: Sequence[CellComparison]) -> Table:
-    return Table(
-        keys=(Column("model", align="left"), Column("backend", align="left")),
-        columns=(
-            *CHANGE_COLUMNS,
-            Column("verdict", align="left"),
-            Column("seen from", "%"),
-        ),
-        rows=tuple(
-            Row((backbone_of(cell.new), executor_of(cell.new)), _values(cell.forward))
-            for cell in cells
-            if cell.forward is not None
-        ),
-    )
-
-
-def _values(change: Change) -> tuple[Value, ...]:
-    seen = change.smallest_seen
-    return (
-        Value(_milliseconds(change.base_ns)),
-        Value(_milliseconds(change.new_ns)),
-        share_value(change.ratio),
-        share_value(change.low),
-        share_value(change.high),
-        Value(
-            VERDICT_WORDS[change.verdict],
-            mark=GATED if change.gated else NOISY if change.noisy else "",
-            tone=TONES[change.verdict],
-        ),
-        ABSENT if seen is None else Value(f"{100 * seen:.1f}"),
-    )
-
-
-def _milliseconds(ns: float) -> str:
-    """Return a time with three significant digits; the interval is the change's."""
-    value = ns / _NS_PER_MS
-    whole = len(str(int(value))) if value >= 1 else 0
-    return f"{value:.{max(0, 3 - whole)}f}" if value >= 0.01 else f"{value:.2g}"  # noqa: PLR2004
 
 
 def _mean(mean: MeanChange) -> str:
@@ -249,79 +174,6 @@ def _mean(mean: MeanChange) -> str:
         f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
         f"{VERDICT_WORDS[mean.verdict]}"
     )
-
-
-def _other_times(comparison: Comparison) -> Iterator[Block]:
-    """Yield the times besides ``forward`` that changed, cells with the largest changes first.
-
-    Of cells without a ``forward``, as quoted ones are, all are told.
-    """
-    by_cell = [
-        (
-            cell,
-            [
-                each
-                for each in cell.changes
-                if each.scope != "forward" and (each.listed or cell.forward is None)
-            ],
-        )
-        for cell in comparison.compared
-    ]
-    found = sorted(
-        ((cell, changes) for cell, changes in by_cell if changes),
-        key=lambda pair: -max(map(_distance, pair[1])),
-    )
-    rows = [
-        Row(
-            (
-                backbone_of(cell.new),
-                executor_of(cell.new),
-                time_name(change.scope, change.image),
-            ),
-            _values(change)[:5],
-        )
-        for cell, changes in found
-        for change in changes
-    ]
-    if not rows:
-        return
-    yield Heading("Other times")
-    yield Table(
-        keys=tuple(Column(name, align="left") for name in ("model", "backend", "time")),
-        columns=CHANGE_COLUMNS,
-        rows=tuple(rows[:MOST_ROWS]),
-    )
-    yield from _more(rows)
-
-
-def _distance(change: Change) -> float:
-    """Return how far from no change it is: twice as long is as far as half as long."""
-    return max(change.ratio, 1 / change.ratio)
-
-
-def _other_changes(comparison: Comparison) -> Iterator[Block]:
-    """Yield what changed besides times."""
-    rows = [
-        Row(
-            (backbone_of(cell.new), executor_of(cell.new)),
-            (Value(other.name), Value(clean(other.base)), Value(clean(other.new))),
-        )
-        for cell in comparison.cells
-        for other in cell.others
-    ]
-    if rows:
-        yield Heading("Besides latency")
-        yield Table(
-            keys=(Column("model", align="left"), Column("backend", align="left")),
-            columns=(Column("what", align="left"), Column("base"), Column("new")),
-            rows=tuple(rows[:MOST_ROWS]),
-        )
-        yield from _more(rows)
-
-
-def _more(rows: Sequence[Row]) -> Iterator[Block]:
-    if len(rows) > MOST_ROWS:
-        yield Paragraph(f"and {len(rows) - MOST_ROWS:,} more (--format csv has all)", faint=True)
 
 
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
@@ -347,7 +199,7 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
         {difference_text(each) for cell in comparison.compared for each in cell.allowed}
     )
     if allowed:
-        yield Paragraph(f"let pass: {listed(allowed)}", warns=True)
+        yield Paragraph(f"let pass: {listed(allowed)}", "warning")
 
 
 def _missing(where: str, identities: Sequence[Identity]) -> Iterator[str]:

@@ -1,18 +1,14 @@
 """Comparisons in each of the formats that ``simx diff`` takes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
-from rich.text import Text
 
 from simx.report.comma_separated import safe, to_string
-from simx.report.comparison.content import Block, Heading, Paragraph, Show, blocks
+from simx.report.comparison.content import Show, blocks
 from simx.report.comparison.wording import differences_text
-from simx.report.console import NARROWEST
-from simx.report.console import to_string as to_terminal
-from simx.report.grid import lines
-from simx.report.pipe_tables import escape, table_lines
-from simx.report.wrapping import wrap
+from simx.report.document import Block, to_markdown, to_terminal
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 from simx.results.schema import Identity
 
@@ -55,22 +51,12 @@ Render = Callable[[Sequence[Comparison], Options], str]
 
 def table(comparisons: Sequence[Comparison], options: Options) -> str:
     """Return them for a terminal; no line is wider than it."""
-    width = max(options.width, NARROWEST)
-    found = [block for each in comparisons for block in blocks(each, options.show)]
-    texts: list[Text] = []
-    for number, block in enumerate(found):
-        if number and _needs_space(found[number - 1], block):
-            texts.append(Text())
-        texts += _for_terminal(block, width)
-    return to_terminal(texts, width=width, color=options.color)
+    return to_terminal(_blocks(comparisons, options), width=options.width, color=options.color)
 
 
 def markdown(comparisons: Sequence[Comparison], options: Options) -> str:
     """Return them as GitHub-flavoured Markdown."""
-    found = [block for each in comparisons for block in blocks(each, options.show)]
-    return (
-        "\n".join(line for block in found for line in (*_for_markdown(block), "")).rstrip() + "\n"
-    )
+    return to_markdown(_blocks(comparisons, options))
 
 
 def json(comparisons: Sequence[Comparison], _options: Options) -> str:
@@ -92,37 +78,8 @@ FORMATS: Mapping[str, Render] = {"table": table, "markdown": markdown, "json": j
 """By the name that ``--format`` takes."""
 
 
-def _needs_space(above: Block, block: Block) -> bool:
-    if isinstance(above, Paragraph) and isinstance(block, Paragraph):
-        return block.faint and not above.faint
-    return True
-
-
-def _for_terminal(block: Block, width: int) -> Iterator[Text]:
-    match block:
-        case Heading(text):
-            yield from _indented(text, width, "bold cyan")
-        case Paragraph(text, warns, faint):
-            yield from _indented(text, width, "yellow" if warns else "dim" if faint else "")
-        case _:
-            yield from lines(block, width)
-
-
-def _indented(text: str, width: int, style: str) -> Iterator[Text]:
-    first, *further = wrap(text, width - 2)
-    yield Text(first, style)
-    for line in further:
-        yield Text("  " + line, style)
-
-
-def _for_markdown(block: Block) -> Iterator[str]:
-    match block:
-        case Heading(text):
-            yield f"## {escape(text)}"
-        case Paragraph(text, warns, _):
-            yield f"**{escape(text)}**" if warns else escape(text)
-        case _:
-            yield from table_lines(block)
+def _blocks(comparisons: Sequence[Comparison], options: Options) -> Iterator[Block]:
+    return chain.from_iterable(blocks(each, options.show) for each in comparisons)
 
 
 def _rows(comparison: Comparison) -> Iterator[list[str]]:

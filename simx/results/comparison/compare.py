@@ -8,6 +8,7 @@ import msgspec
 from simx.models.ranges import Range, range_of
 from simx.results.comparison.changes import (
     RunToRun,
+    Sample,
     Shift,
     mean_shift,
     shift,
@@ -244,7 +245,7 @@ def _below_level(
 
 def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
     found = time.shift
-    base_ns = math.exp(_mean_log(time.base))
+    base_ns = math.exp(Sample(logs=time.base.logs).mean)
     return Change(
         scope=time.base.scope,
         image=time.base.image,
@@ -260,10 +261,6 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
         listed=listed,
         gated=gated,
     )
-
-
-def _mean_log(time: TimeDigest) -> float:
-    return math.fsum(time.logs.values()) / len(time.logs)
 
 
 def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
