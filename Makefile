@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all test-html test-providers check install readme benchmark clean
+.PHONY: bench test test-all test-html test-providers test-faults check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -19,6 +19,9 @@ test-all: check  ## the quick suite and the slow one
 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/page/test_browser.py
+
+test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make test` only samples; hours
+	SIMX_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from simx.results.record import Struct
 from simx.results.surroundings import Environment, Memory, ThreadPool
 
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]
 IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")

@@ -168,7 +168,7 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ('{"schema": {"name": "simx-report", "version": true}}', "a report of version True"),
         ('{"schema": {"name": "simx-report"}}', "a report of version None"),
         ('{"schema": {"name": "simx-report", "version": "\\u001b[31m"}}', "a report of version"),
-        ('{"schema": {"name": "simx-report", "version": 3}}', "missing required field `created`"),
+        ('{"schema": {"name": "simx-report", "version": 4}}', "missing required field `created`"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: str | bytes, problem: str) -> None:
