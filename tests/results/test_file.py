@@ -162,7 +162,7 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("1" * 5000, "a number in it has too many digits"),
         ("[]", "not a simx report (its schema.name is not 'simx-report')"),
         ('{"schema": {"name": "trivy"}}', "not a simx report"),
-        ('{"schema": {"name": "simx-report", "version": 4}}', "a report of version 4, and simx"),
+        ('{"schema": {"name": "simx-report", "version": 3}}', "a report of version 3, and simx"),
         ('{"schema": {"name": "simx-report", "version": 2}}', "a report of version 2, and simx"),
         ('{"schema": {"name": "simx-report", "version": 1}}', "a report of version 1, and simx"),
         ('{"schema": {"name": "simx-report", "version": true}}', "a report of version True"),
