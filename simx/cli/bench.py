@@ -41,6 +41,12 @@ _picture_path = click.Path(path_type=Path)
     help="An option of ONNX Runtime's execution provider, such as use_tf32=1; labels its cells. "
     "Repeatable.",
 )
+@click.option(
+    "--allow-partial",
+    is_flag=True,
+    help="Measure also where a part of a network's nodes runs elsewhere than on the provider; the "
+    "share becomes part of the cell's name.",
+)
 @options.embedding_option
 @options.weights_option
 @options.mirror_option

@@ -43,6 +43,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     backend: tuple[str, ...]
     provider: tuple[str, ...]
     provider_option: tuple[str, ...]
+    allow_partial: bool
     embedding: EmbeddingKind
     weights: WeightsRequest
     weights_mirror: str | None
@@ -91,6 +92,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
             profile=self.profile,
             schedule=self.schedule(),
             pictures=pictures,
+            allow_partial=self.allow_partial,
         )
 
 

@@ -5,6 +5,7 @@ import math
 from simx.report.names import provider_name
 from simx.report.table import ABSENT, Value
 from simx.results.schema import Parity
+from simx.results.share import share_of
 from simx.results.statistics import Estimate, Ratio
 from simx.results.summary import MeasuredSummary
 
@@ -100,15 +101,17 @@ def error(parity: Parity | None) -> Value:
 def placement(cell: MeasuredSummary) -> Value:
     """Return where a graph's nodes ran: ``142/142 cuda``, or ``562 cuda + 13 shape``.
 
-    Nodes elsewhere than on the provider only compute shapes; a cell with others is refused.
+    Where others than those that only compute shapes ran elsewhere, their share is told and marked:
+    ``118/142 cuda + 13 shape``.
     """
     provider = cell.executor.provider
     there = cell.placement.get(provider, 0)
-    elsewhere = sum(cell.placement.values()) - there
     if not there:
         return ABSENT
-    name = provider_name(provider)
-    return Value(f"{there} {name} + {elsewhere} shape" if elsewhere else f"{there}/{there} {name}")
+    share = share_of(cell.placement, cell.shape_nodes, provider)
+    nodes = share or (f"{there}" if cell.shape_nodes else f"{there}/{there}")
+    shapes = f" + {cell.shape_nodes} shape" if cell.shape_nodes else ""
+    return Value(f"{nodes} {provider_name(provider)}{shapes}", tone="bad" if share else "plain")
 
 
 def _ratio_decimals(value: Ratio) -> int:

@@ -2,6 +2,7 @@
 
 from simx.report.names import FASTEST, TIED, TIMES
 from simx.results.schema import Report
+from simx.results.share import PARTIAL, share_in
 
 _PICTURES = (
     "positive, negative, resized: the picture that the anchor is compared with, resized being "
@@ -25,6 +26,11 @@ _MEASURED = (
     "measured here; its GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
 ).split("\n")
 
+_PARTIAL = (
+    f"{PARTIAL}: the share of the graph's nodes that ran on the provider; others ran elsewhere, "
+    "and the times are of both."
+)
+
 _QUOTED = (
     "quoted: all figures are as their source gives them, and none was measured here. There are no "
     "raw times behind the medians, so there are no intervals, ratios, noise, parity or memory.\n"
@@ -37,4 +43,7 @@ _QUOTED = (
 
 def legend(report: Report) -> tuple[str, ...]:
     """Return what the report's tables can show, one paragraph after the other."""
-    return tuple(_MEASURED if report.source is None else _QUOTED)
+    if report.source is not None:
+        return tuple(_QUOTED)
+    partial = any(share_in(cell.identity.backend) for cell in report.cells)
+    return (*_MEASURED, *((_PARTIAL,) if partial else ()))

@@ -138,6 +138,7 @@ class Summariser:
                 launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),
             placement=cell.placement,
+            shape_nodes=cell.shape_nodes,
         )
 
     def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:

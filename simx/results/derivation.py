@@ -13,6 +13,7 @@ from simx.models.ranges import Range
 from simx.results.backbones import Summariser, Timings, executor_of
 from simx.results.machine import drift
 from simx.results.schema import Canary, Cell, Identity, MeasuredCell, Report
+from simx.results.share import without_share
 from simx.results.summary import BackboneSummary, Executor, RangeSummary
 
 OUTSIDE = "outside the ranges"
@@ -27,7 +28,7 @@ def executors(report: Report) -> tuple[Executor, ...]:
     backends = report.config.backends if report.config else ()
     asked = {backend: place for place, backend in enumerate(backends)}
     seen = dict.fromkeys(executor_of(cell) for cell in report.cells)
-    return tuple(sorted(seen, key=lambda executor: asked.get(executor.backend, len(asked))))
+    return tuple(sorted(seen, key=lambda each: asked.get(without_share(each.backend), len(asked))))
 
 
 def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...]:

@@ -28,6 +28,7 @@ def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
         memory=None,
         warmup_capped=0,
         placement={},
+        shape_nodes=0,
     )
 
 

@@ -77,7 +77,8 @@ class Config(Struct, frozen=True, kw_only=True):
     The first ``pilot`` launches of a backbone fix how many it gets, ``launches`` at the most, so
     that the interval of a ratio reaches ``half_width`` (0.015 for 1.5 %) to each side; where that
     is None, every backbone gets ``launches``. ``budget_seconds`` ends a backbone's launches before
-    they take longer. ``rounds`` is how many a launch has, ``seed`` orders them.
+    they take longer. ``rounds`` is how many a launch has, ``seed`` orders them. ``allow_partial``
+    tells that cells were wanted of which only a share runs where it was asked for.
     """
 
     backends: tuple[str, ...]
@@ -88,6 +89,7 @@ class Config(Struct, frozen=True, kw_only=True):
     threads: int
     weights: str
     profile: str
+    allow_partial: bool = False
     half_width: float | None
     budget_seconds: float | None
     pilot: int
@@ -228,7 +230,9 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
 
     ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
     backend executed (of several, the hash of their hashes, in the order of their names).
-    ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph).
+    ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph);
+    ``shape_nodes`` of those on the CPU only compute shapes. Where other nodes ran elsewhere than on
+    the identity's provider, its backend's name has the share; see ``results.share``.
     ``settings`` are the backend's pinned settings. ``few_calls`` marks a giant: one launch, one to
     three calls, no interval. ``memory`` is None where the system does not tell.
     """
@@ -242,6 +246,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     similarity: Similarity
     parity: Parity
     placement: dict[str, int]
+    shape_nodes: int = 0
     settings: dict[str, str]
     thread_pools: tuple[ThreadPool, ...]
     memory: Memory | None

@@ -70,6 +70,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory | None
     warmup_capped: int
     placement: Mapping[str, int]
+    shape_nodes: int
 
 
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):

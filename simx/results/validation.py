@@ -17,11 +17,14 @@ from simx.results.schema import (
     Similarity,
     Timing,
 )
+from simx.results.share import share_in, share_of
 
 _LARGEST = 2**63 - 1
 """Nanoseconds and counts are kept within a signed 64-bit integer, which other readers use."""
 
 _LARGEST_CANARY = 2**16
+
+_CPU = "CPUExecutionProvider"
 
 _KINDS = (
     "a report is either measured, with environment and config, or quoted, with a source and "
@@ -88,9 +91,29 @@ def _cell_problems(cell: MeasuredCell | QuotedCell, path: str) -> Iterator[str]:
     if isinstance(cell, QuotedCell):
         yield from _quotation_problems(cell, path)
         return
+    yield from _placement_problems(cell, path)
     yield from _repeats(_scopes(cell.timings), f"{path}.timings", "scope")
     for index, timing in enumerate(cell.timings):
         yield from _timing_problems(timing, f"{path}.timings[{index}]")
+
+
+def _placement_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
+    """What ran elsewhere must show in the cell's name, and nothing else may."""
+    its = cell.identity
+    if min((cell.shape_nodes, *cell.placement.values())) < 0:
+        yield f"{path}.placement has a negative number of nodes"
+    elif cell.shape_nodes > cell.placement.get(_CPU, 0):
+        yield f"{path}.shape_nodes is {cell.shape_nodes}, more than there are on {_CPU}"
+    elif cell.placement and not cell.placement.get(its.provider):
+        yield f"{path}.placement has no node on {its.provider}"
+    else:
+        told = share_in(its.backend)
+        share = share_of(cell.placement, cell.shape_nodes, its.provider)
+        if told != share:
+            yield (
+                f"{path}.identity.backend tells that {told or 'all'} of its nodes ran on "
+                f"{its.provider}; by its placement it is {share or 'all'}"
+            )
 
 
 def _quotation_problems(cell: QuotedCell, path: str) -> Iterator[str]:

@@ -27,7 +27,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to load: one backbone on one provider. Paths are absolute.
 
     ``variants`` are the names of what differs from the backend's pinned settings, and ``options``
-    those of the provider, each as ``key=value``.
+    those of the provider, each as ``key=value``. ``allow_partial`` tells that a share of its nodes
+    on the provider suffices.
     """
 
     backbone: Backbone
@@ -38,6 +39,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     weights_path: str
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    allow_partial: bool = False
 
 
 class BackendError(Exception):
@@ -47,7 +49,8 @@ class BackendError(Exception):
 class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how a loaded network runs.
 
-    ``placement`` counts graph nodes per provider, empty where the backend has no graph.
+    ``placement`` counts graph nodes per provider, empty where the backend has no graph;
+    ``shape_nodes`` of those on the CPU only compute shapes.
     ``settings`` are the pinned settings by name. ``resident`` tells that the device has a memory of
     its own, so that ``host`` differs from ``forward``.
     """
@@ -55,6 +58,7 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     placement: dict[str, int]
     settings: dict[str, str]
     resident: bool
+    shape_nodes: int = 0
 
 
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,10 @@ class Absent(msgspec.Struct, frozen=True):
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a benchmark was asked for, beside the backbones and the lanes."""
+    """What a benchmark was asked for, beside the backbones and the lanes.
+
+    ``allow_partial`` tells that cells are wanted of which only a share runs on the provider.
+    """
 
     embedding: EmbeddingKind
     weights: str
@@ -51,6 +54,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     schedule: Schedule
     pictures: PictureSet
+    allow_partial: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -123,7 +127,16 @@ def _measure(
     """
     launches = Launches(plan.schedule)
     cells = weighed(
-        [PlannedCell(subject.backbone, lane, subject.entry, plan.threads) for lane in opened.lanes],
+        [
+            PlannedCell(
+                subject.backbone,
+                lane,
+                subject.entry,
+                plan.threads,
+                allow_partial=plan.allow_partial,
+            )
+            for lane in opened.lanes
+        ],
         bench,
     )
     verdict: Verdict = "go_on"
@@ -131,7 +144,7 @@ def _measure(
         progress(subject.backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done)
         journal.append(result.finished)
-        cells = [cell for place, cell in enumerate(cells) if place not in result.failed]
+        cells = list(result.left)
         launches.add(result.finished, bench.canaries.references())
         verdict = _special_case(result, cells) or launches.verdict()
     journal.append(FinishedLaunch(stop=launches.stop(subject.backbone, verdict)))
@@ -168,6 +181,7 @@ def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
         threads=plan.threads,
         weights=plan.weights,
         profile=plan.profile,
+        allow_partial=plan.allow_partial,
         half_width=plan.schedule.half_width,
         budget_seconds=plan.schedule.budget_seconds,
         pilot=plan.schedule.pilot,

@@ -5,6 +5,7 @@ import msgspec
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
+from simx.results.share import with_share, without_share
 from simx.results.surroundings import Memory
 from simx.runner.backend import Task
 from simx.runner.providers import short_name
@@ -24,7 +25,9 @@ class Lane(msgspec.Struct, frozen=True):
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone in one lane, with the export it is measured from.
 
-    ``memory`` is what a worker of it needs, once that has been looked at.
+    ``memory`` is what a worker of it needs, once that has been looked at. ``allow_partial`` tells
+    that a share of its nodes on the provider suffices, and ``share`` which one that is, once a
+    launch before ``was_loaded``; None where it is all of them.
     """
 
     backbone: Backbone
@@ -32,13 +35,16 @@ class PlannedCell(msgspec.Struct, frozen=True):
     entry: Entry
     threads: int
     memory: Memory | None = None
+    allow_partial: bool = False
+    share: str | None = None
+    was_loaded: bool = False
 
     @property
     def identity(self) -> Identity:
         """What tells this cell from all others of a report."""
-        return identify(
-            self.backbone, self.entry.manifest.identity.embedding, self.lane, self.threads
-        )
+        embedding = self.entry.manifest.identity.embedding
+        whole = identify(self.backbone, embedding, self.lane, self.threads)
+        return msgspec.structs.replace(whole, backend=with_share(whole.backend, self.share))
 
     @property
     def task(self) -> Task:
@@ -52,6 +58,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
             weights_path=str(self.entry.weights_path.resolve()),
             variants=self.lane.choice.variants,
             options=self.lane.choice.options,
+            allow_partial=self.allow_partial,
         )
 
     @property
@@ -65,7 +72,10 @@ class PlannedCell(msgspec.Struct, frozen=True):
     def failed(self, stage: str, reason: str) -> FailedCell:
         """Return the record of this cell's failure."""
         origin = self.entry.manifest.identity.weights_origin
-        return failed_cell(self.backbone, self.identity, origin, stage, reason)
+        failed = failed_cell(self.backbone, self.identity, origin, stage, reason)
+        if not self.allow_partial:
+            return failed
+        return msgspec.structs.replace(failed, command=f"{failed.command} --allow-partial")
 
 
 def failed_cell(
@@ -76,8 +86,9 @@ def failed_cell(
     reason: str,
 ) -> FailedCell:
     """Return the record of a failure, with the command that shows it again."""
+    backend = without_share(identity.backend)
     command = (
-        f"simx bench {backbone.model}:{backbone.weights} --backend {identity.backend} "
+        f"simx bench {backbone.model}:{backbone.weights} --backend {backend} "
         f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "
         f"--threads {identity.threads}"
     )

@@ -39,12 +39,12 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 class LaunchResult(msgspec.Struct, frozen=True):
     """One launch as the journal keeps it, the cells in the order they were planned in.
 
-    ``failed`` are the places of those that failed; ``giant`` says that further launches would take
-    too long.
+    ``left`` are the cells that have not failed, with what is known of them now; ``giant`` says that
+    further launches would take too long.
     """
 
     finished: FinishedLaunch
-    failed: frozenset[int]
+    left: tuple[PlannedCell, ...]
     giant: bool
 
 
@@ -107,7 +107,7 @@ class _LaunchRun:
         cells = tuple(self._done[place] for place in range(len(self._cells)))
         return LaunchResult(
             FinishedLaunch(cells=cells, canary=tuple(self._canaries)),
-            frozenset(self._done) - frozenset(self._live),
+            tuple(self._live[place].plan for place in sorted(self._live)),
             self._giant,
         )
 
@@ -150,8 +150,8 @@ class _LaunchRun:
         taken: dict[tuple[str, str], Block] = {}
 
         def take(cell: LiveCell) -> None:
-            lane = cell.plan.lane
-            taken[lane.choice.name, lane.provider] = cell.measure_canary(number)
+            its = cell.plan.identity
+            taken[its.backend, its.provider] = cell.measure_canary(number)
 
         self._each(("canary", number), take)
         return self._bench.canaries.are_slow(taken)

@@ -24,8 +24,9 @@ from simx.results.schema import (
     Timing,
     Warmup,
 )
+from simx.results.share import share_of
 from simx.results.similarity import cosine
-from simx.runner.backend import CANARY_SIZE, Array
+from simx.runner.backend import CANARY_SIZE, Array, BackendFacts
 from simx.runner.cells import PlannedCell, catalogue_figures
 from simx.runner.messages import (
     CANARY,
@@ -92,6 +93,7 @@ class LiveCell:
         )
         self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
+        self._name_share(self._prepared.facts)
         first = {
             "first": self._prepared.create_ns + self._prepared.first_call_ns,
             "first.create": self._prepared.create_ns,
@@ -99,6 +101,22 @@ class LiveCell:
         }
         for scope, ns in first.items():
             self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))  # type: ignore[index]
+
+    def _name_share(self, facts: BackendFacts) -> None:
+        """Make the share of its nodes that runs where it was asked for part of what it is called.
+
+        Raises:
+            CellFailedError: The share was another one in the launches before.
+        """
+        provider = self.plan.lane.provider
+        share = share_of(facts.placement, facts.shape_nodes, provider)
+        if self.plan.was_loaded and share != self.plan.share:
+            raise CellFailedError(
+                "placement",
+                f"{share or 'all'} of its nodes ran on {provider}, and {self.plan.share or 'all'} "
+                "in the launches before",
+            )
+        self.plan = msgspec.structs.replace(self.plan, share=share, was_loaded=True)
 
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
@@ -144,6 +162,7 @@ class LiveCell:
             similarity=similarities(embeddings),
             parity=self.parity,
             placement=prepared.facts.placement,
+            shape_nodes=prepared.facts.shape_nodes,
             settings=prepared.facts.settings,
             thread_pools=prepared.thread_pools,
             memory=self.plan.memory,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import onnxruntime
 
@@ -16,11 +16,15 @@ from simx.runner.backend import (
     Task,
     canary_matrix,
 )
-from simx.runner.placement import Node, count_placement
+from simx.runner.ort_proof import prove, recorded_nodes
+from simx.runner.ort_session import SessionPlan, open_session
+from simx.runner.placement import Placement, placed
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
 
-_GRAPHS = files("simx.runner") / "graphs"
+_GRAPHS = Path(str(files("simx.runner") / "graphs"))
+_SIMILARITY = "similarity.onnx"
+_CANARY = "canary.onnx"
 
 _SESSION_ENTRIES = {
     "session.intra_op.allow_spinning": "1",
@@ -47,7 +51,6 @@ _DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda"
 """Providers whose memory is a device's own; the others take and return host memory."""
 
 
-_LOG_ERRORS = 3
 _PROBE_TOLERANCE = 1e-3
 
 
@@ -107,27 +110,55 @@ class _DeviceGraph:
         return array
 
 
+class _Loaded:
+    """A graph in a session, with proof of where its nodes run."""
+
+    def __init__(self, plan: SessionPlan, *, allow_partial: bool = False) -> None:
+        self._plan = plan
+        self._allow_partial = allow_partial
+        self._session = open_session(plan)
+        record = recorded_nodes(self._session)
+        if record:
+            # What the record alone shows to be wrong is refused at once.
+            placed(plan.provider, record=record, allow_partial=allow_partial)
+        device = _DEVICES.get(plan.provider)
+        self.graph: _Graph = (
+            _HostGraph(self._session) if device is None else _DeviceGraph(self._session, device)
+        )
+
+    def prove(self) -> Placement:
+        """Ask all witnesses that are needed; takes a session and a call, and must not be timed."""
+        return prove(self._session, self._plan, allow_partial=self._allow_partial)
+
+
 class OrtBackend:
     """One exported backbone in one session, with proof of where its nodes run."""
 
     def __init__(self, task: Task) -> None:
-        entries = _entries(task.variants)
-        session = _session(
-            Path(task.model_path), _Provider(task.provider, task.options), task.threads, entries
-        )
-        self._placement = count_placement(_nodes(session), task.provider)
-        self._network = _graph(session, task.provider)
-        self._similarity = _bundled_graph("similarity.onnx", task, entries)
-        self._product = _bundled_graph("canary.onnx", task, _SESSION_ENTRIES)
-        self._matrix = self._product.place(canary_matrix())
         self._task = task
+        entries = _entries(task.variants)
+        path = Path(task.model_path)
+        self._loaded = _Loaded(_plan(path, task, entries), allow_partial=task.allow_partial)
+        # Of simx's own graphs there is no share: all of them has to run on the provider.
+        self._own = {
+            name: _Loaded(_plan(_GRAPHS / name, task, its_entries))
+            for name, its_entries in ((_SIMILARITY, entries), (_CANARY, _SESSION_ENTRIES))
+        }
+        self._network = self._loaded.graph
+        self._similarity = self._own[_SIMILARITY].graph
+        self._product = self._own[_CANARY].graph
+        self._matrix = self._product.place(canary_matrix())
 
     @property
     def facts(self) -> BackendFacts:
-        """Where and how it runs."""
+        """Where and how it runs; asks for the proof, and is not to be timed."""
+        for own in self._own.values():
+            own.prove()
+        placement = self._loaded.prove()
         return BackendFacts(
-            placement=self._placement,
-            settings=_settings(self._task),
+            placement=placement.nodes,
+            shape_nodes=placement.shape_nodes,
+            settings={**_settings(self._task), "placement_witness": placement.witness},
             resident=self._task.provider in _DEVICES,
         )
 
@@ -168,15 +199,20 @@ class OrtRuntime:
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph on the provider, and look where its nodes went."""
-        path = Path(str(_GRAPHS / "similarity.onnx"))
-        session = _session(path, _Provider(provider, tuple(options)), 1, _SESSION_ENTRIES)
-        placement = count_placement(_nodes(session), provider)
-        graph = _graph(session, provider)
+        plan = SessionPlan(
+            path=_GRAPHS / _SIMILARITY,
+            provider=provider,
+            settings=_provider_settings(provider, options),
+            threads=1,
+            entries=_SESSION_ENTRIES,
+        )
+        loaded = _Loaded(plan)
+        placement, graph = loaded.prove(), loaded.graph
         ones = graph.place(canary_matrix()[:1])
         cosine = float(graph.fetch(graph.run(ones, ones))[0])
         if abs(cosine - 1.0) > _PROBE_TOLERANCE:
             raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
-        return placement
+        return placement.nodes
 
 
 def _entries(variants: Iterable[str]) -> dict[str, str]:
@@ -186,69 +222,20 @@ def _entries(variants: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-class _Provider(NamedTuple):
-    """A provider, and what was asked for of it, each as ``key=value``."""
-
-    name: str
-    options: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What is pinned, and what was asked for instead."""
-        asked = dict(option.split("=", 1) for option in self.options)
-        return {**_PROVIDER_OPTIONS.get(self.name, {}), **asked}
+def _plan(path: Path, task: Task, entries: Mapping[str, str]) -> SessionPlan:
+    return SessionPlan(
+        path=path,
+        provider=task.provider,
+        settings=_provider_settings(task.provider, task.options),
+        threads=task.threads,
+        entries=entries,
+    )
 
 
-def _session(
-    path: Path, provider: _Provider, threads: int, entries: Mapping[str, str]
-) -> onnxruntime.InferenceSession:
-    available = onnxruntime.get_available_providers()
-    if provider.name not in available:
-        raise BackendError(
-            f"onnxruntime {onnxruntime.__version__} was built without {provider.name}; "
-            f"it offers {', '.join(available)}"
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = True
-    options.enable_mem_pattern = True
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _LOG_ERRORS
-    for name, value in entries.items():
-        options.add_session_config_entry(name, value)
-    try:
-        session = onnxruntime.InferenceSession(
-            path, options, providers=[(provider.name, provider.settings)]
-        )
-    # ONNX Runtime raises classes of its own that share no base below Exception.
-    except Exception as error:
-        raise BackendError(
-            f"no session on {provider.name}: {str(error).splitlines()[0]}"
-        ) from error
-    # Without this a failing call would be repeated on the CPU, with a line on stdout.
-    session.disable_fallback()
-    return session
-
-
-def _nodes(session: onnxruntime.InferenceSession) -> list[Node]:
-    return [
-        Node(subgraph.ep_name, node.op_type)
-        for subgraph in session.get_provider_graph_assignment_info()
-        for node in subgraph.get_nodes()
-    ]
-
-
-def _graph(session: onnxruntime.InferenceSession, provider: str) -> _Graph:
-    device = _DEVICES.get(provider)
-    return _HostGraph(session) if device is None else _DeviceGraph(session, device)
-
-
-def _bundled_graph(name: str, task: Task, entries: Mapping[str, str]) -> _Graph:
-    provider = _Provider(task.provider, task.options)
-    session = _session(Path(str(_GRAPHS / name)), provider, task.threads, entries)
-    return _graph(session, task.provider)
+def _provider_settings(provider: str, options: Sequence[str]) -> dict[str, str]:
+    """Return what is pinned, and what was asked for instead, each as ``key=value``."""
+    asked = dict(option.split("=", 1) for option in options)
+    return {**_PROVIDER_OPTIONS.get(provider, {}), **asked}
 
 
 def _settings(task: Task) -> dict[str, str]:
@@ -260,7 +247,7 @@ def _settings(task: Task) -> dict[str, str]:
         "memory_arena": "on",
         "memory_pattern": "on",
         **_entries(task.variants),
-        **_Provider(task.provider, task.options).settings,
+        **_provider_settings(task.provider, task.options),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from simx.errors import InputError, ProviderUnavailableError
+from simx.results.share import PARTIAL
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
@@ -150,6 +151,11 @@ def provider_option(text: str) -> str:
         raise InputError(
             f"provider option {text!r}: write it as KEY=VALUE, such as use_tf32=1, without '+' "
             "or spaces in it"
+        )
+    if key == PARTIAL:
+        raise InputError(
+            f"provider option {text!r}: {PARTIAL} is how cells are called that --allow-partial "
+            "lets pass; it cannot be asked for"
         )
     return f"{key}={value}"
 

@@ -17,11 +17,12 @@ def _elsewhere(build: str, folder: Path) -> Elsewhere:
     if not python.exists() or store is None:
         pytest.skip(f"there is no environment with onnxruntime-{build}; run make test-providers")
 
-    def run(*arguments: str | Path, python_code: str | None = None) -> Outcome:
+    def run(
+        *arguments: str | Path, python_code: str | None = None, its_store: Path | None = None
+    ) -> Outcome:
         program = ("-c", python_code) if python_code else ("-m", "simx")
-        return run_simx(
-            *arguments, cwd=folder, variables={"SIMX_STORE": store}, python=(python, *program)
-        )
+        variables = {"SIMX_STORE": str(its_store or store)}
+        return run_simx(*arguments, cwd=folder, variables=variables, python=(python, *program))
 
     return run
 

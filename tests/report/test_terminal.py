@@ -91,7 +91,7 @@ def test_few_calls_are_flagged() -> None:
 
 
 def test_where_nodes_ran_is_shown() -> None:
-    """All on the provider, or beside those that only compute shapes; torch has no graph."""
+    """All on the provider, or beside those that only compute shapes, or a share; or no graph."""
     cuda = "CUDAExecutionProvider"
     output = rendered(
         report(
@@ -99,11 +99,18 @@ def test_where_nodes_ran_is_shown() -> None:
             measured(
                 identity(backend="ort", provider=cuda),
                 placement={cuda: 562, "CPUExecutionProvider": 13},
+                shape_nodes=13,
+            ),
+            measured(
+                identity(backend="ort:partial=118/142", provider=cuda),
+                placement={cuda: 118, "CPUExecutionProvider": 30},
+                shape_nodes=6,
             ),
             measured(identity(backend="torch", provider=cuda)),
         )
     )
 
+    assert "118/142 cuda + 6 shape" in output
     assert "142/142 cpu" in output
     assert "562 cuda + 13 shape" in output
 

@@ -120,6 +120,7 @@ def measured(
     origin: WeightsOrigin = "pretrained",
     few_calls: bool = False,
     placement: Mapping[str, int] | None = None,
+    shape_nodes: int = 0,
     of: tuple[Timing, ...] | None = None,
 ) -> MeasuredCell:
     return MeasuredCell(
@@ -132,6 +133,7 @@ def measured(
         similarity=Similarity(positive=84.126, negative=-1.8293, negative_resized=0.6875),
         parity=Parity(cosine=0.99999998, relative_l2=2.13e-7),
         placement=dict(placement or {}),
+        shape_nodes=shape_nodes,
         settings={},
         thread_pools=(ThreadPool(api="openmp", library="libgomp", version=None, threads=2),),
         memory=Memory(before=100 * 2**20, peak=160 * 2**20),

@@ -194,6 +194,7 @@ CANARY: Document = {
     "size": 512,
     "launches": [{"index": 0, "blocks": [{"round": 0, "calls": 1, "ns": [1]}]}],
 }
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
 
 
@@ -237,6 +238,36 @@ BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
         (
             lambda d: first_cell(d)["similarity"].update(positive=184.1),
             "$.cells[0].similarity.positive is 184.1",
+        ),
+        (
+            lambda d: first_cell(d).update(placement={CPU: 118, CUDA: 24}),
+            f"all of its nodes ran on {CPU}; by its placement it is 118/142",
+        ),
+        (
+            lambda d: (
+                first_cell(d).update(placement={CPU: 142}),
+                first_cell(d)["identity"].update(backend="ort:partial=118/142"),
+            ),
+            f"118/142 of its nodes ran on {CPU}; by its placement it is all",
+        ),
+        (
+            lambda d: (
+                first_cell(d).update(placement={CPU: 118, CUDA: 24}),
+                first_cell(d)["identity"].update(backend="ort:partial=119/142"),
+            ),
+            "119/142 of its nodes",
+        ),
+        (
+            lambda d: first_cell(d).update(placement={CUDA: 142}),
+            f"$.cells[0].placement has no node on {CPU}",
+        ),
+        (
+            lambda d: first_cell(d).update(placement={CPU: -1}),
+            "$.cells[0].placement has a negative number",
+        ),
+        (
+            lambda d: first_cell(d).update(placement={CPU: 5}, shape_nodes=6),
+            "$.cells[0].shape_nodes is 6",
         ),
     ],
 )

@@ -148,6 +148,24 @@ class WrongSimilarityBackend(FakeBackend):
         return super().similarity(left, right) + 0.01
 
 
+class SharingBackend(FakeBackend):
+    """Is right, and leaves one of its nodes to another provider."""
+
+    @property
+    def facts(self) -> BackendFacts:
+        placement = {"CPUExecutionProvider": 2, "OtherExecutionProvider": 1}
+        return BackendFacts(placement=placement, settings={}, resident=False)
+
+
+class ShiftingBackend(FakeBackend):
+    """Leaves some of its nodes to another provider, and not always as many."""
+
+    @property
+    def facts(self) -> BackendFacts:
+        placement = {"CPUExecutionProvider": os.getpid(), "OtherExecutionProvider": 1}
+        return BackendFacts(placement=placement, settings={}, resident=False)
+
+
 class DyingBackend(FakeBackend):
     """Takes the process down at the first canary, after answering everything before."""
 
@@ -168,6 +186,8 @@ class FakeRuntime:
         "nan": NanBackend,
         "wrong_similarity": WrongSimilarityBackend,
         "dying": DyingBackend,
+        "sharing": SharingBackend,
+        "shifting": ShiftingBackend,
     }
 
     def __init__(self, kind: str) -> None:
@@ -205,6 +225,8 @@ truncated = _entry("truncated")
 nan = _entry("nan")
 wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")
+sharing = _entry("sharing")
+shifting = _entry("shifting")
 refusing = _entry("refusing")
 
 

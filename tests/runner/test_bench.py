@@ -69,6 +69,26 @@ def test_a_cell_has_every_scope(tmp_path: Path) -> None:
     assert [len(launch.blocks) for launch in report.canary[0].launches] == [3, 3]
 
 
+def test_the_share_of_its_nodes_is_what_a_cell_is_called(tmp_path: Path) -> None:
+    """In both launches, and its canary too; the whole beside it keeps its name."""
+    report = bench(tmp_path, "right", "sharing")
+
+    assert {type(cell) for cell in report.cells} == {MeasuredCell}
+    assert {cell.identity.backend for cell in report.cells} == {"right", "sharing:partial=2/3"}
+    assert {canary.backend for canary in report.canary} == {"right", "sharing:partial=2/3"}
+    assert all(len(canary.launches) == 2 for canary in report.canary)
+
+
+def test_nodes_that_are_not_always_in_the_same_place_are_a_failure(tmp_path: Path) -> None:
+    """Launches of different shares are different cells, and no replicates of one."""
+    (cell,) = bench(tmp_path, "shifting").cells
+    assert isinstance(cell, FailedCell)
+
+    assert cell.stage == "placement"
+    assert "in the launches before" in cell.reason
+    assert "--backend shifting " in cell.command
+
+
 def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
     """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
     (cell,) = bench(tmp_path, "right").cells

@@ -14,12 +14,17 @@ import pytest
 from simx.exporter.reference import load_reference
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone
+from simx.results.share import share_of
+from simx.runner import ort_proof
 from simx.runner.backend import BackendError, Task
 from simx.runner.ort_backend import OrtRuntime
+from simx.runner.placement import Node
 
 LYING = "LyingExecutionProvider"
 REAL_SESSION = onnxruntime.InferenceSession
 CPU = ["CPUExecutionProvider"]
+SMALL = 20
+"""Nodes that simx's own graphs have at the most."""
 
 Record = Callable[[list[Any]], list[Any]]
 
@@ -65,6 +70,19 @@ def half(nodes: list[Any]) -> list[Any]:
     return [on(LYING, nodes[:middle]), on(CPU[0], nodes[middle:])]
 
 
+def half_of_the_network(nodes: list[Any]) -> list[Any]:
+    return half(nodes) if len(nodes) > SMALL else everywhere(nodes)
+
+
+def half_where_it_is_small(nodes: list[Any]) -> list[Any]:
+    return everywhere(nodes) if len(nodes) > SMALL else half(nodes)
+
+
+def all_but_what_could_be_shapes(nodes: list[Any]) -> list[Any]:
+    shapes = [node for node in nodes if node.op_type == "Concat"]
+    return [on(LYING, [node for node in nodes if node not in shapes]), on(CPU[0], shapes)]
+
+
 def everywhere(nodes: list[Any]) -> list[Any]:
     return [on(LYING, nodes)]
 
@@ -81,9 +99,8 @@ def _lying_task(task: Task, monkeypatch: pytest.MonkeyPatch) -> Task:
     [
         (nowhere, f"no node was placed on {LYING}"),
         (half, f"nodes ran elsewhere than on {LYING}"),
-        (lambda _: [], f"no node was placed on {LYING}"),
     ],
-    ids=["nowhere", "half", "nothing recorded"],
+    ids=["nowhere", "half"],
 )
 def test_a_provider_without_its_nodes_is_refused(
     lying_task: Task, monkeypatch: pytest.MonkeyPatch, record: Record, complaint: str
@@ -103,6 +120,87 @@ def test_the_probe_is_not_deceived_either(
 
     with pytest.raises(BackendError, match=f"no node was placed on {LYING}"):
         OrtRuntime().probe(lying_task.provider)
+
+
+def profiled(monkeypatch: pytest.MonkeyPatch, *ran: Node) -> None:
+    """Make the second witness say that these nodes ran."""
+    monkeypatch.setattr(ort_proof, "profiled_nodes", lambda _: ran)
+
+
+def test_half_of_the_nodes_can_be_allowed(
+    lying_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the share is told, so that it becomes part of the cell's name."""
+    monkeypatch.setattr(LyingSession, "record", staticmethod(half_of_the_network))
+    profiled(monkeypatch, Node(LYING, "Conv", 4096), Node(CPU[0], "Concat", 4096))
+    task = msgspec.structs.replace(lying_task, allow_partial=True)
+    facts = OrtRuntime().create(task).facts
+    there, total = facts.placement[LYING], sum(facts.placement.values())
+
+    assert share_of(facts.placement, facts.shape_nodes, LYING) == f"{there}/{total}"
+    assert 0 < there < total
+
+
+def test_none_of_the_nodes_is_never_allowed(
+    lying_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share of nothing is a figure of the processor."""
+    monkeypatch.setattr(LyingSession, "record", staticmethod(nowhere))
+    task = msgspec.structs.replace(lying_task, allow_partial=True)
+
+    with pytest.raises(BackendError, match=f"no node was placed on {LYING}"):
+        OrtRuntime().create(task)
+
+
+def test_half_of_simx_s_own_graphs_is_never_allowed(
+    lying_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cosine is timed, too, and has no name of its own that could tell a share."""
+    monkeypatch.setattr(LyingSession, "record", staticmethod(half_where_it_is_small))
+    task = msgspec.structs.replace(lying_task, allow_partial=True)
+
+    with pytest.raises(BackendError, match="nodes ran elsewhere"):
+        OrtRuntime().create(task)
+
+
+@pytest.mark.parametrize("hidden", ["empty", "refused"])
+def test_without_a_record_the_profile_is_asked(
+    task: Task, monkeypatch: pytest.MonkeyPatch, hidden: str
+) -> None:
+    """For real: the same nodes are proven by what ran instead of by what was assigned."""
+
+    class Silent(LyingSession):
+        def get_provider_graph_assignment_info(self) -> list[Any]:
+            if hidden == "refused":
+                raise RuntimeError("this build keeps no record")
+            return []
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Silent)
+    facts = OrtRuntime().create(task).facts
+
+    assert set(facts.placement) == {CPU[0]}
+    assert facts.placement[CPU[0]] > 20
+    assert facts.settings["placement_witness"] == "profile"
+
+
+def test_the_profile_is_not_deceived(lying_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a record, a session that runs on the processor is found out by its profile."""
+    monkeypatch.setattr(LyingSession, "record", staticmethod(lambda _: []))
+    backend = OrtRuntime().create(lying_task)
+
+    with pytest.raises(BackendError, match=f"no node was placed on {LYING}"):
+        _ = backend.facts
+
+
+def test_a_record_that_the_profile_contradicts_is_refused(
+    lying_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that leaves something open makes simx look, and then nothing ran there."""
+    monkeypatch.setattr(LyingSession, "record", staticmethod(all_but_what_could_be_shapes))
+    backend = OrtRuntime().create(lying_task)
+
+    with pytest.raises(BackendError, match=f"no node was placed on {LYING}"):
+        _ = backend.facts
 
 
 def test_falling_back_while_running_is_a_failure(

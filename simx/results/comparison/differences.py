@@ -61,7 +61,8 @@ def pictures_that_differ(base: Digest, new: Digest) -> tuple[Image, ...]:
 def _identities(one: CellDigest, other: CellDigest) -> Iterator[Difference]:
     for name in fields_that_differ(one.identity, other.identity):
         yield Difference(
-            name=msgspec.convert(name, DifferenceName),
+            # Backends are paired with themselves: only the share of their nodes can differ.
+            name="placement" if name == "backend" else msgspec.convert(name, DifferenceName),
             base=_text(getattr(one.identity, name)),
             new=_text(getattr(other.identity, name)),
         )

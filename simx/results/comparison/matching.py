@@ -6,6 +6,7 @@ import msgspec
 
 from simx.results.comparison.digest import CellDigest
 from simx.results.schema import Identity
+from simx.results.share import without_share
 
 Pair = tuple[CellDigest, CellDigest]
 
@@ -21,8 +22,9 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True):
 def match(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
     """Pair cells of the same identity, and then what is left and differs in as little as can be.
 
-    What is left is paired within a model and backend only: with other threads, say, or on another
-    provider. Whether such a pair can be compared is ``differences``' to say.
+    What is left is paired within a model and backend only: with other threads, say, on another
+    provider, or with another share of its nodes there. Whether such a pair can be compared is
+    ``differences``' to say.
     """
     others = {cell.identity: cell for cell in new}
     pairs = [(cell, others[cell.identity]) for cell in base if cell.identity in others]
@@ -68,4 +70,4 @@ def _alike(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> list[Pair]:
 
 
 def _kin(cell: CellDigest) -> tuple[str, str]:
-    return cell.identity.model, cell.identity.backend
+    return cell.identity.model, without_share(cell.identity.backend)

@@ -45,6 +45,7 @@ def test_equals_do_not_differ() -> None:
         ("precision", {"identity": msgspec.structs.replace(ORT, precision="fp16")}),
         ("batch", {"identity": msgspec.structs.replace(ORT, batch=8)}),
         ("embedding", {"identity": msgspec.structs.replace(ORT, embedding="flat")}),
+        ("placement", {"identity": msgspec.structs.replace(ORT, backend="ort:partial=1/2")}),
     ],
 )
 def test_what_ran_has_to_be_the_same(name: str, changes: dict[str, Any]) -> None:

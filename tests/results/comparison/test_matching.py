@@ -48,6 +48,19 @@ def test_a_cell_is_compared_once() -> None:
     assert [each.identity.batch for each in found.only_new] == [8]
 
 
+def test_a_share_is_paired_with_the_whole_that_it_is_a_share_of() -> None:
+    """So that it can be said what differs; a whole and the same share come first."""
+    whole, half, third = (
+        varied(backend=backend) for backend in ("ort", "ort:partial=1/2", "ort:partial=1/3")
+    )
+    found = match([cell(its=whole), cell(its=half)], [cell(its=half), cell(its=third)])
+
+    assert [(one.identity, other.identity) for one, other in found.pairs] == [
+        (half, half),
+        (whole, third),
+    ]
+
+
 def test_models_and_backends_are_never_mixed() -> None:
     """Another model is another thing, and another backend an answer to another question."""
     found = match(

@@ -1,0 +1,86 @@
+"""A cell of which only a share ran where it was asked for: called so wherever it is named."""
+
+import pytest
+
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.comparison.formats import FORMATS as COMPARISONS
+from simx.report.comparison.formats import Options as ComparisonOptions
+from simx.report.formats import FORMATS, render
+from simx.report.options import Layout, Options
+from simx.results.schema import Report
+from simx.results.wish import Wish
+from tests.report.samples import rendered
+from tests.results.builders import identity, measured, report
+from tests.results.comparison.builders import cell, compared, digest
+
+CUDA = "CUDAExecutionProvider"
+LABEL = "ort:partial=118/142"
+
+
+def partial_and_fastest() -> Report:
+    """Return a report in which the partial cell is faster than all others."""
+    return report(
+        measured(identity(provider=CUDA), milliseconds=50),
+        measured(
+            identity(backend=LABEL, provider=CUDA),
+            milliseconds=5,
+            placement={CUDA: 118, "CPUExecutionProvider": 24},
+        ),
+    )
+
+
+def unlabelled(text: str) -> list[str]:
+    """Return the lines that name the backend without its share."""
+    return [
+        line
+        for line in text.splitlines()
+        if any(bare in line for bare in ("ort cuda", "ort,CUDA", '"backend": "ort"'))
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("layout", ["models", "origin"])
+def test_no_rendering_forgets_the_share(form: str, layout: Layout) -> None:
+    """In no format, layout, finding, note or chart is it called what a whole cell is called."""
+    text = rendered(partial_and_fastest(), form, layout=layout)
+
+    assert LABEL in text
+    assert unlabelled(text) == []
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+def test_the_decision_names_it_too(form: str) -> None:
+    """Under its own name alone can it be asked for."""
+    options = Options(ranges=DEFAULT_RANGES, width=200, pareto=True, wish=Wish(backends=(LABEL,)))
+    text = render([partial_and_fastest()], form, options)
+
+    assert LABEL in text
+    assert unlabelled(text) == []
+
+
+def test_the_word_is_explained_where_it_is_used() -> None:
+    """And nowhere else."""
+    explanation = "partial: the share of the graph's nodes that ran on the provider"
+
+    assert explanation in rendered(partial_and_fastest(), "markdown")
+    assert explanation not in rendered(report(measured()), "markdown")
+
+
+def test_a_finding_that_it_wins_says_so() -> None:
+    """The sentence has the share, as has the one about what is slower."""
+    text = " ".join(rendered(partial_and_fastest(), "markdown").split())
+
+    assert f"{LABEL} cuda" in text.partition("fastest")[0] + text.partition("fastest")[2]
+
+
+@pytest.mark.parametrize("form", COMPARISONS)
+def test_a_comparison_with_a_whole_is_none(form: str) -> None:
+    """Nodes that ran elsewhere are another thing, and both names are told."""
+    whole = identity(backend="ort", provider=CUDA)
+    share = identity(backend=LABEL, provider=CUDA)
+    found = compared(digest(cell(its=whole)), digest(cell(its=share)))
+    text = COMPARISONS[form]([found], ComparisonOptions(width=200))
+
+    assert found.compared == ()
+    assert [each.name for each in found.cells[0].barred] == ["placement"]
+    assert LABEL in text
