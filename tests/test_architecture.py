@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification.py": {"onnx", "onnxruntime"},
     "runner/torch_backend.py": TORCH,
     "runner/ort_backend.py": {"onnxruntime"},
+    "runner/cuda_libraries.py": {"onnxruntime"},
+    "runner/ort_plugins.py": {"onnxruntime"},
     "runner/ort_proof.py": {"onnxruntime"},
     "runner/ort_session.py": {"onnxruntime"},
 }

@@ -8,7 +8,7 @@ from simx.report.clean import clean
 from simx.report.document import Block, Paragraph, to_markdown, to_terminal
 from simx.report.names import provider_name
 from simx.report.table import Column, Row, Table, Value
-from simx.results.diagnosis import Diagnosis, ProviderDiagnosis
+from simx.results.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
 
 
 def render(found: Diagnosis, form: str, *, width: int, color: bool) -> str:
@@ -54,10 +54,28 @@ def _words(found: Diagnosis) -> Iterator[Paragraph]:
         if each.reason is not None:
             why = clean("; ".join(filter(None, (each.reason, each.remedy))))
             yield Paragraph(f"{clean(each.backend)} on {clean(each.provider)}: {why}")
+    yield from (Paragraph(_plugin(each)) for each in found.plugins)
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
-    for text in (_machine(found), _software(found), _store(found)):
+    loaded = _loaded(found)
+    for text in (_machine(found), _software(found), *loaded, _store(found)):
         yield Paragraph(text, "faint")
+
+
+def _plugin(each: PluginDiagnosis) -> str:
+    """Return what a plug-in brings and finds; what came of it is said of its providers."""
+    found = each.problem or (
+        f"it finds {', '.join(each.devices)}" if each.devices else "it finds no device here"
+    )
+    return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
+
+
+def _loaded(found: Diagnosis) -> Iterator[str]:
+    for each in found.providers:
+        if each.libraries:
+            names = (f"{name} {version}".strip() for name, version in each.libraries.items())
+            where = f"{each.backend} {provider_name(each.provider)}"
+            yield clean(f"loaded by {where}: {' · '.join(names)}")
 
 
 def _store(found: Diagnosis) -> str:

@@ -6,7 +6,7 @@ from simx.report.clean import clean
 from simx.report.names import TIMES, provider_name
 from simx.results.calm import references
 from simx.results.machine import peaks
-from simx.results.schema import IMAGES, Config, Report
+from simx.results.schema import IMAGES, Config, MeasuredCell, Report
 from simx.results.surroundings import Environment
 
 IMAGE_WORDS = {"negative_resized": "resized negative"}
@@ -27,6 +27,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "machine", _machine(report, report.environment, report.config.threads)
         yield "software", _software(report, report.environment)
         yield "measured", _measured(report, report.config)
+        yield "loaded", _loaded(report)
         yield "pictures", _pictures(report.config)
 
 
@@ -60,6 +61,17 @@ def _software(report: Report, environment: Environment) -> tuple[str, ...]:
         f"Python {environment.python}",
         *(f"{name} {version}" for name, version in libraries),
     )
+
+
+def _loaded(report: Report) -> tuple[str, ...]:
+    """Return the libraries of providers, each version of each once."""
+    found = (
+        f"{name.removeprefix('lib')} {version}".strip()
+        for cell in report.cells
+        if isinstance(cell, MeasuredCell)
+        for name, version in cell.libraries.items()
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _measured(report: Report, config: Config) -> tuple[str, ...]:

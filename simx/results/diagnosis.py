@@ -10,7 +10,8 @@ class ProviderDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     ``proof`` counts the nodes it placed there and elsewhere, empty for a backend without a graph.
     ``reason`` says why it cannot be used and ``remedy`` what would help, unless the reason does;
-    both are None where it can. ``named`` tells that it was asked for.
+    both are None where it can. ``named`` tells that it was asked for. ``libraries`` are what was
+    loaded for it, by name, with their versions.
     """
 
     backend: str
@@ -19,11 +20,25 @@ class ProviderDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
     proof: dict[str, int]
     reason: str | None
     remedy: str | None
+    libraries: dict[str, str] = {}
 
     @property
     def usable(self) -> bool:
         """Whether it can be measured with."""
         return self.reason is None
+
+
+class PluginDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed package that brings providers to ONNX Runtime.
+
+    ``devices`` are those that it finds here; ``problem`` says why it cannot be loaded. Whether its
+    providers can be used is said with the others.
+    """
+
+    name: str
+    providers: tuple[str, ...]
+    devices: tuple[str, ...]
+    problem: str | None
 
 
 class StoreDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +63,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[ProviderDiagnosis, ...]
     distributions: dict[str, str]
     cuda: dict[str, str]
+    plugins: tuple[PluginDiagnosis, ...] = ()
     store: StoreDiagnosis
     cached_weights: int
     problems: tuple[str, ...]

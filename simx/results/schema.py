@@ -233,8 +233,10 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph);
     ``shape_nodes`` of those on the CPU only compute shapes. Where other nodes ran elsewhere than on
     the identity's provider, its backend's name has the share; see ``results.share``.
-    ``settings`` are the backend's pinned settings. ``few_calls`` marks a giant: one launch, one to
-    three calls, no interval. ``memory`` is None where the system does not tell.
+    ``settings`` are the backend's pinned settings. ``libraries`` are what was loaded for the
+    provider, such as CUDA's, by name, with their versions (empty where they do not tell).
+    ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory`` is None
+    where the system does not tell.
     """
 
     identity: Identity
@@ -249,6 +251,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     shape_nodes: int = 0
     settings: dict[str, str]
     thread_pools: tuple[ThreadPool, ...]
+    libraries: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
     memory: Memory | None
     few_calls: bool
     timings: tuple[Timing, ...]

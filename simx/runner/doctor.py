@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -12,28 +11,22 @@ from simx.errors import ProviderUnavailableError
 from simx.exporter.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.models.catalogue import load
-from simx.results.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
+from simx.results.diagnosis import (
+    Diagnosis,
+    PluginDiagnosis,
+    ProviderDiagnosis,
+    StoreDiagnosis,
+)
 from simx.results.surroundings import Environment
-from simx.runner.backend import RuntimeFacts
+from simx.runner.backend import PluginFacts, RuntimeFacts
 from simx.runner.environment import describe_environment
 from simx.runner.lanes import started
 from simx.runner.messages import DESCRIBED, Describe, Described, Failed
+from simx.runner.plugins import runtime_distributions
 from simx.runner.providers import probe, remedy
 from simx.runner.registry import BACKENDS, BackendSpec, Choice, backend_named
 from simx.runner.threads import default_threads
 from simx.workers.worker import Launcher, WorkerError
-
-ORT_DISTRIBUTIONS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-openvino",
-    "onnxruntime-directml",
-    "onnxruntime-qnn",
-    "onnxruntime-rocm",
-    "onnxruntime-migraphx",
-    "onnxruntime-training",
-)
-"""Distributions that all install the folder ``onnxruntime``."""
 
 STORE_BYTES = 40_000_000_000
 """What all 80 architectures take, with their weights."""
@@ -49,6 +42,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
         named: Providers to look at besides those that backends offer, by ONNX Runtime's names.
     """
     providers: list[ProviderDiagnosis] = []
+    plugins: list[PluginDiagnosis] = []
     cuda: dict[str, str] = {}
     for spec in BACKENDS:
         with ExitStack() as stack:
@@ -60,13 +54,15 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
                 continue
             if facts.cuda is not None:
                 cuda[spec.name] = facts.cuda
+            plugins += (_plugin(each) for each in facts.plugins)
             providers += _probed(Choice(spec), launcher, facts, named)
     environment = describe_environment()
     found = Diagnosis(
         environment=environment,
         threads=default_threads(),
         providers=tuple(providers),
-        distributions=installed(ORT_DISTRIBUTIONS),
+        plugins=tuple(plugins),
+        distributions=runtime_distributions(),
         cuda=cuda,
         store=StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=_free_bytes(store)),
         cached_weights=sum(pretrained_cached(backbone) is not None for backbone in load()),
@@ -81,17 +77,6 @@ def judged(found: Diagnosis) -> Diagnosis:
     return msgspec.structs.replace(
         found, problems=tuple(_problems(found)), advice=tuple(_advice(found))
     )
-
-
-def installed(names: Sequence[str]) -> dict[str, str]:
-    """Return the versions of those distributions that are installed."""
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _facts(launcher: Launcher) -> RuntimeFacts:
@@ -117,7 +102,14 @@ def _probed(
             proof={} if isinstance(reply, Failed) else reply.placement,
             reason=reply.reason if isinstance(reply, Failed) else None,
             remedy=remedy(choice.spec, provider) if failed else None,
+            libraries={} if isinstance(reply, Failed) else reply.libraries,
         )
+
+
+def _plugin(facts: PluginFacts) -> PluginDiagnosis:
+    return PluginDiagnosis(
+        name=facts.name, providers=facts.providers, devices=facts.devices, problem=facts.problem
+    )
 
 
 def _unavailable(

@@ -9,16 +9,13 @@ import psutil
 
 from simx.results.surroundings import Environment
 from simx.runner.gpus import describe_gpus
+from simx.runner.plugins import installed_plugins, runtime_distributions
 from simx.runner.system import text
 from simx.runner.threads import affinity_cores, quota_cores
 
 _LIBRARIES = (
     "torch",
     "torchvision",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-openvino",
-    "onnxruntime-directml",
     "onnx",
     "onnxscript",
     "numpy",
@@ -51,8 +48,14 @@ def describe_environment() -> Environment:
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of the installed libraries that a time can depend on."""
-    versions = {}
+    """Return the versions of the installed libraries that a time can depend on.
+
+    Whatever build of ONNX Runtime there is, and its plug-ins, are among them.
+    """
+    versions = {
+        **runtime_distributions(),
+        **{plugin.distribution: plugin.version for plugin in installed_plugins()},
+    }
     for name in _LIBRARIES:
         try:
             versions[name] = metadata.version(name)

@@ -165,6 +165,7 @@ class LiveCell:
             shape_nodes=prepared.facts.shape_nodes,
             settings=prepared.facts.settings,
             thread_pools=prepared.thread_pools,
+            libraries=prepared.libraries,
             memory=self.plan.memory,
             few_calls=few_calls,
             timings=tuple(

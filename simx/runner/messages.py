@@ -89,9 +89,13 @@ class Described(msgspec.Struct, frozen=True, tag=True):
 
 
 class Usable(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``Probe``: something tiny ran there, its nodes counted per provider."""
+    """Answer to ``Probe``: something tiny ran there, its nodes counted per provider.
+
+    ``libraries`` are what was loaded for it, by name, with their versions.
+    """
 
     placement: dict[str, int]
+    libraries: dict[str, str] = {}
 
 
 class Weighed(msgspec.Struct, frozen=True, tag=True):
@@ -111,8 +115,9 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
     the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
-    inputs, so that the parent can see that every backend was fed the same bytes. Times are
-    nanoseconds; ``call_ns`` is one call of ``forward`` once warm.
+    inputs, so that the parent can see that every backend was fed the same bytes. ``libraries`` are
+    those of the provider that were loaded, by name, with their versions. Times are nanoseconds;
+    ``call_ns`` is one call of ``forward`` once warm.
     """
 
     create_ns: int
@@ -120,6 +125,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     call_ns: int
     facts: BackendFacts
     thread_pools: tuple[ThreadPool, ...]
+    libraries: dict[str, str]
     verification: ArrayMessage
     embeddings: ArrayMessage
     input_sha256: str

@@ -12,13 +12,16 @@ from simx.runner.backend import (
     BackendError,
     BackendFacts,
     Placed,
+    PluginFacts,
     RuntimeFacts,
     Task,
     canary_matrix,
 )
+from simx.runner.ort_plugins import device_name, devices
 from simx.runner.ort_proof import prove, recorded_nodes
-from simx.runner.ort_session import SessionPlan, open_session
+from simx.runner.ort_session import SessionPlan, known_providers, open_session, source_of
 from simx.runner.placement import Placement, placed
+from simx.runner.plugins import Plugin, installed_plugins
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
 
@@ -158,7 +161,11 @@ class OrtBackend:
         return BackendFacts(
             placement=placement.nodes,
             shape_nodes=placement.shape_nodes,
-            settings={**_settings(self._task), "placement_witness": placement.witness},
+            settings={
+                **_settings(self._task),
+                "placement_witness": placement.witness,
+                "provider_source": source_of(self._task.provider),
+            },
             resident=self._task.provider in _DEVICES,
         )
 
@@ -194,7 +201,9 @@ class OrtRuntime:
         """Return what it was built with."""
         built = getattr(onnxruntime, "cuda_version", "")
         return RuntimeFacts(
-            providers=tuple(onnxruntime.get_available_providers()), cuda=built or None
+            providers=known_providers(),
+            cuda=built or None,
+            plugins=tuple(map(_plugin_facts, installed_plugins())),
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
@@ -213,6 +222,22 @@ class OrtRuntime:
         if abs(cosine - 1.0) > _PROBE_TOLERANCE:
             raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
         return placement.nodes
+
+
+def _plugin_facts(plugin: Plugin) -> PluginFacts:
+    found: list[str] = []
+    problems: list[str] = []
+    for provider in plugin.providers:
+        try:
+            found += map(device_name, devices(plugin, provider))
+        except BackendError as error:
+            problems.append(str(error))
+    return PluginFacts(
+        name=plugin.name,
+        providers=plugin.providers,
+        devices=tuple(found),
+        problem="; ".join(problems) or None,
+    )
 
 
 def _entries(variants: Iterable[str]) -> dict[str, str]:

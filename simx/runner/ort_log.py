@@ -1,7 +1,8 @@
-"""Finds in what ONNX Runtime wrote to stderr why a provider did not come up.
+"""Finds in what ONNX Runtime logged or raised why a provider did not come up.
 
-Its Python interface says nothing of it: a session without the provider is made, and only the log
-has the library that is missing or the driver that is too old.
+Its Python interface often says nothing of it: a session without the provider is made, and only the
+log has the library that is missing or the driver that is too old. Where it does raise, the reason
+stands behind the places in its source that it came by.
 """
 
 import re
@@ -13,6 +14,21 @@ _FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s:/]+/)+")
 _HOST = re.compile(r"\s*;?\s*hostname=\S+")
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_PLACE = re.compile(r"^\S+\.(?:cc|cpp|h):\d+ [^()]*\([^()]*\)(?: const)? (?=\S)")
+
+
+def cause_of(error: Exception) -> str:
+    """Return what an error of ONNX Runtime's says, without codes, its source's places and paths.
+
+    ``[ONNXRuntimeError] : 1 : FAIL : /src/x.cc:1053 void f(int) Invalid option: colour`` becomes
+    ``Invalid option: colour``.
+    """
+    text = _CODE.split(str(error).strip())[-1].strip()
+    first = (text.splitlines() or [type(error).__name__])[0]
+    return _FOLDERS.sub("", _PLACE.sub("", first)).strip()
 
 
 def cause_in(stderr: str) -> str | None:

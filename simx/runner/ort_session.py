@@ -7,6 +7,10 @@ import msgspec
 import onnxruntime
 
 from simx.runner.backend import BackendError
+from simx.runner.cuda_libraries import preload
+from simx.runner.ort_log import cause_of
+from simx.runner.ort_plugins import DEVICE_TYPE, chosen_device, registered
+from simx.runner.plugins import Plugin, installed_plugins, plugin_for
 
 _LOG_ERRORS = 3
 
@@ -29,27 +33,69 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
 def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
     """Make a session on a provider, and on no other.
 
+    A provider that the build has goes before a plug-in that brings one of the same name.
+
     Raises:
         BackendError: The provider is not there, or makes no session of this graph.
     """
-    available = onnxruntime.get_available_providers()
-    if plan.provider not in available:
-        raise BackendError(
-            f"onnxruntime {onnxruntime.__version__} was built without {plan.provider}; "
-            f"it offers {', '.join(available)}"
-        )
-    try:
-        session = onnxruntime.InferenceSession(
-            plan.path, _options(plan), providers=[(plan.provider, dict(plan.settings))]
-        )
-    # ONNX Runtime raises classes of its own that share no base below Exception.
-    except Exception as error:
-        raise BackendError(
-            f"no session on {plan.provider}: {str(error).splitlines()[0]}"
-        ) from error
+    preload(plan.provider)
+    if plan.provider in onnxruntime.get_available_providers():
+        session = _built_in(plan)
+    else:
+        session = _plugged_in(plan, _plugin(plan.provider))
     # Without this a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
+
+
+def source_of(provider: str) -> str:
+    """Return what brings a provider: ``built in``, or its plug-in with its version."""
+    if provider in onnxruntime.get_available_providers():
+        return "built in"
+    return _plugin(provider).name
+
+
+def _built_in(plan: SessionPlan) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(
+            plan.path,
+            _options(plan),
+            providers=[(plan.provider, dict(plan.settings))],
+            # Otherwise what goes wrong is printed, and a session on the CPU is made instead.
+            enable_fallback=0,
+        )
+    # ONNX Runtime raises classes of its own that share no base below Exception.
+    except Exception as error:
+        raise BackendError(f"no session on {plan.provider}: {cause_of(error)}") from error
+
+
+def _plugged_in(plan: SessionPlan, plugin: Plugin) -> onnxruntime.InferenceSession:
+    settings = dict(plan.settings)
+    device = chosen_device(plugin, plan.provider, settings.pop(DEVICE_TYPE, None))
+    options = _options(plan)
+    try:
+        options.add_provider_for_devices([device], settings)
+        return onnxruntime.InferenceSession(plan.path, options, enable_fallback=0)
+    except Exception as error:
+        raise BackendError(
+            f"no session on {plan.provider} of {plugin.name}: {cause_of(error)}"
+        ) from error
+
+
+def _plugin(provider: str) -> Plugin:
+    found = plugin_for(provider) or registered(provider)
+    if found is None:
+        raise BackendError(
+            f"onnxruntime {onnxruntime.__version__} was built without {provider}, and no plug-in "
+            f"brings it; there is {', '.join(known_providers())}"
+        )
+    return found
+
+
+def known_providers() -> tuple[str, ...]:
+    """Return what this build has and what plug-ins bring, which proves nothing."""
+    plugged_in = (name for each in installed_plugins() for name in each.providers)
+    return tuple(dict.fromkeys((*onnxruntime.get_available_providers(), *plugged_in)))
 
 
 def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:

@@ -1,11 +1,12 @@
 """Execution providers by name, and whether one can really be used: asked before any measuring."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from simx.errors import InputError, ProviderUnavailableError
 from simx.runner.messages import PROBED, Failed, Probe, Usable
 from simx.runner.ort_log import cause_in
+from simx.runner.plugins import installed_plugins, plugin_for
 from simx.runner.registry import BackendSpec, Choice
 from simx.workers.worker import Launcher, WorkerError
 
@@ -50,27 +51,70 @@ _REMEDIES = {
         "then pip install onnxruntime-gpu tensorrt"
     ),
     "OpenVINOExecutionProvider": (
-        "for OpenVINO: pip uninstall onnxruntime, then pip install onnxruntime-openvino"
+        "for OpenVINO: pip install onnxruntime-ep-openvino, on Intel's hardware; elsewhere pip "
+        "uninstall onnxruntime, then pip install onnxruntime-openvino"
     ),
     "DmlExecutionProvider": (
         "for DirectML, on Windows: pip uninstall onnxruntime, then pip install onnxruntime-directml"
     ),
+    "CoreMLExecutionProvider": "onnxruntime has CoreML where it is installed on macOS",
+    "MIGraphXExecutionProvider": (
+        "for MIGraphX, on a machine with an AMD GPU and ROCm: pip uninstall onnxruntime, then "
+        "pip install onnxruntime-migraphx"
+    ),
+    "NvTensorRTRTXExecutionProvider": (
+        "for TensorRT RTX, on a machine with an NVIDIA RTX GPU and its driver: "
+        "pip install onnxruntime-ep-nv-tensorrt-rtx"
+    ),
+    "QNNExecutionProvider": (
+        "for QNN, on a machine with an NPU of Qualcomm's: pip install onnxruntime-qnn"
+    ),
+    "WebGpuExecutionProvider": (
+        "for WebGPU, on a machine with a GPU: pip install onnxruntime-ep-webgpu"
+    ),
 }
+
+_DEVICES = {
+    "OpenVINOExecutionProvider": (
+        "it takes processors, GPUs and NPUs of Intel's alone, where the build onnxruntime-openvino "
+        "takes other processors, too"
+    ),
+    "NvTensorRTRTXExecutionProvider": "it needs an NVIDIA RTX GPU with its driver",
+    "QNNExecutionProvider": "it needs an NPU of Qualcomm's; backend_type says which part of it",
+    "WebGpuExecutionProvider": "it needs a GPU, and on Linux libvulkan.so.1",
+}
+"""What plug-ins need of a machine."""
 
 
 def provider_named(text: str) -> str:
     """Return ONNX Runtime's name for what was typed: a short form, or the name itself.
 
     Raises:
-        InputError: no provider is called so; close names are offered.
+        InputError: neither ONNX Runtime nor a plug-in has one that is called so; close names are
+            offered.
     """
-    known = {name.lower(): name for name in (*SHORT_NAMES.values(), *_OTHER_NAMES)} | SHORT_NAMES
+    known = _by_every_name((*SHORT_NAMES.values(), *_OTHER_NAMES))
     found = known.get(text.lower())
+    if found is None:
+        # Looking at packages takes a while, and most names are ONNX Runtime's own.
+        known |= _by_every_name(name for each in installed_plugins() for name in each.providers)
+        found = known.get(text.lower())
     if found is None:
         close = difflib.get_close_matches(text.lower(), known, n=3)
         offer = " or ".join(known[name] for name in close) or ", ".join(SHORT_NAMES)
-        raise InputError(f"provider {text!r}: ONNX Runtime has none of that name; try {offer}")
+        raise InputError(
+            f"provider {text!r}: neither ONNX Runtime nor an installed plug-in has one of that "
+            f"name; try {offer}"
+        )
     return found
+
+
+def _by_every_name(providers: Iterable[str]) -> dict[str, str]:
+    """Return providers by their names and short forms, in lower case."""
+    providers = tuple(providers)
+    return {name.lower(): name for name in providers} | {
+        short_name(name): name for name in providers
+    }
 
 
 def short_name(provider: str) -> str:
@@ -112,6 +156,9 @@ def remedy(spec: BackendSpec, provider: str) -> str:
     """Return what has to be installed, or be there, for a backend to run on a provider."""
     if spec.name == "torch":
         return "it needs a GPU with its driver, and a build of torch for it; or say --backend ort"
+    plugin = plugin_for(provider)
+    if plugin is not None:
+        return _DEVICES.get(provider, f"see the documentation of {plugin.distribution}")
     return _REMEDIES.get(provider, "see ONNX Runtime's documentation for what it needs")
 
 

@@ -19,6 +19,7 @@ from simx.models.backbone import Preset
 from simx.results.schema import IMAGES, Block, Image, Scope
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Placed, Runtime
+from simx.runner.mapped import mapped_libraries
 from simx.runner.messages import (
     REQUESTS,
     Describe,
@@ -39,6 +40,7 @@ from simx.runner.messages import (
     WeighMemory,
     pack,
 )
+from simx.runner.placement import CPU
 from simx.runner.system import forget_peak, resident_bytes
 from simx.runner.timing import CLOCK, take_block
 from simx.runner.warmup import PLAN, warm_up
@@ -87,7 +89,8 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
         case Describe():
             return Described(runtime.describe())
         case Probe():
-            return Usable(runtime.probe(request.provider, request.options))
+            proof = runtime.probe(request.provider, request.options)
+            return Usable(proof, _libraries_of(request.provider))
         case WeighMemory():
             return Weighed(_weigh(runtime, request))
 
@@ -244,6 +247,7 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
         call_ns=min(ns for _, ns in answers),
         facts=backend.facts,
         thread_pools=_thread_pools(),
+        libraries=_libraries_of(request.task.provider),
         verification=pack(np.concatenate([embedding for embedding, _ in answers])),
         embeddings=pack(embeddings),
         input_sha256=digest,
@@ -278,6 +282,11 @@ def _thread_pools() -> tuple[ThreadPool, ...]:
         )
         for pool in threadpoolctl.threadpool_info()
     )
+
+
+def _libraries_of(provider: str) -> dict[str, str]:
+    """Return what was loaded for a provider; the processor's own needs nothing of the kind."""
+    return {} if provider == CPU else mapped_libraries()
 
 
 def _stage(request: object) -> str:

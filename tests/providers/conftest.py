@@ -15,7 +15,7 @@ def _elsewhere(build: str, folder: Path) -> Elsewhere:
     python = ROOT / f".venv-{build}" / "bin" / "python"
     store = os.environ.get("SIMX_TEST_STORE")
     if not python.exists() or store is None:
-        pytest.skip(f"there is no environment with onnxruntime-{build}; run make test-providers")
+        pytest.skip(f"there is no environment .venv-{build}; run make test-providers")
 
     def run(
         *arguments: str | Path, python_code: str | None = None, its_store: Path | None = None
@@ -37,3 +37,15 @@ def _openvino(tmp_path: Path) -> Elsewhere:
 def _gpu(tmp_path: Path) -> Elsewhere:
     """Run simx where ONNX Runtime is onnxruntime-gpu."""
     return _elsewhere("gpu", tmp_path)
+
+
+@pytest.fixture(name="plugins")
+def _plugins(tmp_path: Path) -> Elsewhere:
+    """Run simx where ONNX Runtime is a plain one with plug-in providers beside it."""
+    return _elsewhere("plugins", tmp_path)
+
+
+@pytest.fixture(name="conflict")
+def _conflict(tmp_path: Path) -> Elsewhere:
+    """Run simx where two builds of ONNX Runtime were installed over each other."""
+    return _elsewhere("conflict", tmp_path)

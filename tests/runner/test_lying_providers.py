@@ -34,9 +34,14 @@ class LyingSession:
 
     record: Record = staticmethod(lambda nodes: nodes)
     fails_at_run = False
+    fails_at_creation = False
 
-    def __init__(self, path: str, options: Any, providers: list[Any]) -> None:
+    def __init__(
+        self, path: str, options: Any, providers: list[Any], enable_fallback: int = 1
+    ) -> None:
         self.asked = providers[0][0]
+        if self.fails_at_creation and not enable_fallback:
+            raise ValueError(f"/src/state.cc:9 void make(const int&) {self.asked} has no colour")
         self.falls_back = True
         self._real = REAL_SESSION(path, options, providers=CPU)
 
@@ -201,6 +206,16 @@ def test_a_record_that_the_profile_contradicts_is_refused(
 
     with pytest.raises(BackendError, match=f"no node was placed on {LYING}"):
         _ = backend.facts
+
+
+def test_falling_back_while_being_made_is_a_failure(
+    lying_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime would print what is wrong, and make a session on the processor instead."""
+    monkeypatch.setattr(LyingSession, "fails_at_creation", True)
+
+    with pytest.raises(BackendError, match=f": {LYING} has no colour$"):
+        OrtRuntime().create(lying_task)
 
 
 def test_falling_back_while_running_is_a_failure(

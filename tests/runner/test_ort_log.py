@@ -2,7 +2,7 @@
 
 import pytest
 
-from simx.runner.ort_log import cause_in
+from simx.runner.ort_log import cause_in, cause_of
 
 LIBRARY = (
     "\x1b[1;31m2026-11-24 12:41:17.330392660 [E:onnxruntime:Default, provider_bridge_ort.cc:2458 "
@@ -35,6 +35,36 @@ DRIVER = (
 def test_the_first_error_is_the_cause(stderr: str, cause: str | None) -> None:
     """Without colours, prologue and hosts; a warning is none."""
     assert cause_in(stderr) == cause
+
+
+@pytest.mark.parametrize(
+    ("raised", "cause"),
+    [
+        (
+            (
+                "[ONNXRuntimeError] : 1 : FAIL : /src/plugin_ep/interfaces.cc:393 virtual "
+                "std::unique_ptr<Provider> Factory::Create(const Options&, const Logger&) "
+                "[ONNXRuntimeError] : 1 : FAIL : Could not determine a backend path\n"
+            ),
+            "Could not determine a backend path",
+        ),
+        (
+            (
+                "/onnxruntime/python/state.cc:1053 std::shared_ptr<Factory> Create(const Options&) "
+                "Invalid OpenVINO EP option: colour\n"
+            ),
+            "Invalid OpenVINO EP option: colour",
+        ),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Failed to load library /home/ada/libx.so with error",
+            "Failed to load library libx.so with error",
+        ),
+        ("", "RuntimeError"),
+    ],
+)
+def test_an_error_is_told_without_the_way_it_came(raised: str, cause: str) -> None:
+    """Codes, places in the source and folders say nothing to whoever has to mend it."""
+    assert cause_of(RuntimeError(raised)) == cause
 
 
 def test_nobody_s_folders_are_told() -> None:

@@ -26,7 +26,7 @@ def test_a_name_is_known_in_short_and_in_full(typed: str, name: str) -> None:
 @pytest.mark.parametrize("typed", ["CUDAExecutionProvder", "cuda0", "", "gpu"])
 def test_a_misspelling_is_refused(typed: str) -> None:
     """A name that is none is refused instead of being run on the CPU."""
-    with pytest.raises(InputError, match="has none of that name; try"):
+    with pytest.raises(InputError, match="has one of that name; try"):
         provider_named(typed)
 
 

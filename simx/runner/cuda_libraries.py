@@ -1,0 +1,89 @@
+"""Loads the CUDA, cuDNN and TensorRT that ONNX Runtime's providers need, from where pip puts them.
+
+ONNX Runtime looks for them in the system's folders alone unless it is told to look elsewhere first:
+``preload_dlls`` loads those of the ``nvidia-*`` wheels, or of a folder that it is given
+(https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html#preload-dlls). torch's
+own do where they are for the same major version of CUDA; they are found without importing torch.
+For TensorRT there is no such function: its wheel's libraries are loaded here.
+"""
+
+import contextlib
+import ctypes
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import onnxruntime
+
+TENSORRT = "TensorrtExecutionProvider"
+PROVIDERS = ("CUDAExecutionProvider", TENSORRT)
+
+_TENSORRT_LIBRARIES = ("libnvinfer.so.*", "libnvinfer_plugin.so.*", "libnvonnxparser.so.*")
+"""In the order in which they need each other."""
+
+_TORCH_CUDA = re.compile(r"^cuda\b[^=]*=\s*['\"](\d+)\.", re.MULTILINE)
+
+
+def preload(provider: str) -> None:
+    """Load what a provider needs, if it is one that needs any; what is not there stays away.
+
+    Nothing is raised: the session that follows says what is missing.
+    """
+    version: str = onnxruntime.cuda_version
+    if provider not in PROVIDERS or not version:
+        return
+    # It prints what it does not find, and warns of it; so does the session.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        onnxruntime.preload_dlls(directory=cuda_folder(version))
+    if provider == TENSORRT:
+        preload_tensorrt(package_folders("tensorrt_libs"))
+
+
+def cuda_folder(version: str) -> str | None:
+    """Return torch's folder of libraries where it has what a version of CUDA needs.
+
+    Args:
+        version: That ONNX Runtime was built for, such as ``13.0``.
+
+    Returns:
+        None where the ``nvidia-*`` wheels have it, or where torch has another major version: then
+        ONNX Runtime's own order holds.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    major = version.partition(".")[0]
+    needed = f"libcublas.so.{major}"
+    if any(any(folder.glob(f"*/lib/{needed}")) for folder in package_folders("nvidia")):
+        return None
+    for folder in package_folders("torch"):
+        if _cuda_of_torch(folder) == major and (folder / "lib" / needed).exists():
+            return str(folder / "lib")
+    return None
+
+
+def preload_tensorrt(folders: Sequence[Path], load: Callable[[str], object] = ctypes.CDLL) -> None:
+    """Load TensorRT's libraries from the folders of its wheel."""
+    for folder in folders:
+        for pattern in _TENSORRT_LIBRARIES:
+            for path in sorted(folder.glob(pattern)):
+                with contextlib.suppress(OSError):
+                    load(str(path))
+
+
+def package_folders(package: str) -> tuple[Path, ...]:
+    """Return where a package lies, without importing it."""
+    spec = find_spec(package)
+    found = spec.submodule_search_locations if spec else None
+    return tuple(map(Path, found or ()))
+
+
+def _cuda_of_torch(folder: Path) -> str | None:
+    """Return the major version of CUDA that torch was built for."""
+    try:
+        found = _TORCH_CUDA.search((folder / "version.py").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return found[1] if found else None

@@ -1,0 +1,82 @@
+"""Which libraries of providers a process has really loaded, with their versions.
+
+Their names alone: where they lie is nobody's business. Reads the process's own maps.
+"""
+
+import ctypes
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+
+_NAME = re.compile(
+    r"""
+    (lib(?:cuda|cudart|cublas|cublasLt|cudnn|cufft|curand|cusparse|cusolver|nvrtc  # CUDA
+      |nvinfer|nvinfer_plugin|nvonnxparser  # TensorRT
+      |openvino|openvino_\w+_plugin  # OpenVINO
+      |Qnn\w+  # QNN
+      |amdhip64|MIOpen|rocblas  # ROCm
+      |vulkan  # WebGPU
+      |onnxruntime_providers_(?!shared)\w+))
+    \.so(?:\.([\d.]+))?$
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+def mapped_libraries() -> dict[str, str]:
+    """Return the libraries that this process has loaded, by name, with their versions.
+
+    Empty where the system does not tell.
+    """
+    try:
+        maps = psutil.Process().memory_maps()
+    # Some systems have no such thing, and some do not let a process look.
+    except (AttributeError, OSError, psutil.Error):
+        return {}
+    return libraries_in(entry.path for entry in maps)
+
+
+def libraries_in(
+    paths: Iterable[str], ask: Callable[[str, str], str | None] | None = None
+) -> dict[str, str]:
+    """Return the providers' libraries among files, by name, with their versions.
+
+    Args:
+        paths: The files that are mapped.
+        ask: Called with a library's name and path, asks it for its version.
+
+    Returns:
+        The version that the library tells, or the one in its file's name; empty where neither does.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(set(paths)):
+        match = _NAME.search(Path(path).name)
+        if match:
+            found[match[1]] = (ask or _told)(match[1], path) or match[2] or ""
+    return found
+
+
+def _told(name: str, path: str) -> str | None:
+    """Return the version that CUDA's runtime and cuDNN tell of themselves: 13000 is 13.0."""
+    try:
+        if name == "libcudart":
+            runtime = ctypes.c_int()
+            ctypes.CDLL(path).cudaRuntimeGetVersion(ctypes.byref(runtime))
+            return f"{runtime.value // 1000}.{runtime.value % 1000 // 10}"
+        if name == "libcudnn":
+            version = ctypes.CDLL(path).cudnnGetVersion
+            version.restype = ctypes.c_size_t
+            return cudnn_version(version())
+    except (OSError, AttributeError):
+        return None
+    return None
+
+
+def cudnn_version(number: int) -> str:
+    """Return ``9.28.1`` for 92801, as cuDNN counts from version 9 on.
+
+    Source: NVIDIA, cudnn_version.h: CUDNN_MAJOR * 10000 + CUDNN_MINOR * 100 + CUDNN_PATCHLEVEL.
+    """
+    return f"{number // 10000}.{number // 100 % 100}.{number % 100}"

@@ -1,0 +1,90 @@
+"""Execution providers that come as packages of their own, beside any build of ONNX Runtime.
+
+Such a package has the provider as a library, and says where that is and what it is called:
+``get_library_path()`` and ``get_ep_names()``, as ONNX Runtime's guidance for packaging asks for
+(https://onnxruntime.ai/docs/execution-providers/plugin-ep-libraries/packaging.html). Imports these
+packages, which are a few lines of Python, and no runtime.
+"""
+
+from importlib import import_module, metadata
+from typing import Any
+
+import msgspec
+
+_PREFIX = "onnxruntime-"
+_RUNTIME = "onnxruntime"
+
+
+class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed package with providers, by ONNX Runtime's names, and where their library is."""
+
+    distribution: str
+    version: str
+    providers: tuple[str, ...]
+    library_path: str
+
+    @property
+    def name(self) -> str:
+        """The distribution with its version."""
+        return f"{self.distribution} {self.version}"
+
+
+def installed_plugins() -> tuple[Plugin, ...]:
+    """Return the plug-ins of this environment; what only looks like one is none."""
+    found = (_plugin(each) for each in metadata.distributions() if _may_concern(each))
+    return tuple(plugin for plugin in found if plugin is not None)
+
+
+def plugin_for(provider: str) -> Plugin | None:
+    """Return the plug-in that brings a provider, or None."""
+    return next((each for each in installed_plugins() if provider in each.providers), None)
+
+
+def runtime_distributions() -> dict[str, str]:
+    """Return the installed distributions that bring ONNX Runtime itself, with their versions.
+
+    All of them install the same folder; that they do is what counts, not what they are called.
+    """
+    return {
+        each.metadata["Name"]: each.version
+        for each in metadata.distributions()
+        if _may_concern(each) and _RUNTIME in _packages(each)
+    }
+
+
+def _may_concern(distribution: metadata.Distribution) -> bool:
+    name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
+    return name == _RUNTIME or name.startswith(_PREFIX)
+
+
+def _plugin(distribution: metadata.Distribution) -> Plugin | None:
+    packages = _packages(distribution)
+    if _RUNTIME in packages:
+        return None
+    found = (_brought_by(package, distribution) for package in packages)
+    return next((plugin for plugin in found if plugin is not None), None)
+
+
+def _brought_by(package: str, distribution: metadata.Distribution) -> Plugin | None:
+    try:
+        module = import_module(package)
+        return Plugin(
+            distribution=distribution.metadata["Name"],
+            version=distribution.version,
+            providers=tuple(_providers(module)),
+            library_path=str(module.get_library_path()),
+        )
+    # Somebody's package: whatever it raises, it brings no provider.
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _providers(module: Any) -> list[str]:  # noqa: ANN401 - somebody's package
+    names = getattr(module, "get_ep_names", None)
+    return [str(name) for name in (names() if names else [module.get_ep_name()])]
+
+
+def _packages(distribution: metadata.Distribution) -> list[str]:
+    """Return the packages that a distribution installs at the top level."""
+    files = distribution.files or []
+    return sorted({path.parts[0] for path in files if path.parts[1:] == ("__init__.py",)})
