@@ -28,7 +28,13 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-OTHERS := openvino gpu
+OTHERS := openvino gpu plugins conflict
+PACKAGES_openvino := onnxruntime-openvino
+PACKAGES_gpu := onnxruntime-gpu
+PACKAGES_plugins := onnxruntime onnxruntime-ep-openvino onnxruntime-ep-webgpu onnxruntime-qnn
+PACKAGES_conflict := onnxruntime onnxruntime-openvino
+# Two gigabytes of libraries: asked for with OTHERS=cuda.
+PACKAGES_cuda := "onnxruntime-gpu[cuda,cudnn]"
 WITHOUT_TORCH := click filelock jinja2 msgspec numpy Pillow platformdirs psutil rich safetensors scipy threadpoolctl
 
 test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, without torch
@@ -63,7 +69,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 $(VENV)-%/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
-	$(VENV)-$*/bin/python -m pip install --quiet $(WITHOUT_TORCH) onnxruntime-$*
+	$(VENV)-$*/bin/python -m pip install --quiet $(WITHOUT_TORCH) $(PACKAGES_$*)
 	$(VENV)-$*/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

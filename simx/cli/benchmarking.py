@@ -26,7 +26,7 @@ from simx.report.formats import render
 from simx.report.options import Layout, Options
 from simx.results.schema import FailedCell, Report
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
-from simx.runner.lanes import OpenLanes, open_lanes
+from simx.runner.lanes import OpenLanes, open_lanes, require_takers
 from simx.runner.providers import provider_named
 from simx.runner.registry import backend_named, provider_option
 from simx.runner.schedule import ProfileName, Schedule, schedule
@@ -104,6 +104,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
     asked = [provider_option(text) for text in options.provider_option]
     choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
+    require_takers(asked, choices, providers)
     options.schedule()
     backbones = _backbones(options)
     require_fitting(options.weights, backbones)

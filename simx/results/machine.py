@@ -16,15 +16,21 @@ NS_PER_SECOND = 1e9
 
 PROCESSOR = "CPUExecutionProvider"
 
-_ON_THE_PROCESSOR = frozenset(
-    {PROCESSOR, "OpenVINOExecutionProvider", "DnnlExecutionProvider", "XnnpackExecutionProvider"}
-)
-"""Providers that run on the processor unless they are told otherwise."""
+_CUDA = "CUDAExecutionProvider"
+
+_DEVICES = {
+    "DnnlExecutionProvider": PROCESSOR,
+    "NvTensorRTRTXExecutionProvider": _CUDA,
+    "OpenVINOExecutionProvider": PROCESSOR,
+    "TensorrtExecutionProvider": _CUDA,
+    "XnnpackExecutionProvider": PROCESSOR,
+}
+"""Providers that run where another one does unless they are told otherwise."""
 
 
 def device_of(provider: str) -> str:
-    """Return the provider whose peak is a provider's own: one processor has one peak."""
-    return PROCESSOR if provider in _ON_THE_PROCESSOR else provider
+    """Return the provider whose peak is a provider's own: one processor has one, and one GPU."""
+    return _DEVICES.get(provider, provider)
 
 
 def torch_beside(executor: Executor) -> Executor:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from simx.errors import ProviderUnavailableError
+from simx.errors import InputError, ProviderUnavailableError
 from simx.runner.cells import Lane
 from simx.runner.placement import CPU
 from simx.runner.providers import require_usable
@@ -54,13 +54,33 @@ def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[L
     for provider in dict.fromkeys(providers):
         for choice in dict.fromkeys(choices):
             name, devices = choice.name, choice.spec.providers
-            if devices is None or provider in devices:
+            its = dict(choice.spec.stand_ins).get(provider, provider)
+            if devices is None or its in devices:
                 # The processor's own provider takes any option in silence and has none.
-                fitting = choice.without_options() if provider == CPU else choice
-                found.append(Lane(fitting, provider))
+                fitting = choice.without_options() if its == CPU else choice
+                found.append(Lane(fitting, its))
+                if its != provider:
+                    notes.append(f"{name} is measured on {its}, which is its way to the device")
             else:
                 notes.append(f"{name} has no device for {provider}, so no {name} cells")
     return list(dict.fromkeys(found)), notes
+
+
+def require_takers(
+    options: Sequence[str], choices: Sequence[Choice], providers: Sequence[str]
+) -> None:
+    """Refuse options that nothing of what is asked for would take.
+
+    Raises:
+        InputError: They would be dropped in silence.
+    """
+    takers = any(choice.spec.takes_options for choice in choices) and set(providers) - {CPU}
+    asked = (*options, *(option for choice in choices for option in choice.options))
+    if asked and not takers:
+        raise InputError(
+            f"provider option {asked[0]!r}: nothing that is asked for takes it; options are those "
+            f"of ONNX Runtime's providers, and {CPU} has none"
+        )
 
 
 def started(choice: Choice) -> Launcher:

@@ -20,6 +20,12 @@ _VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's device for each of ONNX Runtime's provider names that it has one for."""
 
+TORCH_STAND_INS = {
+    "NvTensorRTRTXExecutionProvider": "CUDAExecutionProvider",
+    "TensorrtExecutionProvider": "CUDAExecutionProvider",
+}
+"""Providers that are another way to a device of torch's, and the one that names it."""
+
 
 Environment = tuple[tuple[str, str | None], ...]
 """Variables of a worker, by name; None removes one that is set."""
@@ -40,8 +46,9 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One line per backend.
 
     ``entry`` is what its workers run; ``package`` must be importable there; ``providers`` are the
-    only ones it has devices for, or None where it can be asked for any. ``executes`` tells which
-    file of an export it runs: the state dict or the ONNX graph. ``takes_options`` tells that its
+    only ones it has devices for, or None where it can be asked for any; ``stand_ins`` pairs other
+    providers with the one among them that names the same device. ``executes`` tells which file of
+    an export it runs: the state dict or the ONNX graph. ``takes_options`` tells that its
     providers have options. ``environment`` is pinned for all
     its workers; ``variants`` are what can be asked for instead.
     """
@@ -52,6 +59,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     install: str
     providers: tuple[str, ...] | None
     executes: Literal["weights", "graph"]
+    stand_ins: tuple[tuple[str, str], ...] = ()
     takes_options: bool = False
     environment: Environment = ()
     variants: tuple[Variant, ...] = ()
@@ -78,6 +86,7 @@ BACKENDS = (
         install="pip install torch torchvision",
         providers=tuple(TORCH_DEVICES),
         executes="weights",
+        stand_ins=tuple(TORCH_STAND_INS.items()),
         environment=tuple((name, None) for name in _OPENMP),
         variants=(
             Variant(name="channels-last", meaning="inputs and weights with the channels last"),

@@ -45,6 +45,12 @@ def _plugins(tmp_path: Path) -> Elsewhere:
     return _elsewhere("plugins", tmp_path)
 
 
+@pytest.fixture(name="cuda")
+def _cuda(tmp_path: Path) -> Elsewhere:
+    """Run simx where onnxruntime-gpu has the CUDA and cuDNN of NVIDIA's wheels."""
+    return _elsewhere("cuda", tmp_path)
+
+
 @pytest.fixture(name="conflict")
 def _conflict(tmp_path: Path) -> Elsewhere:
     """Run simx where two builds of ONNX Runtime were installed over each other."""

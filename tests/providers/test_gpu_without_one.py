@@ -31,6 +31,43 @@ def test_cuda_is_refused_with_its_cause(gpu: Elsewhere, tmp_path: Path) -> None:
     assert list(tmp_path.glob("report*")) == []
 
 
+def test_the_wheels_libraries_are_found(cuda: Elsewhere) -> None:
+    """Nothing of CUDA's and cuDNN's is missed any more, but the driver that is not here."""
+    outcome = cuda("bench", "squeezenet1_1", "--backend", "ort", "--provider", "cuda")
+    (message,) = outcome.messages
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert "libcuda.so.1" in message or "CUDA failure" in message
+    assert "libcublas" not in message
+    assert "libcudnn" not in message
+
+
+def test_the_wheels_libraries_are_told(cuda: Elsewhere) -> None:
+    """With the versions that they tell of themselves, and without torch."""
+    code = (
+        "from simx.runner.cuda_libraries import preload\n"
+        "from simx.runner.mapped import mapped_libraries\n"
+        "preload('CUDAExecutionProvider')\n"
+        "found = mapped_libraries()\n"
+        "print(found['libcudart'].count('.'), found['libcudnn'].count('.'), 'libcublas' in found)\n"
+        "import sys; print('torch' in sys.modules)"
+    )
+
+    assert cuda(python_code=code).out.split() == ["1", "2", "True", "False"]
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_an_option_changes_nothing_of_it(gpu: Elsewhere, provider: str) -> None:
+    """One line with the library that is missing, whatever else is asked for."""
+    outcome = gpu(
+        *("bench", "squeezenet1_1", "--backend", "ort", "--provider", provider),
+        *("--provider-option", "colour=red"),
+    )
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert len(outcome.messages) == 1
+
+
 def test_the_doctor_says_the_same(gpu: Elsewhere) -> None:
     """The provider is there and does not run; the processor's does."""
     outcome = gpu("doctor", "--provider", "cuda")

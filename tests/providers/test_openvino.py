@@ -74,7 +74,34 @@ def test_an_option_that_the_provider_does_not_know_is_refused(
 
     assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
     assert len(outcome.messages) == 1
-    assert "colour" in outcome.messages[0]
+    assert "Invalid OpenVINO EP option: colour" in outcome.messages[0]
+    assert list(tmp_path.glob("report*")) == []
+
+
+def test_what_was_loaded_is_kept_and_shown(openvino: Elsewhere, tmp_path: Path) -> None:
+    """OpenVINO's library with its version, and what brought the provider; no folder."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino"),
+        *("--launches", "1", "--rounds", "1", "-o", "report.json"),
+    )
+    (cell,) = read(tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+
+    assert cell.libraries["libopenvino"].isdigit()
+    assert cell.settings["provider_source"] == "built in"
+    assert not any("/" in name for name in cell.libraries)
+    assert f"openvino {cell.libraries['libopenvino']}" in " ".join(outcome.out.split())
+
+
+def test_the_processor_s_own_provider_takes_no_option(openvino: Elsewhere, tmp_path: Path) -> None:
+    """It would take any in silence, and its cells would be called by what they do not have."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "cpu"),
+        *("--provider-option", "colour=red", "-o", "report.json"),
+    )
+
+    assert outcome.code == ExitCode.USAGE
+    assert len(outcome.messages) == 1
     assert list(tmp_path.glob("report*")) == []
 
 

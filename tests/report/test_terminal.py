@@ -90,6 +90,18 @@ def test_few_calls_are_flagged() -> None:
     assert "† a few calls of one launch: no interval" in output
 
 
+def test_what_was_loaded_is_shown_once() -> None:
+    """The libraries of all cells' providers, with the versions that they tell."""
+    cell = msgspec.structs.replace(measured(), libraries={"libcudart": "13.5", "libopenvino": ""})
+    other = msgspec.structs.replace(
+        measured(identity("vgg11")), libraries={"libcudart": "13.5", "libcudnn": "9.28.1"}
+    )
+    lines = [line.split() for line in rendered(report(cell, other)).splitlines()]
+
+    assert ["loaded", "cudart", "13.5", "·", "openvino", "·", "cudnn", "9.28.1"] in lines
+    assert "loaded" not in rendered(report(measured())).split()
+
+
 def test_where_nodes_ran_is_shown() -> None:
     """All on the provider, or beside those that only compute shapes, or a share; or no graph."""
     cuda = "CUDAExecutionProvider"

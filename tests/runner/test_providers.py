@@ -3,7 +3,7 @@
 import pytest
 
 from simx.errors import InputError, ProviderUnavailableError
-from simx.runner.lanes import product
+from simx.runner.lanes import product, require_takers
 from simx.runner.providers import SHORT_NAMES, provider_named, short_name
 from simx.runner.registry import BACKENDS, Choice, backend_named, provider_option
 
@@ -54,6 +54,55 @@ def test_a_backend_without_the_device_gets_a_note_and_no_lane() -> None:
         ("ort", "CPUExecutionProvider"),
     ]
     assert notes == ["torch has no device for OpenVINOExecutionProvider, so no torch cells"]
+
+
+def test_another_way_to_the_same_device_is_torch_s_own_way() -> None:
+    """TensorRT is held against torch on CUDA, measured once and called so."""
+    lanes, notes = product(
+        [Choice(spec) for spec in BACKENDS], ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+    )
+
+    assert [(lane.choice.name, lane.provider) for lane in lanes] == [
+        ("torch", "CUDAExecutionProvider"),
+        ("ort", "TensorrtExecutionProvider"),
+        ("ort", "CUDAExecutionProvider"),
+    ]
+    assert notes == ["torch is measured on CUDAExecutionProvider, which is its way to the device"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "provider"),
+    [
+        ("ort", ["use_tf32=1"], "CPUExecutionProvider"),
+        ("ort:use_tf32=1", [], "CPUExecutionProvider"),
+        ("torch", ["use_tf32=1"], "CUDAExecutionProvider"),
+    ],
+)
+def test_an_option_that_nothing_takes_is_refused(
+    backend: str, options: list[str], provider: str
+) -> None:
+    """It would be dropped in silence otherwise."""
+    with pytest.raises(InputError, match="'use_tf32=1': nothing that is asked for takes it"):
+        require_takers(options, [backend_named(backend)], [provider])
+
+
+def test_an_option_that_something_takes_is_let_pass() -> None:
+    """The processor beside it is measured as it is."""
+    choices = [backend_named("torch"), backend_named("ort")]
+    require_takers(["a=1"], choices, ["CPUExecutionProvider", "OpenVINOExecutionProvider"])
+
+
+def test_a_share_cannot_be_asked_for() -> None:
+    """It is what was found, and no option."""
+    with pytest.raises(InputError, match="is how cells are called that --allow-partial lets pass"):
+        backend_named("ort:partial=118/142")
+
+
+@pytest.mark.parametrize(("typed", "name"), [("webgpu", "WebGpuExecutionProvider")])
+def test_every_provider_has_a_short_form(typed: str, name: str) -> None:
+    """The one that is printed is the one that can be typed."""
+    assert provider_named(typed) == name
+    assert short_name(name) == typed
 
 
 @pytest.mark.parametrize(
