@@ -78,6 +78,7 @@ def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
         *_forward(baseline),
         *(_embedding_time(image) for image in IMAGES),
         *(_similarity_time(image, quoted=quoted) for image in COMPARED_IMAGES),
+        *(_similarity_from_host(image) for image in COMPARED_IMAGES),
         *(_similarity(image) for image in COMPARED_IMAGES),
         _margin(),
         *_backbone(),
@@ -172,6 +173,15 @@ def _similarity_time(image: Image, *, quoted: bool) -> CellQuantity:
             cell.images[image].similarity_time, unit, decimals=cell.decimals
         ),
     )
+
+
+def _similarity_from_host(image: Image) -> CellQuantity:
+    found = _of_image(
+        image,
+        "similarity from the host, µs",
+        lambda _, cell: figures.time(cell.images[image].similarity_host, "µs"),
+    )
+    return msgspec.structs.replace(found, optional=True)
 
 
 def _similarity(image: Image) -> CellQuantity:

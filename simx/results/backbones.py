@@ -188,6 +188,7 @@ class Summariser:
             preprocess=self._estimate(timings, "pipeline.preprocess", image),
             forward=self._estimate(timings, "pipeline.forward", image),
             similarity_time=self._estimate(timings, "similarity", image),
+            similarity_host=self._estimate(timings, "similarity.host", image),
             similarity_percent=getattr(similarity, image) if image in COMPARED_IMAGES else None,
         )
 

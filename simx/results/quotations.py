@@ -38,6 +38,7 @@ def _image(cell: QuotedCell, image: Image) -> ImageSummary:
         preprocess=_median(cell, "pipeline.preprocess", image),
         forward=_median(cell, "pipeline.forward", image),
         similarity_time=_median(cell, "similarity", image),
+        similarity_host=_median(cell, "similarity.host", image),
         similarity_percent=getattr(cell.similarity, image) if image in COMPARED_IMAGES else None,
     )
 

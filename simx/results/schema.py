@@ -42,13 +42,16 @@ Scope = Literal[
     "pipeline.preprocess",
     "pipeline.forward",
     "similarity",
+    "similarity.host",
 ]
 """What a time covers; times of different scopes are never mixed.
 
 ``forward`` is one embedding from an input that is already where the device wants it; ``host`` is
 one from a numpy array to a numpy array (on the CPU the same as ``forward``, and then not measured
 twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its stages;
-``similarity`` is the cosine of two embeddings; ``first`` is session creation and first call.
+``similarity`` is the cosine of two embeddings that ``forward`` left on the device, and
+``similarity.host`` that of two numpy arrays (on the CPU the same, and not measured twice);
+``first`` is session creation and first call.
 """
 
 WeightsOrigin = Literal["pretrained", "file", "random"]

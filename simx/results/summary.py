@@ -30,7 +30,8 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one cell made of one picture; None where it was not measured.
 
     ``pipeline`` is the embedding inference time, from the file to the vector, and the next three
-    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it.
+    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it, and
+    ``similarity_host`` is the time from numpy arrays, where a device has memory of its own.
     """
 
     pipeline: Estimate | None
@@ -38,6 +39,7 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: Estimate | None
     forward: Estimate | None
     similarity_time: Estimate | None
+    similarity_host: Estimate | None
     similarity_percent: float | None
 
 

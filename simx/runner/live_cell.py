@@ -42,6 +42,7 @@ from simx.runner.messages import (
     unpack,
 )
 from simx.runner.schedule import CANARY_PLAN, block_plan, is_giant
+from simx.runner.synchrony import left_behind
 from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
@@ -92,6 +93,8 @@ class LiveCell:
         )
         self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
+        if (complaint := left_behind(self._prepared.calls)) is not None:
+            raise CellFailedError("synchronise", complaint)
         first = {
             "first": self._prepared.create_ns + self._prepared.first_call_ns,
             "first.create": self._prepared.create_ns,
@@ -106,7 +109,7 @@ class LiveCell:
 
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check what it computed."""
-        plan = block_plan(self.prepared.call_ns if scope != "similarity" else 0)
+        plan = block_plan(0 if scope.startswith("similarity") else self.prepared.call_ns)
         request = Measure(scope, image, round_index, plan)
         measured = self._ask(request, MEASURED, scope, _MEASURE_SECONDS)
         self._check_outputs(scope, image, measured)

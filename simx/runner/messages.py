@@ -59,6 +59,23 @@ class WeighMemory(msgspec.Struct, frozen=True, tag=True):
     reference_path: str
 
 
+class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """One call before anything is timed, in nanoseconds.
+
+    ``forward_ns`` from the host's array to the embedding on the device, ``fetch_ns`` from there to
+    the host's array, and ``again_ns`` the same once more, when nothing can be left to wait for.
+    """
+
+    forward_ns: int
+    fetch_ns: int
+    again_ns: int
+
+    @property
+    def whole_ns(self) -> int:
+        """From array to array."""
+        return self.forward_ns + self.fetch_ns
+
+
 class WarmUp(msgspec.Struct, frozen=True, tag=True):
     """Call the network until its times have levelled off."""
 
@@ -112,12 +129,13 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
     the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
     inputs, so that the parent can see that every backend was fed the same bytes. Times are
-    nanoseconds; ``call_ns`` is one call of ``forward`` once warm.
+    nanoseconds; ``call_ns`` is one call of ``forward`` once warm, the shortest of ``calls``.
     """
 
     create_ns: int
     first_call_ns: int
     call_ns: int
+    calls: tuple[CallTimes, ...]
     facts: BackendFacts
     thread_pools: tuple[ThreadPool, ...]
     verification: ArrayMessage

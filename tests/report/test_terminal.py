@@ -150,6 +150,16 @@ def test_host_times_are_shown_where_they_were_measured() -> None:
     assert " host" not in rendered(report(measured()))
 
 
+def test_similarity_from_the_host_is_shown_where_it_was_measured() -> None:
+    """On a device it has columns beside the one that stays there; elsewhere there are none."""
+    from_host = Timing(scope="similarity.host", image="positive", launches=around(0.375))
+    output = rendered(report(measured(of=(*timings(50), from_host))), "markdown")
+
+    assert "similarity from the host, µs<br>positive" in output
+    assert "375" in output
+    assert "from the host" not in rendered(report(measured()), "markdown")
+
+
 def test_undefined_similarity_is_a_dash() -> None:
     """An embedding of length zero has no similarity, which is not 0 %."""
     nothing = Similarity(positive=None, negative=5, negative_resized=5)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from simx.exporter.manifest import (
@@ -120,6 +121,47 @@ class CachedBackend(FakeBackend):
         return embed(image) if self._calls < 12 else self._first
 
 
+class DeviceBackend(FakeBackend):
+    """Is right, and has a memory of its own: what is placed there is no array."""
+
+    @property
+    def facts(self) -> BackendFacts:
+        return msgspec.structs.replace(super().facts, resident=True)
+
+    def place(self, array: Array) -> Any:
+        return OnDevice(array.copy())
+
+    def forward(self, image: Any) -> Any:
+        return OnDevice(embed(image.values))
+
+    def fetch(self, embedding: Any) -> Array:
+        array: Array = embedding.values.copy()
+        return array
+
+    def similarity(self, left: Any, right: Any) -> float:
+        return super().similarity(left.values, right.values)
+
+
+class OnDevice:
+    """An array on a device, which exists from a moment on."""
+
+    def __init__(self, values: Array, seconds: float = 0.0) -> None:
+        self._values = values
+        self._exists_at = time.monotonic() + seconds
+
+    @property
+    def values(self) -> Array:
+        time.sleep(max(0.0, self._exists_at - time.monotonic()))
+        return self._values
+
+
+class AsynchronousBackend(DeviceBackend):
+    """Is right, and returns before its embeddings exist; whoever looks at one waits for it."""
+
+    def forward(self, image: Any) -> Any:
+        return OnDevice(embed(image.values), seconds=0.005)
+
+
 class ConstantBackend(FakeBackend):
     """Returns the same vector for every picture, from the start."""
 
@@ -163,6 +205,8 @@ class FakeRuntime:
         "slow": lambda: FakeBackend(seconds=0.03),
         "busy": BusyBackend,
         "cached": CachedBackend,
+        "device": DeviceBackend,
+        "asynchronous": AsynchronousBackend,
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
         "nan": NanBackend,
@@ -200,6 +244,8 @@ right = _entry("right")
 slow = _entry("slow")
 busy = _entry("busy")
 cached = _entry("cached")
+device = _entry("device")
+asynchronous = _entry("asynchronous")
 constant = _entry("constant")
 truncated = _entry("truncated")
 nan = _entry("nan")

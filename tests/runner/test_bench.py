@@ -69,6 +69,23 @@ def test_a_cell_has_every_scope(tmp_path: Path) -> None:
     assert [len(launch.blocks) for launch in report.canary[0].launches] == [3, 3]
 
 
+def test_a_device_of_its_own_has_the_host_s_side_too(tmp_path: Path) -> None:
+    """From arrays to arrays, and from arrays to a similarity, beside what stays on the device."""
+    cells = bench(tmp_path, "device", "right").cells
+    scopes = [
+        {(timing.scope, timing.image) for timing in cell.timings}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+    ]
+    compared = ("positive", "negative", "negative_resized")
+
+    assert scopes[0] - scopes[1] == {
+        ("host", None),
+        *(("similarity.host", image) for image in compared),
+    }
+    assert not scopes[1] - scopes[0]
+
+
 def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
     """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
     (cell,) = bench(tmp_path, "right").cells
@@ -108,6 +125,7 @@ def test_the_report_is_on_disk_and_the_journal_is_gone(tmp_path: Path) -> None:
         ("truncated", "parity", "shape (4, 4) where (4, 8) is right"),
         ("nan", "parity", "differs from torch's"),
         ("cached", "forward", "differs from torch's"),
+        ("asynchronous", "synchronise", "its calls return before their results exist"),
         ("wrong_similarity", "similarity", "computes a cosine of"),
         ("dying", "canary", "killed by SIGSEGV"),
     ],

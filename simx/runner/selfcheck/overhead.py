@@ -9,9 +9,9 @@ import numpy as np
 from simx.images.pictures import bundled
 from simx.models.backbone import Preset
 from simx.runner.backend import Array, Backend, BackendFacts, Placed
+from simx.runner.loaded_cell import Cell
 from simx.runner.messages import BlockPlan, Measure
 from simx.runner.timing import CLOCK
-from simx.runner.worker import Cell
 
 _PRESET = Preset(
     crop=8, resize=8, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
