@@ -90,6 +90,19 @@ class Backend(Protocol):
     def canary(self) -> None:
         """Compute one fixed matrix product of ``CANARY_SIZE`` on the device."""
 
+    def timed_by_device(self, image: Placed) -> int | None:
+        """Compute embeddings, and return the nanoseconds between two events of the device's own.
+
+        The events lie around the call's work on the device's queue and are read by its clock: a
+        cross-check of the harness's. None where a device has no events.
+        """
+
+    def peak_device_bytes(self) -> int | None:
+        """Return the most of the device's memory that the backend's allocator has handed out.
+
+        None where it does not tell.
+        """
+
 
 class Runtime(Protocol):
     """What creates backends: one per installed runtime."""

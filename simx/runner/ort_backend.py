@@ -1,9 +1,9 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import onnxruntime
 
@@ -16,36 +16,13 @@ from simx.runner.backend import (
     Task,
     canary_matrix,
 )
+from simx.runner.ort_device import CapturedGraph, DeviceGraph
+from simx.runner.ort_settings import DEVICES, Settings, settings_of
 from simx.runner.placement import Node, count_placement
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
 
 _GRAPHS = files("simx.runner") / "graphs"
-
-_SESSION_ENTRIES = {
-    "session.intra_op.allow_spinning": "1",
-    # Threads that spin after a call steal the cores from whatever is timed next.
-    "session.force_spinning_stop": "1",
-    "session.set_denormal_as_zero": "0",
-    # The proof of where each node runs; see runner.placement.
-    "session.record_ep_graph_assignment_info": "1",
-}
-
-_VARIANT_ENTRIES = {
-    "flush-denormals": {"session.set_denormal_as_zero": "1"},
-    "passive": {"session.intra_op.allow_spinning": "0"},
-    "spinning": {"session.force_spinning_stop": "0"},
-}
-
-_PROVIDER_OPTIONS = {
-    "CUDAExecutionProvider": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
-}
-"""What is pinned so that both backends compute alike: full float32, and no exhaustive search where
-torch does none."""
-
-_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda"}
-"""Providers whose memory is a device's own; the others take and return host memory."""
-
 
 _LOG_ERRORS = 3
 _PROBE_TOLERANCE = 1e-3
@@ -81,44 +58,19 @@ class _HostGraph:
         return array
 
 
-class _DeviceGraph:
-    """A graph whose inputs and outputs stay on the device, by IO binding."""
-
-    def __init__(self, session: onnxruntime.InferenceSession, device: str) -> None:
-        self._session = session
-        self._device = device
-        self._inputs = tuple(value.name for value in session.get_inputs())
-        self._output = session.get_outputs()[0].name
-
-    def place(self, array: Array) -> Placed:
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array, self._device, 0)
-
-    def run(self, *inputs: Placed) -> Placed:
-        binding = self._session.io_binding()
-        for name, value in zip(self._inputs, inputs, strict=True):
-            binding.bind_ortvalue_input(name, value)
-        binding.bind_output(self._output, self._device)
-        self._session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-        return binding.get_outputs()[0]
-
-    def fetch(self, output: Placed) -> Array:
-        array: Array = output.numpy()
-        return array
-
-
 class OrtBackend:
     """One exported backbone in one session, with proof of where its nodes run."""
 
     def __init__(self, task: Task) -> None:
-        entries = _entries(task.variants)
-        session = _session(
-            Path(task.model_path), _Provider(task.provider, task.options), task.threads, entries
-        )
+        self._settings = settings_of(task.provider, task.variants, task.options)
+        session = _session(Path(task.model_path), task.provider, task.threads, self._settings)
         self._placement = count_placement(_nodes(session), task.provider)
-        self._network = _graph(session, task.provider)
-        self._similarity = _bundled_graph("similarity.onnx", task, entries)
-        self._product = _bundled_graph("canary.onnx", task, _SESSION_ENTRIES)
+        self._network = _graph(session, task.provider, self._settings)
+        similar = settings_of(task.provider, task.variants, task.options, own=True)
+        pinned = settings_of(task.provider, (), task.options, own=True)
+        self._similarity = _bundled_graph("similarity.onnx", task, similar)
+        # The canary is the same work whatever the variant, so that it can be compared.
+        self._product = _bundled_graph("canary.onnx", task, pinned)
         self._matrix = self._product.place(canary_matrix())
         self._task = task
 
@@ -127,8 +79,8 @@ class OrtBackend:
         """Where and how it runs."""
         return BackendFacts(
             placement=self._placement,
-            settings=_settings(self._task),
-            resident=self._task.provider in _DEVICES,
+            settings=_settings(self._task.threads, self._settings),
+            resident=self._task.provider in DEVICES,
         )
 
     def place(self, array: Array) -> Placed:
@@ -151,6 +103,14 @@ class OrtBackend:
         """Compute the fixed product."""
         self._product.run(self._matrix, self._matrix)
 
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
+        """Return None: its stream is its own, and a stream given to it changes how it waits."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        """Return None: Python cannot ask its allocator."""
+        return None
+
 
 class OrtRuntime:
     """Creates ONNX Runtime backends."""
@@ -169,9 +129,10 @@ class OrtRuntime:
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph on the provider, and look where its nodes went."""
         path = Path(str(_GRAPHS / "similarity.onnx"))
-        session = _session(path, _Provider(provider, tuple(options)), 1, _SESSION_ENTRIES)
+        settings = settings_of(provider, (), options, own=True)
+        session = _session(path, provider, 1, settings)
         placement = count_placement(_nodes(session), provider)
-        graph = _graph(session, provider)
+        graph = _graph(session, provider, settings)
         ones = graph.place(canary_matrix()[:1])
         cosine = float(graph.fetch(graph.run(ones, ones))[0])
         if abs(cosine - 1.0) > _PROBE_TOLERANCE:
@@ -179,54 +140,32 @@ class OrtRuntime:
         return placement
 
 
-def _entries(variants: Iterable[str]) -> dict[str, str]:
-    chosen = dict(_SESSION_ENTRIES)
-    for variant in variants:
-        chosen |= _VARIANT_ENTRIES[variant]
-    return chosen
-
-
-class _Provider(NamedTuple):
-    """A provider, and what was asked for of it, each as ``key=value``."""
-
-    name: str
-    options: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What is pinned, and what was asked for instead."""
-        asked = dict(option.split("=", 1) for option in self.options)
-        return {**_PROVIDER_OPTIONS.get(self.name, {}), **asked}
-
-
 def _session(
-    path: Path, provider: _Provider, threads: int, entries: Mapping[str, str]
+    path: Path, provider: str, threads: int, settings: Settings
 ) -> onnxruntime.InferenceSession:
     available = onnxruntime.get_available_providers()
-    if provider.name not in available:
+    if provider not in available:
         raise BackendError(
-            f"onnxruntime {onnxruntime.__version__} was built without {provider.name}; "
+            f"onnxruntime {onnxruntime.__version__} was built without {provider}; "
             f"it offers {', '.join(available)}"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = True
-    options.enable_mem_pattern = True
+    options.enable_cpu_mem_arena = settings.arena
+    options.enable_mem_pattern = settings.arena
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _LOG_ERRORS
-    for name, value in entries.items():
+    for name, value in settings.session.items():
         options.add_session_config_entry(name, value)
     try:
         session = onnxruntime.InferenceSession(
-            path, options, providers=[(provider.name, provider.settings)]
+            path, options, providers=[(provider, settings.provider)]
         )
     # ONNX Runtime raises classes of its own that share no base below Exception.
     except Exception as error:
-        raise BackendError(
-            f"no session on {provider.name}: {str(error).splitlines()[0]}"
-        ) from error
+        raise BackendError(f"no session on {provider}: {str(error).splitlines()[0]}") from error
     # Without this a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
@@ -240,27 +179,26 @@ def _nodes(session: onnxruntime.InferenceSession) -> list[Node]:
     ]
 
 
-def _graph(session: onnxruntime.InferenceSession, provider: str) -> _Graph:
-    device = _DEVICES.get(provider)
-    return _HostGraph(session) if device is None else _DeviceGraph(session, device)
+def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Settings) -> _Graph:
+    device = DEVICES.get(provider)
+    if device is None:
+        return _HostGraph(session)
+    kind = CapturedGraph if settings.captures else DeviceGraph
+    return kind(session, device, settings.device_id, settings.run)
 
 
-def _bundled_graph(name: str, task: Task, entries: Mapping[str, str]) -> _Graph:
-    provider = _Provider(task.provider, task.options)
-    session = _session(Path(str(_GRAPHS / name)), provider, task.threads, entries)
-    return _graph(session, task.provider)
+def _bundled_graph(name: str, task: Task, settings: Settings) -> _Graph:
+    session = _session(Path(str(_GRAPHS / name)), task.provider, task.threads, settings)
+    return _graph(session, task.provider, settings)
 
 
-def _settings(task: Task) -> dict[str, str]:
+def _settings(threads: int, settings: Settings) -> dict[str, str]:
     return {
-        "intra_op_threads": str(task.threads),
+        "intra_op_threads": str(threads),
         "inter_op_threads": "1",
         "execution_mode": "sequential",
         "graph_optimization": "all",
-        "memory_arena": "on",
-        "memory_pattern": "on",
-        **_entries(task.variants),
-        **_Provider(task.provider, task.options).settings,
+        **settings.stated,
     }
 
 

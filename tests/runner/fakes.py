@@ -89,6 +89,12 @@ class FakeBackend:
     def canary(self) -> None:
         np.ones((4, 4)) @ np.ones((4, 4))
 
+    def timed_by_device(self, image: Any) -> int | None:  # noqa: ARG002 - it has no device
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
 
 class BusyBackend(FakeBackend):
     """Is right, on a machine that is disturbed for a while after the first canary."""

@@ -69,6 +69,14 @@ class EmptyBackend:
     def canary(self) -> None:
         """Do nothing."""
 
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
+        """Have no device."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        """Have no memory."""
+        return None
+
 
 def measure_overhead(backend: Backend | None = None) -> Overhead:
     """Compare the loop that every ``forward`` is timed by with a bare one, in turns.
