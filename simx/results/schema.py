@@ -20,6 +20,7 @@ History of the format:
 from typing import Literal
 
 from simx.models.backbone import EmbeddingKind
+from simx.results.gpu import GpuState
 from simx.results.record import Struct
 from simx.results.surroundings import Environment, Memory, ThreadPool
 
@@ -108,7 +109,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     core, summed over threads; ``pressure_ns`` how long anything on the system had none;
     ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
     this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
-    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end.
+    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end. ``gpu`` is the
+    GPU that the block ran on, where NVIDIA's library could be asked.
     """
 
     wall_ns: int | None = None
@@ -118,6 +120,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     others_cpu_ns: int | None = None
     involuntary_switches: int | None = None
     frequency_khz: int | None = None
+    gpu: GpuState | None = None
 
 
 class Block(Struct, frozen=True, kw_only=True):

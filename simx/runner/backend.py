@@ -39,6 +39,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
+    @property
+    def cuda_device(self) -> int | None:
+        """CUDA's number of the GPU it runs on, None where it runs on none of CUDA's."""
+        if self.provider not in {"CUDAExecutionProvider", "TensorrtExecutionProvider"}:
+            return None
+        asked = dict(option.split("=", 1) for option in self.options)
+        return int(asked.get("device_id", "0"))
+
 
 class BackendError(Exception):
     """The backend cannot do what was asked; the text says why, and is recorded with the cell."""

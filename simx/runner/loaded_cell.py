@@ -16,7 +16,7 @@ from simx.models.backbone import Preset
 from simx.results.schema import IMAGES, Block, Image, Scope
 from simx.runner.backend import Array, Backend, BackendError, Placed
 from simx.runner.messages import Measure, Measured, ScopedBlock, pack
-from simx.runner.timing import CLOCK, take_block
+from simx.runner.timing import CLOCK, Watch, take_block
 from simx.runner.warmup import PLAN
 
 
@@ -24,9 +24,15 @@ class Cell:
     """One loaded network with its inputs in place."""
 
     def __init__(
-        self, backend: Backend, inputs: Array, preset: Preset, pictures: dict[Image, Path]
+        self,
+        backend: Backend,
+        inputs: Array,
+        preset: Preset,
+        pictures: dict[Image, Path],
+        watch: Watch | None = None,
     ) -> None:
         self.backend = backend
+        self._watch = watch
         self._hosted = [inputs[row : row + 1] for row in range(len(inputs))]
         self._placed = [backend.place(array) for array in self._hosted]
         self._preset = preset
@@ -83,7 +89,9 @@ class Cell:
             row = next(rows)
             last[row] = run(inputs[row])
 
-        block = take_block(call, request.plan, request.round, on_start=last.clear)
+        block = take_block(
+            call, request.plan, request.round, watch=self._watch, on_start=last.clear
+        )
         fetch = self.backend.fetch if request.scope == "forward" else np.asarray
         outputs = np.concatenate([fetch(last[row]) for row in sorted(last)])
         blocks = (ScopedBlock(request.scope, None, block),)
@@ -96,6 +104,7 @@ class Cell:
             pipeline,
             request.plan,
             request.round,
+            watch=self._watch,
             on_start=pipeline.reset,
             on_entry=pipeline.keep_entry,
         )
@@ -121,7 +130,7 @@ class Cell:
         def call() -> None:
             cosines[0] = compare(anchor, other)
 
-        block = take_block(call, request.plan, request.round)
+        block = take_block(call, request.plan, request.round, watch=self._watch)
         blocks = (ScopedBlock(request.scope, request.image, block),)
         return Measured(blocks=blocks, cosine=cosines[0])
 

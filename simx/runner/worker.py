@@ -12,6 +12,7 @@ import threadpoolctl
 from simx.exporter.reference import load_reference
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Runtime
+from simx.runner.gpu_state import watch
 from simx.runner.loaded_cell import Cell
 from simx.runner.messages import (
     REQUESTS,
@@ -33,6 +34,7 @@ from simx.runner.messages import (
     WeighMemory,
     pack,
 )
+from simx.runner.nvml import open_device
 from simx.runner.system import forget_peak, resident_bytes
 from simx.runner.timing import CLOCK, take_block
 from simx.runner.warmup import warm_up
@@ -94,7 +96,10 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     created = CLOCK()
     _, first = _embed_once(backend, inputs[:1])
     answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
-    cell = Cell(backend, inputs, preset, {i: Path(p) for i, p in request.pictures.items()})
+    pictures = {image: Path(path) for image, path in request.pictures.items()}
+    # After the first call, when the runtime has its device.
+    gpu = watch(open_device(request.task.cuda_device))
+    cell = Cell(backend, inputs, preset, pictures, gpu.begin if gpu else None)
     embeddings, digest = cell.embed_pictures()
     prepared = Prepared(
         create_ns=created - begun,

@@ -7,7 +7,8 @@ from rich.cells import cell_len
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
-from simx.results.schema import Canary, Parity, Similarity, Timing
+from simx.results.gpu import GpuState
+from simx.results.schema import Block, Canary, Launch, Noise, Parity, Similarity, Timing
 from simx.results.surroundings import Gpu
 from tests.report.samples import HOSTILE, expected, quotations, rendered, two_backbones
 from tests.results.builders import (
@@ -158,6 +159,19 @@ def test_similarity_from_the_host_is_shown_where_it_was_measured() -> None:
     assert "similarity from the host, µs<br>positive" in output
     assert "375" in output
     assert "from the host" not in rendered(report(measured()), "markdown")
+
+
+def test_the_gpu_s_state_is_in_the_heading() -> None:
+    """Of what was measured on one; otherwise there is no such line."""
+    state = GpuState(core_clock_mhz=1410, limits=("power cap",), others=0)
+    noise = Noise(gpu=state)
+    launches = (Launch(index=0, blocks=(Block(round=0, calls=1, ns=(10,), noise=noise),)),)
+    of = measured(of=(Timing(scope="forward", image=None, launches=launches),))
+    output = " ".join(rendered(report(of)).split())
+
+    assert "core clock 1410 MHz" in output
+    assert "throttled in 1 of 1 blocks (power cap)" in output
+    assert "core clock" not in rendered(report(measured()))
 
 
 def test_undefined_similarity_is_a_dash() -> None:
