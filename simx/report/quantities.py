@@ -134,11 +134,16 @@ def _memory() -> tuple[Quantity, ...]:
                 cell.memory.peak - cell.memory.before if cell.memory else None
             ),
         ),
+        ("device", lambda _, cell: figures.mebibytes(_device_bytes(cell))),
     )
     return tuple(
         msgspec.structs.replace(_in_group("memory", name, "MiB", show), optional=True)
         for name, show in shows
     )
+
+
+def _device_bytes(cell: MeasuredSummary) -> int | None:
+    return cell.memory.device.peak if cell.memory and cell.memory.device else None
 
 
 def _in_group(group: str, name: str, unit: str, show: Show) -> CellQuantity:

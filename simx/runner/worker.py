@@ -12,6 +12,7 @@ import threadpoolctl
 from simx.exporter.reference import load_reference
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, Backend, BackendError, Runtime
+from simx.runner.device_memory import DeviceMemoryMeter
 from simx.runner.gpu_state import watch
 from simx.runner.loaded_cell import Cell
 from simx.runner.messages import (
@@ -136,11 +137,16 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
 
 def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
     inputs = load_reference(Path(request.reference_path)).inputs(request.task.backbone.preset)
+    gpu = open_device(request.task.cuda_device)
     forget_peak()
     before = resident_bytes(peak=False)
-    _embed_once(runtime.create(request.task), inputs[:1])
+    with DeviceMemoryMeter(gpu) as meter:
+        backend = runtime.create(request.task)
+        _embed_once(backend, inputs[:1])
     peak = resident_bytes(peak=True)
-    return None if before is None or peak is None else Memory(before=before, peak=peak)
+    if before is None or peak is None:
+        return None
+    return Memory(before=before, peak=peak, device=meter.read(backend.peak_device_bytes()))
 
 
 def _thread_pools() -> tuple[ThreadPool, ...]:

@@ -44,6 +44,7 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
         f"{RESNET},acc1,,percent,,,69.758,,,,,,",
         f"{RESNET},acc5,,percent,,,89.078,,,,,,",
         f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
+        f"{RESNET},memory,,bytes,,,167772160,,,,,,",
         "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
         "",
     ]

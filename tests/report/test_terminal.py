@@ -9,7 +9,7 @@ from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
 from simx.results.gpu import GpuState
 from simx.results.schema import Block, Canary, Launch, Noise, Parity, Similarity, Timing
-from simx.results.surroundings import Gpu
+from simx.results.surroundings import DeviceMemory, Gpu, Memory
 from tests.report.samples import HOSTILE, expected, quotations, rendered, two_backbones
 from tests.results.builders import (
     around,
@@ -172,6 +172,17 @@ def test_the_gpu_s_state_is_in_the_heading() -> None:
     assert "core clock 1410 MHz" in output
     assert "throttled in 1 of 1 blocks (power cap)" in output
     assert "core clock" not in rendered(report(measured()))
+
+
+def test_a_device_s_memory_is_shown_where_it_has_any() -> None:
+    """Beside the host's; elsewhere there is no such column."""
+    device = DeviceMemory(peak=700 * 2**20, by="process", allocated=300 * 2**20)
+    memory = Memory(before=2**20, peak=2**30, device=device)
+    of = msgspec.structs.replace(measured(), memory=memory)
+
+    assert "memory<br>device, MiB" in rendered(report(of), "markdown")
+    assert "| 700 |" in rendered(report(of), "markdown")
+    assert "device, MiB" not in rendered(report(measured()), "markdown")
 
 
 def test_undefined_similarity_is_a_dash() -> None:
