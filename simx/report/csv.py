@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.comma_separated import safe, to_string
 from simx.report.options import Options
+from simx.results.assembly import forward_of
 from simx.results.backbones import Timings
 from simx.results.derivation import counted
+from simx.results.events import typical_device_ns
 from simx.results.percentiles import percentiles
 from simx.results.schema import (
     COMPARED_IMAGES,
@@ -125,6 +127,9 @@ def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
 
 def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:
     yield _figure_row("parity", "", "cosine", cell.parity.cosine)
+    events = typical_device_ns(forward_of(cell))
+    if events is not None:
+        yield _figure_row("device_events", "", "ms", events / NANOSECONDS_PER_MS)
     memory = cell.memory
     if memory is not None:
         yield _figure_row("memory", "", "bytes", memory.peak)

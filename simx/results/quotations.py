@@ -27,6 +27,7 @@ def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
         peak_share=None,
         memory=None,
         warmup_capped=0,
+        beyond_events_ns=None,
         placement={},
     )
 

@@ -147,16 +147,29 @@ class Warmup(Struct, frozen=True, kw_only=True):
     capped: bool
 
 
+class DeviceEvents(Struct, frozen=True, kw_only=True):
+    """A cross-check of the clock: calls of ``forward`` after the timed ones, of which none counts.
+
+    ``wall_ns`` is what each took by the clock and ``device_ns`` what lay between two events on the
+    device's own queue, one before and one after the call's work.
+    """
+
+    wall_ns: tuple[int, ...]
+    device_ns: tuple[int, ...]
+
+
 class Launch(Struct, frozen=True, kw_only=True):
     """What one fresh worker process measured: the unit of replication.
 
     Rounds need not follow each other without a gap: one that the canary showed to be disturbed
-    before it began has blocks of the canary alone. ``warmup`` is kept with ``forward``.
+    before it began has blocks of the canary alone. ``warmup`` and ``events`` are kept with
+    ``forward``; ``events`` is None where a device or its backend has none.
     """
 
     index: int
     blocks: tuple[Block, ...]
     warmup: Warmup | None = None
+    events: DeviceEvents | None = None
 
 
 class Timing(Struct, frozen=True, kw_only=True):

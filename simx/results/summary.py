@@ -53,6 +53,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     positive's similarity minus the negative's, in percentage points. ``peak_share`` is the share of
     the machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped``
     counts the launches whose times had not levelled off when warming up had to end.
+    ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     """
 
     executor: Executor
@@ -71,6 +72,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     peak_share: float | None
     memory: Memory | None
     warmup_capped: int
+    beyond_events_ns: float | None
     placement: Mapping[str, int]
 
 

@@ -93,6 +93,7 @@ class _LaunchRun:
     def measure(self) -> None:
         """Take the rounds, then one block of every scope that does not drive them, if it is to."""
         self._rounds()
+        self._each("events", lambda cell: cell.cross_check())
         alone = self._bench.schedule.is_for_forward_alone(self._index)
         if not (alone or self._bench.only_forward):
             self._other_scopes()

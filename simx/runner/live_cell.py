@@ -10,11 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from simx.exporter.reference import Reference, load_reference
+from simx.results.events import too_short
 from simx.results.parity import Bounds, disagreement, worst_parity
 from simx.results.schema import (
     IMAGES,
     Block,
     Canary,
+    DeviceEvents,
     Image,
     Launch,
     MeasuredCell,
@@ -25,13 +27,16 @@ from simx.results.schema import (
     Warmup,
 )
 from simx.results.similarity import cosine
+from simx.results.statistics import block_median
 from simx.runner.backend import CANARY_SIZE, Array
 from simx.runner.cells import PlannedCell, catalogue_figures
 from simx.runner.messages import (
     CANARY,
+    CROSS_CHECKED,
     MEASURED,
     PREPARED,
     WARMED_UP,
+    CrossCheck,
     Failed,
     Measure,
     MeasureCanary,
@@ -49,6 +54,8 @@ T = TypeVar("T")
 
 _PREPARE_SECONDS = 1800.0
 _MEASURE_SECONDS = 1800.0
+
+_CROSS_CHECKED_CALLS = 20
 
 _COSINE_TOLERANCE = 1e-4
 """Allowed between a backend's own float32 cosine and the float64 one of the same embeddings."""
@@ -74,6 +81,7 @@ class LiveCell:
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
         self._prepared: Prepared | None = None
         self._warmup: Warmup | None = None
+        self._events: DeviceEvents | None = None
 
     @property
     def prepared(self) -> Prepared:
@@ -106,6 +114,18 @@ class LiveCell:
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
         self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", _MEASURE_SECONDS).warmup
+
+    def cross_check(self) -> None:
+        """Compare the clock with the device's own events, after the last timed call."""
+        if not self.prepared.facts.resident or not self.blocks["forward", None]:
+            return
+        request = CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
+        self._events = self._ask(request, CROSS_CHECKED, "events", _MEASURE_SECONDS).events
+        if self._events is not None:
+            last = self.blocks["forward", None][-1]
+            complaint = too_short(self._events, block_median(last))
+            if complaint is not None:
+                raise CellFailedError("events", complaint)
 
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check what it computed."""
@@ -169,8 +189,9 @@ class LiveCell:
 
     def _launch(self, index: int, scope: Scope, image: Image | None) -> Launch:
         blocks = tuple(self.blocks[scope, image])
-        warmup = self._warmup if scope == "forward" else None
-        return Launch(index=index, blocks=blocks, warmup=warmup)
+        if scope != "forward":
+            return Launch(index=index, blocks=blocks)
+        return Launch(index=index, blocks=blocks, warmup=self._warmup, events=self._events)
 
     def _ask(
         self,

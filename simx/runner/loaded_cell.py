@@ -13,7 +13,7 @@ import numpy as np
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES, Block, Image, Scope
+from simx.results.schema import IMAGES, Block, DeviceEvents, Image, Scope
 from simx.runner.backend import Array, Backend, BackendError, Placed
 from simx.runner.messages import Measure, Measured, ScopedBlock, pack
 from simx.runner.timing import CLOCK, Watch, take_block
@@ -74,6 +74,20 @@ class Cell:
         """Take one short block of ``forward``; its inputs rotate from call to call."""
         inputs = itertools.cycle(self._placed)
         return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
+
+    def cross_check(self, calls: int) -> DeviceEvents | None:
+        """Time some calls by the clock and by the device's own events, both around each of them."""
+        inputs = itertools.cycle(self._placed)
+        wall_ns, device_ns = [], []
+        for _ in range(calls):
+            image = next(inputs)
+            begun = CLOCK()
+            by_device = self.backend.timed_by_device(image)
+            wall_ns.append(CLOCK() - begun)
+            if by_device is None:
+                return None
+            device_ns.append(by_device)
+        return DeviceEvents(wall_ns=tuple(wall_ns), device_ns=tuple(device_ns))
 
     def _host(self, array: Array) -> Array:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from simx.results.schema import Block, Image, Scope, Warmup
+from simx.results.schema import Block, DeviceEvents, Image, Scope, Warmup
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, BackendFacts, RuntimeFacts, Task
 
@@ -96,7 +96,13 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
-Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary
+class CrossCheck(msgspec.Struct, frozen=True, tag=True):
+    """Make some calls of ``forward`` between events of the device's own; none of them counts."""
+
+    calls: int
+
+
+Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
 
 
 class Described(msgspec.Struct, frozen=True, tag=True):
@@ -171,6 +177,12 @@ class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
     block: Block
 
 
+class CrossChecked(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``CrossCheck``; None where there are no events."""
+
+    events: DeviceEvents | None
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """Any request can end so: at which stage, and why."""
 
@@ -185,4 +197,5 @@ WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
+CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failed)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)

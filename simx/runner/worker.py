@@ -18,6 +18,8 @@ from simx.runner.loaded_cell import Cell
 from simx.runner.messages import (
     REQUESTS,
     CallTimes,
+    CrossCheck,
+    CrossChecked,
     Describe,
     Described,
     Failed,
@@ -45,7 +47,17 @@ from simx.workers.connection import Connection
 # picture.
 PIL.Image.init()
 
-Reply = Described | Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | Failed
+Reply = (
+    Described
+    | Usable
+    | Weighed
+    | Prepared
+    | WarmedUp
+    | Measured
+    | MeasuredCanary
+    | CrossChecked
+    | Failed
+)
 
 
 def serve(connection: Connection, runtime: Runtime) -> None:
@@ -70,6 +82,8 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                     reply = MeasuredCanary(
                         take_block(cell.backend.canary, request.plan, request.round)
                     )
+                case CrossCheck() if cell:
+                    reply = CrossChecked(cell.cross_check(request.calls))
                 case _:
                     reply = Failed("prepare", "nothing is loaded yet")
         # Whatever a runtime raises is this cell's failure and must not end the sweep.

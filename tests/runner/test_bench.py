@@ -86,6 +86,20 @@ def test_a_device_of_its_own_has_the_host_s_side_too(tmp_path: Path) -> None:
     assert not scopes[1] - scopes[0]
 
 
+def test_a_device_s_events_stand_beside_the_clock(tmp_path: Path) -> None:
+    """Of every launch, with forward alone; a device without any has none."""
+    cells = bench(tmp_path, "events", "device").cells
+    found = [
+        {launch.events is not None for launch in timing.launches}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+        for timing in cell.timings
+        if timing.scope in {"forward", "host"}
+    ]
+
+    assert found == [{True}, {False}, {False}, {False}]
+
+
 def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
     """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
     (cell,) = bench(tmp_path, "right").cells
@@ -125,6 +139,7 @@ def test_the_report_is_on_disk_and_the_journal_is_gone(tmp_path: Path) -> None:
         ("truncated", "parity", "shape (4, 4) where (4, 8) is right"),
         ("nan", "parity", "differs from torch's"),
         ("cached", "forward", "differs from torch's"),
+        ("early", "events", "what is timed ends before the device has finished"),
         ("asynchronous", "synchronise", "its calls return before their results exist"),
         ("wrong_similarity", "similarity", "computes a cosine of"),
         ("dying", "canary", "killed by SIGSEGV"),
