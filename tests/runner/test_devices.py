@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 import torch
 
+from simx.exporter.architecture import build_empty
+from simx.exporter.heads import remove_head
 from simx.runner import torch_device
 from simx.runner.backend import Array, Task, canary_matrix
 from simx.runner.ort_backend import _GRAPHS
@@ -100,6 +102,24 @@ def test_every_call_ends_by_waiting_for_the_device(
     call(backend, placed)
 
     assert module.log[-1] == "synchronise"
+
+
+def test_nothing_of_a_network_is_left_on_the_host(task: Task) -> None:
+    """Inputs, weights, embeddings and the canary are on the device; torch refuses a mixture.
+
+    The device is torch's own stand-in for one, which knows shapes and computes no values.
+    """
+    body = remove_head(build_empty(task.backbone), task.embedding).eval()
+    backend = TorchBackend(body, Device(torch.device("meta"), FakeModule()), ("channels-last",))
+    crop = task.backbone.preset.crop
+    placed = backend.place(np.zeros((1, 3, crop, crop), dtype=np.float32))
+    embedding = backend.forward(placed)
+    backend.canary()
+
+    assert placed.device.type == embedding.device.type == "meta"
+    assert embedding.shape == (1, 512)
+    assert placed.is_contiguous(memory_format=torch.channels_last)
+    assert backend.facts.resident
 
 
 def test_events_are_read_from_the_first_to_the_second_in_milliseconds() -> None:
