@@ -199,6 +199,13 @@ class TruncatedBackend(FakeBackend):
         return embed(image)[:, : DIM // 2]
 
 
+class RoundedBackend(FakeBackend):
+    """Rounds what it multiplies to some ten bits."""
+
+    def forward(self, image: Any) -> Any:
+        return embed(image) * np.float32([1, 1.001] * (DIM // 2))
+
+
 class NanBackend(FakeBackend):
     """Returns an embedding that is not finite."""
 
@@ -234,6 +241,7 @@ class FakeRuntime:
         "asynchronous": AsynchronousBackend,
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
+        "rounded": RoundedBackend,
         "nan": NanBackend,
         "wrong_similarity": WrongSimilarityBackend,
         "dying": DyingBackend,
@@ -275,6 +283,7 @@ early = _entry("early")
 asynchronous = _entry("asynchronous")
 constant = _entry("constant")
 truncated = _entry("truncated")
+rounded = _entry("rounded")
 nan = _entry("nan")
 wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")

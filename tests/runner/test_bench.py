@@ -17,6 +17,7 @@ from simx.runner import launch as launches
 from simx.runner import schedule as schedules
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
 from simx.runner.lanes import open_lanes
+from simx.runner.registry import Choice
 from simx.runner.schedule import Schedule
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
 
@@ -157,6 +158,23 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:
+    """Beside a cell of full precision; the same error under another name fails."""
+    (tmp_path / "entry").mkdir()
+    usual = lane("rounded").choice
+    choices = [lane("right").choice, Choice(usual.spec, variants=("tf32",)), usual]
+    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path / "entry"))
+        report = run_bench(PLAN, opened, [subject], tmp_path / "report.json")
+    right, tf32, wrong = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(tf32, MeasuredCell)
+    assert 1e-4 < tf32.parity.relative_l2 < 1e-2
+    assert isinstance(wrong, FailedCell)
+    assert "(at most 1e-04)" in wrong.reason
 
 
 def test_a_giant_gets_one_launch_and_few_calls(
