@@ -22,6 +22,7 @@ from simx.results.schema import (
 from simx.results.statistics import block_median, estimate
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 
 FASTER = 2.0
 """How many times as fast as the processor a GPU has to be, at the least."""
@@ -53,18 +54,19 @@ def check_failures(report: Report) -> Verdict:
     return judged("every cell has figures", failed, [f"{len(report.cells)} cells"])
 
 
-def check_placement(report: Report) -> Verdict:
-    """ONNX Runtime's nodes ran on CUDA, but for a few that compute shapes."""
+def check_placement(report: Report, provider: str = CUDA) -> Verdict:
+    """ONNX Runtime's nodes ran on the provider, but for a few that compute shapes."""
     problems: list[str] = []
     figures: list[str] = []
-    for cell in _on_cuda(report, "ort"):
+    for cell in _on_device(report, provider, "ort"):
         nodes = cell.placement
-        there, elsewhere = nodes.get(CUDA, 0), sum(nodes.values()) - nodes.get(CUDA, 0)
-        text = f"{_name(cell)} {there} of {there + elsewhere} nodes on CUDA"
-        strange = set(nodes) - {CPU, CUDA}
+        there, elsewhere = nodes.get(provider, 0), sum(nodes.values()) - nodes.get(provider, 0)
+        text = f"{_name(cell)} {there} of {there + elsewhere} nodes on {provider}"
+        strange = set(nodes) - {CPU, provider}
         wrong = strange or not there or elsewhere > CPU_SHARE * (there + elsewhere)
         (problems if wrong else figures).append(text)
-    return judged("placement", problems, figures)
+    name = "placement" if provider == CUDA else f"placement on {provider}"
+    return judged(name, problems, figures)
 
 
 def check_parity(report: Report) -> Verdict:
@@ -223,11 +225,15 @@ def _measured(report: Report) -> Iterator[MeasuredCell]:
 
 
 def _on_cuda(report: Report, backend: str = "") -> list[MeasuredCell]:
-    """Return the cells that say of themselves that they ran on CUDA."""
+    return _on_device(report, CUDA, backend)
+
+
+def _on_device(report: Report, provider: str, backend: str) -> list[MeasuredCell]:
+    """Return the cells that say of themselves that they ran on a provider."""
     return [
         cell
         for cell in _measured(report)
-        if cell.identity.provider == CUDA and cell.identity.backend.startswith(backend)
+        if cell.identity.provider == provider and cell.identity.backend.startswith(backend)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from scripts.cuda_acceptance.checks import CUDA
+from scripts.cuda_acceptance.checks import CUDA, TENSORRT, check_placement
 from scripts.cuda_acceptance.verdict import Verdict
 from simx.exporter.lookup import find_export
 from simx.exporter.store import Store
@@ -106,7 +106,7 @@ def check_tensorrt(folder: Path, store: Path) -> Verdict:
     failed = [cell for cell in report.cells if isinstance(cell, FailedCell)]
     if failed:
         return Verdict("FAIL", "TensorRT", f"{failed[0].stage}: {failed[0].reason}")
-    return Verdict("PASS", "TensorRT", f"{len(report.cells)} cells")
+    return check_placement(report, TENSORRT)
 
 
 def check_unsynchronised(backend: str, store: Path) -> Verdict:

@@ -203,7 +203,7 @@ class RoundedBackend(FakeBackend):
     """Rounds what it multiplies to some ten bits."""
 
     def forward(self, image: Any) -> Any:
-        return embed(image) * np.float32([1, 1.001] * (DIM // 2))
+        return embed(image) * np.array([1, 1.001] * (DIM // 2), dtype=np.float32)
 
 
 class NanBackend(FakeBackend):

@@ -13,7 +13,14 @@ import msgspec
 import pytest
 
 from scripts.cuda_acceptance import checks, gpu
-from scripts.cuda_acceptance.checks import CHECKS, CPU, CUDA, check_variants
+from scripts.cuda_acceptance.checks import (
+    CHECKS,
+    CPU,
+    CUDA,
+    TENSORRT,
+    check_placement,
+    check_variants,
+)
 from scripts.cuda_acceptance.verdict import Verdict, is_passed, judged
 from simx.results.gpu import GpuState
 from simx.results.schema import (
@@ -185,6 +192,17 @@ def test_one_thing_wrong_fails_one_check(
 ) -> None:
     """And no other: every check is about something of its own."""
     assert failing(changed(backend, change)) == {name}
+
+
+def test_another_provider_has_to_have_its_own_nodes() -> None:
+    """TensorRT's nodes left to CUDA are not TensorRT's."""
+    its = identity(backend="ort", provider=TENSORRT)
+    on_its_own = report(measured(its, placement={TENSORRT: 100, CPU: 2}))
+    on_cuda_instead = report(measured(its, placement={TENSORRT: 90, CUDA: 10}))
+
+    assert check_placement(on_its_own, TENSORRT).outcome == "PASS"
+    assert check_placement(on_cuda_instead, TENSORRT).outcome == "FAIL"
+    assert check_placement(on_its_own, CUDA).outcome == "FAIL"
 
 
 def test_a_slow_gpu_fails() -> None:
