@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all test-html test-providers test-faults check install readme benchmark clean
+.PHONY: bench test test-all test-html test-providers test-faults cuda-acceptance check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -33,13 +33,20 @@ PACKAGES_openvino := onnxruntime-openvino
 PACKAGES_gpu := onnxruntime-gpu
 PACKAGES_plugins := onnxruntime onnxruntime-ep-openvino onnxruntime-ep-webgpu onnxruntime-qnn
 PACKAGES_conflict := onnxruntime onnxruntime-openvino
-# Two gigabytes of libraries: asked for with OTHERS=cuda.
-PACKAGES_cuda := "onnxruntime-gpu[cuda,cudnn]"
+# Two gigabytes of libraries: asked for with OTHERS=wheels.
+PACKAGES_wheels := "onnxruntime-gpu[cuda,cudnn]"
 WITHOUT_TORCH := click filelock jinja2 msgspec numpy Pillow platformdirs psutil rich safetensors scipy threadpoolctl
+
+FOR_CUDA := torch torchvision onnx onnxscript 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
 
 test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, without torch
 	$(BIN)/simx export squeezenet1_1 mobilenet_v3_small regnet_y_400mf --store $(STORE)
 	SIMX_TEST_STORE=$(abspath $(STORE)) $(BIN)/python -m pytest tests/providers
+
+cuda-acceptance:  ## everything about GPUs, for real, on a machine that has one; a verdict a line
+	@$(PYTHON) scripts/cuda_acceptance/gpu.py
+	$(MAKE) $(VENV)-cuda/.installed
+	$(VENV)-cuda/bin/python -m scripts.cuda_acceptance --store $(STORE) --folder .simx/cuda-acceptance
 
 install: $(VENV)/.installed  ## install simx into .venv
 
@@ -58,7 +65,7 @@ benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a
 	$(BIN)/python benchmarks/diff_speed.py .simx/precision.json --cells 2000
 
 clean:  ## remove what make made
-	rm -rf $(VENV) $(OTHERS:%=$(VENV)-%) .simx build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS:%=$(VENV)-%) $(VENV)-cuda .simx build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -71,6 +78,12 @@ $(VENV)-%/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install --quiet $(WITHOUT_TORCH) $(PACKAGES_$*)
 	$(VENV)-$*/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)-cuda/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)-cuda
+	$(VENV)-cuda/bin/python -m pip install --quiet $(WITHOUT_TORCH) $(FOR_CUDA)
+	$(VENV)-cuda/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -37,11 +37,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/weights/state.py": TORCH,
     "exporter/verification.py": {"onnx", "onnxruntime"},
     "runner/torch_backend.py": TORCH,
+    "runner/torch_device.py": TORCH,
     "runner/ort_backend.py": {"onnxruntime"},
     "runner/cuda_libraries.py": {"onnxruntime"},
     "runner/ort_plugins.py": {"onnxruntime"},
     "runner/ort_proof.py": {"onnxruntime"},
     "runner/ort_session.py": {"onnxruntime"},
+    "runner/ort_device.py": {"onnxruntime"},
 }
 """The only files that import a runtime, lazily or not; they run inside workers."""
 

@@ -19,7 +19,7 @@ from simx.models.catalogue import load
 from simx.models.selection import Selection, select
 from simx.results.file import write
 from simx.results.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
-from simx.results.parity import COSINE_BOUND, RELATIVE_L2_BOUND
+from simx.results.parity import FP32
 from simx.results.percentiles import samples_needed
 from simx.runner.providers import provider_named
 from simx.runner.registry import backend_named
@@ -230,10 +230,10 @@ def test_the_profiles_are_those_of_the_code() -> None:
 def test_the_bounds_are_those_of_the_code() -> None:
     """METHODOLOGY states the bounds of parity and what percentiles need, as the code has them."""
     stated = " ".join(text_of(METHODOLOGY).split())
-    mantissa, _, exponent = f"{RELATIVE_L2_BOUND:.0e}".partition("e")
+    mantissa, _, exponent = f"{FP32.relative_l2:.0e}".partition("e")
     needed = [samples_needed(share) for share in (0.90, 0.95, 0.99)]
 
-    assert f"a cosine of at least {COSINE_BOUND}" in stated
+    assert f"a cosine of at least {FP32.cosine}" in stated
     assert f"relative L2 error of at most {mantissa}e{int(exponent)}" in stated
     assert f"{needed[0]} for p90, {needed[1]} for p95 and {needed[2]} for p99" in stated
 

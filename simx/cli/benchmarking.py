@@ -28,7 +28,7 @@ from simx.results.schema import FailedCell, Report
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
 from simx.runner.lanes import OpenLanes, open_lanes, require_takers
 from simx.runner.providers import provider_named
-from simx.runner.registry import backend_named, provider_option
+from simx.runner.registry import backend_named, provider_option, require_meaning
 from simx.runner.schedule import ProfileName, Schedule, schedule
 from simx.runner.threads import default_threads
 
@@ -105,6 +105,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
     choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     require_takers(asked, choices, providers)
+    require_meaning(choices, providers)
     options.schedule()
     backbones = _backbones(options)
     require_fitting(options.weights, backbones)

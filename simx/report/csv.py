@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.comma_separated import safe, to_string
 from simx.report.options import Options
+from simx.results.assembly import forward_of
 from simx.results.backbones import Timings
 from simx.results.derivation import counted
+from simx.results.events import typical_device_ns
 from simx.results.percentiles import percentiles
 from simx.results.schema import (
     COMPARED_IMAGES,
@@ -80,7 +82,7 @@ def _cell_rows(cell: Cell, times: Timings, report: Report) -> Iterator[list[str]
         yield from (["quoted", *row] for row in rows)
     else:
         pilot = report.config.pilot if report.config else None
-        rows = (*_time_rows(times, pilot), *_figure_rows(cell), _parity_row(cell))
+        rows = (*_time_rows(times, pilot), *_figure_rows(cell), *_measured_rows(cell))
         yield from (["ok", *row] for row in rows)
 
 
@@ -123,12 +125,20 @@ def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
         yield _figure_row(scope, image or "", unit, value)
 
 
-def _parity_row(cell: MeasuredCell) -> list[str]:
-    return _figure_row("parity", "", "cosine", cell.parity.cosine)
+def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+    yield _figure_row("parity", "", "cosine", cell.parity.cosine)
+    events = typical_device_ns(forward_of(cell))
+    if events is not None:
+        yield _figure_row("device_events", "", "ms", events / NANOSECONDS_PER_MS)
+    memory = cell.memory
+    if memory is not None:
+        yield _figure_row("memory", "", "bytes", memory.peak)
+    if memory is not None and memory.device is not None:
+        yield _figure_row("device_memory", "", "bytes", memory.device.peak)
 
 
 def _figure_row(scope: str, image: str, unit: str, value: float | None) -> list[str]:
-    median = "" if value is None else f"{value:.9g}"
+    median = "" if value is None else str(value) if isinstance(value, int) else f"{value:.9g}"
     return [scope, image, unit, "", "", median, *[""] * 6]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from simx.report.clean import clean
 from simx.report.names import TIMES, provider_name
 from simx.results.calm import references
+from simx.results.gpu import GpuState, summary
 from simx.results.machine import peaks
 from simx.results.schema import IMAGES, Config, MeasuredCell, Report
 from simx.results.surroundings import Environment
@@ -26,6 +27,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
     if report.environment and report.config:
         yield "machine", _machine(report, report.environment, report.config.threads)
         yield "software", _software(report, report.environment)
+        yield "gpu", tuple(summary(_gpu_states(report)))
         yield "measured", _measured(report, report.config)
         yield "loaded", _loaded(report)
         yield "pictures", _pictures(report.config)
@@ -46,6 +48,14 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
         *(f"{gpu.name}, driver {gpu.driver}" for gpu in environment.gpus),
         *_peaks(report),
     )
+
+
+def _gpu_states(report: Report) -> Iterator[GpuState]:
+    for cell in report.cells:
+        for timing in cell.timings if isinstance(cell, MeasuredCell) else ():
+            # Stages are parts of the pipeline's own blocks.
+            for launch in () if timing.scope.startswith("pipeline.") else timing.launches:
+                yield from (block.noise.gpu for block in launch.blocks if block.noise.gpu)
 
 
 def _peaks(report: Report) -> Iterator[str]:

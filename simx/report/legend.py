@@ -20,8 +20,9 @@ _MEASURED = (
     f"more than the intervals leave open; {TIED} the fastest, but not to be told apart.\n"
     "peak: the share of this machine's peak that forward achieves, the peak being that of a "
     "512 by 512 matrix product. memory: resident in a worker that has called the network once; "
-    "network: without the interpreter and the runtime. nodes: where the graph's ran, by the "
-    "session's own record; shape: those left on the processor that only compute shapes.\n"
+    "network: without the interpreter and the runtime; device: of the device's own. nodes: where "
+    "the graph's ran, by the session's own record; shape: those left on the processor that only "
+    "compute shapes.\n"
     "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
     "measured here; its GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
 ).split("\n")

@@ -25,6 +25,12 @@ def precision_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
                     f"{backbone_name(backbone)} on {executor_name(cell.executor)}: its times had "
                     f"not levelled off when warming up had to end ({cell.warmup_capped} launches)"
                 )
+            if cell.beyond_events_ns is not None:
+                yield (
+                    f"{backbone_name(backbone)} on {executor_name(cell.executor)}: "
+                    f"{cell.beyond_events_ns / 1e6:.2g} ms of a call lie outside the device's own "
+                    "events: the host's work, or waiting for it"
+                )
 
 
 def _launches(backbones: Iterable[BackboneSummary]) -> Iterator[str]:

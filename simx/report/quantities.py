@@ -78,6 +78,7 @@ def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
         *_forward(baseline),
         *(_embedding_time(image) for image in IMAGES),
         *(_similarity_time(image, quoted=quoted) for image in COMPARED_IMAGES),
+        *(_similarity_from_host(image) for image in COMPARED_IMAGES),
         *(_similarity(image) for image in COMPARED_IMAGES),
         _margin(),
         *_backbone(),
@@ -133,11 +134,16 @@ def _memory() -> tuple[Quantity, ...]:
                 cell.memory.peak - cell.memory.before if cell.memory else None
             ),
         ),
+        ("device", lambda _, cell: figures.mebibytes(_device_bytes(cell))),
     )
     return tuple(
         msgspec.structs.replace(_in_group("memory", name, "MiB", show), optional=True)
         for name, show in shows
     )
+
+
+def _device_bytes(cell: MeasuredSummary) -> int | None:
+    return cell.memory.device.peak if cell.memory and cell.memory.device else None
 
 
 def _in_group(group: str, name: str, unit: str, show: Show) -> CellQuantity:
@@ -172,6 +178,15 @@ def _similarity_time(image: Image, *, quoted: bool) -> CellQuantity:
             cell.images[image].similarity_time, unit, decimals=cell.decimals
         ),
     )
+
+
+def _similarity_from_host(image: Image) -> CellQuantity:
+    found = _of_image(
+        image,
+        "similarity from the host, µs",
+        lambda _, cell: figures.time(cell.images[image].similarity_host, "µs"),
+    )
+    return msgspec.structs.replace(found, optional=True)
 
 
 def _similarity(image: Image) -> CellQuantity:

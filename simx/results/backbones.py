@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
+from simx.results.events import typical_rest_ns
 from simx.results.machine import device_of, peak_share, peaks, torch_beside
 from simx.results.quotations import quoted_summary
 from simx.results.schema import (
@@ -137,6 +138,7 @@ class Summariser:
             warmup_capped=sum(
                 launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),
+            beyond_events_ns=typical_rest_ns(forward_of(cell)),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )
@@ -189,6 +191,7 @@ class Summariser:
             preprocess=self._estimate(timings, "pipeline.preprocess", image),
             forward=self._estimate(timings, "pipeline.forward", image),
             similarity_time=self._estimate(timings, "similarity", image),
+            similarity_host=self._estimate(timings, "similarity.host", image),
             similarity_percent=getattr(similarity, image) if image in COMPARED_IMAGES else None,
         )
 

@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from simx.results.gpu import GpuState
 from simx.results.schema import Block
 
-Disturbance = Literal["steal", "wait", "pressure", "others"]
+Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 
 Executor = tuple[str, str]
 """Backend and provider, by which canaries are told apart."""
@@ -51,7 +52,7 @@ def disturbances(block: Block) -> Sequence[Disturbance]:
     """Return what the system tells of a block that it should not have had."""
     noise = block.noise
     wall = noise.wall_ns
-    found: list[Disturbance] = []
+    found = _gpu_disturbances(noise.gpu)
     if not wall:
         return found
     if (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall):
@@ -62,6 +63,15 @@ def disturbances(block: Block) -> Sequence[Disturbance]:
         found.append("pressure")
     if (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall:
         found.append("others")
+    return found
+
+
+def _gpu_disturbances(gpu: GpuState | None) -> list[Disturbance]:
+    found: list[Disturbance] = []
+    if gpu is not None and gpu.is_throttled:
+        found.append("throttled")
+    if gpu is not None and gpu.is_shared:
+        found.append("shared")
     return found
 
 

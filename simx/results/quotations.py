@@ -27,6 +27,7 @@ def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
         peak_share=None,
         memory=None,
         warmup_capped=0,
+        beyond_events_ns=None,
         placement={},
         shape_nodes=0,
     )
@@ -39,6 +40,7 @@ def _image(cell: QuotedCell, image: Image) -> ImageSummary:
         preprocess=_median(cell, "pipeline.preprocess", image),
         forward=_median(cell, "pipeline.forward", image),
         similarity_time=_median(cell, "similarity", image),
+        similarity_host=_median(cell, "similarity.host", image),
         similarity_percent=getattr(cell.similarity, image) if image in COMPARED_IMAGES else None,
     )
 

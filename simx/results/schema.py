@@ -20,6 +20,7 @@ History of the format:
 from typing import Literal
 
 from simx.models.backbone import EmbeddingKind
+from simx.results.gpu import GpuState
 from simx.results.record import Struct
 from simx.results.surroundings import Environment, Memory, ThreadPool
 
@@ -42,13 +43,16 @@ Scope = Literal[
     "pipeline.preprocess",
     "pipeline.forward",
     "similarity",
+    "similarity.host",
 ]
 """What a time covers; times of different scopes are never mixed.
 
 ``forward`` is one embedding from an input that is already where the device wants it; ``host`` is
 one from a numpy array to a numpy array (on the CPU the same as ``forward``, and then not measured
 twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its stages;
-``similarity`` is the cosine of two embeddings; ``first`` is session creation and first call.
+``similarity`` is the cosine of two embeddings that ``forward`` left on the device, and
+``similarity.host`` that of two numpy arrays (on the CPU the same, and not measured twice);
+``first`` is session creation and first call.
 """
 
 WeightsOrigin = Literal["pretrained", "file", "random"]
@@ -107,7 +111,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     core, summed over threads; ``pressure_ns`` how long anything on the system had none;
     ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
     this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
-    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end.
+    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end. ``gpu`` is the
+    GPU that the block ran on, where NVIDIA's library could be asked.
     """
 
     wall_ns: int | None = None
@@ -117,6 +122,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     others_cpu_ns: int | None = None
     involuntary_switches: int | None = None
     frequency_khz: int | None = None
+    gpu: GpuState | None = None
 
 
 class Block(Struct, frozen=True, kw_only=True):
@@ -143,16 +149,29 @@ class Warmup(Struct, frozen=True, kw_only=True):
     capped: bool
 
 
+class DeviceEvents(Struct, frozen=True, kw_only=True):
+    """A cross-check of the clock: calls of ``forward`` after the timed ones, of which none counts.
+
+    ``wall_ns`` is what each took by the clock and ``device_ns`` what lay between two events on the
+    device's own queue, one before and one after the call's work.
+    """
+
+    wall_ns: tuple[int, ...]
+    device_ns: tuple[int, ...]
+
+
 class Launch(Struct, frozen=True, kw_only=True):
     """What one fresh worker process measured: the unit of replication.
 
     Rounds need not follow each other without a gap: one that the canary showed to be disturbed
-    before it began has blocks of the canary alone. ``warmup`` is kept with ``forward``.
+    before it began has blocks of the canary alone. ``warmup`` and ``events`` are kept with
+    ``forward``; ``events`` is None where a device or its backend has none.
     """
 
     index: int
     blocks: tuple[Block, ...]
     warmup: Warmup | None = None
+    events: DeviceEvents | None = None
 
 
 class Timing(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,8 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one cell made of one picture; None where it was not measured.
 
     ``pipeline`` is the embedding inference time, from the file to the vector, and the next three
-    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it.
+    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it, and
+    ``similarity_host`` is the time from numpy arrays, where a device has memory of its own.
     """
 
     pipeline: Estimate | None
@@ -38,6 +39,7 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: Estimate | None
     forward: Estimate | None
     similarity_time: Estimate | None
+    similarity_host: Estimate | None
     similarity_percent: float | None
 
 
@@ -51,6 +53,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     positive's similarity minus the negative's, in percentage points. ``peak_share`` is the share of
     the machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped``
     counts the launches whose times had not levelled off when warming up had to end.
+    ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     """
 
     executor: Executor
@@ -69,6 +72,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     peak_share: float | None
     memory: Memory | None
     warmup_capped: int
+    beyond_events_ns: float | None
     placement: Mapping[str, int]
     shape_nodes: int
 

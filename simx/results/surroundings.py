@@ -1,5 +1,7 @@
 """The part of the report that says where it was measured: machine, software, memory. Data only."""
 
+from typing import Literal
+
 from simx.results.record import Struct
 
 
@@ -46,12 +48,27 @@ class ThreadPool(Struct, frozen=True, kw_only=True):
     threads: int
 
 
+class DeviceMemory(Struct, frozen=True, kw_only=True):
+    """The most of a device's own memory that a worker needed, in bytes.
+
+    ``by`` says whose figure ``peak`` is: the driver's of the worker's ``process``, its context
+    included; the driver's of the whole ``device``, by how much it grew, where no process is told of
+    (as in containers); or the backend's own ``allocator``, where the driver cannot be asked.
+    ``allocated`` is what that allocator had handed out at most, None where it does not tell.
+    """
+
+    peak: int
+    by: Literal["process", "device", "allocator"]
+    allocated: int | None
+
+
 class Memory(Struct, frozen=True, kw_only=True):
     """Resident memory of a worker that only loads the network and calls it once, in bytes.
 
     ``peak`` includes ``before``, which is what the worker had before it loaded anything: the
-    interpreter and the runtime.
+    interpreter and the runtime. ``device`` is the device's memory, where it has any of its own.
     """
 
     before: int
     peak: int
+    device: DeviceMemory | None = None

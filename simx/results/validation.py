@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from simx.results.schema import (
     Block,
+    DeviceEvents,
     FailedCell,
     Identity,
     Launch,
@@ -149,6 +150,21 @@ def _launches_problems(launches: Sequence[Launch], path: str) -> Iterator[str]:
         rounds = {block.round for block in launch.blocks if _is_sound(block)}
         if not rounds or len(rounds) < len(launch.blocks):
             yield from _blocks_problems(launch.blocks, f"{path}[{index}].blocks")
+        if launch.events is not None:
+            yield from _events_problems(launch.events, f"{path}[{index}].events")
+
+
+def _events_problems(events: DeviceEvents, path: str) -> Iterator[str]:
+    if not events.wall_ns or len(events.wall_ns) != len(events.device_ns):
+        yield (
+            f"{path} has {len(events.wall_ns)} times by the clock and {len(events.device_ns)} by "
+            "events; each call has both"
+        )
+    # The device's clock has steps, and two events may fall into one.
+    for least, times in ((1, events.wall_ns), (0, events.device_ns)):
+        for ns in times:
+            if not least <= ns <= _LARGEST:
+                yield f"{path} holds {ns}; a time is at least {least} ns, and within 64 bits"
 
 
 def _blocks_problems(blocks: Sequence[Block], path: str) -> Iterator[str]:

@@ -41,6 +41,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[str, ...] = ()
     allow_partial: bool = False
 
+    @property
+    def cuda_device(self) -> int | None:
+        """CUDA's number of the GPU it runs on, None where it runs on none of CUDA's."""
+        if self.provider not in {"CUDAExecutionProvider", "TensorrtExecutionProvider"}:
+            return None
+        asked = dict(option.split("=", 1) for option in self.options)
+        return int(asked.get("device_id", "0"))
+
 
 class BackendError(Exception):
     """The backend cannot do what was asked; the text says why, and is recorded with the cell."""
@@ -106,6 +114,19 @@ class Backend(Protocol):
 
     def canary(self) -> None:
         """Compute one fixed matrix product of ``CANARY_SIZE`` on the device."""
+
+    def timed_by_device(self, image: Placed) -> int | None:
+        """Compute embeddings, and return the nanoseconds between two events of the device's own.
+
+        The events lie around the call's work on the device's queue and are read by its clock: a
+        cross-check of the harness's. None where a device has no events.
+        """
+
+    def peak_device_bytes(self) -> int | None:
+        """Return the most of the device's memory that the backend's allocator has handed out.
+
+        None where it does not tell.
+        """
 
 
 class Runtime(Protocol):

@@ -22,6 +22,9 @@ REPEATS = 2
 """How many rounds may be disturbed, for each that is wanted, before a launch has to take what
 comes: a machine that is never quiet must not be waited for."""
 
+FROM_HOST: tuple[Scope, ...] = ("host", "similarity.host")
+"""The host's side of things: worth times of their own only where there is a device."""
+
 PAUSE_SECONDS = 0.25
 """Between two looks at a disturbed machine."""
 
@@ -90,6 +93,7 @@ class _LaunchRun:
     def measure(self) -> None:
         """Take the rounds, then one block of every scope that does not drive them, if it is to."""
         self._rounds()
+        self._each("events", lambda cell: cell.cross_check())
         alone = self._bench.schedule.is_for_forward_alone(self._index)
         if not (alone or self._bench.only_forward):
             self._other_scopes()
@@ -134,12 +138,15 @@ class _LaunchRun:
                 patience -= 1
 
     def _other_scopes(self) -> None:
-        if any(cell.prepared.facts.resident for cell in self._live.values()):
+        resident = any(cell.prepared.facts.resident for cell in self._live.values())
+        if resident:
             self._block("host", None, 0)
         for image in IMAGES:
             self._block("pipeline", image, 0)
         for image in COMPARED_IMAGES:
             self._block("similarity", image, 0)
+            if resident:
+                self._block("similarity.host", image, 0)
 
     def _compare(self, cell: LiveCell) -> None:
         """Compare a cell with the first one of the same network; selfcheck has two networks."""
@@ -165,8 +172,7 @@ class _LaunchRun:
         """Take one block of one scope from every live cell, in random order."""
 
         def take(cell: LiveCell) -> None:
-            # The host's side of things is worth a time of its own only where there is a device.
-            if scope != "host" or cell.prepared.facts.resident:
+            if scope not in FROM_HOST or cell.prepared.facts.resident:
                 cell.measure(scope, image, round_index)
 
         self._each((scope, image, round_index), take)

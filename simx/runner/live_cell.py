@@ -10,11 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from simx.exporter.reference import Reference, load_reference
-from simx.results.parity import disagreement, worst_parity
+from simx.results.events import too_short
+from simx.results.parity import Bounds, disagreement, worst_parity
 from simx.results.schema import (
     IMAGES,
     Block,
     Canary,
+    DeviceEvents,
     Image,
     Launch,
     MeasuredCell,
@@ -26,13 +28,16 @@ from simx.results.schema import (
 )
 from simx.results.share import share_of
 from simx.results.similarity import cosine
+from simx.results.statistics import block_median
 from simx.runner.backend import CANARY_SIZE, Array, BackendFacts
 from simx.runner.cells import PlannedCell, catalogue_figures
 from simx.runner.messages import (
     CANARY,
+    CROSS_CHECKED,
     MEASURED,
     PREPARED,
     WARMED_UP,
+    CrossCheck,
     Failed,
     Measure,
     MeasureCanary,
@@ -43,12 +48,15 @@ from simx.runner.messages import (
     unpack,
 )
 from simx.runner.schedule import CANARY_PLAN, block_plan, is_giant
+from simx.runner.synchrony import left_behind
 from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
 
 _PREPARE_SECONDS = 1800.0
 _MEASURE_SECONDS = 1800.0
+
+_CROSS_CHECKED_CALLS = 20
 
 _COSINE_TOLERANCE = 1e-4
 """Allowed between a backend's own float32 cosine and the float64 one of the same embeddings."""
@@ -74,6 +82,7 @@ class LiveCell:
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
         self._prepared: Prepared | None = None
         self._warmup: Warmup | None = None
+        self._events: DeviceEvents | None = None
 
     @property
     def prepared(self) -> Prepared:
@@ -93,6 +102,8 @@ class LiveCell:
         )
         self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
+        if (complaint := left_behind(self._prepared.calls)) is not None:
+            raise CellFailedError("synchronise", complaint)
         self._name_share(self._prepared.facts)
         first = {
             "first": self._prepared.create_ns + self._prepared.first_call_ns,
@@ -122,9 +133,21 @@ class LiveCell:
         """Call it until its times have levelled off."""
         self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", _MEASURE_SECONDS).warmup
 
+    def cross_check(self) -> None:
+        """Compare the clock with the device's own events, after the last timed call."""
+        if not self.prepared.facts.resident or not self.blocks["forward", None]:
+            return
+        request = CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
+        self._events = self._ask(request, CROSS_CHECKED, "events", _MEASURE_SECONDS).events
+        if self._events is not None:
+            last = self.blocks["forward", None][-1]
+            complaint = too_short(self._events, block_median(last))
+            if complaint is not None:
+                raise CellFailedError("events", complaint)
+
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check what it computed."""
-        plan = block_plan(self.prepared.call_ns if scope != "similarity" else 0)
+        plan = block_plan(0 if scope.startswith("similarity") else self.prepared.call_ns)
         request = Measure(scope, image, round_index, plan)
         measured = self._ask(request, MEASURED, scope, _MEASURE_SECONDS)
         self._check_outputs(scope, image, measured)
@@ -146,7 +169,8 @@ class LiveCell:
         """Compare input bytes and embeddings of the four pictures with another cell's."""
         if self.prepared.input_sha256 != other.prepared.input_sha256:
             raise CellFailedError("input", "its input bytes differ from those of the other cells")
-        self._check_rows("parity", self.embeddings, other.embeddings)
+        looser = max(self._bounds, other.plan.lane.choice.bounds)
+        self._check_rows("parity", self.embeddings, other.embeddings, looser)
 
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary]:
         """Return everything measured, as the parts of a report."""
@@ -185,8 +209,9 @@ class LiveCell:
 
     def _launch(self, index: int, scope: Scope, image: Image | None) -> Launch:
         blocks = tuple(self.blocks[scope, image])
-        warmup = self._warmup if scope == "forward" else None
-        return Launch(index=index, blocks=blocks, warmup=warmup)
+        if scope != "forward":
+            return Launch(index=index, blocks=blocks)
+        return Launch(index=index, blocks=blocks, warmup=self._warmup, events=self._events)
 
     def _ask(
         self,
@@ -222,13 +247,19 @@ class LiveCell:
                     f"it computes a cosine of {measured.cosine:.6f} where {right:.6f} is right",
                 )
 
-    def _check_rows(self, stage: str, rows: Array, expected: Array) -> None:
+    @property
+    def _bounds(self) -> Bounds:
+        return self.plan.lane.choice.bounds
+
+    def _check_rows(
+        self, stage: str, rows: Array, expected: Array, bounds: Bounds | None = None
+    ) -> None:
         if rows.shape != expected.shape:
             raise CellFailedError(
                 stage, f"its embeddings have shape {rows.shape} where {expected.shape} is right"
             )
         parity = worst_parity(zip(rows, expected, strict=True))
-        complaint = disagreement(parity)
+        complaint = disagreement(parity, bounds or self._bounds)
         if complaint is not None:
             raise CellFailedError(stage, complaint)
         self.parity = Parity(

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from simx.results.schema import Block, Image, Scope, Warmup
+from simx.results.schema import Block, DeviceEvents, Image, Scope, Warmup
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.backend import Array, BackendFacts, RuntimeFacts, Task
 
@@ -59,6 +59,23 @@ class WeighMemory(msgspec.Struct, frozen=True, tag=True):
     reference_path: str
 
 
+class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """One call before anything is timed, in nanoseconds.
+
+    ``forward_ns`` from the host's array to the embedding on the device, ``fetch_ns`` from there to
+    the host's array, and ``again_ns`` the same once more, when nothing can be left to wait for.
+    """
+
+    forward_ns: int
+    fetch_ns: int
+    again_ns: int
+
+    @property
+    def whole_ns(self) -> int:
+        """From array to array."""
+        return self.forward_ns + self.fetch_ns
+
+
 class WarmUp(msgspec.Struct, frozen=True, tag=True):
     """Call the network until its times have levelled off."""
 
@@ -79,7 +96,13 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
-Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary
+class CrossCheck(msgspec.Struct, frozen=True, tag=True):
+    """Make some calls of ``forward`` between events of the device's own; none of them counts."""
+
+    calls: int
+
+
+Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
 
 
 class Described(msgspec.Struct, frozen=True, tag=True):
@@ -117,12 +140,13 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
     inputs, so that the parent can see that every backend was fed the same bytes. ``libraries`` are
     those of the provider that were loaded, by name, with their versions. Times are nanoseconds;
-    ``call_ns`` is one call of ``forward`` once warm.
+    ``call_ns`` is one call of ``forward`` once warm, the shortest of ``calls``.
     """
 
     create_ns: int
     first_call_ns: int
     call_ns: int
+    calls: tuple[CallTimes, ...]
     facts: BackendFacts
     thread_pools: tuple[ThreadPool, ...]
     libraries: dict[str, str]
@@ -159,6 +183,12 @@ class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
     block: Block
 
 
+class CrossChecked(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``CrossCheck``; None where there are no events."""
+
+    events: DeviceEvents | None
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """Any request can end so: at which stage, and why."""
 
@@ -173,4 +203,5 @@ WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
+CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failed)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)

@@ -1,6 +1,6 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +17,11 @@ from simx.runner.backend import (
     Task,
     canary_matrix,
 )
+from simx.runner.ort_device import CapturedGraph, DeviceGraph
 from simx.runner.ort_plugins import device_name, devices
 from simx.runner.ort_proof import prove, recorded_nodes
 from simx.runner.ort_session import SessionPlan, known_providers, open_session, source_of
+from simx.runner.ort_settings import DEVICES, Settings, settings_of
 from simx.runner.placement import Placement, placed
 from simx.runner.plugins import Plugin, installed_plugins
 from simx.runner.worker import serve
@@ -28,31 +30,6 @@ from simx.workers.connection import Connection
 _GRAPHS = Path(str(files("simx.runner") / "graphs"))
 _SIMILARITY = "similarity.onnx"
 _CANARY = "canary.onnx"
-
-_SESSION_ENTRIES = {
-    "session.intra_op.allow_spinning": "1",
-    # Threads that spin after a call steal the cores from whatever is timed next.
-    "session.force_spinning_stop": "1",
-    "session.set_denormal_as_zero": "0",
-    # The proof of where each node runs; see runner.placement.
-    "session.record_ep_graph_assignment_info": "1",
-}
-
-_VARIANT_ENTRIES = {
-    "flush-denormals": {"session.set_denormal_as_zero": "1"},
-    "passive": {"session.intra_op.allow_spinning": "0"},
-    "spinning": {"session.force_spinning_stop": "0"},
-}
-
-_PROVIDER_OPTIONS = {
-    "CUDAExecutionProvider": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
-}
-"""What is pinned so that both backends compute alike: full float32, and no exhaustive search where
-torch does none."""
-
-_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda"}
-"""Providers whose memory is a device's own; the others take and return host memory."""
-
 
 _PROBE_TOLERANCE = 1e-3
 
@@ -87,32 +64,6 @@ class _HostGraph:
         return array
 
 
-class _DeviceGraph:
-    """A graph whose inputs and outputs stay on the device, by IO binding."""
-
-    def __init__(self, session: onnxruntime.InferenceSession, device: str) -> None:
-        self._session = session
-        self._device = device
-        self._inputs = tuple(value.name for value in session.get_inputs())
-        self._output = session.get_outputs()[0].name
-
-    def place(self, array: Array) -> Placed:
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array, self._device, 0)
-
-    def run(self, *inputs: Placed) -> Placed:
-        binding = self._session.io_binding()
-        for name, value in zip(self._inputs, inputs, strict=True):
-            binding.bind_ortvalue_input(name, value)
-        binding.bind_output(self._output, self._device)
-        self._session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-        return binding.get_outputs()[0]
-
-    def fetch(self, output: Placed) -> Array:
-        array: Array = output.numpy()
-        return array
-
-
 class _Loaded:
     """A graph in a session, with proof of where its nodes run."""
 
@@ -124,10 +75,7 @@ class _Loaded:
         if record:
             # What the record alone shows to be wrong is refused at once.
             placed(plan.provider, record=record, allow_partial=allow_partial)
-        device = _DEVICES.get(plan.provider)
-        self.graph: _Graph = (
-            _HostGraph(self._session) if device is None else _DeviceGraph(self._session, device)
-        )
+        self.graph = _graph(self._session, plan.provider, plan.settings)
 
     def prove(self) -> Placement:
         """Ask all witnesses that are needed; takes a session and a call, and must not be timed."""
@@ -139,13 +87,17 @@ class OrtBackend:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        entries = _entries(task.variants)
-        path = Path(task.model_path)
-        self._loaded = _Loaded(_plan(path, task, entries), allow_partial=task.allow_partial)
+        self._settings = settings_of(task.provider, task.variants, task.options)
+        self._loaded = _Loaded(
+            _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
+        )
+        similar = settings_of(task.provider, task.variants, task.options, own=True)
+        # The canary is the same work whatever the variant, so that it can be compared.
+        pinned = settings_of(task.provider, (), task.options, own=True)
         # Of simx's own graphs there is no share: all of them has to run on the provider.
         self._own = {
-            name: _Loaded(_plan(_GRAPHS / name, task, its_entries))
-            for name, its_entries in ((_SIMILARITY, entries), (_CANARY, _SESSION_ENTRIES))
+            name: _Loaded(_plan(_GRAPHS / name, task, settings))
+            for name, settings in ((_SIMILARITY, similar), (_CANARY, pinned))
         }
         self._network = self._loaded.graph
         self._similarity = self._own[_SIMILARITY].graph
@@ -162,11 +114,11 @@ class OrtBackend:
             placement=placement.nodes,
             shape_nodes=placement.shape_nodes,
             settings={
-                **_settings(self._task),
+                **_settings(self._task.threads, self._settings),
                 "placement_witness": placement.witness,
                 "provider_source": source_of(self._task.provider),
             },
-            resident=self._task.provider in _DEVICES,
+            resident=self._task.provider in DEVICES,
         )
 
     def place(self, array: Array) -> Placed:
@@ -188,6 +140,14 @@ class OrtBackend:
     def canary(self) -> None:
         """Compute the fixed product."""
         self._product.run(self._matrix, self._matrix)
+
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
+        """Return None: its stream is its own, and a stream given to it changes how it waits."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        """Return None: Python cannot ask its allocator."""
+        return None
 
 
 class OrtRuntime:
@@ -211,9 +171,8 @@ class OrtRuntime:
         plan = SessionPlan(
             path=_GRAPHS / _SIMILARITY,
             provider=provider,
-            settings=_provider_settings(provider, options),
             threads=1,
-            entries=_SESSION_ENTRIES,
+            settings=settings_of(provider, (), options, own=True),
         )
         loaded = _Loaded(plan)
         placement, graph = loaded.prove(), loaded.graph
@@ -240,39 +199,25 @@ def _plugin_facts(plugin: Plugin) -> PluginFacts:
     )
 
 
-def _entries(variants: Iterable[str]) -> dict[str, str]:
-    chosen = dict(_SESSION_ENTRIES)
-    for variant in variants:
-        chosen |= _VARIANT_ENTRIES[variant]
-    return chosen
+def _plan(path: Path, task: Task, settings: Settings) -> SessionPlan:
+    return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
 
 
-def _plan(path: Path, task: Task, entries: Mapping[str, str]) -> SessionPlan:
-    return SessionPlan(
-        path=path,
-        provider=task.provider,
-        settings=_provider_settings(task.provider, task.options),
-        threads=task.threads,
-        entries=entries,
-    )
+def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Settings) -> _Graph:
+    device = DEVICES.get(provider)
+    if device is None:
+        return _HostGraph(session)
+    kind = CapturedGraph if settings.captures else DeviceGraph
+    return kind(session, device, settings.device_id, settings.run)
 
 
-def _provider_settings(provider: str, options: Sequence[str]) -> dict[str, str]:
-    """Return what is pinned, and what was asked for instead, each as ``key=value``."""
-    asked = dict(option.split("=", 1) for option in options)
-    return {**_PROVIDER_OPTIONS.get(provider, {}), **asked}
-
-
-def _settings(task: Task) -> dict[str, str]:
+def _settings(threads: int, settings: Settings) -> dict[str, str]:
     return {
-        "intra_op_threads": str(task.threads),
+        "intra_op_threads": str(threads),
         "inter_op_threads": "1",
         "execution_mode": "sequential",
         "graph_optimization": "all",
-        "memory_arena": "on",
-        "memory_pattern": "on",
-        **_entries(task.variants),
-        **_provider_settings(task.provider, task.options),
+        **settings.stated,
     }
 
 

@@ -57,7 +57,11 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
         BackendError: There is no session.
     """
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
-        session = open_session(msgspec.structs.replace(plan, profile=f"{folder}/profile"))
+        session = open_session(
+            msgspec.structs.replace(
+                plan, profile=f"{folder}/profile", settings=plan.settings.without_capturing()
+            )
+        )
         # A size that is left open is a name instead of a number: the batch.
         feeds = {
             value.name: np.zeros(

@@ -1,6 +1,5 @@
 """Makes ONNX Runtime's sessions: on one provider, with no way back to another that goes unseen."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,6 +9,7 @@ from simx.runner.backend import BackendError
 from simx.runner.cuda_libraries import preload
 from simx.runner.ort_log import cause_of
 from simx.runner.ort_plugins import DEVICE_TYPE, chosen_device, registered
+from simx.runner.ort_settings import Settings
 from simx.runner.plugins import Plugin, installed_plugins, plugin_for
 
 _LOG_ERRORS = 3
@@ -18,15 +18,13 @@ _LOG_ERRORS = 3
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to make a session.
 
-    ``settings`` are the provider's options, ``entries`` those of the session; ``profile`` is the
-    beginning of the path that its profile is written to, empty where it has none.
+    ``profile`` begins the path that its profile is written to; it is empty where it has none.
     """
 
     path: Path
     provider: str
-    settings: Mapping[str, str]
     threads: int
-    entries: Mapping[str, str]
+    settings: Settings
     profile: str = ""
 
 
@@ -60,7 +58,7 @@ def _built_in(plan: SessionPlan) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(
             plan.path,
             _options(plan),
-            providers=[(plan.provider, dict(plan.settings))],
+            providers=[(plan.provider, plan.settings.provider)],
             # Otherwise what goes wrong is printed, and a session on the CPU is made instead.
             enable_fallback=0,
         )
@@ -70,7 +68,7 @@ def _built_in(plan: SessionPlan) -> onnxruntime.InferenceSession:
 
 
 def _plugged_in(plan: SessionPlan, plugin: Plugin) -> onnxruntime.InferenceSession:
-    settings = dict(plan.settings)
+    settings = dict(plan.settings.provider)
     device = chosen_device(plugin, plan.provider, settings.pop(DEVICE_TYPE, None))
     options = _options(plan)
     try:
@@ -103,11 +101,11 @@ def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = plan.threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = True
-    options.enable_mem_pattern = True
+    options.enable_cpu_mem_arena = plan.settings.arena
+    options.enable_mem_pattern = plan.settings.arena
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _LOG_ERRORS
-    for name, value in plan.entries.items():
+    for name, value in plan.settings.session.items():
         options.add_session_config_entry(name, value)
     if plan.profile:
         options.enable_profiling = True

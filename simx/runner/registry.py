@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 from simx.errors import InputError, ProviderUnavailableError
+from simx.results.parity import FP32, Bounds
+from simx.results.parity import TF32 as TF32_BOUNDS
 from simx.results.share import PARTIAL
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
@@ -34,12 +36,14 @@ Environment = tuple[tuple[str, str | None], ...]
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """A setting that changes a backend's standing, and therefore becomes part of its name.
 
-    Where ``environment`` is empty, the backend itself sets it by the variant's name.
+    Where ``environment`` is empty, the backend itself sets it by the variant's name. ``providers``
+    are the only ones on which it means anything, or None where it does everywhere.
     """
 
     name: str
     meaning: str
     environment: Environment = ()
+    providers: tuple[str, ...] | None = None
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +80,35 @@ _OPENMP = (
 )
 """How OpenMP's threads wait and where they run: somebody's settings would be torch's alone."""
 
+_PINNED_ELSEWHERE = (
+    "CUDA_LAUNCH_BLOCKING",
+    "NVIDIA_TF32_OVERRIDE",
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)
+"""Variables that would undo, for one backend or for both, what is pinned on a GPU."""
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+
 FLUSHING = Variant(name="flush-denormals", meaning="denormal numbers become zero")
+CAPTURING = Variant(
+    name="cuda-graph",
+    meaning="the network's kernels are recorded once and launched together",
+    providers=(_CUDA,),
+)
+SEARCHING = Variant(
+    name="search-exhaustive",
+    meaning="cuDNN tries every algorithm of a convolution and keeps the fastest",
+    providers=(_CUDA,),
+)
+TF32 = Variant(
+    name="tf32",
+    meaning="products and convolutions round their factors to ten bits",
+    providers=(_CUDA,),
+)
 
 BACKENDS = (
     BackendSpec(
@@ -87,15 +119,24 @@ BACKENDS = (
         providers=tuple(TORCH_DEVICES),
         executes="weights",
         stand_ins=tuple(TORCH_STAND_INS.items()),
-        environment=tuple((name, None) for name in _OPENMP),
+        environment=tuple((name, None) for name in (*_OPENMP, *_PINNED_ELSEWHERE)),
         variants=(
             Variant(name="channels-last", meaning="inputs and weights with the channels last"),
+            CAPTURING,
             FLUSHING,
+            Variant(
+                name="no-arena",
+                meaning="device memory is given back instead of being kept for the next call",
+                environment=(("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),),
+                providers=(_CUDA,),
+            ),
             Variant(
                 name="passive",
                 meaning="threads sleep instead of spinning while they wait",
                 environment=(("OMP_WAIT_POLICY", "PASSIVE"),),
             ),
+            SEARCHING,
+            TF32,
         ),
     ),
     BackendSpec(
@@ -106,10 +147,24 @@ BACKENDS = (
         providers=None,
         executes="graph",
         takes_options=True,
+        environment=tuple((name, None) for name in _PINNED_ELSEWHERE),
         variants=(
+            Variant(
+                name="channels-last",
+                meaning="convolutions with the channels last",
+                providers=(_CUDA,),
+            ),
+            CAPTURING,
             FLUSHING,
+            Variant(
+                name="no-arena",
+                meaning="memory is given back instead of being kept for the next call",
+                providers=(_CPU, _CUDA),
+            ),
             Variant(name="passive", meaning="threads sleep instead of spinning while they wait"),
+            SEARCHING,
             Variant(name="spinning", meaning="threads go on spinning after a call"),
+            TF32,
         ),
     ),
 )
@@ -141,6 +196,12 @@ class Choice(msgspec.Struct, frozen=True):
     def without_options(self) -> "Choice":
         """Return the choice for a provider that has none."""
         return Choice(self.spec, self.variants)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far its embeddings may be from the reference."""
+        asked = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
+        return TF32_BOUNDS if asked or TF32.name in self.variants else FP32
 
     @property
     def environment(self) -> Environment:
@@ -196,4 +257,30 @@ def backend_named(name: str) -> Choice:
             f"backend {name}: {spec.package} is not installed here; {spec.install}"
         )
     chosen = tuple(variant for variant in known_variants if variant in asked)
-    return Choice(spec, chosen, tuple(dict.fromkeys(options)))
+    return Choice(_narrowed(spec, chosen), chosen, tuple(dict.fromkeys(options)))
+
+
+def require_meaning(choices: Sequence[Choice], providers: Sequence[str]) -> None:
+    """Refuse a backend whose variants mean nothing on any of the providers.
+
+    Raises:
+        InputError: there is one; elsewhere a note says on which providers it has no cells.
+    """
+    for choice in choices:
+        for variant in choice.spec.variants:
+            where = variant.providers if variant.name in choice.variants else None
+            if where is not None and not set(where) & set(providers):
+                raise InputError(
+                    f"backend {choice.name}: {variant.name} means something on "
+                    f"{' and '.join(where)} only, and --provider asks for {', '.join(providers)}"
+                )
+
+
+def _narrowed(spec: BackendSpec, variants: Sequence[str]) -> BackendSpec:
+    """Return a backend with those of its providers on which all of its variants mean something."""
+    providers = spec.providers
+    for variant in spec.variants:
+        if variant.name in variants and variant.providers is not None:
+            known = variant.providers if providers is None else providers
+            providers = tuple(name for name in known if name in variant.providers)
+    return msgspec.structs.replace(spec, providers=providers)

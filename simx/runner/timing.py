@@ -7,6 +7,9 @@ import math
 import time
 from collections.abc import Callable
 
+import msgspec
+
+from simx.results.gpu import GpuState
 from simx.results.schema import Block
 from simx.runner.messages import BlockPlan
 from simx.runner.noise import NoiseMeter
@@ -31,11 +34,16 @@ _HEADROOM = 1.25
 would be too short."""
 
 
+Watch = Callable[[], Callable[[], GpuState]]
+"""Looks at the device, and returns what looks again and tells of both."""
+
+
 def take_block(
     call: Callable[[], None],
     plan: BlockPlan,
     round_index: int,
     *,
+    watch: Watch | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_entry: Callable[[], None] = lambda: None,
     clock: Clock = CLOCK,
@@ -46,10 +54,13 @@ def take_block(
         call: does the work once and returns when its result exists.
         plan: how long the block is to be.
         round_index: recorded with the block.
+        watch: looks at the device before the uncounted calls and after the last counted one, so
+            that what it takes is in no time and leaves no pause before one.
         on_start: called when the uncounted calls are over, outside of every timed region.
         on_entry: called after each entry, outside of every timed region.
         clock: replaced in tests.
     """
+    watched = None if watch is None else watch()
     per_entry = _calls_per_entry(_settle(call, plan, clock), plan)
     on_start()
     meter = NoiseMeter()
@@ -57,7 +68,10 @@ def take_block(
     while not _is_complete(ns, per_entry, plan):
         ns.append(_time_entry(call, per_entry, clock))
         on_entry()
-    return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=meter.read())
+    noise = meter.read()
+    if watched is not None:
+        noise = msgspec.structs.replace(noise, gpu=watched())
+    return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=noise)
 
 
 def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:

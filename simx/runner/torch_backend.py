@@ -1,7 +1,8 @@
 """PyTorch as a backend. Imports torch; runs inside a torch worker only."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,60 +21,89 @@ from simx.runner.backend import (
     canary_matrix,
 )
 from simx.runner.registry import TORCH_DEVICES
+from simx.runner.slots import Lease
+from simx.runner.torch_device import Device, recorded
 from simx.runner.worker import serve
 from simx.workers.connection import Connection
+
+_PICTURES = 4
+"""Dimensions of a network's input; embeddings have two, and no channels to move."""
 
 
 class TorchBackend:
     """One headless backbone on one torch device."""
 
-    def __init__(
-        self, body: nn.Module, device: torch.device, memory_format: torch.memory_format
-    ) -> None:
-        self._body = body.to(device).to(memory_format=memory_format)
+    def __init__(self, body: nn.Module, device: Device, variants: Sequence[str] = ()) -> None:
+        last = "channels-last" in variants
+        self._memory_format = torch.channels_last if last else torch.contiguous_format
+        self._body = body.to(device.device).to(memory_format=self._memory_format)
         self._device = device
-        self._memory_format = memory_format
-        self._matrix = torch.from_numpy(canary_matrix()).to(device)
+        self._variants = tuple(variants)
+        self._slots = recorded(self._body, self._copied) if "cuda-graph" in variants else None
+        self._matrix = torch.from_numpy(canary_matrix()).to(device.device)
 
     @property
     def facts(self) -> BackendFacts:
         """Where and how it runs; torch has no graph whose nodes could be counted."""
         return BackendFacts(
-            placement={}, settings=self._settings(), resident=self._device.type != "cpu"
+            placement={}, settings=self._settings(), resident=self._device.has_own_memory
         )
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU the tensor shares the array's memory."""
-        placed = torch.from_numpy(array).to(self._device)
-        if placed.ndim == 4:  # noqa: PLR2004 - pictures; embeddings have no channels to move
-            placed = placed.contiguous(memory_format=self._memory_format)
-        self._finish()
+        if self._slots is not None and array.ndim == _PICTURES:
+            placed: Placed = self._slots.lease(array)
+        else:
+            placed = self._copied(array)
+        self._device.synchronise()
         return placed
 
     def forward(self, image: Placed) -> Placed:
         """Compute embeddings."""
-        with torch.inference_mode():
-            embedding = self._body(image)
-        self._finish()
+        embedding = self._launch(image)
+        self._device.synchronise()
         return embedding
 
     def fetch(self, embedding: Placed) -> Array:
         """Copy embeddings to the host; on the CPU the array shares the tensor's memory."""
-        array: Array = embedding.cpu().numpy()
+        array: Array = _tensor(embedding).cpu().numpy()
         return array
 
     def similarity(self, left: Placed, right: Placed) -> float:
         """Return the cosine of two embeddings."""
         with torch.inference_mode():
-            return float(nn.functional.cosine_similarity(left, right).item())
+            cosine = nn.functional.cosine_similarity(_tensor(left), _tensor(right))
+            return float(cosine.item())
 
     def canary(self) -> None:
-        """Compute the fixed product."""
-        with torch.inference_mode():
+        """Compute the fixed product: the same work, whatever the variant."""
+        with torch.inference_mode(), _full_precision("tf32" in self._variants):
             torch.mm(self._matrix, self._matrix)
-        self._finish()
+        self._device.synchronise()
+
+    def timed_by_device(self, image: Placed) -> int | None:
+        """Compute embeddings between two events of the device's."""
+        return self._device.timed_by_events(lambda: self._launch(image))
+
+    def peak_device_bytes(self) -> int | None:
+        """Return the most that torch's allocator has handed out."""
+        return self._device.peak_bytes()
+
+    def _launch(self, image: Placed) -> Placed:
+        with torch.inference_mode():
+            if not isinstance(image, Lease):
+                return self._body(image)
+            image.slot.replay()
+            return image
+
+    def _copied(self, array: Array) -> torch.Tensor:
+        placed = torch.from_numpy(array).to(self._device.device)
+        if placed.ndim != _PICTURES:
+            return placed
+        return placed.contiguous(memory_format=self._memory_format)
 
     def _settings(self) -> dict[str, str]:
+        cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
         return {
             "intra_op_threads": str(torch.get_num_threads()),
             "inter_op_threads": str(torch.get_num_interop_threads()),
@@ -82,14 +112,30 @@ class TorchBackend:
             "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
             "grad_mode": "inference",
             "matmul_precision": torch.get_float32_matmul_precision(),
-            "tf32": str(torch.backends.cudnn.allow_tf32).lower(),
+            "tf32_matmul": str(torch.backends.cuda.matmul.allow_tf32).lower(),
+            "tf32_convolution": str(torch.backends.cudnn.allow_tf32).lower(),
             "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
+            "cuda_graph": str(self._slots is not None).lower(),
+            "memory_arena": "on" if self._device.has_own_memory and cached else "off",
         }
 
-    def _finish(self) -> None:
-        """Wait for the device: work still queued would be charged to whatever is timed next."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+
+def _tensor(value: Placed) -> torch.Tensor:
+    """Return the tensor of an embedding; a slot's is where its recording leaves it."""
+    tensor: torch.Tensor = value.slot.target if isinstance(value, Lease) else value
+    return tensor
+
+
+@contextmanager
+def _full_precision(needed: bool) -> Iterator[None]:  # noqa: FBT001 - a switch that is passed on
+    """Switch TF32 off for a while, where it is on."""
+    if needed:
+        torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        if needed:
+            torch.backends.cuda.matmul.allow_tf32 = True
 
 
 class TorchRuntime:
@@ -102,8 +148,7 @@ class TorchRuntime:
         model = build_empty(task.backbone)
         fill(model, load_state(Path(task.weights_path)))
         body = remove_head(model, task.embedding).eval()
-        last = "channels-last" in task.variants
-        return TorchBackend(body, device, torch.channels_last if last else torch.contiguous_format)
+        return TorchBackend(body, Device(device), task.variants)
 
     def describe(self) -> RuntimeFacts:
         """Return the devices it was built for."""
@@ -146,10 +191,11 @@ def _pin(task: Task) -> None:
     """Set what would otherwise differ from ONNX Runtime, or from machine to machine."""
     torch.set_num_threads(task.threads)
     torch.set_flush_denormal("flush-denormals" in task.variants)
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    tf32 = "tf32" in task.variants
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.benchmark = "search-exhaustive" in task.variants
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def _flushes_denormals() -> bool:

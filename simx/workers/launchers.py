@@ -24,6 +24,9 @@ since 1.29, and reads this when it is imported. Its sender is a thread, too, and
 threads cannot be forked safely."""
 
 
+ROOT_VARIABLE = "_SIMX_ROOT"
+"""Tells workers which process all of this run descends from, to know its processes by."""
+
 Variables = Iterable[tuple[str, str | None]]
 """Names and values that workers see instead of this process's; None removes one."""
 
@@ -40,7 +43,8 @@ def launcher(entry: str, variables: Variables = ()) -> Launcher:
 
 
 def _environment(variables: Variables) -> dict[str, str]:
-    merged: dict[str, str | None] = {**os.environ, **dict(variables), **_PRIVATE}
+    private = {**_PRIVATE, ROOT_VARIABLE: str(os.getpid())}
+    merged: dict[str, str | None] = {**os.environ, **dict(variables), **private}
     return {name: value for name, value in merged.items() if value is not None}
 
 

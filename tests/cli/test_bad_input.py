@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "half-width without its sign": ((*BENCH, "--half-width", "1.5"), "1.5%"),
     "budget no duration": ((*BENCH, "--budget", "soon"), "60s"),
+    "variant without a meaning": ((*BENCH, "--backend", "torch:tf32"), "means something on CUDA"),
     "unknown variant": ((*BENCH, "--backend", "torch:fast"), "channels-last"),
     "self-check of one comparison": (("selfcheck", "--comparisons", "1"), "--comparisons"),
     "self-check as CSV": (("selfcheck", "--format", "csv"), "csv"),

@@ -45,10 +45,10 @@ def _plugins(tmp_path: Path) -> Elsewhere:
     return _elsewhere("plugins", tmp_path)
 
 
-@pytest.fixture(name="cuda")
-def _cuda(tmp_path: Path) -> Elsewhere:
+@pytest.fixture(name="wheels")
+def _wheels(tmp_path: Path) -> Elsewhere:
     """Run simx where onnxruntime-gpu has the CUDA and cuDNN of NVIDIA's wheels."""
-    return _elsewhere("cuda", tmp_path)
+    return _elsewhere("wheels", tmp_path)
 
 
 @pytest.fixture(name="conflict")

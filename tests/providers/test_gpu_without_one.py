@@ -31,9 +31,9 @@ def test_cuda_is_refused_with_its_cause(gpu: Elsewhere, tmp_path: Path) -> None:
     assert list(tmp_path.glob("report*")) == []
 
 
-def test_the_wheels_libraries_are_found(cuda: Elsewhere) -> None:
+def test_the_wheels_libraries_are_found(wheels: Elsewhere) -> None:
     """Nothing of CUDA's and cuDNN's is missed any more, but the driver that is not here."""
-    outcome = cuda("bench", "squeezenet1_1", "--backend", "ort", "--provider", "cuda")
+    outcome = wheels("bench", "squeezenet1_1", "--backend", "ort", "--provider", "cuda")
     (message,) = outcome.messages
 
     assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
@@ -42,7 +42,7 @@ def test_the_wheels_libraries_are_found(cuda: Elsewhere) -> None:
     assert "libcudnn" not in message
 
 
-def test_the_wheels_libraries_are_told(cuda: Elsewhere) -> None:
+def test_the_wheels_libraries_are_told(wheels: Elsewhere) -> None:
     """With the versions that they tell of themselves, and without torch."""
     code = (
         "from simx.runner.cuda_libraries import preload\n"
@@ -53,7 +53,7 @@ def test_the_wheels_libraries_are_told(cuda: Elsewhere) -> None:
         "import sys; print('torch' in sys.modules)"
     )
 
-    assert cuda(python_code=code).out.split() == ["1", "2", "True", "False"]
+    assert wheels(python_code=code).out.split() == ["1", "2", "True", "False"]
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from simx.report.comma_separated import safe
-from simx.results.schema import Noise, Similarity, Timing
+from simx.results.schema import Block, DeviceEvents, Launch, Noise, Similarity, Timing
+from simx.results.surroundings import DeviceMemory, Memory
 from tests.report.samples import HOSTILE, rendered, two_backbones
 from tests.results.builders import (
     failed,
@@ -24,6 +25,21 @@ HEADER = (
     "launches,n,median,ci_low,ci_high,p90,p95,p99,min"
 )
 RESNET = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,ok"
+
+
+def test_what_a_device_adds_has_rows_of_its_own() -> None:
+    """Its memory in bytes, and a call's time by its own events."""
+    device = DeviceMemory(peak=734003200, by="process", allocated=None)
+    events = DeviceEvents(wall_ns=(5_000_000,), device_ns=(4_900_000,))
+    launch = Launch(index=0, blocks=(Block(round=0, calls=1, ns=(5_000_000,)),), events=events)
+    of = msgspec.structs.replace(
+        measured(of=(Timing(scope="forward", image=None, launches=(launch,)),)),
+        memory=Memory(before=1, peak=2, device=device),
+    )
+    output = rendered(report(of), "csv")
+
+    assert f"{RESNET},device_events,,ms,,,4.9,,,,,,\n" in output
+    assert f"{RESNET},device_memory,,bytes,,,734003200,,,,,,\n" in output
 
 
 def test_the_header_and_the_rows_of_a_cell() -> None:
@@ -44,6 +60,7 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
         f"{RESNET},acc1,,percent,,,69.758,,,,,,",
         f"{RESNET},acc5,,percent,,,89.078,,,,,,",
         f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
+        f"{RESNET},memory,,bytes,,,167772160,,,,,,",
         "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
         "",
     ]

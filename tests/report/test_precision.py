@@ -11,6 +11,7 @@ from simx.report.terminal import render
 from simx.results.derivation import by_range
 from simx.results.schema import (
     Block,
+    DeviceEvents,
     Ending,
     Launch,
     MeasuredCell,
@@ -63,6 +64,15 @@ def rounds(*noises: Noise, capped: bool = False) -> Report:
         measured(identity(backend="ort"), of=forward(*noises)),
     )
     return report(*cells)
+
+
+def test_what_a_call_takes_beyond_its_events_is_said() -> None:
+    """It is not the device's, and no other figure shows it."""
+    events = DeviceEvents(wall_ns=(10_000_000,), device_ns=(4_000_000,))
+    launch = Launch(index=0, blocks=(Block(round=0, calls=1, ns=(10_000_000,)),), events=events)
+    of = measured(of=(Timing(scope="forward", image=None, launches=(launch,)),))
+
+    assert "6 ms of a call lie outside the device's own events" in notes(report(of))
 
 
 def test_the_width_that_was_reached_is_said() -> None:

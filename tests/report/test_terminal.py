@@ -7,8 +7,9 @@ from rich.cells import cell_len
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
-from simx.results.schema import Canary, Parity, Similarity, Timing
-from simx.results.surroundings import Gpu
+from simx.results.gpu import GpuState
+from simx.results.schema import Block, Canary, Launch, Noise, Parity, Similarity, Timing
+from simx.results.surroundings import DeviceMemory, Gpu, Memory
 from tests.report.samples import HOSTILE, expected, quotations, rendered, two_backbones
 from tests.results.builders import (
     around,
@@ -167,6 +168,40 @@ def test_host_times_are_shown_where_they_were_measured() -> None:
     assert " host" in rendered(report(measured(of=with_host)))
     assert "66.0" in rendered(report(measured(of=with_host)))
     assert " host" not in rendered(report(measured()))
+
+
+def test_similarity_from_the_host_is_shown_where_it_was_measured() -> None:
+    """On a device it has columns beside the one that stays there; elsewhere there are none."""
+    from_host = Timing(scope="similarity.host", image="positive", launches=around(0.375))
+    output = rendered(report(measured(of=(*timings(50), from_host))), "markdown")
+
+    assert "similarity from the host, µs<br>positive" in output
+    assert "375" in output
+    assert "from the host" not in rendered(report(measured()), "markdown")
+
+
+def test_the_gpu_s_state_is_in_the_heading() -> None:
+    """Of what was measured on one; otherwise there is no such line."""
+    state = GpuState(core_clock_mhz=1410, limits=("power cap",), others=0)
+    noise = Noise(gpu=state)
+    launches = (Launch(index=0, blocks=(Block(round=0, calls=1, ns=(10,), noise=noise),)),)
+    of = measured(of=(Timing(scope="forward", image=None, launches=launches),))
+    output = " ".join(rendered(report(of)).split())
+
+    assert "core clock 1410 MHz" in output
+    assert "throttled in 1 of 1 blocks (power cap)" in output
+    assert "core clock" not in rendered(report(measured()))
+
+
+def test_a_device_s_memory_is_shown_where_it_has_any() -> None:
+    """Beside the host's; elsewhere there is no such column."""
+    device = DeviceMemory(peak=700 * 2**20, by="process", allocated=300 * 2**20)
+    memory = Memory(before=2**20, peak=2**30, device=device)
+    of = msgspec.structs.replace(measured(), memory=memory)
+
+    assert "memory<br>device, MiB" in rendered(report(of), "markdown")
+    assert "| 700 |" in rendered(report(of), "markdown")
+    assert "device, MiB" not in rendered(report(measured()), "markdown")
 
 
 def test_undefined_similarity_is_a_dash() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.calm import calm_blocks, calm_rounds, references
+from simx.results.gpu import GpuState
 from simx.results.noise import disturbances
 from simx.results.schema import Block, Canary, Launch, Noise
 from tests.results.builders import launches
@@ -129,6 +130,20 @@ def test_a_throttled_block_is_disturbed() -> None:
     usual, low = noisy(frequency_khz=3_000_000), noisy(frequency_khz=2_500_000)
 
     assert kept(calm_rounds([cell([usual, low, usual])], [], {}).cells[0]) == [(0, 0), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    "gpu",
+    [GpuState(limits=("thermal slowdown",)), GpuState(others=1)],
+    ids=["throttled", "shared"],
+)
+def test_a_disturbed_gpu_takes_the_round(gpu: GpuState) -> None:
+    """From every cell, by that alone; a GPU that idled between blocks takes none."""
+    disturbed = msgspec.structs.replace(QUIET, gpu=gpu)
+    idle = msgspec.structs.replace(QUIET, gpu=GpuState(limits=("idle",), others=0))
+    calm = calm_rounds([cell([idle, disturbed, idle]), cell([QUIET] * 3)], [], {})
+
+    assert [kept(each) for each in calm.cells] == [[(0, 0), (0, 2)]] * 2
 
 
 def test_blocks_of_a_scope_without_rounds_are_judged_alone() -> None:

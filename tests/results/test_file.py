@@ -186,6 +186,11 @@ def first_block(document: Document) -> Document:
     return block
 
 
+def with_events(document: Document, wall: list[int], device: list[int]) -> None:
+    launch: Document = first_cell(document)["timings"][0]["launches"][0]
+    launch["events"] = {"wall_ns": wall, "device_ns": device}
+
+
 CANARY: Document = {
     "model": "resnet18",
     "weights": "IMAGENET1K_V1",
@@ -196,6 +201,7 @@ CANARY: Document = {
 }
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
+EVENTS = "$.cells[0].timings[0].launches[0].events"
 
 
 @pytest.mark.parametrize(
@@ -229,6 +235,11 @@ BLOCK = "$.cells[0].timings[0].launches[0].blocks[0]"
             lambda d: first_cell(d)["timings"][0]["launches"][1].update(index=0),
             "$.cells[0].timings[0].launches has the launch index 0 twice",
         ),
+        (lambda d: with_events(d, [1, 2], [1]), f"{EVENTS} has 2 times by the clock and 1 by"),
+        (lambda d: with_events(d, [], []), f"{EVENTS} has 0 times by the clock and 0 by"),
+        (lambda d: with_events(d, [1], [-1]), f"{EVENTS} holds -1"),
+        (lambda d: with_events(d, [0], [0]), f"{EVENTS} holds 0; a time is at least 1 ns"),
+        (lambda d: with_events(d, [2**63], [1]), f"{EVENTS} holds 9223372036854775808"),
         (
             lambda d: first_cell(d)["timings"].append(first_cell(d)["timings"][0]),
             "$.cells[0].timings has the scope forward twice",

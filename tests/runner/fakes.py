@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from simx.exporter.manifest import (
@@ -88,6 +89,12 @@ class FakeBackend:
     def canary(self) -> None:
         np.ones((4, 4)) @ np.ones((4, 4))
 
+    def timed_by_device(self, image: Any) -> int | None:  # noqa: ARG002 - it has no device
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
 
 class BusyBackend(FakeBackend):
     """Is right, on a machine that is disturbed for a while after the first canary."""
@@ -120,6 +127,64 @@ class CachedBackend(FakeBackend):
         return embed(image) if self._calls < 12 else self._first
 
 
+class DeviceBackend(FakeBackend):
+    """Is right, and has a memory of its own: what is placed there is no array."""
+
+    @property
+    def facts(self) -> BackendFacts:
+        return msgspec.structs.replace(super().facts, resident=True)
+
+    def place(self, array: Array) -> Any:
+        return OnDevice(array.copy())
+
+    def forward(self, image: Any) -> Any:
+        return OnDevice(embed(image.values))
+
+    def fetch(self, embedding: Any) -> Array:
+        array: Array = embedding.values.copy()
+        return array
+
+    def similarity(self, left: Any, right: Any) -> float:
+        return super().similarity(left.values, right.values)
+
+
+class OnDevice:
+    """An array on a device, which exists from a moment on."""
+
+    def __init__(self, values: Array, seconds: float = 0.0) -> None:
+        self._values = values
+        self._exists_at = time.monotonic() + seconds
+
+    @property
+    def values(self) -> Array:
+        time.sleep(max(0.0, self._exists_at - time.monotonic()))
+        return self._values
+
+
+class EventsBackend(DeviceBackend):
+    """Is right, and has events that are right, too."""
+
+    def timed_by_device(self, image: Any) -> int | None:
+        begun = time.perf_counter_ns()
+        self.forward(image)
+        return time.perf_counter_ns() - begun
+
+
+class EarlyBackend(DeviceBackend):
+    """Stops waiting before the device has finished, as its events tell, and hides it otherwise."""
+
+    def timed_by_device(self, image: Any) -> int | None:
+        self.forward(image)
+        return 50_000_000
+
+
+class AsynchronousBackend(DeviceBackend):
+    """Is right, and returns before its embeddings exist; whoever looks at one waits for it."""
+
+    def forward(self, image: Any) -> Any:
+        return OnDevice(embed(image.values), seconds=0.005)
+
+
 class ConstantBackend(FakeBackend):
     """Returns the same vector for every picture, from the start."""
 
@@ -132,6 +197,13 @@ class TruncatedBackend(FakeBackend):
 
     def forward(self, image: Any) -> Any:
         return embed(image)[:, : DIM // 2]
+
+
+class RoundedBackend(FakeBackend):
+    """Rounds what it multiplies to some ten bits."""
+
+    def forward(self, image: Any) -> Any:
+        return embed(image) * np.array([1, 1.001] * (DIM // 2), dtype=np.float32)
 
 
 class NanBackend(FakeBackend):
@@ -181,8 +253,13 @@ class FakeRuntime:
         "slow": lambda: FakeBackend(seconds=0.03),
         "busy": BusyBackend,
         "cached": CachedBackend,
+        "device": DeviceBackend,
+        "events": EventsBackend,
+        "early": EarlyBackend,
+        "asynchronous": AsynchronousBackend,
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
+        "rounded": RoundedBackend,
         "nan": NanBackend,
         "wrong_similarity": WrongSimilarityBackend,
         "dying": DyingBackend,
@@ -220,8 +297,13 @@ right = _entry("right")
 slow = _entry("slow")
 busy = _entry("busy")
 cached = _entry("cached")
+device = _entry("device")
+events = _entry("events")
+early = _entry("early")
+asynchronous = _entry("asynchronous")
 constant = _entry("constant")
 truncated = _entry("truncated")
+rounded = _entry("rounded")
 nan = _entry("nan")
 wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")

@@ -17,6 +17,7 @@ from simx.runner import launch as launches
 from simx.runner import schedule as schedules
 from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
 from simx.runner.lanes import open_lanes
+from simx.runner.registry import Choice
 from simx.runner.schedule import Schedule
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
 
@@ -89,6 +90,37 @@ def test_nodes_that_are_not_always_in_the_same_place_are_a_failure(tmp_path: Pat
     assert "--backend shifting " in cell.command
 
 
+def test_a_device_of_its_own_has_the_host_s_side_too(tmp_path: Path) -> None:
+    """From arrays to arrays, and from arrays to a similarity, beside what stays on the device."""
+    cells = bench(tmp_path, "device", "right").cells
+    scopes = [
+        {(timing.scope, timing.image) for timing in cell.timings}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+    ]
+    compared = ("positive", "negative", "negative_resized")
+
+    assert scopes[0] - scopes[1] == {
+        ("host", None),
+        *(("similarity.host", image) for image in compared),
+    }
+    assert not scopes[1] - scopes[0]
+
+
+def test_a_device_s_events_stand_beside_the_clock(tmp_path: Path) -> None:
+    """Of every launch, with forward alone; a device without any has none."""
+    cells = bench(tmp_path, "events", "device").cells
+    found = [
+        {launch.events is not None for launch in timing.launches}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+        for timing in cell.timings
+        if timing.scope in {"forward", "host"}
+    ]
+
+    assert found == [{True}, {False}, {False}, {False}]
+
+
 def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
     """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
     (cell,) = bench(tmp_path, "right").cells
@@ -128,6 +160,8 @@ def test_the_report_is_on_disk_and_the_journal_is_gone(tmp_path: Path) -> None:
         ("truncated", "parity", "shape (4, 4) where (4, 8) is right"),
         ("nan", "parity", "differs from torch's"),
         ("cached", "forward", "differs from torch's"),
+        ("early", "events", "what is timed ends before the device has finished"),
+        ("asynchronous", "synchronise", "its calls return before their results exist"),
         ("wrong_similarity", "similarity", "computes a cosine of"),
         ("dying", "canary", "killed by SIGSEGV"),
     ],
@@ -144,6 +178,23 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:
+    """Beside a cell of full precision; the same error under another name fails."""
+    (tmp_path / "entry").mkdir()
+    usual = lane("rounded").choice
+    choices = [lane("right").choice, Choice(usual.spec, variants=("tf32",)), usual]
+    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path / "entry"))
+        report = run_bench(PLAN, opened, [subject], tmp_path / "report.json")
+    right, tf32, wrong = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(tf32, MeasuredCell)
+    assert 1e-4 < tf32.parity.relative_l2 < 1e-2
+    assert isinstance(wrong, FailedCell)
+    assert "(at most 1e-04)" in wrong.reason
 
 
 def test_a_giant_gets_one_launch_and_few_calls(

@@ -178,7 +178,7 @@ def test_a_backend_without_variants_has_its_own_name() -> None:
     assert dict(backend_named("torch").environment)["OMP_WAIT_POLICY"] is None
 
 
-@pytest.mark.parametrize("name", ["ort:channels-last", "torch:spinning", "torch:passive+"])
+@pytest.mark.parametrize("name", ["ort:nhwc", "torch:spinning", "torch:passive+"])
 def test_an_unknown_variant_is_refused_with_the_known_ones(name: str) -> None:
     """A backend has only the variants that it can have."""
     with pytest.raises(InputError, match=r"has no variant .*; choose from"):

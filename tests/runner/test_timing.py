@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simx.results.gpu import GpuState
 from simx.runner.messages import BlockPlan
 from simx.runner.schedule import block_plan
 from simx.runner.timing import MAX_ENTRIES, take_block
@@ -74,6 +75,28 @@ def test_what_happens_between_entries_is_not_timed() -> None:
     block = take_block(time.call, PLAN, 0, on_start=dawdle, on_entry=dawdle, clock=time.clock)
 
     assert set(block.ns) == {20_000_000}
+
+
+def test_the_device_is_looked_at_around_everything_and_never_between() -> None:
+    """Before the uncounted calls and after the last counted one: no time holds a look."""
+    time = FakeTime(20_000_000)
+    looks: list[tuple[int, int]] = []
+
+    def begin() -> Callable[[], GpuState]:
+        def end() -> GpuState:
+            looks.append((begun, time.calls))
+            time.now += 5_000_000
+            return GpuState(others=0)
+
+        begun = time.calls
+        time.now += 5_000_000
+        return end
+
+    block = take_block(time.call, PLAN, 0, watch=begin, clock=time.clock)
+
+    assert looks == [(0, time.calls)]
+    assert set(block.ns) == {20_000_000}
+    assert block.noise.gpu == GpuState(others=0)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ _SCOPE_WORDS: dict[Scope, str] = {
     "host": "host",
     "pipeline": "embedding",
     "similarity": "similarity",
+    "similarity.host": "similarity from the host",
     "first": "first",
 }
 

@@ -12,7 +12,15 @@ from simx.results.summary import BackboneSummary, Executor
 VIEWS = (
     ("Latency", ("forward", "catalogue")),
     ("Embedding time", ("embedding inference time, ms",)),
-    ("Similarity", ("similarity, %", "similarity inference time, µs", "embedding")),
+    (
+        "Similarity",
+        (
+            "similarity, %",
+            "similarity inference time, µs",
+            "similarity from the host, µs",
+            "embedding",
+        ),
+    ),
     ("Stages", ("stages of the anchor, ms", "stages of the negative, ms")),
     ("Parity and memory", ("parity with torch", "memory")),
 )

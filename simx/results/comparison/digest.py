@@ -14,7 +14,14 @@ from simx.results.derivation import Counted, counted_cells
 from simx.results.schema import Cell, Identity, Image, MeasuredCell, QuotedCell, Report, Scope
 from simx.results.statistics import log_times
 
-COMPARED_SCOPES: tuple[Scope, ...] = ("forward", "host", "pipeline", "similarity", "first")
+COMPARED_SCOPES: tuple[Scope, ...] = (
+    "forward",
+    "host",
+    "pipeline",
+    "similarity",
+    "similarity.host",
+    "first",
+)
 """Stages are left out: they are parts of the pipeline and of the first call, which are compared."""
 
 

@@ -13,6 +13,7 @@ DEFAULT_SPREAD: Mapping[Scope, float] = {
     "host": 0.03,
     "pipeline": 0.05,
     "similarity": 0.02,
+    "similarity.host": 0.02,
     "first": 0.05,
 }
 """Standard deviation of a run's logarithm beyond what its launches show, by scope.

@@ -9,9 +9,9 @@ import numpy as np
 from simx.images.pictures import bundled
 from simx.models.backbone import Preset
 from simx.runner.backend import Array, Backend, BackendFacts, Placed
+from simx.runner.loaded_cell import Cell
 from simx.runner.messages import BlockPlan, Measure
 from simx.runner.timing import CLOCK
-from simx.runner.worker import Cell
 
 _PRESET = Preset(
     crop=8, resize=8, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
@@ -68,6 +68,14 @@ class EmptyBackend:
 
     def canary(self) -> None:
         """Do nothing."""
+
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
+        """Have no device."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        """Have no memory."""
+        return None
 
 
 def measure_overhead(backend: Backend | None = None) -> Overhead:
