@@ -23,13 +23,12 @@ import msgspec
 from simx.errors import InputError, SystemFailureError
 from simx.exporter.manifest import (
     MANIFEST_FILE,
-    MANIFEST_NAME,
-    MANIFEST_VERSION,
     MODEL_FILE,
     VERIFICATION_FILE,
     ExportIdentity,
     FileRecord,
     Manifest,
+    read_manifest,
 )
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.atomic import sync_folder
@@ -263,11 +262,10 @@ def _is_intact(path: Path, expected: FileRecord) -> bool:
 def _read_manifest(path: Path) -> Manifest | None:
     """Return None for what is no manifest of ours: such an entry does not exist for anybody."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        manifest = read_manifest(path)
+    except InputError:
         return None
-    known = (manifest.name, manifest.version) == (MANIFEST_NAME, MANIFEST_VERSION)
-    return manifest if known and _names_are_plain(manifest) else None
+    return manifest if _names_are_plain(manifest) else None
 
 
 def _names_are_plain(manifest: Manifest) -> bool:

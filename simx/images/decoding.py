@@ -15,8 +15,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from simx.errors import InputError
 from simx.images.colour import as_seen
-from simx.images.files import PicturePath, opened, shown
+from simx.images.files import opened_picture
 from simx.images.limits import MAX_PIXELS, check_size
+from simx.inputs import InputPath, shown
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
 """Pillow's names of the formats read; PPM stands for PBM, PGM and PFM too."""
@@ -53,7 +54,7 @@ _PNG_BIT_DEPTH_AT = 24
 """Offset of the bit depth in a PNG: signature, length, ``IHDR``, width, height come before it."""
 
 
-def decode(path: PicturePath) -> Image.Image:
+def decode(path: InputPath) -> Image.Image:
     """Read a picture as a person sees it.
 
     The first frame or page, turned upright as its EXIF data say, transparency composited over
@@ -71,7 +72,7 @@ def decode(path: PicturePath) -> Image.Image:
         InputError: The file is absent, unreadable, outside the limits, damaged or no picture.
     """
     name = shown(path)
-    with opened(path) as file, _one_line_errors(name):
+    with opened_picture(path) as file, _one_line_errors(name):
         image = Image.open(file, formats=FORMATS)
         check_size(name, image.size)
         image.load()

@@ -27,25 +27,6 @@ MAX_RESIZED_PIXELS = 2**24
 """Pixels after a preset's resize, before its centre crop: 64 MiB at Pillow's 4 bytes."""
 
 
-def check_bytes(name: str, count: int) -> None:
-    """Refuse a file that is empty or too long.
-
-    Args:
-        name: The picture as the user typed it.
-        count: The file's length in bytes.
-
-    Raises:
-        InputError: The file has no bytes, or more than ``MAX_FILE_BYTES``.
-    """
-    if count == 0:
-        raise InputError(f"picture {name} is empty (0 bytes); name a file that holds a picture")
-    if count > MAX_FILE_BYTES:
-        raise InputError(
-            f"picture {name} has {count:,} bytes, more than the {MAX_FILE_BYTES:,} allowed; "
-            "scale it down or compress it"
-        )
-
-
 def check_size(name: str, size: tuple[int, int]) -> None:
     """Refuse a picture with too many pixels, or far longer than wide.
 
