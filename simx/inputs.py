@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, FileIO
 
 from simx.errors import InputError
 
@@ -48,7 +48,9 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
-def opened(path: InputPath, kind: InputKind) -> Iterator[BufferedReader]:
+def opened(
+    path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
+) -> Iterator[BufferedReader]:
     """Open a file for reading, and close it in the end.
 
     What kind of file it is, and how long, is asked of the opened descriptor, so that nothing can
@@ -57,6 +59,7 @@ def opened(path: InputPath, kind: InputKind) -> Iterator[BufferedReader]:
     Args:
         path: The file.
         kind: What it is to be.
+        reader: What reads it.
 
     Yields:
         The file, unread.
@@ -65,7 +68,7 @@ def opened(path: InputPath, kind: InputKind) -> Iterator[BufferedReader]:
         InputError: The path is absent, unreadable or no file, or the file is too long.
     """
     try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed by `with` below
+        file = reader(FileIO(path, "rb", opener=_without_waiting))
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         raise kind.refused(path, _reason(error)) from error
     with file:

@@ -11,6 +11,8 @@ from simx.cli.parameters import Duration, Share
 from simx.errors import ExitCode
 
 _picture_path = click.Path(path_type=Path)
+_COUNT = click.IntRange(1, 10_000)
+_SEED = click.IntRange(0, 2**63 - 1)
 
 
 @click.command("bench")
@@ -68,9 +70,9 @@ _picture_path = click.Path(path_type=Path)
     metavar="TIME",
     help="Longest time for each backbone, such as 60s or 5m.",
 )
-@click.option("--launches", type=int, help="As many fresh processes per cell as this instead.")
-@click.option("--rounds", type=int, help="Rounds per launch, instead of the profile's.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random order.")
+@click.option("--launches", type=_COUNT, help="As many fresh processes per cell as this instead.")
+@click.option("--rounds", type=_COUNT, help="Rounds per launch, instead of the profile's.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of every random order.")
 @options.store_option
 @options.ranges_option
 @options.layout_option

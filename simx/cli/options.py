@@ -90,7 +90,7 @@ store_option = click.option(
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 4096),
     help="Threads of every backend. Default: the cores this process may use.",
 )
 

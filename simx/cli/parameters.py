@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import click
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 1e9
+"""Some thirty years."""
+
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 
 
@@ -78,6 +81,6 @@ class Duration(click.ParamType[float]):
             return value
         found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
         seconds = float(found[1]) * _UNITS.get(found[2], math.nan) if found else math.nan
-        if not seconds > 0:
+        if not 0 < seconds <= _LONGEST_SECONDS:
             self.fail(f"{value!r} is no duration; write it as 5ms, 60s, 5m or 1h", param, ctx)
         return seconds
