@@ -7,10 +7,10 @@ import click
 
 from simx.cli import options
 from simx.cli.output import in_a_folder
-from simx.cli.parameters import Duration, Share
+from simx.cli.parameters import Duration, Share, Text, TextPath
 from simx.errors import ExitCode
 
-_picture_path = click.Path(path_type=Path)
+_picture_path = TextPath(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
 _SEED = click.IntRange(0, 2**63 - 1)
 
@@ -38,6 +38,7 @@ _SEED = click.IntRange(0, 2**63 - 1)
 )
 @click.option(
     "--provider-option",
+    type=Text(),
     multiple=True,
     metavar="KEY=VALUE",
     help="An option of ONNX Runtime's execution provider, such as use_tf32=1; labels its cells. "

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import msgspec
 from platformdirs import user_data_path
 
 from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
-from simx.cli.output import emit, wants_color, width
+from simx.cli.output import emit, tell, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError
 from simx.exporter.export import Exported, ExportPlan, require_fitting
@@ -19,6 +18,7 @@ from simx.exporter.lookup import find_export, held_backbones
 from simx.exporter.store import DamagedEntryError, Entry, Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet, check_presets, chosen
+from simx.inputs import shown
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import load
 from simx.models.ranges import Range
@@ -116,7 +116,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
         check_presets(pictures, {backbone.preset for backbone in backbones})
         with open_lanes(choices, providers) as opened:
             for note in opened.notes:
-                click.echo(f"simx: {note}", err=True)
+                tell(note)
             subjects = _subjects(backbones, options)
             report = _measure(options, pictures, opened, subjects, path)
     text = render(
@@ -130,7 +130,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
         ),
     )
     emit(text, None)
-    click.echo(f"simx: report saved as {path}", err=True)
+    tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
@@ -197,7 +197,7 @@ def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> En
     try:
         entry.verify()
     except DamagedEntryError as error:
-        click.echo(f"simx: {error}; exporting {backbone.name} again", err=True)
+        tell(f"{error}; exporting {backbone.name} again")
         store.discard(entry)
         return None
     return entry

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from simx.cli.output import tell
 from simx.cli.progress import Steps, steps
 from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
 from simx.exporter.store import Store
@@ -25,7 +24,7 @@ def export_with_progress(
         ):
             outcomes.append(outcome)
             if isinstance(outcome, NotExported):
-                click.echo(f"simx: {describe_failure(outcome)}", err=True)
+                tell(describe_failure(outcome))
     _warn_of_random_weights(outcomes, plan)
     return outcomes
 
@@ -68,8 +67,7 @@ def _warn_of_random_weights(outcomes: Sequence[Outcome], plan: ExportPlan) -> No
     ]
     if random and plan.request.kind == "auto":
         count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
-        click.echo(
-            f"simx: {count} random weights, because no pretrained ones are here: latencies hold, "
-            "similarities mean nothing; --weights pretrained downloads them",
-            err=True,
+        tell(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
         )

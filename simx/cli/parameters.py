@@ -1,8 +1,10 @@
 """Types of options: shares in percent, and durations with their unit."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -28,6 +30,45 @@ class Share(click.ParamType[float]):
         if found is None or not 0 < float(found[1]) <= 100:  # noqa: PLR2004 - percent
             self.fail(f"{value!r} is no share; write it as a percentage such as 1.5%", param, ctx)
         return float(found[1]) / 100
+
+
+class Text(click.ParamType[str]):
+    """Text that can be handed on to a worker and written down."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text."""
+        text = str(value)
+        if not _is_utf8(text):
+            self.fail(f"{text!r} is no UTF-8 text; write it as such", param, ctx)
+        return text
+
+
+class TextPath(click.Path):
+    """A path that can be handed on to a worker, which any bytes could not."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own signature
+        """Return the path."""
+        if not _is_utf8(os.fspath(value)):
+            self.fail(f"{os.fspath(value)!r} is no UTF-8 text; rename it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether no byte of a text of the system's was none of UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Names(click.ParamType[tuple[str, ...]]):

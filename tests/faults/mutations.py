@@ -176,7 +176,9 @@ def _places(document: Tree, random: Random) -> tuple[Parent, str | int] | None:
     place: tuple[Parent, str | int] | None = None
     while isinstance(parent, dict | list) and parent:
         key: str | int = (
-            random.choice(list(parent)) if isinstance(parent, dict) else random.randrange(len(parent))
+            random.choice(list(parent))
+            if isinstance(parent, dict)
+            else random.randrange(len(parent))
         )
         place = (parent, key)
         parent = parent[key]  # type: ignore[index] - the key was drawn from this very parent

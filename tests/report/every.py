@@ -7,8 +7,8 @@ from simx.report.comparison import formats as comparisons
 from simx.report.formats import FORMATS, render
 from simx.report.options import LAYOUTS, Options
 from simx.results.comparison.compare import Named, Settings, compare
-from simx.results.comparison.names import DIFFERENCE_NAMES
 from simx.results.comparison.digest import digest
+from simx.results.comparison.names import DIFFERENCE_NAMES
 from simx.results.schema import Report
 
 WIDTH = 100
