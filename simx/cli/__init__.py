@@ -87,6 +87,9 @@ def main() -> NoReturn:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
         code = _refuse(error)
+    except MemoryError:
+        tell("the system has no more memory; close other programs, or take fewer or smaller files")
+        code = ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
         code = ExitCode.INTERRUPTED

@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 
 from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
-from simx.cli.output import emit, tell, wants_color, width
+from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError
 from simx.exporter.export import Exported, ExportPlan, require_fitting
@@ -103,7 +103,8 @@ def benchmark(options: BenchOptions) -> ExitCode:
     choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     options.schedule()
-    backbones = _backbones(options)
+    store = Store(options.store, tell_once())
+    backbones = _backbones(options, store)
     require_fitting(options.weights, backbones)
     path = _report_path(options.output)
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
@@ -117,7 +118,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
         with open_lanes(choices, providers) as opened:
             for note in opened.notes:
                 tell(note)
-            subjects = _subjects(backbones, options)
+            subjects = _subjects(backbones, options, store)
             report = _measure(options, pictures, opened, subjects, path)
     text = render(
         [report],
@@ -135,7 +136,7 @@ def benchmark(options: BenchOptions) -> ExitCode:
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
 
-def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
+def _backbones(options: BenchOptions, store: Store) -> tuple[Backbone, ...]:
     """Return what was named; where nothing was, what the store holds."""
     if options.select or options.all or options.gflops or options.family:
         return selected(
@@ -146,7 +147,7 @@ def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
         )
     if options.weights.kind == "file":
         raise InputError(f"--weights {options.weights.path}: name the backbone it is for")
-    held = held_backbones(Store(options.store), load(), options.embedding, options.weights)
+    held = held_backbones(store, load(), options.embedding, options.weights)
     if not held:
         raise InputError(
             f"store {options.store}: holds nothing to measure; name backbones, or fill it with "
@@ -169,14 +170,13 @@ def _report_path(output: Path | None) -> Path:
     return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
 
 
-def _subjects(backbones: Sequence[Backbone], options: BenchOptions) -> list[Subject | Absent]:
+def _subjects(
+    backbones: Sequence[Backbone], options: BenchOptions, store: Store
+) -> list[Subject | Absent]:
     """Pair every backbone with its export, making those that the store lacks."""
-    store = Store(options.store)
     found = {backbone: _sound_export(store, backbone, options) for backbone in backbones}
     lacking = [backbone for backbone, entry in found.items() if entry is None]
-    outcomes = (
-        export_with_progress(lacking, options.store, options.export_plan()) if lacking else []
-    )
+    outcomes = export_with_progress(lacking, store, options.export_plan()) if lacking else []
     absent = {}
     for outcome in outcomes:
         if isinstance(outcome, Exported):

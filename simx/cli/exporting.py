@@ -1,7 +1,6 @@
 """Exporting with its progress and warnings, as ``export`` and ``bench`` both do it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from simx.cli.output import tell
 from simx.cli.progress import Steps, steps
@@ -13,14 +12,14 @@ _MEGABYTE = 1_000_000
 
 
 def export_with_progress(
-    backbones: Sequence[Backbone], store: Path, plan: ExportPlan
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
 ) -> list[Outcome]:
     """Export backbones, say on stderr what happens, and warn where weights are random."""
     outcomes: list[Outcome] = []
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
         for outcome in export(
-            backbones, Store(store), plan, on_start=announcer.begin, progress=announcer.download
+            backbones, store, plan, on_start=announcer.begin, progress=announcer.download
         ):
             outcomes.append(outcome)
             if isinstance(outcome, NotExported):

@@ -89,6 +89,18 @@ def tell(text: str) -> None:
     click.echo(f"simx: {clean(text)}", err=True)
 
 
+def tell_once() -> Callable[[str], None]:
+    """Return what writes a line to stderr unless it wrote the same before."""
+    told: set[str] = set()
+
+    def tell_new(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell(text)
+
+    return tell_new
+
+
 def width() -> int:
     """Return the columns a table may take."""
     if _on_terminal() or "COLUMNS" in os.environ:
