@@ -13,6 +13,8 @@ from PIL import Image
 from simx.results import file
 from tests.faults.documents import full_report
 
+_CORPUS = Path(__file__).parent / "corpus" / "pictures"
+
 Make = Callable[[Path], None]
 Faults = Mapping[str, Make]
 
@@ -37,7 +39,7 @@ def _socket(path: Path) -> None:
 NO_FILES: Faults = {
     "absent": lambda _: None,
     "a folder": lambda path: path.mkdir(),
-    "a pipe without a writer": lambda path: os.mkfifo(path),
+    "a pipe without a writer": os.mkfifo,
     "a device without an end": lambda path: path.symlink_to("/dev/zero"),
     "a socket": _socket,
     "a link to nowhere": lambda path: path.symlink_to("nowhere"),

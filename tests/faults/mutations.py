@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
-Tree = object
+Tree = Any
 
 NUMBERS: tuple[int | float, ...] = (
     0,
@@ -167,27 +168,27 @@ def _spliced(data: bytes, begin: int, end: int, part: bytes) -> bytes:
 
 _ON_BYTES = (_flip, _flip, _set, _cut, _remove, _repeat, _move, _insert, _noise)
 
-Parent = dict[str, Tree] | list[Tree]
+Parent = Any  # a dictionary or a list, and a key or a place in it
 
 
-def _places(document: Tree, random: Random) -> tuple[Parent, str | int] | None:
+def _places(document: Tree, random: Random) -> tuple[Parent, Any] | None:
     """Walk down from the root by chance, and return where to change something."""
     parent: Tree = document
-    place: tuple[Parent, str | int] | None = None
+    place: tuple[Parent, Any] | None = None
     while isinstance(parent, dict | list) and parent:
-        key: str | int = (
+        key: Any = (
             random.choice(list(parent))
             if isinstance(parent, dict)
             else random.randrange(len(parent))
         )
         place = (parent, key)
-        parent = parent[key]  # type: ignore[index] - the key was drawn from this very parent
+        parent = parent[key]
         if not random.randrange(8):
             break
     return place
 
 
-def _another(parent: Parent, key: str | int, random: Random) -> None:
+def _another(parent: Parent, key: Any, random: Random) -> None:
     """Put another value of the same type there."""
     value = _get(parent, key)
     if isinstance(value, bool) or value is None:
@@ -205,39 +206,39 @@ def _another(parent: Parent, key: str | int, random: Random) -> None:
     _put(parent, key, new)
 
 
-def _other_type(parent: Parent, key: str | int, random: Random) -> None:
+def _other_type(parent: Parent, key: Any, random: Random) -> None:
     _put(parent, key, random.choice(OTHERS))
 
 
-def _extreme(parent: Parent, key: str | int, random: Random) -> None:
+def _extreme(parent: Parent, key: Any, random: Random) -> None:
     _put(parent, key, random.choice((*NUMBERS, *STRINGS)))
 
 
-def _nested(parent: Parent, key: str | int, random: Random) -> None:
+def _nested(parent: Parent, key: Any, random: Random) -> None:
     value = _get(parent, key)
     for _ in range(random.choice((1, 2, 50, 300))):
         value = [value] if random.randrange(2) else {"a": value}
     _put(parent, key, value)
 
 
-def _gone(parent: Parent, key: str | int, _random: Random) -> None:
-    del parent[key]  # type: ignore[arg-type] - the key was drawn from this very parent
+def _gone(parent: Parent, key: Any, _random: Random) -> None:
+    del parent[key]
 
 
-def _renamed(parent: Parent, key: str | int, random: Random) -> None:
+def _renamed(parent: Parent, key: Any, random: Random) -> None:
     if isinstance(parent, dict):
         parent[random.choice(STRINGS)] = parent.pop(str(key))
     else:
         random.shuffle(parent)
 
 
-def _exchanged(parent: Parent, key: str | int, random: Random) -> None:
+def _exchanged(parent: Parent, key: Any, random: Random) -> None:
     """Put a neighbour's value there too."""
     keys = list(parent) if isinstance(parent, dict) else range(len(parent))
     _put(parent, key, _get(parent, random.choice(keys)))
 
 
-_ON_TREES: tuple[Callable[[Parent, str | int, Random], None], ...] = (
+_ON_TREES: tuple[Callable[[Parent, Any, Random], None], ...] = (
     _another,
     _another,
     _another,
@@ -253,12 +254,12 @@ _ON_TREES: tuple[Callable[[Parent, str | int, Random], None], ...] = (
 )
 
 
-def _get(parent: Parent, key: str | int) -> Tree:
-    return parent[key]  # type: ignore[index] - the key was drawn from this very parent
+def _get(parent: Parent, key: Any) -> Tree:
+    return parent[key]
 
 
-def _put(parent: Parent, key: str | int, value: Tree) -> None:
-    parent[key] = value  # type: ignore[index] - the key was drawn from this very parent
+def _put(parent: Parent, key: Any, value: Tree) -> None:
+    parent[key] = value
 
 
 def _is_whole(number: float) -> bool:
