@@ -11,14 +11,25 @@ PACKAGE = ROOT / "simx"
 
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
+    "inputs": {"errors"},
     "models": {"errors"},
-    "images": {"errors", "models"},
-    "results": {"errors", "models", "images"},
-    "workers": {"errors", "models", "images", "results"},
-    "exporter": {"errors", "models", "images", "results", "workers"},
-    "runner": {"errors", "models", "images", "results", "workers", "exporter"},
+    "images": {"errors", "inputs", "models"},
+    "results": {"errors", "inputs", "models", "images"},
+    "workers": {"errors", "inputs", "models", "images", "results"},
+    "exporter": {"errors", "inputs", "models", "images", "results", "workers"},
+    "runner": {"errors", "inputs", "models", "images", "results", "workers", "exporter"},
     "report": {"errors", "models", "results"},
-    "cli": {"errors", "models", "images", "results", "workers", "exporter", "runner", "report"},
+    "cli": {
+        "errors",
+        "inputs",
+        "models",
+        "images",
+        "results",
+        "workers",
+        "exporter",
+        "runner",
+        "report",
+    },
 }
 """Every room, and the rooms it may import besides itself."""
 

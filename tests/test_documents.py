@@ -14,11 +14,19 @@ import pytest
 
 from simx import __version__
 from simx.cli import COMMANDS, cli
+from simx.cli.configuration import SETTINGS
 from simx.errors import ExitCode
+from simx.exporter.manifest import MANIFEST
+from simx.exporter.reference import REFERENCE
+from simx.exporter.weights.request import WEIGHTS
+from simx.images.files import PICTURE
+from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
-from simx.results.file import write
+from simx.results.bounds import LARGEST_REAL, LONGEST_TEXT
+from simx.results.file import REPORT, write
 from simx.results.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
+from simx.results.journal import JOURNAL
 from simx.results.parity import FP32
 from simx.results.percentiles import samples_needed
 from simx.runner.providers import provider_named
@@ -236,6 +244,27 @@ def test_the_bounds_are_those_of_the_code() -> None:
     assert f"a cosine of at least {FP32.cosine}" in stated
     assert f"relative L2 error of at most {mantissa}e{int(exponent)}" in stated
     assert f"{needed[0]} for p90, {needed[1]} for p95 and {needed[2]} for p99" in stated
+
+
+def test_the_limits_of_files_are_those_of_the_code() -> None:
+    """README's table of what is accepted has the code's own numbers."""
+    section = text_of(README).split("## What is read, and what is refused")[1].split("\n## ")[0]
+    rows = {row.split("|")[1].strip(): row for row in section.splitlines() if row.startswith("| ")}
+    mebibytes = {
+        "picture": PICTURE.most_bytes,
+        "report, journal": REPORT.most_bytes,
+        "manifest in the store": MANIFEST.most_bytes,
+        "verification reference": REFERENCE.most_bytes,
+        "`simx.toml`, `pyproject.toml`": SETTINGS.most_bytes,
+    }
+
+    for kind, count in mebibytes.items():
+        assert f"{count // 2**20} MiB" in rows[kind]
+    assert REPORT.most_bytes == JOURNAL.most_bytes
+    assert f"{WEIGHTS.most_bytes // 2**30} GiB" in rows["weights"]
+    assert f"{MAX_PIXELS:,} pixels, {MAX_ASPECT_RATIO}:1, a JPEG of {MAX_SCANS}" in rows["picture"]
+    assert f"up to {LARGEST_REAL:.0e}".replace("+", "") in rows["report, journal"]
+    assert f"texts of {LONGEST_TEXT:,} characters" in rows["report, journal"]
 
 
 def two_cells(path: Path) -> Path:

@@ -15,8 +15,8 @@ import click
 
 from simx import __version__
 from simx.cli.configuration import read_defaults
+from simx.cli.output import tell
 from simx.errors import ExitCode, SimxError, Terminated
-from simx.report.clean import clean
 
 COMMANDS = {
     "models": "What there is, and what is exported.",
@@ -87,11 +87,14 @@ def main() -> NoReturn:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
         code = _refuse(error)
+    except MemoryError:
+        tell("the system has no more memory; close other programs, or take fewer or smaller files")
+        code = ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+        tell("interrupted")
         code = ExitCode.INTERRUPTED
     except Terminated as signalled:
-        _complain(f"ended by {signal.Signals(signalled.number).name}")
+        tell(f"ended by {signal.Signals(signalled.number).name}")
         code = ExitCode.TERMINATED
     sys.exit(code)
 
@@ -99,19 +102,14 @@ def main() -> NoReturn:
 def _refuse(error: SimxError | click.ClickException) -> int:
     """Say in one line what is wrong, and return the exit code for it."""
     if isinstance(error, SimxError):
-        _complain(str(error))
+        tell(str(error))
     elif isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "simx"
-        _complain(f"{error.format_message()} See '{command} --help'.")
+        tell(f"{error.format_message()} See '{command} --help'.")
     else:
-        _complain(error.format_message())
+        tell(error.format_message())
     return error.exit_code
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
-
-
-def _complain(text: str) -> None:
-    """Write one line, whatever the text holds."""
-    click.echo(f"simx: {clean(' '.join(text.split()))}", err=True)

@@ -7,10 +7,12 @@ import click
 
 from simx.cli import options
 from simx.cli.output import in_a_folder
-from simx.cli.parameters import Duration, Share
+from simx.cli.parameters import Duration, Share, Text, TextPath
 from simx.errors import ExitCode
 
-_picture_path = click.Path(path_type=Path)
+_picture_path = TextPath(path_type=Path)
+_COUNT = click.IntRange(1, 10_000)
+_SEED = click.IntRange(0, 2**63 - 1)
 
 
 @click.command("bench")
@@ -36,6 +38,7 @@ _picture_path = click.Path(path_type=Path)
 )
 @click.option(
     "--provider-option",
+    type=Text(),
     multiple=True,
     metavar="KEY=VALUE",
     help="An option of ONNX Runtime's execution provider, such as use_tf32=1; labels its cells. "
@@ -74,9 +77,9 @@ _picture_path = click.Path(path_type=Path)
     metavar="TIME",
     help="Longest time for each backbone, such as 60s or 5m.",
 )
-@click.option("--launches", type=int, help="As many fresh processes per cell as this instead.")
-@click.option("--rounds", type=int, help="Rounds per launch, instead of the profile's.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random order.")
+@click.option("--launches", type=_COUNT, help="As many fresh processes per cell as this instead.")
+@click.option("--rounds", type=_COUNT, help="Rounds per launch, instead of the profile's.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of every random order.")
 @options.store_option
 @options.ranges_option
 @options.layout_option

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import msgspec
 from platformdirs import user_data_path
 
 from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
-from simx.cli.output import emit, wants_color, width
+from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError
 from simx.exporter.export import Exported, ExportPlan, require_fitting
@@ -19,6 +18,7 @@ from simx.exporter.lookup import find_export, held_backbones
 from simx.exporter.store import DamagedEntryError, Entry, Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet, check_presets, chosen
+from simx.inputs import shown
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import load
 from simx.models.ranges import Range
@@ -107,7 +107,8 @@ def benchmark(options: BenchOptions) -> ExitCode:
     require_takers(asked, choices, providers)
     require_meaning(choices, providers)
     options.schedule()
-    backbones = _backbones(options)
+    store = Store(options.store, tell_once())
+    backbones = _backbones(options, store)
     require_fitting(options.weights, backbones)
     path = _report_path(options.output)
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
@@ -120,8 +121,8 @@ def benchmark(options: BenchOptions) -> ExitCode:
         check_presets(pictures, {backbone.preset for backbone in backbones})
         with open_lanes(choices, providers) as opened:
             for note in opened.notes:
-                click.echo(f"simx: {note}", err=True)
-            subjects = _subjects(backbones, options)
+                tell(note)
+            subjects = _subjects(backbones, options, store)
             report = _measure(options, pictures, opened, subjects, path)
     text = render(
         [report],
@@ -134,12 +135,12 @@ def benchmark(options: BenchOptions) -> ExitCode:
         ),
     )
     emit(text, None)
-    click.echo(f"simx: report saved as {path}", err=True)
+    tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
 
-def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
+def _backbones(options: BenchOptions, store: Store) -> tuple[Backbone, ...]:
     """Return what was named; where nothing was, what the store holds."""
     if options.select or options.all or options.gflops or options.family:
         return selected(
@@ -150,7 +151,7 @@ def _backbones(options: BenchOptions) -> tuple[Backbone, ...]:
         )
     if options.weights.kind == "file":
         raise InputError(f"--weights {options.weights.path}: name the backbone it is for")
-    held = held_backbones(Store(options.store), load(), options.embedding, options.weights)
+    held = held_backbones(store, load(), options.embedding, options.weights)
     if not held:
         raise InputError(
             f"store {options.store}: holds nothing to measure; name backbones, or fill it with "
@@ -173,14 +174,13 @@ def _report_path(output: Path | None) -> Path:
     return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
 
 
-def _subjects(backbones: Sequence[Backbone], options: BenchOptions) -> list[Subject | Absent]:
+def _subjects(
+    backbones: Sequence[Backbone], options: BenchOptions, store: Store
+) -> list[Subject | Absent]:
     """Pair every backbone with its export, making those that the store lacks."""
-    store = Store(options.store)
     found = {backbone: _sound_export(store, backbone, options) for backbone in backbones}
     lacking = [backbone for backbone, entry in found.items() if entry is None]
-    outcomes = (
-        export_with_progress(lacking, options.store, options.export_plan()) if lacking else []
-    )
+    outcomes = export_with_progress(lacking, store, options.export_plan()) if lacking else []
     absent = {}
     for outcome in outcomes:
         if isinstance(outcome, Exported):
@@ -201,7 +201,7 @@ def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> En
     try:
         entry.verify()
     except DamagedEntryError as error:
-        click.echo(f"simx: {error}; exporting {backbone.name} again", err=True)
+        tell(f"{error}; exporting {backbone.name} again")
         store.discard(entry)
         return None
     return entry

@@ -5,6 +5,7 @@ command's table (``[bench]``) for that command alone. ``simx.toml`` hides ``pypr
 """
 
 import difflib
+import os
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +14,15 @@ from typing import Any
 import click
 
 from simx.errors import InputError
+from simx.inputs import InputKind, one_line, read_whole
+
+SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
+
+_LONGEST = 4096
+"""Characters of an entry's text, about what a path may have."""
+
+_WIDEST = 64
+"""Bits of a whole number."""
 
 Default = str | bool | list[str]
 CommandNamed = Callable[[str], click.Command]
@@ -55,9 +65,9 @@ def read_defaults(
 
 def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
     own, project = folder / "simx.toml", folder / "pyproject.toml"
-    if own.is_file():
+    if os.path.lexists(own):
         return own, _read(own)
-    if not project.is_file():
+    if not os.path.lexists(project):
         return own, {}
     settings: object = _read(project)
     for key in ("tool", "simx"):
@@ -68,12 +78,15 @@ def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    data = read_whole(path, SETTINGS)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not TOML ({error}); mend it or move it away") from None
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SETTINGS.refused(path, f"is not UTF-8 text (byte {error.start})") from None
+    except (ValueError, OverflowError) as error:  # a number of thousands of digits, too
+        raise SETTINGS.refused(path, one_line(f"is not TOML ({error})")) from None
+    except RecursionError:
+        raise SETTINGS.refused(path, "is nested too deeply to be read") from None
 
 
 def _require_commands(path: Path, tables: Iterable[str], names: list[str]) -> None:
@@ -117,11 +130,17 @@ def _typed(path: Path, key: str, value: object, option: click.Option) -> Default
     given = value if isinstance(value, list) and many else [value]
     if not all(_is_typeable(one) for one in given):
         raise InputError(
-            f"{path}: {key} takes text or a number{', or a list' if option.multiple else ''}"
+            f"{path}: {key} takes one line of text or a number"
+            f"{', or a list' if option.multiple else ''}"
         )
     texts = [str(one) for one in given]
     return texts if option.multiple else texts[0]
 
 
 def _is_typeable(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    """Whether somebody could have typed it, so that it can be handled as if somebody had."""
+    if isinstance(value, str):
+        return value.isprintable() and len(value) <= _LONGEST
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() <= _WIDEST
+    return isinstance(value, float)

@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.listings import show
-from simx.cli.output import output_option
+from simx.cli.output import output_option, tell_once
 from simx.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind
@@ -50,6 +50,7 @@ def command(
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
     from simx.exporter.export import ExportPlan  # noqa: PLC0415
+    from simx.exporter.store import Store  # noqa: PLC0415
 
     plan = ExportPlan(
         embedding=embedding,
@@ -57,7 +58,7 @@ def command(
         threads=threads or default_threads(),
         mirror=weights_mirror,
     )
-    outcomes = export_with_progress(backbones, store, plan)
+    outcomes = export_with_progress(backbones, Store(store, tell_once()), plan)
     records = [record_of(outcome) for outcome in outcomes]
     show(records, listing_of(records), format, output)
     failed = any(record.status == "failed" for record in records)

@@ -1,10 +1,8 @@
 """Exporting with its progress and warnings, as ``export`` and ``bench`` both do it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import click
-
+from simx.cli.output import tell
 from simx.cli.progress import Steps, steps
 from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
 from simx.exporter.store import Store
@@ -14,18 +12,18 @@ _MEGABYTE = 1_000_000
 
 
 def export_with_progress(
-    backbones: Sequence[Backbone], store: Path, plan: ExportPlan
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
 ) -> list[Outcome]:
     """Export backbones, say on stderr what happens, and warn where weights are random."""
     outcomes: list[Outcome] = []
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
         for outcome in export(
-            backbones, Store(store), plan, on_start=announcer.begin, progress=announcer.download
+            backbones, store, plan, on_start=announcer.begin, progress=announcer.download
         ):
             outcomes.append(outcome)
             if isinstance(outcome, NotExported):
-                click.echo(f"simx: {describe_failure(outcome)}", err=True)
+                tell(describe_failure(outcome))
     _warn_of_random_weights(outcomes, plan)
     return outcomes
 
@@ -68,8 +66,7 @@ def _warn_of_random_weights(outcomes: Sequence[Outcome], plan: ExportPlan) -> No
     ]
     if random and plan.request.kind == "auto":
         count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
-        click.echo(
-            f"simx: {count} random weights, because no pretrained ones are here: latencies hold, "
-            "similarities mean nothing; --weights pretrained downloads them",
-            err=True,
+        tell(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
         )

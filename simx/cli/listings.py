@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from simx.cli.output import emit, wants_color, width
+from simx.report.json_text import json_document
 from simx.report.listing import LISTING_FORMATS, Listing
 
 
@@ -14,7 +15,7 @@ def show(
 ) -> None:
     """Write a list where it belongs: its records as JSON, or its columns in another format."""
     if format_name == "json":
-        emit(msgspec.json.format(msgspec.json.encode(records)).decode(), output)
+        emit(json_document(records), output)
         return
     render = LISTING_FORMATS[format_name]
     emit(render(listing, width=width(), color=wants_color(output)), output)

@@ -7,7 +7,7 @@ import click
 
 from simx.cli import options
 from simx.cli.listings import show
-from simx.cli.output import output_option
+from simx.cli.output import output_option, tell_once
 from simx.exporter.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
@@ -53,7 +53,8 @@ def command(
 ) -> None:
     """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
-    found = {backbone.name: Store(store).find(backbone, embedding) for backbone in chosen}
+    exports = Store(store, tell_once())
+    found = {backbone.name: exports.find(backbone, embedding) for backbone in chosen}
     paths = {name: str(entry.model_path) if entry else None for name, entry in found.items()}
     listed = listing(chosen, options.ranges_or_default(ranges), embedding, paths)
     show(listed, _listing(listed), format, output)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from simx.cli.parameters import Text, TextPath
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
@@ -18,6 +19,10 @@ Decorator = Callable[[F], F]
 
 def _flatten(_context: object, _option: object, groups: tuple[tuple[Range, ...], ...]) -> object:
     return tuple(found for group in groups for found in group)
+
+
+def _weights(value: str) -> WeightsRequest:
+    return WeightsRequest.parse(Text().convert(value, None, None))
 
 
 def default_store() -> Path:
@@ -64,7 +69,7 @@ embedding_option = click.option(
 
 weights_option = click.option(
     "--weights",
-    type=WeightsRequest.parse,
+    type=_weights,
     default="auto",
     show_default=True,
     metavar="auto|pretrained|random|FILE",
@@ -74,6 +79,7 @@ weights_option = click.option(
 
 mirror_option = click.option(
     "--weights-mirror",
+    type=Text(),
     envvar="SIMX_WEIGHTS_MIRROR",
     metavar="URL",
     help="Download pretrained weights from here instead.",
@@ -81,7 +87,7 @@ mirror_option = click.option(
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=TextPath(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
@@ -90,7 +96,7 @@ store_option = click.option(
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 4096),
     help="Threads of every backend. Default: the cores this process may use.",
 )
 

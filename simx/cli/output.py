@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from simx.errors import InputError, SystemFailureError
+from simx.report.clean import clean
 from simx.results.atomic import write_atomically
 
 _PIPE_WIDTH = 100
@@ -81,6 +82,23 @@ def append_step_summary(text: Callable[[], str]) -> None:
             f"{path}: the step summary cannot be written ({error.strerror}); "
             "unset GITHUB_STEP_SUMMARY to go without"
         ) from None
+
+
+def tell(text: str) -> None:
+    """Write one line to stderr, whatever the text holds."""
+    click.echo(f"simx: {clean(text)}", err=True)
+
+
+def tell_once() -> Callable[[str], None]:
+    """Return what writes a line to stderr unless it wrote the same before."""
+    told: set[str] = set()
+
+    def tell_new(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell(text)
+
+    return tell_new
 
 
 def width() -> int:

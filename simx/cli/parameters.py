@@ -1,12 +1,17 @@
 """Types of options: shares in percent, and durations with their unit."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 1e9
+"""Some thirty years."""
+
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 
 
@@ -25,6 +30,45 @@ class Share(click.ParamType[float]):
         if found is None or not 0 < float(found[1]) <= 100:  # noqa: PLR2004 - percent
             self.fail(f"{value!r} is no share; write it as a percentage such as 1.5%", param, ctx)
         return float(found[1]) / 100
+
+
+class Text(click.ParamType[str]):
+    """Text that can be handed on to a worker and written down."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text."""
+        text = str(value)
+        if not _is_utf8(text):
+            self.fail(f"{text!r} is no UTF-8 text; write it as such", param, ctx)
+        return text
+
+
+class TextPath(click.Path):
+    """A path that can be handed on to a worker, which any bytes could not."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own signature
+        """Return the path."""
+        if not _is_utf8(os.fspath(value)):
+            self.fail(f"{os.fspath(value)!r} is no UTF-8 text; rename it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether no byte of a text of the system's was none of UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -78,6 +122,6 @@ class Duration(click.ParamType[float]):
             return value
         found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
         seconds = float(found[1]) * _UNITS.get(found[2], math.nan) if found else math.nan
-        if not seconds > 0:
+        if not 0 < seconds <= _LONGEST_SECONDS:
             self.fail(f"{value!r} is no duration; write it as 5ms, 60s, 5m or 1h", param, ctx)
         return seconds

@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from simx.report.clean import clean
+
 _LINE_SECONDS = 10.0
 """Off a terminal a line at most this often, so that logs stay short."""
 
@@ -35,10 +37,10 @@ class Steps:
         """Say how many steps are finished (part of one counts), and what is being done now."""
         self._finished = finished
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=finished, description=escape(text))
+            self._bar.update(self._task, completed=finished, description=escape(clean(text)))
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = time.monotonic()
-            click.echo(f"[{int(finished) + 1}/{self._total}] {text}{self._left()}", err=True)
+            click.echo(f"[{int(finished) + 1}/{self._total}] {clean(text)}{self._left()}", err=True)
 
     def _left(self) -> str:
         if not self._finished:

@@ -18,7 +18,7 @@ from simx.errors import ExitCode
 )
 @click.option(
     "--comparisons",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 10_000),
     default=40,
     show_default=True,
     help="Comparisons of a network with itself.",

@@ -1,12 +1,16 @@
 """What the store knows of one export: the manifest that lies beside the model."""
 
 import hashlib
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
+from simx.inputs import InputKind, one_line, read_whole
 from simx.models.backbone import EmbeddingKind, Preset
+from simx.results.bounds import excesses
 from simx.results.schema import Parity, WeightsOrigin
+from simx.results.strict_json import JsonDefectError, decode
 
 MANIFEST_NAME = "simx-export"
 MANIFEST_VERSION = 1
@@ -21,12 +25,20 @@ OUTPUT_NAME = "embedding"
 
 Precision = Literal["fp32"]
 
+MANIFEST = InputKind(
+    label="manifest ",
+    mend="remove its folder, or export the backbone again",
+    most_bytes=2**20,
+)
+
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a file must be: its SHA-256 in hexadecimal and its size in bytes."""
 
-    sha256: str
-    bytes: int
+    sha256: Sha256
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     identity: ExportIdentity
     source: str
     preset: Preset
-    embedding_dim: int
+    embedding_dim: Annotated[int, msgspec.Meta(ge=1)]
     parity: Parity
     verified_batches: tuple[int, ...]
     weights: FileRecord
@@ -72,3 +84,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def _is_graph(name: str) -> bool:
     return name.startswith(MODEL_FILE)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of an export.
+
+    Raises:
+        InputError: it cannot be read, or is no manifest of this version of simx.
+    """
+    try:
+        manifest = decode(read_whole(path, MANIFEST), Manifest)
+    except JsonDefectError as error:
+        raise MANIFEST.refused(path, one_line(f"is no manifest of simx ({error})")) from error
+    if (manifest.name, manifest.version) != (MANIFEST_NAME, MANIFEST_VERSION):
+        raise MANIFEST.refused(path, "is of another version of simx")
+    if excess := next(excesses(manifest), None):
+        raise MANIFEST.refused(path, one_line(f"is no sound manifest: {excess}"))
+    return manifest

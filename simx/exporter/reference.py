@@ -15,10 +15,20 @@ import safetensors.numpy
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import crop, normalise
+from simx.inputs import InputKind, one_line, read_whole
 from simx.models.backbone import Backbone, Preset
 
 _GIANT_GFLOPS = 100.0
 """From here on a forward pass takes seconds a picture on a CPU, so fewer pictures are verified."""
+
+
+_PIXELS_NDIM, _EMBEDDINGS_NDIM = 4, 2
+
+REFERENCE = InputKind(
+    label="verification reference ",
+    mend="export the backbone again",
+    most_bytes=2**28,
+)
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -40,12 +50,28 @@ def load_reference(path: Path) -> Reference:
     """Read what ``Reference.save`` wrote.
 
     Raises:
-        safetensors.SafetensorError: the file is no such thing.
-        KeyError: a tensor is missing.
-        OSError: the file cannot be read.
+        InputError: the file cannot be read or is no such thing.
     """
-    tensors = safetensors.numpy.load_file(path)
-    return Reference(tensors["pixels"], tensors["embeddings"])
+    try:
+        tensors = safetensors.numpy.load(read_whole(path, REFERENCE))
+        reference = Reference(tensors["pixels"], tensors["embeddings"])
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        problem = one_line(f"is no verification reference ({error})")
+        raise REFERENCE.refused(path, problem) from error
+    if problem := _problem(reference):
+        raise REFERENCE.refused(path, f"is no verification reference ({problem})")
+    return reference
+
+
+def _problem(reference: Reference) -> str:
+    pixels, embeddings = reference.pixels, reference.embeddings
+    if pixels.dtype != np.uint8 or pixels.ndim != _PIXELS_NDIM or pixels.shape[3:] != (3,):
+        return f"its pixels are {pixels.dtype} {list(pixels.shape)}, not uint8 [N, H, W, 3]"
+    if embeddings.dtype != np.float32 or embeddings.ndim != _EMBEDDINGS_NDIM:
+        return f"its embeddings are {embeddings.dtype} {list(embeddings.shape)}, not float32 [N, D]"
+    if len(pixels) != len(embeddings) or not pixels.size or not embeddings.size:
+        return f"it has {len(pixels)} pictures and {len(embeddings)} embeddings"
+    return "" if np.isfinite(embeddings).all() else "its embeddings are not all finite"
 
 
 def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:

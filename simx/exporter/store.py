@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,14 +22,14 @@ import msgspec
 
 from simx.errors import InputError, SystemFailureError
 from simx.exporter.manifest import (
+    MANIFEST,
     MANIFEST_FILE,
-    MANIFEST_NAME,
-    MANIFEST_VERSION,
     MODEL_FILE,
     VERIFICATION_FILE,
     ExportIdentity,
     FileRecord,
     Manifest,
+    read_manifest,
 )
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.atomic import sync_folder
@@ -86,15 +86,20 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """A folder of exports."""
+    """A folder of exports.
 
-    def __init__(self, root: Path) -> None:
+    An entry whose manifest cannot be read does not exist for anybody; ``on_damage`` is told of it
+    in one line.
+    """
+
+    def __init__(self, root: Path, on_damage: Callable[[str], None] = lambda _: None) -> None:
         self.root = root
+        self._on_damage = on_damage
 
     def entries(self) -> list[Entry]:
-        """Return all readable entries, in the order of their names; unreadable ones are absent."""
+        """Return all readable entries, in the order of their names."""
         manifests = sorted(self.root.glob(f"exports/*/*/*/{MANIFEST_FILE}"))
-        read = ((path, _read_manifest(path)) for path in manifests)
+        read = ((path, self._read_manifest(path)) for path in manifests)
         return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
 
     def find(
@@ -116,7 +121,7 @@ class Store:
         found = (
             Entry(path.parent, self.root, manifest)
             for path in folder.glob(f"{embedding}-*/{MANIFEST_FILE}")
-            if (manifest := _read_manifest(path)) is not None
+            if (manifest := self._read_manifest(path)) is not None
             and manifest.identity.weights_origin in origins
             and source in (None, manifest.source)
         )
@@ -132,7 +137,7 @@ class Store:
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
         """Return the entry of exactly this key, or None."""
         folder = self._folder(identity, key)
-        manifest = _read_manifest(folder / MANIFEST_FILE)
+        manifest = self._read_manifest(folder / MANIFEST_FILE)
         return None if manifest is None else Entry(folder, self.root, manifest)
 
     @contextmanager
@@ -221,6 +226,19 @@ class Store:
         with self.workspace():
             pass
 
+    def _read_manifest(self, path: Path) -> Manifest | None:
+        """Return None where there is none, or none that is ours."""
+        if not os.path.lexists(path):
+            return None
+        try:
+            manifest = read_manifest(path)
+            if not _names_are_plain(manifest):
+                raise MANIFEST.refused(path, "names files that are not beside it")
+        except InputError as error:
+            self._on_damage(str(error))
+            return None
+        return manifest
+
     def _folder(self, identity: ExportIdentity, key: str) -> Path:
         leaf = f"{identity.embedding}-{identity.precision}-{key}"
         return self.root / "exports" / identity.model / identity.weights / leaf
@@ -258,16 +276,6 @@ def _is_intact(path: Path, expected: FileRecord) -> bool:
     except DamagedEntryError:
         return False
     return True
-
-
-def _read_manifest(path: Path) -> Manifest | None:
-    """Return None for what is no manifest of ours: such an entry does not exist for anybody."""
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    known = (manifest.name, manifest.version) == (MANIFEST_NAME, MANIFEST_VERSION)
-    return manifest if known and _names_are_plain(manifest) else None
 
 
 def _names_are_plain(manifest: Manifest) -> bool:

@@ -8,15 +8,19 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from simx.errors import InputError
 from simx.images.colour import as_seen
-from simx.images.files import PicturePath, opened, shown
-from simx.images.limits import MAX_PIXELS, check_size
+from simx.images.files import opened_picture
+from simx.images.libraries import without_messages
+from simx.images.limits import MAX_PIXELS, check_scans, check_size, check_tile
+from simx.inputs import InputPath, shown
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
 """Pillow's names of the formats read; PPM stands for PBM, PGM and PFM too."""
@@ -49,11 +53,14 @@ _UPRIGHT = {
 TransparentColour = int | tuple[int, ...] | bytes
 """A grey value or palette entry; red, green and blue; or an alpha value for each palette entry."""
 
+_START_OF_SCAN = b"\xff\xda"
+"""ITU-T T.81: within a scan's own data a byte of 255 is never followed by this one."""
+
 _PNG_BIT_DEPTH_AT = 24
 """Offset of the bit depth in a PNG: signature, length, ``IHDR``, width, height come before it."""
 
 
-def decode(path: PicturePath) -> Image.Image:
+def decode(path: InputPath) -> Image.Image:
     """Read a picture as a person sees it.
 
     The first frame or page, turned upright as its EXIF data say, transparency composited over
@@ -71,10 +78,12 @@ def decode(path: PicturePath) -> Image.Image:
         InputError: The file is absent, unreadable, outside the limits, damaged or no picture.
     """
     name = shown(path)
-    with opened(path) as file, _one_line_errors(name):
+    with opened_picture(path) as file, _one_line_errors(name):
         image = Image.open(file, formats=FORMATS)
         check_size(name, image.size)
-        image.load()
+        _check_bombs(name, image, file)
+        with without_messages() if image.format == "TIFF" else nullcontext():
+            image.load()
         if image.format == "PNG" and "transparency" in image.info:
             stated: TransparentColour = image.info["transparency"]
             image.info["transparency"] = _transparent_as_decoded(stated, image.mode, file)
@@ -84,6 +93,24 @@ def decode(path: PicturePath) -> Image.Image:
         picture = picture.transpose(turn)
     picture.info = {}
     return picture
+
+
+def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
+    """Refuse what takes far more time or memory to decode than its pixels do."""
+    if isinstance(image, JpegImageFile):
+        check_scans(name, _scans(file))
+    elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
+        tile = (image.tag_v2[TILEWIDTH], image.tag_v2.get(TILELENGTH, 1))
+        check_tile(name, image.size, tile)
+
+
+def _scans(file: BinaryIO) -> int:
+    """Count a JPEG's scans, those of embedded thumbnails too; leaves the file where it was."""
+    place = file.tell()
+    file.seek(0)
+    count = file.read().count(_START_OF_SCAN)
+    file.seek(place)
+    return count
 
 
 @contextmanager

@@ -1,36 +1,50 @@
-"""Opening the file behind a picture: what the system says about it, before anything is decoded.
-
-Knows paths and descriptors, and nothing of what is inside a file.
-"""
+"""Opening the file behind a picture: what the system says about it, before anything is decoded."""
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 
-from simx.errors import InputError
-from simx.images.limits import check_bytes
+from simx.images.limits import MAX_FILE_BYTES, MAX_READS
+from simx.inputs import InputKind, InputPath, opened
 
-PicturePath = str | os.PathLike[str]
-"""A picture's path; messages repeat it exactly as it was given."""
+PICTURE = InputKind(
+    label="picture ", mend="name a file that holds a picture", most_bytes=MAX_FILE_BYTES
+)
 
 
-def shown(path: PicturePath) -> str:
-    """Return a path as the user typed it, escaped where it would not print as part of one line."""
-    text = os.fspath(path)
-    return text if text and text.isprintable() else repr(text)
+_LARGE_BYTES = 2**16
+"""Up to here it costs less to have a little memory too many than to ask for a file's length."""
+
+
+class _BoundedReader(BufferedReader):
+    """Spends no more memory and time than a picture's length is worth, whatever is in it.
+
+    Decoders believe the lengths that a file states and ask for as much memory at once, and they
+    walk through padding and empty blocks one by one.
+    """
+
+    def __init__(self, raw: RawIOBase) -> None:
+        super().__init__(raw)
+        self._reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return so many bytes, or what is left.
+
+        Raises:
+            OSError: it was asked too often.
+        """
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise OSError("it consists of more parts than a picture has")
+        if size is not None and size > _LARGE_BYTES:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 @contextmanager
-def opened(path: PicturePath) -> Iterator[BufferedReader]:
+def opened_picture(path: InputPath) -> Iterator[BufferedReader]:
     """Open a picture's file for reading, and close it in the end.
-
-    What kind of file it is, and how long, is asked of the opened descriptor, so that nothing can
-    take its place in between; a pipe without a writer is refused and not waited for.
-
-    Args:
-        path: The picture.
 
     Yields:
         The file, unread.
@@ -39,28 +53,7 @@ def opened(path: PicturePath) -> Iterator[BufferedReader]:
         InputError: The path is absent, unreadable or no regular file, or the file's length is
             outside the limits.
     """
-    name = shown(path)
-    try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed by `with` below
-    except FileNotFoundError as error:
-        raise InputError(f"picture {name} does not exist; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"picture {name} is a directory; name a file in it") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            f"picture {name} cannot be opened ({reason}); name a file that can be read"
-        ) from error
-    with file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(
-                f"picture {name} is a pipe, socket or device; save the picture to a file first"
-            )
-        check_bytes(name, status.st_size)
+    with opened(path, PICTURE, _BoundedReader) as file:
+        if not file.peek(1):
+            raise PICTURE.refused(path, "is empty (0 bytes)")
         yield file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open like the system's ``open``, but never wait for a pipe's other end (where it would)."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

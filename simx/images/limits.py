@@ -26,24 +26,19 @@ With ``MAX_PIXELS`` it also keeps both sides below 57,927, within the 65,500 a J
 MAX_RESIZED_PIXELS = 2**24
 """Pixels after a preset's resize, before its centre crop: 64 MiB at Pillow's 4 bytes."""
 
+MAX_READS = 2**20
+"""How often a decoder may ask for the next bytes of a file.
 
-def check_bytes(name: str, count: int) -> None:
-    """Refuse a file that is empty or too long.
+A picture with ``MAX_PIXELS`` takes some hundred thousand; padding of as many bytes as a file may
+have would take minutes to hours.
+"""
 
-    Args:
-        name: The picture as the user typed it.
-        count: The file's length in bytes.
+MAX_SCANS = 100
+"""Of a JPEG; libtiff's limit, too. A progressive one has about ten, and each takes as long as all
+of a baseline one, however few bytes it has."""
 
-    Raises:
-        InputError: The file has no bytes, or more than ``MAX_FILE_BYTES``.
-    """
-    if count == 0:
-        raise InputError(f"picture {name} is empty (0 bytes); name a file that holds a picture")
-    if count > MAX_FILE_BYTES:
-        raise InputError(
-            f"picture {name} has {count:,} bytes, more than the {MAX_FILE_BYTES:,} allowed; "
-            "scale it down or compress it"
-        )
+_SPARE_TILE = 4
+_ANY_TILE_PIXELS = 2**22
 
 
 def check_size(name: str, size: tuple[int, int]) -> None:
@@ -66,4 +61,33 @@ def check_size(name: str, size: tuple[int, int]) -> None:
         raise InputError(
             f"picture {name} is {width}x{height}, beyond the aspect ratio of "
             f"{MAX_ASPECT_RATIO}:1 allowed; crop it"
+        )
+
+
+def check_scans(name: str, count: int) -> None:
+    """Refuse a JPEG that is decoded over and over again.
+
+    Raises:
+        InputError: More than ``MAX_SCANS``.
+    """
+    if count > MAX_SCANS:
+        raise InputError(
+            f"picture {name} has {count:,} scans, more than the {MAX_SCANS} allowed; save it again"
+        )
+
+
+def check_tile(name: str, size: tuple[int, int], tile: tuple[int, int]) -> None:
+    """Refuse a TIFF whose tiles are far larger than its picture.
+
+    Args:
+        name: The picture as the user typed it.
+        size: Width and height in pixels.
+        tile: A tile's width and height in pixels.
+
+    Raises:
+        InputError: A tile has more than four times the picture's pixels, and that is many.
+    """
+    if tile[0] * tile[1] > max(_SPARE_TILE * size[0] * size[1], _ANY_TILE_PIXELS):
+        raise InputError(
+            f"picture {name} is {size[0]}x{size[1]} in tiles of {tile[0]}x{tile[1]}; save it again"
         )

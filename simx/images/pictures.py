@@ -14,8 +14,9 @@ from PIL import Image
 
 from simx.errors import InputError, SystemFailureError
 from simx.images.decoding import decode
-from simx.images.files import PicturePath, opened, shown
+from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
+from simx.inputs import InputPath, shown
 from simx.models.backbone import Preset
 
 PictureName = Literal["anchor", "positive", "negative", "negative_resized"]
@@ -74,9 +75,9 @@ def bundled() -> PictureSet:
 
 def chosen(
     *,
-    anchor: PicturePath | None = None,
-    positive: PicturePath | None = None,
-    negative: PicturePath | None = None,
+    anchor: InputPath | None = None,
+    positive: InputPath | None = None,
+    negative: InputPath | None = None,
     workdir: Path,
 ) -> PictureSet:
     """Return the user's pictures, with the bundled one in each place left open.
@@ -114,7 +115,7 @@ def chosen(
     )
 
 
-def describe(path: PicturePath) -> PictureFacts:
+def describe(path: InputPath) -> PictureFacts:
     """Return what identifies a picture.
 
     Args:
@@ -154,13 +155,13 @@ def check_presets(pictures: PictureSet, presets: Iterable[Preset]) -> None:
             check_resizable(shown(path), size, preset)
 
 
-def _fingerprint(path: PicturePath) -> tuple[str, int]:
+def _fingerprint(path: InputPath) -> tuple[str, int]:
     """Return the SHA-256 of a file's content, in hexadecimal, and its length in bytes."""
-    with opened(path) as file:
+    with opened_picture(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
-def _decoded(given: PicturePath | None, ours: Path) -> tuple[Path, Image.Image]:
+def _decoded(given: InputPath | None, ours: Path) -> tuple[Path, Image.Image]:
     """Decode the user's picture, or the bundled one in its place."""
     if given is not None:
         return Path(given), decode(given)

@@ -6,6 +6,7 @@ import msgspec
 
 from simx.report.answers import answer
 from simx.report.comma_separated import safe, to_string
+from simx.report.json_text import json_document
 from simx.results.decision import Contender, Decision, keeps
 
 NANOSECONDS_PER_MS = 1e6
@@ -70,7 +71,7 @@ def to_json(decisions: Sequence[Decision]) -> str:
     """Return one document; several as a list."""
     documents = [_document(decision) for decision in decisions]
     content = documents[0] if len(documents) == 1 else documents
-    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
+    return json_document(content)
 
 
 def _document(decision: Decision) -> Document:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from simx.report.clean import clean
 from simx.report.document import Block, Paragraph, to_markdown, to_terminal
+from simx.report.json_text import json_document
 from simx.report.names import provider_name
 from simx.report.table import Column, Row, Table, Value
 from simx.results.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
@@ -14,7 +13,7 @@ from simx.results.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
 def render(found: Diagnosis, form: str, *, width: int, color: bool) -> str:
     """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
     if form == "json":
-        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+        return json_document(found)
     blocks: list[Block] = [_table(found), *_words(found)]
     if form == "markdown":
         return to_markdown(blocks)

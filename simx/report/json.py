@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+from simx.report.json_text import escaped
 from simx.report.options import Options
 from simx.results.file import encode
 from simx.results.schema import Report
 
 
 def render(reports: Sequence[Report], _options: Options) -> str:
-    """Return the report as its file holds it; several of them as a list."""
-    documents = [encode(report).decode() for report in reports]
+    """Return the report as its file holds it; several of them as a list.
+
+    Only what does not show is written another way, which reads as the same.
+    """
+    documents = [escaped(encode(report).decode()) for report in reports]
     if len(documents) == 1:
         return documents[0]
     listed = ",\n".join(document.rstrip("\n") for document in documents)

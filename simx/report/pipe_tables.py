@@ -9,8 +9,17 @@ PAGE_WIDTH = 130
 """Characters side by side, about what a page shows without scrolling; the terminal's width has
 nothing to do with it."""
 
-_SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown would read as markup. An underscore within a word is none."""
+_SPECIAL = re.compile(
+    r"[\\`*\[\]|~$#]"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|(?<=:)/(?=/)|(?<=www)\."
+    r"|^[-+=](?=[\s\-+=]|$)",
+    re.IGNORECASE,
+)
+"""What Markdown would read as markup. An underscore within a word is none; an address is, and so is
+what a line of a list begins with."""
+
+_NUMBER_OF_A_LIST = re.compile(r"^(\d+)([.)])(?=\s|$)")
 
 
 def table_lines(table: Table) -> Iterator[str]:
@@ -33,7 +42,8 @@ def table_lines(table: Table) -> Iterator[str]:
 def escape(text: str) -> str:
     """Return clean text as Markdown that shows it as it is, on one line and in a table too."""
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(lambda match: "\\" + match[0], entities)
+    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], entities)
+    return _NUMBER_OF_A_LIST.sub(r"\1\\\2", escaped)
 
 
 def _part(table: Table, part: Run) -> Iterator[str]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from simx.report.clean import clean
 from simx.report.document import Block, Paragraph, to_markdown, to_terminal
+from simx.report.json_text import json_document
 from simx.report.table import ABSENT, Column, Row, Table, Tone, Value
 from simx.results.selfcheck import Check, SelfCheck, Verdict
 
@@ -20,7 +19,7 @@ _TONES: dict[Verdict, Tone] = {
 def render(found: SelfCheck, form: str, *, width: int, color: bool) -> str:
     """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
     if form == "json":
-        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+        return json_document(found)
     blocks: list[Block] = [_table(found), *map(Paragraph, _words(found))]
     if form == "markdown":
         return to_markdown(blocks)

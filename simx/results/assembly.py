@@ -1,6 +1,6 @@
 """Putting a report together from its parts: one launch's cells after the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -23,14 +23,10 @@ def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
 
     A cell that failed in any launch has failed: what the others measured of it is not a figure.
     """
-    merged: dict[Identity, Outcome] = {}
+    groups: dict[Identity, list[Outcome]] = {}
     for cell in cells:
-        known = merged.get(cell.identity)
-        if known is None or isinstance(cell, FailedCell):
-            merged[cell.identity] = cell
-        elif isinstance(known, MeasuredCell):
-            merged[cell.identity] = _joined(known, cell)
-    return tuple(merged.values())
+        groups.setdefault(cell.identity, []).append(cell)
+    return tuple(map(_merged, groups.values()))
 
 
 def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
@@ -40,27 +36,32 @@ def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
 
 def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     """Merge the canaries of several launches of the same backbone, backend and provider."""
-    merged: dict[tuple[str, ...], Canary] = {}
+    groups: dict[tuple[str, ...], list[Canary]] = {}
     for canary in canaries:
         key = (canary.model, canary.weights, canary.backend, canary.provider)
-        known = merged.get(key)
-        launches = canary.launches if known is None else known.launches + canary.launches
-        merged[key] = msgspec.structs.replace(canary, launches=launches)
-    return tuple(merged.values())
+        groups.setdefault(key, []).append(canary)
+    return tuple(
+        msgspec.structs.replace(
+            group[-1], launches=tuple(launch for canary in group for launch in canary.launches)
+        )
+        for group in groups.values()
+    )
 
 
-def _joined(first: MeasuredCell, second: MeasuredCell) -> MeasuredCell:
-    launches: dict[tuple[Scope, Image | None], tuple[Launch, ...]] = {}
-    for timing in first.timings + second.timings:
-        key = (timing.scope, timing.image)
-        launches[key] = launches.get(key, ()) + timing.launches
+def _merged(group: Sequence[Outcome]) -> Outcome:
+    measured = [cell for cell in group if isinstance(cell, MeasuredCell)]
+    if len(measured) < len(group):
+        return next(cell for cell in reversed(group) if isinstance(cell, FailedCell))
+    launches: dict[tuple[Scope, Image | None], list[Launch]] = {}
+    for timing in (timing for cell in measured for timing in cell.timings):
+        launches.setdefault((timing.scope, timing.image), []).extend(timing.launches)
     timings = tuple(
-        Timing(scope=scope, image=image, launches=found)
+        Timing(scope=scope, image=image, launches=tuple(found))
         for (scope, image), found in launches.items()
     )
     # A cell agrees with torch as well as its worst launch did.
     parity = Parity(
-        cosine=min(first.parity.cosine, second.parity.cosine),
-        relative_l2=max(first.parity.relative_l2, second.parity.relative_l2),
+        cosine=min(cell.parity.cosine for cell in measured),
+        relative_l2=max(cell.parity.relative_l2 for cell in measured),
     )
-    return msgspec.structs.replace(first, timings=timings, parity=parity)
+    return msgspec.structs.replace(measured[0], timings=timings, parity=parity)

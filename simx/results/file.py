@@ -3,11 +3,7 @@
 Types live in ``results.schema``; this room's file neither derives nor renders anything.
 """
 
-import errno
 import math
-import os
-import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +11,19 @@ import msgspec
 
 from simx import __version__
 from simx.errors import InputError
+from simx.inputs import InputKind, one_line, read_whole, shown
 from simx.results.atomic import write_atomically
 from simx.results.schema import SCHEMA_NAME, SCHEMA_VERSION, Cell, Report, SchemaId
-from simx.results.strict_json import JsonDefectError, parse
+from simx.results.strict_json import UNREADABLE, JsonDefectError, parse
 from simx.results.validation import first_problem
 
-MAX_BYTES = 512 * 2**20
-"""Largest file that is read: some thirty times what every backbone on two backends takes."""
+REPORT = InputKind(
+    label="",
+    mend="give a report that `simx bench` wrote",
+    most_bytes=512 * 2**20,
+    pipes=True,
+)
+"""The largest is some thirty times what every backbone on two backends takes."""
 
 _OPEN_DEPTH = 8
 """Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
@@ -37,12 +39,12 @@ def read(path: Path) -> Report:
         InputError: In one line: the file cannot be read, is not JSON, not a report, a report of
             another version, or breaks a rule of the format.
     """
-    data = _read_bytes(path)
+    data = read_whole(path, REPORT)
     report = _read_canonical(data)
     if report is None:
         report = _read_with_care(path, data)
     if problem := first_problem(report):
-        raise InputError(_line(path, f"not a sound report: {problem}"))
+        raise _refused(path, f"not a sound report: {problem}")
     return report
 
 
@@ -81,68 +83,40 @@ def _read_canonical(data: bytes) -> Report | None:
     """
     try:
         report = msgspec.json.decode(data, type=Report)
-        plain = msgspec.json.format(data, indent=-1)
-    except (msgspec.MsgspecError, RecursionError):
+        is_plain = msgspec.json.format(data, indent=-1) == msgspec.json.encode(report)
+    except UNREADABLE:
         return None
-    is_known = report.schema == SchemaId()
-    return report if is_known and plain == msgspec.json.encode(report) else None
+    return report if is_plain and report.schema == SchemaId() else None
 
 
 def _read_with_care(path: Path, data: bytes) -> Report:
     """Look at every value of a file, and return its report or say what is wrong with it."""
     try:
         tree = parse(data)
-        _require_known_schema(tree)
+        _require_known_schema(path, tree)
         return _decode(data, tree)
-    except (JsonDefectError, msgspec.MsgspecError) as error:
-        raise InputError(_line(path, str(error))) from error
+    except JsonDefectError as error:
+        raise _refused(path, str(error)) from error
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            _require_readable(path, os.fstat(descriptor).st_mode)
-            os.set_blocking(descriptor, True)
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise InputError(_line(path, f"cannot be read: {_reason(error)}")) from error
-    if len(data) > MAX_BYTES:
-        raise InputError(_line(path, f"larger than the {MAX_BYTES // 2**20} MiB a report may have"))
-    return data
-
-
-def _require_readable(path: Path, mode: int) -> None:
-    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        raise InputError(_line(path, "not a file; give a report that `simx bench` wrote"))
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOENT:
-        return "no such file; `simx bench` writes one"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _require_known_schema(tree: object) -> None:
+def _require_known_schema(path: Path, tree: object) -> None:
     schema = tree.get("schema") if isinstance(tree, dict) else None
     name = schema.get("name") if isinstance(schema, dict) else None
     if not isinstance(schema, dict) or name != SCHEMA_NAME:
-        raise JsonDefectError(
-            f"not a simx report (its schema.name is not {SCHEMA_NAME!r}); "
-            "give a file that `simx bench` wrote"
-        )
+        raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")
     if (version := schema.get("version")) != SCHEMA_VERSION or isinstance(version, bool):
-        raise JsonDefectError(
-            f"a report of version {version!r}, and simx {__version__} reads version "
-            f"{SCHEMA_VERSION}; use the simx that wrote it"
+        raise InputError(
+            one_line(
+                f"{shown(path)}: a report of version {version!r:.40}, and simx {__version__} reads "
+                f"version {SCHEMA_VERSION}; use the simx that wrote it"
+            )
         )
 
 
 def _decode(data: bytes, tree: object) -> Report:
     try:
         return msgspec.json.decode(data, type=Report)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:  # what is no valid text (a lone surrogate), or of its type
         problem = _numbered(tree, str(error))
         raise JsonDefectError(f"not a sound report: {problem}") from error
 
@@ -160,10 +134,9 @@ def _numbered(tree: object, problem: str) -> str:
     return problem
 
 
-def _line(path: Path, problem: str) -> str:
-    """Return one line that is safe to print, whatever the file's name and content."""
-    text = f"{path}: {problem}"
-    return re.sub(r"\s+", " ", "".join(c if c.isprintable() or c.isspace() else "?" for c in text))
+def _refused(path: Path, problem: str) -> InputError:
+    """Return an error of one line that is safe to print, whatever the file's content."""
+    return REPORT.refused(path, one_line(problem))
 
 
 def _lines(value: object, depth: int) -> Iterator[str]:

@@ -8,15 +8,24 @@ newline was never acknowledged and is not read.
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
 from simx.errors import InputError, SystemFailureError
+from simx.inputs import InputKind, one_line, read_whole
 from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.atomic import sync_folder
 from simx.results.record import Struct
-from simx.results.schema import Canary, Outcome, Report, Stop
+from simx.results.schema import Canary, Outcome, Report, SchemaId, Stop
+from simx.results.strict_json import JsonDefectError, decode
+from simx.results.validation import first_problem
+
+JOURNAL = InputKind(
+    label="journal ",
+    mend="give one that `simx bench` left, or move it away",
+    most_bytes=512 * 2**20,
+)
 
 
 class FinishedLaunch(Struct, frozen=True, kw_only=True):
@@ -28,6 +37,9 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True):
     cells: tuple[Outcome, ...] = ()
     canary: tuple[Canary, ...] = ()
     stop: Stop | None = None
+
+
+Line = TypeVar("Line", Report, FinishedLaunch)
 
 
 def journal_path(report: Path) -> Path:
@@ -104,19 +116,39 @@ def read_journal(path: Path) -> Report:
     """Make the report of what a journal holds.
 
     Raises:
-        InputError: it cannot be read, or is no journal.
+        InputError: it cannot be read, is no journal, or holds no sound report.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-        header = msgspec.json.decode(lines[0], type=Report)
-        launches = [msgspec.json.decode(line, type=FinishedLaunch) for line in lines[1:]]
-    except OSError as error:
-        raise InputError(f"journal {path}: cannot be read ({error.strerror})") from None
-    except (IndexError, msgspec.DecodeError) as error:
-        raise InputError(f"journal {path}: is not a journal of simx ({error})") from None
-    return msgspec.structs.replace(
+    header, launches = read_lines(path)
+    report = msgspec.structs.replace(
         header,
         cells=merge_cells(cell for launch in launches for cell in launch.cells),
         canary=merge_canaries(canary for launch in launches for canary in launch.canary),
         stops=tuple(launch.stop for launch in launches if launch.stop is not None),
     )
+    if problem := first_problem(report):
+        raise JOURNAL.refused(path, one_line(f"what it holds is no sound report: {problem}"))
+    return report
+
+
+def read_lines(path: Path) -> tuple[Report, tuple[FinishedLaunch, ...]]:
+    """Return a journal's header and its finished launches, in their order.
+
+    What is behind the last line feed was never acknowledged and is not read.
+
+    Raises:
+        InputError: it cannot be read, or is no journal; the message has the line's number.
+    """
+    first, *others = read_whole(path, JOURNAL).split(b"\n")[:-1] or [b""]
+    header = _line(path, 1, first, Report)
+    if header.schema != SchemaId():
+        raise JOURNAL.refused(path, "is not a journal of this version of simx")
+    numbered = enumerate(others, start=2)
+    return header, tuple(_line(path, number, line, FinishedLaunch) for number, line in numbered)
+
+
+def _line(path: Path, number: int, line: bytes, kind: type[Line]) -> Line:
+    try:
+        return decode(line, kind)
+    except JsonDefectError as error:
+        problem = one_line(f"is not a journal of simx (line {number}: {error})")
+        raise JOURNAL.refused(path, problem) from error

@@ -5,6 +5,7 @@ Reads a decoded report and names what is wrong; raises nothing and reads no file
 
 from collections.abc import Iterator, Sequence
 
+from simx.results.bounds import LARGEST, excesses
 from simx.results.schema import (
     Block,
     DeviceEvents,
@@ -19,9 +20,6 @@ from simx.results.schema import (
     Timing,
 )
 from simx.results.share import share_in, share_of
-
-_LARGEST = 2**63 - 1
-"""Nanoseconds and counts are kept within a signed 64-bit integer, which other readers use."""
 
 _LARGEST_CANARY = 2**16
 
@@ -42,6 +40,7 @@ def first_problem(report: Report) -> str | None:
 
 
 def _problems(report: Report) -> Iterator[str]:
+    yield from excesses(report)
     yield from _kind_problems(report)
     yield from _repeated_cells(report)
     for index, cell in enumerate(report.cells):
@@ -122,7 +121,7 @@ def _quotation_problems(cell: QuotedCell, path: str) -> Iterator[str]:
         yield f"{path}.decimals is {cell.decimals}; it is from 0 to {_MOST_DECIMALS}"
     yield from _repeats(_scopes(cell.medians), f"{path}.medians", "scope")
     for index, median in enumerate(cell.medians):
-        if not 1 <= median.ns <= _LARGEST:
+        if not 1 <= median.ns <= LARGEST:
             yield f"{path}.medians[{index}].ns is {median.ns}; a time is at least 1 ns"
 
 
@@ -178,17 +177,17 @@ def _blocks_problems(blocks: Sequence[Block], path: str) -> Iterator[str]:
 def _is_sound(block: Block) -> bool:
     """Whether there is nothing to say of a block."""
     ns = block.ns
-    return 1 <= block.calls <= _LARGEST and bool(ns) and min(ns) >= 1 and max(ns) <= _LARGEST
+    return 1 <= block.calls <= LARGEST and bool(ns) and min(ns) >= 1 and max(ns) <= LARGEST
 
 
 def _block_problems(block: Block, path: str) -> Iterator[str]:
-    if not 1 <= block.calls <= _LARGEST:
+    if not 1 <= block.calls <= LARGEST:
         yield f"{path}.calls is {block.calls}; it counts from 1"
     if not block.ns:
         yield f"{path}.ns is empty"
     elif min(block.ns) < 1:
         yield f"{path}.ns holds {min(block.ns)}; a time is at least 1 ns"
-    elif max(block.ns) > _LARGEST:
+    elif max(block.ns) > LARGEST:
         yield f"{path}.ns holds {max(block.ns)}, which is beyond 64 bits"
 
 

@@ -170,11 +170,17 @@ def test_damaged_weights_are_discarded(store: Store) -> None:
     ],
 )
 def test_an_unreadable_manifest_is_no_entry(store: Store, damage: bytes) -> None:
-    """What is no manifest of ours does not exist, and breaks nothing."""
+    """What is no manifest of ours does not exist, and breaks nothing; somebody is told."""
+    told: list[str] = []
+    store = Store(store.root, told.append)
     entry = publish(store)
-    (entry.folder / MANIFEST_FILE).write_bytes(damage)
+    path = entry.folder / MANIFEST_FILE
+    path.write_bytes(damage)
 
     assert store.entries() == []
+    assert len(told) == 1
+    assert told[0].startswith(f"manifest {path}: is ")
+    assert "remove its folder, or export the backbone again" in told[0]
     assert store.find(RESNET18, "pooled") is None
 
 

@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cli.fixtures import folder, simx
+
+__all__ = ["folder", "simx"]
+
 _LONG = "SIMX_TEST_FAULTS"
 """Set by ``make test-faults``: the long form."""
 

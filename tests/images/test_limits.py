@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.errors import InputError
-from simx.images.limits import (
-    MAX_ASPECT_RATIO,
-    MAX_FILE_BYTES,
-    MAX_PIXELS,
-    check_bytes,
-    check_size,
-)
+from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, check_size
 
 LARGEST_JPEG_SIDE = 65_500
 
@@ -40,17 +34,6 @@ def test_sizes_beyond_the_limits_are_refused(size: tuple[int, int], words: str) 
     assert "p.png" in message
     assert f"{size[0]}x{size[1]}" in message
     assert words in message
-
-
-def test_file_lengths_are_limited_on_both_sides() -> None:
-    """One byte and the limit itself pass; no byte and one more than the limit do not."""
-    check_bytes("p.png", 1)
-    check_bytes("p.png", MAX_FILE_BYTES)
-
-    with pytest.raises(InputError, match=r"p\.png is empty"):
-        check_bytes("p.png", 0)
-    with pytest.raises(InputError, match="268,435,457 bytes, more than the 268,435,456"):
-        check_bytes("p.png", MAX_FILE_BYTES + 1)
 
 
 @given(st.integers(1, 2**27), st.integers(1, MAX_ASPECT_RATIO * 2))

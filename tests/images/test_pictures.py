@@ -114,7 +114,7 @@ def test_a_bad_picture_in_any_place_is_named_as_typed(
             workdir=tmp_path / "work",
         )
 
-    assert f"picture {typed or repr('')} " in str(caught.value)
+    assert f"picture {typed or repr('')}" in str(caught.value)
     assert not (tmp_path / "work").exists()
 
 

@@ -58,7 +58,7 @@ def test_every_row_has_as_many_fields_as_its_heading() -> None:
         ("_a_ b_c", r"\_a\_ b_c"),
         ("a|b", r"a\|b"),
         ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
-        ("[x](http://y) `z` *e*", r"\[x\](http://y) \`z\` \*e\*"),
+        ("[x](http://y) `z` *e*", r"\[x\](http:\//y) \`z\` \*e\*"),
         (r"\|", r"\\\|"),
     ],
 )

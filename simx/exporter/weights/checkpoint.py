@@ -3,24 +3,33 @@
 Knows no model: whether the tensors fit one is ``fit``'s question.
 """
 
+import dataclasses
 import io
 import pickle
 import struct
 import warnings
+import zipfile
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 import torch
 
-from simx.errors import InputError
 from simx.exporter.weights.cache import check_hash
+from simx.exporter.weights.request import WEIGHTS
+from simx.inputs import opened
 
 _WRAPPERS = ("state_dict", "model")
 """Keys under which training scripts keep the state dict beside their own bookkeeping."""
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICKLE_MAGIC = b"\x80"
+_HEAD_BYTES = struct.calcsize("<Qc")
+
+STATE_DICT = dataclasses.replace(
+    WEIGHTS,
+    mend="save a state dict as safetensors, or with torch.save(model.state_dict(), ...)",
+)
 
 
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
@@ -31,12 +40,9 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: unreadable, not what its name promises, or no state dict.
     """
-    try:
-        with path.open("rb") as file:
-            check_hash(file, path)
-            return _tensors(_torch_load(file, path), path)
-    except OSError as error:
-        raise _refused(path, str(error.strerror)) from error
+    with opened(path, STATE_DICT) as file:
+        check_hash(file, path)
+        return _tensors(_torch_load(file, path), path)
 
 
 def read_file(path: Path) -> dict[str, torch.Tensor]:
@@ -47,45 +53,57 @@ def read_file(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: unreadable, neither format, or no state dict of plain tensors.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-            file.seek(0)
-            if _looks_like_safetensors(head):
-                return _safetensors_load(path)
-            if head.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
-                return _tensors(_torch_load(file, path), path)
-    except OSError as error:
-        raise _refused(path, str(error.strerror)) from error
-    raise _refused(path, "neither safetensors nor a file written by torch.save")
+    with opened(path, STATE_DICT) as file:
+        head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+        if _looks_like_safetensors(head):
+            return _safetensors_load(path)
+        if head.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
+            return _tensors(_torch_load(file, path), path)
+    raise STATE_DICT.refused(path, "neither safetensors nor a file written by torch.save")
 
 
 def _looks_like_safetensors(head: bytes) -> bool:
     """A safetensors file is a little-endian uint64 header length, then a JSON object."""
-    return len(head) == struct.calcsize("<Qc") and head.endswith(b"{")
+    return len(head) == _HEAD_BYTES and head.endswith(b"{")
 
 
 def _safetensors_load(path: Path) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
-        raise _refused(path, "damaged or cut short: no valid safetensors") from error
+        raise STATE_DICT.refused(path, "damaged or cut short: no valid safetensors") from error
 
 
 def _torch_load(file: io.BufferedReader, path: Path) -> object:
+    if _is_packed(file):
+        raise STATE_DICT.refused(path, "a zip file that is compressed, which torch.save never does")
     try:
         with warnings.catch_warnings():
             # torch warns of pickle protocols other than its own; what cannot be read is refused.
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _refused(
+        raise STATE_DICT.refused(
             path, "it holds more than tensors (or is damaged), so it is not loaded"
         ) from error
     except Exception as error:  # a damaged file can raise anything from the reader
-        raise _refused(
+        raise STATE_DICT.refused(
             path, "torch cannot read it (damaged, cut short, or a TorchScript archive)"
         ) from error
+
+
+def _is_packed(file: io.BufferedReader) -> bool:
+    """Whether a zip file would be larger in memory than it is on the disk; leaves it as it was."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(
+                each.compress_type != zipfile.ZIP_STORED or each.file_size > each.compress_size
+                for each in archive.infolist()
+            )
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error):
+        return False  # no zip file, or a damaged one, of which torch's own reader will tell
+    finally:
+        file.seek(0)
 
 
 def _tensors(loaded: object, path: Path) -> dict[str, torch.Tensor]:
@@ -95,7 +113,7 @@ def _tensors(loaded: object, path: Path) -> dict[str, torch.Tensor]:
         candidate = inner[0] if inner else loaded
         if candidate and all(_is_entry(key, value) for key, value in candidate.items()):
             return dict(candidate)
-    raise _refused(path, "not a state dict, which is a mapping of names to tensors")
+    raise STATE_DICT.refused(path, "not a state dict, which is a mapping of names to tensors")
 
 
 def _is_entry(key: object, value: object) -> bool:
@@ -107,11 +125,4 @@ def _is_entry(key: object, value: object) -> bool:
         and value.layout == torch.strided
         and value.device.type == "cpu"
         and not value.is_quantized
-    )
-
-
-def _refused(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"weights file {path}: {reason}; save a state dict as safetensors, "
-        "or with torch.save(model.state_dict(), ...)"
     )

@@ -5,14 +5,13 @@ opened and checked by ``load``.
 """
 
 import hashlib
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from simx.errors import InputError
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Progress, download, ignore_progress
-from simx.exporter.weights.request import CHOICES, WeightsRequest
+from simx.exporter.weights.request import WEIGHTS, WeightsRequest
+from simx.inputs import opened
 from simx.models.backbone import Backbone
 from simx.results.schema import WeightsOrigin
 
@@ -42,11 +41,11 @@ class Source:
             return f"seed {self.seed}"
         if self.origin == "pretrained":
             return self.path.name
-        try:
-            with self.path.open("rb") as file:
+        with opened(self.path, WEIGHTS) as file:
+            try:
                 return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
-        except OSError as error:
-            raise InputError(f"weights file {self.path}: {error.strerror}") from error
+            except OSError as error:
+                raise WEIGHTS.refused(self.path, f"cannot be read ({error.strerror})") from error
 
 
 def locate(
@@ -89,16 +88,8 @@ def locate(
 
 
 def _regular_file(path: Path | None) -> Path:
-    """Refuse what would block or never end when read (a pipe, a device), before it is opened."""
+    """Refuse what would block or never end when read (a pipe, a device), before it is read."""
     if path is None:
         raise ValueError("a request for a file names none")
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise InputError(f"weights file {path}: no such file; give {CHOICES}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"weights file {path}: {reason}; give {CHOICES}") from error
-    if not stat.S_ISREG(mode):
-        raise InputError(f"weights file {path}: not a regular file; give {CHOICES}")
-    return path
+    with opened(path, WEIGHTS):
+        return path

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Literal, Self
 
 from simx.errors import InputError
+from simx.inputs import InputKind
 
 RequestKind = Literal["auto", "pretrained", "random", "file"]
 
 CHOICES = "auto, pretrained, random or the path of a weights file"
+
+WEIGHTS = InputKind(label="weights file ", mend=f"give {CHOICES}", most_bytes=2**34)
+"""16 GiB: six times torchvision's largest checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)

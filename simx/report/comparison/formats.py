@@ -9,6 +9,7 @@ from simx.report.comma_separated import safe, to_string
 from simx.report.comparison.content import Show, blocks
 from simx.report.comparison.wording import differences_text
 from simx.report.document import Block, to_markdown, to_terminal
+from simx.report.json_text import json_document
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 from simx.results.schema import Identity
 
@@ -62,7 +63,7 @@ def markdown(comparisons: Sequence[Comparison], options: Options) -> str:
 def json(comparisons: Sequence[Comparison], _options: Options) -> str:
     """Return everything that was found; of several comparisons a list."""
     found = comparisons[0] if len(comparisons) == 1 else comparisons
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    return json_document(found)
 
 
 def csv(comparisons: Sequence[Comparison], _options: Options) -> str:

@@ -114,5 +114,5 @@ def test_labels_tell_sources_apart(small: Backbone, put_checkpoint: PutCheckpoin
 
 def test_label_of_a_vanished_file_is_an_input_error(tmp_path: Path) -> None:
     """A file that is gone by the time it is read is the user's to mend."""
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         Source("file", path=tmp_path / "gone").label()

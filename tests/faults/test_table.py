@@ -1,5 +1,13 @@
-"""Whatever a user gets wrong is one line that names it, and never a traceback."""
+"""Whatever a user gets wrong is one line that names it, and never a traceback.
 
+A table of named faults against every command that can meet them: the documented exit code, one
+line on stderr, nothing on stdout.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import onnxruntime
@@ -7,7 +15,8 @@ import pytest
 
 from simx.errors import ExitCode
 from simx.results.file import write
-from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx
+from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx, run_simx
+from tests.faults.files import MANIFESTS, NO_FILES, PICTURES, REPORTS, SETTINGS, Faults, Make
 from tests.results.builders import measured, report
 
 BENCH = ("bench", "squeezenet1_1")
@@ -36,6 +45,23 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "store a file": (("models", "--store", "notes.txt"), "notes.txt"),
     "store a file, when exporting": ((*EXPORT, "--store", "notes.txt"), "notes.txt"),
     "no threads": ((*BENCH, "--threads", "0"), "--threads"),
+    "threads beyond measure": ((*BENCH, "--threads", "9" * 30), "--threads"),
+    "launches beyond measure": ((*BENCH, "--launches", "9" * 30), "--launches"),
+    "rounds beyond measure": ((*BENCH, "--rounds", "9" * 30), "--rounds"),
+    "seed beyond 64 bits": ((*BENCH, "--seed", "9" * 30), "--seed"),
+    "seed below zero": ((*BENCH, "--seed", "-1"), "--seed"),
+    "budget beyond measure": ((*BENCH, "--budget", "9" * 400), "--budget"),
+    "comparisons beyond measure": (("selfcheck", "--comparisons", "9" * 30), "--comparisons"),
+    "threads of the self-check beyond measure": (("selfcheck", "--threads", "9" * 30), "--threads"),
+    "store whose name is no text": ((*BENCH, "--store", "st\udcff"), "rename it"),
+    "store whose name is no text, when exporting": ((*EXPORT, "--store", "st\udcff"), "rename it"),
+    "picture whose name is no text": ((*BENCH, "--anchor", "p\udcff.jpg"), "rename it"),
+    "weights whose name is no text": ((*EXPORT, "--weights", "w\udcff.pth"), "no UTF-8 text"),
+    "provider that drives a terminal": (("doctor", "--provider", "\x1b[31mcpu"), "'\\x1b[31mcpu'"),
+    "unknown provider of doctor": (("doctor", "--provider", "gpu9"), "gpu9"),
+    "store of doctor a file": (("doctor", "--store", "notes.txt"), "notes.txt"),
+    "doctor as CSV": (("doctor", "--format", "csv"), "csv"),
+    "report whose name is no text": (("report", "r\udcff.json"), "no such file"),
     "no launches": ((*BENCH, "--launches", "0"), "--launches"),
     "no rounds": ((*BENCH, "--rounds", "0"), "--rounds"),
     "seed no number": ((*BENCH, "--seed", "random"), "random"),
@@ -92,12 +118,115 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 """Arguments, and what the message has to name."""
 
 
+READS_A_REPORT: dict[str, tuple[str, ...]] = {
+    "report": ("report", "FILE"),
+    "report of several": ("report", "sound.json", "FILE"),
+    "diff from it": ("diff", "FILE", "sound.json"),
+    "diff to it": ("diff", "sound.json", "FILE"),
+    "diff with it again": ("diff", "sound.json", "sound.json", "--repeat", "FILE"),
+}
+
+READS_A_PICTURE: dict[str, tuple[str, ...]] = {
+    "anchor": (*BENCH, "--anchor", "FILE"),
+    "positive": (*BENCH, "--positive", "FILE"),
+    "negative": (*BENCH, "--negative", "FILE"),
+}
+
+READS_WEIGHTS: dict[str, tuple[str, ...]] = {
+    "export": (*EXPORT, "--weights", "FILE"),
+    "bench": (*BENCH, "--weights", "FILE"),
+}
+
+READS_SETTINGS: dict[str, tuple[str, ...]] = {
+    "models": ("models", "resnet18"),
+    "export": EXPORT,
+    "bench": BENCH,
+    "report": ("report", "sound.json"),
+    "diff": ("diff", "sound.json", "sound.json"),
+    "doctor": ("doctor",),
+    "selfcheck": ("selfcheck", "--quick"),
+}
+
+FILES: dict[str, tuple[Make, tuple[str, ...]]] = {
+    f"{kind} {fault}, {command}": (make, arguments)
+    for kind, faults, commands in (
+        ("report", REPORTS, READS_A_REPORT),
+        ("picture", PICTURES, READS_A_PICTURE),
+        ("weights", NO_FILES, READS_WEIGHTS),
+    )
+    for (fault, make), (command, arguments) in product(faults.items(), commands.items())
+}
+"""How to make the file, and what meets it."""
+
+
 @pytest.fixture(autouse=True)
 def _files(folder: Path) -> None:
     (folder / "notes.txt").write_text("neither a picture nor a report\n")
     (folder / "pictures").mkdir()
     write(folder / "sound.json", report(measured()))
     (folder / "future.json").write_text('{"schema": {"name": "simx-report", "version": 99}}')
+
+
+@pytest.mark.parametrize(("make", "arguments"), FILES.values(), ids=FILES.keys())
+def test_a_file_that_is_not_what_it_should_be_is_refused(
+    simx: Simx, folder: Path, make: Make, arguments: tuple[str, ...]
+) -> None:
+    """The line names the file, and ends with what to do."""
+    make(folder / "wrong.file")
+
+    outcome = simx(*("wrong.file" if each == "FILE" else each for each in arguments))
+
+    _assert_one_line(outcome, ExitCode.USAGE, "wrong.file")
+    # Of a command line that is wrong, click says in its own words where help is.
+    assert "; " in outcome.messages[0]
+
+
+@pytest.mark.parametrize("fault", SETTINGS)
+@pytest.mark.parametrize("command", READS_SETTINGS)
+def test_settings_that_mean_nothing_are_refused(
+    simx: Simx, folder: Path, fault: str, command: str
+) -> None:
+    """Every command reads simx.toml, whatever lies there, before it does anything."""
+    SETTINGS[fault](folder / "simx.toml")
+
+    _assert_one_line(simx(*READS_SETTINGS[command]), ExitCode.USAGE, "simx.toml")
+
+
+@pytest.mark.parametrize("fault", MANIFESTS)
+def test_a_damaged_manifest_is_told_of_and_costs_its_entry_alone(
+    simx: Simx, folder: Path, fault: str
+) -> None:
+    """The list is there, without what cannot be read; one line tells of it."""
+    entry = folder / "store/exports/resnet18/IMAGENET1K_V1/pooled-fp32-0"
+    entry.mkdir(parents=True)
+    with _in(entry):
+        MANIFESTS[fault](entry / "manifest.json")
+
+    outcome = simx("models", "resnet18", "resnet34", "--store", "store", "--format", "csv")
+
+    assert outcome.code == ExitCode.DONE
+    assert len(outcome.out.splitlines()) == 3
+    # A link that leads nowhere is no manifest at all, as where there is none.
+    assert len(outcome.messages) == (0 if fault.startswith("a link to") else 1)
+    assert all("manifest.json: " in message for message in outcome.messages)
+    _assert_printable(outcome)
+
+
+@pytest.mark.parametrize("fault", MANIFESTS)
+def test_a_store_of_damaged_manifests_holds_nothing(simx: Simx, folder: Path, fault: str) -> None:
+    """A benchmark of what is there ends with the line that says so, after the one on the file."""
+    entry = folder / "store/exports/resnet18/IMAGENET1K_V1/pooled-fp32-0"
+    entry.mkdir(parents=True)
+    with _in(entry):
+        MANIFESTS[fault](entry / "manifest.json")
+
+    outcome = simx("bench", "--store", "store")
+
+    assert outcome.code == ExitCode.USAGE
+    assert outcome.out == ""
+    assert "holds nothing to measure" in outcome.messages[-1]
+    assert all("manifest.json: " in message for message in outcome.messages[:-1])
+    _assert_printable(outcome)
 
 
 @pytest.mark.parametrize(("arguments", "named"), WRONG.values(), ids=WRONG.keys())
@@ -157,10 +286,58 @@ def test_a_provider_that_no_backend_has_a_device_for_is_unavailable(simx: Simx) 
     _assert_one_line(outcome, ExitCode.PROVIDER_UNAVAILABLE, "OpenVINOExecutionProvider")
 
 
+@pytest.mark.parametrize(
+    ("kind", "fault", "arguments"),
+    [
+        (REPORTS, "not UTF-8", ("report", "wrong.file")),
+        (REPORTS, "a terabyte of nothing", ("diff", "sound.json", "wrong.file")),
+        (SETTINGS, "nested without end", ("models",)),
+        (PICTURES, "with a tile of gigabytes", (*BENCH, "--anchor", "wrong.file")),
+    ],
+    ids=["report", "diff", "models", "bench"],
+)
+def test_a_process_of_its_own_says_the_same(
+    folder: Path, kind: Faults, fault: str, arguments: tuple[str, ...]
+) -> None:
+    """Neither Python nor a library adds a line when the process ends."""
+    name = "simx.toml" if kind is SETTINGS else "wrong.file"
+    kind[fault](folder / name)
+
+    _assert_one_line(run_simx(*arguments, cwd=folder), ExitCode.USAGE, name)
+
+
+def test_memory_that_does_not_suffice_is_one_line(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no more memory, that is said, and it is no bug of simx."""
+
+    def exhaust(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("simx.results.file.read_whole", exhaust)
+
+    _assert_one_line(simx("report", "sound.json"), ExitCode.SYSTEM, "memory")
+
+
+@contextmanager
+def _in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _assert_printable(outcome: Outcome) -> None:
+    assert "Traceback" not in outcome.err
+    assert all(line.isprintable() for line in outcome.err.splitlines())
+
+
 def _assert_one_line(outcome: Outcome, code: ExitCode, named: str) -> None:
     assert outcome.code == code
     assert outcome.out == ""
     assert len(outcome.messages) == 1
     assert outcome.messages[0].startswith("simx: ")
     assert named in outcome.messages[0]
-    assert "Traceback" not in outcome.err
+    _assert_printable(outcome)
