@@ -11,6 +11,7 @@ from simx.cli.parameters import Duration, Share
 from simx.errors import ExitCode
 
 _picture_path = click.Path(path_type=Path)
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("bench")
@@ -83,13 +84,31 @@ _picture_path = click.Path(path_type=Path)
     show_default="a file in the user's data folder",
     help="Where the report goes.",
 )
-def command(**given: Any) -> ExitCode:  # noqa: ANN401 - click's values, typed by BenchOptions
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="REPORT",
+    help="Finish this report of a run that ended early, with the options it was begun with. Cells "
+    "that failed stay failed.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    resume: Path | None,
+    **given: Any,  # noqa: ANN401 - click's values, typed by BenchOptions
+) -> ExitCode:
     """Measure the backbones that SELECT names, having exported those the store lacks.
 
     SELECT is a name or a glob, with :weights where not the default ones. Without SELECT, --all,
     --gflops and --family, everything the store holds is measured.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
-    from simx.cli.benchmarking import BenchOptions, benchmark  # noqa: PLC0415
+    from simx.cli import benchmarking, resuming  # noqa: PLC0415
+    from simx.cli.bench_options import BenchOptions  # noqa: PLC0415
 
-    return benchmark(BenchOptions(**given))
+    options = BenchOptions(**given)
+    if resume is None:
+        return benchmarking.benchmark(options)
+    typed = [name for name in given if context.get_parameter_source(name) is _TYPED]
+    return resuming.resume(resume, options, typed)

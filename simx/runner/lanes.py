@@ -33,9 +33,7 @@ def open_lanes(choices: Sequence[Choice], providers: Sequence[str]) -> Iterator[
     Raises:
         ProviderUnavailableError: one of them cannot be used here.
     """
-    lanes, notes = product(choices, providers)
-    if not lanes:
-        raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    lanes, notes = planned_lanes(choices, providers)
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
         for choice in dict.fromkeys(lane.choice for lane in lanes):
@@ -43,6 +41,20 @@ def open_lanes(choices: Sequence[Choice], providers: Sequence[str]) -> Iterator[
         for lane in lanes:
             require_usable(lane.choice, lane.provider, launchers[lane.choice.name])
         yield OpenLanes(tuple(lanes), launchers, tuple(notes))
+
+
+def planned_lanes(
+    choices: Sequence[Choice], providers: Sequence[str]
+) -> tuple[list[Lane], list[str]]:
+    """Return what is to be measured with, and notes on what cannot be, before anything is started.
+
+    Raises:
+        ProviderUnavailableError: no backend has a device for any of the providers.
+    """
+    lanes, notes = product(choices, providers)
+    if not lanes:
+        raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    return lanes, notes
 
 
 def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[Lane], list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.noise import disturbances
 from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Image, Outcome, Scope
 from simx.runner.canaries import CanaryHistory

@@ -11,13 +11,15 @@ from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.derivation import by_range
 from simx.results.file import read
-from simx.results.journal import journal_path
+from simx.results.journal import journal_path, read_journal
 from simx.results.schema import FailedCell, MeasuredCell, Report
 from simx.runner import launch as launches
 from simx.runner import schedule as schedules
-from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
+from simx.runner.bench import BenchPlan
 from simx.runner.lanes import open_lanes
 from simx.runner.schedule import Schedule
+from simx.runner.subjects import Absent, Subject
+from tests.runner.benches import run
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
 
 PLAN = BenchPlan(
@@ -43,7 +45,7 @@ def bench(folder: Path, *kinds: str) -> Report:
     subject = Subject(BACKBONE, entry_in(folder / "entry"))
     choices = [lane(kind).choice for kind in kinds]
     with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
-        return run_bench(PLAN, opened, [subject], folder / "report.json")
+        return run(PLAN, opened, [subject], folder / "report.json")
 
 
 def test_a_cell_has_every_scope(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
     """What could not be exported appears in the report, once for each lane."""
     absent = Absent(BACKBONE, "export", "no such operator")
     with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
-        report = run_bench(PLAN, opened, [absent], tmp_path / "report.json")
+        report = run(PLAN, opened, [absent], tmp_path / "report.json")
     (cell,) = report.cells
 
     assert isinstance(cell, FailedCell)
@@ -164,14 +166,14 @@ def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
         open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened,
         pytest.raises(KeyboardInterrupt),
     ):
-        run_bench(PLAN, opened, [subject], path, interrupt)
+        run(PLAN, opened, [subject], path, interrupt)
     report = read(path)
     (cell,) = report.cells
 
     assert isinstance(cell, MeasuredCell)
     assert {len(timing.launches) for timing in cell.timings} == {1}
     assert report.notes == ("this run was ended before all was measured",)
-    assert not journal_path(path).exists()
+    assert len(read_journal(journal_path(path)).launches) == 1
 
 
 def test_a_provider_that_does_not_run_is_refused_first() -> None:
@@ -245,7 +247,7 @@ def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, schedule=schedule)
     with open_lanes([lane("slow").choice], ["CPUExecutionProvider"]) as opened:
         subject = Subject(BACKBONE, entry_in(tmp_path))
-        report = run_bench(plan, opened, [subject], tmp_path / "report.json")
+        report = run(plan, opened, [subject], tmp_path / "report.json")
     (stop,) = report.stops
 
     assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
@@ -259,7 +261,7 @@ def test_launches_after_the_pilot_are_for_forward_alone(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, schedule=planned)
     with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
         subject = Subject(BACKBONE, entry_in(tmp_path))
-        (cell,) = run_bench(plan, opened, [subject], tmp_path / "report.json").cells
+        (cell,) = run(plan, opened, [subject], tmp_path / "report.json").cells
     assert isinstance(cell, MeasuredCell)
     indices = {
         (timing.scope, timing.image): [launch.index for launch in timing.launches]
