@@ -8,13 +8,13 @@ import signal
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from types import FrameType
 from typing import NoReturn
 
 import click
 
 from simx import __version__
 from simx.cli.configuration import read_defaults
+from simx.cli.signals import exit_code_of, handle_signals
 from simx.errors import ExitCode, SimxError, Terminated
 from simx.report.clean import clean
 
@@ -80,9 +80,7 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a character shows another; no result is lost over it.
             stream.reconfigure(errors="replace")
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _terminate)
+    handle_signals()
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
@@ -92,7 +90,7 @@ def main() -> NoReturn:
         code = ExitCode.INTERRUPTED
     except Terminated as signalled:
         _complain(f"ended by {signal.Signals(signalled.number).name}")
-        code = ExitCode.TERMINATED
+        code = exit_code_of(signalled.number)
     sys.exit(code)
 
 
@@ -106,10 +104,6 @@ def _refuse(error: SimxError | click.ClickException) -> int:
     else:
         _complain(error.format_message())
     return error.exit_code
-
-
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(number)
 
 
 def _complain(text: str) -> None:

@@ -7,7 +7,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import in_a_folder
-from simx.cli.parameters import Duration, Share
+from simx.cli.parameters import Duration, Share, Size
 from simx.errors import ExitCode
 
 _picture_path = click.Path(path_type=Path)
@@ -72,6 +72,13 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option("--launches", type=int, help="As many fresh processes per cell as this instead.")
 @click.option("--rounds", type=int, help="Rounds per launch, instead of the profile's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random order.")
+@click.option(
+    "--worker-memory",
+    type=Size(),
+    metavar="SIZE",
+    help="Most address space that each measuring worker may have, such as 4GB (Linux). CUDA "
+    "reserves far more of it than it uses.",
+)
 @options.store_option
 @options.ranges_option
 @options.layout_option

@@ -41,6 +41,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     half_width: float | None
     budget: float | None
     seed: int
+    worker_memory: int | None
     store: Path
     ranges: tuple[Range, ...] | None
     layout: Layout
@@ -76,6 +77,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
             profile=self.profile,
             schedule=self.schedule(),
             pictures=pictures,
+            worker_memory=self.worker_memory,
         )
 
 
@@ -99,6 +101,7 @@ def invocation_of(options: BenchOptions, backbones: Sequence[Backbone]) -> Invoc
         half_width=options.half_width,
         budget=options.budget,
         seed=options.seed,
+        worker_memory=options.worker_memory,
         store=_absolute(options.store),
     )
 

@@ -1,5 +1,6 @@
 """What ``simx bench`` does once its options are read: check, export what lacks, measure, render."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ def run(
     choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     lanes, notes = planned_lanes(choices, providers)
+    if options.worker_memory and sys.platform != "linux":
+        raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         pictures = chosen(
             anchor=options.anchor,
@@ -80,7 +83,7 @@ def run(
         with (
             _told_how_to_resume(path),
             journal_of(header) as journal,
-            open_lanes(choices, providers) as opened,
+            open_lanes(choices, providers, options.worker_memory) as opened,
         ):
             for note in opened.notes:
                 click.echo(f"simx: {note}", err=True)

@@ -55,6 +55,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     half_width: float | None
     budget: float | None
     seed: int
+    worker_memory: int | None
     store: str
 
 

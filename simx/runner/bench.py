@@ -19,6 +19,7 @@ from simx.results.journal_lines import FinishedLaunch, JournaledBackbone
 from simx.results.schema import Config, Ending, Picture, Report, SchemaId
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import BATCH, PRECISION, Lane, PlannedCell, failed_cell, identify
+from simx.runner.deadlines import Deadlines
 from simx.runner.environment import describe_environment
 from simx.runner.lanes import OpenLanes
 from simx.runner.launch import Bench, LaunchResult, run_launch
@@ -38,6 +39,8 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     schedule: Schedule
     pictures: PictureSet
+    worker_memory: int | None = None
+    deadlines: Deadlines = Deadlines()
 
 
 Progress = Callable[[Backbone, int, int], None]
@@ -74,6 +77,7 @@ def run_bench(
         pictures=dict(plan.pictures.files()),
         schedule=plan.schedule,
         canaries=CanaryHistory(),
+        deadlines=plan.deadlines,
     )
     require_same_exports(journal.kept.launches, subjects, opened.lanes, plan.threads)
     earlier = replay(journal.kept.launches, plan.schedule, bench.canaries)
@@ -198,6 +202,7 @@ def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -
             )
             for name, facts in pictures.items()
         },
+        worker_memory=plan.worker_memory,
     )
     return Report(
         schema=SchemaId(),

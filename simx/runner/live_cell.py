@@ -4,6 +4,7 @@ The parent's side. A worker is never taken at its word: embeddings are compared 
 reference here, and so are samples of what the timed calls computed.
 """
 
+import re
 from collections import defaultdict
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from simx.results.schema import (
 from simx.results.similarity import cosine
 from simx.runner.backend import CANARY_SIZE, Array
 from simx.runner.cells import PlannedCell, catalogue_figures
+from simx.runner.deadlines import Deadlines
 from simx.runner.messages import (
     CANARY,
     MEASURED,
@@ -46,9 +48,6 @@ from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
 
-_PREPARE_SECONDS = 1800.0
-_MEASURE_SECONDS = 1800.0
-
 _COSINE_TOLERANCE = 1e-4
 """Allowed between a backend's own float32 cosine and the float64 one of the same embeddings."""
 
@@ -64,9 +63,10 @@ class CellFailedError(Exception):
 class LiveCell:
     """A cell whose worker is running, with what it has measured so far."""
 
-    def __init__(self, plan: PlannedCell, worker: Worker) -> None:
+    def __init__(self, plan: PlannedCell, worker: Worker, deadlines: Deadlines) -> None:
         self.plan = plan
         self.worker = worker
+        self._deadlines = deadlines
         self.reference: Reference = load_reference(plan.entry.verification_path)
         self.blocks: dict[tuple[Scope, Image | None], list[Block]] = defaultdict(list)
         self.canary: list[Block] = []
@@ -90,7 +90,8 @@ class LiveCell:
         request = Prepare(
             self.plan.task, str(self.plan.entry.verification_path.resolve()), pictures
         )
-        self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
+        seconds = self.plan.loading_seconds(self._deadlines)
+        self._prepared = self._ask(request, PREPARED, "prepare", seconds)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
         first = {
             "first": self._prepared.create_ns + self._prepared.first_call_ns,
@@ -102,13 +103,15 @@ class LiveCell:
 
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
-        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", _MEASURE_SECONDS).warmup
+        seconds = self._deadlines.of_warming_up(self.prepared.call_ns)
+        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", seconds).warmup
 
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check what it computed."""
         plan = block_plan(self.prepared.call_ns if scope != "similarity" else 0)
         request = Measure(scope, image, round_index, plan)
-        measured = self._ask(request, MEASURED, scope, _MEASURE_SECONDS)
+        seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
+        measured = self._ask(request, MEASURED, scope, seconds)
         self._check_outputs(scope, image, measured)
         for scoped in measured.blocks:
             self.blocks[scoped.scope, scoped.image].append(scoped.block)
@@ -121,7 +124,8 @@ class LiveCell:
     def measure_canary(self, round_index: int) -> Block:
         """Take one block of the fixed matrix product."""
         request = MeasureCanary(round_index, CANARY_PLAN)
-        self.canary.append(self._ask(request, CANARY, "canary", _MEASURE_SECONDS).block)
+        seconds = self._deadlines.of_block(CANARY_PLAN, 0)
+        self.canary.append(self._ask(request, CANARY, "canary", seconds).block)
         return self.canary[-1]
 
     def require_same_pictures(self, other: "LiveCell") -> None:
@@ -180,7 +184,8 @@ class LiveCell:
         except WorkerError as error:
             raise CellFailedError(stage, f"the worker {error}") from None
         if isinstance(reply, Failed):
-            raise CellFailedError(stage, reply.reason)
+            limit = self.worker.limit if is_about_memory(reply.reason) else ""
+            raise CellFailedError(stage, f"{reply.reason}{limit}")
         return reply
 
     def _check_outputs(self, scope: Scope, image: Image | None, measured: Measured) -> None:
@@ -215,6 +220,11 @@ class LiveCell:
             cosine=min(parity.cosine, self.parity.cosine),
             relative_l2=max(parity.relative_l2, self.parity.relative_l2),
         )
+
+
+def is_about_memory(reason: str) -> bool:
+    """Whether a failure is one of memory, as Python and the runtimes tell it."""
+    return re.search(r"memory|alloc", reason, re.IGNORECASE) is not None
 
 
 def similarities(embeddings: Array) -> Similarity:

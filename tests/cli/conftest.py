@@ -27,10 +27,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def simx(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Simx]:
     """Run the command line in this process, which then handles signals as before."""
-    handled = [signal.SIGTERM, signal.SIGHUP]
+    handled = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     handlers = [signal.getsignal(number) for number in handled]
 
     def run(*arguments: str | Path) -> Outcome:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
         monkeypatch.setattr(sys, "argv", ["simx", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:

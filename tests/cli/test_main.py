@@ -52,7 +52,7 @@ def test_every_command_explains_itself(simx: Simx, name: str) -> None:
     [
         (signal.SIGINT, ExitCode.INTERRUPTED),
         (signal.SIGTERM, ExitCode.TERMINATED),
-        (signal.SIGHUP, ExitCode.TERMINATED),
+        (signal.SIGHUP, ExitCode.HUNG_UP),
     ],
 )
 def test_signals_end_it_with_their_code(

@@ -258,6 +258,7 @@ def header(of: Report | None = None, **changed: object) -> Header:
         half_width=None,
         budget=None,
         seed=42,
+        worker_memory=None,
         store="/store",
     )
     return Header(invocation=msgspec.structs.replace(invocation, **changed), report=of or report())
