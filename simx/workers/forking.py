@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import IO, Self
+from collections.abc import Callable
+from typing import IO, Protocol, Self
 
 from simx.workers.connection import Connection
 from simx.workers.last_words import last_words
@@ -62,13 +63,44 @@ class ForkServer:
         self.close()
 
     def _started(self) -> "_Server":
-        return _Server(self._entry, self._environment, self._memory)
+        return _Server(self._start_process, self._memory)
+
+    def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
+        """Start a server at the other end of a control socket, which it inherits."""
+        return subprocess.Popen(
+            [
+                *(*PYTHON, "simx.workers.server", self._entry, str(control.fileno())),
+                *(str(os.getpid()), str(self._memory)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[control.fileno()],
+            env=self._environment,
+            # A terminal's interrupt is for the parent alone, which ends its workers in order.
+            start_new_session=True,
+        )
+
+
+class ServerProcess(Protocol):
+    """A server's process, as ``subprocess.Popen`` is one."""
+
+    pid: int
+    returncode: int | None
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for it to end; ``subprocess.TimeoutExpired`` is raised if it does not in time."""
 
 
 class _Server:
     """One server process, and what is known of the workers it has forked."""
 
-    def __init__(self, entry: str, variables: dict[str, str], memory: int) -> None:
+    def __init__(
+        self, start: Callable[[socket.socket, IO[bytes]], ServerProcess], memory: int
+    ) -> None:
         self._control, theirs = socket.socketpair()
         self._memory = memory
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
@@ -76,19 +108,7 @@ class _Server:
         self._ended: dict[int, int] = {}
         self._closed = False
         with theirs:
-            self._process = subprocess.Popen(
-                [
-                    *(*PYTHON, "simx.workers.server", entry, str(theirs.fileno())),
-                    *(str(os.getpid()), str(memory)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,
-                stderr=self._stderr,
-                pass_fds=[theirs.fileno()],
-                env=variables,
-                # A terminal's interrupt is for the parent alone, which ends its workers in order.
-                start_new_session=True,
-            )
+            self._process = start(theirs, self._stderr)
         try:
             self._expect(READY, IMPORT_SECONDS)
         except BaseException:
@@ -142,7 +162,8 @@ class _Server:
                     return self._ended[pid]
             if time.monotonic() > deadline:
                 return None
-            time.sleep(_POLL_SECONDS)
+            # Another thread may take the record that is waited for, and keep it in the table.
+            select.select([self._control], [], [], _POLL_SECONDS)
 
     def _expect(self, kind: bytes, seconds: float) -> int:
         """Read records until one of this kind comes, keeping the endings met on the way."""
