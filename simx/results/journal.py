@@ -16,7 +16,6 @@ import msgspec
 from simx.errors import InputError, SystemFailureError
 from simx.results.atomic import sync_folder
 from simx.results.journal_lines import (
-    FinishedLaunch,
     Header,
     JournalDefectError,
     Kept,
@@ -54,7 +53,7 @@ class Journal:
         self.path = path
         self.kept = kept
         self._descriptor: int | None = descriptor
-        self._is_empty = not kept.launches
+        self._is_empty = not kept.lines
 
     @classmethod
     def begin(cls, path: Path, header: Header) -> Self:
@@ -117,8 +116,12 @@ class Journal:
         Raises:
             SystemFailureError: it cannot be written.
         """
-        self._append(line)
-        self._is_empty = self._is_empty and not isinstance(line, FinishedLaunch)
+        was_empty, self._is_empty = self._is_empty, False
+        try:
+            self._append(line)
+        except SystemFailureError:
+            self._is_empty = was_empty
+            raise
 
     def remove(self) -> None:
         """Close and remove the journal, once the report made from it is safe."""

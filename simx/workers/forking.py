@@ -112,6 +112,8 @@ class _Server:
         try:
             self._expect(READY, IMPORT_SECONDS)
         except BaseException:
+            # In the middle of an import it would not notice that nobody wants it any more.
+            self._process.kill()
             self.close()
             raise
 

@@ -10,10 +10,10 @@ import msgspec
 import onnx
 import pytest
 
-from simx.errors import ExitCode
+from simx.errors import ExitCode, ProviderUnavailableError
 from simx.exporter.store import Store
 from simx.results.file import read
-from simx.results.journal import journal_path
+from simx.results.journal import Journal, journal_path, read_journal
 from simx.results.schema import MeasuredCell, Report
 from simx.runner.cells import PlannedCell
 from simx.runner.launch import Bench, LaunchResult, run_launch
@@ -240,10 +240,13 @@ def interrupted(
             raise KeyboardInterrupt
         return run_launch(bench, cells, index)
 
-    measuring = ("bench", *BACKBONE, *SHORT, "--launches", "2", "--backend", "ort")
+    options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB")
     with monkeypatch.context() as patched:
         patched.setattr("simx.runner.bench.run_launch", run_one)
-        return simx(*measuring, "--store", exports.store, "-o", folder / "a report.json")
+        return simx(
+            *("bench", *BACKBONE, *SHORT, *options),
+            *("--store", exports.store, "-o", folder / "a report.json"),
+        )
 
 
 def test_an_interrupted_benchmark_is_resumed(
@@ -265,6 +268,8 @@ def test_an_interrupted_benchmark_is_resumed(
     assert not journal_path(report).exists()
     assert any("taken up again" in note for note in read(report).notes)
     assert (again.code, again.out) == (ExitCode.DONE, resumed.out)
+    assert (config := read(report).config) is not None
+    assert config.worker_memory == 64_000_000_000
     assert "nothing of it is open" in again.err
 
 
@@ -292,6 +297,36 @@ def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folde
     assert "left from another run" in anew.err
     assert anew.code == ExitCode.USAGE
     assert journal_path(report).read_bytes() == journal
+
+
+def test_the_journal_is_there_before_any_worker(
+    simx: Simx, exports: Exports, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first line is complete when the first worker is started; without a launch it goes."""
+    found = []
+
+    def refuse(*_: object) -> None:
+        found.append(read_journal(journal_path(folder / "report.json")).header.invocation)
+        raise ProviderUnavailableError("not today")
+
+    monkeypatch.setattr("simx.runner.lanes.launcher", refuse)
+    measuring = ("bench", *BACKBONE, *SHORT, "--backend", "ort", "--store", exports.store)
+    outcome = simx(*measuring, "-o", folder / "report.json")
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert [invocation.backbones for invocation in found] == [("squeezenet1_1",)]
+    assert list(folder.glob("report.json*")) == []
+
+
+def test_two_at_once_do_not_share_a_report(simx: Simx, interrupted: Outcome, folder: Path) -> None:
+    """Whoever comes second is refused, and says why."""
+    report = folder / "a report.json"
+    with Journal.resume(journal_path(report)):
+        second = simx("bench", "--resume", report)
+
+    assert interrupted.code == ExitCode.INTERRUPTED
+    assert (second.code, len(second.messages)) == (ExitCode.USAGE, 1)
+    assert "another simx is writing it" in second.err
 
 
 def _launches(report: Report) -> set[int]:

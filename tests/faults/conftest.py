@@ -1,9 +1,11 @@
 """The short and the long form of the fault suite, and the counts it prints."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.faults.watching import Sweeps
 
 _LONG = "SIMX_TEST_FAULTS"
 """Set by ``make test-faults``: the long form."""
@@ -22,6 +24,14 @@ def often() -> Callable[[int, int], int]:
 def counted(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Take a line with what was tried and what was found, printed when the suite ends."""
     return request.config.stash.setdefault(_COUNTS, []).append
+
+
+@pytest.fixture(scope="session")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweeps]:
+    """Return what begins sweeps of fakes."""
+    found = Sweeps(tmp_path_factory.mktemp("sweeps"))
+    yield found
+    found.close()
 
 
 def pytest_terminal_summary(

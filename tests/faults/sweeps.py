@@ -18,6 +18,8 @@ from typing import IO, NoReturn
 
 import msgspec
 
+from simx.cli.signals import handle_signals
+from simx.errors import Terminated
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone
 from simx.results.journal import journal_path
@@ -150,19 +152,23 @@ def sweep(order: Order, entry: Entry, folder: Path, deadlines: Deadlines) -> Rep
 
 
 def _obey(order: Order, entry: Entry, folder: Path) -> NoReturn:
-    code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         # Held until this process ends, and by every process that comes from it.
-        os.open(order.pipe, os.O_WRONLY)
-        sweep(order, entry, folder, Deadlines(loading=5.0, floor=5.0, cap=10.0))
-        code = 0
+        pipe = os.open(order.pipe, os.O_WRONLY)
+        handle_signals()
+        try:
+            sweep(order, entry, folder, Deadlines(loading=60.0, floor=60.0, cap=60.0))
+        except KeyboardInterrupt:
+            os.write(pipe, b"ended by 2\n")
+        except Terminated as signalled:
+            os.write(pipe, b"ended by %d\n" % signalled.number)
     except BaseException:  # noqa: BLE001 - a forked process must not go on as its parent
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(0)
 
 
 def main(folder: Path) -> None:

@@ -158,6 +158,14 @@ class DyingBackend(FakeBackend):
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+class StuckBackend(FakeBackend):
+    """Answers everything before the first canary, and then never again, whatever it is sent."""
+
+    def canary(self) -> None:
+        os.write(2, b"\x1b[31mwaiting for /home/somebody/device\n")
+        ctypes.CDLL(None).sleep(3600)
+
+
 class FakeRuntime:
     """Creates whichever fake the task's model path names."""
 
@@ -171,6 +179,7 @@ class FakeRuntime:
         "nan": NanBackend,
         "wrong_similarity": WrongSimilarityBackend,
         "dying": DyingBackend,
+        "stuck": StuckBackend,
     }
 
     def __init__(self, kind: str) -> None:
@@ -274,6 +283,7 @@ truncated = _entry("truncated")
 nan = _entry("nan")
 wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")
+stuck = _entry("stuck")
 refusing = _entry("refusing")
 fragile = _entry("fragile")
 

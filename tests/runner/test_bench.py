@@ -16,6 +16,7 @@ from simx.results.schema import FailedCell, MeasuredCell, Report
 from simx.runner import launch as launches
 from simx.runner import schedule as schedules
 from simx.runner.bench import BenchPlan
+from simx.runner.deadlines import Deadlines
 from simx.runner.lanes import open_lanes
 from simx.runner.schedule import Schedule
 from simx.runner.subjects import Absent, Subject
@@ -126,6 +127,26 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
+    """A worker that never answers is killed; its last words are kept, and others go on."""
+    (tmp_path / "entry").mkdir()
+    entry = entry_in(tmp_path / "entry")
+    other = msgspec.structs.replace(BACKBONE, model="othernet")
+    plan = msgspec.structs.replace(PLAN, deadlines=Deadlines(loading=60.0, floor=2.0))
+    lanes = [lane("right").choice, lane("stuck").choice]
+    with open_lanes(lanes, ["CPUExecutionProvider"]) as opened:
+        subjects = [Subject(BACKBONE, entry), Subject(other, entry)]
+        report = run(plan, opened, subjects, tmp_path / "report.json")
+    right, stuck, *next_ones = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(stuck, FailedCell)
+    assert stuck.stage == "canary"
+    assert "gave no answer within" in stuck.reason
+    assert stuck.stderr == ("waiting for ~/device",)
+    assert [type(cell) for cell in next_ones] == [MeasuredCell, FailedCell]
 
 
 def test_a_giant_gets_one_launch_and_few_calls(
