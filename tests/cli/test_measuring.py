@@ -274,7 +274,7 @@ def test_an_interrupted_benchmark_is_resumed(
 
 
 def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folder: Path) -> None:
-    """Every option that differs is named, with what it was and what it is."""
+    """Every option that differs is named, with what it was and is; nor are two at it at once."""
     report = folder / "a report.json"
     journal = journal_path(report).read_bytes()
     refusals = [
@@ -286,6 +286,8 @@ def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folde
         )
     ]
     anew = simx("bench", "squeezenet1_1", "-o", report)
+    with Journal.resume(journal_path(report)):
+        second = simx("bench", "--resume", report)
 
     options, selection, output = (outcome.err for outcome in refusals)
     assert interrupted.code == ExitCode.INTERRUPTED
@@ -295,6 +297,8 @@ def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folde
     assert "SELECT was squeezenet1_1 and is resnet18" in selection
     assert "a report stays in place" in output
     assert "left from another run" in anew.err
+    assert "another simx is writing it" in second.err
+    assert second.code == ExitCode.USAGE
     assert anew.code == ExitCode.USAGE
     assert journal_path(report).read_bytes() == journal
 
@@ -316,17 +320,6 @@ def test_the_journal_is_there_before_any_worker(
     assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
     assert [invocation.backbones for invocation in found] == [("squeezenet1_1",)]
     assert list(folder.glob("report.json*")) == []
-
-
-def test_two_at_once_do_not_share_a_report(simx: Simx, interrupted: Outcome, folder: Path) -> None:
-    """Whoever comes second is refused, and says why."""
-    report = folder / "a report.json"
-    with Journal.resume(journal_path(report)):
-        second = simx("bench", "--resume", report)
-
-    assert interrupted.code == ExitCode.INTERRUPTED
-    assert (second.code, len(second.messages)) == (ExitCode.USAGE, 1)
-    assert "another simx is writing it" in second.err
 
 
 def _launches(report: Report) -> set[int]:

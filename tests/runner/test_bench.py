@@ -20,7 +20,7 @@ from simx.runner.deadlines import Deadlines
 from simx.runner.lanes import open_lanes
 from simx.runner.schedule import Schedule
 from simx.runner.subjects import Absent, Subject
-from tests.runner.benches import run
+from tests.runner.benches import run, small_pictures
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
 
 PLAN = BenchPlan(
@@ -134,7 +134,12 @@ def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
     other = msgspec.structs.replace(BACKBONE, model="othernet")
-    plan = msgspec.structs.replace(PLAN, deadlines=Deadlines(loading=60.0, floor=2.0))
+    plan = msgspec.structs.replace(
+        PLAN,
+        schedule=Schedule(pilot=1, launches=1, rounds=1),
+        pictures=small_pictures(tmp_path),
+        deadlines=Deadlines(loading=60.0, floor=1.0),
+    )
     lanes = [lane("right").choice, lane("stuck").choice]
     with open_lanes(lanes, ["CPUExecutionProvider"]) as opened:
         subjects = [Subject(BACKBONE, entry), Subject(other, entry)]
@@ -145,7 +150,7 @@ def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
     assert isinstance(stuck, FailedCell)
     assert stuck.stage == "canary"
     assert "gave no answer within" in stuck.reason
-    assert stuck.stderr == ("waiting for ~/device",)
+    assert stuck.stderr == ("waiting for device",)
     assert [type(cell) for cell in next_ones] == [MeasuredCell, FailedCell]
 
 
