@@ -119,9 +119,13 @@ class Journal:
         was_empty, self._is_empty = self._is_empty, False
         try:
             self._append(line)
-        except SystemFailureError:
+        except SystemFailureError as error:
             self._is_empty = was_empty
-            raise
+            if was_empty:
+                raise
+            raise SystemFailureError(
+                f"{error}; what is finished is kept: '{resume_command(_report_of(self.path))}'"
+            ) from None
 
     def remove(self) -> None:
         """Close and remove the journal, once the report made from it is safe."""
@@ -204,10 +208,14 @@ def _require_lock(path: Path, descriptor: int) -> None:
         raise InputError(f"journal {path}: another simx is writing it; let that one finish")
 
 
+def _report_of(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(SUFFIX))
+
+
 def _in_the_way(path: Path) -> str:
-    report = path.with_name(path.name.removesuffix(SUFFIX))
+    command = resume_command(_report_of(path))
     return (
-        f"journal {path}: is left from another run; finish that with '{resume_command(report)}', "
+        f"journal {path}: is left from another run; finish that with '{command}', "
         "move the journal away, or choose another report with -o"
     )
 

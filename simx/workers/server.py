@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import NoReturn
 
-from simx.workers.belonging import belong_to, limit_memory
+from simx.workers.belonging import belong_to, go_first, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 from simx.workers.worker import WorkerMain
@@ -79,6 +79,7 @@ def _become_worker(
         # Whatever a library prints belongs into the worker's own file, never among the results.
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
+        go_first()
         limit_memory(limit)
         main(Connection(connection_fd, connection_fd))
         code = 0

@@ -183,6 +183,24 @@ def test_a_header_that_does_not_fit_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_launch_that_does_not_fit_costs_none_before_it(
+    tmp_path: Path, first: Header, cell: MeasuredCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk ends the run, says what goes on with it, and keeps what was acknowledged."""
+    path = journal_path(tmp_path / "report.json")
+    full = os.open("/dev/full", os.O_WRONLY)
+    write_all = os.write
+    with Journal.begin(path, first) as journal:
+        journal.append(FinishedLaunch(cells=(one_launch(cell, 0),)))
+        monkeypatch.setattr(os, "write", lambda _descriptor, data: write_all(full, data))
+        with pytest.raises(SystemFailureError, match="simx bench --resume"):
+            journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
+
+    os.close(full)
+    assert len(read_journal(path).launches) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no journal\n", b'{"schema":{}}\n', b"{}\n{}\n"])
 def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
     """Anything else than a header and launches is refused by name."""

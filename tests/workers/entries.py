@@ -89,3 +89,11 @@ def greedy(connection: Connection) -> None:
     connection.receive(NOTES)
     held = bytearray(16 * 2**30)
     connection.send(Note(str(len(held))))
+
+
+def hungry(connection: Connection) -> None:
+    """Take more memory than there can be, piece by piece, and use it."""
+    connection.receive(NOTES)
+    held = []
+    while True:
+        held.append(b"x" * 10_000_000)

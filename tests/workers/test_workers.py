@@ -98,6 +98,18 @@ def test_workers_are_ended_at_once_for_whoever_interrupts(start: Start, how: str
     assert not any(_running(worker.pid) for worker in workers)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_kernel_takes_a_worker_before_its_parent(start: Start) -> None:
+    """When memory runs out a cell is lost, and not the run."""
+    with start("echo").launch() as worker:
+        worker.request(Note("hello"), NOTES, 30)
+        ours, its = (
+            int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", worker.pid)
+        )
+
+    assert its > ours
+
+
 def test_a_limit_of_memory_is_told(start: Start) -> None:
     """A worker that wants more than it may have ends, with the limit among the reasons."""
     launcher = start("greedy")
