@@ -10,7 +10,7 @@ from simx.runner.registry import BACKENDS
 from simx.runner.schedule import Schedule
 from simx.runner.selfcheck.laboratory import forwards, laboratory
 from simx.runner.threads import default_threads
-from simx.workers.launchers import Spawner
+from simx.workers.spawning import Spawner
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from simx.results.calm import calm_rounds
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.statistics import interval, launch_estimate, log_ratios
 from simx.runner.cells import PlannedCell
 from simx.runner.schedule import Schedule

@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     SYSTEM = 5
     REGRESSION = 6
     INCONCLUSIVE = 7
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -19,8 +19,10 @@ from simx.images.pictures import bundled
 from simx.models.catalogue import load
 from simx.results.file import read
 from simx.results.schema import FailedCell, Report
-from simx.runner.bench import BenchPlan, Subject, run_bench
+from simx.runner.canaries import CanaryHistory
+from simx.runner.cells import PlannedCell
 from simx.runner.lanes import open_lanes
+from simx.runner.launch import Bench, run_launch
 from simx.runner.registry import Choice, backend_named
 from simx.runner.schedule import Schedule
 
@@ -118,19 +120,17 @@ def check_unsynchronised(backend: str, store: Path) -> Verdict:
         return Verdict("FAIL", name, f"{backbone.name} is not exported")
     usual = backend_named(backend).spec
     spec = msgspec.structs.replace(usual, entry=f"scripts.cuda_acceptance.unsynchronised:{backend}")
-    plan = BenchPlan(
-        embedding="pooled",
-        weights="auto",
-        threads=_THREADS,
-        profile="quick",
-        schedule=Schedule(pilot=1, launches=1, rounds=1),
-        pictures=bundled(),
-    )
     # Workers are isolated from the current folder, and have to find this one.
     os.environ["PYTHONPATH"] = str(ROOT)
-    with tempfile.TemporaryDirectory() as folder, open_lanes([Choice(spec)], [CUDA]) as opened:
-        subject = Subject(backbone, entry)
-        (cell,) = run_bench(plan, opened, [subject], Path(folder) / "report.json").cells
+    with open_lanes([Choice(spec)], [CUDA]) as opened:
+        once = Bench(
+            launchers=opened.launchers,
+            pictures=dict(bundled().files()),
+            schedule=Schedule(pilot=1, launches=1, rounds=1),
+            canaries=CanaryHistory(),
+        )
+        planned = PlannedCell(backbone, opened.lanes[0], entry, _THREADS)
+        (cell,) = run_launch(once, [planned], 0).finished.cells
     if isinstance(cell, FailedCell) and cell.stage in {"synchronise", "events", "parity"}:
         return Verdict("PASS", name, f"at {cell.stage}: {cell.reason}")
     stage = f"it fails at {cell.stage}: {cell.reason}" if isinstance(cell, FailedCell) else "a time"

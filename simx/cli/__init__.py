@@ -8,7 +8,6 @@ import signal
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -16,6 +15,7 @@ import click
 from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import tell
+from simx.cli.signals import exit_code_of, handle_signals
 from simx.errors import ExitCode, SimxError, Terminated
 
 COMMANDS = {
@@ -80,9 +80,7 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a character shows another; no result is lost over it.
             stream.reconfigure(errors="replace")
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _terminate)
+    handle_signals()
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
@@ -95,7 +93,7 @@ def main() -> NoReturn:
         code = ExitCode.INTERRUPTED
     except Terminated as signalled:
         tell(f"ended by {signal.Signals(signalled.number).name}")
-        code = ExitCode.TERMINATED
+        code = exit_code_of(signalled.number)
     sys.exit(code)
 
 
@@ -109,7 +107,3 @@ def _refuse(error: SimxError | click.ClickException) -> int:
     else:
         tell(error.format_message())
     return error.exit_code
-
-
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(number)

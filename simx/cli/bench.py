@@ -7,12 +7,13 @@ import click
 
 from simx.cli import options
 from simx.cli.output import in_a_folder
-from simx.cli.parameters import Duration, Share, Text, TextPath
+from simx.cli.parameters import Duration, Share, Size, Text, TextPath
 from simx.errors import ExitCode
 
 _picture_path = TextPath(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
 _SEED = click.IntRange(0, 2**63 - 1)
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("bench")
@@ -80,6 +81,13 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--launches", type=_COUNT, help="As many fresh processes per cell as this instead.")
 @click.option("--rounds", type=_COUNT, help="Rounds per launch, instead of the profile's.")
 @click.option("--seed", type=_SEED, default=0, show_default=True, help="Of every random order.")
+@click.option(
+    "--worker-memory",
+    type=Size(),
+    metavar="SIZE",
+    help="Most address space that each measuring worker may have, such as 4GB (Linux). CUDA "
+    "reserves far more of it than it uses.",
+)
 @options.store_option
 @options.ranges_option
 @options.layout_option
@@ -92,13 +100,31 @@ _SEED = click.IntRange(0, 2**63 - 1)
     show_default="a file in the user's data folder",
     help="Where the report goes.",
 )
-def command(**given: Any) -> ExitCode:  # noqa: ANN401 - click's values, typed by BenchOptions
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="REPORT",
+    help="Finish this report of a run that ended early, with the options it was begun with. Cells "
+    "that failed stay failed.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    resume: Path | None,
+    **given: Any,  # noqa: ANN401 - click's values, typed by BenchOptions
+) -> ExitCode:
     """Measure the backbones that SELECT names, having exported those the store lacks.
 
     SELECT is a name or a glob, with :weights where not the default ones. Without SELECT, --all,
     --gflops and --family, everything the store holds is measured.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
-    from simx.cli.benchmarking import BenchOptions, benchmark  # noqa: PLC0415
+    from simx.cli import benchmarking, resuming  # noqa: PLC0415
+    from simx.cli.bench_options import BenchOptions  # noqa: PLC0415
 
-    return benchmark(BenchOptions(**given))
+    options = BenchOptions(**given)
+    if resume is None:
+        return benchmarking.benchmark(options)
+    typed = [name for name in given if context.get_parameter_source(name) is _TYPED]
+    return resuming.resume(resume, options, typed)

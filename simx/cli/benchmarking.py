@@ -1,99 +1,39 @@
 """What ``simx bench`` does once its options are read: check, export what lacks, measure, render."""
 
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-import msgspec
 from platformdirs import user_data_path
 
+from simx.cli.bench_options import BenchOptions, invocation_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
 from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
-from simx.errors import ExitCode, InputError, SystemFailureError
-from simx.exporter.export import Exported, ExportPlan, require_fitting
+from simx.errors import ExitCode, InputError, SystemFailureError, Terminated
+from simx.exporter.export import Exported, require_fitting
 from simx.exporter.lookup import find_export, held_backbones
 from simx.exporter.store import DamagedEntryError, Entry, Store
-from simx.exporter.weights.request import WeightsRequest
-from simx.images.pictures import PictureSet, check_presets, chosen
+from simx.images.pictures import check_presets, chosen
 from simx.inputs import shown
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.models.ranges import Range
 from simx.report.formats import render
-from simx.report.options import Layout, Options
+from simx.report.options import Options
+from simx.results.journal import Journal, journal_path, resume_command
+from simx.results.journal_lines import Header
 from simx.results.schema import FailedCell, Report
-from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
-from simx.runner.lanes import OpenLanes, open_lanes, require_takers
+from simx.runner.bench import BenchPlan, begun_report, run_bench
+from simx.runner.lanes import OpenLanes, open_lanes, planned_lanes, require_takers
 from simx.runner.providers import provider_named
 from simx.runner.registry import backend_named, provider_option, require_meaning
-from simx.runner.schedule import ProfileName, Schedule, schedule
-from simx.runner.threads import default_threads
-
-
-class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of ``simx bench``, as its help describes them."""
-
-    select: tuple[str, ...]
-    all: bool
-    gflops: tuple[Range, ...]
-    family: tuple[str, ...]
-    backend: tuple[str, ...]
-    provider: tuple[str, ...]
-    provider_option: tuple[str, ...]
-    allow_partial: bool
-    embedding: EmbeddingKind
-    weights: WeightsRequest
-    weights_mirror: str | None
-    anchor: Path | None
-    positive: Path | None
-    negative: Path | None
-    threads: int | None
-    profile: ProfileName
-    launches: int | None
-    rounds: int | None
-    half_width: float | None
-    budget: float | None
-    seed: int
-    store: Path
-    ranges: tuple[Range, ...] | None
-    layout: Layout
-    format: str
-    output: Path | None
-
-    def export_plan(self) -> ExportPlan:
-        """Return how to export what the store lacks."""
-        return ExportPlan(
-            embedding=self.embedding,
-            request=self.weights,
-            threads=self.threads or default_threads(),
-            mirror=self.weights_mirror,
-        )
-
-    def schedule(self) -> Schedule:
-        """Return how much to measure."""
-        return schedule(
-            self.profile,
-            launches=self.launches,
-            rounds=self.rounds,
-            half_width=self.half_width,
-            budget_seconds=self.budget,
-            seed=self.seed,
-        )
-
-    def bench_plan(self, pictures: PictureSet) -> BenchPlan:
-        """Return how to measure."""
-        return BenchPlan(
-            embedding=self.embedding,
-            weights=self.weights.kind,
-            threads=self.threads or default_threads(),
-            profile=self.profile,
-            schedule=self.schedule(),
-            pictures=pictures,
-            allow_partial=self.allow_partial,
-        )
+from simx.runner.resumption import name_of
+from simx.runner.subjects import Absent, Subject
 
 
 def benchmark(options: BenchOptions) -> ExitCode:
@@ -101,16 +41,35 @@ def benchmark(options: BenchOptions) -> ExitCode:
 
     Everything a user can have got wrong is refused first, before any export or measurement.
     """
+    backbones = _backbones(options, _store(options))
+    require_fitting(options.weights, backbones)
+    path = _report_path(options.output)
+    begin = partial(Journal.begin, journal_path(path))
+    return show(options, run(options, backbones, path, begin), path)
+
+
+def run(
+    options: BenchOptions,
+    backbones: Sequence[Backbone],
+    path: Path,
+    journal_of: Callable[[Header], Journal],
+) -> Report:
+    """Measure what is open, and write the report.
+
+    Args:
+        options: how.
+        backbones: what.
+        path: where the report goes.
+        journal_of: opens the journal, before any worker is started.
+    """
     asked = [provider_option(text) for text in options.provider_option]
     choices = [backend_named(name).with_options(asked) for name in options.backend]
     providers = [provider_named(name) for name in options.provider]
     require_takers(asked, choices, providers)
     require_meaning(choices, providers)
-    options.schedule()
-    store = Store(options.store, tell_once())
-    backbones = _backbones(options, store)
-    require_fitting(options.weights, backbones)
-    path = _report_path(options.output)
+    lanes, notes = planned_lanes(choices, providers)
+    if options.worker_memory and sys.platform != "linux":
+        raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         pictures = chosen(
             anchor=options.anchor,
@@ -119,11 +78,24 @@ def benchmark(options: BenchOptions) -> ExitCode:
             workdir=Path(folder),
         )
         check_presets(pictures, {backbone.preset for backbone in backbones})
-        with open_lanes(choices, providers) as opened:
+        plan = options.bench_plan(pictures)
+        header = Header(
+            invocation=invocation_of(options, backbones), report=begun_report(plan, lanes, notes)
+        )
+        with (
+            _told_how_to_resume(path),
+            journal_of(header) as journal,
+            open_lanes(choices, providers, options.worker_memory) as opened,
+        ):
             for note in opened.notes:
                 tell(note)
-            subjects = _subjects(backbones, options, store)
-            report = _measure(options, pictures, opened, subjects, path)
+            left = [each for each in backbones if name_of(each) not in journal.kept.finished]
+            subjects = _subjects(left, options, _store(options))
+            return _measure(plan, opened, subjects, journal, path)
+
+
+def show(options: BenchOptions, report: Report, path: Path) -> ExitCode:
+    """Print a report that was written, and return what it means."""
     text = render(
         [report],
         options.format,
@@ -138,6 +110,17 @@ def benchmark(options: BenchOptions) -> ExitCode:
     tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+@contextmanager
+def _told_how_to_resume(path: Path) -> Iterator[None]:
+    """Say, when a run is ended before its time, what goes on with it."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        if journal_path(path).exists():
+            tell(f"what is finished is kept; go on: {resume_command(path)}")
+        raise
 
 
 def _backbones(options: BenchOptions, store: Store) -> tuple[Backbone, ...]:
@@ -158,6 +141,10 @@ def _backbones(options: BenchOptions, store: Store) -> tuple[Backbone, ...]:
             "'simx export --all' or 'simx export --gflops 0'"
         )
     return held
+
+
+def _store(options: BenchOptions) -> Store:
+    return Store(options.store, tell_once())
 
 
 def _report_path(output: Path | None) -> Path:
@@ -208,10 +195,10 @@ def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> En
 
 
 def _measure(
-    options: BenchOptions,
-    pictures: PictureSet,
+    plan: BenchPlan,
     opened: OpenLanes,
     subjects: Sequence[Subject | Absent],
+    journal: Journal,
     path: Path,
 ) -> Report:
     order = {subject.backbone: position for position, subject in enumerate(subjects)}
@@ -221,4 +208,4 @@ def _measure(
             text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
             shown.at(order[backbone] + min(launch / planned, 1.0), text)
 
-        return run_bench(options.bench_plan(pictures), opened, subjects, path, progress)
+        return run_bench(plan, opened, subjects, journal, path, progress)

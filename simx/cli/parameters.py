@@ -12,6 +12,7 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONGEST_SECONDS = 1e9
 """Some thirty years."""
 
+_BYTES = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 
 
@@ -125,3 +126,21 @@ class Duration(click.ParamType[float]):
         if not 0 < seconds <= _LONGEST_SECONDS:
             self.fail(f"{value!r} is no duration; write it as 5ms, 60s, 5m or 1h", param, ctx)
         return seconds
+
+
+class Size(click.ParamType[int]):
+    """A size of memory such as ``4GB`` or ``512MiB``; the unit is asked for."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the size in bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(_NUMBER + r"\s*([a-z]+)", str(value).strip().lower())
+        size = float(found[1]) * _BYTES.get(found[2], math.nan) if found else math.nan
+        if not 1 <= size < 2**63:
+            self.fail(f"{value!r} is no size; write it as 512MB, 4GB or 4GiB", param, ctx)
+        return int(size)

@@ -1,94 +1,151 @@
-"""The journal: what a run has measured so far, one synced line after the other.
+"""The journal's file: what a run has measured so far, one synced line after the other.
 
-The first line is the report without its cells, written before any worker starts; every further
-line is one backbone's finished launch, or how its launches ended. The report is made from the
-journal, so that a run that ends early has lost nothing it had finished. A last line without its
-newline was never acknowledged and is not read.
+The header is written before any worker starts, and each launch before the next one begins. The
+report is made from the journal, so that a run that ends early has lost nothing it had finished.
+One process at a time has a journal open.
 """
 
 import os
+import shlex
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 import msgspec
 
 from simx.errors import InputError, SystemFailureError
 from simx.inputs import InputKind, one_line, read_whole
-from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.atomic import sync_folder
-from simx.results.record import Struct
-from simx.results.schema import Canary, Outcome, Report, SchemaId, Stop
-from simx.results.strict_json import JsonDefectError, decode
-from simx.results.validation import first_problem
+from simx.results.journal_lines import (
+    Header,
+    JournalDefectError,
+    Kept,
+    Line,
+    decode,
+    whole_lines,
+)
+from simx.results.locking import try_lock
+
+SUFFIX = ".journal"
 
 JOURNAL = InputKind(
     label="journal ",
-    mend="give one that `simx bench` left, or move it away",
+    mend="give the report of an interrupted run, or move the journal away and measure again",
     most_bytes=512 * 2**20,
 )
 
-
-class FinishedLaunch(Struct, frozen=True, kw_only=True):
-    """One line: every cell of one backbone, with the times of one launch.
-
-    The line behind a backbone's last launch has nothing but its ``stop``.
-    """
-
-    cells: tuple[Outcome, ...] = ()
-    canary: tuple[Canary, ...] = ()
-    stop: Stop | None = None
-
-
-Line = TypeVar("Line", Report, FinishedLaunch)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+_REMOVES_OPEN_FILES = os.name != "nt"
 
 
 def journal_path(report: Path) -> Path:
     """Return where the journal of a report lies: beside it."""
-    return report.with_name(report.name + ".journal")
+    return report.with_name(report.name + SUFFIX)
+
+
+def resume_command(report: Path) -> str:
+    """Return what takes a run up again, as it is typed into a shell."""
+    return f"simx bench --resume {shlex.quote(str(report))}"
 
 
 class Journal:
-    """A journal being written."""
+    """A journal that is open for writing, and nobody else's meanwhile."""
 
-    def __init__(self, path: Path, header: Report) -> None:
-        """Begin a journal.
+    def __init__(self, path: Path, descriptor: int, kept: Kept) -> None:
+        """Use ``begin`` or ``resume`` instead."""
+        self.path = path
+        self.kept = kept
+        self._descriptor: int | None = descriptor
+        self._is_empty = not kept.lines
+
+    @classmethod
+    def begin(cls, path: Path, header: Header) -> Self:
+        """Begin a journal; its header is on the disk when this returns.
 
         Args:
             path: where it goes; one that is there already is refused, since it may hold the only
                 copy of what an interrupted run measured.
-            header: the report to come, without cells.
+            header: the configuration, and the report to come.
 
         Raises:
             InputError: there is a journal at this path.
             SystemFailureError: it cannot be written.
         """
-        self.path = path
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         except FileExistsError:
-            raise InputError(
-                f"journal {path}: is left from another run; move it away or choose another report"
-            ) from None
+            raise InputError(_in_the_way(path)) from None
         except OSError as error:
-            raise self._failure(error) from None
-        self._append(msgspec.json.encode(header))
-        sync_folder(path.parent)
+            raise _failure(path, error) from None
+        journal = cls(path, descriptor, Kept(header=header))
+        try:
+            _require_lock(path, descriptor)
+            journal._append(header)
+            journal._sync_name()
+        except BaseException:
+            journal.remove()
+            raise
+        return journal
 
-    def append(self, launch: FinishedLaunch) -> None:
-        """Write one finished launch and wait until it is on the disk.
+    @classmethod
+    def resume(cls, path: Path) -> Self:
+        """Open the journal that a run left; what it had not acknowledged is cut off.
+
+        Raises:
+            InputError: it cannot be read, is no journal, or is another process's at the moment.
+            SystemFailureError: it cannot be written.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | _BINARY | _NO_WAITING)
+        except OSError as error:
+            raise InputError(f"journal {path}: cannot be opened ({error.strerror})") from None
+        try:
+            _require_lock(path, descriptor)
+            data = read_whole(path, JOURNAL)
+            kept = _decoded(path, data)
+            os.ftruncate(descriptor, len(whole_lines(data)))
+            os.lseek(descriptor, 0, os.SEEK_END)
+        except OSError as error:
+            os.close(descriptor)
+            raise _failure(path, error) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor, kept)
+
+    def append(self, line: Line) -> None:
+        """Write one line and wait until it is on the disk.
 
         Raises:
             SystemFailureError: it cannot be written.
         """
-        self._append(msgspec.json.encode(launch))
+        was_empty, self._is_empty = self._is_empty, False
+        try:
+            self._append(line)
+        except SystemFailureError as error:
+            self._is_empty = was_empty
+            if was_empty:
+                raise
+            raise SystemFailureError(
+                f"{error}; what is finished is kept: '{resume_command(_report_of(self.path))}'"
+            ) from None
 
     def remove(self) -> None:
-        """Remove the journal, once the report made from it is safe."""
-        self.path.unlink(missing_ok=True)
+        """Close and remove the journal, once the report made from it is safe."""
+        self._is_empty = True
+        self.close()
 
     def close(self) -> None:
-        """Close the file; the journal stays."""
-        os.close(self._descriptor)
+        """Close the file; it stays, unless no launch is in it."""
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        if self._is_empty and _REMOVES_OPEN_FILES:
+            # While it is still locked: nobody can have opened it to go on with it.
+            self.path.unlink(missing_ok=True)
+        os.close(descriptor)
+        if self._is_empty and not _REMOVES_OPEN_FILES:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -96,59 +153,59 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, line: Header | Line) -> None:
+        assert self._descriptor is not None  # noqa: S101 - nobody appends to what was closed
         try:
-            view = memoryview(line + b"\n")
+            view = memoryview(msgspec.json.encode(line) + b"\n")
             while view:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)
         except OSError as error:
-            raise self._failure(error) from None
+            raise _failure(self.path, error) from None
 
-    def _failure(self, error: OSError) -> SystemFailureError:
-        return SystemFailureError(
-            f"journal {self.path}: cannot be written ({error.strerror}); "
-            "free some space or choose another place with -o"
-        )
-
-
-def read_journal(path: Path) -> Report:
-    """Make the report of what a journal holds.
-
-    Raises:
-        InputError: it cannot be read, is no journal, or holds no sound report.
-    """
-    header, launches = read_lines(path)
-    report = msgspec.structs.replace(
-        header,
-        cells=merge_cells(cell for launch in launches for cell in launch.cells),
-        canary=merge_canaries(canary for launch in launches for canary in launch.canary),
-        stops=tuple(launch.stop for launch in launches if launch.stop is not None),
-    )
-    if problem := first_problem(report):
-        raise JOURNAL.refused(path, one_line(f"what it holds is no sound report: {problem}"))
-    return report
+    def _sync_name(self) -> None:
+        try:
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise _failure(self.path, error) from None
 
 
-def read_lines(path: Path) -> tuple[Report, tuple[FinishedLaunch, ...]]:
-    """Return a journal's header and its finished launches, in their order.
-
-    What is behind the last line feed was never acknowledged and is not read.
+def read_journal(path: Path) -> Kept:
+    """Read what a journal holds, whoever has it open.
 
     Raises:
-        InputError: it cannot be read, or is no journal; the message has the line's number.
+        InputError: it cannot be read, or is no journal.
     """
-    first, *others = read_whole(path, JOURNAL).split(b"\n")[:-1] or [b""]
-    header = _line(path, 1, first, Report)
-    if header.schema != SchemaId():
-        raise JOURNAL.refused(path, "is not a journal of this version of simx")
-    numbered = enumerate(others, start=2)
-    return header, tuple(_line(path, number, line, FinishedLaunch) for number, line in numbered)
+    return _decoded(path, read_whole(path, JOURNAL))
 
 
-def _line(path: Path, number: int, line: bytes, kind: type[Line]) -> Line:
+def _decoded(path: Path, data: bytes) -> Kept:
     try:
-        return decode(line, kind)
-    except JsonDefectError as error:
-        problem = one_line(f"is not a journal of simx (line {number}: {error})")
-        raise JOURNAL.refused(path, problem) from error
+        return decode(data)
+    except JournalDefectError as error:
+        problem = one_line(f"is not a journal of simx, or damaged: {error}")
+        raise JOURNAL.refused(path, problem) from None
+
+
+def _require_lock(path: Path, descriptor: int) -> None:
+    if not try_lock(descriptor) or not os.fstat(descriptor).st_nlink:
+        raise InputError(f"journal {path}: another simx is writing it; let that one finish")
+
+
+def _report_of(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(SUFFIX))
+
+
+def _in_the_way(path: Path) -> str:
+    command = resume_command(_report_of(path))
+    return (
+        f"journal {path}: is left from another run; finish that with '{command}', "
+        "move the journal away, or choose another report with -o"
+    )
+
+
+def _failure(path: Path, error: OSError) -> SystemFailureError:
+    return SystemFailureError(
+        f"journal {path}: cannot be written ({error.strerror}); "
+        "free some space or choose another place with -o"
+    )

@@ -83,6 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
     is None, every backbone gets ``launches``. ``budget_seconds`` ends a backbone's launches before
     they take longer. ``rounds`` is how many a launch has, ``seed`` orders them. ``allow_partial``
     tells that cells were wanted of which only a share runs where it was asked for.
+    ``worker_memory`` is the most bytes of address space that a worker may have, None for any.
     """
 
     backends: tuple[str, ...]
@@ -101,6 +102,7 @@ class Config(Struct, frozen=True, kw_only=True):
     rounds: int
     seed: int
     pictures: dict[Image, Picture]
+    worker_memory: int | None = None
 
 
 class Noise(Struct, frozen=True, kw_only=True):
@@ -277,7 +279,10 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
 
 
 class FailedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="failed"):
-    """A cell without a figure: what went wrong, where, and how to see it again."""
+    """A cell without a figure: what went wrong, where, and how to see it again.
+
+    ``stderr`` are the last lines that its worker wrote, without folders and names of users.
+    """
 
     identity: Identity
     catalogue: Catalogue
@@ -285,6 +290,7 @@ class FailedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="fai
     stage: str
     reason: str
     command: str
+    stderr: tuple[str, ...] = ()
 
 
 class QuotedMedian(Struct, frozen=True, kw_only=True):

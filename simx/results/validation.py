@@ -162,7 +162,7 @@ def _events_problems(events: DeviceEvents, path: str) -> Iterator[str]:
     # The device's clock has steps, and two events may fall into one.
     for least, times in ((1, events.wall_ns), (0, events.device_ns)):
         for ns in times:
-            if not least <= ns <= _LARGEST:
+            if not least <= ns <= LARGEST:
                 yield f"{path} holds {ns}; a time is at least {least} ns, and within 64 bits"
 
 

@@ -3,43 +3,31 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 import simx
-from simx.errors import Terminated
-from simx.exporter.store import Entry
+from simx.errors import SystemFailureError, Terminated
 from simx.images.pictures import PictureSet, describe
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.file import write
-from simx.results.journal import FinishedLaunch, Journal, journal_path, read_journal
+from simx.results.journal import Journal, read_journal, resume_command
+from simx.results.journal_lines import FinishedLaunch, JournaledBackbone
 from simx.results.schema import Config, Ending, Picture, Report, SchemaId
 from simx.runner.canaries import CanaryHistory
-from simx.runner.cells import BATCH, PRECISION, PlannedCell, failed_cell, identify
+from simx.runner.cells import BATCH, PRECISION, Lane, PlannedCell, failed_cell, identify
+from simx.runner.deadlines import Deadlines
 from simx.runner.environment import describe_environment
 from simx.runner.lanes import OpenLanes
 from simx.runner.launch import Bench, LaunchResult, run_launch
 from simx.runner.memory import weighed
+from simx.runner.resumption import Earlier, name_of, replay, require_same_exports
 from simx.runner.schedule import Schedule
 from simx.runner.stopping import Launches, Verdict
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """A backbone to measure, and the export to measure it from."""
-
-    backbone: Backbone
-    entry: Entry
-
-
-class Absent(msgspec.Struct, frozen=True):
-    """A backbone that was asked for and could not be exported: its cells are failures."""
-
-    backbone: Backbone
-    stage: str
-    reason: str
+from simx.runner.subjects import Absent, Subject
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +43,8 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule
     pictures: PictureSet
     allow_partial: bool = False
-    notes: tuple[str, ...] = ()
+    worker_memory: int | None = None
+    deadlines: Deadlines = Deadlines()
 
 
 Progress = Callable[[Backbone, int, int], None]
@@ -67,21 +56,24 @@ def run_bench(
     plan: BenchPlan,
     opened: OpenLanes,
     subjects: Sequence[Subject | Absent],
+    journal: Journal,
     path: Path,
     progress: Progress = lambda *_: None,
 ) -> Report:
-    """Measure everything and write the report.
+    """Measure everything that is open and write the report.
 
     Args:
         plan: how to measure.
         opened: with which backends and providers.
-        subjects: what to measure, in this order.
-        path: where the report goes; the journal lies beside it while the run goes on. A run that
-            is interrupted leaves a report of what it had finished, with a note.
+        subjects: what to measure, in this order. What the journal has of them is not measured
+            again.
+        journal: takes each finished launch. It is removed when the report is safe; a run that is
+            interrupted leaves it, and a report of what it had finished, with a note.
+        path: where the report goes.
         progress: told how far the run is.
 
     Raises:
-        InputError: a journal of another run is in the way.
+        InputError: a subject is not what the journal's launches of it were measured from.
         SystemFailureError: journal or report cannot be written.
     """
     bench = Bench(
@@ -89,27 +81,47 @@ def run_bench(
         pictures=dict(plan.pictures.files()),
         schedule=plan.schedule,
         canaries=CanaryHistory(),
+        deadlines=plan.deadlines,
     )
-    with Journal(journal_path(path), _header(plan, opened)) as journal:
-        try:
-            for subject in subjects:
-                if isinstance(subject, Absent):
-                    journal.append(_absence(subject, plan, opened))
-                else:
-                    _measure(bench, subject, plan, opened, journal, progress)
-        except (KeyboardInterrupt, Terminated):
-            _publish(journal, path, "this run was ended before all was measured")
-            raise
-        return _publish(journal, path)
+    require_same_exports(journal.kept.launches, subjects, opened.lanes, plan.threads)
+    earlier = replay(journal.kept.launches, plan.schedule, bench.canaries)
+    try:
+        for subject in subjects:
+            if name_of(subject.backbone) in journal.kept.finished:
+                continue
+            if isinstance(subject, Absent):
+                journal.append(_absence(subject, plan, opened))
+            else:
+                _measure(bench, subject, plan, opened, journal, earlier, progress)
+    except (KeyboardInterrupt, Terminated):
+        _publish(journal, path, "this run was ended before all was measured")
+        raise
+    return finish(journal, path)
+
+
+def finish(journal: Journal, path: Path) -> Report:
+    """Write the report of a journal in which nothing is open, and remove the journal.
+
+    Raises:
+        SystemFailureError: the report cannot be written; the journal stays.
+    """
+    report = _publish(journal, path)
+    journal.remove()
+    return report
 
 
 def _publish(journal: Journal, path: Path, *notes: str) -> Report:
-    """Make the report of what the journal holds; the journal goes when the report is safe."""
-    report = read_journal(journal.path)
-    if report.cells:
-        report = msgspec.structs.replace(report, notes=(*report.notes, *notes))
+    """Make the report of what the journal holds."""
+    report = read_journal(journal.path).report()
+    if not report.cells:
+        return report
+    report = msgspec.structs.replace(report, notes=(*report.notes, *notes))
+    try:
         write(path, report)
-    journal.remove()
+    except SystemFailureError as error:
+        raise SystemFailureError(
+            f"{error}; nothing is lost: '{resume_command(path)}' writes it from the journal"
+        ) from None
     return report
 
 
@@ -119,35 +131,38 @@ def _measure(
     plan: BenchPlan,
     opened: OpenLanes,
     journal: Journal,
+    earlier: Mapping[JournaledBackbone, Earlier],
     progress: Progress,
 ) -> None:
     """Measure one backbone, launch after launch, until its pilot or its time says that it is done.
 
     Budget and duration include what is not timed: a look at the memory, and loading.
     """
-    launches = Launches(plan.schedule)
-    cells = weighed(
-        [
-            PlannedCell(
-                subject.backbone,
-                lane,
-                subject.entry,
-                plan.threads,
-                allow_partial=plan.allow_partial,
-            )
-            for lane in opened.lanes
-        ],
-        bench,
-    )
+    cells = [
+        PlannedCell(
+            subject.backbone,
+            lane,
+            subject.entry,
+            plan.threads,
+            allow_partial=plan.allow_partial,
+        )
+        for lane in opened.lanes
+    ]
+    found = earlier.get(name_of(subject.backbone))
+    launches = found.launches if found else Launches(plan.schedule)
+    launches.go_on_from_now()
+    cells = found.going_on(cells) if found else weighed(cells, bench)
     verdict: Verdict = "go_on"
     while verdict == "go_on":
         progress(subject.backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done)
-        journal.append(result.finished)
         cells = list(result.left)
         launches.add(result.finished, bench.canaries.references())
         verdict = _special_case(result, cells) or launches.verdict()
-    journal.append(FinishedLaunch(stop=launches.stop(subject.backbone, verdict)))
+        # In one line with the launch: a run cannot end between the two.
+        stop = None if verdict == "go_on" else launches.stop(subject.backbone, verdict)
+        seconds = launches.latest_seconds
+        journal.append(msgspec.structs.replace(result.finished, seconds=seconds, stop=stop))
 
 
 def _special_case(result: LaunchResult, left: Sequence[PlannedCell]) -> Ending | None:
@@ -170,11 +185,12 @@ def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLau
     return FinishedLaunch(cells=tuple(cells))
 
 
-def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
+def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -> Report:
+    """Return the report of a run in which nothing has been measured yet."""
     pictures = {name: describe(path) for name, path in plan.pictures.files()}
     config = Config(
-        backends=tuple(dict.fromkeys(lane.choice.name for lane in opened.lanes)),
-        providers=tuple(dict.fromkeys(lane.provider for lane in opened.lanes)),
+        backends=tuple(dict.fromkeys(lane.choice.name for lane in lanes)),
+        providers=tuple(dict.fromkeys(lane.provider for lane in lanes)),
         embedding=plan.embedding,
         precision=PRECISION,
         batch=BATCH,
@@ -198,6 +214,7 @@ def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
             )
             for name, facts in pictures.items()
         },
+        worker_memory=plan.worker_memory,
     )
     return Report(
         schema=SchemaId(),
@@ -207,5 +224,5 @@ def _header(plan: BenchPlan, opened: OpenLanes) -> Report:
         config=config,
         canary=(),
         cells=(),
-        notes=(*plan.notes, *opened.notes),
+        notes=tuple(notes),
     )

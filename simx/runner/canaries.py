@@ -1,9 +1,9 @@
 """Remembers a run's canaries, so that a disturbed machine shows while it is being measured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from simx.results.noise import Executor, canary_ns, canary_reference, is_slow
-from simx.results.schema import Block
+from simx.results.schema import Block, Canary
 
 
 class CanaryHistory:
@@ -18,6 +18,12 @@ class CanaryHistory:
         for executor, ns in taken.items():
             self._seen.setdefault(executor, []).append(ns)
         return is_slow(taken, self.references())
+
+    def remember(self, canaries: Iterable[Canary]) -> None:
+        """Take note of canaries that were measured before."""
+        for canary in canaries:
+            seen = self._seen.setdefault((canary.backend, canary.provider), [])
+            seen += [canary_ns(block) for launch in canary.launches for block in launch.blocks]
 
     def references(self) -> dict[Executor, float]:
         """Return what an undisturbed canary takes on each backend and provider, in nanoseconds."""

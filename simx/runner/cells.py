@@ -8,6 +8,7 @@ from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
 from simx.results.share import with_share, without_share
 from simx.results.surroundings import Memory
 from simx.runner.backend import Task
+from simx.runner.deadlines import Deadlines
 from simx.runner.providers import short_name
 from simx.runner.registry import Choice
 
@@ -61,6 +62,11 @@ class PlannedCell(msgspec.Struct, frozen=True):
             allow_partial=self.allow_partial,
         )
 
+    def loading_seconds(self, deadlines: Deadlines) -> float:
+        """Return how long a worker may take to load it and answer for the first time."""
+        gmacs = self.backbone.embedding_gmacs.of(self.entry.manifest.identity.embedding)
+        return deadlines.of_loading(gmacs, self.backbone.params)
+
     @property
     def artefact_sha256(self) -> str:
         """The hash of the file that this cell's backend executes."""
@@ -69,13 +75,12 @@ class PlannedCell(msgspec.Struct, frozen=True):
             return manifest.weights.sha256
         return manifest.graph_sha256
 
-    def failed(self, stage: str, reason: str) -> FailedCell:
-        """Return the record of this cell's failure."""
+    def failed(self, stage: str, reason: str, stderr: tuple[str, ...] = ()) -> FailedCell:
+        """Return the record of this cell's failure, with what its worker said in the end."""
         origin = self.entry.manifest.identity.weights_origin
         failed = failed_cell(self.backbone, self.identity, origin, stage, reason)
-        if not self.allow_partial:
-            return failed
-        return msgspec.structs.replace(failed, command=f"{failed.command} --allow-partial")
+        allowing = " --allow-partial" if self.allow_partial else ""
+        return msgspec.structs.replace(failed, command=failed.command + allowing, stderr=stderr)
 
 
 def failed_cell(

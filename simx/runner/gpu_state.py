@@ -11,7 +11,7 @@ import psutil
 
 from simx.results.gpu import LIMITS, GpuState, Limit
 from simx.runner.nvml import NvmlDevice
-from simx.workers.launchers import ROOT_VARIABLE
+from simx.workers.processes import ROOT_VARIABLE
 
 
 class Family:

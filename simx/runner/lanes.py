@@ -23,26 +23,41 @@ class OpenLanes(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def open_lanes(choices: Sequence[Choice], providers: Sequence[str]) -> Iterator[OpenLanes]:
+def open_lanes(
+    choices: Sequence[Choice], providers: Sequence[str], memory: int | None = None
+) -> Iterator[OpenLanes]:
     """Start every backend's launcher and prove every provider, before anything is measured.
 
     Args:
         choices: backends asked for.
         providers: providers asked for, by ONNX Runtime's names.
+        memory: bytes of address space that each worker may have.
 
     Raises:
         ProviderUnavailableError: one of them cannot be used here.
     """
-    lanes, notes = product(choices, providers)
-    if not lanes:
-        raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    lanes, notes = planned_lanes(choices, providers)
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
         for choice in dict.fromkeys(lane.choice for lane in lanes):
-            launchers[choice.name] = stack.enter_context(started(choice))
+            launchers[choice.name] = stack.enter_context(started(choice, memory))
         for lane in lanes:
             require_usable(lane.choice, lane.provider, launchers[lane.choice.name])
         yield OpenLanes(tuple(lanes), launchers, tuple(notes))
+
+
+def planned_lanes(
+    choices: Sequence[Choice], providers: Sequence[str]
+) -> tuple[list[Lane], list[str]]:
+    """Return what is to be measured with, and notes on what cannot be, before anything is started.
+
+    Raises:
+        ProviderUnavailableError: no backend has a device for any of the providers.
+    """
+    lanes, notes = product(choices, providers)
+    if not lanes:
+        raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    return lanes, notes
 
 
 def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[Lane], list[str]]:
@@ -83,7 +98,7 @@ def require_takers(
         )
 
 
-def started(choice: Choice) -> Launcher:
+def started(choice: Choice, memory: int | None = None) -> Launcher:
     """Start the launcher of a backend's workers.
 
     Raises:
@@ -91,7 +106,7 @@ def started(choice: Choice) -> Launcher:
     """
     spec = choice.spec
     try:
-        return launcher(spec.entry, choice.environment)
+        return launcher(spec.entry, choice.environment, memory)
     except WorkerDiedError as error:
         raise ProviderUnavailableError(
             f"backend {spec.name}: {spec.package} cannot be imported ({error}); {spec.install}"

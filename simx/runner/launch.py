@@ -9,14 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.noise import disturbances
 from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Image, Outcome, Scope
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import PlannedCell
+from simx.runner.deadlines import Deadlines
 from simx.runner.live_cell import CellFailedError, LiveCell
 from simx.runner.schedule import Schedule, shuffled
-from simx.workers.worker import Launcher, WorkerError
+from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
 REPEATS = 2
 """How many rounds may be disturbed, for each that is wanted, before a launch has to take what
@@ -36,6 +37,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     pictures: dict[Image, Path]
     schedule: Schedule
     canaries: CanaryHistory
+    deadlines: Deadlines = Deadlines()
     only_forward: bool = False
 
 
@@ -57,8 +59,10 @@ def run_launch(bench: Bench, cells: Sequence[PlannedCell], index: int) -> Launch
     try:
         run.prepare()
         run.measure()
-    finally:
-        run.close()
+    except BaseException as error:
+        run.close(at_once=is_interrupt(error))
+        raise
+    run.close()
     return run.result()
 
 
@@ -83,7 +87,7 @@ class _LaunchRun:
             except WorkerError as error:
                 self._done[place] = plan.failed("launch", str(error))
             else:
-                self._live[place] = LiveCell(plan, worker)
+                self._live[place] = LiveCell(plan, worker, self._bench.deadlines)
         self._each("prepare", lambda cell: cell.prepare(pictures))
         self._each("compare", self._compare)
         self._giant = any(cell.is_giant for cell in self._live.values())
@@ -101,10 +105,9 @@ class _LaunchRun:
             self._done[place], canary = cell.finish(self._index, few_calls=self._giant)
             self._canaries.append(canary)
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         """End every worker that is left."""
-        for cell in self._live.values():
-            cell.worker.close()
+        close_workers((cell.worker for cell in self._live.values()), at_once=at_once)
 
     def result(self) -> LaunchResult:
         """Return what was measured, cells in the order they were planned in."""
@@ -186,6 +189,7 @@ class _LaunchRun:
             try:
                 action(cell)
             except CellFailedError as error:
+                spoken = cell.worker.last_words
                 cell.worker.close()
                 del self._live[place]
-                self._done[place] = cell.plan.failed(error.stage, str(error))
+                self._done[place] = cell.plan.failed(error.stage, str(error), spoken)

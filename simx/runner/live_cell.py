@@ -4,6 +4,7 @@ The parent's side. A worker is never taken at its word: embeddings are compared 
 reference here, and so are samples of what the timed calls computed.
 """
 
+import re
 from collections import defaultdict
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from simx.results.similarity import cosine
 from simx.results.statistics import block_median
 from simx.runner.backend import CANARY_SIZE, Array, BackendFacts
 from simx.runner.cells import PlannedCell, catalogue_figures
+from simx.runner.deadlines import Deadlines
 from simx.runner.messages import (
     CANARY,
     CROSS_CHECKED,
@@ -53,9 +55,6 @@ from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
 
-_PREPARE_SECONDS = 1800.0
-_MEASURE_SECONDS = 1800.0
-
 _CROSS_CHECKED_CALLS = 20
 
 _COSINE_TOLERANCE = 1e-4
@@ -73,9 +72,10 @@ class CellFailedError(Exception):
 class LiveCell:
     """A cell whose worker is running, with what it has measured so far."""
 
-    def __init__(self, plan: PlannedCell, worker: Worker) -> None:
+    def __init__(self, plan: PlannedCell, worker: Worker, deadlines: Deadlines) -> None:
         self.plan = plan
         self.worker = worker
+        self._deadlines = deadlines
         self.reference: Reference = load_reference(plan.entry.verification_path)
         self.blocks: dict[tuple[Scope, Image | None], list[Block]] = defaultdict(list)
         self.canary: list[Block] = []
@@ -100,7 +100,8 @@ class LiveCell:
         request = Prepare(
             self.plan.task, str(self.plan.entry.verification_path.resolve()), pictures
         )
-        self._prepared = self._ask(request, PREPARED, "prepare", _PREPARE_SECONDS)
+        seconds = self.plan.loading_seconds(self._deadlines)
+        self._prepared = self._ask(request, PREPARED, "prepare", seconds)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
         if (complaint := left_behind(self._prepared.calls)) is not None:
             raise CellFailedError("synchronise", complaint)
@@ -131,14 +132,16 @@ class LiveCell:
 
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
-        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", _MEASURE_SECONDS).warmup
+        seconds = self._deadlines.of_warming_up(self.prepared.call_ns)
+        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", seconds).warmup
 
     def cross_check(self) -> None:
         """Compare the clock with the device's own events, after the last timed call."""
         if not self.prepared.facts.resident or not self.blocks["forward", None]:
             return
         request = CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
-        self._events = self._ask(request, CROSS_CHECKED, "events", _MEASURE_SECONDS).events
+        seconds = self._deadlines.of_calls(request.calls, self.prepared.call_ns)
+        self._events = self._ask(request, CROSS_CHECKED, "events", seconds).events
         if self._events is not None:
             last = self.blocks["forward", None][-1]
             complaint = too_short(self._events, block_median(last))
@@ -149,7 +152,8 @@ class LiveCell:
         """Take one block and check what it computed."""
         plan = block_plan(0 if scope.startswith("similarity") else self.prepared.call_ns)
         request = Measure(scope, image, round_index, plan)
-        measured = self._ask(request, MEASURED, scope, _MEASURE_SECONDS)
+        seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
+        measured = self._ask(request, MEASURED, scope, seconds)
         self._check_outputs(scope, image, measured)
         for scoped in measured.blocks:
             self.blocks[scoped.scope, scoped.image].append(scoped.block)
@@ -162,7 +166,8 @@ class LiveCell:
     def measure_canary(self, round_index: int) -> Block:
         """Take one block of the fixed matrix product."""
         request = MeasureCanary(round_index, CANARY_PLAN)
-        self.canary.append(self._ask(request, CANARY, "canary", _MEASURE_SECONDS).block)
+        seconds = self._deadlines.of_block(CANARY_PLAN, 0)
+        self.canary.append(self._ask(request, CANARY, "canary", seconds).block)
         return self.canary[-1]
 
     def require_same_pictures(self, other: "LiveCell") -> None:
@@ -225,7 +230,8 @@ class LiveCell:
         except WorkerError as error:
             raise CellFailedError(stage, f"the worker {error}") from None
         if isinstance(reply, Failed):
-            raise CellFailedError(stage, reply.reason)
+            limit = self.worker.limit if is_about_memory(reply.reason) else ""
+            raise CellFailedError(stage, f"{reply.reason}{limit}")
         return reply
 
     def _check_outputs(self, scope: Scope, image: Image | None, measured: Measured) -> None:
@@ -266,6 +272,11 @@ class LiveCell:
             cosine=min(parity.cosine, self.parity.cosine),
             relative_l2=max(parity.relative_l2, self.parity.relative_l2),
         )
+
+
+def is_about_memory(reason: str) -> bool:
+    """Whether a failure is one of memory, as Python and the runtimes tell it."""
+    return re.search(r"memory|alloc", reason, re.IGNORECASE) is not None
 
 
 def similarities(embeddings: Array) -> Similarity:

@@ -10,8 +10,6 @@ from simx.runner.launch import Bench
 from simx.runner.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import WorkerError
 
-_SECONDS = 1800.0
-
 
 def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
     """Return the cells with their memory.
@@ -25,7 +23,8 @@ def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
     request = WeighMemory(cell.task, str(cell.entry.verification_path.resolve()))
     try:
         with bench.launchers[cell.lane.choice.name].launch() as worker:
-            reply = worker.request(request, WEIGHED, _SECONDS)
+            seconds = cell.loading_seconds(bench.deadlines)
+            reply = worker.request(request, WEIGHED, seconds)
     except WorkerError:
         return None
     return reply.memory if isinstance(reply, Weighed) else None

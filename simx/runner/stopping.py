@@ -3,6 +3,7 @@
 The times of a cell never decide when to stop looking at them; only the pilot's spread does, once.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 from simx.models.backbone import Backbone
 from simx.results.assembly import forward_of, merge_canaries, merge_cells
 from simx.results.calm import Calm, calm_rounds
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.noise import Executor
 from simx.results.precision import launches_needed
 from simx.results.schema import Ending, Launch, MeasuredCell, Stop
@@ -25,7 +26,8 @@ class Launches:
     def __init__(self, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
         self._schedule = schedule
         self._clock = clock
-        self._begun = self._last = clock()
+        self._last = clock()
+        self._seconds: list[float] = []
         self._longest = 0.0
         self._finished: list[FinishedLaunch] = []
         self.needed: int | None = None
@@ -44,8 +46,13 @@ class Launches:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first launch was begun."""
-        return self._clock() - self._begun
+        """Seconds since the first launch was begun, without those between two runs."""
+        return math.fsum(self._seconds) + self._clock() - self._last
+
+    @property
+    def latest_seconds(self) -> float:
+        """What the latest launch took, with everything since the one before it."""
+        return self._seconds[-1]
 
     def add(self, launch: FinishedLaunch, undisturbed_ns: Mapping[Executor, float]) -> None:
         """Take one more finished launch; the one that completes the pilot fixes the number.
@@ -55,10 +62,24 @@ class Launches:
             undisturbed_ns: what an undisturbed canary takes.
         """
         now = self._clock()
+        self._take(launch, now - self._last, undisturbed_ns)
+        self._last = now
+
+    def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[Executor, float]) -> None:
+        """Take one more launch of an earlier run, as that run took it."""
+        self._take(launch, launch.seconds, undisturbed_ns)
+
+    def go_on_from_now(self) -> None:
+        """Leave out of the next launch's seconds what has passed since the last one."""
+        self._last = self._clock()
+
+    def _take(
+        self, launch: FinishedLaunch, seconds: float, undisturbed_ns: Mapping[Executor, float]
+    ) -> None:
         # Those after the pilot are shorter; the first of them tells by how much.
         ends_the_guess = self.done == self._schedule.pilot
-        self._longest = max(0.0 if ends_the_guess else self._longest, now - self._last)
-        self._last = now
+        self._longest = max(0.0 if ends_the_guess else self._longest, seconds)
+        self._seconds.append(seconds)
         self._finished.append(launch)
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self.forwards():
@@ -84,7 +105,7 @@ class Launches:
         if self.done >= most:
             return "launches"
         budget = self._schedule.budget_seconds
-        if budget is not None and self._last - self._begun + self._longest > budget:
+        if budget is not None and math.fsum(self._seconds) + self._longest > budget:
             return "budget"
         return "go_on"
 

@@ -1,14 +1,14 @@
 """The fork server: a process that has imported a runtime once and forks a worker per launch.
 
-Run as ``python -m simx.workers.server ENTRY FD``. It reads one byte with two descriptors (the
-worker's end of the connection, and a file for its stdout and stderr) per launch from the control
-socket FD, and writes one record when a worker has started and one when it has ended. It stays
-single-threaded and never calls the runtime itself, because a process that has started threads or
-a device cannot be forked safely. When the parent is gone, so are the server and its workers.
+Run as ``python -m simx.workers.server ENTRY FD PARENT LIMIT``. It reads one byte with two
+descriptors (the worker's end of the connection, and a file for its stdout and stderr) per launch
+from the control socket FD, and writes one record when a worker has started and one when it has
+ended. LIMIT is that of its workers' address space in bytes, 0 for none. It stays single-threaded
+and never calls the runtime itself, because a process that has started threads or a device cannot
+be forked safely. When PARENT is gone, so are the server and its workers.
 """
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -17,6 +17,7 @@ import struct
 import sys
 from typing import NoReturn
 
+from simx.workers.belonging import belong_to, go_first, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 from simx.workers.worker import WorkerMain
@@ -26,18 +27,10 @@ RECORD = struct.Struct("!cii")
 READY, STARTED, ENDED = b"R", b"S", b"E"
 
 _DESCRIPTORS_PER_LAUNCH = 2
-_PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def serve(entry: str, control: socket.socket) -> None:
+def serve(main: WorkerMain, control: socket.socket, limit: int = 0) -> None:
     """Fork workers on request until the control socket closes, then kill those still alive."""
-    main = resolve(entry)
     control.sendall(RECORD.pack(READY, os.getpid(), 0))
     wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -53,33 +46,41 @@ def serve(entry: str, control: socket.socket) -> None:
             request, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS_PER_LAUNCH)
             if not request:
                 break
-            alive.add(_fork(main, control, descriptors))
+            alive.add(_fork(main, control, descriptors, limit))
     for pid in alive:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for pid in alive:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
-def _fork(main: WorkerMain, control: socket.socket, descriptors: list[int]) -> int:
+def _fork(main: WorkerMain, control: socket.socket, descriptors: list[int], limit: int) -> int:
+    server = os.getpid()
     pid = os.fork()
     if pid == 0:
         control.close()
-        _become_worker(main, *descriptors)
+        _become_worker(main, *descriptors, server=server, limit=limit)
     for descriptor in descriptors:
         os.close(descriptor)
     control.sendall(RECORD.pack(STARTED, pid, 0))
     return pid
 
 
-def _become_worker(main: WorkerMain, connection_fd: int, output_fd: int) -> NoReturn:
+def _become_worker(
+    main: WorkerMain, connection_fd: int, output_fd: int, *, server: int, limit: int
+) -> NoReturn:
     """Run the entry function and leave without the server's cleanup handlers."""
     code = 1
     try:
-        die_with_parent()
+        belong_to(server)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Whatever a library prints belongs into the worker's own file, never among the results.
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
+        go_first()
+        limit_memory(limit)
         main(Connection(connection_fd, connection_fd))
         code = 0
     except BaseException:  # noqa: BLE001 - the exit code and the traceback are all that is left
@@ -98,5 +99,5 @@ def _reap(alive: set[int], control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
-    serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))
+    belong_to(int(sys.argv[3]))
+    serve(resolve(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), int(sys.argv[4]))

@@ -1,14 +1,15 @@
 """A worker as a process of its own, where there is no fork server.
 
-Run as ``python -m simx.workers.spawned ENTRY``; the connection is its stdin and stdout.
+Run as ``python -m simx.workers.spawned ENTRY PARENT LIMIT``; the connection is its stdin and
+stdout. LIMIT is that of its address space in bytes, 0 for none.
 """
 
 import os
 import sys
 
+from simx.workers.belonging import belong_to, go_first, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
-from simx.workers.server import die_with_parent
 
 
 def take_standard_streams() -> Connection:
@@ -22,5 +23,7 @@ def take_standard_streams() -> Connection:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    belong_to(int(sys.argv[2]))
+    go_first()
+    limit_memory(int(sys.argv[3]))
     resolve(sys.argv[1])(take_standard_streams())

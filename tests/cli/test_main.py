@@ -52,7 +52,7 @@ def test_every_command_explains_itself(simx: Simx, name: str) -> None:
     [
         (signal.SIGINT, ExitCode.INTERRUPTED),
         (signal.SIGTERM, ExitCode.TERMINATED),
-        (signal.SIGHUP, ExitCode.TERMINATED),
+        (signal.SIGHUP, ExitCode.HUNG_UP),
     ],
 )
 def test_signals_end_it_with_their_code(
@@ -69,6 +69,73 @@ def test_signals_end_it_with_their_code(
 
     assert (outcome.code, outcome.out) == (code, "")
     assert [line[:6] for line in outcome.messages] == ["simx: "]
+
+
+@pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_is_immediate(folder: Path, second: signal.Signals, code: int) -> None:
+    """Nothing runs after it: neither what was caught, nor any clean-up."""
+    program = f"""
+import signal
+from simx.cli.signals import handle_signals
+handle_signals()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("first", flush=True)
+try:
+    signal.raise_signal({int(second)})
+finally:
+    print("second", flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (code, "first\n")
+    assert done.stderr == "\nsimx: ended at once\n"
+
+
+def test_a_signal_that_is_ignored_stays_ignored(folder: Path) -> None:
+    """``nohup`` means it: a terminal that goes does not end what was started to survive it."""
+    program = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from simx.cli.signals import handle_signals
+handle_signals()
+signal.raise_signal(signal.SIGHUP)
+print("alive")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "alive\n")
+
+
+def test_a_terminal_that_is_gone_takes_nothing_along(folder: Path) -> None:
+    """When it hangs up, what is still to be said goes nowhere, and the order of things is kept."""
+    program = """
+import os, pty, time
+from simx.cli.signals import exit_code_of, handle_signals
+from simx.errors import Terminated
+pid, terminal = pty.fork()
+if pid == 0:
+    handle_signals()
+    try:
+        os.write(1, b"ready")
+        time.sleep(60)
+    except Terminated as signalled:
+        os.write(2, b"said to nobody")
+        os._exit(exit_code_of(signalled.number))
+assert os.read(terminal, 5) == b"ready"
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == (f"{ExitCode.HUNG_UP}\n", "")
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import msgspec
 import onnx
 import pytest
 
-from simx.errors import ExitCode
+from simx.errors import ExitCode, ProviderUnavailableError
 from simx.exporter.store import Store
 from simx.results.file import read
+from simx.results.journal import Journal, journal_path, read_journal
 from simx.results.schema import MeasuredCell, Report
+from simx.runner.cells import PlannedCell
+from simx.runner.launch import Bench, LaunchResult, run_launch
 from tests.cli.support import ROOT, TRAINED_WEIGHTS, Outcome, Simx, run_simx
 
 BACKBONE = ("squeezenet1_1", "--weights", TRAINED_WEIGHTS)
@@ -223,6 +227,103 @@ def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: 
     assert cell.identity.backend == "ort"
     assert (both.code, len(both.messages)) == (ExitCode.PROVIDER_UNAVAILABLE, 1)
     assert "torch" in both.err
+
+
+@pytest.fixture
+def interrupted(
+    simx: Simx, exports: Exports, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Outcome:
+    """Measure for two launches, the second of which is interrupted."""
+
+    def run_one(bench: Bench, cells: Sequence[PlannedCell], index: int) -> LaunchResult:
+        if index:
+            raise KeyboardInterrupt
+        return run_launch(bench, cells, index)
+
+    options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB")
+    with monkeypatch.context() as patched:
+        patched.setattr("simx.runner.bench.run_launch", run_one)
+        return simx(
+            *("bench", *BACKBONE, *SHORT, *options),
+            *("--store", exports.store, "-o", folder / "a report.json"),
+        )
+
+
+def test_an_interrupted_benchmark_is_resumed(
+    simx: Simx, interrupted: Outcome, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what goes on with it; that alone measures the rest, wherever it is typed."""
+    report = folder / "a report.json"
+    ended_early, said = interrupted.messages
+    partial = read(report)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    resumed = simx("bench", "--resume", report, "--format", "csv")
+    again = simx("bench", "--resume", report, "--format", "csv")
+
+    assert (interrupted.code, said) == (ExitCode.INTERRUPTED, "simx: interrupted")
+    assert ended_early.endswith(f"simx bench --resume '{report}'")
+    assert [_launches(partial), _launches(read(report))] == [{1}, {2}]
+    assert resumed.code == ExitCode.DONE
+    assert not journal_path(report).exists()
+    assert any("taken up again" in note for note in read(report).notes)
+    assert (again.code, again.out) == (ExitCode.DONE, resumed.out)
+    assert (config := read(report).config) is not None
+    assert config.worker_memory == 64_000_000_000
+    assert "nothing of it is open" in again.err
+
+
+def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folder: Path) -> None:
+    """Every option that differs is named, with what it was and is; nor are two at it at once."""
+    report = folder / "a report.json"
+    journal = journal_path(report).read_bytes()
+    refusals = [
+        simx("bench", "--resume", report, *typed)
+        for typed in (
+            ("--launches", "3", "--backend", "torch"),
+            ("resnet18",),
+            ("-o", "other.json"),
+        )
+    ]
+    anew = simx("bench", "squeezenet1_1", "-o", report)
+    with Journal.resume(journal_path(report)):
+        second = simx("bench", "--resume", report)
+
+    options, selection, output = (outcome.err for outcome in refusals)
+    assert interrupted.code == ExitCode.INTERRUPTED
+    assert {outcome.code for outcome in refusals} == {ExitCode.USAGE}
+    assert "--launches was 2 and is 3" in options
+    assert "--backend was ort and is torch" in options
+    assert "SELECT was squeezenet1_1 and is resnet18" in selection
+    assert "a report stays in place" in output
+    assert "left from another run" in anew.err
+    assert "another simx is writing it" in second.err
+    assert second.code == ExitCode.USAGE
+    assert anew.code == ExitCode.USAGE
+    assert journal_path(report).read_bytes() == journal
+
+
+def test_the_journal_is_there_before_any_worker(
+    simx: Simx, exports: Exports, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first line is complete when the first worker is started; without a launch it goes."""
+    found = []
+
+    def refuse(*_: object) -> None:
+        found.append(read_journal(journal_path(folder / "report.json")).header.invocation)
+        raise ProviderUnavailableError("not today")
+
+    monkeypatch.setattr("simx.runner.lanes.launcher", refuse)
+    measuring = ("bench", *BACKBONE, *SHORT, "--backend", "ort", "--store", exports.store)
+    outcome = simx(*measuring, "-o", folder / "report.json")
+
+    assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
+    assert [invocation.backbones for invocation in found] == [("squeezenet1_1",)]
+    assert list(folder.glob("report.json*")) == []
+
+
+def _launches(report: Report) -> set[int]:
+    return {len(timing.launches) for cell in _measured(report) for timing in cell.timings}
 
 
 def test_a_damaged_export_is_noticed_and_made_again(exports: Exports, folder: Path) -> None:

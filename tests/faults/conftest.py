@@ -1,11 +1,12 @@
 """The short and the long form of the fault suite, and the counts it prints."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.cli.fixtures import folder, simx
+from tests.faults.watching import Sweeps
 
 __all__ = ["folder", "simx"]
 
@@ -26,6 +27,14 @@ def often() -> Callable[[int, int], int]:
 def counted(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Take a line with what was tried and what was found, printed when the suite ends."""
     return request.config.stash.setdefault(_COUNTS, []).append
+
+
+@pytest.fixture(scope="session")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweeps]:
+    """Return what begins sweeps of fakes."""
+    found = Sweeps(tmp_path_factory.mktemp("sweeps"))
+    yield found
+    found.close()
 
 
 def pytest_terminal_summary(

@@ -10,11 +10,12 @@ from simx.exporter.manifest import ExportIdentity, FileRecord, Manifest, read_ma
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.results import file
-from simx.results.journal import FinishedLaunch, read_journal
+from simx.results.journal import read_journal
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.schema import Canary, Launch, MeasuredCell, Parity, Report, Stop, Warmup
 from simx.results.surroundings import Gpu
 from tests.report.samples import quotations, two_backbones
-from tests.results.builders import around, failed, identity, measured, report
+from tests.results.builders import around, failed, header, identity, measured, report
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def canary(backend: str) -> Canary:
 def journal() -> bytes:
     """Return a journal of a header, each launch of two cells, and how they ended."""
     whole = full_report()
-    header = msgspec.structs.replace(whole, cells=(), canary=(), stops=())
+    first = header(msgspec.structs.replace(whole, cells=(), canary=(), stops=()))
     cells = [cell for cell in whole.cells if isinstance(cell, MeasuredCell)]
     count = len(cells[0].timings[0].launches)
     lines = [
@@ -79,11 +80,12 @@ def journal() -> bytes:
                 msgspec.structs.replace(each, launches=(each.launches[index],))
                 for each in whole.canary
             ),
+            stop=_stop() if index == count - 1 else None,
         )
         for index in range(count)
     ]
-    ends = [FinishedLaunch(cells=(failed(identity("vgg11")),)), FinishedLaunch(stop=_stop())]
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in (header, *lines, *ends))
+    lines.append(FinishedLaunch(cells=(failed(identity("vgg11")),)))
+    return b"".join(msgspec.json.encode(line) + b"\n" for line in (first, *lines))
 
 
 def manifest(backbone: Backbone | None = None) -> Manifest:

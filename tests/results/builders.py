@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from simx.results.journal_lines import Header, Invocation
 from simx.results.schema import (
     COMPARED_IMAGES,
     IMAGES,
@@ -237,3 +238,30 @@ def report(*cells: Cell, notes: Sequence[str] = ()) -> Report:
         cells=cells,
         notes=tuple(notes),
     )
+
+
+def header(of: Report | None = None, **changed: object) -> Header:
+    """Return the first line of a journal, for a run of torch and ORT on resnet18."""
+    invocation = Invocation(
+        backbones=("resnet18:IMAGENET1K_V1",),
+        backend=("torch", "ort"),
+        provider=("cpu",),
+        provider_option=(),
+        allow_partial=False,
+        embedding="pooled",
+        weights="auto",
+        weights_mirror=None,
+        anchor=None,
+        positive=None,
+        negative=None,
+        threads=2,
+        profile="default",
+        launches=None,
+        rounds=None,
+        half_width=None,
+        budget=None,
+        seed=42,
+        worker_memory=None,
+        store="/store",
+    )
+    return Header(invocation=msgspec.structs.replace(invocation, **changed), report=of or report())

@@ -1,11 +1,14 @@
 """Backends that need no runtime: one that is right, and ones that are wrong in a chosen way."""
 
+import ctypes
+import hashlib
 import os
+import resource
 import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -245,6 +248,14 @@ class DyingBackend(FakeBackend):
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+class StuckBackend(FakeBackend):
+    """Answers everything before the first canary, and then never again, whatever it is sent."""
+
+    def canary(self) -> None:
+        os.write(2, b"\x1b[31mwaiting for /home/somebody/device\n")
+        ctypes.CDLL(None).sleep(3600)
+
+
 class FakeRuntime:
     """Creates whichever fake the task's model path names."""
 
@@ -265,6 +276,7 @@ class FakeRuntime:
         "dying": DyingBackend,
         "sharing": SharingBackend,
         "shifting": ShiftingBackend,
+        "stuck": StuckBackend,
     }
 
     def __init__(self, kind: str) -> None:
@@ -273,6 +285,8 @@ class FakeRuntime:
     def create(self, task: Task) -> FakeBackend:
         if self._kind == "refusing":
             raise BackendError(f"no network for {task.backbone.model} today")
+        if self._kind == "fragile":
+            return FragileBackend(task.backbone.model)
         return self.KINDS[self._kind]()
 
     def describe(self) -> RuntimeFacts:
@@ -284,6 +298,70 @@ class FakeRuntime:
         if provider != "CPUExecutionProvider":
             raise BackendError(f"there is no {provider}")
         return {provider: 1}
+
+
+def _chance(backbone: str, what: str) -> float:
+    """Return a number from 0 to 1 that follows from both names alone."""
+    digest = hashlib.sha256(f"{backbone} {what}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+Fault = Literal["segfault", "abort", "exit", "killed", "hang", "memory"]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+STAGES = ("create", "forward", "similarity", "canary")
+
+
+FRAGILE_SHARE = 0.04
+"""Of the backbones that a fragile backend fails on: with one that is right beside it, 2 % of the
+cells."""
+
+
+def fault_of(backbone: str, share: float = FRAGILE_SHARE) -> tuple[Fault, str] | None:
+    """Return how, and at which stage, a fragile backend fails on a backbone, if it does."""
+    if _chance(backbone, "fails") >= share:
+        return None
+    stage = STAGES[int(_chance(backbone, "stage") * len(STAGES))]
+    return FAULTS[int(_chance(backbone, "fault") * len(FAULTS))], stage
+
+
+class FragileBackend(FakeBackend):
+    """Is right, or comes to a bad end at some point, as the backbone's name has it."""
+
+    def __init__(self, backbone: str) -> None:
+        super().__init__()
+        self._fault = fault_of(backbone)
+        self._at("create")
+
+    def forward(self, image: Any) -> Any:
+        self._at("forward")
+        return super().forward(image)
+
+    def similarity(self, left: Any, right: Any) -> float:
+        self._at("similarity")
+        return super().similarity(left, right)
+
+    def canary(self) -> None:
+        self._at("canary")
+        super().canary()
+
+    def _at(self, stage: str) -> None:
+        if self._fault is None or stage != self._fault[1]:
+            return
+        os.write(2, b"this is the end\n")
+        match self._fault[0]:
+            case "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "abort":
+                os.abort()
+            case "exit":
+                os._exit(3)
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                ctypes.CDLL(None).sleep(3600)
+            case "memory":
+                resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+                bytearray(2**32)
 
 
 def _entry(kind: str) -> WorkerMain:
@@ -309,7 +387,9 @@ wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")
 sharing = _entry("sharing")
 shifting = _entry("shifting")
+stuck = _entry("stuck")
 refusing = _entry("refusing")
+fragile = _entry("fragile")
 
 
 def reference() -> Reference:

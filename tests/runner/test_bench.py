@@ -11,14 +11,17 @@ from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.derivation import by_range
 from simx.results.file import read
-from simx.results.journal import journal_path
+from simx.results.journal import journal_path, read_journal
 from simx.results.schema import FailedCell, MeasuredCell, Report
 from simx.runner import launch as launches
 from simx.runner import schedule as schedules
-from simx.runner.bench import Absent, BenchPlan, Subject, run_bench
+from simx.runner.bench import BenchPlan
+from simx.runner.deadlines import Deadlines
 from simx.runner.lanes import open_lanes
 from simx.runner.registry import Choice
 from simx.runner.schedule import Schedule
+from simx.runner.subjects import Absent, Subject
+from tests.runner.benches import run, small_pictures
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
 
 PLAN = BenchPlan(
@@ -44,7 +47,7 @@ def bench(folder: Path, *kinds: str) -> Report:
     subject = Subject(BACKBONE, entry_in(folder / "entry"))
     choices = [lane(kind).choice for kind in kinds]
     with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
-        return run_bench(PLAN, opened, [subject], folder / "report.json")
+        return run(PLAN, opened, [subject], folder / "report.json")
 
 
 def test_a_cell_has_every_scope(tmp_path: Path) -> None:
@@ -187,7 +190,7 @@ def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> N
     choices = [lane("right").choice, Choice(usual.spec, variants=("tf32",)), usual]
     with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
         subject = Subject(BACKBONE, entry_in(tmp_path / "entry"))
-        report = run_bench(PLAN, opened, [subject], tmp_path / "report.json")
+        report = run(PLAN, opened, [subject], tmp_path / "report.json")
     right, tf32, wrong = report.cells
 
     assert isinstance(right, MeasuredCell)
@@ -195,6 +198,31 @@ def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> N
     assert 1e-4 < tf32.parity.relative_l2 < 1e-2
     assert isinstance(wrong, FailedCell)
     assert "(at most 1e-04)" in wrong.reason
+
+
+def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
+    """A worker that never answers is killed; its last words are kept, and others go on."""
+    (tmp_path / "entry").mkdir()
+    entry = entry_in(tmp_path / "entry")
+    other = msgspec.structs.replace(BACKBONE, model="othernet")
+    plan = msgspec.structs.replace(
+        PLAN,
+        schedule=Schedule(pilot=1, launches=1, rounds=1),
+        pictures=small_pictures(tmp_path),
+        deadlines=Deadlines(loading=60.0, floor=1.0),
+    )
+    lanes = [lane("right").choice, lane("stuck").choice]
+    with open_lanes(lanes, ["CPUExecutionProvider"]) as opened:
+        subjects = [Subject(BACKBONE, entry), Subject(other, entry)]
+        report = run(plan, opened, subjects, tmp_path / "report.json")
+    right, stuck, *next_ones = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(stuck, FailedCell)
+    assert stuck.stage == "canary"
+    assert "gave no answer within" in stuck.reason
+    assert stuck.stderr == ("waiting for device",)
+    assert [type(cell) for cell in next_ones] == [MeasuredCell, FailedCell]
 
 
 def test_a_giant_gets_one_launch_and_few_calls(
@@ -215,7 +243,7 @@ def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
     """What could not be exported appears in the report, once for each lane."""
     absent = Absent(BACKBONE, "export", "no such operator")
     with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
-        report = run_bench(PLAN, opened, [absent], tmp_path / "report.json")
+        report = run(PLAN, opened, [absent], tmp_path / "report.json")
     (cell,) = report.cells
 
     assert isinstance(cell, FailedCell)
@@ -235,14 +263,14 @@ def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
         open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened,
         pytest.raises(KeyboardInterrupt),
     ):
-        run_bench(PLAN, opened, [subject], path, interrupt)
+        run(PLAN, opened, [subject], path, interrupt)
     report = read(path)
     (cell,) = report.cells
 
     assert isinstance(cell, MeasuredCell)
     assert {len(timing.launches) for timing in cell.timings} == {1}
     assert report.notes == ("this run was ended before all was measured",)
-    assert not journal_path(path).exists()
+    assert len(read_journal(journal_path(path)).launches) == 1
 
 
 def test_a_provider_that_does_not_run_is_refused_first() -> None:
@@ -316,7 +344,7 @@ def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, schedule=schedule)
     with open_lanes([lane("slow").choice], ["CPUExecutionProvider"]) as opened:
         subject = Subject(BACKBONE, entry_in(tmp_path))
-        report = run_bench(plan, opened, [subject], tmp_path / "report.json")
+        report = run(plan, opened, [subject], tmp_path / "report.json")
     (stop,) = report.stops
 
     assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
@@ -330,7 +358,7 @@ def test_launches_after_the_pilot_are_for_forward_alone(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, schedule=planned)
     with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
         subject = Subject(BACKBONE, entry_in(tmp_path))
-        (cell,) = run_bench(plan, opened, [subject], tmp_path / "report.json").cells
+        (cell,) = run(plan, opened, [subject], tmp_path / "report.json").cells
     assert isinstance(cell, MeasuredCell)
     indices = {
         (timing.scope, timing.image): [launch.index for launch in timing.launches]

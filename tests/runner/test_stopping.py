@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.schema import Launch, MeasuredCell, Timing
 from simx.runner.schedule import Schedule
 from simx.runner.stopping import Launches

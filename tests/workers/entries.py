@@ -1,5 +1,6 @@
 """What the tests' workers run: one function for each way a worker can behave."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -56,6 +57,12 @@ def dying(connection: Connection) -> None:
         raise RuntimeError("went wrong")
     if how == "hang":
         time.sleep(3600)
+    if how == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "server":
+        os.kill(os.getppid(), signal.SIGKILL)
     if how == "another answer":
         connection.send(Other(1))
     time.sleep(3600)
@@ -66,3 +73,27 @@ def variables(connection: Connection) -> None:
     connection.receive(NOTES)
     found = sorted(f"{name}={value}" for name, value in os.environ.items() if "SIMX_TEST" in name)
     connection.send(Note(" ".join(found)))
+
+
+def blocked(connection: Connection) -> None:
+    """Say that it has begun, and then be in a native call that no signal but one gets out of."""
+    connection.receive(NOTES)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connection.send(Note(str(os.getpid())))
+    ctypes.CDLL(None).sleep(3600)
+
+
+def greedy(connection: Connection) -> None:
+    """Ask for more memory than there can be."""
+    connection.receive(NOTES)
+    held = bytearray(16 * 2**30)
+    connection.send(Note(str(len(held))))
+
+
+def hungry(connection: Connection) -> None:
+    """Take more memory than there can be, piece by piece, and use it."""
+    connection.receive(NOTES)
+    held = []
+    while True:
+        held.append(b"x" * 10_000_000)

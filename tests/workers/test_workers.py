@@ -1,6 +1,7 @@
 """Launches answer, die and are cleaned up the same way however they were started."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,9 +12,17 @@ import msgspec
 import psutil
 import pytest
 
+from simx.workers import forking
 from simx.workers.connection import Connection
-from simx.workers.launchers import ForkServer, Spawner
-from simx.workers.worker import Launcher, WorkerDiedError, WorkerGarbledError, WorkerTimeoutError
+from simx.workers.forking import ForkServer
+from simx.workers.spawning import Spawner
+from simx.workers.worker import (
+    Launcher,
+    WorkerDiedError,
+    WorkerGarbledError,
+    WorkerTimeoutError,
+    close_workers,
+)
 from tests.workers.entries import NOTES, Note
 
 Start = Callable[[str], Launcher]
@@ -65,11 +74,63 @@ def test_what_a_library_prints_stays_out_of_the_messages(start: Start) -> None:
     assert answer == Note("clean")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_for_a_group_are_the_parents(start: Start, number: signal.Signals) -> None:
+    """A worker goes on answering: its parent is the one that ends it."""
+    with start("echo").launch() as worker:
+        worker.request(Note("hello"), NOTES, 30)
+        os.kill(worker.pid, number)
+        answer = worker.request(Note("still there"), NOTES, 30)
+
+    assert answer.text.startswith("still there from")
+
+
+@pytest.mark.parametrize("how", ["hang", "stop"])
+def test_workers_are_ended_at_once_for_whoever_interrupts(start: Start, how: str) -> None:
+    """They are killed without being waited for; a KeyboardInterrupt is nobody's failure."""
+    launcher = start("dying")
+    workers = [launcher.launch() for _ in range(3)]
+    workers[0]._connection.send(Note(how))
+    with pytest.raises(KeyboardInterrupt), workers[0]:
+        raise KeyboardInterrupt
+    close_workers(workers, at_once=True)
+
+    assert not any(_running(worker.pid) for worker in workers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_kernel_takes_a_worker_before_its_parent(start: Start) -> None:
+    """When memory runs out a cell is lost, and not the run."""
+    with start("echo").launch() as worker:
+        worker.request(Note("hello"), NOTES, 30)
+        ours, its = (
+            int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", worker.pid)
+        )
+
+    assert its > ours
+
+
+def test_a_limit_of_memory_is_told(start: Start) -> None:
+    """A worker that wants more than it may have ends, with the limit among the reasons."""
+    launcher = start("greedy")
+    if isinstance(launcher, Spawner):
+        launcher = Spawner("tests.workers.entries:greedy", memory=4 * 2**30)
+    else:
+        launcher = ForkServer("tests.workers.entries:greedy", memory=4 * 2**30)
+    with launcher, launcher.launch() as worker, pytest.raises(WorkerDiedError) as error:
+        worker.request(Note("more"), NOTES, 60)
+
+    assert "ended with exit code 1 before it answered" in str(error.value)
+    assert "its address space is limited to 4.29 GB" in str(error.value)
+    assert "MemoryError" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
         ("segfault", "killed by SIGSEGV"),
         ("exit", "ended with exit code 3 before it answered; its last words: out of cheese"),
+        ("kill", "killed by SIGKILL"),
         ("raise", "ended with exit code 1 before it answered; its last words: RuntimeError"),
     ],
 )
@@ -128,15 +189,21 @@ def test_an_entry_that_cannot_be_imported_is_named(start: Start) -> None:
         start("nonsense").launch().request(Note("hello"), NOTES, 30)
 
 
-def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
-    """When the parent is killed outright, neither server nor worker stays."""
+@pytest.mark.parametrize("kind", ["forking.ForkServer", "spawning.Spawner"])
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends what is in a native call")
+def test_workers_die_with_a_killed_parent(tmp_path: Path, kind: str) -> None:
+    """When the parent is killed outright, nothing stays, not even what no signal interrupts."""
     script = tmp_path / "parent.py"
+    module, name = kind.split(".")
     script.write_text(
         "import time\n"
-        "from simx.workers.launchers import launcher\n"
+        f"from simx.workers.{module} import {name}\n"
         "from tests.workers.entries import NOTES, Note\n"
-        "worker = launcher('tests.workers.entries:echo').launch()\n"
-        "print(worker.request(Note('ready'), NOTES, 30).text, flush=True)\n"
+        f"launcher = {name}('tests.workers.entries:blocked')\n"
+        "workers = [launcher.launch(), launcher.launch()]\n"
+        "for worker in workers:\n"
+        "    worker.request(Note('ready'), NOTES, 30)\n"
+        "print('ready', flush=True)\n"
         "time.sleep(3600)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
@@ -149,8 +216,22 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
 
-    assert len(family) == 2
+    assert len(family) == (3 if name == "ForkServer" else 2)
     assert _all_gone(family)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_process_whose_parent_is_gone_already_ends() -> None:
+    """A parent that died before the kernel could be asked is noticed all the same."""
+    code = f"from simx.workers.belonging import belong_to; belong_to({os.getpid()}); print('alive')"
+    others = code.replace(str(os.getpid()), "1")
+    outputs = [
+        subprocess.run([sys.executable, "-c", each], capture_output=True, text=True, check=False)
+        for each in (code, others)
+    ]
+
+    assert [done.stdout for done in outputs] == ["alive\n", ""]
+    assert outputs[1].returncode == 1
 
 
 def _running(pid: int) -> bool:
@@ -177,3 +258,46 @@ def test_a_worker_s_variables_are_those_it_is_given(
         answer = worker.request(Note(""), NOTES, 60.0)
 
     assert answer.text == "SIMX_TEST_SET=yes"
+
+
+needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+
+
+@needs_fork
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_ended_or_hangs_is_replaced(
+    how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers it had are lost with it; the next launch has a server again."""
+    monkeypatch.setattr(forking, "LAUNCH_SECONDS", 1.0)
+    with ForkServer("tests.workers.entries:echo") as launcher:
+        lost = launcher.launch()
+        lost.request(Note("hello"), NOTES, 30)
+        family = psutil.Process(lost.pid)
+        os.kill(launcher._server._process.pid, how)
+        with launcher.launch() as next_one:
+            answer = next_one.request(Note("hello"), NOTES, 30)
+        with lost, pytest.raises(WorkerDiedError):
+            lost.request(Note("hello"), NOTES, 30)
+
+    assert answer.text.startswith("hello from")
+    assert _all_gone([family])
+
+
+@needs_fork
+def test_a_worker_that_takes_its_server_along_says_so() -> None:
+    """How a worker ended is not known when nobody is left to tell, and closing it is no error."""
+    with (
+        ForkServer("tests.workers.entries:dying") as launcher,
+        launcher.launch() as worker,
+        pytest.raises(WorkerDiedError, match="the worker server ended: exit code -9"),
+    ):
+        worker.request(Note("server"), NOTES, 30)
+
+
+@needs_fork
+def test_a_server_that_does_not_come_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import that hangs is ended, and says that it was."""
+    monkeypatch.setattr(forking, "IMPORT_SECONDS", 0.0)
+    with pytest.raises(WorkerDiedError, match="gave no answer within 0 s"):
+        ForkServer("tests.workers.entries:echo")

@@ -20,7 +20,7 @@ from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm
-from simx.results.journal import FinishedLaunch
+from simx.results.journal_lines import FinishedLaunch
 from simx.results.schema import Launch, MeasuredCell
 from simx.results.statistics import Ratio, ratio
 from simx.runner.canaries import CanaryHistory

@@ -1,0 +1,36 @@
+"""Whether a file that is open is this process's alone.
+
+The system gives a lock up when its process ends, however it ends. The lock is on the file itself:
+libraries that lock a file beside it would leave that one behind.
+"""
+
+import os
+import sys
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def try_lock(descriptor: int) -> bool:
+        """Lock a file, and say whether nobody else has."""
+        try:
+            # Far behind what the file holds: a locked byte cannot be read by anybody else.
+            os.lseek(descriptor, 2**62, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(descriptor: int) -> bool:
+        """Lock a file, and say whether nobody else has; file systems without locks have none."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True

@@ -1,0 +1,190 @@
+"""Sweeps of fakes that begin in a millisecond, each in a process of its own that can be killed.
+
+Run as ``python -m tests.faults.sweeps FOLDER``. It imports everything once; for every line on
+stdin, an ``Order`` as JSON, it forks a process that measures, and answers with its id. What that
+process, its servers and its workers have in common is a pipe: it says which launches were begun,
+and ends when the last of them has.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, NoReturn
+
+import msgspec
+
+from simx.cli.signals import handle_signals
+from simx.errors import Terminated
+from simx.exporter.store import Entry
+from simx.models.backbone import Backbone
+from simx.results.journal import journal_path
+from simx.results.schema import Report
+from simx.runner import launch as launches
+from simx.runner import schedule as schedules
+from simx.runner import timing
+from simx.runner import warmup as warmups
+from simx.runner import worker as runner_worker
+from simx.runner.bench import BenchPlan
+from simx.runner.deadlines import Deadlines
+from simx.runner.lanes import OpenLanes
+from simx.runner.messages import BlockPlan
+from simx.runner.schedule import Schedule
+from simx.runner.subjects import Subject
+from simx.workers.belonging import belong_to
+from simx.workers.entry import resolve
+from simx.workers.forking import ForkServer, ServerProcess
+from simx.workers.server import serve
+from tests.runner.benches import go_on, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, lane
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Measure some backbones in lanes of fakes, into a report, and tell a pipe about it."""
+
+    report: str
+    pipe: str
+    backbones: tuple[str, ...]
+    lanes: tuple[str, ...] = ("right", "fragile")
+    launches: int = 2
+
+
+class WarmServer(ForkServer):
+    """The fork server itself, but forked from a process that has imported everything."""
+
+    def _start_process(self, control: socket.socket, output: IO[bytes]) -> ServerProcess:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return _Child(pid)
+        try:
+            os.setsid()
+            belong_to(parent)
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+            # Those of the parent's descriptors that an interpreter of its own would not have.
+            for number in _sockets_but(control.fileno()):
+                os.close(number)
+            serve(resolve(self._entry), control, self._memory)
+        finally:
+            os._exit(1)
+
+
+def _sockets_but(kept: int) -> list[int]:
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if path.name != str(kept) and str(path.readlink()).startswith("socket:"):
+                found.append(int(path.name))
+    return found
+
+
+class _Child:
+    """What ``subprocess.Popen`` is for a process that was forked."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        deadline = time.monotonic() + (3600.0 if timeout is None else timeout)
+        while self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                self.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("a forked server", timeout or 0.0)
+            else:
+                time.sleep(0.001)
+        return self.returncode
+
+
+def make_fast() -> None:
+    """Measure as briefly as it can be done: what is in a block is not looked at."""
+    schedules.BLOCK_SECONDS = 0.0
+    launches.REPEATS = 0
+    schedules.BLOCK_MIN_CALLS = 1
+    runner_worker.PLAN = BlockPlan(seconds=0.0, min_calls=1)  # type: ignore[attr-defined]
+    warmups.MOST_BLOCKS = 3
+    timing._SETTLING_NS = 0
+    runner_worker._thread_pools = lambda: ()
+
+
+def sweep(order: Order, entry: Entry, folder: Path, deadlines: Deadlines) -> Report:
+    """Measure what an order says, or what is open of it, and tell of each launch that is begun."""
+    plan = BenchPlan(
+        embedding="pooled",
+        weights="random",
+        threads=1,
+        profile="quick",
+        schedule=Schedule(pilot=order.launches, launches=order.launches, rounds=1, seed=3),
+        pictures=small_pictures(folder),
+        deadlines=deadlines,
+    )
+    subjects = [
+        Subject(msgspec.structs.replace(BACKBONE, model=name), entry) for name in order.backbones
+    ]
+    path = Path(order.report)
+    measure = go_on if journal_path(path).exists() else run
+    with contextlib.ExitStack() as stack:
+        lanes = tuple(lane(kind) for kind in order.lanes)
+        servers = {
+            each.choice.name: stack.enter_context(WarmServer(each.choice.spec.entry))
+            for each in lanes
+        }
+        told = stack.enter_context(Path(order.pipe).open("w", encoding="utf-8"))
+
+        def tell(backbone: Backbone, launch: int, _planned: int) -> None:
+            told.write(f"{backbone.model} {launch}\n")
+            told.flush()
+
+        report = measure(plan, OpenLanes(lanes, dict(servers), ()), subjects, path, tell)
+        told.write("done\n")
+        return report
+
+
+def _obey(order: Order, entry: Entry, folder: Path) -> NoReturn:
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        # Held until this process ends, and by every process that comes from it.
+        pipe = os.open(order.pipe, os.O_WRONLY)
+        handle_signals()
+        try:
+            sweep(order, entry, folder, Deadlines(loading=60.0, floor=60.0, cap=60.0))
+        except KeyboardInterrupt:
+            os.write(pipe, b"ended by 2\n")
+        except Terminated as signalled:
+            os.write(pipe, b"ended by %d\n" % signalled.number)
+    except BaseException:  # noqa: BLE001 - a forked process must not go on as its parent
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def main(folder: Path) -> None:
+    """Fork a sweep for each line."""
+    (folder / "entry").mkdir()
+    entry = entry_in(folder / "entry")
+    make_fast()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin.buffer:
+        order = msgspec.json.decode(line, type=Order)
+        pid = os.fork()
+        if pid == 0:
+            _obey(order, entry, folder)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
