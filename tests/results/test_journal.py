@@ -247,7 +247,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A pipe in a journal's place is not waited for."""
     os.mkfifo(tmp_path / "pipe")
     for reading in (read_journal, Journal.resume):
-        with pytest.raises(InputError, match="is no file"):
+        with pytest.raises(InputError, match="is not a file"):
             reading(tmp_path / "pipe")
 
 
