@@ -13,9 +13,13 @@ import numpy as np
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES, Block, DeviceEvents, Image, Scope
+from simx.results.schema import IMAGES, Block, DeviceEvents, Image
 from simx.runner.backend import Array, Backend, BackendError, Placed
+from simx.runner.inputs import RotatingInputs
 from simx.runner.messages import Measure, Measured, ScopedBlock, pack
+from simx.runner.pairs import Pair
+from simx.runner.pipeline import Pipeline
+from simx.runner.sampling import Sampler
 from simx.runner.timing import CLOCK, Watch, take_block
 from simx.runner.warmup import PLAN
 
@@ -33,8 +37,8 @@ class Cell:
     ) -> None:
         self.backend = backend
         self._watch = watch
-        self._hosted = [inputs[row : row + 1] for row in range(len(inputs))]
-        self._placed = [backend.place(array) for array in self._hosted]
+        self._hosted = RotatingInputs(inputs, lambda array: array)
+        self._placed = RotatingInputs(inputs, backend.place)
         self._preset = preset
         self._pictures = pictures
         self._embeddings: dict[Image, Placed] = {}
@@ -58,26 +62,26 @@ class Cell:
         """Take one block."""
         match request.scope:
             case "forward":
-                return self._rotating(request, self.backend.forward, self._placed)
+                return self._rotating(request, self.backend.forward)
             case "host":
-                return self._rotating(request, self._host, self._hosted)
+                return self._rotating(request, self._host)
             case "pipeline":
                 return self._pipeline(request)
             case "similarity":
-                return self._similarity(request, self._embeddings, self.backend.similarity)
+                return self._similarity(request, self._pair_on_device)
             case "similarity.host":
-                return self._similarity(request, self._fetched, self._similarity_on_host)
+                return self._similarity(request, self._pair_on_host)
             case _:
                 raise BackendError(f"scope {request.scope} is not measured by blocks")
 
     def warming_block(self, number: int) -> Block:
         """Take one short block of ``forward``; its inputs rotate from call to call."""
-        inputs = itertools.cycle(self._placed)
+        inputs = itertools.cycle(self._placed.placed)
         return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
 
     def cross_check(self, calls: int) -> DeviceEvents | None:
         """Time some calls by the clock and by the device's own events, both around each of them."""
-        inputs = itertools.cycle(self._placed)
+        inputs = itertools.cycle(self._placed.placed)
         wall_ns, device_ns = [], []
         for _ in range(calls):
             image = next(inputs)
@@ -92,97 +96,83 @@ class Cell:
     def _host(self, array: Array) -> Array:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))
 
-    def _rotating(
-        self, request: Measure, run: Callable[[Placed], Placed], inputs: list[Placed]
-    ) -> Measured:
-        """Time calls whose inputs rotate, so that a cached answer shows in the outputs."""
-        rows = itertools.cycle(range(len(inputs)))
-        last: dict[int, Placed] = {}
+    def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
+        """Time calls whose inputs rotate, so that a cached answer shows in the samples."""
+        is_forward = request.scope == "forward"
+        inputs = self._placed if is_forward else self._hosted
+        sampler = Sampler(self.backend.fetch if is_forward else np.asarray, len(inputs))
+        turns, places, answers = inputs.turns(), inputs.placed, sampler.answers
 
         def call() -> None:
-            row = next(rows)
-            last[row] = run(inputs[row])
+            answers.append(run(places[next(turns)]))
 
-        block = take_block(
-            call, request.plan, request.round, watch=self._watch, on_start=last.clear
+        def between() -> None:
+            count = len(answers)
+            sampler.look()
+            inputs.nudge(sampler.turn, count)
+
+        inputs.shuffle()
+        block = self._block(call, request, sampler.start, between)
+        taken, outputs = sampler.taken()
+        return Measured(
+            blocks=(ScopedBlock(request.scope, None, block),),
+            rows=tuple(inputs.picture_at(place) for place in taken),
+            outputs=pack(outputs),
+            fetch_ns=sampler.fetch_ns if is_forward else None,
         )
-        fetch = self.backend.fetch if request.scope == "forward" else np.asarray
-        outputs = np.concatenate([fetch(last[row]) for row in sorted(last)])
-        blocks = (ScopedBlock(request.scope, None, block),)
-        return Measured(blocks=blocks, rows=tuple(sorted(last)), outputs=pack(outputs))
 
     def _pipeline(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a pipeline without a picture is our bug
-        pipeline = _Pipeline(self.backend, self._preset, self._pictures[request.image])
-        whole = take_block(
-            pipeline,
-            request.plan,
-            request.round,
-            watch=self._watch,
-            on_start=pipeline.reset,
-            on_entry=pipeline.keep_entry,
+        # A giant's call is too dear for one that is not timed.
+        is_giant = request.plan.max_calls is not None
+        pipeline = Pipeline(
+            self.backend,
+            self._preset,
+            self._pictures[request.image],
+            None if is_giant else self._pictures[_another(request.image)],
         )
+        whole = self._block(pipeline, request, pipeline.start, pipeline.keep_entry)
         blocks = [ScopedBlock("pipeline", request.image, whole)]
         for scope, ns in pipeline.stages.items():
             stage = Block(round=whole.round, calls=whole.calls, ns=tuple(ns), noise=whole.noise)
             blocks.append(ScopedBlock(scope, request.image, stage))
-        return Measured(blocks=tuple(blocks), outputs=pack(pipeline.output))
+        return Measured(blocks=tuple(blocks), outputs=pack(pipeline.sampler.taken()[1]))
 
     def _similarity_on_host(self, left: Array, right: Array) -> float:
         return self.backend.similarity(self.backend.place(left), self.backend.place(right))
 
-    def _similarity(
-        self,
-        request: Measure,
-        embeddings: dict[Image, Placed],
-        compare: Callable[[Placed, Placed], float],
-    ) -> Measured:
+    def _similarity(self, request: Measure, pair_of: Callable[[Image], Pair]) -> Measured:
         assert request.image is not None  # noqa: S101 - a pair without a picture is our bug
-        anchor, other = embeddings["anchor"], embeddings[request.image]
-        cosines = [0.0]
-
-        def call() -> None:
-            cosines[0] = compare(anchor, other)
-
-        block = take_block(call, request.plan, request.round, watch=self._watch)
+        pair = pair_of(request.image)
+        block = self._block(pair, request, pair.start, pair.look)
         blocks = (ScopedBlock(request.scope, request.image, block),)
-        return Measured(blocks=blocks, cosine=cosines[0])
+        return Measured(blocks=blocks, cosines=tuple(pair.cosines))
+
+    def _pair_on_device(self, other: Image) -> Pair:
+        anchor, backend = self._embeddings["anchor"], self.backend
+        return Pair(backend.similarity, anchor, self._fetched[other], backend.place)
+
+    def _pair_on_host(self, other: Image) -> Pair:
+        anchor = self._fetched["anchor"]
+        return Pair(self._similarity_on_host, anchor, self._fetched[other], lambda array: array)
+
+    def _block(
+        self,
+        call: Callable[[], None],
+        request: Measure,
+        on_start: Callable[[], None],
+        on_entry: Callable[[], None],
+    ) -> Block:
+        return take_block(
+            call,
+            request.plan,
+            request.round,
+            watch=self._watch,
+            on_start=on_start,
+            on_entry=on_entry,
+        )
 
 
-class _Pipeline:
-    """File to embedding, with a running sum of each stage's time."""
-
-    def __init__(self, backend: Backend, preset: Preset, picture: Path) -> None:
-        self._backend = backend
-        self._preset = preset
-        self._picture = picture
-        self._sums = [0, 0, 0]
-        self.output: Array = np.empty((0, 0), dtype=np.float32)
-        self.stages: dict[Scope, list[int]] = {
-            "pipeline.decode": [],
-            "pipeline.preprocess": [],
-            "pipeline.forward": [],
-        }
-
-    def __call__(self) -> None:
-        backend = self._backend
-        begun = CLOCK()
-        picture = decode(self._picture)
-        decoded = CLOCK()
-        array = preprocess(picture, self._preset)
-        preprocessed = CLOCK()
-        self.output = backend.fetch(backend.forward(backend.place(array)))
-        done = CLOCK()
-        self._sums[0] += decoded - begun
-        self._sums[1] += preprocessed - decoded
-        self._sums[2] += done - preprocessed
-
-    def keep_entry(self) -> None:
-        """Note the stage times of the calls since the last entry."""
-        for ns, total in zip(self.stages.values(), self._sums, strict=True):
-            ns.append(total)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the calls made so far."""
-        self._sums = [0, 0, 0]
+def _another(image: Image) -> Image:
+    """Return a picture whose embedding differs: negative and resized negative are alike."""
+    return "anchor" if image != "anchor" else "negative"

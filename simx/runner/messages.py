@@ -166,15 +166,18 @@ class ScopedBlock(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Measure``: blocks (a pipeline's stages have their own), and what was computed.
 
-    ``outputs`` are embeddings taken from the timed calls themselves, [K, D]: for ``forward`` and
-    ``host`` the last ones of each of the reference's pictures in ``rows``, for ``pipeline`` the
-    last one. ``cosine`` is the last value of a ``similarity`` block.
+    ``outputs`` are embeddings taken from the timed calls themselves, [K, D]: the first and the last
+    one, and one at random of each picture; for ``forward`` and ``host``, whose inputs are the
+    reference's pictures, ``rows`` tells which of them each belongs to. ``fetch_ns`` is the least
+    that fetching one of ``forward`` took right after its call. ``cosines`` are all values of a
+    ``similarity`` block.
     """
 
     blocks: tuple[ScopedBlock, ...]
     rows: tuple[int, ...] = ()
     outputs: ArrayMessage | None = None
-    cosine: float | None = None
+    fetch_ns: int | None = None
+    cosines: tuple[float, ...] = ()
 
 
 class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):

@@ -93,7 +93,7 @@ class CapturedGraph(DeviceGraph):
         return self._slots.lease(array) if array.ndim == _PICTURES else super().place(array)
 
     def run(self, *inputs: Placed) -> Placed:
-        """Replay the slot's recording, which the session makes at the slot's first call."""
+        """Replay the slot's recording."""
         (lease,) = inputs
         slot = lease.slot
         self._session.run_with_iobinding(slot.binding, slot.options)
@@ -113,9 +113,10 @@ class CapturedGraph(DeviceGraph):
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._inputs[0], source)
         binding.bind_ortvalue_output(self._output.name, target)
-        return _Slot(
-            source, target, binding, self._run_options(gpu_graph_id=str(next(self._numbers)))
-        )
+        options = self._run_options(gpu_graph_id=str(next(self._numbers)))
+        # Recorded here and now: the first call of a slot may be one that is timed.
+        self._session.run_with_iobinding(binding, options)
+        return _Slot(source, target, binding, options)
 
 
 def on_device(value: Placed) -> Any:  # noqa: ANN401 - the runtime's own type

@@ -68,7 +68,7 @@ def test_a_cell_has_every_scope(tmp_path: Path) -> None:
 
     assert shape == expected
     assert cell.embedding_dim == DIM
-    assert cell.parity.relative_l2 < 1e-6
+    assert cell.parity.relative_l2 < 5e-6
     assert cell.placement == {"CPUExecutionProvider": 3}
     assert [len(launch.blocks) for launch in report.canary[0].launches] == [3, 3]
 

@@ -1,0 +1,82 @@
+"""Fast because it is wrong: no such backend gets a figure."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import PIL.Image
+import pytest
+
+from simx.images.pictures import PictureSet
+from simx.results.schema import IMAGES, FailedCell, MeasuredCell
+from simx.runner import launch as launches
+from simx.runner import schedule as schedules
+from simx.runner.cells import Lane
+from simx.runner.lanes import OpenLanes
+from simx.runner.registry import BackendSpec, Choice
+from simx.runner.schedule import Schedule
+from simx.runner.subjects import Subject
+from simx.workers.launchers import launcher
+from tests.runner.benches import run
+from tests.runner.cheats import CHEATS, HONEST
+from tests.runner.fakes import BACKBONE, entry_in
+from tests.runner.test_bench import PLAN
+
+ENTRY = "tests.runner.cheats:main"
+SPEC = BackendSpec(
+    name="fake", entry=ENTRY, package="numpy", install="", providers=None, executes="graph"
+)
+
+
+Cells = dict[str, FailedCell | MeasuredCell]
+
+
+def pictures(folder: Path) -> PictureSet:
+    """Return four small pictures of noise, which take no time to decode."""
+    chance = np.random.default_rng(5)
+    for name in IMAGES:
+        pixels = chance.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{name}.png")
+    return PictureSet(**{name: folder / f"{name}.png" for name in IMAGES})
+
+
+def lane(kind: str) -> Lane:
+    return Lane(Choice(SPEC, (kind,)), "CPUExecutionProvider")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Cells:
+    """One launch of one round of all of them, in the same rounds as an honest one."""
+    folder = tmp_path_factory.mktemp("cheating")
+    schedule = Schedule(pilot=1, launches=1, rounds=1, seed=3)
+    plan = msgspec.structs.replace(PLAN, schedule=schedule, pictures=pictures(folder))
+    lanes = tuple(lane(kind) for kind in (HONEST, *CHEATS))
+    with pytest.MonkeyPatch.context() as patch, launcher(ENTRY) as server:
+        patch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+        patch.setattr(launches, "REPEATS", 0)
+        opened = OpenLanes(lanes, dict.fromkeys((each.choice.name for each in lanes), server), ())
+        subject = Subject(BACKBONE, entry_in(folder))
+        report = run(plan, opened, [subject], folder / "report.json")
+    cells = (cell for cell in report.cells if isinstance(cell, FailedCell | MeasuredCell))
+    return {cell.identity.backend.removeprefix("fake:"): cell for cell in cells}
+
+
+@pytest.mark.parametrize("kind", CHEATS)
+def test_a_cheating_backend_is_caught(kind: str, outcomes: Cells) -> None:
+    """It is a failure, at the stage at which it cheats, with a reason that says what is wrong."""
+    _, stage, reason = CHEATS[kind]
+    cell = outcomes[kind]
+
+    assert isinstance(cell, FailedCell)
+    assert cell.stage == stage
+    assert reason in cell.reason
+
+
+def test_an_honest_backend_passes(outcomes: Cells, counted: Callable[[str], None]) -> None:
+    """What catches all of those lets the one pass that computes, in the same rounds."""
+    caught = [kind for kind in CHEATS if isinstance(outcomes[kind], FailedCell)]
+    counted(f"cheating backends: {len(caught)} of {len(CHEATS)} caught")
+
+    assert isinstance(outcomes[HONEST], MeasuredCell)
+    assert len(CHEATS) >= 12
