@@ -33,7 +33,7 @@ class Sweeps:
             stdout=subprocess.PIPE,
         )
 
-    def begin(self, report: Path, lanes: tuple[str, ...] = ("right", "fragile")) -> "Sweep":
+    def begin(self, report: Path, lanes: tuple[str, ...] = ("right",)) -> "Sweep":
         """Begin to measure, or go on with what is open."""
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
