@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from simx.exporter.export import ExportPlan
+from simx.exporter.memory import default_jobs
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -55,6 +56,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
             embedding=self.embedding,
             request=self.weights,
             threads=self.threads or default_threads(),
+            jobs=default_jobs(self.threads or default_threads()),
             mirror=self.weights_mirror,
         )
 

@@ -23,6 +23,11 @@ from simx.runner.threads import default_threads
 @options.weights_option
 @options.mirror_option
 @options.threads_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Exports side by side. Default: one a core, as far as the memory goes.",
+)
 @options.store_option
 @options.format_option
 @output_option
@@ -35,6 +40,7 @@ def command(
     weights: WeightsRequest,
     weights_mirror: str | None,
     threads: int | None,
+    jobs: int | None,
     store: Path,
     format: str,
     output: Path | None,
@@ -50,12 +56,15 @@ def command(
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
     from simx.exporter.export import ExportPlan  # noqa: PLC0415
+    from simx.exporter.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.store import Store  # noqa: PLC0415
 
+    cores = threads or default_threads()
     plan = ExportPlan(
         embedding=embedding,
         request=weights,
-        threads=threads or default_threads(),
+        threads=cores,
+        jobs=jobs or default_jobs(cores),
         mirror=weights_mirror,
     )
     outcomes = export_with_progress(backbones, Store(store, tell_once()), plan)

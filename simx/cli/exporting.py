@@ -14,7 +14,11 @@ _MEGABYTE = 1_000_000
 def export_with_progress(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan
 ) -> list[Outcome]:
-    """Export backbones, say on stderr what happens, and warn where weights are random."""
+    """Export backbones, say on stderr what happens, and warn where weights are random.
+
+    Returns:
+        One outcome per backbone, in the order of the backbones.
+    """
     outcomes: list[Outcome] = []
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
@@ -22,10 +26,11 @@ def export_with_progress(
             backbones, store, plan, on_start=announcer.begin, progress=announcer.download
         ):
             outcomes.append(outcome)
+            announcer.end(outcome.backbone)
             if isinstance(outcome, NotExported):
                 tell(describe_failure(outcome))
     _warn_of_random_weights(outcomes, plan)
-    return outcomes
+    return sorted(outcomes, key=lambda outcome: backbones.index(outcome.backbone))
 
 
 def describe_failure(outcome: NotExported) -> str:
@@ -38,22 +43,26 @@ class _Announcer:
 
     def __init__(self, shown: Steps) -> None:
         self._shown = shown
-        self._name = ""
-        self._begun = 0
+        self._running: list[str] = []
+        self._finished = 0
 
     def begin(self, backbone: Backbone) -> None:
-        """Announce the next backbone."""
-        self._name = backbone.name
-        self._begun += 1
-        self._say(f"exporting {self._name}")
+        """Announce a further backbone."""
+        self._running.append(backbone.name)
+        self._say(f"exporting {', '.join(self._running)}")
 
-    def download(self, done: int, total: int | None) -> None:
-        """Announce how far its download is."""
+    def end(self, backbone: Backbone) -> None:
+        """Count a backbone as finished."""
+        self._running.remove(backbone.name)
+        self._finished += 1
+
+    def download(self, backbone: Backbone, done: int, total: int | None) -> None:
+        """Announce how far a backbone's download is."""
         size = "" if total is None else f" of {total // _MEGABYTE}"
-        self._say(f"downloading {self._name}: {done // _MEGABYTE}{size} MB")
+        self._say(f"downloading {backbone.name}: {done // _MEGABYTE}{size} MB")
 
     def _say(self, text: str) -> None:
-        self._shown.at(self._begun - 1, text)
+        self._shown.at(self._finished, text)
 
 
 def _warn_of_random_weights(outcomes: Sequence[Outcome], plan: ExportPlan) -> None:

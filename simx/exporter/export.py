@@ -4,8 +4,10 @@ Imports no runtime; a backbone that fails is a record, and the rest goes on.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -13,11 +15,13 @@ import msgspec
 
 import simx
 from simx.errors import InputError
+from simx.exporter.admission import Job, run_admitted
 from simx.exporter.manifest import ExportIdentity, Manifest
+from simx.exporter.memory import memory_for_exports, needed_bytes
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Entry, Store
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Progress, ignore_progress
+from simx.exporter.weights.download import Progress
 from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -27,16 +31,23 @@ from simx.workers.worker import Launcher, WorkerError
 _ENTRY = "simx.exporter.job:main"
 _EXPORT_SECONDS = 3600.0
 
+_RECIPE = 2
+"""Counts the ways in which this version of simx has made files out of networks."""
+
 _VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime")
 """Libraries that change an exported file, or vouch for it."""
 
 
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to export: which embedding, whose weights, and with how many threads."""
+    """How to export: which embedding, whose weights, and how many exports side by side.
+
+    ``threads`` are those of all of them together.
+    """
 
     embedding: EmbeddingKind
     request: WeightsRequest
     threads: int
+    jobs: int = 1
     seed: int = 0
     mirror: str | None = None
 
@@ -59,6 +70,9 @@ class NotExported(msgspec.Struct, frozen=True):
 
 Outcome = Exported | NotExported
 
+BackboneProgress = Callable[[Backbone, int, int | None], None]
+"""Told a backbone, the bytes of its weights that are here, and all of them where that is known."""
+
 
 def export(
     backbones: Sequence[Backbone],
@@ -66,16 +80,16 @@ def export(
     plan: ExportPlan,
     *,
     on_start: Callable[[Backbone], None] = lambda _: None,
-    progress: Progress = ignore_progress,
+    progress: BackboneProgress = lambda *_: None,
 ) -> Iterator[Outcome]:
-    """Export one backbone after the other; those the store holds are not exported again.
+    """Export backbones side by side; those the store holds are not exported again.
 
     Args:
         backbones: what to export.
         store: where to.
         plan: how.
-        on_start: called before each backbone.
-        progress: told how downloads get on.
+        on_start: called before each backbone, from the caller's thread.
+        progress: told how downloads get on, from any thread.
 
     Yields:
         One outcome per backbone, as soon as it is known.
@@ -88,9 +102,21 @@ def export(
     store.require_writable()
     workers = _LazyLauncher()
     try:
-        for backbone in backbones:
-            on_start(backbone)
-            yield _export_one(backbone, store, plan, workers, progress)
+        yield from run_admitted(
+            [
+                Job(
+                    partial(
+                        _export_one, backbone, store, plan, workers, partial(progress, backbone)
+                    ),
+                    needed_bytes(backbone, store),
+                    partial(on_start, backbone),
+                )
+                for backbone in backbones
+            ],
+            side_by_side=plan.jobs,
+            memory_bytes=memory_for_exports(),
+            on_abandon=workers.close,
+        )
     finally:
         workers.close()
 
@@ -113,7 +139,7 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
 
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
     """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
-    parts = (backbone, embedding, source, sorted(_versions().items()))
+    parts = (backbone, embedding, source, sorted(_versions().items()), _RECIPE)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -122,21 +148,26 @@ class _LazyLauncher:
 
     def __init__(self) -> None:
         self._launcher: Launcher | None = None
+        self._lock = threading.Lock()
 
     def run(self, request: ExportRequest) -> ExportDone | ExportFailed:
         """Run one export in a worker of its own."""
         reply: ExportDone | ExportFailed
         try:
-            if self._launcher is None:
-                self._launcher = launcher(_ENTRY)
-            with self._launcher.launch() as worker:
+            with self._started().launch() as worker:
                 reply = worker.request(request, REPLIES, _EXPORT_SECONDS)
         except WorkerError as error:
             reply = ExportFailed("worker", f"the export worker {error}", bad_input=False)
         return reply
 
+    def _started(self) -> Launcher:
+        with self._lock:
+            if self._launcher is None:
+                self._launcher = launcher(_ENTRY)
+            return self._launcher
+
     def close(self) -> None:
-        """End the server, if one was started."""
+        """End the server, if one was started, and with it every worker that still runs."""
         if self._launcher is not None:
             self._launcher.close()
 
@@ -190,7 +221,7 @@ def _run(
         origin=source.origin,
         source_path=None if source.path is None else str(source.path.resolve()),
         seed=source.seed,
-        threads=plan.threads,
+        threads=max(1, plan.threads // plan.jobs),
         folder=str(folder.resolve()),
         weights_path=str(weights_path.resolve()),
     )
@@ -219,6 +250,7 @@ def _manifest(
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         seconds=done.seconds,
+        peak_bytes=done.peak_bytes,
     )
 
 

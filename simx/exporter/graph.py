@@ -9,7 +9,9 @@ import onnx_ir
 import torch
 from torch import nn
 
+from simx.exporter.lowering import lower
 from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.simplification import simplify
 
 EXPORTED_BATCH = 3
 """The batch the graph is traced with; verification uses others, to show that it was not frozen."""
@@ -31,20 +33,35 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
     """
     body.requires_grad_(requires_grad=False)
     example = torch.zeros(EXPORTED_BATCH, 3, crop, crop)
-    program = torch.onnx.export(
-        body,
-        (example,),
-        dynamo=True,
-        input_names=[INPUT_NAME],
-        output_names=[OUTPUT_NAME],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        verbose=False,
-    )
-    if program is None:
-        raise RuntimeError("torch's exporter returned no model")
+    try:
+        program = _translate(lower(_trace(body, example)))
+    except torch.onnx.OnnxExporterError:
+        # Something in it is not as this version of torch wants it: torch's own way, then.
+        program = _translate(_trace(body, example))
+    simplify(program.model)
     _strip_metadata(program.model)
     external = _parameter_bytes(body) > _SINGLE_FILE_LIMIT
     program.save(path, external_data=external)
+
+
+def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
+    batch = torch.export.Dim("batch", min=1)
+    return torch.export.export(body, (example,), dynamic_shapes=({0: batch},))
+
+
+def _translate(traced: torch.export.ExportedProgram) -> torch.onnx.ONNXProgram:
+    program = torch.onnx.export(
+        traced,
+        (),
+        dynamo=True,
+        input_names=[INPUT_NAME],
+        output_names=[OUTPUT_NAME],
+        verbose=False,
+        optimize=False,
+    )
+    if program is None:
+        raise RuntimeError("torch's exporter returned no model")
+    return program
 
 
 def _parameter_bytes(body: nn.Module) -> int:

@@ -56,7 +56,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` are relative to the manifest; ``weights`` describes the state dict in the store's
     ``weights`` folder, which the torch backend loads. ``source`` names the weights' origin exactly
-    (a seed, a checkpoint, the hash of a file). ``seconds`` is what the export took.
+    (a seed, a checkpoint, the hash of a file). ``seconds`` is what the export took, and
+    ``peak_bytes`` the memory its worker had at its peak.
     """
 
     name: str = MANIFEST_NAME
@@ -72,6 +73,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     versions: dict[str, str]
     created: str
     seconds: float
+    peak_bytes: int | None = None
 
     @property
     def graph_sha256(self) -> str:

@@ -33,6 +33,7 @@ class ExportDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     parity: Parity
     batches: tuple[int, ...]
     seconds: float
+    peak_bytes: int | None
 
 
 class ExportFailed(msgspec.Struct, frozen=True, tag=True):

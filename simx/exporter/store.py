@@ -134,6 +134,13 @@ class Store:
             default=None,
         )
 
+    def peak_bytes(self, backbone: Backbone) -> int | None:
+        """Return the most memory that an export of this backbone has needed, if one has told."""
+        folder = self.root / "exports" / backbone.model / backbone.weights
+        manifests = (self._read_manifest(path) for path in folder.glob(f"*/{MANIFEST_FILE}"))
+        peaks = (manifest.peak_bytes for manifest in manifests if manifest is not None)
+        return max((peak for peak in peaks if peak is not None), default=None)
+
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
         """Return the entry of exactly this key, or None."""
         folder = self._folder(identity, key)

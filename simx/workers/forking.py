@@ -35,26 +35,39 @@ class ForkServer:
         self._entry = entry
         self._environment = environment(variables)
         self._memory = memory or 0
+        self._replacing = threading.Lock()
+        self._is_closed = False
         self._server = self._started()
 
     def launch(self) -> Worker:
-        """Start one worker.
+        """Start one worker; several threads may.
 
         A server that has ended or hangs, with all its workers, is replaced once.
 
         Raises:
             WorkerDiedError: the server is gone, and another one does not come up.
         """
+        server = self._server
         try:
-            return self._server.launch()
+            return server.launch()
         except WorkerDiedError:
-            self._server.close()
-            self._server = self._started()
-            return self._server.launch()
+            return self._replacement(server).launch()
 
     def close(self) -> None:
         """End the server, and with it every worker still alive."""
+        self._is_closed = True
         self._server.close()
+
+    def _replacement(self, dead: "_Server") -> "_Server":
+        """Return the server that has taken the place of a dead one, starting it if need be."""
+        with self._replacing:
+            if self._server is dead and not self._is_closed:
+                dead.close()
+                self._server = self._started()
+            if self._is_closed:
+                self._server.close()
+                raise WorkerDiedError("the worker server was closed")
+            return self._server
 
     def __enter__(self) -> Self:
         return self
