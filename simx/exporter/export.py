@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 import simx
-from simx.errors import InputError
+from simx.errors import InputError, SystemFailureError
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Entry, Store
@@ -132,7 +132,7 @@ class _LazyLauncher:
             with self._launcher.launch() as worker:
                 reply = worker.request(request, REPLIES, _EXPORT_SECONDS)
         except WorkerError as error:
-            reply = ExportFailed("worker", f"the export worker {error}", bad_input=False)
+            reply = ExportFailed("worker", f"the export worker {error}", "backbone")
         return reply
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ def _run(
     workers: _LazyLauncher,
 ) -> Outcome:
     folder, weights_path = workspace / "entry", workspace / "weights.safetensors"
-    folder.mkdir()
+    _make(folder, store)
     request = ExportRequest(
         backbone=backbone,
         embedding=plan.embedding,
@@ -196,12 +196,27 @@ def _run(
     )
     reply = workers.run(request)
     if isinstance(reply, ExportFailed):
-        if reply.bad_input and plan.request.kind == "file":
+        if reply.blame == "input" and plan.request.kind == "file":
             raise InputError(reply.reason)
+        if reply.blame == "system":
+            raise SystemFailureError(
+                f"store {store.root}: exporting {backbone.name} failed at {reply.stage} "
+                f"({reply.reason}); free some space or choose another store with --store"
+            )
         return NotExported(backbone, reply.stage, reply.reason)
     manifest = _manifest(identity, source.label(), backbone, reply)
     key = export_key(backbone, plan.embedding, manifest.source)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)
+
+
+def _make(folder: Path, store: Store) -> None:
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise SystemFailureError(
+            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
+            "another store with --store"
+        ) from None
 
 
 def _manifest(
