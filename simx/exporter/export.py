@@ -170,13 +170,14 @@ def _export_one(
     if found is not None and found.is_complete():
         return Exported(backbone, found, fresh=False)
     with store.workspace() as workspace:
-        return _run(backbone, identity, source, plan, store, workspace, workers)
+        return _run(backbone, identity, source, label, plan, store, workspace, workers)
 
 
 def _run(
     backbone: Backbone,
     identity: ExportIdentity,
     source: Source,
+    label: str,
     plan: ExportPlan,
     store: Store,
     workspace: Path,
@@ -204,8 +205,12 @@ def _run(
                 f"({reply.reason}); free some space or choose another store with --store"
             )
         return NotExported(backbone, reply.stage, reply.reason)
-    manifest = _manifest(identity, source.label(), backbone, reply)
-    key = export_key(backbone, plan.embedding, manifest.source)
+    if source.label() != label:
+        raise InputError(
+            f"weights file {source.path}: changed while it was exported; leave it alone meanwhile"
+        )
+    manifest = _manifest(identity, label, backbone, reply)
+    key = export_key(backbone, plan.embedding, label)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)
 
 

@@ -57,6 +57,15 @@ def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
         yield file
 
 
+def name_of(file: IO[bytes], path: Path) -> Path:
+    """Return a name of an open file, for a library that opens it by a name once more.
+
+    Where the system has names for open files, it leads to this one whatever has become of its path;
+    elsewhere it is the path.
+    """
+    return _DESCRIPTORS / str(file.fileno()) if _DESCRIPTORS.is_dir() else path
+
+
 @contextmanager
 def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]:
     """Lend a folder in which these files of another one lie as they were checked, and no others.
@@ -83,7 +92,7 @@ def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]
             return
         names = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simx-")))
         for name, file in opened.items():
-            (names / name).symlink_to(_DESCRIPTORS / str(file.fileno()))
+            (names / name).symlink_to(name_of(file, folder / name))
         yield names
 
 
