@@ -4,6 +4,7 @@ Nothing here knows any other room. A ``SimxError`` is shown as one line on stder
 traceback; anything that is not a ``SimxError`` is a bug in simx and ends with ``ExitCode.BUG``.
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -56,3 +57,25 @@ class SystemFailureError(SimxError):
     """The system failed on simx's own files: store, journal or report."""
 
     exit_code = ExitCode.SYSTEM
+
+
+_DISK = {
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EINTR,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOSPC,
+    errno.EROFS,
+}
+"""What a full, failing or read-only disk answers, and a process that may open no more files."""
+
+
+def disk_failure(error: BaseException | None) -> OSError | None:
+    """Return the failure of a disk that an error is, or was raised because of; None without one."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _DISK:
+            return error
+        error = error.__cause__ or error.__context__
+    return None

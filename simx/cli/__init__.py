@@ -16,7 +16,7 @@ from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
-from simx.errors import ExitCode, SimxError, Terminated
+from simx.errors import ExitCode, SimxError, Terminated, disk_failure
 
 COMMANDS = {
     "models": "What there is, and what is exported.",
@@ -88,6 +88,8 @@ def main() -> NoReturn:
     except MemoryError:
         tell("the system has no more memory; close other programs, or take fewer or smaller files")
         code = ExitCode.SYSTEM
+    except OSError as error:
+        code = _give_up(error)
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
         code = ExitCode.INTERRUPTED
@@ -107,3 +109,13 @@ def _refuse(error: SimxError | click.ClickException) -> int:
     else:
         tell(error.format_message())
     return error.exit_code
+
+
+def _give_up(error: OSError) -> int:
+    """Say what a disk refused that nobody had a better word for; anything else is a bug."""
+    failure = disk_failure(error)
+    if failure is None:
+        raise error
+    place = failure.filename or "the disk"
+    tell(f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again")
+    return ExitCode.SYSTEM

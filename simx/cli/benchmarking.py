@@ -18,7 +18,8 @@ from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError, Terminated
 from simx.exporter.export import Exported, require_fitting
 from simx.exporter.lookup import find_export, held_backbones
-from simx.exporter.store import DamagedEntryError, Entry, Store
+from simx.exporter.store import Entry, Store
+from simx.exporter.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
 from simx.inputs import shown
 from simx.models.backbone import Backbone

@@ -6,8 +6,11 @@ from typing import Any, TypeVar
 
 import click
 
+from simx.cli.output import tell
 from simx.cli.parameters import Text, TextPath
+from simx.exporter.sharing import others_may_write
 from simx.exporter.weights.request import WeightsRequest
+from simx.inputs import shown
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_edges
@@ -85,12 +88,22 @@ mirror_option = click.option(
     help="Download pretrained weights from here instead.",
 )
 
+
+def warn_of_strangers(_context: object, _option: object, store: Path) -> Path:
+    """Say it where others than this user can change what a store holds."""
+    reason = others_may_write(store)
+    if reason is not None:
+        tell(f"store {shown(store)}: {reason}; whoever does decides what is measured")
+    return store
+
+
 store_option = click.option(
     "--store",
     type=TextPath(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
+    callback=warn_of_strangers,
     help="Folder of exports.",
 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 import simx
-from simx.errors import InputError
+from simx.errors import InputError, SystemFailureError
 from simx.exporter.admission import Job, run_admitted
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.memory import memory_for_exports, needed_bytes
@@ -157,7 +157,7 @@ class _LazyLauncher:
             with self._started().launch() as worker:
                 reply = worker.request(request, REPLIES, _EXPORT_SECONDS)
         except WorkerError as error:
-            reply = ExportFailed("worker", f"the export worker {error}", bad_input=False)
+            reply = ExportFailed("worker", f"the export worker {error}", "backbone")
         return reply
 
     def _started(self) -> Launcher:
@@ -201,20 +201,21 @@ def _export_one(
     if found is not None and found.is_complete():
         return Exported(backbone, found, fresh=False)
     with store.workspace() as workspace:
-        return _run(backbone, identity, source, plan, store, workspace, workers)
+        return _run(backbone, identity, source, label, plan, store, workspace, workers)
 
 
 def _run(
     backbone: Backbone,
     identity: ExportIdentity,
     source: Source,
+    label: str,
     plan: ExportPlan,
     store: Store,
     workspace: Path,
     workers: _LazyLauncher,
 ) -> Outcome:
     folder, weights_path = workspace / "entry", workspace / "weights.safetensors"
-    folder.mkdir()
+    _make(folder, store)
     request = ExportRequest(
         backbone=backbone,
         embedding=plan.embedding,
@@ -227,12 +228,31 @@ def _run(
     )
     reply = workers.run(request)
     if isinstance(reply, ExportFailed):
-        if reply.bad_input and plan.request.kind == "file":
+        if reply.blame == "input" and plan.request.kind == "file":
             raise InputError(reply.reason)
+        if reply.blame == "system":
+            raise SystemFailureError(
+                f"store {store.root}: exporting {backbone.name} failed at {reply.stage} "
+                f"({reply.reason}); free some space or choose another store with --store"
+            )
         return NotExported(backbone, reply.stage, reply.reason)
-    manifest = _manifest(identity, source.label(), backbone, reply)
-    key = export_key(backbone, plan.embedding, manifest.source)
+    if source.label() != label:
+        raise InputError(
+            f"weights file {source.path}: changed while it was exported; leave it alone meanwhile"
+        )
+    manifest = _manifest(identity, label, backbone, reply)
+    key = export_key(backbone, plan.embedding, label)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)
+
+
+def _make(folder: Path, store: Store) -> None:
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise SystemFailureError(
+            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
+            "another store with --store"
+        ) from None
 
 
 def _manifest(

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from simx.errors import InputError, SimxError
+from simx.errors import InputError, SimxError, SystemFailureError, disk_failure
 from simx.exporter.architecture import build_empty
 from simx.exporter.graph import export_graph
 from simx.exporter.heads import prepare_for_export, remove_head
 from simx.exporter.manifest import MODEL_FILE, VERIFICATION_FILE
-from simx.exporter.messages import REQUESTS, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.messages import REQUESTS, Blame, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.reference import Reference, verification_batches, verification_pixels
-from simx.exporter.store import record_of
+from simx.exporter.stored_files import record_of
 from simx.exporter.verification import VerificationError, verify_export
 from simx.exporter.weights.load import Weights, load
 from simx.exporter.weights.locate import Source
@@ -40,7 +40,7 @@ def main(connection: Connection) -> None:
         reply: ExportDone | ExportFailed = job.run()
     # Whatever torch, onnx or onnxruntime raise is this backbone's failure, told to the parent.
     except Exception as error:  # noqa: BLE001
-        reply = ExportFailed(job.stage, _reason(error), isinstance(error, InputError))
+        reply = ExportFailed(job.stage, _reason(error), _blame(error))
     connection.send(reply)
 
 
@@ -125,6 +125,12 @@ def _peak_bytes() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _blame(error: Exception) -> Blame:
+    if isinstance(error, InputError):
+        return "input"
+    return "system" if isinstance(error, SystemFailureError) or disk_failure(error) else "backbone"
 
 
 def _reason(error: Exception) -> str:

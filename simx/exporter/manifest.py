@@ -76,9 +76,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     peak_bytes: int | None = None
 
     @property
+    def graph_files(self) -> dict[str, FileRecord]:
+        """The files of the graph that is executed: its own, and where it has one, its weights'."""
+        return {name: record for name, record in self.files.items() if _is_graph(name)}
+
+    @property
     def graph_sha256(self) -> str:
         """The hash of the graph that is executed: of its one file, or of its files' hashes."""
-        parts = [self.files[name].sha256 for name in sorted(self.files) if _is_graph(name)]
+        parts = [record.sha256 for _, record in sorted(self.graph_files.items())]
         if len(parts) == 1:
             return parts[0]
         return hashlib.sha256("".join(parts).encode()).hexdigest()

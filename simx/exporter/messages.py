@@ -1,10 +1,14 @@
 """What the exporting parent and an export worker say to each other."""
 
+from typing import Literal
+
 import msgspec
 
 from simx.exporter.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.schema import Parity, WeightsOrigin
+
+Blame = Literal["input", "system", "backbone"]
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +41,15 @@ class ExportDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ExportFailed(msgspec.Struct, frozen=True, tag=True):
-    """The export did not come about. ``bad_input`` where a named input is to blame."""
+    """The export did not come about.
+
+    ``blame`` says whose failure it is: that of a named ``input``; of the ``system``, which would
+    not let the next export be written either; or of the ``backbone`` alone.
+    """
 
     stage: str
     reason: str
-    bad_input: bool
+    blame: Blame
 
 
 REQUESTS = msgspec.msgpack.Decoder(ExportRequest)

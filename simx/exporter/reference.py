@@ -5,6 +5,7 @@ timed calls have inputs whose right answers are known. Needs neither torch nor o
 """
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -42,8 +43,16 @@ class Reference(msgspec.Struct, frozen=True):
         return normalise(self.pixels, preset)
 
     def save(self, path: Path) -> None:
-        """Write the reference as safetensors."""
-        safetensors.numpy.save_file({"pixels": self.pixels, "embeddings": self.embeddings}, path)
+        """Write the reference as safetensors.
+
+        Raises:
+            OSError: the system refused.
+        """
+        tensors: dict[str, npt.NDArray[Any]] = {
+            "pixels": self.pixels,
+            "embeddings": self.embeddings,
+        }
+        path.write_bytes(safetensors.numpy.save(tensors))
 
 
 def load_reference(path: Path) -> Reference:

@@ -4,19 +4,17 @@
 
     STORE/weights/SHA256.safetensors                       state dicts, for the torch backend
     STORE/exports/MODEL/WEIGHTS/EMBEDDING-PRECISION-KEY/   manifest.json, model.onnx, ...
+    STORE/unfinished/                                      what processes are working on
+    STORE/lock                                             held while something is published
 
 An entry appears by one rename, complete or not at all, and is never changed afterwards. Imports
 neither torch nor onnxruntime: a machine that only measures reads the store too.
 """
 
-import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -31,16 +29,16 @@ from simx.exporter.manifest import (
     Manifest,
     read_manifest,
 )
+from simx.exporter.stored_files import DamagedEntryError, opened_as_recorded
+from simx.exporter.workspaces import workspace
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.results.atomic import sync_folder
+from simx.results.atomic import make_folder, sync_folder, write_synced
 from simx.results.schema import WeightsOrigin
 
-_CHUNK = 1 << 20
+_LOCK_SECONDS = 300.0
+"""What a holder needs is the time to move a few files, and to hash those of one entry."""
+
 _PREFERENCE: tuple[WeightsOrigin, ...] = ("pretrained", "file", "random")
-
-
-class DamagedEntryError(Exception):
-    """A stored file is not what its manifest says; the text names the file."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -78,11 +76,22 @@ class Entry(msgspec.Struct, frozen=True):
         """Read every file of the entry and compare it with the manifest.
 
         Raises:
-            DamagedEntryError: a file is missing, is no regular file, or its hash differs.
+            DamagedEntryError: a file is missing, is no regular file of one name, or its hash
+                differs; or the entry is not in its store.
         """
+        if not self.folder.resolve().is_relative_to(self.store.resolve()):
+            raise DamagedEntryError(f"{self.folder} leads out of the store by a link")
         for name, record in self.manifest.files.items():
             _verify_file(self.folder / name, record)
         _verify_file(self.weights_path, self.manifest.weights)
+
+    def is_sound(self) -> bool:
+        """Whether ``verify`` finds nothing."""
+        try:
+            self.verify()
+        except DamagedEntryError:
+            return False
+        return True
 
 
 class Store:
@@ -154,22 +163,21 @@ class Store:
         Raises:
             SystemFailureError: the store cannot be written.
         """
-        try:
-            parent = self.root / "unfinished"
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
-        except OSError as error:
-            raise SystemFailureError(
-                f"store {self.root}: cannot be written ({error.strerror}); "
-                "choose another with --store or SIMX_STORE"
-            ) from None
-        try:
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(workspace(self.root / "unfinished"))
+            except OSError as error:
+                raise SystemFailureError(
+                    f"store {self.root}: cannot be written ({error.strerror}); "
+                    "choose another with --store or SIMX_STORE"
+                ) from None
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
         """Move a prepared folder, with its weights file, into the store in one step.
+
+        A sound entry of the same key, which another process may have published meanwhile, stays as
+        it is: somebody may be reading it.
 
         Args:
             prepared: folder on the store's disk, holding the files the manifest names.
@@ -180,17 +188,22 @@ class Store:
         Raises:
             SystemFailureError: the store cannot be written.
         """
-        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
-
         folder = self._folder(manifest.identity, key)
         entry = Entry(folder, self.root, manifest)
         try:
-            _write_synced(
+            write_synced(
                 prepared / MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest))
             )
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(f"{folder}.lock"):
-                _place(weights, entry.weights_path)
+            sync_folder(prepared)
+            make_folder(folder.parent)
+            make_folder(entry.weights_path.parent)
+            with self._locked():
+                found = self.entry_at(manifest.identity, key)
+                if found is not None and found.is_sound():
+                    return found
+                if not _is_intact(entry.weights_path, manifest.weights):
+                    weights.replace(entry.weights_path)
+                    sync_folder(entry.weights_path.parent)
                 if folder.exists():
                     folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
                 prepared.rename(folder)
@@ -200,11 +213,10 @@ class Store:
                 f"store {self.root}: publishing {manifest.identity.model} failed "
                 f"({error.strerror}); free some space or choose another store with --store"
             ) from None
-        shutil.rmtree(prepared.with_name(f"{prepared.name}.replaced"), ignore_errors=True)
         return entry
 
     def discard(self, entry: Entry) -> None:
-        """Remove an entry that turned out to be damaged.
+        """Remove an entry that turned out to be damaged, unless another process has mended it.
 
         Its weights file goes only if it is the damaged one: other entries may share it.
 
@@ -213,9 +225,12 @@ class Store:
         """
         with self.workspace() as workspace:
             try:
-                entry.folder.rename(workspace / "discarded")
-                if not _is_intact(entry.weights_path, entry.manifest.weights):
-                    entry.weights_path.unlink(missing_ok=True)
+                with self._locked():
+                    if not entry.folder.exists() or entry.is_sound():
+                        return
+                    entry.folder.rename(workspace / "discarded")
+                    if not _is_intact(entry.weights_path, entry.manifest.weights):
+                        entry.weights_path.unlink(missing_ok=True)
             except OSError as error:
                 raise SystemFailureError(
                     f"store {self.root}: a damaged entry cannot be removed ({error.strerror})"
@@ -246,35 +261,28 @@ class Store:
             return None
         return manifest
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Be the only one who changes what has been published; nobody who reads waits for that."""
+        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
+
+        try:
+            with filelock.FileLock(self.root / "lock", timeout=_LOCK_SECONDS):
+                yield
+        except filelock.Timeout:
+            raise SystemFailureError(
+                f"store {self.root}: another process has kept it locked for {_LOCK_SECONDS:g} s; "
+                "end that, or choose another store with --store"
+            ) from None
+
     def _folder(self, identity: ExportIdentity, key: str) -> Path:
         leaf = f"{identity.embedding}-{identity.precision}-{key}"
         return self.root / "exports" / identity.model / identity.weights / leaf
 
 
-def record_of(path: Path) -> FileRecord:
-    """Hash a file and sync it to disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return _record(file)
-
-
-def _record(file: IO[bytes]) -> FileRecord:
-    digest, size = hashlib.sha256(), 0
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-    return FileRecord(sha256=digest.hexdigest(), bytes=size)
-
-
 def _verify_file(path: Path, expected: FileRecord) -> None:
-    try:
-        if path.is_symlink():
-            raise DamagedEntryError(f"{path} is a link, which simx never stores")
-        with path.open("rb") as file:
-            if _record(file) != expected:
-                raise DamagedEntryError(f"{path} does not have the hash its manifest names")
-    except OSError as error:
-        raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+    with opened_as_recorded(path, expected):
+        pass
 
 
 def _is_intact(path: Path, expected: FileRecord) -> bool:
@@ -289,17 +297,3 @@ def _names_are_plain(manifest: Manifest) -> bool:
     """A manifest may name files beside itself and nothing else."""
     names = (*manifest.files, manifest.weights.sha256)
     return all(name == Path(name).name and name not in {"", ".", ".."} for name in names)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
-
-
-def _place(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
-    sync_folder(target.parent)

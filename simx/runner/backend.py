@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from simx.exporter.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
 
 Array = npt.NDArray[np.float32]
@@ -26,9 +27,10 @@ short, and far above the clock."""
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to load: one backbone on one provider. Paths are absolute.
 
-    ``variants`` are the names of what differs from the backend's pinned settings, and ``options``
-    those of the provider, each as ``key=value``. ``allow_partial`` tells that a share of its nodes
-    on the provider suffices.
+    ``files`` are those that the backend executes, by their names beside each other, with what each
+    of them has to be; ``variants`` are the names of what differs from the backend's pinned
+    settings, and ``options`` those of the provider, each as ``key=value``. ``allow_partial`` tells
+    that a share of its nodes on the provider suffices.
     """
 
     backbone: Backbone
@@ -37,6 +39,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     model_path: str
     weights_path: str
+    files: dict[str, FileRecord] = {}
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     allow_partial: bool = False

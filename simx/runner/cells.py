@@ -2,6 +2,7 @@
 
 import msgspec
 
+from simx.exporter.manifest import FileRecord
 from simx.exporter.store import Entry
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
@@ -57,6 +58,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
             threads=self.threads,
             model_path=str(self.entry.model_path.resolve()),
             weights_path=str(self.entry.weights_path.resolve()),
+            files=self._files,
             variants=self.lane.choice.variants,
             options=self.lane.choice.options,
             allow_partial=self.allow_partial,
@@ -74,6 +76,14 @@ class PlannedCell(msgspec.Struct, frozen=True):
         if self.lane.choice.spec.executes == "weights":
             return manifest.weights.sha256
         return manifest.graph_sha256
+
+    @property
+    def _files(self) -> dict[str, FileRecord]:
+        """What this cell's backend executes."""
+        manifest = self.entry.manifest
+        if self.lane.choice.spec.executes == "weights":
+            return {self.entry.weights_path.name: manifest.weights}
+        return manifest.graph_files
 
     def failed(self, stage: str, reason: str, stderr: tuple[str, ...] = ()) -> FailedCell:
         """Return the record of this cell's failure, with what its worker said in the end."""

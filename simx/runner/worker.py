@@ -11,6 +11,7 @@ import threadpoolctl
 
 from simx.exporter.reference import load_reference
 from simx.results.surroundings import Memory, ThreadPool
+from simx.runner.artefacts import checked
 from simx.runner.backend import Array, Backend, BackendError, Runtime
 from simx.runner.device_memory import DeviceMemoryMeter
 from simx.runner.gpu_state import watch
@@ -109,9 +110,10 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
 def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     preset = request.task.backbone.preset
     inputs = load_reference(Path(request.reference_path)).inputs(preset)
-    begun = CLOCK()
-    backend = runtime.create(request.task)
-    created = CLOCK()
+    with checked(request.task) as task:
+        begun = CLOCK()
+        backend = runtime.create(task)
+        created = CLOCK()
     _, first = _embed_once(backend, inputs[:1])
     answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
     pictures = {image: Path(path) for image, path in request.pictures.items()}
@@ -156,11 +158,12 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
 def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
     inputs = load_reference(Path(request.reference_path)).inputs(request.task.backbone.preset)
     gpu = open_device(request.task.cuda_device)
-    forget_peak()
-    before = resident_bytes(peak=False)
-    with DeviceMemoryMeter(gpu) as meter:
-        backend = runtime.create(request.task)
-        _embed_once(backend, inputs[:1])
+    with checked(request.task) as task:
+        forget_peak()
+        before = resident_bytes(peak=False)
+        with DeviceMemoryMeter(gpu) as meter:
+            backend = runtime.create(task)
+            _embed_once(backend, inputs[:1])
     peak = resident_bytes(peak=True)
     if before is None or peak is None:
         return None

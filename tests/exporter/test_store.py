@@ -1,5 +1,6 @@
 """The store: entries appear whole, are found by what they are, and damage is noticed."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ from simx.exporter.manifest import (
     ExportIdentity,
     Manifest,
 )
-from simx.exporter.store import DamagedEntryError, Entry, Store, record_of
+from simx.exporter.store import Entry, Store
+from simx.exporter.stored_files import DamagedEntryError, record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.results.schema import Parity, WeightsOrigin
@@ -95,9 +97,20 @@ def test_pretrained_comes_before_random_and_new_before_old(store: Store) -> None
     assert store.find(RESNET18, "pooled") == newest
 
 
-def test_publishing_again_replaces(store: Store) -> None:
-    """An entry of the same key takes the place of the one that was there, and nothing is left."""
-    publish(store, content=b"old")
+def test_a_sound_entry_is_not_published_again(store: Store) -> None:
+    """What another process published meanwhile under the same key stays, and nothing is left."""
+    first = publish(store, content=b"old")
+    second = publish(store, content=b"new")
+
+    assert second == first
+    assert second.model_path.read_bytes() == b"old"
+    assert store.entries() == [first]
+    assert list((store.root / "unfinished").iterdir()) == []
+
+
+def test_publishing_replaces_what_is_damaged(store: Store) -> None:
+    """An entry of the same key takes the place of one that is not sound, and nothing is left."""
+    publish(store, content=b"old").model_path.write_bytes(b"odd")
     entry = publish(store, content=b"new")
 
     assert entry.model_path.read_bytes() == b"new"
@@ -140,14 +153,56 @@ def test_a_link_is_no_stored_file(store: Store, tmp_path: Path) -> None:
         entry.verify()
 
 
+def test_a_file_of_two_names_is_no_stored_file(store: Store, tmp_path: Path) -> None:
+    """Through its other name it could be changed by whoever has no way into the store."""
+    entry = publish(store)
+    (tmp_path / "outside.onnx").hardlink_to(entry.model_path)
+
+    with pytest.raises(DamagedEntryError, match="has 2 names"):
+        entry.verify()
+
+
+def test_a_pipe_is_no_stored_file(store: Store) -> None:
+    """It is not waited for."""
+    entry = publish(store)
+    entry.model_path.unlink()
+    os.mkfifo(entry.model_path)
+
+    with pytest.raises(DamagedEntryError, match="is no regular file"):
+        entry.verify()
+
+
+def test_a_folder_that_leads_out_of_the_store_is_no_entry(store: Store, tmp_path: Path) -> None:
+    """What lies elsewhere is as safe as that place is, which is for its owner to say."""
+    entry = publish(store)
+    entry.folder.rename(tmp_path / "elsewhere")
+    entry.folder.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DamagedEntryError, match="leads out of the store"):
+        entry.verify()
+
+
 def test_a_discarded_entry_is_gone(store: Store) -> None:
     """Discarding removes the entry, and leaves sound weights to others that share them."""
     entry = publish(store)
     other = publish(store, key="f" * 16)
+    entry.model_path.write_bytes(b"odd")
     store.discard(entry)
 
     assert store.entries() == [other]
     other.verify()
+
+
+def test_what_was_mended_meanwhile_is_not_discarded(store: Store) -> None:
+    """Another process may have published it again since it was found damaged; or discarded it."""
+    entry = publish(store)
+    store.discard(entry)
+
+    assert entry.is_sound()
+    entry.model_path.write_bytes(b"odd")
+    store.discard(entry)
+    store.discard(entry)
+    assert store.entries() == []
 
 
 def test_damaged_weights_are_discarded(store: Store) -> None:

@@ -1,5 +1,6 @@
 """A file is replaced whole or not at all."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simx.errors import SystemFailureError
-from simx.results.atomic import write_atomically
+from simx.results.atomic import make_folder, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -75,6 +76,41 @@ def test_an_absent_folder_is_a_failure(tmp_path: Path) -> None:
     """The folder is not made: it may be misspelt."""
     with pytest.raises(SystemFailureError, match="No such file or directory"):
         write_atomically(tmp_path / "absent" / "r.json", b"new")
+
+
+def test_a_private_file_stays_private(tmp_path: Path) -> None:
+    """Who could not read the old content cannot read the new one."""
+    (tmp_path / "r.json").write_bytes(b"old")
+    (tmp_path / "r.json").chmod(0o600)
+    write_atomically(tmp_path / "r.json", b"new")
+
+    assert stat.S_IMODE((tmp_path / "r.json").stat().st_mode) == 0o600
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    """An old temporary file goes unless it is locked; a young one and anybody else's file stay."""
+    old, locked, young = (tmp_path / f".simx-{digit * 16}.tmp" for digit in "abc")
+    other = tmp_path / ".simx-notes.tmp"
+    for path in (old, locked, young, other):
+        path.write_bytes(b"half")
+    for path in (old, locked, other):
+        os.utime(path, (0, 0))
+    with locked.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "r.json", b"new")
+
+    assert names(tmp_path) == sorted(["r.json", locked.name, young.name, other.name])
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    """Whether or not it is there; something else of its name is a failure."""
+    make_folder(tmp_path / "a" / "b" / "c")
+    make_folder(tmp_path / "a" / "b" / "c")
+    (tmp_path / "file").write_bytes(b"")
+
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+    with pytest.raises(OSError, match="exists"):
+        make_folder(tmp_path / "file")
 
 
 def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:

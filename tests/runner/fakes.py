@@ -17,11 +17,11 @@ from simx.exporter.manifest import (
     MODEL_FILE,
     VERIFICATION_FILE,
     ExportIdentity,
-    FileRecord,
     Manifest,
 )
 from simx.exporter.reference import Reference
 from simx.exporter.store import Entry
+from simx.exporter.stored_files import record_of
 from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
 from simx.results.schema import Parity
 from simx.runner.backend import Array, BackendError, BackendFacts, RuntimeFacts, Task
@@ -400,9 +400,10 @@ def reference() -> Reference:
 
 
 def entry_in(folder: Path) -> Entry:
-    """Write a store entry for the fake network; its model file is never read."""
+    """Write a store entry for the fake network; what is in its model file does not matter."""
     reference().save(folder / VERIFICATION_FILE)
-    record = FileRecord(sha256="0" * 64, bytes=1)
+    (folder / MODEL_FILE).write_bytes(b"graph")
+    record = record_of(folder / MODEL_FILE)
     manifest = Manifest(
         identity=ExportIdentity(
             model=BACKBONE.model,

@@ -15,6 +15,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from simx.exporter.stored_files import name_of
 from simx.exporter.weights.cache import check_hash
 from simx.exporter.weights.request import WEIGHTS
 from simx.inputs import opened
@@ -56,7 +57,7 @@ def read_file(path: Path) -> dict[str, torch.Tensor]:
     with opened(path, STATE_DICT) as file:
         head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         if _looks_like_safetensors(head):
-            return _safetensors_load(path)
+            return _safetensors_load(name_of(file, path), path)
         if head.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
             return _tensors(_torch_load(file, path), path)
     raise STATE_DICT.refused(path, "neither safetensors nor a file written by torch.save")
@@ -67,9 +68,9 @@ def _looks_like_safetensors(head: bytes) -> bool:
     return len(head) == _HEAD_BYTES and head.endswith(b"{")
 
 
-def _safetensors_load(path: Path) -> dict[str, torch.Tensor]:
+def _safetensors_load(name: Path, path: Path) -> dict[str, torch.Tensor]:
     try:
-        return safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(name)
     except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
         raise STATE_DICT.refused(path, "damaged or cut short: no valid safetensors") from error
 

@@ -21,6 +21,7 @@ from simx.errors import InputError, SystemFailureError
 from simx.exporter.weights.address import is_safe, open_address
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone
+from simx.results.atomic import make_folder, sync_folder
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes received so far, and how many there will be where the server says so."""
@@ -99,7 +100,7 @@ def download(
             "(http only on this machine); mend SIMX_WEIGHTS_MIRROR, or unset it"
         )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with FileLock(f"{target}.lock"):
             if not target.exists():
                 _fetch(transfer, progress)
@@ -119,6 +120,7 @@ def _fetch(transfer: _Transfer, progress: Progress) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(transfer.target)
+        sync_folder(transfer.target.parent)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,0 +1,60 @@
+"""Folders to prepare something in, on the store's own disk, that go when their process does.
+
+A folder is locked for as long as its process works in it. What a killed process left is not locked
+any more, and is removed by the next one that prepares something.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simx.results.atomic import STALE_SECONDS, make_folder
+from simx.results.locking import try_lock
+
+
+@contextmanager
+def workspace(parent: Path) -> Iterator[Path]:
+    """Lend an empty folder, for nobody else to look into; it is removed afterwards.
+
+    Args:
+        parent: where it is made; made itself where it lacks.
+
+    Raises:
+        OSError: the system refused.
+    """
+    make_folder(parent)
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, and say whether it was free."""
+    if os.name == "nt":  # which opens no folders
+        yield False
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(parent: Path) -> None:
+    limit = time.time() - STALE_SECONDS
+    for folder in parent.iterdir():
+        with contextlib.suppress(OSError):
+            if folder.stat(follow_symlinks=False).st_mtime < limit:
+                with _locked(folder) as is_free:
+                    if is_free:
+                        shutil.rmtree(folder, ignore_errors=True)
