@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all test-html test-providers test-faults cuda-acceptance check install readme benchmark clean
+.PHONY: bench test test-all test-html test-providers test-faults test-offline cuda-acceptance check install readme benchmark clean
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
@@ -22,6 +22,10 @@ test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 
 test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make test` only samples; hours
 	SIMX_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
+	$(MAKE) test-offline
+
+test-offline: $(VENV)/.installed-dev  ## the quick suite where no network can be reached; Linux
+	$(BIN)/python scripts/without_network.py $(BIN)/python -m pytest -m "not slow"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -47,6 +47,7 @@ DOCUMENTS = (
     CONTRIBUTING,
     CHANGELOG,
     RESULTS,
+    ROOT / "SECURITY.md",
     ROOT / "tests/data/README.md",
     ROOT / "examples/README.md",
 )
