@@ -13,8 +13,11 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from simx.exporter import graph
+from simx.exporter.architecture import build
 from simx.exporter.graph import export_graph
+from simx.exporter.heads import prepare_for_export, remove_head
 from simx.exporter.lowering import lower
+from simx.models.catalogue import load
 from tests.exporter.lowering.support import SIDE, operators, pictures, tensors, traced
 
 
@@ -115,6 +118,20 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
     assert operators(program)["aten._native_batch_norm_legit_no_training.default"] == 1
 
 
+@pytest.fixture
+def decompositions(monkeypatch: pytest.MonkeyPatch) -> list[ExportedProgram]:
+    """Return the programs that torch has decomposed."""
+    decompose: Callable[..., ExportedProgram] = ExportedProgram.run_decompositions
+    programs = []
+
+    def noted(program: ExportedProgram, *args: Any, **options: Any) -> ExportedProgram:
+        programs.append(program)
+        return decompose(program, *args, **options)
+
+    monkeypatch.setattr(ExportedProgram, "run_decompositions", noted)
+    return programs
+
+
 @pytest.mark.parametrize(
     ("body", "decomposes"),
     [
@@ -127,21 +144,26 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
     ],
 )
 def test_only_what_is_plain_is_exchanged(
-    *, body: nn.Module, decomposes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    *, body: nn.Module, decomposes: bool, tmp_path: Path, decompositions: list[ExportedProgram]
 ) -> None:
     """Everything else is left to torch, and either way the exported file computes the same."""
     expected = body(pictures()).detach().numpy()
-    decompose: Callable[..., ExportedProgram] = ExportedProgram.run_decompositions
-    calls = []
-
-    def noted(program: ExportedProgram, *args: Any, **options: Any) -> ExportedProgram:
-        calls.append(program)
-        return decompose(program, *args, **options)
-
-    monkeypatch.setattr(ExportedProgram, "run_decompositions", noted)
     export_graph(body, SIDE, tmp_path / "model.onnx")
-    assert bool(calls) is decomposes
+    assert bool(decompositions) is decomposes
     np.testing.assert_allclose(_run(tmp_path / "model.onnx"), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted({backbone.family for backbone in load()}))
+def test_nothing_of_a_family_is_left_to_torch(
+    family: str, tmp_path: Path, decompositions: list[ExportedProgram]
+) -> None:
+    """Decomposing would take half of the export's time."""
+    of_it = (backbone for backbone in load() if backbone.family == family and backbone.default)
+    smallest = min(of_it, key=lambda backbone: backbone.gflops)
+    body = prepare_for_export(remove_head(build(smallest), "pooled"))
+    export_graph(body, smallest.preset.crop, tmp_path / "model.onnx")
+    assert decompositions == []
 
 
 def test_a_program_that_does_not_translate_is_left_to_torch(

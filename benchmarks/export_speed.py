@@ -1,0 +1,112 @@
+"""How long twelve exports take: simx's, verified and stored, against a plain loop of torch's.
+
+Prints both times, their ratio, and the most memory that either had in all its processes together.
+The plain loop does what a first script would: one process, torchvision's network with its head
+replaced by an identity, torch's exporter with a dynamic batch; nothing is verified. simx begins
+with an empty store.
+
+    python benchmarks/export_speed.py [MODEL...]
+"""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+ONE_OF_EACH_LARGE_FAMILY = (
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "maxvit_t",
+    "mnasnet1_0",
+    "mobilenet_v3_large",
+    "regnet_y_1_6gf",
+    "resnet50",
+    "shufflenet_v2_x1_0",
+    "swin_t",
+    "vgg16",
+    "vit_b_16",
+)
+
+PLAIN_LOOP = """
+import sys
+import torch
+from torch import nn
+from torchvision.models import get_model
+
+folder, *names = sys.argv[1:]
+for name in names:
+    model = get_model(name, weights=None).eval()
+    head = next(each for each in ("classifier", "fc", "head", "heads") if hasattr(model, each))
+    setattr(model, head, nn.Identity())
+    torch.onnx.export(
+        model,
+        (torch.randn(2, 3, 224, 224),),
+        f"{folder}/{name}.onnx",
+        dynamo=True,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False,
+        verbose=False,
+    )
+"""
+
+_SAMPLE_SECONDS = 0.2
+
+
+def main(names: Sequence[str]) -> None:
+    """Run both, one after the other, and print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, plain_bytes = timed([sys.executable, "-c", PLAIN_LOOP, folder, *names])
+        files = len(list(Path(folder).glob("*.onnx")))
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "simx", "export", *names, "--weights", "random"]
+        ours, our_bytes = timed([*command, "--store", folder])
+        entries = len(list(Path(folder).glob("exports/*/*/*/manifest.json")))
+    print(f"plain loop: {plain:.1f} s for {files} files, {plain_bytes / 2**30:.2f} GiB at the peak")
+    print(f"simx:       {ours:.1f} s for {entries} verified, {our_bytes / 2**30:.2f} GiB")
+    print(f"simx takes {ours / plain:.2f} of the plain loop's time")
+
+
+def timed(command: Sequence[str]) -> tuple[float, int]:
+    """Run a command and return its seconds, and the most memory of its whole tree in bytes."""
+    begun = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_SAMPLE_SECONDS):
+            peak[0] = max(peak[0], tree_bytes(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    seconds = time.monotonic() - begun
+    over.set()
+    watcher.join()
+    if code:
+        sys.exit(f"{command[1:4]} ended with exit code {code}")
+    return seconds, peak[0]
+
+
+def tree_bytes(pid: int) -> int:
+    """Return the proportional memory of a process and all its descendants; shared pages once."""
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        for each in (root, *root.children(recursive=True)):
+            try:
+                total += each.memory_full_info().pss
+            except psutil.Error:
+                continue
+    except psutil.NoSuchProcess:
+        return total
+    return total
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ONE_OF_EACH_LARGE_FAMILY)
