@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from simx.results.noise import disturbances
-from simx.results.schema import Block
+from simx.results.times import Block
 from simx.runner.selfcheck.laboratory import laboratory
 from simx.runner.selfcheck.trials import (
     Trials,

@@ -20,17 +20,15 @@ from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import load
 from simx.results.file import encode
 from simx.results.schema import (
-    COMPARED_IMAGES,
     Identity,
-    Image,
     Published,
     QuotedCell,
     QuotedMedian,
     Report,
     SchemaId,
-    Scope,
     Similarity,
 )
+from simx.results.times import COMPARED_IMAGES, Image, Scope
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 TABLES = FOLDER / "origin_tables.csv"

@@ -23,8 +23,9 @@ from simx.report.options import LAYOUTS, Layout, Options
 from simx.results.derivation import by_range
 from simx.results.file import read
 from simx.results.findings import Extremes, Findings, Similar, findings
-from simx.results.schema import COMPARED_IMAGES, QuotedCell, Report
+from simx.results.schema import QuotedCell, Report
 from simx.results.summary import BackboneSummary, RangeSummary
+from simx.results.times import COMPARED_IMAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "examples" / "origin_tables.csv"

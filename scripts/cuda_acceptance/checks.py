@@ -10,16 +10,9 @@ from scripts.cuda_acceptance.verdict import Verdict, judged
 from simx.results.events import device_ns, too_short, wall_ns
 from simx.results.gpu import GpuState, summary
 from simx.results.parity import FP32, disagreement
-from simx.results.schema import (
-    COMPARED_IMAGES,
-    FailedCell,
-    Image,
-    Launch,
-    MeasuredCell,
-    Report,
-    Scope,
-)
+from simx.results.schema import FailedCell, MeasuredCell, Report
 from simx.results.statistics import block_median, estimate
+from simx.results.times import COMPARED_IMAGES, Image, Launch, Scope
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"

@@ -12,16 +12,9 @@ from simx.results.backbones import Timings
 from simx.results.derivation import counted
 from simx.results.events import typical_device_ns
 from simx.results.percentiles import percentiles
-from simx.results.schema import (
-    COMPARED_IMAGES,
-    Cell,
-    FailedCell,
-    Image,
-    MeasuredCell,
-    QuotedCell,
-    Report,
-)
+from simx.results.schema import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics import estimate, minimum
+from simx.results.times import COMPARED_IMAGES, Image
 
 HEADER = (
     "model",

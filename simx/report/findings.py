@@ -15,8 +15,8 @@ from simx.results.findings import (
     Slower,
     findings,
 )
-from simx.results.schema import COMPARED_IMAGES
 from simx.results.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.times import COMPARED_IMAGES
 
 MOST_SHARING = 4
 """So many backbones that share an extreme are named; more are counted."""

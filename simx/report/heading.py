@@ -7,8 +7,9 @@ from simx.report.names import TIMES, provider_name
 from simx.results.calm import references
 from simx.results.gpu import GpuState, summary
 from simx.results.machine import peaks
-from simx.results.schema import IMAGES, Config, MeasuredCell, Report
+from simx.results.schema import Config, MeasuredCell, Report
 from simx.results.surroundings import Environment
+from simx.results.times import IMAGES
 
 IMAGE_WORDS = {"negative_resized": "resized negative"}
 

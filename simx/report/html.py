@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from simx import __version__
 from simx.report.options import Options
-from simx.results.schema import IMAGES, Report
+from simx.results.schema import Report
+from simx.results.times import IMAGES
 
 if TYPE_CHECKING:
     from jinja2 import Template

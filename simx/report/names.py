@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from simx.report.clean import clean
-from simx.results.schema import Image
 from simx.results.summary import BackboneSummary, Executor
+from simx.results.times import Image
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"

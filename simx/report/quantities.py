@@ -7,9 +7,9 @@ import msgspec
 from simx.report import figures
 from simx.report.names import FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, TIMES
 from simx.report.table import ABSENT, Column, Value
-from simx.results.schema import COMPARED_IMAGES, IMAGES, Image
 from simx.results.statistics import Estimate
 from simx.results.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
+from simx.results.times import COMPARED_IMAGES, IMAGES, Image
 
 IMAGE_NAMES: dict[Image, str] = {
     "anchor": "anchor",

@@ -7,8 +7,8 @@ from simx.report import figures
 from simx.report.names import THE_IMAGES, executor_name, listed
 from simx.report.quantities import similarity_unit
 from simx.results.findings import Smallest
-from simx.results.schema import Scope
 from simx.results.summary import BackboneSummary, Executor
+from simx.results.times import Scope
 
 MOST_TIED = 4
 """So many tied names are told; of more, those that are not tied, where they are fewer."""

@@ -4,18 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from simx.results.schema import (
-    Canary,
-    FailedCell,
-    Identity,
-    Image,
-    Launch,
-    MeasuredCell,
-    Outcome,
-    Parity,
-    Scope,
-    Timing,
-)
+from simx.results.schema import Canary, FailedCell, Identity, MeasuredCell, Outcome, Parity
+from simx.results.times import Image, Launch, Scope, Timing
 
 
 def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:

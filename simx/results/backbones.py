@@ -11,17 +11,12 @@ from simx.results.events import typical_rest_ns
 from simx.results.machine import device_of, peak_share, peaks, torch_beside
 from simx.results.quotations import quoted_summary
 from simx.results.schema import (
-    COMPARED_IMAGES,
-    IMAGES,
     Canary,
     Cell,
     FailedCell,
-    Image,
-    Launch,
     MeasuredCell,
     QuotedCell,
     Report,
-    Scope,
     Similarity,
 )
 from simx.results.statistics import Estimate, Ratio, estimate, fastest, ratio
@@ -33,6 +28,7 @@ from simx.results.summary import (
     MeasuredSummary,
     margin,
 )
+from simx.results.times import COMPARED_IMAGES, IMAGES, Image, Launch, Scope
 
 Launches = Sequence[Launch]
 Timings = Mapping[tuple[Scope, Image | None], Launches]

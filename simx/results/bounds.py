@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from simx.results.schema import Launch
+from simx.results.times import Launch
 
 LARGEST = 2**63 - 1
 """Of integers, which are kept within 64 bits, as other readers keep them."""

@@ -17,7 +17,8 @@ from simx.results.noise import (
     is_throttled,
     usual_frequency_khz,
 )
-from simx.results.schema import Canary, Launch
+from simx.results.schema import Canary
+from simx.results.times import Launch
 
 Where = tuple[int, int]
 """A launch's index and a round's."""

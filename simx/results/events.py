@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simx.results.schema import DeviceEvents, Launch
+from simx.results.times import DeviceEvents, Launch
 
 MORE_SHARE, MORE_NS = 0.05, 20_000
 """By how much events may exceed the clock around the same call: two clocks' rates and steps."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from simx.results.machine import torch_beside
-from simx.results.schema import COMPARED_IMAGES, Image, Scope
 from simx.results.statistics import Estimate, Ratio, fastest
 from simx.results.summary import BackboneSummary, Executor, MeasuredSummary, RangeSummary
+from simx.results.times import COMPARED_IMAGES, Image, Scope
 
 HIGH_PERCENT = 80.0
 """What a similarity with the positive has to reach to be called high."""

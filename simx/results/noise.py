@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from simx.results.gpu import GpuState
-from simx.results.schema import Block
+from simx.results.times import Block
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from simx.results.schema import Launch
 from simx.results.statistics import CONFIDENCE
+from simx.results.times import Launch
 
 TAIL_CONFIDENCE = 0.99
 """How sure it must be that at least two independent samples lie beyond a percentile: the highest

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simx.results.schema import Launch
 from simx.results.statistics import log_ratios, log_times, t_quantile
+from simx.results.times import Launch
 
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:

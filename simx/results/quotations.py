@@ -3,9 +3,10 @@
 Pure; renders nothing.
 """
 
-from simx.results.schema import COMPARED_IMAGES, IMAGES, Image, QuotedCell, Scope
+from simx.results.schema import QuotedCell
 from simx.results.statistics import Estimate
 from simx.results.summary import Executor, ImageSummary, MeasuredSummary, margin
+from simx.results.times import COMPARED_IMAGES, IMAGES, Image, Scope
 
 
 def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:

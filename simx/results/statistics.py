@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from scipy.special import stdtrit
 
-from simx.results.schema import Block, Launch
+from simx.results.times import Block, Launch
 
 CONFIDENCE = 0.95
 """Level of every interval: the field's convention."""

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.schema import Image, Parity, Published, Similarity, Stop, WeightsOrigin
+from simx.results.schema import Parity, Published, Similarity, Stop, WeightsOrigin
 from simx.results.statistics import Estimate, Ratio
 from simx.results.surroundings import Memory
+from simx.results.times import Image
 
 
 class Executor(msgspec.Struct, frozen=True, order=True):

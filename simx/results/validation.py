@@ -7,19 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from simx.results.bounds import LARGEST, excesses
 from simx.results.schema import (
-    Block,
-    DeviceEvents,
     FailedCell,
     Identity,
-    Launch,
     MeasuredCell,
     QuotedCell,
     QuotedMedian,
     Report,
     Similarity,
-    Timing,
 )
 from simx.results.share import share_in, share_of
+from simx.results.times import Block, DeviceEvents, Launch, Timing
 
 _LARGEST_CANARY = 2**16
 

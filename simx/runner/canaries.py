@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from simx.results.noise import Executor, canary_ns, canary_reference, is_slow
-from simx.results.schema import Block, Canary
+from simx.results.schema import Canary
+from simx.results.times import Block
 
 
 class CanaryHistory:

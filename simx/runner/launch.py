@@ -11,7 +11,8 @@ import msgspec
 
 from simx.results.journal_lines import FinishedLaunch
 from simx.results.noise import disturbances
-from simx.results.schema import COMPARED_IMAGES, IMAGES, Block, Canary, Image, Outcome, Scope
+from simx.results.schema import Canary, Outcome
+from simx.results.times import COMPARED_IMAGES, IMAGES, Block, Image, Scope
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import PlannedCell
 from simx.runner.deadlines import Deadlines

@@ -14,23 +14,11 @@ import msgspec
 from simx.exporter.reference import Reference, load_reference
 from simx.results.events import too_short
 from simx.results.parity import Bounds, disagreement, worst_parity
-from simx.results.schema import (
-    IMAGES,
-    Block,
-    Canary,
-    DeviceEvents,
-    Image,
-    Launch,
-    MeasuredCell,
-    Parity,
-    Scope,
-    Similarity,
-    Timing,
-    Warmup,
-)
+from simx.results.schema import Canary, MeasuredCell, Parity, Similarity
 from simx.results.share import share_of
 from simx.results.similarity import cosine
 from simx.results.statistics import block_median
+from simx.results.times import IMAGES, Block, DeviceEvents, Image, Launch, Scope, Timing, Warmup
 from simx.runner.backend import CANARY_SIZE, Array, BackendFacts
 from simx.runner.cells import PlannedCell, catalogue_figures
 from simx.runner.deadlines import Deadlines

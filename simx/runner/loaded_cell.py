@@ -13,7 +13,7 @@ import numpy as np
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES, Block, DeviceEvents, Image
+from simx.results.times import IMAGES, Block, DeviceEvents, Image
 from simx.runner.backend import Array, Backend, BackendError, Placed
 from simx.runner.inputs import RotatingInputs
 from simx.runner.messages import Measure, Measured, ScopedBlock, pack

@@ -3,8 +3,8 @@
 import msgspec
 import numpy as np
 
-from simx.results.schema import Block, DeviceEvents, Image, Scope, Warmup
 from simx.results.surroundings import Memory, ThreadPool
+from simx.results.times import Block, DeviceEvents, Image, Scope, Warmup
 from simx.runner.backend import Array, BackendFacts, RuntimeFacts, Task
 
 

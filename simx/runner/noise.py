@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from simx.results.schema import Noise
+from simx.results.times import Noise
 from simx.runner.system import (
     core_times_ns,
     frequency_khz,

@@ -13,7 +13,7 @@ import numpy as np
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema import Scope
+from simx.results.times import Scope
 from simx.runner.backend import Backend
 from simx.runner.sampling import Sampler
 from simx.runner.timing import CLOCK

@@ -82,13 +82,15 @@ _OPENMP = (
 
 _PINNED_ELSEWHERE = (
     "CUDA_LAUNCH_BLOCKING",
-    "NVIDIA_TF32_OVERRIDE",
     "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF",
     "PYTORCH_NO_CUDA_MEMORY_CACHING",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )
 """Variables that would undo, for one backend or for both, what is pinned on a GPU."""
+
+_TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"
+"""At 0 no library of NVIDIA's uses TF32, TensorRT included; ONNX Runtime has no option for that."""
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
@@ -200,14 +202,22 @@ class Choice(msgspec.Struct, frozen=True):
     @property
     def bounds(self) -> Bounds:
         """How far its embeddings may be from the reference."""
-        asked = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
-        return TF32_BOUNDS if asked or TF32.name in self.variants else FP32
+        return TF32_BOUNDS if self._wants_tf32 else FP32
 
     @property
     def environment(self) -> Environment:
         """The variables of its workers."""
         chosen = (each for each in self.spec.variants if each.name in self.variants)
-        return (*self.spec.environment, *(pair for each in chosen for pair in each.environment))
+        return (
+            *self.spec.environment,
+            (_TF32_SWITCH, None if self._wants_tf32 else "0"),
+            *(pair for each in chosen for pair in each.environment),
+        )
+
+    @property
+    def _wants_tf32(self) -> bool:
+        asked = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
+        return bool(asked) or TF32.name in self.variants
 
 
 def provider_option(text: str) -> str:

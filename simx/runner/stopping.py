@@ -14,7 +14,8 @@ from simx.results.calm import Calm, calm_rounds
 from simx.results.journal_lines import FinishedLaunch
 from simx.results.noise import Executor
 from simx.results.precision import launches_needed
-from simx.results.schema import Ending, Launch, MeasuredCell, Stop
+from simx.results.schema import Ending, MeasuredCell, Stop
+from simx.results.times import Launch
 from simx.runner.schedule import Schedule
 
 Verdict = Ending | Literal["go_on"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from simx.results.gpu import GpuState
-from simx.results.schema import Block
+from simx.results.times import Block
 from simx.runner.messages import BlockPlan
 from simx.runner.noise import NoiseMeter
 

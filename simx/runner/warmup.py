@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from simx.results.schema import Block, Warmup
 from simx.results.statistics import block_median
+from simx.results.times import Block, Warmup
 from simx.runner.messages import BlockPlan
 
 LEVEL = 0.02

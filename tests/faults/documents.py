@@ -12,8 +12,9 @@ from simx.models.catalogue import load
 from simx.results import file
 from simx.results.journal import read_journal
 from simx.results.journal_lines import FinishedLaunch
-from simx.results.schema import Canary, Launch, MeasuredCell, Parity, Report, Stop, Warmup
+from simx.results.schema import Canary, MeasuredCell, Parity, Report, Stop
 from simx.results.surroundings import Gpu
+from simx.results.times import Launch, Warmup
 from tests.report.samples import quotations, two_backbones
 from tests.results.builders import around, failed, header, identity, measured, report
 

@@ -9,7 +9,8 @@ import PIL.Image
 import pytest
 
 from simx.images.pictures import PictureSet
-from simx.results.schema import IMAGES, FailedCell, MeasuredCell
+from simx.results.schema import FailedCell, MeasuredCell
+from simx.results.times import IMAGES
 from simx.runner import launch as launches
 from simx.runner import schedule as schedules
 from simx.runner.cells import Lane

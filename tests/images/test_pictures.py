@@ -22,7 +22,7 @@ from simx.images.pictures import (
     describe,
 )
 from simx.models.backbone import Preset
-from simx.results.schema import IMAGES
+from simx.results.times import IMAGES
 
 LARGE = Preset(crop=600, resize=600, interpolation="bicubic", mean=(0,) * 3, std=(1,) * 3)
 

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from simx.report.comma_separated import safe
-from simx.results.schema import Block, DeviceEvents, Launch, Noise, Similarity, Timing
+from simx.results.schema import Similarity
 from simx.results.surroundings import DeviceMemory, Memory
+from simx.results.times import Block, DeviceEvents, Launch, Noise, Timing
 from tests.report.samples import HOSTILE, rendered, two_backbones
 from tests.results.builders import (
     failed,

@@ -8,18 +8,10 @@ from simx.report.findings import sentences
 from simx.report.smallest_times import smallest_times
 from simx.results.derivation import by_range
 from simx.results.findings import Smallest
-from simx.results.schema import (
-    Canary,
-    Cell,
-    Identity,
-    Image,
-    MeasuredCell,
-    Report,
-    Similarity,
-    Timing,
-)
+from simx.results.schema import Canary, Cell, Identity, MeasuredCell, Report, Similarity
 from simx.results.statistics import Estimate
 from simx.results.summary import BackboneSummary, Executor
+from simx.results.times import Image, Timing
 from tests.report.samples import HOSTILE
 from tests.results.builders import (
     around,

@@ -17,7 +17,8 @@ from simx.report.legend import legend
 from simx.report.notes import range_notes
 from simx.report.options import Options
 from simx.results.derivation import by_range
-from simx.results.schema import Report, Timing
+from simx.results.schema import Report
+from simx.results.times import Timing
 from simx.results.wish import Limits, Wish
 from tests.report.samples import HOSTILE, two_backbones
 from tests.results.builders import (

@@ -9,18 +9,8 @@ from simx.report.options import Options
 from simx.report.precision import precision_notes
 from simx.report.terminal import render
 from simx.results.derivation import by_range
-from simx.results.schema import (
-    Block,
-    DeviceEvents,
-    Ending,
-    Launch,
-    MeasuredCell,
-    Noise,
-    Report,
-    Stop,
-    Timing,
-    Warmup,
-)
+from simx.results.schema import Ending, MeasuredCell, Report, Stop
+from simx.results.times import Block, DeviceEvents, Launch, Noise, Timing, Warmup
 from tests.results.builders import identity, measured, report
 
 

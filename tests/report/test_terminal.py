@@ -8,8 +8,9 @@ from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.formats import render
 from simx.report.options import LAYOUTS, Layout, Options
 from simx.results.gpu import GpuState
-from simx.results.schema import Block, Canary, Launch, Noise, Parity, Similarity, Timing
+from simx.results.schema import Canary, Parity, Similarity
 from simx.results.surroundings import DeviceMemory, Gpu, Memory
+from simx.results.times import Block, Launch, Noise, Timing
 from tests.report.samples import HOSTILE, expected, quotations, rendered, two_backbones
 from tests.results.builders import (
     around,

@@ -6,16 +6,11 @@ import msgspec
 
 from simx.results.journal_lines import Header, Invocation
 from simx.results.schema import (
-    COMPARED_IMAGES,
-    IMAGES,
-    Block,
     Catalogue,
     Cell,
     Config,
     FailedCell,
     Identity,
-    Image,
-    Launch,
     MeasuredCell,
     Parity,
     Picture,
@@ -24,12 +19,11 @@ from simx.results.schema import (
     QuotedMedian,
     Report,
     SchemaId,
-    Scope,
     Similarity,
-    Timing,
     WeightsOrigin,
 )
 from simx.results.surroundings import Environment, Memory, ThreadPool
+from simx.results.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
 
 MS = 1_000_000
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from simx.results.calm import calm_blocks, calm_rounds, references
 from simx.results.gpu import GpuState
 from simx.results.noise import disturbances
-from simx.results.schema import Block, Canary, Launch, Noise
+from simx.results.schema import Canary
+from simx.results.times import Block, Launch, Noise
 from tests.results.builders import launches
 
 WALL = 100_000_000

@@ -5,8 +5,9 @@ import pytest
 
 from simx.errors import InputError
 from simx.results.decision import Decision, decisions
-from simx.results.schema import Cell, MeasuredCell, Similarity, Timing
+from simx.results.schema import Cell, MeasuredCell, Similarity
 from simx.results.summary import Executor
+from simx.results.times import Timing
 from simx.results.wish import Limits, Wish
 from tests.results.builders import MS, around, failed, identity, launches, measured, report
 

@@ -5,8 +5,9 @@ import pytest
 
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.results.derivation import OUTSIDE, by_range, counted, executors
-from simx.results.schema import Report, Similarity, Timing
+from simx.results.schema import Report, Similarity
 from simx.results.summary import BackboneSummary, Executor
+from simx.results.times import Timing
 from tests.results.builders import (
     around,
     failed,

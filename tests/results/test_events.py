@@ -3,7 +3,7 @@
 import pytest
 
 from simx.results.events import rest_ns, too_short, typical_device_ns, typical_rest_ns
-from simx.results.schema import Block, DeviceEvents, Launch
+from simx.results.times import Block, DeviceEvents, Launch
 
 MS = 1_000_000
 

@@ -8,18 +8,9 @@ import pytest
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.derivation import by_range
 from simx.results.findings import Extremes, Findings, Smallest, findings
-from simx.results.schema import (
-    COMPARED_IMAGES,
-    Canary,
-    Cell,
-    Image,
-    MeasuredCell,
-    Report,
-    Scope,
-    Similarity,
-    WeightsOrigin,
-)
+from simx.results.schema import Canary, Cell, MeasuredCell, Report, Similarity, WeightsOrigin
 from simx.results.summary import BackboneSummary, Executor
+from simx.results.times import COMPARED_IMAGES, Image, Scope
 from tests.results.builders import (
     failed,
     identity,

@@ -10,7 +10,8 @@ from simx.errors import InputError, SystemFailureError
 from simx.results.assembly import merge_cells
 from simx.results.journal import Journal, journal_path, read_journal, resume_command
 from simx.results.journal_lines import FinishedLaunch, Header, Resumption
-from simx.results.schema import FailedCell, Launch, MeasuredCell, Outcome, Stop
+from simx.results.schema import FailedCell, MeasuredCell, Outcome, Stop
+from simx.results.times import Launch
 from tests.results.builders import failed, header, identity, measured
 
 

@@ -11,7 +11,7 @@ from simx.results.percentiles import (
     percentiles,
     samples_needed,
 )
-from simx.results.schema import Launch
+from simx.results.times import Launch
 from tests.results.builders import launches
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.precision import launches_needed
-from simx.results.schema import Launch
 from simx.results.statistics import ratio
+from simx.results.times import Launch
 from tests.results.builders import launches
 
 STEADY = launches(*[[[1_000_000]]] * 5)

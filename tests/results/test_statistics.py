@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_1samp
 
-from simx.results.schema import Block, Launch
 from simx.results.statistics import (
     Estimate,
     block_median,
@@ -18,6 +17,7 @@ from simx.results.statistics import (
     minimum,
     ratio,
 )
+from simx.results.times import Block, Launch
 from tests.results.builders import launches
 
 times = st.integers(min_value=1, max_value=10**12)

@@ -61,3 +61,17 @@ def test_a_variant_for_two_providers_has_cells_on_both() -> None:
 def test_rounded_factors_have_a_looser_bound(name: str, bounds: object) -> None:
     """Whether they were asked for by the variant or by the provider's option."""
     assert backend_named(name).bounds == bounds
+
+
+@pytest.mark.parametrize("backend", ["torch", "ort"])
+def test_tf32_is_off_in_every_library_unless_it_was_asked_for(backend: str) -> None:
+    """NVIDIA's own switch covers what no option does; left unset where TF32 is wanted."""
+    assert dict(backend_named(backend).environment)["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert dict(backend_named(f"{backend}:tf32").environment)["NVIDIA_TF32_OVERRIDE"] is None
+
+
+def test_tf32_by_the_providers_own_option_is_tf32() -> None:
+    """The option would be without effect otherwise, and its cells held to the wrong bound."""
+    choice = backend_named("ort").with_options(["use_tf32=1"])
+    assert dict(choice.environment)["NVIDIA_TF32_OVERRIDE"] is None
+    assert choice.bounds == backend_named("ort:tf32").bounds

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.results.journal_lines import FinishedLaunch
-from simx.results.schema import Launch, MeasuredCell, Timing
+from simx.results.schema import MeasuredCell
+from simx.results.times import Launch, Timing
 from simx.runner.schedule import Schedule
 from simx.runner.stopping import Launches
 from tests.results.builders import failed, identity, launches, measured

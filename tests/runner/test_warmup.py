@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.results.schema import Block
+from simx.results.times import Block
 from simx.runner.warmup import MOST_BLOCKS, is_level, warm_up
 
 

@@ -23,17 +23,9 @@ from scripts.cuda_acceptance.checks import (
 )
 from scripts.cuda_acceptance.verdict import Verdict, is_passed, judged
 from simx.results.gpu import GpuState
-from simx.results.schema import (
-    COMPARED_IMAGES,
-    DeviceEvents,
-    MeasuredCell,
-    Noise,
-    Parity,
-    Report,
-    Scope,
-    Timing,
-)
+from simx.results.schema import MeasuredCell, Parity, Report
 from simx.results.surroundings import DeviceMemory, Memory
+from simx.results.times import COMPARED_IMAGES, DeviceEvents, Noise, Scope, Timing
 from tests.results.builders import around, failed, identity, measured, report, timings
 
 ROOT = Path(__file__).resolve().parent.parent.parent

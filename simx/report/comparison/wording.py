@@ -7,8 +7,9 @@ from simx.report.names import executor_name, weights_name
 from simx.report.table import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
-from simx.results.schema import Identity, Image, Scope
+from simx.results.schema import Identity
 from simx.results.summary import Executor
+from simx.results.times import Image, Scope
 
 TONES: dict[Verdict, Tone] = {
     "slower": "bad",

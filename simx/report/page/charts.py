@@ -8,7 +8,6 @@ from simx.report.clean import clean
 from simx.report.names import backbone_name, executor_name
 from simx.report.page.raw_times import RawTimes, raw_times
 from simx.results.decision import latency
-from simx.results.schema import IMAGES, Image, Launch
 from simx.results.statistics import Estimate
 from simx.results.summary import (
     BackboneSummary,
@@ -18,6 +17,7 @@ from simx.results.summary import (
     MeasuredSummary,
     RangeSummary,
 )
+from simx.results.times import IMAGES, Image, Launch
 from simx.results.wish import LatencyOf
 
 NANOSECONDS_PER_MS = 1e6

@@ -21,8 +21,9 @@ from simx.report.page.script_data import script_json
 from simx.report.page.tables import View, groups_of, views
 from simx.results.decision import Decision, decide, keeps, latency, ordered, wished
 from simx.results.derivation import by_range, counted, executors
-from simx.results.schema import Identity, Launch, Report
+from simx.results.schema import Identity, Report
 from simx.results.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.times import Launch
 from simx.results.wish import LatencyOf, Wish
 
 MARKS = {

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from simx.results.schema import Launch
 from simx.results.statistics import launch_estimate
+from simx.results.times import Launch
 
 MOST_TIMES = 256
 """Of one cell. Eighty backbones on four executors are then 80 thousand times, a few hundred kB."""

@@ -32,9 +32,10 @@ from simx.results.comparison.outcome import (
     Side,
 )
 from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
-from simx.results.schema import FailedCell, Image, Scope
+from simx.results.schema import FailedCell
 from simx.results.statistics import CONFIDENCE
 from simx.results.summary import Executor
+from simx.results.times import Image, Scope
 
 LEVEL = 1 - CONFIDENCE
 

@@ -11,8 +11,9 @@ import msgspec
 from simx.results.calm import references
 from simx.results.comparison.changes import Sample
 from simx.results.derivation import Counted, counted_cells
-from simx.results.schema import Cell, Identity, Image, MeasuredCell, QuotedCell, Report, Scope
+from simx.results.schema import Cell, Identity, MeasuredCell, QuotedCell, Report
 from simx.results.statistics import log_times
+from simx.results.times import Image, Scope
 
 COMPARED_SCOPES: tuple[Scope, ...] = (
     "forward",

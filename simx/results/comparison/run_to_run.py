@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from simx.results.comparison.changes import RunToRun, Sample, variance
 from simx.results.comparison.digest import Digest
-from simx.results.schema import Identity, Image, Scope
+from simx.results.schema import Identity
+from simx.results.times import Image, Scope
 
 DEFAULT_SPREAD: Mapping[Scope, float] = {
     "forward": 0.03,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from scipy.stats import beta, binom
 
-from simx.results.schema import Block
 from simx.results.selfcheck import Check, Verdict
 from simx.results.statistics import CONFIDENCE, Ratio
+from simx.results.times import Block
 from simx.runner.selfcheck.overhead import Overhead
 from simx.runner.selfcheck.simulation import Shares, Spread
 from simx.runner.selfcheck.trials import Trials, flagged_share

@@ -21,8 +21,9 @@ from simx.models.catalogue import load
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm
 from simx.results.journal_lines import FinishedLaunch
-from simx.results.schema import Launch, MeasuredCell
+from simx.results.schema import MeasuredCell
 from simx.results.statistics import Ratio, ratio
+from simx.results.times import Launch
 from simx.runner.canaries import CanaryHistory
 from simx.runner.cells import Lane, PlannedCell
 from simx.runner.lanes import OpenLanes, open_lanes

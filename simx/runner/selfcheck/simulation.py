@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simx.results.precision import launches_needed
-from simx.results.schema import Block, Launch
 from simx.results.statistics import Ratio, ratio
+from simx.results.times import Block, Launch
 from simx.runner.schedule import Schedule
 
 _CALLS = 7

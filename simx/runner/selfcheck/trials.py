@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from simx.results.noise import disturbances
-from simx.results.schema import Block
 from simx.results.statistics import Ratio, block_median, log_ratios
+from simx.results.times import Block
 from simx.runner.schedule import Schedule
 from simx.runner.selfcheck.laboratory import Comparison, Laboratory
 from simx.runner.selfcheck.simulation import Spread

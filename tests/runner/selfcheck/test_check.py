@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from simx.results.calm import Calm
-from simx.results.schema import Block, Launch, Noise
 from simx.results.statistics import Ratio
+from simx.results.times import Block, Launch, Noise
 from simx.runner.selfcheck.check import _detectable
 from simx.runner.selfcheck.claims import _found, lower_bound
 from simx.runner.selfcheck.laboratory import Comparison
