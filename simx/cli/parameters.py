@@ -1,14 +1,14 @@
-"""Types of options: shares in percent, and durations with their unit."""
+"""Types of options: shares in percent, durations and sizes with their units, and plain text."""
 
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-_UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONGEST_SECONDS = 1e9
 """Some thirty years."""
 
@@ -121,8 +121,7 @@ class Duration(click.ParamType[float]):
         """Return the duration in seconds."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
-        seconds = float(found[1]) * _UNITS.get(found[2], math.nan) if found else math.nan
+        seconds = _quantity(value, _SECONDS)
         if not 0 < seconds <= _LONGEST_SECONDS:
             self.fail(f"{value!r} is no duration; write it as 5ms, 60s, 5m or 1h", param, ctx)
         return seconds
@@ -139,8 +138,13 @@ class Size(click.ParamType[int]):
         """Return the size in bytes."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(_NUMBER + r"\s*([a-z]+)", str(value).strip().lower())
-        size = float(found[1]) * _BYTES.get(found[2], math.nan) if found else math.nan
+        size = _quantity(value, _BYTES)
         if not 1 <= size < 2**63:
             self.fail(f"{value!r} is no size; write it as 512MB, 4GB or 4GiB", param, ctx)
         return int(size)
+
+
+def _quantity(value: object, units: Mapping[str, float]) -> float:
+    """Return a number times its unit, and NaN for what is not one with one of these units."""
+    found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", str(value).strip().lower())
+    return float(found[1]) * units.get(found[2], math.nan) if found else math.nan
