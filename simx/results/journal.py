@@ -74,7 +74,7 @@ class Journal:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         except FileExistsError:
-            raise InputError(_in_the_way(path)) from None
+            raise InputError(_in_use(path) if _is_locked(path) else _in_the_way(path)) from None
         except OSError as error:
             raise _failure(path, error) from None
         journal = cls(path, descriptor, Kept(header=header))
@@ -189,11 +189,27 @@ def _decoded(path: Path, data: bytes) -> Kept:
 
 def _require_lock(path: Path, descriptor: int) -> None:
     if not try_lock(descriptor) or not os.fstat(descriptor).st_nlink:
-        raise InputError(f"journal {path}: another simx is writing it; let that one finish")
+        raise InputError(_in_use(path))
 
 
 def _report_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX))
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether somebody has a journal open at the moment; what cannot be asked is not locked."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | _BINARY | _NO_WAITING)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(path: Path) -> str:
+    return f"journal {path}: another simx is writing it; let that one finish"
 
 
 def _in_the_way(path: Path) -> str:

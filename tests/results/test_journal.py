@@ -103,8 +103,11 @@ def test_one_process_at_a_time_has_a_journal(
     """A journal that is being written cannot be taken up, and one that was closed can."""
     with Journal.begin(tmp_path / "j", first) as journal:
         journal.append(FinishedLaunch(cells=(one_launch(cell, 0),)))
-        with pytest.raises(InputError, match="another simx is writing it"):
-            Journal.resume(tmp_path / "j")
+        for opening in (Journal.resume, lambda path: Journal.begin(path, first)):
+            with pytest.raises(InputError, match="another simx is writing it"):
+                opening(tmp_path / "j")
+    with pytest.raises(InputError, match="left from another run"):
+        Journal.begin(tmp_path / "j", first)
     with (
         Journal.resume(tmp_path / "j"),
         pytest.raises(InputError, match="another simx is writing it"),
