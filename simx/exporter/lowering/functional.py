@@ -37,6 +37,7 @@ _FRESH = frozenset(
 
 _BATCH_NORM = _aten.batch_norm.default
 _EVALUATED_BATCH_NORM = _aten._native_batch_norm_legit_no_training.default  # noqa: SLF001 - its name
+_FLATTENING = _aten.flatten.using_ints
 _POOLING = _aten.adaptive_avg_pool2d.default
 
 
@@ -48,6 +49,8 @@ def make_functional(program: ExportedProgram) -> None:
             node.target = _IN_PLACE[node.target]
     for node in program.graph.find_nodes(op="call_function", target=_POOLING):
         _exchange_pooling(node)
+    for node in program.graph.find_nodes(op="call_function", target=_FLATTENING):
+        _remove_idle_flattening(node)
     for node in program.graph.find_nodes(op="call_function", target=_BATCH_NORM):
         is_training = node.args[5]
         if not is_training:
@@ -74,6 +77,15 @@ def _exchange_pooling(node: Node) -> None:
     elif tuple(size) == (1, 1):  # type: ignore[arg-type]
         node.target = _aten.mean.dim
         node.args = (features, [-2, -1], True)
+
+
+def _remove_idle_flattening(node: Node) -> None:
+    """Leave out a flattening of what is flat already: a pooled embedding on its way out."""
+    features = node.args[0]
+    assert isinstance(features, Node)  # noqa: S101 - the operator's signature
+    if features.meta["val"].dim() == node.meta["val"].dim():
+        node.replace_all_uses_with(features)
+        node.graph.erase_node(node)
 
 
 def _exchange_batch_norm(node: Node) -> None:

@@ -118,6 +118,27 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
     assert operators(program)["aten._native_batch_norm_legit_no_training.default"] == 1
 
 
+class Flattened(nn.Module):
+    """Flattens, once or twice."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        for _ in range(self.times):
+            image = image.flatten(1)
+        return image
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_flat_is_not_flattened_again(times: int) -> None:
+    """Pooled embeddings are, and every architecture flattens them once more."""
+    program = lower(traced(Flattened(times)))
+    assert operators(program) == {"aten.flatten.using_ints": 1}
+    assert torch.equal(program.module()(pictures()), pictures().flatten(1))
+
+
 @pytest.fixture
 def decompositions(monkeypatch: pytest.MonkeyPatch) -> list[ExportedProgram]:
     """Return the programs that torch has decomposed."""
