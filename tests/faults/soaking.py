@@ -103,11 +103,17 @@ def _wrong(report: Report, names: tuple[str, ...]) -> Iterator[str]:
         fault = fault_of(name) if kind == "fragile" else None
         if fault is None:
             if not isinstance(cell, MeasuredCell):
-                yield f"{name} {kind} is healthy and {cell}"
+                yield f"{name} {kind} is healthy and {_ended(cell)}"
             elif {len(timing.launches) for timing in cell.timings} != {LAUNCHES}:
                 yield f"{name} {kind} has not every launch"
         elif not isinstance(cell, FailedCell) or "this is the end" not in cell.stderr:
-            yield f"{name} {kind} ended with {fault} and {cell}"
+            yield f"{name} {kind} ended with {fault} and {_ended(cell)}"
+
+
+def _ended(cell: object) -> str:
+    if isinstance(cell, FailedCell):
+        return f"failed at {cell.stage}: {cell.reason} {cell.stderr}"
+    return "was measured" if isinstance(cell, MeasuredCell) else "is not there"
 
 
 if __name__ == "__main__":
