@@ -39,7 +39,7 @@ from simx.runner.messages import (
     unpack,
 )
 from simx.runner.schedule import CANARY_PLAN, block_plan, is_giant
-from simx.runner.synchrony import left_behind
+from simx.runner.synchrony import left_behind, not_there
 from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
@@ -48,11 +48,6 @@ _CROSS_CHECKED_CALLS = 20
 
 _COSINE_TOLERANCE = 1e-4
 """Allowed between a backend's own float32 cosine and the float64 one of the same embeddings."""
-
-
-_FETCH_SHARE = 0.5
-"""Of a call, that fetching its result may take: an embedding is copied in microseconds, and where
-half as much as the call itself is left to do, a third of the work was not in it."""
 
 
 class CellFailedError(Exception):
@@ -239,7 +234,9 @@ class LiveCell:
             )
             self._check_rows(scope, outputs, expected)
         if measured.fetch_ns is not None:
-            _check_existence(scope, measured.fetch_ns, measured.blocks[0].block)
+            complaint = not_there(measured.fetch_ns, block_median(measured.blocks[0].block))
+            if complaint is not None:
+                raise CellFailedError(scope, complaint)
         if image is not None:
             pair = self.embeddings[0], self.embeddings[IMAGES.index(image)]
             _check_cosines(scope, measured.cosines, cosine(*pair))
@@ -277,21 +274,6 @@ def similarities(embeddings: Array) -> Similarity:
         for value in (cosine(embeddings[0], other) for other in embeddings[1:])
     ]
     return Similarity(positive=percent[0], negative=percent[1], negative_resized=percent[2])
-
-
-def _check_existence(scope: Scope, fetch_ns: int, block: Block) -> None:
-    """Refuse a backend whose calls end before their results are there.
-
-    What remains to be done then is done while the answer is fetched. Of an answer that is there,
-    fetching is a copy of one vector at the most.
-    """
-    call_ns = block_median(block)
-    if fetch_ns > _FETCH_SHARE * call_ns:
-        raise CellFailedError(
-            scope,
-            f"it returns before its result is there: fetching that takes {fetch_ns / 1e6:.3f} ms "
-            f"after a call of {call_ns / 1e6:.3f} ms",
-        )
 
 
 def _check_cosines(scope: Scope, cosines: Sequence[float], right: float | None) -> None:

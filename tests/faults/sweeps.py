@@ -108,10 +108,13 @@ class _Child:
 
 
 def make_fast() -> None:
-    """Measure as briefly as it can be done: what is in a block is not looked at."""
+    """Measure as briefly as it can be done: what is in a block is not looked at.
+
+    A block keeps the calls that it has at the least. What is checked by the shortest of several
+    would otherwise hang on a single one, which the machine may hold up.
+    """
     schedules.BLOCK_SECONDS = 0.0
     launches.REPEATS = 0
-    schedules.BLOCK_MIN_CALLS = 1
     runner_worker.PLAN = BlockPlan(seconds=0.0, min_calls=1)  # type: ignore[attr-defined]
     warmups.MOST_BLOCKS = 3
     timing._SETTLING_NS = 0
