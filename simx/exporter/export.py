@@ -16,6 +16,7 @@ import msgspec
 import simx
 from simx.errors import InputError, SystemFailureError
 from simx.exporter.admission import Job, run_admitted
+from simx.exporter.deadline import export_seconds
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.memory import memory_for_exports, needed_bytes
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
@@ -29,7 +30,6 @@ from simx.workers.launchers import launcher
 from simx.workers.worker import Launcher, WorkerError
 
 _ENTRY = "simx.exporter.job:main"
-_EXPORT_SECONDS = 3600.0
 
 _RECIPE = 2
 """Counts the ways in which this version of simx has made files out of networks."""
@@ -155,7 +155,8 @@ class _LazyLauncher:
         reply: ExportDone | ExportFailed
         try:
             with self._started().launch() as worker:
-                reply = worker.request(request, REPLIES, _EXPORT_SECONDS)
+                seconds = export_seconds(request.backbone, request.embedding)
+                reply = worker.request(request, REPLIES, seconds)
         except WorkerError as error:
             reply = ExportFailed("worker", f"the export worker {error}", "backbone")
         return reply

@@ -4,7 +4,9 @@ Imports torch through its neighbours; the parent only ever sees the messages. Ea
 so that a failure says how far it came.
 """
 
+import contextlib
 import gc
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -27,6 +29,14 @@ from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, save_state
 from simx.images.preprocessing import normalise
 from simx.workers.connection import Connection
+
+_LOADED_LATE = ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops")
+"""What torch's exporter loads on its way, with hundreds of modules behind it."""
+
+# Loaded before the first worker is forked, it is shared by all of them.
+for _name in _LOADED_LATE:
+    with contextlib.suppress(ImportError):  # another version of the library has it elsewhere
+        importlib.import_module(_name)
 
 
 def main(connection: Connection) -> None:

@@ -10,13 +10,7 @@ from simx.runner.messages import BlockPlan
 from simx.runner.schedule import BLOCK_SECONDS
 from simx.runner.warmup import MOST_BLOCKS
 from simx.runner.warmup import PLAN as WARMING_BLOCK
-
-SLOWEST_GMACS = 0.5
-"""1e9 multiply-accumulates a second: a quarter of what a small board does on one thread. Two cores
-of a server do 20 to 100."""
-
-SLOWEST_READING = 5e6
-"""Bytes of weights a second, read, hashed by nobody, and packed: a slow network disk."""
+from simx.workers.slowest import SLOWEST_GMACS, SLOWEST_READING
 
 PATIENCE = 20.0
 """How many times as long as expected a measured phase may take."""
