@@ -12,9 +12,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 _BASE_BYTES = 900 * 2**20
 """What a worker needs before the first parameter: the libraries, and tracing a small network."""
 
-_COPIES = 6
-"""Copies of the parameters at the peak: the state, the module, the graph, its file in memory, and
-the two of an ONNX Runtime session while it loads; see ``benchmarks/RESULTS.md``."""
+_COPIES = 4.5
+"""Copies of the parameters at the peak, of the state, the module, the graph, its file in memory and
+the two of an ONNX Runtime session while it loads: three to four; see ``benchmarks/RESULTS.md``."""
 
 _BYTES_PER_PIXEL = 6000
 """Of one input, for the activations of the pictures that are run together in verification."""
@@ -35,7 +35,7 @@ def needed_bytes(backbone: Backbone, store: Store) -> int:
     if seen is not None:
         return round(_MARGIN * seen)
     parameters = 4 * backbone.params
-    return _BASE_BYTES + _COPIES * parameters + _BYTES_PER_PIXEL * backbone.preset.crop**2
+    return _BASE_BYTES + round(_COPIES * parameters) + _BYTES_PER_PIXEL * backbone.preset.crop**2
 
 
 def default_jobs(cores: int) -> int:
