@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from simx.cli.options import ranges_or_default, selected
 from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError, Terminated
+from simx.exporter.entry import Entry
 from simx.exporter.export import Exported, require_fitting
-from simx.exporter.lookup import find_export, held_backbones
-from simx.exporter.store import Entry, Store
+from simx.exporter.keys import outdated
+from simx.exporter.lookup import answering, find_export, held_backbones
+from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
 from simx.inputs import shown
@@ -183,9 +185,14 @@ def _subjects(
 
 def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> Entry | None:
     """Return the export to measure, or None where there is none whose files are intact."""
-    entry = find_export(store, backbone, options.embedding, options.weights)
+    asked = (store, backbone, options.embedding, options.weights)
+    entry = find_export(*asked)
     if entry is None:
+        if (held := answering(*asked)) is not None:
+            tell(f"{backbone.name}: its export was {outdated(held, backbone)}; exporting it again")
         return None
+    if (reason := outdated(entry, backbone)) is not None:
+        tell(f"{backbone.name}: measured from an export that was {reason}")
     try:
         entry.verify()
     except DamagedEntryError as error:
@@ -203,7 +210,10 @@ def _measure(
     path: Path,
 ) -> Report:
     order = {subject.backbone: position for position, subject in enumerate(subjects)}
-    with steps(len(subjects)) as shown:
+    with steps(len(subjects)) as shown, ExitStack() as held:
+        for subject in subjects:
+            if isinstance(subject, Subject):
+                held.enter_context(subject.entry.in_use())
 
         def progress(backbone: Backbone, launch: int, planned: int) -> None:
             text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"

@@ -28,6 +28,13 @@ from simx.runner.threads import default_threads
     type=click.IntRange(min=1),
     help="Exports side by side. Default: one a core, as far as the memory goes.",
 )
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove from the store what nobody needs: exports that others have replaced, damaged "
+    "ones, weights that no export was made from, and work that was left unfinished.",
+)
+@click.option("--dry-run", is_flag=True, help="With --prune: only list it.")
 @options.store_option
 @options.format_option
 @output_option
@@ -41,6 +48,8 @@ def command(
     weights_mirror: str | None,
     threads: int | None,
     jobs: int | None,
+    prune: bool,
+    dry_run: bool,
     store: Path,
     format: str,
     output: Path | None,
@@ -49,7 +58,14 @@ def command(
 
     Every export is run in ONNX Runtime and compared with PyTorch before it is kept.
     """
-    if not (select or all or gflops or family):
+    is_selective = bool(select or all or gflops or family)
+    if dry_run and not prune:
+        raise InputError("--dry-run: goes with --prune alone")
+    if prune:
+        if is_selective:
+            raise InputError("--prune: looks at the whole store; leave the selection out")
+        return _prune(store, format, only_list=dry_run)
+    if not is_selective:
         raise InputError("export: name backbones, or say --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
@@ -72,3 +88,12 @@ def command(
     show(records, listing_of(records), format, output)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
+    from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
+    from simx.exporter.store import Store  # noqa: PLC0415
+
+    records = pruned(Store(store), only_list=only_list)
+    show(records, listing_of(records), format, None)
+    return ExitCode.DONE

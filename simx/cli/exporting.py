@@ -23,7 +23,12 @@ def export_with_progress(
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
         for outcome in export(
-            backbones, store, plan, on_start=announcer.begin, progress=announcer.download
+            backbones,
+            store,
+            plan,
+            on_start=announcer.begin,
+            on_wait=announcer.wait,
+            progress=announcer.download,
         ):
             outcomes.append(outcome)
             announcer.end(outcome.backbone)
@@ -47,14 +52,20 @@ class _Announcer:
         self._finished = 0
 
     def begin(self, backbone: Backbone) -> None:
-        """Announce a further backbone."""
-        self._running.append(backbone.name)
+        """Announce a further backbone, or one that is begun again."""
+        if backbone.name not in self._running:
+            self._running.append(backbone.name)
         self._say(f"exporting {', '.join(self._running)}")
 
     def end(self, backbone: Backbone) -> None:
         """Count a backbone as finished."""
         self._running.remove(backbone.name)
         self._finished += 1
+
+    def wait(self, backbones: Sequence[Backbone]) -> None:
+        """Say what nothing can be done about but to wait."""
+        names = ", ".join(backbone.name for backbone in backbones)
+        tell(f"{names}: another process is exporting; what it makes is waited for and taken")
 
     def download(self, backbone: Backbone, done: int, total: int | None) -> None:
         """Announce how far a backbone's download is."""

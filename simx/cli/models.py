@@ -8,10 +8,12 @@ import click
 from simx.cli import options
 from simx.cli.listings import show
 from simx.cli.output import output_option, tell_once
+from simx.exporter.keys import outdated
+from simx.exporter.lookup import best
 from simx.exporter.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
-from simx.models.listing import ListedBackbone, listing
+from simx.models.listing import ListedBackbone, ListedExport, listing
 from simx.models.ranges import Range
 from simx.models.selection import Selection
 from simx.models.selection import select as select_backbones
@@ -54,9 +56,12 @@ def command(
     """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
-    found = {backbone.name: exports.find(backbone, embedding) for backbone in chosen}
-    paths = {name: str(entry.model_path) if entry else None for name, entry in found.items()}
-    listed = listing(chosen, options.ranges_or_default(ranges), embedding, paths)
+    found = {
+        backbone.name: ListedExport(str(entry.model_path), outdated(entry, backbone))
+        for backbone in chosen
+        if (entry := best(backbone, exports.held(backbone, embedding)))
+    }
+    listed = listing(chosen, options.ranges_or_default(ranges), embedding, found)
     show(listed, _listing(listed), format, output)
 
 
@@ -76,5 +81,11 @@ def _row(backbone: ListedBackbone) -> tuple[str | int | float | None, ...]:
         backbone.acc5,
         backbone.crop,
         backbone.embedding_dim,
-        None if backbone.path is None else "yes",
+        _exported(backbone),
     )
+
+
+def _exported(backbone: ListedBackbone) -> str | None:
+    if backbone.path is None:
+        return None
+    return "yes" if backbone.outdated is None else f"outdated: {backbone.outdated}"

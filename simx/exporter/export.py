@@ -3,39 +3,28 @@
 Imports no runtime; a backbone that fails is a record, and the rest goes on.
 """
 
-import hashlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
-import simx
 from simx.errors import InputError, SystemFailureError
 from simx.exporter.admission import Job, run_admitted
-from simx.exporter.deadline import export_seconds
+from simx.exporter.entry import Entry
+from simx.exporter.export_workers import LazyLauncher
+from simx.exporter.keys import RECIPE, export_key, library_versions
+from simx.exporter.lookup import find_export
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.memory import memory_for_exports, needed_bytes
-from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
-from simx.exporter.store import Entry, Store
+from simx.exporter.messages import ExportDone, ExportFailed, ExportRequest
+from simx.exporter.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Progress
 from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.workers.launchers import launcher
-from simx.workers.worker import Launcher, WorkerError
-
-_ENTRY = "simx.exporter.job:main"
-
-_RECIPE = 2
-"""Counts the ways in which this version of simx has made files out of networks."""
-
-_VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime")
-"""Libraries that change an exported file, or vouch for it."""
 
 
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +59,13 @@ class NotExported(msgspec.Struct, frozen=True):
 
 Outcome = Exported | NotExported
 
+
+class _Elsewhere(msgspec.Struct, frozen=True):
+    """A backbone that another process is exporting just now."""
+
+    backbone: Backbone
+
+
 BackboneProgress = Callable[[Backbone, int, int | None], None]
 """Told a backbone, the bytes of its weights that are here, and all of them where that is known."""
 
@@ -80,6 +76,7 @@ def export(
     plan: ExportPlan,
     *,
     on_start: Callable[[Backbone], None] = lambda _: None,
+    on_wait: Callable[[Sequence[Backbone]], None] = lambda _: None,
     progress: BackboneProgress = lambda *_: None,
 ) -> Iterator[Outcome]:
     """Export backbones side by side; those the store holds are not exported again.
@@ -89,6 +86,8 @@ def export(
         store: where to.
         plan: how.
         on_start: called before each backbone, from the caller's thread.
+        on_wait: told once, when all others are finished, which backbones other processes are
+            exporting; what they make is taken, and what they fail to make is made.
         progress: told how downloads get on, from any thread.
 
     Yields:
@@ -100,23 +99,35 @@ def export(
     """
     require_fitting(plan.request, backbones)
     store.require_writable()
-    workers = _LazyLauncher()
-    try:
-        yield from run_admitted(
-            [
-                Job(
-                    partial(
-                        _export_one, backbone, store, plan, workers, partial(progress, backbone)
-                    ),
-                    needed_bytes(backbone, store),
-                    partial(on_start, backbone),
-                )
-                for backbone in backbones
-            ],
+    workers = LazyLauncher()
+
+    elsewhere: list[Backbone] = []
+
+    def admitted(wanted: Sequence[Backbone], *, wait: bool) -> Iterator[Outcome | _Elsewhere]:
+        def job(backbone: Backbone) -> Job[Outcome | _Elsewhere]:
+            told = partial(progress, backbone)
+            work = partial(_export_one, backbone, store, plan, workers, told, wait=wait)
+            return Job(work, needed_bytes(backbone, store), partial(on_start, backbone))
+
+        return run_admitted(
+            [job(backbone) for backbone in wanted],
             side_by_side=plan.jobs,
             memory_bytes=memory_for_exports(),
             on_abandon=workers.close,
         )
+
+    def settled(found: Iterator[Outcome | _Elsewhere]) -> Iterator[Outcome]:
+        for outcome in found:
+            if isinstance(outcome, _Elsewhere):
+                elsewhere.append(outcome.backbone)
+            else:
+                yield outcome
+
+    try:
+        yield from settled(admitted(backbones, wait=False))
+        if elsewhere:
+            on_wait(elsewhere)
+            yield from settled(admitted(tuple(elsewhere), wait=True))
     finally:
         workers.close()
 
@@ -137,50 +148,20 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
     locate(backbones[0], request)
 
 
-def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
-    """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
-    parts = (backbone, embedding, source, sorted(_versions().items()), _RECIPE)
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
-
-
-class _LazyLauncher:
-    """Starts the export workers' server with the first export: a full store needs none."""
-
-    def __init__(self) -> None:
-        self._launcher: Launcher | None = None
-        self._lock = threading.Lock()
-
-    def run(self, request: ExportRequest) -> ExportDone | ExportFailed:
-        """Run one export in a worker of its own."""
-        reply: ExportDone | ExportFailed
-        try:
-            with self._started().launch() as worker:
-                seconds = export_seconds(request.backbone, request.embedding)
-                reply = worker.request(request, REPLIES, seconds)
-        except WorkerError as error:
-            reply = ExportFailed("worker", f"the export worker {error}", "backbone")
-        return reply
-
-    def _started(self) -> Launcher:
-        with self._lock:
-            if self._launcher is None:
-                self._launcher = launcher(_ENTRY)
-            return self._launcher
-
-    def close(self) -> None:
-        """End the server, if one was started, and with it every worker that still runs."""
-        if self._launcher is not None:
-            self._launcher.close()
-
-
 def _export_one(
-    backbone: Backbone, store: Store, plan: ExportPlan, workers: _LazyLauncher, progress: Progress
-) -> Outcome:
+    backbone: Backbone,
+    store: Store,
+    plan: ExportPlan,
+    workers: LazyLauncher,
+    progress: Progress,
+    *,
+    wait: bool,
+) -> Outcome | _Elsewhere:
     if plan.request.kind == "auto" and pretrained_cached(backbone) is None:
         # Pretrained weights that were exported are here, whatever became of their checkpoint.
-        pretrained = store.find(backbone, plan.embedding, ("pretrained",))
-        if pretrained is not None:
-            return Exported(backbone, pretrained, fresh=False)
+        found = find_export(store, backbone, plan.embedding, plan.request, seed=plan.seed)
+        if found is not None and found.is_complete():
+            return Exported(backbone, found, fresh=False)
     try:
         source = locate(
             backbone, plan.request, mirror=plan.mirror, progress=progress, seed=plan.seed
@@ -198,11 +179,25 @@ def _export_one(
         weights_origin=source.origin,
     )
     key = export_key(backbone, plan.embedding, label)
+    if present := _present(backbone, store, identity, key):
+        return present
+    with store.exporting(identity, key, wait=wait) as is_ours:
+        # Whoever had it may just have published it.
+        if present := _present(backbone, store, identity, key):
+            return present
+        if not is_ours:
+            return _Elsewhere(backbone)
+        with store.workspace() as workspace:
+            return _run(backbone, identity, source, label, plan, store, workspace, workers)
+
+
+def _present(
+    backbone: Backbone, store: Store, identity: ExportIdentity, key: str
+) -> Exported | None:
     found = store.entry_at(identity, key)
-    if found is not None and found.is_complete():
-        return Exported(backbone, found, fresh=False)
-    with store.workspace() as workspace:
-        return _run(backbone, identity, source, label, plan, store, workspace, workers)
+    if found is None or not found.is_complete():
+        return None
+    return Exported(backbone, found, fresh=False)
 
 
 def _run(
@@ -213,7 +208,7 @@ def _run(
     plan: ExportPlan,
     store: Store,
     workspace: Path,
-    workers: _LazyLauncher,
+    workers: LazyLauncher,
 ) -> Outcome:
     folder, weights_path = workspace / "entry", workspace / "weights.safetensors"
     _make(folder, store)
@@ -268,18 +263,9 @@ def _manifest(
         verified_batches=done.batches,
         weights=done.weights,
         files=done.files,
-        versions=_versions(),
+        recipe=RECIPE,
+        versions=dict(library_versions()),
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         seconds=done.seconds,
         peak_bytes=done.peak_bytes,
     )
-
-
-def _versions() -> dict[str, str]:
-    versions = {"simx": simx.__version__}
-    for name in _VERSIONED:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -10,10 +10,11 @@ from simx.inputs import InputKind, one_line, read_whole
 from simx.models.backbone import EmbeddingKind, Preset
 from simx.results.bounds import excesses
 from simx.results.schema import Parity, WeightsOrigin
-from simx.results.strict_json import JsonDefectError, decode
+from simx.results.strict_json import UNREADABLE, JsonDefectError, decode
 
 MANIFEST_NAME = "simx-export"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""2: how it was made (``recipe``), and the hash of the manifest itself."""
 
 MODEL_FILE = "model.onnx"
 VERIFICATION_FILE = "verification.safetensors"
@@ -56,7 +57,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` are relative to the manifest; ``weights`` describes the state dict in the store's
     ``weights`` folder, which the torch backend loads. ``source`` names the weights' origin exactly
-    (a seed, a checkpoint, the hash of a file). ``seconds`` is what the export took, and
+    (a seed, a checkpoint, the hash of a file). ``recipe`` counts the ways in which simx has made
+    files out of networks. ``seconds`` is what the export took, and
     ``peak_bytes`` the memory its worker had at its peak.
     """
 
@@ -70,6 +72,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     verified_batches: tuple[int, ...]
     weights: FileRecord
     files: dict[str, FileRecord]
+    recipe: Annotated[int, msgspec.Meta(ge=0)]
     versions: dict[str, str]
     created: str
     seconds: float
@@ -93,18 +96,54 @@ def _is_graph(name: str) -> bool:
     return name.startswith(MODEL_FILE)
 
 
+class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A manifest as it is written, with the hash of its compact form."""
+
+    sha256: Sha256
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What tells manifests of other versions from what is none."""
+
+    name: str
+    version: int
+
+
+def written(manifest: Manifest) -> bytes:
+    """Return the one form in which a manifest is written, its own hash in it."""
+    compact = msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest))
+    fields = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
+    seal = msgspec.Raw(f'"{hashlib.sha256(compact).hexdigest()}"'.encode())
+    return msgspec.json.format(msgspec.json.encode(fields | {"sha256": seal}))
+
+
+def version_of(data: bytes) -> int | None:
+    """Return which version of the format a manifest has; None where it is none of simx."""
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except UNREADABLE:
+        return None
+    return head.version if head.name == MANIFEST_NAME else None
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read the manifest of an export.
 
     Raises:
-        InputError: it cannot be read, or is no manifest of this version of simx.
+        InputError: it cannot be read, is no manifest of this version of simx, or has changed since
+            it was written.
     """
+    data = read_whole(path, MANIFEST)
+    if version_of(data) not in {None, MANIFEST_VERSION}:
+        raise MANIFEST.refused(path, "is of another version of simx")
     try:
-        manifest = decode(read_whole(path, MANIFEST), Manifest)
+        sealed = decode(data, _Sealed)
     except JsonDefectError as error:
         raise MANIFEST.refused(path, one_line(f"is no manifest of simx ({error})")) from error
-    if (manifest.name, manifest.version) != (MANIFEST_NAME, MANIFEST_VERSION):
-        raise MANIFEST.refused(path, "is of another version of simx")
+    names = Manifest.__struct_fields__
+    manifest = Manifest(**{name: getattr(sealed, name) for name in names})
+    if manifest.name != MANIFEST_NAME or data != written(manifest):
+        raise MANIFEST.refused(path, "is not as simx wrote it")
     if excess := next(excesses(manifest), None):
         raise MANIFEST.refused(path, one_line(f"is no sound manifest: {excess}"))
     return manifest

@@ -5,6 +5,7 @@
     STORE/weights/SHA256.safetensors                       state dicts, for the torch backend
     STORE/exports/MODEL/WEIGHTS/EMBEDDING-PRECISION-KEY/   manifest.json, model.onnx, ...
     STORE/unfinished/                                      what processes are working on
+    STORE/locks/                                           held while one entry is exported
     STORE/lock                                             held while something is published
 
 An entry appears by one rename, complete or not at all, and is never changed afterwards. Imports
@@ -16,82 +17,25 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
-
 from simx.errors import InputError, SystemFailureError
+from simx.exporter.entry import Entry, is_intact
 from simx.exporter.manifest import (
     MANIFEST,
     MANIFEST_FILE,
-    MODEL_FILE,
-    VERIFICATION_FILE,
     ExportIdentity,
-    FileRecord,
     Manifest,
+    Precision,
     read_manifest,
+    written,
 )
-from simx.exporter.stored_files import DamagedEntryError, opened_as_recorded
 from simx.exporter.workspaces import workspace
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.atomic import make_folder, sync_folder, write_synced
-from simx.results.schema import WeightsOrigin
 
 _LOCK_SECONDS = 300.0
 """What a holder needs is the time to move a few files, and to hash those of one entry."""
 
-_PREFERENCE: tuple[WeightsOrigin, ...] = ("pretrained", "file", "random")
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One export in the store."""
-
-    folder: Path
-    store: Path
-    manifest: Manifest
-
-    @property
-    def model_path(self) -> Path:
-        """The ONNX file."""
-        return self.folder / MODEL_FILE
-
-    @property
-    def verification_path(self) -> Path:
-        """The verification input and torch's answer to it."""
-        return self.folder / VERIFICATION_FILE
-
-    @property
-    def weights_path(self) -> Path:
-        """The state dict the export was made from, as safetensors."""
-        return self.store / "weights" / f"{self.manifest.weights.sha256}.safetensors"
-
-    def is_complete(self) -> bool:
-        """Whether every file is there with its size; cheap, and no proof of what is inside."""
-        records = {self.folder / name: record for name, record in self.manifest.files.items()}
-        records[self.weights_path] = self.manifest.weights
-        return all(
-            path.is_file() and path.stat().st_size == record.bytes
-            for path, record in records.items()
-        )
-
-    def verify(self) -> None:
-        """Read every file of the entry and compare it with the manifest.
-
-        Raises:
-            DamagedEntryError: a file is missing, is no regular file of one name, or its hash
-                differs; or the entry is not in its store.
-        """
-        if not self.folder.resolve().is_relative_to(self.store.resolve()):
-            raise DamagedEntryError(f"{self.folder} leads out of the store by a link")
-        for name, record in self.manifest.files.items():
-            _verify_file(self.folder / name, record)
-        _verify_file(self.weights_path, self.manifest.weights)
-
-    def is_sound(self) -> bool:
-        """Whether ``verify`` finds nothing."""
-        try:
-            self.verify()
-        except DamagedEntryError:
-            return False
-        return True
+_POLL_SECONDS = 0.2
 
 
 class Store:
@@ -111,37 +55,14 @@ class Store:
         read = ((path, self._read_manifest(path)) for path in manifests)
         return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
 
-    def find(
-        self,
-        backbone: Backbone,
-        embedding: EmbeddingKind,
-        origins: tuple[WeightsOrigin, ...] = _PREFERENCE,
-        source: str | None = None,
-    ) -> Entry | None:
-        """Return the newest entry of the first origin that has one.
-
-        Args:
-            backbone: architecture and weights to look for.
-            embedding: which embedding.
-            origins: acceptable origins of the weights, best first.
-            source: when given, exactly these weights and no others.
-        """
+    def held(
+        self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
+    ) -> list[Entry]:
+        """Return all readable entries of a backbone's embedding, whatever they were made from."""
         folder = self.root / "exports" / backbone.model / backbone.weights
-        found = (
-            Entry(path.parent, self.root, manifest)
-            for path in folder.glob(f"{embedding}-*/{MANIFEST_FILE}")
-            if (manifest := self._read_manifest(path)) is not None
-            and manifest.identity.weights_origin in origins
-            and source in (None, manifest.source)
-        )
-        return max(
-            found,
-            key=lambda e: (
-                -origins.index(e.manifest.identity.weights_origin),
-                e.manifest.created,
-            ),
-            default=None,
-        )
+        paths = sorted(folder.glob(f"{embedding}-{precision}-*/{MANIFEST_FILE}"))
+        read = ((path, self._read_manifest(path)) for path in paths)
+        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
 
     def peak_bytes(self, backbone: Backbone) -> int | None:
         """Return the most memory that an export of this backbone has needed, if one has told."""
@@ -152,7 +73,10 @@ class Store:
 
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
         """Return the entry of exactly this key, or None."""
-        folder = self._folder(identity, key)
+        return self.entry_in(self._folder(identity, key))
+
+    def entry_in(self, folder: Path) -> Entry | None:
+        """Return the entry in one of the store's folders, or None."""
         manifest = self._read_manifest(folder / MANIFEST_FILE)
         return None if manifest is None else Entry(folder, self.root, manifest)
 
@@ -173,6 +97,42 @@ class Store:
                 ) from None
             yield folder
 
+    @contextmanager
+    def exporting(self, identity: ExportIdentity, key: str, *, wait: bool) -> Iterator[bool]:
+        """Be the only one who exports an entry; the system ends that with its process.
+
+        Args:
+            identity: the entry's.
+            key: the entry's.
+            wait: for another process that exports it, until it has finished or ended.
+
+        Yields:
+            Whether that was granted: always, with ``wait``.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
+
+        folder = self._folder(identity, key)
+        name = "-".join(folder.relative_to(self.root / "exports").parts)
+        lock = filelock.FileLock(self.root / "locks" / f"{name}.lock")
+        try:
+            make_folder(self.root / "locks")
+            lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
+        except filelock.Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: cannot be written ({error.strerror}); "
+                "choose another with --store or SIMX_STORE"
+            ) from None
+        try:
+            yield True
+        finally:
+            lock.release()
+
     def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
         """Move a prepared folder, with its weights file, into the store in one step.
 
@@ -191,17 +151,15 @@ class Store:
         folder = self._folder(manifest.identity, key)
         entry = Entry(folder, self.root, manifest)
         try:
-            write_synced(
-                prepared / MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest))
-            )
+            write_synced(prepared / MANIFEST_FILE, written(manifest))
             sync_folder(prepared)
             make_folder(folder.parent)
             make_folder(entry.weights_path.parent)
-            with self._locked():
+            with self.locked():
                 found = self.entry_at(manifest.identity, key)
                 if found is not None and found.is_sound():
                     return found
-                if not _is_intact(entry.weights_path, manifest.weights):
+                if not is_intact(entry.weights_path, manifest.weights):
                     weights.replace(entry.weights_path)
                     sync_folder(entry.weights_path.parent)
                 if folder.exists():
@@ -225,11 +183,11 @@ class Store:
         """
         with self.workspace() as workspace:
             try:
-                with self._locked():
+                with self.locked():
                     if not entry.folder.exists() or entry.is_sound():
                         return
                     entry.folder.rename(workspace / "discarded")
-                    if not _is_intact(entry.weights_path, entry.manifest.weights):
+                    if not is_intact(entry.weights_path, entry.manifest.weights):
                         entry.weights_path.unlink(missing_ok=True)
             except OSError as error:
                 raise SystemFailureError(
@@ -256,14 +214,20 @@ class Store:
             manifest = read_manifest(path)
             if not _names_are_plain(manifest):
                 raise MANIFEST.refused(path, "names files that are not beside it")
+            if not _is_in_its_place(manifest.identity, path.parent):
+                raise MANIFEST.refused(path, "is another export's")
         except InputError as error:
             self._on_damage(str(error))
             return None
         return manifest
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Be the only one who changes what has been published; nobody who reads waits for that."""
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes what has been published; nobody who reads waits for that.
+
+        Raises:
+            SystemFailureError: somebody else does for too long.
+        """
         import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
 
         try:
@@ -280,20 +244,14 @@ class Store:
         return self.root / "exports" / identity.model / identity.weights / leaf
 
 
-def _verify_file(path: Path, expected: FileRecord) -> None:
-    with opened_as_recorded(path, expected):
-        pass
-
-
-def _is_intact(path: Path, expected: FileRecord) -> bool:
-    try:
-        _verify_file(path, expected)
-    except DamagedEntryError:
-        return False
-    return True
-
-
 def _names_are_plain(manifest: Manifest) -> bool:
     """A manifest may name files beside itself and nothing else."""
     names = (*manifest.files, manifest.weights.sha256)
     return all(name == Path(name).name and name not in {"", ".", ".."} for name in names)
+
+
+def _is_in_its_place(identity: ExportIdentity, folder: Path) -> bool:
+    """Exports are looked up by their folders' names."""
+    leaf = f"{identity.embedding}-{identity.precision}-"
+    place = (folder.parent.parent.name, folder.parent.name)
+    return place == (identity.model, identity.weights) and folder.name.startswith(leaf)

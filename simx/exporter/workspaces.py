@@ -16,6 +16,9 @@ from pathlib import Path
 from simx.results.atomic import STALE_SECONDS, make_folder
 from simx.results.locking import try_lock
 
+_JUST_MADE_SECONDS = 10.0
+"""Between making a folder and locking it there is a moment."""
+
 
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
@@ -51,10 +54,30 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _sweep(parent: Path) -> None:
-    limit = time.time() - STALE_SECONDS
-    for folder in parent.iterdir():
+    for folder in abandoned(parent, STALE_SECONDS):
+        remove_abandoned(folder)
+
+
+def abandoned(parent: Path, older_than_seconds: float = _JUST_MADE_SECONDS) -> list[Path]:
+    """Return the folders whose process has ended.
+
+    Args:
+        parent: where they were made.
+        older_than_seconds: what is younger may not be locked yet.
+    """
+    limit = time.time() - older_than_seconds
+    found = []
+    for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
         with contextlib.suppress(OSError):
             if folder.stat(follow_symlinks=False).st_mtime < limit:
                 with _locked(folder) as is_free:
-                    if is_free:
-                        shutil.rmtree(folder, ignore_errors=True)
+                    found += [folder] if is_free else []
+    return found
+
+
+def remove_abandoned(folder: Path) -> bool:
+    """Remove a folder unless a process works in it, and say whether it is gone."""
+    with contextlib.suppress(OSError), _locked(folder) as is_free:
+        if is_free:
+            shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

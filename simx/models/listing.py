@@ -14,7 +14,8 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
 
     Figures are as in ``Backbone``; ``gflops_range`` is a label, None where no range holds the
     figure. ``embedding_dim`` is the length for the definition of the embedding that was asked for.
-    ``path`` is the exported file, None where there is none.
+    ``path`` is the exported file, None where there is none; ``outdated`` says why an export made
+    now would be another one, None where it would not.
     """
 
     model: str
@@ -39,13 +40,21 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     embedding_dims: EmbeddingDims
     embedding_gmacs: EmbeddingGmacs
     path: str | None
+    outdated: str | None
+
+
+class ListedExport(msgspec.Struct, frozen=True):
+    """Where an export lies, and why it is outdated, if it is."""
+
+    path: str
+    outdated: str | None
 
 
 def listing(
     backbones: Sequence[Backbone],
     ranges: Sequence[Range],
     embedding: EmbeddingKind,
-    paths: Mapping[str, str | None],
+    exports: Mapping[str, ListedExport],
 ) -> tuple[ListedBackbone, ...]:
     """Return one record for each backbone, in the order given.
 
@@ -53,15 +62,18 @@ def listing(
         backbones: What to list.
         ranges: The GFLOPS ranges that tables are grouped by.
         embedding: The definition of the embedding whose length is wanted.
-        paths: Where each exported backbone lies, by ``Backbone.name``.
+        exports: What is exported, by ``Backbone.name``.
     """
     return tuple(
-        _listed(backbone, ranges, embedding, paths.get(backbone.name)) for backbone in backbones
+        _listed(backbone, ranges, embedding, exports.get(backbone.name)) for backbone in backbones
     )
 
 
 def _listed(
-    backbone: Backbone, ranges: Sequence[Range], embedding: EmbeddingKind, path: str | None
+    backbone: Backbone,
+    ranges: Sequence[Range],
+    embedding: EmbeddingKind,
+    export: ListedExport | None,
 ) -> ListedBackbone:
     """Flatten one backbone."""
     place = range_of(backbone.gflops, ranges)
@@ -88,5 +100,6 @@ def _listed(
         embedding_dim=backbone.embedding_dims.of(embedding),
         embedding_dims=backbone.embedding_dims,
         embedding_gmacs=backbone.embedding_gmacs,
-        path=path,
+        path=export.path if export else None,
+        outdated=export.outdated if export else None,
     )

@@ -22,6 +22,10 @@ if sys.platform == "win32":
             os.lseek(descriptor, 0, os.SEEK_SET)
         return True
 
+    def try_share(_descriptor: int) -> bool:
+        """Windows removes no file that is open, and needs no lock for that."""
+        return True
+
 else:
     import fcntl
 
@@ -29,6 +33,16 @@ else:
         """Lock a file, and say whether nobody else has; file systems without locks have none."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def try_share(descriptor: int) -> bool:
+        """Lock a file together with others, and say whether nobody has it alone."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:

@@ -143,6 +143,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
 
     ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
     backend executed (of several, the hash of their hashes, in the order of their names).
+    ``exported_with`` are the versions of what made and verified that file, wherever that was.
     ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph);
     ``shape_nodes`` of those on the CPU only compute shapes. Where other nodes ran elsewhere than on
     the identity's provider, its backend's name has the share; see ``results.share``.
@@ -157,6 +158,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     weights_origin: WeightsOrigin
     weights_sha256: str
     artefact_sha256: str
+    exported_with: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
     embedding_dim: int
     similarity: Similarity
     parity: Parity

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from simx.exporter.entry import Entry
 from simx.exporter.manifest import FileRecord
-from simx.exporter.store import Entry
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
 from simx.results.share import with_share, without_share

@@ -176,6 +176,7 @@ class LiveCell:
             weights_origin=manifest.identity.weights_origin,
             weights_sha256=manifest.weights.sha256,
             artefact_sha256=self.plan.artefact_sha256,
+            exported_with=manifest.versions,
             embedding_dim=embeddings.shape[1],
             similarity=similarities(embeddings),
             parity=self.parity,

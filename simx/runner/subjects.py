@@ -2,7 +2,7 @@
 
 import msgspec
 
-from simx.exporter.store import Entry
+from simx.exporter.entry import Entry
 from simx.models.backbone import Backbone
 
 

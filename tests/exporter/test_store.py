@@ -1,20 +1,25 @@
 """The store: entries appear whole, are found by what they are, and damage is noticed."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from simx.errors import InputError, SystemFailureError
+from simx.exporter.entry import Entry
+from simx.exporter.keys import RECIPE, library_versions
 from simx.exporter.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
     VERIFICATION_FILE,
     ExportIdentity,
     Manifest,
+    written,
 )
-from simx.exporter.store import Entry, Store
+from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError, record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
@@ -33,8 +38,9 @@ def publish(
     key: str = "0123456789abcdef",
     created: str = "2026-01-01T00:00:00",
     content: bytes = b"graph",
+    changed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
 ) -> Entry:
-    """Publish an entry with small files in the place of real ones."""
+    """Publish an entry with small files in the place of real ones, its manifest as it is wanted."""
     with store.workspace() as workspace:
         folder, weights = workspace / "entry", workspace / "weights.safetensors"
         folder.mkdir()
@@ -56,11 +62,12 @@ def publish(
             verified_batches=(1, 4),
             weights=record_of(weights),
             files={path.name: record_of(path) for path in folder.iterdir()},
-            versions={},
+            recipe=RECIPE,
+            versions=dict(library_versions()),
             created=created,
             seconds=1.0,
         )
-        return store.publish(folder, weights, manifest, key)
+        return store.publish(folder, weights, changed(manifest), key)
 
 
 @pytest.fixture
@@ -71,30 +78,32 @@ def store(tmp_path: Path) -> Store:
 def test_what_was_published_is_found_again(store: Store) -> None:
     """An entry is found by backbone and embedding, with its files as they were."""
     published = publish(store)
-    found = store.find(RESNET18, "pooled")
+    (found,) = store.held(RESNET18, "pooled")
 
     assert found == published
+    assert found.key == "0123456789abcdef"
     assert found.model_path.read_bytes() == b"graph"
     found.verify()
 
 
 def test_other_things_are_not_found(store: Store) -> None:
-    """Another backbone, embedding or origin is not answered with what happens to be there."""
+    """Another backbone or embedding is not answered with what happens to be there."""
     publish(store)
 
-    assert store.find(RESNET34, "pooled") is None
-    assert store.find(RESNET18, "flat") is None
-    assert store.find(RESNET18, "pooled", ("pretrained",)) is None
-    assert store.find(RESNET18, "pooled", source="seed 1") is None
+    assert store.held(RESNET34, "pooled") == []
+    assert store.held(RESNET18, "flat") == []
 
 
-def test_pretrained_comes_before_random_and_new_before_old(store: Store) -> None:
-    """Among several entries the best origin counts first, then the newest."""
-    publish(store, key="a" * 16, created="2026-01-03")
-    publish(store, key="b" * 16, origin="pretrained", source="x.pth", created="2026-01-01")
-    newest = publish(store, key="c" * 16, origin="pretrained", source="x.pth", created="2026-01-02")
+def test_an_entry_in_another_ones_place_is_none(store: Store) -> None:
+    """What was copied or moved to where another backbone is looked up does not pass for it."""
+    told: list[str] = []
+    store = Store(store.root, told.append)
+    entry = publish(store)
+    place = store.root / "exports" / RESNET34.model / RESNET34.weights / entry.folder.name
+    shutil.copytree(entry.folder, place)
 
-    assert store.find(RESNET18, "pooled") == newest
+    assert store.held(RESNET34, "pooled") == []
+    assert "is another export's" in told[0]
 
 
 def test_a_sound_entry_is_not_published_again(store: Store) -> None:
@@ -236,7 +245,7 @@ def test_an_unreadable_manifest_is_no_entry(store: Store, damage: bytes) -> None
     assert len(told) == 1
     assert told[0].startswith(f"manifest {path}: is ")
     assert "remove its folder, or export the backbone again" in told[0]
-    assert store.find(RESNET18, "pooled") is None
+    assert store.held(RESNET18, "pooled") == []
 
 
 @pytest.mark.parametrize("name", ["../../escape.onnx", "/etc/passwd", "a/b", ".."])
@@ -245,9 +254,9 @@ def test_a_manifest_that_points_elsewhere_is_no_entry(store: Store, name: str) -
     entry = publish(store)
     files = {name: entry.manifest.files[MODEL_FILE]}
     manifest = msgspec.structs.replace(entry.manifest, files=files)
-    (entry.folder / MANIFEST_FILE).write_bytes(msgspec.json.encode(manifest))
+    (entry.folder / MANIFEST_FILE).write_bytes(written(manifest))
 
-    assert store.find(RESNET18, "pooled") is None
+    assert store.held(RESNET18, "pooled") == []
 
 
 def test_the_workspace_is_always_removed(store: Store) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from simx.cli.signals import handle_signals
 from simx.errors import Terminated
-from simx.exporter.store import Entry
+from simx.exporter.entry import Entry
 from simx.models.backbone import Backbone
 from simx.results.journal import journal_path
 from simx.results.schema import Report

@@ -18,8 +18,8 @@ import torch
 
 import simx.cli
 from simx.errors import ExitCode
-from simx.exporter import export as exporting
 from simx.exporter import job
+from simx.exporter.export_workers import LazyLauncher
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Store
 from simx.exporter.verification import Verified
@@ -265,7 +265,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     tiny = Weights("random", {"w": torch.ones(3)}, "")
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(Parity(cosine=1.0, relative_l2=0.0), (1, 4))
-    patch.setattr(exporting._LazyLauncher, "run", run_here)
+    patch.setattr(LazyLauncher, "run", run_here)
     patch.setattr(job, "load", lambda *_: tiny)
     patch.setattr(job._Job, "_headless", lambda *_: torch.nn.Identity())
     patch.setattr(job, "_embed", lambda *_: embeddings)

@@ -3,16 +3,17 @@
 import msgspec
 
 from simx.models.catalogue import load
-from simx.models.listing import listing
+from simx.models.listing import ListedExport, listing
 from simx.models.ranges import DEFAULT_RANGES, parse_ranges
 from simx.models.selection import Selection, select
 
 VIT = select(Selection(names=("vit_h_14",)), load())
+EXPORT = ListedExport("store/vit.onnx", "made with torch 1.0")
 
 
 def test_a_record_holds_the_backbone_flat() -> None:
     """Everything a table or a list of objects shows stands in one record."""
-    (record,) = listing(VIT, DEFAULT_RANGES, "pooled", {"vit_h_14": "store/vit.onnx"})
+    (record,) = listing(VIT, DEFAULT_RANGES, "pooled", {"vit_h_14": EXPORT})
 
     assert msgspec.to_builtins(record) == {
         "model": "vit_h_14",
@@ -37,6 +38,7 @@ def test_a_record_holds_the_backbone_flat() -> None:
         "embedding_dims": {"pooled": 1280, "penultimate": 1280, "flat": 1753600},
         "embedding_gmacs": {"pooled": 1016.715, "penultimate": 1016.715, "flat": 1016.715},
         "path": "store/vit.onnx",
+        "outdated": "made with torch 1.0",
     }
 
 
@@ -48,19 +50,21 @@ def test_the_length_is_that_of_the_embedding_asked_for() -> None:
 
 
 def test_what_is_not_exported_has_no_path() -> None:
-    """A backbone that the paths leave out, or map to None, is listed without one."""
-    absent, none = listing(VIT * 2, DEFAULT_RANGES, "pooled", {"vit_h_14": None})
+    """A backbone that the exports leave out is listed without one."""
+    (absent,) = listing(VIT, DEFAULT_RANGES, "pooled", {})
 
-    assert absent.path is None
-    assert none.path is None
+    assert (absent.path, absent.outdated) == (None, None)
 
 
 def test_paths_belong_to_one_set_of_weights() -> None:
     """Weights other than the default are looked up by ``model:weights``."""
     resnets = select(Selection(names=("resnet50:*",)), load())
-    paths = {"resnet50:IMAGENET1K_V1": "v1.onnx", "resnet50": "v2.onnx"}
+    exports = {
+        "resnet50:IMAGENET1K_V1": ListedExport("v1.onnx", None),
+        "resnet50": ListedExport("v2.onnx", None),
+    }
 
-    records = listing(resnets, DEFAULT_RANGES, "pooled", paths)
+    records = listing(resnets, DEFAULT_RANGES, "pooled", exports)
 
     assert [(r.weights, r.path) for r in records] == [
         ("IMAGENET1K_V1", "v1.onnx"),

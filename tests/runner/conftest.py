@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from simx.exporter.entry import Entry
 from simx.exporter.export import Exported, ExportPlan, export
-from simx.exporter.store import Entry, Store
+from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load

@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 import msgspec
 import numpy as np
 
+from simx.exporter.entry import Entry
+from simx.exporter.keys import RECIPE
 from simx.exporter.manifest import (
     MODEL_FILE,
     VERIFICATION_FILE,
@@ -20,7 +22,6 @@ from simx.exporter.manifest import (
     Manifest,
 )
 from simx.exporter.reference import Reference
-from simx.exporter.store import Entry
 from simx.exporter.stored_files import record_of
 from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
 from simx.results.schema import Parity
@@ -419,6 +420,7 @@ def entry_in(folder: Path) -> Entry:
         verified_batches=(1, 4),
         weights=record,
         files={MODEL_FILE: record},
+        recipe=RECIPE,
         versions={},
         created="2026-01-01T00:00:00+00:00",
         seconds=1.0,

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from simx.exporter.entry import Entry
 from simx.exporter.reference import Reference, load_reference
-from simx.exporter.store import Entry
 from simx.models.backbone import Backbone
 from simx.results.parity import disagreement, worst_parity
 from simx.results.similarity import cosine

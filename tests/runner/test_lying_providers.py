@@ -11,8 +11,8 @@ import msgspec
 import onnxruntime
 import pytest
 
+from simx.exporter.entry import Entry
 from simx.exporter.reference import load_reference
-from simx.exporter.store import Entry
 from simx.models.backbone import Backbone
 from simx.results.share import share_of
 from simx.runner import ort_proof

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from simx.errors import SystemFailureError
+from simx.exporter.entry import Entry
 from simx.exporter.export import ExportPlan, NotExported, export
-from simx.exporter.store import Entry, Store
+from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.models.backbone import Backbone

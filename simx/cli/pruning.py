@@ -1,0 +1,91 @@
+"""``simx export --prune``: what nobody needs any more, listed and removed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from simx.cli.output import tell
+from simx.exporter.pruning import Kind, Pruned, Status, needless, prune
+from simx.exporter.store import Store
+from simx.models.backbone import EmbeddingKind
+from simx.models.catalogue import load
+from simx.report.listing import Field, ListColumn, Listing
+from simx.results.schema import WeightsOrigin
+
+
+class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that nobody needs, as ``--format json`` gives it.
+
+    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work that was left);
+    ``status`` is ``removed``, ``removable`` (of a dry run), ``in use`` or ``kept`` (it turned out
+    to be needed). What an export is is known where its manifest can be read.
+    """
+
+    kind: Kind
+    status: Status
+    reason: str
+    bytes: int
+    path: str
+    model: str | None = None
+    weights: str | None = None
+    weights_origin: WeightsOrigin | None = None
+    embedding: EmbeddingKind | None = None
+    precision: str | None = None
+
+
+_COLUMNS = (
+    ListColumn(name="kind", heading="what", text=True),
+    ListColumn(name="name", heading="name", text=True),
+    ListColumn(name="embedding", heading="embedding", text=True),
+    ListColumn(name="status", heading="status", text=True),
+    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
+    ListColumn(name="reason", heading="why", text=True),
+)
+
+
+def pruned(store: Store, *, only_list: bool) -> list[PrunedRecord]:
+    """Remove, or only list, what nobody needs, and say on stderr how much that is."""
+    catalogue = load()
+    if only_list:
+        found = [Pruned(each, "removable") for each in needless(store, catalogue)]
+    else:
+        found = list(prune(store, catalogue))
+    going = [each for each in found if each.status in {"removed", "removable"}]
+    size = sum(each.what.bytes for each in going) / 1e6
+    done = "could be removed" if only_list else "removed"
+    tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
+    return [_record_of(each) for each in found]
+
+
+def listing_of(records: Sequence[PrunedRecord]) -> Listing:
+    """Return the columns for people."""
+    return Listing(columns=_COLUMNS, rows=tuple(_row(record) for record in records), keys=2)
+
+
+def _record_of(found: Pruned) -> PrunedRecord:
+    what, identity = found.what, found.what.identity
+    return PrunedRecord(
+        kind=what.kind,
+        status=found.status,
+        reason=what.reason,
+        bytes=what.bytes,
+        path=str(what.path),
+        model=identity.model if identity else None,
+        weights=identity.weights if identity else None,
+        weights_origin=identity.weights_origin if identity else None,
+        embedding=identity.embedding if identity else None,
+        precision=identity.precision if identity else None,
+    )
+
+
+def _row(record: PrunedRecord) -> tuple[Field, ...]:
+    size = record.bytes / 1e6
+    return (record.kind, _name(record), record.embedding, record.status, size, record.reason)
+
+
+def _name(record: PrunedRecord) -> str:
+    """Return the backbone of an export, and of anything else its file's name."""
+    if record.model is not None:
+        return f"{record.model}:{record.weights}"
+    return Path(record.path).name

@@ -1,0 +1,84 @@
+"""What an export is keyed by, and whether one in the store is what an export here would make.
+
+A key holds everything that changes an export's files, and nothing else: a file is made again when
+it would come out differently, and never for nothing. Which ONNX Runtime vouched for it is in its
+manifest alone, as is the release of simx, whose part ``RECIPE`` has.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+
+import msgspec
+
+import simx
+from simx.exporter.entry import Entry
+from simx.exporter.manifest import Manifest
+from simx.exporter.weights.cache import checkpoint_path
+from simx.models.backbone import Backbone, EmbeddingKind
+
+RECIPE = 2
+"""Counts the ways in which simx has made files out of networks."""
+
+_SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
+"""Libraries that change an exported file."""
+
+_VOUCHING = ("onnxruntime",)
+"""Libraries that a file is verified with."""
+
+
+def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
+    """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
+    identity = (backbone.model, backbone.weights, backbone.preset, embedding)
+    parts = (identity, source, sorted(_shaping(library_versions()).items()), RECIPE)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+@cache
+def library_versions() -> Mapping[str, str]:
+    """Return the releases that an export made here would name; imports none of them."""
+    versions = {"simx": simx.__version__}
+    for name in (*_SHAPING, *_VOUCHING):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def can_export() -> bool:
+    """Whether everything is installed that exporting takes."""
+    return set(_SHAPING) <= library_versions().keys()
+
+
+def outdated(entry: Entry, backbone: Backbone) -> str | None:
+    """Say why an export made here would be another one; None where it would not.
+
+    Where nothing can be exported there are no libraries that an entry could be compared with, and
+    only its recipe and its weights tell.
+    """
+    manifest = entry.manifest
+    if manifest.recipe != RECIPE:
+        other = "an earlier" if manifest.recipe < RECIPE else "a later"
+        return f"made by {other} version of simx ({manifest.versions.get('simx', 'unknown')})"
+    if manifest.identity.weights_origin == "pretrained" and not _same_checkpoint(
+        manifest, backbone
+    ):
+        return f"made from other weights ({manifest.source})"
+    if not can_export():
+        return None
+    made, here = _shaping(manifest.versions), _shaping(library_versions())
+    if made != here:
+        others = [f"{name} {version}" for name, version in made.items() if here[name] != version]
+        return f"made with {', '.join(others) or 'other libraries'}"
+    key = export_key(backbone, manifest.identity.embedding, manifest.source)
+    return None if entry.key == key else "made for other inputs"
+
+
+def _shaping(versions: Mapping[str, str]) -> dict[str, str]:
+    return {name: versions[name] for name in _SHAPING if name in versions}
+
+
+def _same_checkpoint(manifest: Manifest, backbone: Backbone) -> bool:
+    return manifest.source == checkpoint_path(backbone).name
