@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 
-from simx.cli.output import tell
+from simx.cli.downloading import Downloading, announce
+from simx.cli.output import tell, tell_once
 from simx.cli.progress import Steps, steps
-from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
+from simx.exporter.export import (
+    Exported,
+    ExportPlan,
+    NotExported,
+    Outcome,
+    export,
+    to_download,
+)
 from simx.exporter.store import Store
+from simx.exporter.weights.download import Listener
 from simx.models.backbone import Backbone
-
-_MEGABYTE = 1_000_000
 
 
 def export_with_progress(
@@ -18,15 +25,24 @@ def export_with_progress(
 
     Returns:
         One outcome per backbone, in the order of the backbones.
+
+    Raises:
+        InputError: a weights file that was named is not usable.
+        SystemFailureError: a disk has no room, or the system failed on simx's own files.
     """
     outcomes: list[Outcome] = []
+    lacking = to_download(backbones, store, plan)
+    announce(lacking, offline=plan.offline)
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
-        for outcome in export(
-            backbones, store, plan, on_start=announcer.begin, progress=announcer.download
-        ):
+        downloading = Downloading(lacking, announcer.say)
+        listener = Listener(
+            progress=downloading.progress, arrived=downloading.arrived, notice=tell_once()
+        )
+        for outcome in export(backbones, store, plan, on_start=announcer.begin, listener=listener):
             outcomes.append(outcome)
             announcer.end(outcome.backbone)
+            downloading.end(outcome.backbone)
             if isinstance(outcome, NotExported):
                 tell(describe_failure(outcome))
     _warn_of_random_weights(outcomes, plan)
@@ -49,19 +65,15 @@ class _Announcer:
     def begin(self, backbone: Backbone) -> None:
         """Announce a further backbone."""
         self._running.append(backbone.name)
-        self._say(f"exporting {', '.join(self._running)}")
+        self.say(f"exporting {', '.join(self._running)}")
 
     def end(self, backbone: Backbone) -> None:
         """Count a backbone as finished."""
         self._running.remove(backbone.name)
         self._finished += 1
 
-    def download(self, backbone: Backbone, done: int, total: int | None) -> None:
-        """Announce how far a backbone's download is."""
-        size = "" if total is None else f" of {total // _MEGABYTE}"
-        self._say(f"downloading {backbone.name}: {done // _MEGABYTE}{size} MB")
-
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Announce what is being done now."""
         self._shown.at(self._finished, text)
 
 

@@ -22,8 +22,8 @@ from simx.exporter.memory import memory_for_exports, needed_bytes
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Entry, Store
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Progress
-from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.locate import Source, locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.workers.launchers import launcher
@@ -41,7 +41,8 @@ _VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime")
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to export: which embedding, whose weights, and how many exports side by side.
 
-    ``threads`` are those of all of them together.
+    ``threads`` are those of all of them together. ``mirror`` and ``offline`` are as for
+    ``Downloads``.
     """
 
     embedding: EmbeddingKind
@@ -50,6 +51,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 1
     seed: int = 0
     mirror: str | None = None
+    offline: bool = False
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -70,9 +72,6 @@ class NotExported(msgspec.Struct, frozen=True):
 
 Outcome = Exported | NotExported
 
-BackboneProgress = Callable[[Backbone, int, int | None], None]
-"""Told a backbone, the bytes of its weights that are here, and all of them where that is known."""
-
 
 def export(
     backbones: Sequence[Backbone],
@@ -80,7 +79,7 @@ def export(
     plan: ExportPlan,
     *,
     on_start: Callable[[Backbone], None] = lambda _: None,
-    progress: BackboneProgress = lambda *_: None,
+    listener: Listener = Listener(),  # noqa: B008 - it is immutable
 ) -> Iterator[Outcome]:
     """Export backbones side by side; those the store holds are not exported again.
 
@@ -89,7 +88,7 @@ def export(
         store: where to.
         plan: how.
         on_start: called before each backbone, from the caller's thread.
-        progress: told how downloads get on, from any thread.
+        listener: told how downloads get on.
 
     Yields:
         One outcome per backbone, as soon as it is known.
@@ -101,13 +100,12 @@ def export(
     require_fitting(plan.request, backbones)
     store.require_writable()
     workers = _LazyLauncher()
+    downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=listener)
     try:
         yield from run_admitted(
             [
                 Job(
-                    partial(
-                        _export_one, backbone, store, plan, workers, partial(progress, backbone)
-                    ),
+                    partial(_export_one, backbone, store, plan, workers, downloads),
                     needed_bytes(backbone, store),
                     partial(on_start, backbone),
                 )
@@ -134,7 +132,20 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
             f"--weights {request.path}: one file holds the weights of one backbone, "
             f"but {len(backbones)} are selected; name one"
         )
-    locate(backbones[0], request)
+    require_file_of(request)
+
+
+def to_download(
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
+) -> tuple[Backbone, ...]:
+    """Return those whose export would download a checkpoint first."""
+    if plan.request.kind != "pretrained":
+        return ()
+    return tuple(
+        backbone
+        for backbone in backbones
+        if pretrained_cached(backbone) is None and _held(backbone, store, plan) is None
+    )
 
 
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
@@ -174,22 +185,22 @@ class _LazyLauncher:
 
 
 def _export_one(
-    backbone: Backbone, store: Store, plan: ExportPlan, workers: _LazyLauncher, progress: Progress
+    backbone: Backbone,
+    store: Store,
+    plan: ExportPlan,
+    workers: _LazyLauncher,
+    downloads: Downloads,
 ) -> Outcome:
-    if plan.request.kind == "auto" and pretrained_cached(backbone) is None:
-        # Pretrained weights that were exported are here, whatever became of their checkpoint.
-        pretrained = store.find(backbone, plan.embedding, ("pretrained",))
-        if pretrained is not None:
-            return Exported(backbone, pretrained, fresh=False)
+    held = _held(backbone, store, plan)
+    if held is not None:
+        return Exported(backbone, held, fresh=False)
     try:
-        source = locate(
-            backbone, plan.request, mirror=plan.mirror, progress=progress, seed=plan.seed
-        )
-        label = source.label()
+        source = locate(backbone, plan.request, downloads=downloads, seed=plan.seed)
     except InputError as error:
         if plan.request.kind == "file":
             raise
         return NotExported(backbone, "weights", str(error))
+    label = source.label()
     identity = ExportIdentity(
         model=backbone.model,
         weights=backbone.weights,
@@ -203,6 +214,17 @@ def _export_one(
         return Exported(backbone, found, fresh=False)
     with store.workspace() as workspace:
         return _run(backbone, identity, source, label, plan, store, workspace, workers)
+
+
+def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
+    """Return the export of pretrained weights whose checkpoint is no longer here, if there is one.
+
+    Those that were exported are here, whatever became of their checkpoint.
+    """
+    if plan.request.kind not in {"auto", "pretrained"} or pretrained_cached(backbone) is not None:
+        return None
+    held = store.find(backbone, plan.embedding, ("pretrained",))
+    return held if held is not None and held.is_complete() else None
 
 
 def _run(
@@ -222,6 +244,7 @@ def _run(
         embedding=plan.embedding,
         origin=source.origin,
         source_path=None if source.path is None else str(source.path.resolve()),
+        source_sha256=source.sha256,
         seed=source.seed,
         threads=max(1, plan.threads // plan.jobs),
         folder=str(folder.resolve()),
@@ -237,10 +260,6 @@ def _run(
                 f"({reply.reason}); free some space or choose another store with --store"
             )
         return NotExported(backbone, reply.stage, reply.reason)
-    if source.label() != label:
-        raise InputError(
-            f"weights file {source.path}: changed while it was exported; leave it alone meanwhile"
-        )
     manifest = _manifest(identity, label, backbone, reply)
     key = export_key(backbone, plan.embedding, label)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)

@@ -1,4 +1,3 @@
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -6,9 +5,7 @@ from pathlib import Path
 import pytest
 import torch.hub
 
-from simx.errors import InputError
 from simx.exporter.weights.cache import (
-    check_hash,
     checkpoint_path,
     checkpoints_folder,
     hash_prefix,
@@ -67,26 +64,6 @@ def test_present_checkpoint_is_found(small: Backbone, put_checkpoint: PutCheckpo
     named = put_checkpoint(small, b"content")
 
     assert pretrained_cached(named) == checkpoint_path(named)
-
-
-def test_intact_checkpoint_passes_and_is_rewound(
-    small: Backbone, put_checkpoint: PutCheckpoint
-) -> None:
-    """After the check the open file stands at its beginning, ready to be loaded."""
-    path = checkpoint_path(put_checkpoint(small, b"content"))
-    with path.open("rb") as file:
-        check_hash(file, path)
-
-        assert file.read() == b"content"
-
-
-def test_altered_checkpoint_is_refused(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
-    """A checkpoint that is not what its name says is refused, with what to do about it."""
-    path = checkpoint_path(put_checkpoint(small, b"content"))
-
-    with pytest.raises(InputError, match=r"delete it and run with --weights pretrained") as told:
-        check_hash(io.BufferedReader(io.BytesIO(b"kontent")), path)
-    assert str(path) in str(told.value)
 
 
 def test_planning_needs_no_torch() -> None:
