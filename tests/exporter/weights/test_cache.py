@@ -13,6 +13,7 @@ from simx.exporter.weights.cache import (
 )
 from simx.models import catalogue
 from simx.models.backbone import Backbone
+from simx.models.selection import Selection, select
 from tests.exporter.weights.support import PutCheckpoint
 
 
@@ -44,6 +45,17 @@ def test_every_checkpoint_can_be_verified() -> None:
     prefixes = {hash_prefix(checkpoint_path(entry).name) for entry in catalogue.load()}
 
     assert len(prefixes) == len({entry.url for entry in catalogue.load()})
+
+
+def test_each_set_of_weights_has_a_name_and_a_checkpoint_of_its_own() -> None:
+    """All 115 are reached as model:weights, and no two of them share a file of the cache."""
+    entries = catalogue.load()
+    reached = [
+        select(Selection(names=(f"{entry.model}:{entry.weights}",)), entries) for entry in entries
+    ]
+
+    assert reached == [(entry,) for entry in entries]
+    assert len({checkpoint_path(entry) for entry in entries}) == len(entries) == 115
 
 
 @pytest.mark.parametrize("name", ["resnet18.pth", "resnet18-f370.pth", "resnet18-f37072fd"])
