@@ -49,17 +49,20 @@ class Downloading:
         """Take note of how far one is."""
         with self._lock:
             self._done[backbone.name] = done
-            if total is not None:
-                self._sizes[backbone.name] = total
+            self._sizes[backbone.name] = max(total or self._sizes.get(backbone.name, 0), done)
             self._say(self._under_way())
 
     def arrived(self, backbone: Backbone) -> None:
         """Say that one is here."""
         with self._lock:
+            size = self._sizes.setdefault(backbone.name, checkpoint_bytes(backbone))
+            self._done[backbone.name] = size
             self._arrived.add(backbone.name)
-            name, size = checkpoint_path(backbone).name, size_of(self._sizes[backbone.name])
-            count = f"{len(self._arrived)} of {len(self._sizes)}"
-            tell(f"downloaded {name}, {size} ({count}; {self._overall()})")
+            line = f"downloaded {checkpoint_path(backbone).name}, {size_of(size)}"
+            if len(self._sizes) > 1:
+                count = f"{len(self._arrived)} of {len(self._sizes)}"
+                line += f" ({count} checkpoints, {self._overall()})"
+            tell(line)
 
     def end(self, backbone: Backbone) -> None:
         """Take note that nothing more will come of one, whether it is here or not."""
@@ -69,14 +72,18 @@ class Downloading:
 
     def _under_way(self) -> str:
         each = [
-            f"{name} {size_of(done)} of {size_of(self._sizes.get(name, done))}"
+            f"{name} {_percent(done, self._sizes[name])}"
             for name, done in self._done.items()
             if name not in self._arrived
         ]
-        return f"downloading {', '.join(each)}; {self._overall()}"
+        return f"downloading {', '.join(each)}: {self._overall()}"
 
     def _overall(self) -> str:
-        return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))} in all"
+        return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))}"
+
+
+def _percent(done: int, whole: int) -> str:
+    return f"{100 * done // max(whole, 1)} %"
 
 
 def _checkpoints(count: int) -> str:

@@ -36,9 +36,12 @@ def export_with_progress(
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
         downloading = Downloading(lacking, announcer.say)
-        listener = Listener(
-            progress=downloading.progress, arrived=downloading.arrived, notice=tell_once()
-        )
+
+        def arrived(backbone: Backbone) -> None:
+            downloading.arrived(backbone)
+            announcer.say_what_runs()
+
+        listener = Listener(progress=downloading.progress, arrived=arrived, notice=tell_once())
         for outcome in export(backbones, store, plan, on_start=announcer.begin, listener=listener):
             outcomes.append(outcome)
             announcer.end(outcome.backbone)
@@ -65,6 +68,10 @@ class _Announcer:
     def begin(self, backbone: Backbone) -> None:
         """Announce a further backbone."""
         self._running.append(backbone.name)
+        self.say_what_runs()
+
+    def say_what_runs(self) -> None:
+        """Announce all that is being exported."""
         self.say(f"exporting {', '.join(self._running)}")
 
     def end(self, backbone: Backbone) -> None:

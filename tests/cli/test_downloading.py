@@ -88,7 +88,7 @@ def test_pretrained_weights_come_from_the_server_into_the_store(
     assert records(outcome)[0].weights_origin == "pretrained"
     assert "one checkpoint is to be downloaded, 5.0 MB in all, into" in beforehand
     assert str(checkpoints_folder()) in beforehand
-    assert f"downloaded {path.name}, {size_of(len(checkpoint))} (1 of 1;" in arrived
+    assert arrived == f"simx: downloaded {path.name}, {size_of(len(checkpoint))}"
     assert path.read_bytes() == checkpoint
     assert len(published.requests) == 1
 
@@ -198,8 +198,7 @@ def test_progress_is_each_ones_and_of_all(downloading: Downloading, said: list[s
     whole = checkpoint_bytes(ALEXNET)
 
     assert said[-1] == (
-        f"downloading squeezenet1_1 1.0 MB of 5.0 MB, alexnet 20.0 MB of {size_of(whole)}; "
-        f"21.0 MB of {size_of(whole + 5_000_000)} in all"
+        f"downloading squeezenet1_1 20 %, alexnet 8 %: 21.0 MB of {size_of(whole + 5_000_000)}"
     )
 
 
@@ -211,10 +210,10 @@ def test_what_has_arrived_has_a_line(
     downloading.arrived(SQUEEZENET)
     downloading.end(SQUEEZENET)
     downloading.progress(ALEXNET, 1_000_000, 200_000_000)
-    name = checkpoint_path(SQUEEZENET).name
+    line = f"simx: downloaded {checkpoint_path(SQUEEZENET).name}, 5.0 MB (1 of 2 checkpoints, "
 
-    assert capsys.readouterr().err.startswith(f"simx: downloaded {name}, 5.0 MB (1 of 2; 5.0 MB of")
-    assert said[-1] == "downloading alexnet 1.0 MB of 200.0 MB; 6.0 MB of 205.0 MB in all"
+    assert capsys.readouterr().err.startswith(line)
+    assert said[-1] == "downloading alexnet 0 %: 6.0 MB of 205.0 MB"
 
 
 def test_what_failed_no_longer_counts(downloading: Downloading, said: list[str]) -> None:
@@ -223,4 +222,4 @@ def test_what_failed_no_longer_counts(downloading: Downloading, said: list[str])
     downloading.end(SQUEEZENET)
     downloading.progress(ALEXNET, 1_000_000, 200_000_000)
 
-    assert said[-1] == "downloading alexnet 1.0 MB of 200.0 MB; 1.0 MB of 205.0 MB in all"
+    assert said[-1] == "downloading alexnet 0 %: 1.0 MB of 205.0 MB"
