@@ -32,10 +32,12 @@ class Source:
     def label(self) -> str:
         """Name the source exactly: by the hash of a file, or by a seed.
 
-        Two sources of one backbone with equal labels give the same weights. Holds no path, so
-        that it can be published.
+        Two sources of one backbone with equal labels give the same weights, of the same origin.
+        Holds no path, so that it can be published.
         """
-        return f"seed {self.seed}" if self.sha256 is None else f"sha256 {self.sha256}"
+        if self.sha256 is None:
+            return f"seed {self.seed}"
+        return f"{'checkpoint ' if self.origin == 'pretrained' else ''}sha256 {self.sha256}"
 
 
 def locate(

@@ -108,12 +108,15 @@ def test_only_a_regular_file_is_opened(kind: str, small: Backbone, tmp_path: Pat
 
 
 def test_labels_tell_sources_apart(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
-    """A label is the seed or the content's whole hash, and never a path or a name."""
+    """A label is the seed or the content's whole hash, and never a path or a name.
+
+    A checkpoint that is named as a file is another source, which is never called pretrained.
+    """
     named = put_checkpoint(small, b"content")
     hashed = f"sha256 {CONTENT_SHA256}"
 
     assert Source("random", seed=3).label() == "seed 3"
-    assert locate(named, AUTO).label() == hashed
+    assert locate(named, AUTO).label() == f"checkpoint {hashed}"
     assert locate(named, file_request(checkpoint_path(named))).label() == hashed
 
 
