@@ -141,6 +141,7 @@ def simx_export(name: str, folder: Path) -> Callable[[], object]:
         embedding="pooled",
         origin="random",
         source_path=None,
+        source_sha256=None,
         seed=0,
         threads=1,
         folder=str(folder / "entry"),

@@ -54,6 +54,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @options.embedding_option
 @options.weights_option
 @options.mirror_option
+@options.offline_option
 @click.option("--anchor", type=_picture_path, help="Your own anchor picture.")
 @click.option("--positive", type=_picture_path, help="Your own positive picture.")
 @click.option("--negative", type=_picture_path, help="Your own negative picture.")

@@ -33,6 +33,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     embedding: EmbeddingKind
     weights: WeightsRequest
     weights_mirror: str | None
+    offline: bool
     anchor: Path | None
     positive: Path | None
     negative: Path | None
@@ -58,6 +59,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
             threads=self.threads or default_threads(),
             jobs=default_jobs(self.threads or default_threads()),
             mirror=self.weights_mirror,
+            offline=self.offline,
         )
 
     def schedule(self) -> Schedule:

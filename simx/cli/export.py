@@ -22,6 +22,7 @@ from simx.runner.threads import default_threads
 @options.embedding_option
 @options.weights_option
 @options.mirror_option
+@options.offline_option
 @options.threads_option
 @click.option(
     "--jobs",
@@ -46,6 +47,7 @@ def command(
     embedding: EmbeddingKind,
     weights: WeightsRequest,
     weights_mirror: str | None,
+    offline: bool,
     threads: int | None,
     jobs: int | None,
     prune: bool,
@@ -82,6 +84,7 @@ def command(
         threads=cores,
         jobs=jobs or default_jobs(cores),
         mirror=weights_mirror,
+        offline=offline,
     )
     outcomes = export_with_progress(backbones, Store(store, tell_once()), plan)
     records = [record_of(outcome) for outcome in outcomes]

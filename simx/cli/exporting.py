@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 
-from simx.cli.output import tell
+from simx.cli.downloading import Downloading, announce
+from simx.cli.output import tell, tell_once
 from simx.cli.progress import Steps, steps
-from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
+from simx.exporter.export import (
+    Exported,
+    ExportPlan,
+    NotExported,
+    Outcome,
+    export,
+    to_download,
+)
 from simx.exporter.store import Store
+from simx.exporter.weights.download import Listener
 from simx.models.backbone import Backbone
-
-_MEGABYTE = 1_000_000
 
 
 def export_with_progress(
@@ -18,20 +25,34 @@ def export_with_progress(
 
     Returns:
         One outcome per backbone, in the order of the backbones.
+
+    Raises:
+        InputError: a weights file that was named is not usable.
+        SystemFailureError: a disk has no room, or the system failed on simx's own files.
     """
     outcomes: list[Outcome] = []
+    lacking = to_download(backbones, store, plan)
+    announce(lacking, offline=plan.offline)
     with steps(len(backbones)) as shown:
         announcer = _Announcer(shown)
+
+        def arrived(backbone: Backbone) -> None:
+            downloading.arrived(backbone)
+            announcer.say_what_runs()
+
+        downloading = Downloading(lacking, announcer.say)
+        listener = Listener(progress=downloading.progress, arrived=arrived, notice=tell_once())
         for outcome in export(
             backbones,
             store,
             plan,
             on_start=announcer.begin,
             on_wait=announcer.wait,
-            progress=announcer.download,
+            listener=listener,
         ):
             outcomes.append(outcome)
             announcer.end(outcome.backbone)
+            downloading.end(outcome.backbone)
             if isinstance(outcome, NotExported):
                 tell(describe_failure(outcome))
     _warn_of_random_weights(outcomes, plan)
@@ -55,7 +76,11 @@ class _Announcer:
         """Announce a further backbone, or one that is begun again."""
         if backbone.name not in self._running:
             self._running.append(backbone.name)
-        self._say(f"exporting {', '.join(self._running)}")
+        self.say_what_runs()
+
+    def say_what_runs(self) -> None:
+        """Announce all that is being exported."""
+        self.say(f"exporting {', '.join(self._running)}")
 
     def end(self, backbone: Backbone) -> None:
         """Count a backbone as finished."""
@@ -67,12 +92,8 @@ class _Announcer:
         names = ", ".join(backbone.name for backbone in backbones)
         tell(f"{names}: another process is exporting; what it makes is waited for and taken")
 
-    def download(self, backbone: Backbone, done: int, total: int | None) -> None:
-        """Announce how far a backbone's download is."""
-        size = "" if total is None else f" of {total // _MEGABYTE}"
-        self._say(f"downloading {backbone.name}: {done // _MEGABYTE}{size} MB")
-
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Announce what is being done now."""
         self._shown.at(self._finished, text)
 
 

@@ -88,6 +88,13 @@ mirror_option = click.option(
     help="Download pretrained weights from here instead.",
 )
 
+offline_option = click.option(
+    "--offline",
+    is_flag=True,
+    envvar="SIMX_OFFLINE",
+    help="Ask nobody for weights; pretrained ones are used where they are already here.",
+)
+
 
 def warn_of_strangers(_context: object, _option: object, store: Path) -> Path:
     """Say it where others than this user can change what a store holds."""

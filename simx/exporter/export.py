@@ -21,8 +21,8 @@ from simx.exporter.memory import memory_for_exports, needed_bytes
 from simx.exporter.messages import ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Store
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Progress
-from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.locate import Source, locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind
 
@@ -30,7 +30,8 @@ from simx.models.backbone import Backbone, EmbeddingKind
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to export: which embedding, whose weights, and how many exports side by side.
 
-    ``threads`` are those of all of them together.
+    ``threads`` are those of all of them together. ``mirror`` and ``offline`` are as for
+    ``Downloads``.
     """
 
     embedding: EmbeddingKind
@@ -39,6 +40,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 1
     seed: int = 0
     mirror: str | None = None
+    offline: bool = False
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -66,10 +68,6 @@ class _Elsewhere(msgspec.Struct, frozen=True):
     backbone: Backbone
 
 
-BackboneProgress = Callable[[Backbone, int, int | None], None]
-"""Told a backbone, the bytes of its weights that are here, and all of them where that is known."""
-
-
 def export(
     backbones: Sequence[Backbone],
     store: Store,
@@ -77,7 +75,7 @@ def export(
     *,
     on_start: Callable[[Backbone], None] = lambda _: None,
     on_wait: Callable[[Sequence[Backbone]], None] = lambda _: None,
-    progress: BackboneProgress = lambda *_: None,
+    listener: Listener = Listener(),  # noqa: B008 - it is immutable
 ) -> Iterator[Outcome]:
     """Export backbones side by side; those the store holds are not exported again.
 
@@ -88,7 +86,7 @@ def export(
         on_start: called before each backbone, from the caller's thread.
         on_wait: told once, when all others are finished, which backbones other processes are
             exporting; what they make is taken, and what they fail to make is made.
-        progress: told how downloads get on, from any thread.
+        listener: told how downloads get on.
 
     Yields:
         One outcome per backbone, as soon as it is known.
@@ -100,13 +98,12 @@ def export(
     require_fitting(plan.request, backbones)
     store.require_writable()
     workers = LazyLauncher()
-
+    downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=listener)
     elsewhere: list[Backbone] = []
 
     def admitted(wanted: Sequence[Backbone], *, wait: bool) -> Iterator[Outcome | _Elsewhere]:
         def job(backbone: Backbone) -> Job[Outcome | _Elsewhere]:
-            told = partial(progress, backbone)
-            work = partial(_export_one, backbone, store, plan, workers, told, wait=wait)
+            work = partial(_export_one, backbone, store, plan, workers, downloads, wait=wait)
             return Job(work, needed_bytes(backbone, store), partial(on_start, backbone))
 
         return run_admitted(
@@ -145,7 +142,20 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
             f"--weights {request.path}: one file holds the weights of one backbone, "
             f"but {len(backbones)} are selected; name one"
         )
-    locate(backbones[0], request)
+    require_file_of(request)
+
+
+def to_download(
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
+) -> tuple[Backbone, ...]:
+    """Return those whose export would download a checkpoint first."""
+    if plan.request.kind != "pretrained":
+        return ()
+    return tuple(
+        backbone
+        for backbone in backbones
+        if pretrained_cached(backbone) is None and _held(backbone, store, plan) is None
+    )
 
 
 def _export_one(
@@ -153,24 +163,20 @@ def _export_one(
     store: Store,
     plan: ExportPlan,
     workers: LazyLauncher,
-    progress: Progress,
+    downloads: Downloads,
     *,
     wait: bool,
 ) -> Outcome | _Elsewhere:
-    if plan.request.kind == "auto" and pretrained_cached(backbone) is None:
-        # Pretrained weights that were exported are here, whatever became of their checkpoint.
-        found = find_export(store, backbone, plan.embedding, plan.request, seed=plan.seed)
-        if found is not None and found.is_complete():
-            return Exported(backbone, found, fresh=False)
+    held = _held(backbone, store, plan)
+    if held is not None:
+        return Exported(backbone, held, fresh=False)
     try:
-        source = locate(
-            backbone, plan.request, mirror=plan.mirror, progress=progress, seed=plan.seed
-        )
-        label = source.label()
+        source = locate(backbone, plan.request, downloads=downloads, seed=plan.seed)
     except InputError as error:
         if plan.request.kind == "file":
             raise
         return NotExported(backbone, "weights", str(error))
+    label = source.label()
     identity = ExportIdentity(
         model=backbone.model,
         weights=backbone.weights,
@@ -200,6 +206,17 @@ def _present(
     return Exported(backbone, found, fresh=False)
 
 
+def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
+    """Return the export of pretrained weights whose checkpoint is no longer here, if there is one.
+
+    Those that were exported are here, whatever became of their checkpoint.
+    """
+    if plan.request.kind not in {"auto", "pretrained"} or pretrained_cached(backbone) is not None:
+        return None
+    held = find_export(store, backbone, plan.embedding, plan.request, seed=plan.seed)
+    return held if held is not None and held.is_complete() else None
+
+
 def _run(
     backbone: Backbone,
     identity: ExportIdentity,
@@ -217,6 +234,7 @@ def _run(
         embedding=plan.embedding,
         origin=source.origin,
         source_path=None if source.path is None else str(source.path.resolve()),
+        source_sha256=source.sha256,
         seed=source.seed,
         threads=max(1, plan.threads // plan.jobs),
         folder=str(folder.resolve()),
@@ -232,10 +250,6 @@ def _run(
                 f"({reply.reason}); free some space or choose another store with --store"
             )
         return NotExported(backbone, reply.stage, reply.reason)
-    if source.label() != label:
-        raise InputError(
-            f"weights file {source.path}: changed while it was exported; leave it alone meanwhile"
-        )
     manifest = _manifest(identity, label, backbone, reply)
     key = export_key(backbone, plan.embedding, label)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)

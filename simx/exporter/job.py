@@ -72,7 +72,8 @@ class _Job:
         request, backbone = self._request, self._request.backbone
         torch.set_num_threads(request.threads)
         path = None if request.source_path is None else Path(request.source_path)
-        weights = load(backbone, Source(request.origin, path=path, seed=request.seed))
+        source = Source(request.origin, path, request.source_sha256, request.seed)
+        weights = load(backbone, source)
         save_state(weights.state, Path(request.weights_path))
 
         self.stage = "reference"

@@ -14,7 +14,8 @@ Blame = Literal["input", "system", "backbone"]
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Export one backbone into a folder of its own. Paths are absolute.
 
-    ``source_path`` is the weights file, None for random weights drawn from ``seed``.
+    ``source_path`` is the weights file and ``source_sha256`` what it has to have, both None for
+    random weights drawn from ``seed``.
     ``weights_path`` is where the state dict goes, outside of ``folder``.
     """
 
@@ -22,6 +23,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     embedding: EmbeddingKind
     origin: WeightsOrigin
     source_path: str | None
+    source_sha256: str | None
     seed: int
     threads: int
     folder: str

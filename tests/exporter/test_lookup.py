@@ -11,7 +11,7 @@ from simx.exporter.keys import RECIPE, export_key, outdated
 from simx.exporter.lookup import answering, best, find_export, held_backbones
 from simx.exporter.manifest import Manifest
 from simx.exporter.store import Store
-from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.exporter.weights.locate import locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.results.schema import WeightsOrigin
@@ -72,9 +72,12 @@ def put(
     )
 
 
+OTHER = "checkpoint sha256 00000000"
+
+
 def checkpoint() -> str:
-    """Return the name of the checkpoint that the catalogue names."""
-    return checkpoint_path(RESNET18).name
+    """Return what an export of the checkpoint that the catalogue names says of its source."""
+    return f"checkpoint sha256 {hash_prefix(checkpoint_path(RESNET18).name)}"
 
 
 def find(store: Store, request: WeightsRequest) -> Entry | None:
@@ -147,7 +150,7 @@ def test_without_torch_an_earlier_recipe_is_told_of(store: Store, here: dict[str
 
 def test_other_weights_make_another_export(store: Store, here: dict[str, str]) -> None:
     """An export of a checkpoint that torchvision has replaced is outdated."""
-    put(store, origin="pretrained", source="resnet18-00000000.pth", versions=here)
+    put(store, origin="pretrained", source="checkpoint sha256 00000000", versions=here)
     assert find(store, PRETRAINED) is None
 
     current = put(store, origin="pretrained", source=checkpoint(), versions=here)
@@ -204,7 +207,7 @@ def test_the_best_of_all_is_listed(store: Store, here: dict[str, str]) -> None:
     put(store, recipe=RECIPE - 1, key="a" * 16, versions=here, created="2027-01-01")
     assert best(RESNET18, store.held(RESNET18, "pooled")) == first
 
-    pretrained = put(store, origin="pretrained", source="x.pth", key="c" * 16, created="2025")
+    pretrained = put(store, origin="pretrained", source=OTHER, key="c" * 16, created="2025")
     assert best(RESNET18, store.held(RESNET18, "pooled")) == pretrained
 
 

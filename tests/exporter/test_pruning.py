@@ -80,10 +80,10 @@ def test_what_an_earlier_recipe_made_goes(store: Store) -> None:
 def test_an_export_of_a_replaced_checkpoint_goes(store: Store) -> None:
     """With its weights, which nothing else was made from."""
     put(store, origin="pretrained", source=checkpoint())
-    old = put(store, origin="pretrained", source="resnet18-00000000.pth")
+    old = put(store, origin="pretrained", source="checkpoint sha256 00000000")
 
     assert pruned(store) == {
-        "export": "replaced: made from other weights (resnet18-00000000.pth)",
+        "export": "replaced: made from other weights (checkpoint sha256 00000000)",
         "weights": "no export was made from it",
     }
     assert not old.weights_path.exists()

@@ -4,6 +4,7 @@ Uses the standard library's HTTP client; knows nothing of checkpoints.
 """
 
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPMessage, HTTPResponse
 from ipaddress import ip_address
 from typing import IO, cast
@@ -27,7 +28,9 @@ def is_safe(address: str) -> bool:
     return whole and secure
 
 
-def open_address(address: str, timeout_seconds: float) -> HTTPResponse:
+def open_address(
+    address: str, timeout_seconds: float, headers: Mapping[str, str] | None = None
+) -> HTTPResponse:
     """Ask a safe address, following redirects to safe ones only.
 
     Proxies named in the environment are used, except for loopback hosts.
@@ -35,6 +38,7 @@ def open_address(address: str, timeout_seconds: float) -> HTTPResponse:
     Args:
         address: one for which ``is_safe`` holds.
         timeout_seconds: longest silence while connecting and between bytes.
+        headers: what to ask for besides; redirects are asked for the same.
 
     Returns:
         The response, for the caller to close.
@@ -48,7 +52,7 @@ def open_address(address: str, timeout_seconds: float) -> HTTPResponse:
     if _is_loopback(address):
         handlers.append(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(  # noqa: S310 - only https, and http on loopback, get here
-        address, headers={"User-Agent": f"simx/{__version__}"}
+        address, headers={"User-Agent": f"simx/{__version__}", **(headers or {})}
     )
     opener = urllib.request.build_opener(*handlers)
     return cast(HTTPResponse, opener.open(request, timeout=timeout_seconds))

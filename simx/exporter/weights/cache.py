@@ -1,17 +1,14 @@
-"""torch's cache of checkpoints: where one would lie, whether it does, and whether it is intact.
+"""torch's cache of checkpoints: where one would lie, and whether it does.
 
 Never imports torch: the rules are those ``torch.hub`` documents, so that files fetched by torch
 and by simx are one set.
 """
 
-import hashlib
-import io
 import os
 import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from simx.errors import InputError
 from simx.models.backbone import Backbone
 
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
@@ -37,8 +34,8 @@ def checkpoint_path(backbone: Backbone) -> Path:
 def pretrained_cached(backbone: Backbone) -> Path | None:
     """Return the cached checkpoint's path, or None where there is none.
 
-    Presence only: the content is checked by ``check_hash`` on the very file that is then loaded,
-    because anything checked earlier can have been replaced since.
+    Presence only: the content is checked by ``identity`` on the very file that is then
+    loaded, because anything checked earlier can have been replaced since.
     """
     path = checkpoint_path(backbone)
     return path if path.exists() else None
@@ -57,24 +54,3 @@ def hash_prefix(name: str) -> str:
     if found is None:
         raise ValueError(f"checkpoint name {name!r} carries no hash")
     return found.group(1)
-
-
-def check_hash(file: io.BufferedReader, path: Path) -> None:
-    """Compare an open checkpoint's sha256 with its name; leaves the file at its beginning.
-
-    Args:
-        file: open for reading in binary mode, at its beginning.
-        path: the file's path, whose name carries the expected prefix.
-
-    Raises:
-        InputError: the content is not what the name promises.
-    """
-    expected = hash_prefix(path.name)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    file.seek(0)
-    if not digest.startswith(expected):
-        raise InputError(
-            f"{path}: its sha256 begins with {digest[: len(expected)]} where its name says "
-            f"{expected}: damaged or replaced; delete it and run with --weights pretrained "
-            "to fetch it again"
-        )

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 
 from simx.exporter.stored_files import name_of
-from simx.exporter.weights.cache import check_hash
+from simx.exporter.weights.identity import require_checkpoint, require_file
 from simx.exporter.weights.request import WEIGHTS
 from simx.inputs import opened
 
@@ -33,28 +33,29 @@ STATE_DICT = dataclasses.replace(
 )
 
 
-def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """Read a checkpoint from torch's cache, after checking it against the hash in its name.
+def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    """Read a checkpoint from torch's cache, after checking that it is the one that is meant.
 
     Checked and loaded are one open file, so nothing can be put in its place between the two.
 
     Raises:
-        InputError: unreadable, not what its name promises, or no state dict.
+        InputError: unreadable, of another hash, or no state dict.
     """
     with opened(path, STATE_DICT) as file:
-        check_hash(file, path)
+        require_checkpoint(file, path, sha256)
         return _tensors(_torch_load(file, path), path)
 
 
-def read_file(path: Path) -> dict[str, torch.Tensor]:
+def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     """Read a user's state dict: safetensors, or whatever ``torch.load(weights_only=True)`` takes.
 
     The content decides which, not the suffix.
 
     Raises:
-        InputError: unreadable, neither format, or no state dict of plain tensors.
+        InputError: unreadable, of another hash, neither format, or no state dict of plain tensors.
     """
     with opened(path, STATE_DICT) as file:
+        require_file(file, path, sha256)
         head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         if _looks_like_safetensors(head):
             return _safetensors_load(name_of(file, path), path)

@@ -1,178 +1,240 @@
-"""Fetch one checkpoint into torch's cache, whole and verified or not at all.
+"""Fetch checkpoints into torch's cache, each whole and verified or not at all.
 
-Which addresses may be asked is ``address``'s matter; never imports torch. Whoever else fetches the
-same checkpoint at the same time waits for the first and shares its file.
+A transfer that is interrupted goes on where it stopped, in this process or a later one. Whoever
+else fetches the same checkpoint at the same time waits for the first and shares its file. Never
+imports torch.
 """
 
-import contextlib
-import hashlib
-import os
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from functools import partial as bound
 from pathlib import Path
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 
-from filelock import FileLock
+from filelock import Timeout
 
 from simx.errors import InputError, SystemFailureError
-from simx.exporter.weights.address import is_safe, open_address
-from simx.exporter.weights.cache import checkpoint_path, hash_prefix
+from simx.exporter.weights.address import is_safe
+from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.identity import Notice, accept, problem_of, tell_nobody
+from simx.exporter.weights.partial import Partial, lock_of, opened_partial, sweep
+from simx.exporter.weights.transfer import MEBIBYTE, Progress, Transfer, TransferError, Trouble
+from simx.inputs import shown
 from simx.models.backbone import Backbone
-from simx.results.atomic import make_folder, sync_folder
-
-Progress = Callable[[int, int | None], None]
-"""Told the bytes received so far, and how many there will be where the server says so."""
+from simx.results.atomic import make_folder
 
 STALL_SECONDS = 30.0
 """How long a connection may deliver nothing at all before it is given up."""
 
-_CHUNK_BYTES = 1 << 18
-_MEBIBYTE = 1 << 20
+RETRY_SECONDS = (1.0, 5.0, 20.0)
+"""Waits before asking a host once more that is there and has trouble."""
 
-_ALTERNATIVES = (
-    "check the connection, name a mirror in SIMX_WEIGHTS_MIRROR, put the file into {folder} "
-    "yourself, or use --weights random"
-)
+_MEGABYTE = 1_000_000
 
 
-def ignore_progress(done: int, total: int | None) -> None:
-    """Report to nobody."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who is told, from any thread, how downloads get on.
 
-
-@dataclass(frozen=True, slots=True)
-class _Transfer:
-    """One checkpoint on its way: from where, to where, and its largest believable size."""
-
-    address: str
-    target: Path
-    limit_bytes: int
-    stall_seconds: float
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.address).netloc
-
-    def failed(self, reason: str) -> InputError:
-        """Say in one line what kept this checkpoint away and what else can be done."""
-        advice = _ALTERNATIVES.format(folder=self.target.parent)
-        return InputError(f"cannot fetch {self.target.name} from {self.host}: {reason}; {advice}")
-
-
-def download(
-    backbone: Backbone,
-    *,
-    mirror: str | None = None,
-    progress: Progress = ignore_progress,
-    stall_seconds: float = STALL_SECONDS,
-) -> Path:
-    """Fetch the backbone's checkpoint into torch's cache, unless it has arrived there already.
-
-    The file appears under its name only when its sha256 begins as that name says.
-
-    Args:
-        backbone: whose ``url`` names the checkpoint.
-        mirror: address of a folder that holds the same files under the same names, instead of
-            torchvision's server: https, or http on a loopback host.
-        progress: called after every chunk with bytes done and bytes in all (None if unknown).
-        stall_seconds: longest time without a byte.
-
-    Returns:
-        The path of the checkpoint.
-
-    Raises:
-        InputError: the address is not safe or not reachable, or what it sent is not the checkpoint.
-        SystemFailureError: the cache cannot be written.
+    ``progress`` hears a backbone, the bytes of its checkpoint that are here, and all of them where
+    that is known; ``arrived`` that it is here and intact; ``notice`` what else a user should know,
+    in one line.
     """
-    target = checkpoint_path(backbone)
-    transfer = _Transfer(
-        address=backbone.url if mirror is None else f"{mirror.rstrip('/')}/{target.name}",
-        target=target,
+
+    progress: Callable[[Backbone, int, int | None], None] = lambda *_: None
+    arrived: Callable[[Backbone], None] = lambda _: None
+    notice: Notice = tell_nobody
+
+
+class Downloads:
+    """The downloads of one run: how they are made, and what they learn of the hosts they ask.
+
+    A host that cannot be reached is asked once, whatever else is wanted from it. May be used from
+    several threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        mirror: str | None = None,
+        offline: bool = False,
+        listener: Listener = Listener(),
+        stall_seconds: float = STALL_SECONDS,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
+    ) -> None:
+        """Ask nobody yet.
+
+        Args:
+            mirror: address of a folder that holds the same files under the same names, instead of
+                torchvision's server: https, or http on a loopback host.
+            offline: ask nobody at all.
+            listener: who is told how they get on.
+            stall_seconds: longest time without a byte.
+            retry_seconds: waits before further attempts; counted anew where one got on.
+        """
+        self.notice = listener.notice
+        self._listener = listener
+        self._mirror = mirror
+        self._offline = offline
+        self._stall_seconds = stall_seconds
+        self._retry_seconds = tuple(retry_seconds)
+        self._answered: set[str] = set()
+        self._unreachable: dict[str, str] = {}
+
+    def fetch(self, backbone: Backbone) -> Path:
+        """Fetch the backbone's checkpoint into torch's cache, unless it has arrived there already.
+
+        The file appears under its name only when its sha256 begins as that name says, and is the
+        one that is remembered of it, if one is.
+
+        Args:
+            backbone: whose ``url`` names the checkpoint.
+
+        Returns:
+            The path of the checkpoint.
+
+        Raises:
+            InputError: the address is not safe or not reachable, what it sent is not the
+                checkpoint, or nobody may be asked.
+            SystemFailureError: the cache cannot be written.
+        """
+        target, told = checkpoint_path(backbone), self._listener
+        if self._offline:
+            raise InputError(
+                f"{target.name} is not in {shown(target.parent)}, and offline nothing is "
+                "downloaded; leave --offline (SIMX_OFFLINE) out, put the file there yourself, or "
+                "use --weights random"
+            )
+        transfer = self._transfer(backbone, target)
+        self._require_reachable(transfer)
+        try:
+            make_folder(target.parent)
+            sweep(target.parent)
+            with self._only_one(target):
+                if not target.exists():
+                    with opened_partial(target) as partial:
+                        self._complete(transfer, partial, bound(told.progress, backbone))
+                        told.arrived(backbone)
+        except OSError as error:
+            raise SystemFailureError(
+                f"cannot write {shown(target)}: {error.strerror or error}; "
+                "make room there, or set TORCH_HOME to another folder"
+            ) from error
+        return target
+
+    def _transfer(self, backbone: Backbone, target: Path) -> Transfer:
+        address = backbone.url
+        if self._mirror is not None:
+            address = f"{self._mirror.rstrip('/')}/{target.name}"
+        if not is_safe(address):
+            raise InputError(
+                "the mirror of the weights must be an https address without a user name "
+                "(http only on this machine); mend SIMX_WEIGHTS_MIRROR, or unset it"
+            )
         # Twice the catalogue's figure is past any rounding; a server that sends on is wrong.
-        limit_bytes=int(2 * backbone.file_size * _MEBIBYTE) + _MEBIBYTE,
-        stall_seconds=stall_seconds,
+        limit = int(2 * backbone.file_size * MEBIBYTE) + MEBIBYTE
+        return Transfer(address, target, limit, self._stall_seconds)
+
+    @contextmanager
+    def _only_one(self, target: Path) -> Iterator[None]:
+        """Be the only one who fetches this checkpoint."""
+        lock = lock_of(target)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.notice(f"waiting for another process that downloads {target.name}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _complete(self, transfer: Transfer, partial: Partial, progress: Progress) -> None:
+        """Fetch what is missing and publish the whole, if it is the checkpoint."""
+        name = transfer.target.name
+        digest = partial.digest()
+        # A process may have been ended between the last byte and the last step.
+        if problem_of(name, digest) is not None:
+            digest = self._received(transfer, partial, progress)
+        accept(name, digest, self.notice)
+        partial.publish()
+
+    def _received(self, transfer: Transfer, partial: Partial, progress: Progress) -> str:
+        """Fetch what is missing and return the hash of the whole, which is the checkpoint's.
+
+        What was put together of several parts and is wrong gets a second chance, from its
+        beginning: the parts may have been those of two files.
+        """
+        name, again = transfer.target.name, False
+        while True:
+            self._receive(transfer, partial, progress)
+            digest = partial.digest()
+            problem = problem_of(name, digest)
+            if problem is None:
+                return digest
+            partial.clear()
+            if again or transfer.began_at == 0:
+                raise _failed(transfer, f"what it sent was thrown away, for its {problem}")
+            self.notice(f"{name}: its parts do not belong together; downloading it again")
+            again = True
+
+    def _receive(self, transfer: Transfer, partial: Partial, progress: Progress) -> None:
+        """Add what is missing, trying again after trouble that may pass."""
+        name, waits = transfer.target.name, iter(self._retry_seconds)
+        if partial.size:
+            self.notice(f"{name}: going on after the {_megabytes(partial.size)} that are here")
+        while True:
+            before = partial.size
+            try:
+                transfer.attempt(partial, progress)
+            except TransferError as error:
+                if partial.size - before >= MEBIBYTE:
+                    waits = iter(self._retry_seconds)
+                self._wait(transfer, partial, error, waits)
+            else:
+                self._answered.add(transfer.host)
+                return
+
+    def _wait(
+        self, transfer: Transfer, partial: Partial, error: TransferError, waits: Iterator[float]
+    ) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            InputError: there is to be none.
+        """
+        host, hopeless = transfer.host, error.trouble is Trouble.LASTING
+        if error.trouble is Trouble.UNREACHABLE:
+            # No network is told at once; one that was there may come back.
+            hopeless = host not in self._answered
+        else:
+            self._answered.add(host)
+        seconds = None if hopeless else next(waits, None)
+        if seconds is None:
+            if error.trouble is Trouble.UNREACHABLE:
+                self._unreachable[host] = str(error)
+            if error.trouble is Trouble.LASTING or not transfer.parts:
+                partial.clear()
+            kept = f" ({_megabytes(partial.size)} are kept to go on from)" if partial.size else ""
+            raise _failed(transfer, f"{error}{kept}") from error
+        self.notice(f"{transfer.target.name}: {error}; trying again in {seconds:g} s")
+        time.sleep(seconds)
+
+    def _require_reachable(self, transfer: Transfer) -> None:
+        reason = self._unreachable.get(transfer.host)
+        if reason is not None:
+            raise _failed(transfer, f"it was not asked again after that ({reason})")
+
+
+def _failed(transfer: Transfer, reason: str) -> InputError:
+    """Say in one line what kept a checkpoint away and what else can be done."""
+    name, folder = transfer.target.name, shown(transfer.target.parent)
+    return InputError(
+        f"cannot fetch {name} from {transfer.host}: {reason}; check the connection, name a mirror "
+        f"in SIMX_WEIGHTS_MIRROR, put the file into {folder} yourself, or use --weights random"
     )
-    if not is_safe(transfer.address):
-        raise InputError(
-            "the mirror of the weights must be an https address without a user name "
-            "(http only on this machine); mend SIMX_WEIGHTS_MIRROR, or unset it"
-        )
-    try:
-        make_folder(target.parent)
-        with FileLock(f"{target}.lock"):
-            if not target.exists():
-                _fetch(transfer, progress)
-    except OSError as error:
-        raise SystemFailureError(
-            f"cannot write {target}: {error.strerror or error}; "
-            "make room there, or set TORCH_HOME to another folder"
-        ) from error
-    return target
 
 
-def _fetch(transfer: _Transfer, progress: Progress) -> None:
-    partial = transfer.target.with_name(f".{transfer.target.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            _receive(transfer, file, progress)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(transfer.target)
-        sync_folder(transfer.target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _receive(transfer: _Transfer, file: IO[bytes], progress: Progress) -> None:
-    """Write what the server sends to the open file and check it: length, then hash."""
-    digest = hashlib.sha256()
-    done, total = 0, None
-    with contextlib.closing(_chunks(transfer)) as chunks:
-        for chunk, total in chunks:
-            done += len(chunk)
-            if max(done, total or 0) > transfer.limit_bytes:
-                raise transfer.failed("it sends far more than the checkpoint's size")
-            file.write(chunk)
-            digest.update(chunk)
-            progress(done, total)
-    if total is not None and done != total:
-        raise transfer.failed(f"the connection ended after {done} of {total} bytes")
-    expected = hash_prefix(transfer.target.name)
-    if not digest.hexdigest().startswith(expected):
-        raise transfer.failed(
-            f"what it sent has a sha256 beginning {digest.hexdigest()[: len(expected)]}, "
-            f"not {expected}, and was thrown away"
-        )
-
-
-def _chunks(transfer: _Transfer) -> Generator[tuple[bytes, int | None]]:
-    """Yield what the server sends, each piece with the length it announced; the first is empty.
-
-    A generator, so that an error of the disk in the caller is never taken for one of the network.
-    """
-    try:
-        with open_address(transfer.address, transfer.stall_seconds) as response:
-            total = _announced_length(response)
-            yield b"", total
-            while chunk := response.read(_CHUNK_BYTES):
-                yield chunk, total
-    except HTTPError as error:
-        error.close()
-        raise transfer.failed(f"the server answered {error.code}") from error
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a malformed redirect
-        raise transfer.failed(_network_reason(error, transfer.stall_seconds)) from error
-
-
-def _announced_length(response: HTTPResponse) -> int | None:
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _network_reason(error: Exception, stall_seconds: float) -> str:
-    cause = error.reason if isinstance(error, URLError) else error
-    if isinstance(cause, TimeoutError):
-        return f"nothing came for {stall_seconds:g} s"
-    reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return " ".join(reason.split())
+def _megabytes(size: int) -> str:
+    return f"{size / _MEGABYTE:.1f} MB"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from simx.exporter.weights.checkpoint import read_checkpoint, read_file
-from simx.exporter.weights.download import Progress, ignore_progress
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.fit import fit
 from simx.exporter.weights.initialised import random_state
 from simx.exporter.weights.locate import Source, locate
@@ -32,8 +32,8 @@ def load(backbone: Backbone, source: Source) -> Weights:
     """Read, check and fit the weights of one source.
 
     Raises:
-        InputError: the file is unreadable, damaged, no state dict of plain tensors, or another
-            model's.
+        InputError: the file is unreadable, damaged, another one than was located, no state dict
+            of plain tensors, or another model's.
     """
     state = _state(backbone, source)
     return Weights(origin=source.origin, state=state, sha256=fingerprint(state))
@@ -43,17 +43,16 @@ def obtain(
     backbone: Backbone,
     request: WeightsRequest,
     *,
-    mirror: str | None = None,
-    progress: Progress = ignore_progress,
+    downloads: Downloads | None = None,
     seed: int = 0,
 ) -> Weights:
     """Locate and load in one step; arguments and errors are those of ``locate`` and ``load``."""
-    source = locate(backbone, request, mirror=mirror, progress=progress, seed=seed)
+    source = locate(backbone, request, downloads=downloads, seed=seed)
     return load(backbone, source)
 
 
 def _state(backbone: Backbone, source: Source) -> dict[str, torch.Tensor]:
-    if source.path is None:
+    if source.path is None or source.sha256 is None:
         return random_state(backbone, source.seed)
     read = read_checkpoint if source.origin == "pretrained" else read_file
-    return fit(read(source.path), backbone, source.path)
+    return fit(read(source.path, source.sha256), backbone, source.path)

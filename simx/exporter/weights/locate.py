@@ -4,12 +4,12 @@ Never imports torch, so that a parent process can plan a whole sweep with it. Wh
 opened and checked by ``load``.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Progress, download, ignore_progress
+from simx.exporter.weights.download import Downloads
+from simx.exporter.weights.identity import checkpoint_hash, file_hash
 from simx.exporter.weights.request import WEIGHTS, WeightsRequest
 from simx.inputs import opened
 from simx.models.backbone import Backbone
@@ -20,76 +20,77 @@ from simx.results.schema import WeightsOrigin
 class Source:
     """Where one backbone's weights come from.
 
-    ``path`` is the file to read, None exactly where ``origin`` is ``random``; ``seed`` matters
-    only there.
+    ``path`` is the file to read and ``sha256`` what it has to have, None exactly where ``origin``
+    is ``random``; ``seed`` matters only there.
     """
 
     origin: WeightsOrigin
     path: Path | None = None
+    sha256: str | None = None
     seed: int = 0
 
     def label(self) -> str:
-        """Name the source exactly: a checkpoint, the hash of a file, or a seed.
+        """Name the source exactly: by the hash of a file, or by a seed.
 
-        Two sources of one backbone with equal labels give the same weights. Holds no path, so
-        that it can be published.
-
-        Raises:
-            InputError: the file cannot be read.
+        Two sources of one backbone with equal labels give the same weights, of the same origin.
+        Holds no path, so that it can be published.
         """
-        if self.path is None:
+        if self.sha256 is None:
             return f"seed {self.seed}"
-        if self.origin == "pretrained":
-            return self.path.name
-        with opened(self.path, WEIGHTS) as file:
-            try:
-                return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
-            except OSError as error:
-                raise WEIGHTS.refused(self.path, f"cannot be read ({error.strerror})") from error
+        return f"{'checkpoint ' if self.origin == 'pretrained' else ''}sha256 {self.sha256}"
 
 
 def locate(
     backbone: Backbone,
     request: WeightsRequest,
     *,
-    mirror: str | None = None,
-    progress: Progress = ignore_progress,
+    downloads: Downloads | None = None,
     seed: int = 0,
 ) -> Source:
     """Find the weights that were asked for.
 
     ``auto`` never downloads: where no checkpoint lies in torch's cache it answers with random
     weights, and the caller, who sees it in the origin, warns. A checkpoint that is there but
-    damaged is still the answer, so that ``load`` refuses it by name instead of it being
-    replaced by random weights in silence.
+    damaged is refused by name, here or by ``load``, instead of being replaced by random weights
+    in silence.
 
     Args:
         backbone: whose weights.
         request: what the user asked for.
-        mirror: where to download from instead of torchvision's server; see ``download``.
-        progress: told how a download gets on.
+        downloads: how to download; by default from torchvision's server, telling nobody.
         seed: what random weights are drawn from.
 
     Raises:
-        InputError: the file is absent or no regular file, or the download failed.
+        InputError: the file is absent, unreadable or no regular file, the checkpoint is not the
+            one that is meant, or the download failed.
         SystemFailureError: torch's cache cannot be written.
     """
+    downloads = downloads or Downloads()
     match request.kind:
         case "file":
-            return Source("file", path=_regular_file(request.path))
+            path = require_file_of(request)
+            return Source("file", path=path, sha256=file_hash(path))
         case "pretrained":
-            cached = pretrained_cached(backbone)
-            fetched = cached or download(backbone, mirror=mirror, progress=progress)
-            return Source("pretrained", path=fetched)
+            path = pretrained_cached(backbone) or downloads.fetch(backbone)
+            return _pretrained(path, downloads)
         case "auto" if (cached := pretrained_cached(backbone)) is not None:
-            return Source("pretrained", path=cached)
+            return _pretrained(cached, downloads)
         case _:
             return Source("random", seed=seed)
 
 
-def _regular_file(path: Path | None) -> Path:
-    """Refuse what would block or never end when read (a pipe, a device), before it is read."""
-    if path is None:
+def require_file_of(request: WeightsRequest) -> Path:
+    """Refuse a file that is absent, or would block or never end when read: a pipe, a device.
+
+    Raises:
+        InputError: see above.
+        ValueError: the request is for no file.
+    """
+    if request.path is None:
         raise ValueError("a request for a file names none")
-    with opened(path, WEIGHTS):
-        return path
+    with opened(request.path, WEIGHTS):
+        return request.path
+
+
+def _pretrained(path: Path, downloads: Downloads) -> Source:
+    return Source("pretrained", path=path, sha256=checkpoint_hash(path, downloads.notice))

@@ -23,8 +23,12 @@ def small(backbone_of: BackboneOf) -> Backbone:
 
 @pytest.fixture
 def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Point torch's cache at an empty folder; returns where its checkpoints would lie."""
+    """Point torch's cache at an empty folder; returns where its checkpoints would lie.
+
+    The hashes that are remembered of them have a folder of the test's own, too.
+    """
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "torch" / "hub" / "checkpoints"
 
 

@@ -1,4 +1,3 @@
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -6,9 +5,7 @@ from pathlib import Path
 import pytest
 import torch.hub
 
-from simx.errors import InputError
 from simx.exporter.weights.cache import (
-    check_hash,
     checkpoint_path,
     checkpoints_folder,
     hash_prefix,
@@ -16,6 +13,7 @@ from simx.exporter.weights.cache import (
 )
 from simx.models import catalogue
 from simx.models.backbone import Backbone
+from simx.models.selection import Selection, select
 from tests.exporter.weights.support import PutCheckpoint
 
 
@@ -49,6 +47,17 @@ def test_every_checkpoint_can_be_verified() -> None:
     assert len(prefixes) == len({entry.url for entry in catalogue.load()})
 
 
+def test_each_set_of_weights_has_a_name_and_a_checkpoint_of_its_own() -> None:
+    """All 115 are reached as model:weights, and no two of them share a file of the cache."""
+    entries = catalogue.load()
+    reached = [
+        select(Selection(names=(f"{entry.model}:{entry.weights}",)), entries) for entry in entries
+    ]
+
+    assert reached == [(entry,) for entry in entries]
+    assert len({checkpoint_path(entry) for entry in entries}) == len(entries) == 115
+
+
 @pytest.mark.parametrize("name", ["resnet18.pth", "resnet18-f370.pth", "resnet18-f37072fd"])
 def test_a_name_without_hash_is_no_checkpoint(name: str) -> None:
     """Nothing is ever loaded that could not be verified."""
@@ -67,26 +76,6 @@ def test_present_checkpoint_is_found(small: Backbone, put_checkpoint: PutCheckpo
     named = put_checkpoint(small, b"content")
 
     assert pretrained_cached(named) == checkpoint_path(named)
-
-
-def test_intact_checkpoint_passes_and_is_rewound(
-    small: Backbone, put_checkpoint: PutCheckpoint
-) -> None:
-    """After the check the open file stands at its beginning, ready to be loaded."""
-    path = checkpoint_path(put_checkpoint(small, b"content"))
-    with path.open("rb") as file:
-        check_hash(file, path)
-
-        assert file.read() == b"content"
-
-
-def test_altered_checkpoint_is_refused(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
-    """A checkpoint that is not what its name says is refused, with what to do about it."""
-    path = checkpoint_path(put_checkpoint(small, b"content"))
-
-    with pytest.raises(InputError, match=r"delete it and run with --weights pretrained") as told:
-        check_hash(io.BufferedReader(io.BytesIO(b"kontent")), path)
-    assert str(path) in str(told.value)
 
 
 def test_planning_needs_no_torch() -> None:

@@ -2,6 +2,7 @@ import contextlib
 import io
 import os
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from simx.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.checkpoint import read_checkpoint, read_file
+from simx.exporter.weights.identity import checkpoint_hash, file_hash
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import PutCheckpoint, equal, saved
 
@@ -31,6 +33,11 @@ class Trap:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return os.mkdir, (self.path,)
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """Read a file that has not changed since its hash was taken."""
+    return read_file(path, file_hash(path))
 
 
 def file_of(folder: Path, content: bytes) -> Path:
@@ -54,7 +61,7 @@ def file_of(folder: Path, content: bytes) -> Path:
 )
 def test_state_dicts_are_read_in_every_form(content: bytes, tmp_path: Path) -> None:
     """The content, not the suffix, says which format it is; the usual wrappers are taken off."""
-    assert equal(read_file(file_of(tmp_path, content)), STATE)
+    assert equal(read(file_of(tmp_path, content)), STATE)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_what_is_no_state_dict_is_refused(content: bytes, reason: str, tmp_path:
     path = file_of(tmp_path, content)
 
     with pytest.raises(InputError, match=reason) as told:
-        read_file(path)
+        read(path)
     assert str(told.value).startswith(f"weights file {path}: ")
     assert "torch.save(model.state_dict(), ...)" in str(told.value)
     assert "\n" not in str(told.value)
@@ -102,7 +109,7 @@ def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
             archive.writestr(name, plain.read(name))
 
     with pytest.raises(InputError, match="a zip file that is compressed"):
-        read_file(packed)
+        read(packed)
 
 
 TRAPS: dict[str, Callable[[Trap], bytes]] = {
@@ -120,7 +127,7 @@ def test_a_malicious_file_runs_nothing(form: str, tmp_path: Path) -> None:
     path = file_of(tmp_path, TRAPS[form](Trap(str(trace))))
 
     with pytest.raises(InputError, match=r"it holds more than tensors .*so it is not loaded"):
-        read_file(path)
+        read(path)
     assert not trace.exists()
 
 
@@ -133,7 +140,7 @@ def test_a_malicious_checkpoint_runs_nothing(
     named = put_checkpoint(small, TRAPS[form](Trap(str(trace))))
 
     with pytest.raises(InputError, match=r"it holds more than tensors .*so it is not loaded"):
-        read_checkpoint(checkpoint_path(named))
+        read_checkpoint(checkpoint_path(named), checkpoint_hash(checkpoint_path(named)))
     assert not trace.exists()
 
 
@@ -151,10 +158,23 @@ def test_checkpoint_is_checked_before_it_is_read(
     """A cached checkpoint with another hash is refused although it would load."""
     named = put_checkpoint(small, saved(STATE))
     path = checkpoint_path(named)
+    sha256 = checkpoint_hash(path)
     path.write_bytes(saved({"a": torch.ones(1)}))
 
-    with pytest.raises(InputError, match="damaged or replaced; delete it"):
-        read_checkpoint(path)
+    with pytest.raises(InputError, match="damaged or replaced; delete it") as told:
+        read_checkpoint(path, sha256)
+    assert {sha256, file_hash(path)} <= set(re.findall("[0-9a-f]{64}", str(told.value)))
+    assert str(path) in str(told.value)
+
+
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
+    """What is read is what was hashed when the export was planned."""
+    path = file_of(tmp_path, saved(STATE))
+    sha256 = file_hash(path)
+    path.write_bytes(saved({"a": torch.ones(1)}))
+
+    with pytest.raises(InputError, match="changed while it was exported"):
+        read_file(path, sha256)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -164,16 +184,20 @@ def test_intact_checkpoint_is_read(
     """The older of torchvision's checkpoints are in the form before zip; both are read."""
     named = put_checkpoint(small, saved(STATE, legacy=legacy))
 
-    assert equal(read_checkpoint(checkpoint_path(named)), STATE)
+    path = checkpoint_path(named)
+
+    assert equal(read_checkpoint(path, checkpoint_hash(path)), STATE)
 
 
-@pytest.mark.parametrize("read", [read_file, read_checkpoint])
-def test_unreadable_file_is_an_input_error(read: Callable[[Path], object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("load", [read_file, read_checkpoint])
+def test_unreadable_file_is_an_input_error(
+    load: Callable[[Path, str], object], tmp_path: Path
+) -> None:
     """A file that is gone or a folder is one line, not a traceback."""
     with pytest.raises(InputError, match="no such file"):
-        read(tmp_path / "gone-12345678.pth")
+        load(tmp_path / "gone-12345678.pth", "0" * 64)
     with pytest.raises(InputError, match="is a folder"):
-        read(tmp_path)
+        load(tmp_path, "0" * 64)
 
 
 @settings(deadline=None)
@@ -192,6 +216,6 @@ def test_damage_never_ends_in_a_traceback(
 
     state: dict[str, torch.Tensor] = {}
     with contextlib.suppress(InputError):
-        state = read_file(path)
+        state = read(path)
 
     assert all(isinstance(tensor, torch.Tensor) for tensor in state.values())

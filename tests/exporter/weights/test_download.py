@@ -2,12 +2,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from simx.errors import InputError, SystemFailureError
-from simx.exporter.weights.download import download
+from simx.exporter.weights.download import Downloads, Listener
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
 from tests.exporter.weights.support import renamed_for
@@ -25,9 +26,40 @@ def named(small: Backbone) -> Backbone:
     return renamed_for(small, CONTENT)
 
 
+@dataclass
+class Heard:
+    """What a listener was told."""
+
+    figures: list[tuple[int, int | None]] = field(default_factory=list)
+    arrived: list[Backbone] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def listener(self) -> Listener:
+        return Listener(
+            progress=lambda _, *figures: self.figures.append(figures),
+            arrived=self.arrived.append,
+            notice=self.notices.append,
+        )
+
+
+def fetch(
+    backbone: Backbone,
+    mirror: str | None = None,
+    heard: Heard | None = None,
+    stall_seconds: float = 30.0,
+) -> Path:
+    """Fetch a checkpoint, trying again at once."""
+    return Downloads(
+        mirror=mirror,
+        listener=(heard or Heard()).listener(),
+        stall_seconds=stall_seconds,
+        retry_seconds=(0.0, 0.0),
+    ).fetch(backbone)
+
+
 @contextmanager
-def answering(named: Backbone, answer: Answer) -> Iterator[Site]:
-    with serving({file_name(named): answer}) as site:
+def answering(named: Backbone, *answers: Answer) -> Iterator[Site]:
+    with serving({file_name(named): answers}) as site:
         yield site
 
 
@@ -42,7 +74,7 @@ def left_behind(checkpoints: Path) -> list[str]:
 def test_checkpoint_arrives_whole(named: Backbone, checkpoints: Path) -> None:
     """What the server holds is in torch's cache afterwards, byte for byte, and nothing else."""
     with answering(named, whole()) as site:
-        path = download(named, mirror=site.address)
+        path = fetch(named, mirror=site.address)
 
     assert path.read_bytes() == CONTENT
     assert left_behind(checkpoints) == [file_name(named)]
@@ -51,7 +83,7 @@ def test_checkpoint_arrives_whole(named: Backbone, checkpoints: Path) -> None:
 def test_unannounced_length_is_fine(named: Backbone, checkpoints: Path) -> None:
     """A server need not say how much it sends; the hash tells whether all came."""
     with answering(named, Answer(body=CONTENT)) as site:
-        download(named, mirror=site.address)
+        fetch(named, mirror=site.address)
 
     assert left_behind(checkpoints) == [file_name(named)]
 
@@ -62,7 +94,7 @@ def test_address_of_the_catalogue_is_used_without_a_mirror(
     """Without a mirror the request goes to the backbone's own address."""
     with serving({}, otherwise=whole()) as site:
         named = renamed_for(small, CONTENT, f"{site.address}/models")
-        download(named)
+        fetch(named)
 
     assert site.requests == [f"/models/{file_name(named)}"]
     assert left_behind(checkpoints) == [file_name(named)]
@@ -72,7 +104,7 @@ def test_address_of_the_catalogue_is_used_without_a_mirror(
 def test_mirror_is_a_folder_of_the_same_names(named: Backbone) -> None:
     """A mirror's path is kept, with or without a slash at its end."""
     with answering(named, whole()) as site:
-        path = download(named, mirror=f"{site.address}/deep/folder/")
+        path = fetch(named, mirror=f"{site.address}/deep/folder/")
 
     assert site.requests == [f"/deep/folder/{path.name}"]
 
@@ -80,20 +112,21 @@ def test_mirror_is_a_folder_of_the_same_names(named: Backbone) -> None:
 @pytest.mark.usefixtures("checkpoints")
 def test_progress_is_told(named: Backbone) -> None:
     """The callback hears rising byte counts up to the whole, and the whole beside them."""
-    heard: list[tuple[int, int | None]] = []
+    heard = Heard()
     with answering(named, whole()) as site:
-        download(named, mirror=site.address, progress=lambda *figures: heard.append(figures))
+        fetch(named, mirror=site.address, heard=heard)
 
-    assert len(heard) > 1
-    assert heard == sorted(heard)
-    assert heard[-1] == (len(CONTENT), len(CONTENT))
+    assert len(heard.figures) > 1
+    assert heard.figures == sorted(heard.figures)
+    assert heard.figures[-1] == (len(CONTENT), len(CONTENT))
+    assert heard.arrived == [named]
 
 
 def test_two_at_once_fetch_once(named: Backbone, checkpoints: Path) -> None:
     """Whoever comes second waits for the first and takes its file."""
     with answering(named, whole()) as site:
         threads = [
-            threading.Thread(target=download, args=(named,), kwargs={"mirror": site.address})
+            threading.Thread(target=fetch, args=(named,), kwargs={"mirror": site.address})
             for _ in range(3)
         ]
         for thread in threads:
@@ -110,9 +143,9 @@ def test_two_at_once_fetch_once(named: Backbone, checkpoints: Path) -> None:
     [
         (Answer(body=CONTENT[:-1], announced=len(CONTENT)), "the connection ended after"),
         (Answer(announced=len(CONTENT)), "the connection ended after 0 of"),
-        (Answer(body=b"x" + CONTENT[1:], announced=len(CONTENT)), "sha256 beginning"),
-        (Answer(body=CONTENT[:-1]), "sha256 beginning"),
-        (Answer(announced=0), "sha256 beginning"),
+        (Answer(body=b"x" + CONTENT[1:], announced=len(CONTENT)), "sha256 begins with"),
+        (Answer(body=CONTENT[:-1]), "sha256 begins with"),
+        (Answer(announced=0), "sha256 begins with"),
         (Answer(status=404, announced=0), "the server answered 404"),
         (Answer(status=503, announced=0), "the server answered 503"),
         (Answer(body=b"", announced=1 << 40), "far more than the checkpoint's size"),
@@ -127,7 +160,7 @@ def test_anything_but_the_checkpoint_is_refused(
 ) -> None:
     """A bad answer ends in one line with host, file, reason and a way out; nothing is kept."""
     with answering(named, answer) as site, pytest.raises(InputError, match=reason) as told:
-        download(named, mirror=site.address)
+        fetch(named, mirror=site.address)
 
     message = str(told.value)
 
@@ -142,21 +175,20 @@ def test_endless_body_is_cut_off(named: Backbone, checkpoints: Path) -> None:
     """A server that announces nothing cannot fill the disk."""
     far_more = b"\0" * int(2.5 * named.file_size * (1 << 20) + (1 << 20))
     with answering(named, Answer(body=far_more)) as site, pytest.raises(InputError, match="far"):
-        download(named, mirror=site.address)
+        fetch(named, mirror=site.address)
 
     assert left_behind(checkpoints) == []
 
 
-def test_silence_is_given_up(named: Backbone, checkpoints: Path) -> None:
+@pytest.mark.usefixtures("checkpoints")
+def test_silence_is_given_up(named: Backbone) -> None:
     """A connection that stays open and delivers nothing ends the transfer."""
     silent = Answer(body=CONTENT[:100], announced=len(CONTENT), stalls=True)
     with (
         answering(named, silent) as site,
         pytest.raises(InputError, match=r"nothing came for 0\.2 s"),
     ):
-        download(named, mirror=site.address, stall_seconds=0.2)
-
-    assert left_behind(checkpoints) == []
+        fetch(named, mirror=site.address, stall_seconds=0.2)
 
 
 def test_redirect_on_loopback_is_followed(named: Backbone, checkpoints: Path) -> None:
@@ -164,7 +196,7 @@ def test_redirect_on_loopback_is_followed(named: Backbone, checkpoints: Path) ->
     with serving({"moved.pth": whole()}) as there:
         moved = Answer(status=302, location=f"{there.address}/moved.pth")
         with answering(named, moved) as here:
-            download(named, mirror=here.address)
+            fetch(named, mirror=here.address)
 
     assert left_behind(checkpoints) == [file_name(named)]
 
@@ -179,7 +211,7 @@ def test_nobody_there_is_one_line(named: Backbone) -> None:
     with pytest.raises(
         InputError, match=f"from 127.0.0.1:{port}: Connection refused; check the connection"
     ):
-        download(named, mirror=f"http://127.0.0.1:{port}")
+        fetch(named, mirror=f"http://127.0.0.1:{port}")
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -202,7 +234,7 @@ def test_nobody_there_is_one_line(named: Backbone) -> None:
 def test_unsafe_mirror_is_refused(mirror: str, named: Backbone) -> None:
     """Only https is asked, or http on this machine; a password in the address is never shown."""
     with pytest.raises(InputError, match="mend SIMX_WEIGHTS_MIRROR") as told:
-        download(named, mirror=mirror)
+        fetch(named, mirror=mirror)
     assert "secret" not in str(told.value)
 
 
@@ -212,4 +244,4 @@ def test_unwritable_cache_is_the_systems_failure(named: Backbone, checkpoints: P
     checkpoints.write_text("a file where the folder should be")
 
     with answering(named, whole()) as site, pytest.raises(SystemFailureError, match="TORCH_HOME"):
-        download(named, mirror=site.address)
+        fetch(named, mirror=site.address)

@@ -7,6 +7,7 @@ import torch
 from simx.errors import InputError
 from simx.exporter import architecture
 from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.load import obtain
 from simx.exporter.weights.request import WeightsRequest
 from simx.exporter.weights.state import fill, fingerprint
@@ -66,7 +67,9 @@ def test_pretrained_is_fetched_and_loaded(
     content = saved(trained)
     with serving({}, otherwise=Answer(body=content, announced=len(content))) as site:
         named = renamed_for(small, content)
-        weights = obtain(named, WeightsRequest("pretrained"), mirror=site.address)
+        weights = obtain(
+            named, WeightsRequest("pretrained"), downloads=Downloads(mirror=site.address)
+        )
 
     assert weights.origin == "pretrained"
     assert equal(weights.state, trained)
@@ -82,12 +85,15 @@ def test_auto_without_checkpoint_draws_by_seed(small: Backbone) -> None:
     assert weights.sha256 != obtain(small, WeightsRequest("random"), seed=4).sha256
 
 
+@pytest.mark.parametrize("seen", [False, True])
 def test_a_damaged_checkpoint_is_never_replaced_by_random(
-    small: Backbone, trained: dict[str, torch.Tensor], put_checkpoint: PutCheckpoint
+    *, seen: bool, small: Backbone, trained: dict[str, torch.Tensor], put_checkpoint: PutCheckpoint
 ) -> None:
     """Auto refuses a cached file that fails its hash and says which and what to do."""
     named = put_checkpoint(small, saved(trained))
     path = checkpoint_path(named)
+    if seen:
+        obtain(named, AUTO)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -5,11 +5,15 @@ import pytest
 
 from simx.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, serving
 from tests.exporter.weights.support import PutCheckpoint, renamed_for
+
+CONTENT_SHA256 = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+"""Of ``b"content"``."""
 
 AUTO = WeightsRequest("auto")
 PRETRAINED = WeightsRequest("pretrained")
@@ -23,7 +27,7 @@ def file_request(path: Path) -> WeightsRequest:
 def test_auto_without_checkpoint_is_random(small: Backbone) -> None:
     """Where nothing is cached, auto answers with random weights of the seed, without asking."""
     with serving({}) as site:
-        source = locate(small, AUTO, mirror=site.address, seed=7)
+        source = locate(small, AUTO, downloads=Downloads(mirror=site.address), seed=7)
 
     assert source == Source("random", seed=7)
     assert site.requests == []
@@ -36,9 +40,9 @@ def test_cached_checkpoint_is_taken(
     """What is cached is used as it is, under auto and pretrained alike."""
     named = put_checkpoint(small, b"content")
     with serving({}) as site:
-        source = locate(named, request_, mirror=site.address)
+        source = locate(named, request_, downloads=Downloads(mirror=site.address))
 
-    assert source == Source("pretrained", path=checkpoint_path(named))
+    assert source == Source("pretrained", checkpoint_path(named), CONTENT_SHA256)
     assert site.requests == []
 
 
@@ -49,7 +53,8 @@ def test_damaged_checkpoint_is_not_passed_over(
     named = put_checkpoint(small, b"content")
     checkpoint_path(named).write_bytes(b"something else")
 
-    assert locate(named, AUTO).origin == "pretrained"
+    with pytest.raises(InputError, match="damaged or replaced; delete it"):
+        locate(named, AUTO)
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -57,9 +62,9 @@ def test_pretrained_downloads(small: Backbone) -> None:
     """What is not cached is fetched when pretrained weights were asked for by name."""
     named = renamed_for(small, b"content")
     with serving({}, otherwise=Answer(body=b"content", announced=7)) as site:
-        source = locate(named, PRETRAINED, mirror=site.address)
+        source = locate(named, PRETRAINED, downloads=Downloads(mirror=site.address))
 
-    assert source == Source("pretrained", path=checkpoint_path(named))
+    assert source == Source("pretrained", checkpoint_path(named), CONTENT_SHA256)
 
 
 def test_random_ignores_the_cache(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
@@ -74,7 +79,7 @@ def test_file_is_taken(small: Backbone, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(b"content")
 
-    assert locate(small, file_request(path)) == Source("file", path=path)
+    assert locate(small, file_request(path)) == Source("file", path, CONTENT_SHA256)
 
 
 def test_missing_file_names_the_choices(small: Backbone, tmp_path: Path) -> None:
@@ -103,16 +108,24 @@ def test_only_a_regular_file_is_opened(kind: str, small: Backbone, tmp_path: Pat
 
 
 def test_labels_tell_sources_apart(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
-    """A label is the seed, the checkpoint's name or the file's hash, and never a path."""
-    path = checkpoint_path(put_checkpoint(small, b"content"))
-    digest = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    """A label is the seed or the content's whole hash, and never a path or a name.
+
+    A checkpoint that is named as a file is another source, which is never called pretrained.
+    """
+    named = put_checkpoint(small, b"content")
+    hashed = f"sha256 {CONTENT_SHA256}"
 
     assert Source("random", seed=3).label() == "seed 3"
-    assert Source("pretrained", path=path).label() == "squeezenet1_1-ed7002b4.pth"
-    assert Source("file", path=path).label() == f"sha256 {digest}"
+    assert locate(named, AUTO).label() == f"checkpoint {hashed}"
+    assert locate(named, file_request(checkpoint_path(named))).label() == hashed
 
 
-def test_label_of_a_vanished_file_is_an_input_error(tmp_path: Path) -> None:
-    """A file that is gone by the time it is read is the user's to mend."""
-    with pytest.raises(InputError, match="no such file"):
-        Source("file", path=tmp_path / "gone").label()
+def test_a_known_checkpoint_is_not_read_to_be_named(
+    small: Backbone, put_checkpoint: PutCheckpoint
+) -> None:
+    """Finding out that the store has all exports does not take reading all checkpoints."""
+    named = put_checkpoint(small, b"content")
+    before = locate(named, PRETRAINED)
+    os.truncate(checkpoint_path(named), 0)
+
+    assert locate(named, PRETRAINED) == before
