@@ -15,7 +15,7 @@ import msgspec
 import simx
 from simx.exporter.entry import Entry
 from simx.exporter.manifest import Manifest
-from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone, EmbeddingKind
 
 RECIPE = 2
@@ -81,4 +81,5 @@ def _shaping(versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def _same_checkpoint(manifest: Manifest, backbone: Backbone) -> bool:
-    return manifest.source == checkpoint_path(backbone).name
+    """Whether weights have the hash by which torchvision names the checkpoint."""
+    return hash_prefix(checkpoint_path(backbone).name) in manifest.source
