@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/weights/initialised.py": TORCH,
     "exporter/weights/load.py": TORCH,
     "exporter/weights/state.py": TORCH,
+    "exporter/relocation.py": {"onnx"},
     "exporter/verification.py": {"onnx", "onnxruntime"},
     "runner/torch_backend.py": TORCH,
     "runner/torch_device.py": TORCH,

@@ -6,12 +6,19 @@ import click
 
 from simx.cli import options
 from simx.cli.listings import show
-from simx.cli.output import output_option, tell_once
+from simx.cli.output import tell_once
+from simx.cli.parameters import TextPath
 from simx.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind
 from simx.models.ranges import Range
 from simx.runner.threads import default_threads
+
+
+def _named(_context: object, _option: object, output: str | None) -> Path | None:
+    if output == "":
+        raise InputError("--output is empty; name a folder")
+    return None if output is None else Path(output)
 
 
 @click.command("export")
@@ -38,7 +45,14 @@ from simx.runner.threads import default_threads
 @click.option("--dry-run", is_flag=True, help="With --prune: only list it.")
 @options.store_option
 @options.format_option
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=TextPath(file_okay=False),
+    metavar="DIR",
+    callback=_named,
+    help="Put the models into this folder too, as plain NAME.onnx files with a manifest.",
+)
 def command(
     select: tuple[str, ...],
     all: bool,
@@ -64,6 +78,8 @@ def command(
     if dry_run and not prune:
         raise InputError("--dry-run: goes with --prune alone")
     if prune:
+        if output is not None:
+            raise InputError("--prune: exports nothing; leave --output out")
         if is_selective:
             raise InputError("--prune: looks at the whole store; leave the selection out")
         return _prune(store, format, only_list=dry_run)
@@ -71,6 +87,7 @@ def command(
         raise InputError("export: name backbones, or say --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
+    from simx.cli.delivering import export_into  # noqa: PLC0415
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
     from simx.exporter.export import ExportPlan  # noqa: PLC0415
@@ -86,9 +103,13 @@ def command(
         mirror=weights_mirror,
         offline=offline,
     )
-    outcomes = export_with_progress(backbones, Store(store, tell_once()), plan)
-    records = [record_of(outcome) for outcome in outcomes]
-    show(records, listing_of(records), format, output)
+    exports = Store(store, tell_once())
+    if output is None:
+        outcomes = export_with_progress(backbones, exports, plan)
+        records = [record_of(outcome) for outcome in outcomes]
+    else:
+        records = export_into(output, backbones, exports, plan)
+    show(records, listing_of(records), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 

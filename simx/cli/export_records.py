@@ -1,6 +1,7 @@
 """What ``simx export`` tells of each backbone: records for programs, columns for people."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,8 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     ``status`` is ``exported``, ``present`` (the store had it) or ``failed``; of a failed one only
     ``stage`` and ``reason`` are known. ``seconds`` is what its export took, then or now; ``bytes``
-    is the size of its files, without the state dict that the store keeps beside them.
+    is the size of its files, without the state dict that the store keeps beside them. ``path`` is
+    the file in the store, ``output`` the one in the folder that was asked for.
     """
 
     model: str
@@ -28,6 +30,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     parity_relative_l2: float | None = None
     seconds: float | None = None
     bytes: int | None = None
+    output: str | None = None
     stage: str | None = None
     reason: str | None = None
 
@@ -42,11 +45,12 @@ _COLUMNS = (
     ListColumn(name="embedding_dim", heading="embedding", unit="dimensions"),
     ListColumn(name="parity_cosine", heading="cosine", unit="with torch", decimals=7),
     ListColumn(name="parity_relative_l2", heading="error", unit="relative L2", text=True),
+    ListColumn(name="output", heading="file", text=True),
     ListColumn(name="failure", heading="failure", text=True),
 )
 
 
-def record_of(outcome: Outcome) -> ExportRecord:
+def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
     """Return what there is to say of one backbone."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
@@ -68,7 +72,8 @@ def record_of(outcome: Outcome) -> ExportRecord:
         parity_cosine=manifest.parity.cosine,
         parity_relative_l2=manifest.parity.relative_l2,
         seconds=manifest.seconds,
-        bytes=sum(record.bytes for record in manifest.files.values()),
+        bytes=outcome.entry.bytes,
+        output=None if output is None else str(output),
     )
 
 
@@ -95,5 +100,6 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
         record.embedding_dim,
         record.parity_cosine,
         None if error is None else f"{error:.0e}",
+        None if record.output is None else Path(record.output).name,
         None if record.reason is None else f"{record.stage}: {record.reason}",
     )

@@ -41,20 +41,6 @@ class Entry(msgspec.Struct, frozen=True):
         return self.folder / VERIFICATION_FILE
 
     @property
-    def verification(self) -> FileRecord:
-        """What that file must be.
-
-        Raises:
-            DamagedEntryError: the manifest names no such file.
-        """
-        try:
-            return self.manifest.files[VERIFICATION_FILE]
-        except KeyError:
-            raise DamagedEntryError(
-                f"{self.folder / MANIFEST_FILE} names no {VERIFICATION_FILE}"
-            ) from None
-
-    @property
     def weights_path(self) -> Path:
         """The state dict the export was made from, as safetensors."""
         return self.store / "weights" / f"{self.manifest.weights.sha256}.safetensors"

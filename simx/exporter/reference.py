@@ -13,10 +13,13 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from simx.errors import InputError
+from simx.exporter.manifest import FileRecord
+from simx.exporter.stored_files import DamagedEntryError, opened_as_recorded
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import crop, normalise
-from simx.inputs import InputKind, one_line, read_whole
+from simx.inputs import InputKind, one_line
 from simx.models.backbone import Backbone, Preset
 
 _GIANT_GFLOPS = 100.0
@@ -55,15 +58,21 @@ class Reference(msgspec.Struct, frozen=True):
         path.write_bytes(safetensors.numpy.save(tensors))
 
 
-def load_reference(path: Path) -> Reference:
-    """Read what ``Reference.save`` wrote.
+def load_reference(path: Path, expected: FileRecord) -> Reference:
+    """Read what ``Reference.save`` wrote, if it is still what its manifest says.
 
     Raises:
-        InputError: the file cannot be read or is no such thing.
+        InputError: the file cannot be read, has changed, or is no such thing.
     """
+    if expected.bytes > REFERENCE.most_bytes:
+        allowed = f"more than the {REFERENCE.most_bytes:,} allowed"
+        raise REFERENCE.refused(path, f"has {expected.bytes:,} bytes, {allowed}")
     try:
-        tensors = safetensors.numpy.load(read_whole(path, REFERENCE))
+        with opened_as_recorded(path, expected) as file:
+            tensors = safetensors.numpy.load(file.read())
         reference = Reference(tensors["pixels"], tensors["embeddings"])
+    except DamagedEntryError as error:
+        raise InputError(f"{REFERENCE.label}{error}; {REFERENCE.mend}") from error
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         problem = one_line(f"is no verification reference ({error})")
         raise REFERENCE.refused(path, problem) from error

@@ -40,6 +40,33 @@ def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
     Raises:
         DamagedEntryError: it is missing, is no regular file of one name, or its content differs.
     """
+    with _opened(path, expected) as file:
+        with _reading(path):
+            _require_hash(path, _record(file), expected)
+            file.seek(0)
+        yield file
+
+
+def copy_as_recorded(path: Path, expected: FileRecord, target: Path) -> None:
+    """Copy a stored file that is what its manifest says, and see the copy onto the disk.
+
+    Raises:
+        DamagedEntryError: as for ``opened_as_recorded``; the copy is not to be used.
+        OSError: the target cannot be written.
+    """
+    with _opened(path, expected) as file, target.open("xb") as copy:
+        digest, size = hashlib.sha256(), 0
+        while chunk := _read(file, path):
+            digest.update(chunk)
+            size += len(chunk)
+            copy.write(chunk)
+        copy.flush()
+        os.fsync(copy.fileno())
+    _require_hash(path, FileRecord(sha256=digest.hexdigest(), bytes=size), expected)
+
+
+@contextmanager
+def _opened(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
     try:
         file = os.fdopen(os.open(path, _FLAGS), "rb")
     except OSError as error:
@@ -47,14 +74,22 @@ def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
         reason = "is a link, which simx never stores" if linked else "cannot be read"
         raise DamagedEntryError(f"{path} {reason} ({error.strerror})") from None
     with file:
-        try:
+        with _reading(path):
             _require_plain(path, os.fstat(file.fileno()), expected)
-            if _record(file) != expected:
-                raise DamagedEntryError(f"{path} does not have the hash its manifest names")
-            file.seek(0)
-        except OSError as error:
-            raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
         yield file
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _read(file: IO[bytes], path: Path) -> bytes:
+    with _reading(path):
+        return file.read(_CHUNK)
 
 
 def name_of(file: IO[bytes], path: Path) -> Path:
@@ -117,6 +152,11 @@ def _require_plain(path: Path, found: os.stat_result, expected: FileRecord) -> N
         raise DamagedEntryError(
             f"{path} has {found.st_size} bytes where its manifest names {expected.bytes}"
         )
+
+
+def _require_hash(path: Path, found: FileRecord, expected: FileRecord) -> None:
+    if found != expected:
+        raise DamagedEntryError(f"{path} does not have the hash its manifest names")
 
 
 def _record(file: IO[bytes]) -> FileRecord:

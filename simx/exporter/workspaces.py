@@ -34,15 +34,19 @@ def workspace(parent: Path) -> Iterator[Path]:
     _sweep(parent)
     folder = Path(tempfile.mkdtemp(dir=parent))
     try:
-        with _locked(folder):
+        with locked_folder(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, and say whether it was free."""
+def locked_folder(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, and say whether it was free.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     if os.name == "nt":  # which opens no folders
         yield False
         return
@@ -70,14 +74,14 @@ def abandoned(parent: Path, older_than_seconds: float = _JUST_MADE_SECONDS) -> l
     for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
         with contextlib.suppress(OSError):
             if folder.stat(follow_symlinks=False).st_mtime < limit:
-                with _locked(folder) as is_free:
+                with locked_folder(folder) as is_free:
                     found += [folder] if is_free else []
     return found
 
 
 def remove_abandoned(folder: Path) -> bool:
     """Remove a folder unless a process works in it, and say whether it is gone."""
-    with contextlib.suppress(OSError), _locked(folder) as is_free:
+    with contextlib.suppress(OSError), locked_folder(folder) as is_free:
         if is_free:
             shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()

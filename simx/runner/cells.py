@@ -10,6 +10,7 @@ from simx.results.share import with_share, without_share
 from simx.results.surroundings import Memory
 from simx.runner.backend import Task
 from simx.runner.deadlines import Deadlines
+from simx.runner.messages import StoredFile
 from simx.runner.providers import short_name
 from simx.runner.registry import Choice
 
@@ -63,6 +64,12 @@ class PlannedCell(msgspec.Struct, frozen=True):
             options=self.lane.choice.options,
             allow_partial=self.allow_partial,
         )
+
+    @property
+    def reference(self) -> StoredFile:
+        """Its verification inputs, and the right answers to them."""
+        path = self.entry.verification_path.resolve()
+        return StoredFile(str(path), self.entry.manifest.files[path.name])
 
     def loading_seconds(self, deadlines: Deadlines) -> float:
         """Return how long a worker may take to load it and answer for the first time."""

@@ -7,10 +7,12 @@ reference here, and so are samples of what the timed calls computed.
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from simx.errors import InputError
 from simx.exporter.reference import Reference, load_reference
 from simx.results.events import too_short
 from simx.results.parity import Bounds, disagreement, worst_parity
@@ -65,7 +67,7 @@ class LiveCell:
         self.plan = plan
         self.worker = worker
         self._deadlines = deadlines
-        self.reference: Reference = load_reference(plan.entry.verification_path)
+        self._reference: Reference | None = None
         self.blocks: dict[tuple[Scope, Image | None], list[Block]] = defaultdict(list)
         self.canary: list[Block] = []
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
@@ -80,15 +82,24 @@ class LiveCell:
         return self._prepared
 
     @property
+    def reference(self) -> Reference:
+        """The right answers to the verification inputs."""
+        assert self._reference is not None  # noqa: S101 - likewise
+        return self._reference
+
+    @property
     def embeddings(self) -> Array:
         """The embeddings of the four pictures, [4, D]."""
         return unpack(self.prepared.embeddings)
 
     def prepare(self, pictures: dict[Image, str]) -> None:
         """Load it, and check its answers before a single time counts."""
-        request = Prepare(
-            self.plan.task, str(self.plan.entry.verification_path.resolve()), pictures
-        )
+        stored = self.plan.reference
+        try:
+            self._reference = load_reference(Path(stored.path), stored.record)
+        except InputError as error:
+            raise CellFailedError("prepare", str(error)) from None
+        request = Prepare(self.plan.task, stored, pictures)
         seconds = self.plan.loading_seconds(self._deadlines)
         self._prepared = self._ask(request, PREPARED, "prepare", seconds)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)

@@ -20,7 +20,7 @@ def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
 
 
 def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
-    request = WeighMemory(cell.task, str(cell.entry.verification_path.resolve()))
+    request = WeighMemory(cell.task, cell.reference)
     try:
         with bench.launchers[cell.lane.choice.name].launch() as worker:
             seconds = cell.loading_seconds(bench.deadlines)

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 
+from simx.exporter.manifest import FileRecord
 from simx.results.surroundings import Memory, ThreadPool
 from simx.results.times import Block, DeviceEvents, Image, Scope, Warmup
 from simx.runner.backend import Array, BackendFacts, RuntimeFacts, Task
@@ -44,11 +45,18 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
     """What does this runtime say it can do?"""
 
 
+class StoredFile(msgspec.Struct, frozen=True):
+    """Where a file of the store is, absolute, and what it must be."""
+
+    path: str
+    record: FileRecord
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True):
     """Load a network, call it for the first time, and embed everything once."""
 
     task: Task
-    reference_path: str
+    reference: StoredFile
     pictures: dict[Image, str]
 
 
@@ -56,7 +64,7 @@ class WeighMemory(msgspec.Struct, frozen=True, tag=True):
     """Load a network, call it once, and tell what memory that took; nothing is timed."""
 
     task: Task
-    reference_path: str
+    reference: StoredFile
 
 
 class CallTimes(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ import numpy as np
 import PIL.Image
 import threadpoolctl
 
-from simx.exporter.reference import load_reference
+from simx.errors import InputError
+from simx.exporter.reference import Reference, load_reference
 from simx.results.surroundings import Memory, ThreadPool
 from simx.runner.artefacts import checked
 from simx.runner.backend import Array, Backend, BackendError, Runtime
@@ -109,7 +110,7 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
 
 def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     preset = request.task.backbone.preset
-    inputs = load_reference(Path(request.reference_path)).inputs(preset)
+    inputs = _reference(request).inputs(preset)
     with checked(request.task) as task:
         begun = CLOCK()
         backend = runtime.create(task)
@@ -137,6 +138,13 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     return cell, prepared
 
 
+def _reference(request: Prepare | WeighMemory) -> Reference:
+    try:
+        return load_reference(Path(request.reference.path), request.reference.record)
+    except InputError as error:
+        raise BackendError(str(error)) from None
+
+
 def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
     """Return the embedding of one input, and what its call took.
 
@@ -156,7 +164,7 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
 
 
 def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
-    inputs = load_reference(Path(request.reference_path)).inputs(request.task.backbone.preset)
+    inputs = _reference(request).inputs(request.task.backbone.preset)
     gpu = open_device(request.task.cuda_device)
     with checked(request.task) as task:
         forget_peak()

@@ -11,7 +11,7 @@ import pytest
 
 from simx.errors import InputError
 from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
-from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME, VERIFICATION_FILE
 from simx.exporter.reference import load_reference
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
@@ -74,7 +74,8 @@ def test_no_path_of_this_machine_is_inside(trained: Exported) -> None:
 
 def test_the_reference_is_torchs_answer_to_the_pictures(trained: Exported) -> None:
     """The stored input, run through the stored model, gives the stored embeddings."""
-    reference = load_reference(trained.entry.verification_path)
+    record = trained.entry.manifest.files[VERIFICATION_FILE]
+    reference = load_reference(trained.entry.verification_path, record)
     session = onnxruntime.InferenceSession(trained.entry.model_path)
     inputs = reference.inputs(SQUEEZENET.preset)
     output = session.run([OUTPUT_NAME], {INPUT_NAME: inputs})[0]

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.errors import InputError
-from simx.exporter.reference import Reference, load_reference
+from simx.exporter.manifest import FileRecord
+from simx.exporter.reference import REFERENCE, Reference, load_reference
+from simx.exporter.stored_files import record_of
 
 PIXELS = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
 EMBEDDINGS = np.ones((2, 5), np.float32)
@@ -18,7 +20,7 @@ EMBEDDINGS = np.ones((2, 5), np.float32)
 def test_what_was_saved_is_read(tmp_path: Path) -> None:
     """Pixels and embeddings come back as they were."""
     Reference(PIXELS, EMBEDDINGS).save(tmp_path / "r")
-    found = load_reference(tmp_path / "r")
+    found = load_reference(tmp_path / "r", record_of(tmp_path / "r"))
 
     np.testing.assert_array_equal(found.pixels, PIXELS)
     np.testing.assert_array_equal(found.embeddings, EMBEDDINGS)
@@ -44,9 +46,27 @@ def test_other_tensors_are_refused(
     safetensors.numpy.save_file({"pixels": pixels, "embeddings": embeddings}, path)
 
     with pytest.raises(InputError) as refused:
-        load_reference(path)
+        load_reference(path, record_of(path))
     assert str(refused.value).startswith(f"verification reference {path}: is no verification")
     assert problem in str(refused.value)
+
+
+def test_what_has_changed_is_refused(tmp_path: Path) -> None:
+    """However sound it looks: it is not what the export was verified with."""
+    path = tmp_path / "r"
+    Reference(PIXELS, EMBEDDINGS).save(path)
+    record = record_of(path)
+    Reference(PIXELS, EMBEDDINGS + 1).save(path)
+
+    with pytest.raises(InputError, match="does not have the hash its manifest names; export the"):
+        load_reference(path, record)
+
+
+def test_what_is_too_long_is_not_read(tmp_path: Path) -> None:
+    """A manifest that names so much is refused before anything is opened."""
+    record = FileRecord(sha256="0" * 64, bytes=REFERENCE.most_bytes + 1)
+    with pytest.raises(InputError, match="bytes, more than the"):
+        load_reference(tmp_path / "r", record)
 
 
 SAVED = safetensors.numpy.save({"pixels": PIXELS, "embeddings": EMBEDDINGS})
@@ -65,7 +85,7 @@ def test_damage_is_read_or_refused(
 
     message = ""
     try:
-        load_reference(path)
+        load_reference(path, record_of(path))
     except InputError as error:
         message = str(error)
 

@@ -1,7 +1,6 @@
 """A disk that fails: whatever it refuses, what was there is there, and the exit code says so."""
 
 import errno
-import json
 import os
 import resource
 import subprocess
@@ -19,6 +18,7 @@ import torch
 import simx.cli
 from simx.errors import ExitCode
 from simx.exporter import job
+from simx.exporter.delivery_manifest import DELIVERY_FILE, read_delivery
 from simx.exporter.export_workers import LazyLauncher
 from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.store import Store
@@ -280,7 +280,10 @@ def test_an_export_leaves_the_store_as_it_was(
     often: Often,
     counted: Counted,
 ) -> None:
-    """Entries are whole or absent, the ones that were there are sound, nothing unfinished stays."""
+    """Entries are whole or absent, the ones that were there are sound, nothing unfinished stays.
+
+    The same goes for plain files in a folder.
+    """
     without_the_work(monkeypatch)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
 
@@ -291,7 +294,6 @@ def test_an_export_leaves_the_store_as_it_was(
 
     def prepare(folder: Path) -> None:
         assert export(folder, "resnet18") == ExitCode.DONE
-        (folder / "out").write_bytes(b"old")
 
     trial = Trial(lambda folder: export(folder, "resnet34"), prepare)
     calls = trial.count(tmp_path / "sound")
@@ -310,8 +312,12 @@ def test_an_export_leaves_the_store_as_it_was(
         assert all(entry.is_sound() for entry in store.entries()), name
         assert {"resnet18"} <= models <= {"resnet18", "resnet34"}
         assert list((store.root / "unfinished").iterdir()) == [], name
-        old = (folder / "out").read_bytes()
-        assert old == b"old" or json.loads(old)[0]["model"] == "resnet34"
+        plain = {path.name for path in (folder / "out").iterdir()}
+        assert {"resnet18.onnx", DELIVERY_FILE} <= plain, name
+        assert plain <= {"resnet18.onnx", "resnet34.onnx", DELIVERY_FILE}, name
+        owned = read_delivery(folder / "out" / DELIVERY_FILE).owned
+        assert plain - {DELIVERY_FILE} <= owned, name
+        assert all((folder / "out" / file).read_bytes() == b"graph" for file in plain & owned)
     assert len(calls) > 20
     counted(f"disk: {len(tried)} failures of an export, which makes {len(calls)} calls")
 

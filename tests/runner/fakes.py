@@ -419,7 +419,7 @@ def entry_in(folder: Path) -> Entry:
         parity=Parity(cosine=1.0, relative_l2=0.0),
         verified_batches=(1, 4),
         weights=record,
-        files={MODEL_FILE: record},
+        files={MODEL_FILE: record, VERIFICATION_FILE: record_of(folder / VERIFICATION_FILE)},
         recipe=RECIPE,
         versions={},
         created="2026-01-01T00:00:00+00:00",

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from simx.exporter.entry import Entry
+from simx.exporter.manifest import VERIFICATION_FILE
 from simx.exporter.reference import Reference, load_reference
 from simx.models.backbone import Backbone
 from simx.results.parity import disagreement, worst_parity
@@ -23,7 +24,7 @@ def backend(runtime: Runtime, task: Task) -> Backend:
 
 @pytest.fixture
 def reference(entry: Entry) -> Reference:
-    return load_reference(entry.verification_path)
+    return load_reference(entry.verification_path, entry.manifest.files[VERIFICATION_FILE])
 
 
 @pytest.fixture

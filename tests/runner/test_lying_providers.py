@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from simx.exporter.entry import Entry
+from simx.exporter.manifest import VERIFICATION_FILE
 from simx.exporter.reference import load_reference
 from simx.models.backbone import Backbone
 from simx.results.share import share_of
@@ -224,7 +225,9 @@ def test_falling_back_while_running_is_a_failure(
     """ONNX Runtime would repeat a call that failed on the processor, with a line on stdout."""
     monkeypatch.setattr(LyingSession, "record", staticmethod(everywhere))
     backend = OrtRuntime().create(lying_task)
-    inputs = load_reference(entry.verification_path).inputs(backbone.preset)
+    inputs = load_reference(
+        entry.verification_path, entry.manifest.files[VERIFICATION_FILE]
+    ).inputs(backbone.preset)
     placed = backend.place(inputs[:1])
     backend.forward(placed)
     monkeypatch.setattr(LyingSession, "fails_at_run", True)
