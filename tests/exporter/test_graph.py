@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
 from simx.exporter.architecture import build_empty
 from simx.exporter.graph import EXPORTED_BATCH
@@ -18,14 +17,14 @@ from simx.models.catalogue import load
 ONE_OF_EACH_SIZE = {(each.model, each.preset.crop): each for each in load()}.values()
 
 
-class Sizes(TorchDispatchMode):
+class Sizes(TorchFunctionMode):
     """Notes the dimensions of every tensor that is computed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[int] = set()
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self,
         func: Callable[..., Any],
         types: Sequence[type],
@@ -33,20 +32,21 @@ class Sizes(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self.seen.update(leaf.shape)
+        for value in result if isinstance(result, list | tuple) else (result,):
+            if isinstance(value, torch.Tensor):
+                self.seen.update(value.shape)
         return result
 
 
 def sizes(backbone: Backbone, kind: EmbeddingKind) -> set[int]:
     """Return every dimension of every tensor of a headless network, for one picture."""
     body = remove_head(build_empty(backbone), kind)
-    crop = backbone.preset.crop
-    with torch.no_grad(), Sizes() as noted:
+    crop, noted = backbone.preset.crop, Sizes()
+    with torch.no_grad(), noted:
         body(torch.empty(1, 3, crop, crop, device="meta"))
-    held = {size for tensor in body.state_dict().values() for size in tensor.shape}
-    return noted.seen | held
+    for tensor in body.state_dict().values():
+        noted.seen.update(tensor.shape)
+    return noted.seen
 
 
 @pytest.mark.slow

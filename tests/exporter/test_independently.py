@@ -77,6 +77,8 @@ def test_onnxs_reference_implementation_gives_the_same_embedding(case: Case) -> 
     backbone, entry, reference = case
     evaluator = ReferenceEvaluator(onnx.load(entry.model_path))
 
-    (found,) = evaluator.run([OUTPUT_NAME], {INPUT_NAME: reference.inputs(backbone.preset)[:2]})
+    outputs = evaluator.run([OUTPUT_NAME], {INPUT_NAME: reference.inputs(backbone.preset)[:2]})
+    found = np.asarray(outputs[0])
 
+    assert found.shape == (2, backbone.embedding_dims.pooled)
     assert disagreement(parity(found, reference.embeddings[:2])) is None
