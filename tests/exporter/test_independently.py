@@ -78,6 +78,7 @@ def test_onnxs_reference_implementation_gives_the_same_embedding(case: Case) -> 
     evaluator = ReferenceEvaluator(onnx.load(entry.model_path))
 
     outputs = evaluator.run([OUTPUT_NAME], {INPUT_NAME: reference.inputs(backbone.preset)[:2]})
+    assert isinstance(outputs, list)
     found = np.asarray(outputs[0])
 
     assert found.shape == (2, backbone.embedding_dims.pooled)
