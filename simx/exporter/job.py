@@ -17,8 +17,9 @@ import torch
 
 from simx.errors import InputError, SimxError, SystemFailureError, disk_failure
 from simx.exporter.architecture import build_empty
-from simx.exporter.graph import export_graph
+from simx.exporter.graph import EXPORTED_BATCH, export_graph
 from simx.exporter.heads import prepare_for_export, remove_head
+from simx.exporter.inspection import Expectation
 from simx.exporter.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.messages import REQUESTS, Blame, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.reference import Reference, verification_batches, verification_pixels
@@ -84,11 +85,13 @@ class _Job:
 
         self.stage = "export"
         export_graph(body, backbone.preset.crop, self._folder / MODEL_FILE)
+        expected = _expectation(body, request)
         del body, weights
 
         self.stage = "verification"
         verified = verify_export(
             self._folder / MODEL_FILE,
+            expected,
             reference.inputs(backbone.preset),
             reference.embeddings,
             verification_batches(len(pixels)),
@@ -108,6 +111,17 @@ class _Job:
         model = build_empty(self._request.backbone)
         fill(model, weights.state)
         return prepare_for_export(remove_head(model, self._request.embedding))
+
+
+def _expectation(body: torch.nn.Module, request: ExportRequest) -> Expectation:
+    backbone = request.backbone
+    return Expectation(
+        batch=EXPORTED_BATCH,
+        crop=backbone.preset.crop,
+        dim=backbone.embedding_dims.of(request.embedding),
+        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
+        data_file=f"{MODEL_FILE}.data",
+    )
 
 
 def _embed(

@@ -93,12 +93,17 @@ def _problem(reference: Reference) -> str:
 
 
 def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
-    """Return the bundled pictures as this backbone sees them: all four, of giants only two."""
-    pictures = bundled()
-    paths = [path for _, path in pictures.files()]
-    if backbone.gflops >= _GIANT_GFLOPS:
-        paths = [pictures.anchor, pictures.negative]
+    """Return the verification pictures as this backbone sees them, uint8 [N, crop, crop, 3]."""
+    paths = verification_pictures(backbone)
     return np.stack([crop(decode(path), backbone.preset) for path in paths])
+
+
+def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
+    """Return the files of the pictures that a backbone is verified with: four, of giants two."""
+    pictures = bundled()
+    if backbone.gflops >= _GIANT_GFLOPS:
+        return pictures.anchor, pictures.negative
+    return tuple(path for _, path in pictures.files())
 
 
 def verification_batches(count: int) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 Imports onnx and onnxruntime, but not torch; runs inside an export worker only.
 """
 
+import math
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
@@ -11,11 +13,16 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from simx.exporter.inspection import Expectation, complaints
 from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
-from simx.results.parity import disagreement, worst_parity
+from simx.results.parity import FP32, disagreement, worst_parity
 from simx.results.schema import Parity
+from simx.results.similarity import relative_l2
 
 Array = npt.NDArray[np.float32]
+
+_TOLD_APART = 10 * FP32.relative_l2
+"""How different the embeddings of two pictures are at least; 0.01 is the least that was seen."""
 
 
 class VerificationError(Exception):
@@ -30,48 +37,57 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 def verify_export(
-    path: Path, inputs: Array, reference: Array, batches: tuple[int, ...], threads: int
+    path: Path,
+    expected: Expectation,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
 ) -> Verified:
-    """Check the file's form, then run it in ONNX Runtime and compare with torch's answer.
+    """Check and inspect the file, then run it in ONNX Runtime and compare with torch's answer.
 
     Args:
         path: the ONNX file.
+        expected: the headless network that it was made of.
         inputs: real pictures, [N, 3, H, W].
-        reference: torch's embeddings of them, [N, D].
+        reference: torch's embeddings of them, [N, D], each computed by itself.
         batches: batch sizes to run, none of them the exported one, none above N.
         threads: of the session.
 
     Raises:
-        VerificationError: another interface, a frozen batch, or parity beyond the bounds.
+        VerificationError: a graph that is no export's, pictures that no mixing up would show with,
+            or parity beyond the bounds.
     """
-    _check_form(path, reference.shape[1])
+    onnx.checker.check_model(str(path))
+    graph = onnx.load(str(path), load_external_data=False)
+    for complaint in complaints(graph, expected):
+        raise VerificationError(complaint)
+    del graph
+    _require_different(reference)
     session = _session(path, threads)
     parity = worst_parity(
         pair
         for batch in batches
-        for pair in zip(_run(session, inputs[:batch]), reference[:batch], strict=True)
+        for pair in zip(
+            _run(session, inputs[:batch], reference.shape[1]), reference[:batch], strict=True
+        )
     )
-    complaint = disagreement(parity)
-    if complaint is not None:
-        raise VerificationError(complaint)
+    if problem := disagreement(parity):
+        raise VerificationError(problem)
     return Verified(parity, batches)
 
 
-def _check_form(path: Path, dim: int) -> None:
-    """The checker passes, names are ours, the batch is free, and no local function is left."""
-    onnx.checker.check_model(str(path))
-    graph = onnx.load(str(path), load_external_data=False).graph
-    form = [_shape(value) for value in (*graph.input, *graph.output)]
-    names = [value.name for value in (*graph.input, *graph.output)]
-    if names != [INPUT_NAME, OUTPUT_NAME]:
-        raise VerificationError(f"its inputs and outputs are named {names}")
-    if form[0][0] is not None or form[1] != (None, dim):
-        raise VerificationError(f"its shapes are {form}, where the batch must be free")
-
-
-def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
-    dims = value.type.tensor_type.shape.dim
-    return tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)
+def _require_different(reference: Array) -> None:
+    """Refuse embeddings that are so alike that exchanged rows would pass."""
+    nearest = min(
+        (relative_l2(one, other) or 0.0 for one, other in permutations(reference, 2)),
+        default=math.inf,
+    )
+    if nearest < _TOLD_APART:
+        raise VerificationError(
+            f"two pictures have almost the same embedding (relative L2 distance {nearest:.0e}, "
+            f"at least {_TOLD_APART:.0e} is needed): rows that are mixed up would not show"
+        )
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -81,8 +97,12 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _run(session: onnxruntime.InferenceSession, inputs: Array) -> Array:
+def _run(session: onnxruntime.InferenceSession, inputs: Array, dim: int) -> Array:
     output: Array = session.run([OUTPUT_NAME], {INPUT_NAME: inputs})[0]
+    if output.shape != (len(inputs), dim):
+        raise VerificationError(
+            f"for a batch of {len(inputs)} it gives {list(output.shape)}, not {[len(inputs), dim]}"
+        )
     if not np.isfinite(output).all():
         raise VerificationError("its embedding holds values that are not finite")
     return output
