@@ -14,10 +14,11 @@ from onnx.reference import ReferenceEvaluator
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from simx.exporter.architecture import build
+from simx.exporter.entry import Entry
 from simx.exporter.export import Exported, ExportPlan, export
-from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME, VERIFICATION_FILE
 from simx.exporter.reference import Reference, load_reference
-from simx.exporter.store import Entry, Store
+from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
@@ -44,7 +45,9 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     store = Store(tmp_path_factory.mktemp("store"))
     (outcome,) = export([request.param], store, plan)
     assert isinstance(outcome, Exported), outcome
-    return request.param, outcome.entry, load_reference(outcome.entry.verification_path)
+    entry = outcome.entry
+    recorded = entry.manifest.files[VERIFICATION_FILE]
+    return request.param, entry, load_reference(entry.verification_path, recorded)
 
 
 def parity(found: Array, reference: Array) -> Parity:
