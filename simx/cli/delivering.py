@@ -1,13 +1,14 @@
 """``simx export --output``: what was exported, as plain files in a folder of the user's."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from simx.cli.export_records import ExportRecord, record_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.output import tell
 from simx.errors import SystemFailureError
-from simx.exporter.delivery import Delivery, delivery, plain_name
+from simx.exporter.delivery import Delivery, data_name, delivery, plain_name
 from simx.exporter.export import ExportPlan, NotExported, Outcome
 from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError
@@ -15,25 +16,43 @@ from simx.models.backbone import Backbone
 
 
 def export_into(
-    folder: Path, backbones: Sequence[Backbone], store: Store, plan: ExportPlan
+    folder: Path,
+    backbones: Sequence[Backbone],
+    store: Store,
+    plan: ExportPlan,
+    *,
+    data_beside: bool,
 ) -> list[ExportRecord]:
     """Export backbones, and put each into a folder.
+
+    Args:
+        folder: where to.
+        backbones: what to export.
+        store: what they are exported to first.
+        plan: how.
+        data_beside: whether weights go into files of their own, however small they are.
 
     Raises:
         InputError: a file of somebody else's is in the way, which is noticed before any export.
         SystemFailureError: the folder cannot be written.
     """
     with delivery(folder) as delivered:
-        delivered.require_free({plain_name(each, plan.embedding): each.name for each in backbones})
-        outcomes = export_with_progress(backbones, store, plan)
-        return [_put(outcome, delivered, store, plan) for outcome in outcomes]
+        names = {plain_name(each, plan.embedding): each.name for each in backbones}
+        delivered.require_free(names)
+        if data_beside:
+            delivered.require_free({data_name(name): what for name, what in names.items()})
+        put = partial(_put, delivered=delivered, store=store, plan=plan, data_beside=data_beside)
+        return [put(outcome) for outcome in export_with_progress(backbones, store, plan)]
 
 
-def _put(outcome: Outcome, delivered: Delivery, store: Store, plan: ExportPlan) -> ExportRecord:
+def _put(
+    outcome: Outcome, delivered: Delivery, store: Store, plan: ExportPlan, *, data_beside: bool
+) -> ExportRecord:
     if isinstance(outcome, NotExported):
         return record_of(outcome)
     try:
-        return record_of(outcome, delivered.put(outcome.backbone, outcome.entry))
+        path = delivered.put(outcome.backbone, outcome.entry, data_beside=data_beside)
+        return record_of(outcome, path)
     except DamagedEntryError as error:
         if outcome.fresh:
             raise SystemFailureError(
@@ -42,4 +61,4 @@ def _put(outcome: Outcome, delivered: Delivery, store: Store, plan: ExportPlan) 
         tell(f"{error}; exporting {outcome.backbone.name} again")
     store.discard(outcome.entry)
     (again,) = export_with_progress([outcome.backbone], store, plan)
-    return _put(again, delivered, store, plan)
+    return _put(again, delivered, store, plan, data_beside=data_beside)

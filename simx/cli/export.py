@@ -53,6 +53,11 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
     callback=_named,
     help="Put the models into this folder too, as plain NAME.onnx files with a manifest.",
 )
+@click.option(
+    "--external-data",
+    is_flag=True,
+    help="With --output: weights beside each model, as NAME.onnx.data, not only from 2 GB on.",
+)
 def command(
     select: tuple[str, ...],
     all: bool,
@@ -69,6 +74,7 @@ def command(
     store: Path,
     format: str,
     output: Path | None,
+    external_data: bool,
 ) -> ExitCode:
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
@@ -77,6 +83,8 @@ def command(
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
         raise InputError("--dry-run: goes with --prune alone")
+    if external_data and output is None:
+        raise InputError("--external-data: goes with --output alone; name a folder")
     if prune:
         if output is not None:
             raise InputError("--prune: exports nothing; leave --output out")
@@ -108,7 +116,7 @@ def command(
         outcomes = export_with_progress(backbones, exports, plan)
         records = [record_of(outcome) for outcome in outcomes]
     else:
-        records = export_into(output, backbones, exports, plan)
+        records = export_into(output, backbones, exports, plan, data_beside=external_data)
     show(records, listing_of(records), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE

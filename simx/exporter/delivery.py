@@ -22,6 +22,7 @@ from simx.exporter.delivery_manifest import (
 )
 from simx.exporter.entry import Entry, is_intact
 from simx.exporter.manifest import (
+    DATA_FILE,
     INPUT_NAME,
     MODEL_FILE,
     OUTPUT_NAME,
@@ -29,7 +30,7 @@ from simx.exporter.manifest import (
     Manifest,
     Precision,
 )
-from simx.exporter.relocating import relocate
+from simx.exporter.relocating import relocate, split
 from simx.exporter.stored_files import copy_as_recorded, record_of
 from simx.exporter.workspaces import locked_folder, workspace
 from simx.inputs import shown
@@ -66,8 +67,13 @@ class Delivery:
                     f"so {what} is not written there; move it away or name another folder"
                 )
 
-    def put(self, backbone: Backbone, entry: Entry) -> Path:
+    def put(self, backbone: Backbone, entry: Entry, *, data_beside: bool = False) -> Path:
         """Put an export into the folder, unless it is there, and return its file.
+
+        Args:
+            backbone: what was exported.
+            entry: its export.
+            data_beside: whether the weights go into a file of their own, however small they are.
 
         Raises:
             DamagedEntryError: a file of the export is not what it was; nothing has changed.
@@ -77,16 +83,21 @@ class Delivery:
         identity = entry.manifest.identity
         name = plain_name(backbone, identity.embedding, identity.precision)
         path = self._folder / name
-        if self._is_there(name, entry):
-            return path
         stored = entry.manifest.graph_files
         names = {each: name + each.removeprefix(MODEL_FILE) for each in stored}
+        to_split = data_beside and len(names) == 1
+        if to_split:
+            names[DATA_FILE] = data_name(name)
+        if self._is_there(name, set(names.values()), entry):
+            return path
         self.require_free(dict.fromkeys(names.values(), backbone.name))
         try:
             with workspace(self._folder / _UNFINISHED) as unfinished:
-                for each, target in names.items():
-                    copy_as_recorded(entry.folder / each, stored[each], unfinished / target)
-                if len(names) > 1:
+                for each, record in stored.items():
+                    copy_as_recorded(entry.folder / each, record, unfinished / names[each])
+                if to_split:
+                    split(unfinished / name, names[DATA_FILE])
+                elif len(names) > 1:
                     relocate(unfinished / name, names)
                 self._appear(name, names, unfinished, entry.manifest)
         except OSError as error:
@@ -97,10 +108,11 @@ class Delivery:
             ) from None
         return path
 
-    def _is_there(self, name: str, entry: Entry) -> bool:
+    def _is_there(self, name: str, files: set[str], entry: Entry) -> bool:
         model = self._manifest.of(name)
         return (
             model is not None
+            and model.files.keys() == files
             and model == _delivered(name, model.files, entry.manifest)
             and all(is_intact(self._folder / each, record) for each, record in model.files.items())
         )
@@ -109,12 +121,15 @@ class Delivery:
         self, name: str, names: Mapping[str, str], unfinished: Path, manifest: Manifest
     ) -> None:
         files = {target: record_of(unfinished / target) for target in names.values()}
+        former = self._manifest.of(name)
         self._manifest = self._manifest.with_model(_delivered(name, files, manifest))
         text = msgspec.json.format(msgspec.json.encode(self._manifest)) + b"\n"
         write_atomically(self._folder / DELIVERY_FILE, text)
         # The data before the graph that refers to it.
         for target in sorted(files, key=len, reverse=True):
             (unfinished / target).replace(self._folder / target)
+        for needless in former.files.keys() - files if former is not None else ():
+            (self._folder / needless).unlink(missing_ok=True)
         sync_folder(self._folder)
 
 
@@ -152,6 +167,11 @@ def plain_name(backbone: Backbone, embedding: EmbeddingKind, precision: Precisio
         (precision, "fp32"),
     )
     return "-".join([backbone.model, *(part for part, usual in special if part != usual)]) + ".onnx"
+
+
+def data_name(name: str) -> str:
+    """Return the name of the file beside a model's, for weights that are not in it."""
+    return f"{name}.data"
 
 
 def _delivered(name: str, files: Mapping[str, FileRecord], manifest: Manifest) -> Delivered:

@@ -20,7 +20,7 @@ from simx.exporter.architecture import build_empty
 from simx.exporter.graph import EXPORTED_BATCH, export_graph
 from simx.exporter.heads import prepare_for_export, remove_head
 from simx.exporter.inspection import Expectation
-from simx.exporter.manifest import MODEL_FILE, VERIFICATION_FILE
+from simx.exporter.manifest import DATA_FILE, MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.messages import REQUESTS, Blame, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.reference import Reference, verification_batches, verification_pixels
 from simx.exporter.stored_files import record_of
@@ -120,7 +120,7 @@ def _expectation(body: torch.nn.Module, request: ExportRequest) -> Expectation:
         crop=backbone.preset.crop,
         dim=backbone.embedding_dims.of(request.embedding),
         weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
-        data_file=f"{MODEL_FILE}.data",
+        data_file=DATA_FILE,
     )
 
 

@@ -17,6 +17,7 @@ MANIFEST_VERSION = 2
 """2: how it was made (``recipe``), and the hash of the manifest itself."""
 
 MODEL_FILE = "model.onnx"
+DATA_FILE = f"{MODEL_FILE}.data"
 VERIFICATION_FILE = "verification.safetensors"
 MANIFEST_FILE = "manifest.json"
 

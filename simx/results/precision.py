@@ -13,6 +13,9 @@ import numpy as np
 from simx.results.statistics import log_ratios, log_times, t_quantile
 from simx.results.times import Launch
 
+_NEVER = 10**9
+"""Launches that nobody waits for; numbers beyond it say no more."""
+
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
     """Return how many launches bring every ratio's interval to a half-width.
@@ -38,4 +41,5 @@ def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
         return None
     spread = float(np.std(list(logs.values()), ddof=1))
     wanted = math.log1p(half_width)
-    return max(len(logs), math.ceil((t_quantile(len(logs) - 1) * spread / wanted) ** 2))
+    needed = (t_quantile(len(logs) - 1) * spread / wanted) ** 2
+    return max(len(logs), math.ceil(min(needed, _NEVER)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
@@ -15,14 +16,20 @@ from simx.exporter import delivery as delivering
 from simx.exporter.delivery import delivery, plain_name
 from simx.exporter.delivery_manifest import DELIVERY_FILE, DeliveryManifest, read_delivery
 from simx.exporter.entry import Entry
-from simx.exporter.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE, Manifest
+from simx.exporter.manifest import (
+    DATA_FILE,
+    INPUT_NAME,
+    MODEL_FILE,
+    OUTPUT_NAME,
+    VERIFICATION_FILE,
+    Manifest,
+)
 from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError, record_of
 from simx.models.catalogue import load
 from tests.exporter.test_store import RESNET18, publish
 
 RESNET50_V1 = next(each for each in load() if each.name == "resnet50:IMAGENET1K_V1")
-DATA_FILE = f"{MODEL_FILE}.data"
 
 
 @pytest.fixture
@@ -36,9 +43,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "models" / "onnx"
 
 
-def put(folder: Path, entry: Entry) -> Path:
+def put(folder: Path, entry: Entry, *, data_beside: bool = False) -> Path:
     with delivery(folder) as delivered:
-        return delivered.put(RESNET18, entry)
+        return delivered.put(RESNET18, entry, data_beside=data_beside)
 
 
 def read(folder: Path) -> DeliveryManifest:
@@ -203,8 +210,8 @@ def _ended(self: Path, target: Path) -> Path:
     raise KeyboardInterrupt
 
 
-def with_data(entry: Entry) -> Entry:
-    """Give an entry a graph that adds a vector, which lies in a data file beside it."""
+def adding(entry: Entry, *, data_beside: bool) -> Entry:
+    """Give an entry a graph that adds a vector, which may lie in a data file beside it."""
     vector = numpy_helper.from_array(np.arange(512, dtype=np.float32), "vector")
     graph = helper.make_graph(
         [helper.make_node("Add", [INPUT_NAME, "vector"], [OUTPUT_NAME])],
@@ -217,9 +224,13 @@ def with_data(entry: Entry) -> Entry:
     model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
     entry.model_path.unlink()
     onnx.save_model(
-        model, entry.model_path, save_as_external_data=True, location=DATA_FILE, size_threshold=0
+        model,
+        entry.model_path,
+        save_as_external_data=data_beside,
+        location=DATA_FILE,
+        size_threshold=0,
     )
-    files = (MODEL_FILE, DATA_FILE, VERIFICATION_FILE)
+    files = (MODEL_FILE, *([DATA_FILE] if data_beside else []), VERIFICATION_FILE)
     records = {name: record_of(entry.folder / name) for name in files}
     manifest: Manifest = msgspec.structs.replace(entry.manifest, files=records)
     return msgspec.structs.replace(entry, manifest=manifest)
@@ -227,14 +238,40 @@ def with_data(entry: Entry) -> Entry:
 
 def test_data_beside_a_graph_is_renamed_with_it(store: Store, folder: Path) -> None:
     """The graph finds its data under the new name, and both are in the manifest."""
-    path = put(folder, with_data(publish(store)))
-    session = onnxruntime.InferenceSession(path)
-    zeros = np.zeros((1, 512), np.float32)
-    (found,) = session.run([OUTPUT_NAME], {INPUT_NAME: zeros})
+    path = put(folder, adding(publish(store), data_beside=True))
 
-    assert np.array_equal(found[0], np.arange(512))
+    assert np.array_equal(sum_with_zeros(path), np.arange(512))
     assert names(folder) == {"resnet18.onnx", "resnet18.onnx.data", DELIVERY_FILE}
     assert read(folder).owned == {"resnet18.onnx", "resnet18.onnx.data"}
     assert DATA_FILE.encode() not in path.read_bytes()
     (model,) = read(folder).models
     assert model.files == {name: record_of(folder / name) for name in model.files}
+
+
+def sum_with_zeros(path: Path) -> npt.NDArray[np.float32]:
+    """Return what a graph that adds a vector makes of nothing."""
+    session = onnxruntime.InferenceSession(path)
+    found = session.run([OUTPUT_NAME], {INPUT_NAME: np.zeros((1, 512), np.float32)})[0]
+    return np.asarray(found[0])
+
+
+def test_data_is_put_beside_a_graph_when_asked(store: Store, folder: Path) -> None:
+    """The graph has it no longer, and computes the same; a second time nothing is written."""
+    entry = adding(publish(store), data_beside=False)
+    path = put(folder, entry, data_beside=True)
+    before = path.stat()
+
+    assert np.array_equal(sum_with_zeros(path), np.arange(512))
+    assert path.stat().st_size < 1024 < (folder / "resnet18.onnx.data").stat().st_size
+    assert read(folder).owned == {"resnet18.onnx", "resnet18.onnx.data"}
+    assert put(folder, entry, data_beside=True).stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_data_goes_when_it_is_no_longer_asked_for(store: Store, folder: Path) -> None:
+    """One file again, and nothing left beside it."""
+    entry = adding(publish(store), data_beside=False)
+    put(folder, entry, data_beside=True)
+    path = put(folder, entry)
+
+    assert path.read_bytes() == entry.model_path.read_bytes()
+    assert names(folder) == {"resnet18.onnx", DELIVERY_FILE}
