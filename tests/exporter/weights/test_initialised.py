@@ -3,15 +3,18 @@ import torch
 from torch import nn
 
 from simx.exporter import architecture
+from simx.exporter.heads import remove_head
 from simx.exporter.weights.initialised import (
     RESIDUAL_GAIN,
     _batch,
+    open_chain,
     random_state,
     settle_batch_norm,
     weaken_residual_branches,
 )
 from simx.exporter.weights.state import fill, fingerprint
 from simx.models.backbone import Backbone
+from simx.results.parity import FP32
 from tests.exporter.weights.support import BackboneOf
 
 
@@ -116,6 +119,33 @@ def test_residual_branches_are_weak(name: str, backbone_of: BackboneOf) -> None:
     blocks = {"resnet18": 8, "resnet50": 16, "regnet_y_400mf": 16}
 
     assert len(weakened) == blocks[name]
+
+
+def test_rounding_errors_stay_small_in_a_deep_chain(backbone_of: BackboneOf) -> None:
+    """Float32 and float64 agree far better than two implementations have to."""
+    backbone = backbone_of("inception_v3")
+    torch.manual_seed(0)
+    model = architecture.build(backbone)
+    open_chain(model)
+    images = _batch(backbone.preset)[:, :, ::2, ::2]
+    settle_batch_norm(model, images)
+    body = remove_head(model, "flat")
+
+    with torch.inference_mode():
+        single = body(images)
+        exact = body.double()(images.double())
+
+    assert (torch.dist(single.double(), exact) / exact.norm()).item() < FP32.relative_l2 / 5
+
+
+@pytest.mark.parametrize("name", ["googlenet", "mnasnet0_5"])
+def test_other_networks_are_no_deep_chains(name: str, backbone_of: BackboneOf) -> None:
+    """Their batch norms keep the shift that they are initialised with."""
+    model = architecture.build(backbone_of(name))
+    before = fingerprint(model.state_dict())
+    open_chain(model)
+
+    assert fingerprint(model.state_dict()) == before
 
 
 def test_rounding_stays_small_in_a_deep_network(backbone_of: BackboneOf) -> None:
