@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from simx.cli.export_records import ExportRecord, record_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.output import tell
 from simx.errors import SystemFailureError
 from simx.exporter.delivery import Delivery, delivery, plain_name
-from simx.exporter.export import ExportPlan, NotExported, Outcome
+from simx.exporter.plan import ExportPlan, NotExported, Outcome
 from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError
 from simx.models.backbone import Backbone
@@ -24,7 +26,13 @@ def export_into(
         SystemFailureError: the folder cannot be written.
     """
     with delivery(folder) as delivered:
-        delivered.require_free({plain_name(each, plan.embedding): each.name for each in backbones})
+        delivered.require_free(
+            {
+                plain_name(each, plan.embedding, precision): each.name
+                for each in backbones
+                for precision in plan.precisions
+            }
+        )
         outcomes = export_with_progress(backbones, store, plan)
         return [_put(outcome, delivered, store, plan) for outcome in outcomes]
 
@@ -41,5 +49,6 @@ def _put(outcome: Outcome, delivered: Delivery, store: Store, plan: ExportPlan) 
             ) from error
         tell(f"{error}; exporting {outcome.backbone.name} again")
     store.discard(outcome.entry)
-    (again,) = export_with_progress([outcome.backbone], store, plan)
+    only = msgspec.structs.replace(plan, precisions=(outcome.precision,))
+    (again,) = export_with_progress([outcome.backbone], store, only)
     return _put(again, delivered, store, plan)
