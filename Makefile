@@ -57,7 +57,7 @@ install: $(VENV)/.installed  ## install simx into .venv
 readme: $(VENV)/.installed  ## make the README's tables and picture again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
-BENCHMARKS := export_speed export_profile warm_export overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes
+BENCHMARKS := export_speed export_profile warm_export precisions overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes
 
 benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a half, on a machine left alone
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done

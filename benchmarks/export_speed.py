@@ -18,20 +18,7 @@ from pathlib import Path
 
 import psutil
 
-ONE_OF_EACH_LARGE_FAMILY = (
-    "convnext_tiny",
-    "densenet121",
-    "efficientnet_b0",
-    "maxvit_t",
-    "mnasnet1_0",
-    "mobilenet_v3_large",
-    "regnet_y_1_6gf",
-    "resnet50",
-    "shufflenet_v2_x1_0",
-    "swin_t",
-    "vgg16",
-    "vit_b_16",
-)
+ONE_OF_EACH_LARGE_FAMILY = Path(__file__).with_name("families.txt").read_text().split()
 
 PLAIN_LOOP = """
 import sys

@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/inspection/interface.py": {"onnx"},
     "exporter/inspection/walk.py": {"onnx"},
     "exporter/inspection/weights.py": {"onnx"},
+    "exporter/reduced/conversion.py": {"onnx", "onnxruntime"},
     "exporter/simplification.py": TORCH,
     "exporter/weights/checkpoint.py": TORCH,
     "exporter/weights/fit.py": TORCH,

@@ -52,6 +52,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     "share becomes part of the cell's name.",
 )
 @options.embedding_option
+@options.precision_option
 @options.weights_option
 @options.mirror_option
 @options.offline_option

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from simx.exporter.export import ExportPlan
 from simx.exporter.memory import default_jobs
+from simx.exporter.plan import ExportPlan
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout
 from simx.results.journal_lines import Invocation
@@ -31,6 +31,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     provider_option: tuple[str, ...]
     allow_partial: bool
     embedding: EmbeddingKind
+    precision: tuple[Precision, ...]
     weights: WeightsRequest
     weights_mirror: str | None
     offline: bool
@@ -51,11 +52,12 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     output: Path | None
 
-    def export_plan(self) -> ExportPlan:
-        """Return how to export what the store lacks."""
+    def export_plan(self, precision: Precision) -> ExportPlan:
+        """Return how to export what the store lacks of a precision."""
         return ExportPlan(
             embedding=self.embedding,
             request=self.weights,
+            precisions=(precision,),
             threads=self.threads or default_threads(),
             jobs=default_jobs(self.threads or default_threads()),
             mirror=self.weights_mirror,
@@ -96,6 +98,7 @@ def invocation_of(options: BenchOptions, backbones: Sequence[Backbone]) -> Invoc
         provider_option=options.provider_option,
         allow_partial=options.allow_partial,
         embedding=options.embedding,
+        precision=options.precision,
         weights=_absolute_if_given(options.weights.path) or options.weights.kind,
         weights_mirror=options.weights_mirror,
         anchor=_absolute_if_given(options.anchor),

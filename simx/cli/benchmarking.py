@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,14 +17,15 @@ from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
 from simx.errors import ExitCode, InputError, SystemFailureError, Terminated
 from simx.exporter.entry import Entry
-from simx.exporter.export import Exported, require_fitting
+from simx.exporter.export import require_fitting
 from simx.exporter.keys import outdated
 from simx.exporter.lookup import answering, find_export, held_backbones
+from simx.exporter.plan import Exported, NotExported
 from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
 from simx.inputs import shown
-from simx.models.backbone import Backbone
+from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load
 from simx.report.formats import render
 from simx.report.options import Options
@@ -34,9 +35,9 @@ from simx.results.schema import FailedCell, Report
 from simx.runner.bench import BenchPlan, begun_report, run_bench
 from simx.runner.lanes import OpenLanes, open_lanes, planned_lanes, require_takers
 from simx.runner.providers import provider_named
-from simx.runner.registry import backend_named, provider_option, require_meaning
+from simx.runner.registry import backend_named, provider_option, require_meaning, require_precisions
 from simx.runner.resumption import name_of
-from simx.runner.subjects import Absent, Subject
+from simx.runner.subjects import Absent, NotReduced, Subject
 
 
 def benchmark(options: BenchOptions) -> ExitCode:
@@ -70,7 +71,8 @@ def run(
     providers = [provider_named(name) for name in options.provider]
     require_takers(asked, choices, providers)
     require_meaning(choices, providers)
-    lanes, notes = planned_lanes(choices, providers)
+    require_precisions(choices, options.precision)
+    lanes, notes = planned_lanes(choices, providers, options.precision)
     if options.worker_memory and sys.platform != "linux":
         raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
@@ -88,7 +90,7 @@ def run(
         with (
             _told_how_to_resume(path),
             journal_of(header) as journal,
-            open_lanes(choices, providers, options.worker_memory) as opened,
+            open_lanes(choices, providers, options.worker_memory, options.precision) as opened,
         ):
             for note in opened.notes:
                 tell(note)
@@ -167,28 +169,59 @@ def _report_path(output: Path | None) -> Path:
 def _subjects(
     backbones: Sequence[Backbone], options: BenchOptions, store: Store
 ) -> list[Subject | Absent]:
-    """Pair every backbone with its export, making those that the store lacks."""
-    found = {backbone: _sound_export(store, backbone, options) for backbone in backbones}
-    lacking = [backbone for backbone, entry in found.items() if entry is None]
-    outcomes = export_with_progress(lacking, store, options.export_plan()) if lacking else []
-    absent = {}
-    for outcome in outcomes:
-        if isinstance(outcome, Exported):
-            found[outcome.backbone] = outcome.entry
-        else:
-            absent[outcome.backbone] = Absent(outcome.backbone, outcome.stage, outcome.reason)
-    return [
-        absent[backbone] if entry is None else Subject(backbone, entry)
-        for backbone, entry in found.items()
-    ]
+    """Pair every backbone with its exports, making those that the store lacks, fp32 first."""
+    full = _exports(backbones, "fp32", options, store)
+    there = [each for each in backbones if isinstance(full[each], Entry)]
+    reduced: dict[Precision, dict[Backbone, Entry | NotExported]] = {
+        precision: _exports(there, precision, options, store)
+        for precision in options.precision
+        if precision != "fp32"
+    }
+    return [_subject(backbone, full[backbone], reduced) for backbone in backbones]
 
 
-def _sound_export(store: Store, backbone: Backbone, options: BenchOptions) -> Entry | None:
+def _subject(
+    backbone: Backbone,
+    full: Entry | NotExported,
+    reduced: Mapping[Precision, Mapping[Backbone, Entry | NotExported]],
+) -> Subject | Absent:
+    if isinstance(full, NotExported):
+        return Absent(backbone, full.stage, full.reason)
+    found = ((precision, entries[backbone]) for precision, entries in reduced.items())
+    return Subject(
+        backbone,
+        full,
+        {
+            precision: each if isinstance(each, Entry) else NotReduced(each.stage, each.reason)
+            for precision, each in found
+        },
+    )
+
+
+def _exports(
+    backbones: Sequence[Backbone], precision: Precision, options: BenchOptions, store: Store
+) -> dict[Backbone, Entry | NotExported]:
+    """Return every backbone's export of a precision, or what kept it from being made."""
+    held = {each: _sound_export(store, each, precision, options) for each in backbones}
+    lacking = [backbone for backbone, entry in held.items() if entry is None]
+    plan = options.export_plan(precision)
+    outcomes = export_with_progress(lacking, store, plan) if lacking else []
+    made = {
+        outcome.backbone: outcome.entry if isinstance(outcome, Exported) else outcome
+        for outcome in outcomes
+    }
+    return {backbone: entry or made[backbone] for backbone, entry in held.items()}
+
+
+def _sound_export(
+    store: Store, backbone: Backbone, precision: Precision, options: BenchOptions
+) -> Entry | None:
     """Return the export to measure, or None where there is none whose files are intact."""
     asked = (store, backbone, options.embedding, options.weights)
-    entry = find_export(*asked)
+    entry = find_export(*asked, precision)
     if entry is None:
-        if (held := answering(*asked)) is not None:
+        held = answering(*asked) if precision == "fp32" else None
+        if held is not None:
             tell(f"{backbone.name}: its export was {outdated(held, backbone)}; exporting it again")
         return None
     if (reason := outdated(entry, backbone)) is not None:
@@ -213,7 +246,8 @@ def _measure(
     with steps(len(subjects)) as shown, ExitStack() as held:
         for subject in subjects:
             if isinstance(subject, Subject):
-                held.enter_context(subject.entry.in_use())
+                for entry in subject.entries:
+                    held.enter_context(entry.in_use())
 
         def progress(backbone: Backbone, launch: int, planned: int) -> None:
             text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from simx.cli.export_records import ExportRecord, record_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.output import tell
 from simx.errors import SystemFailureError
 from simx.exporter.delivery import Delivery, data_name, delivery, plain_name
-from simx.exporter.export import ExportPlan, NotExported, Outcome
+from simx.exporter.plan import ExportPlan, NotExported, Outcome
 from simx.exporter.store import Store
 from simx.exporter.stored_files import DamagedEntryError
 from simx.models.backbone import Backbone
@@ -37,7 +39,11 @@ def export_into(
         SystemFailureError: the folder cannot be written.
     """
     with delivery(folder) as delivered:
-        names = {plain_name(each, plan.embedding): each.name for each in backbones}
+        names = {
+            plain_name(each, plan.embedding, precision): each.name
+            for each in backbones
+            for precision in plan.precisions
+        }
         delivered.require_free(names)
         if data_beside:
             delivered.require_free({data_name(name): what for name, what in names.items()})
@@ -60,5 +66,6 @@ def _put(
             ) from error
         tell(f"{error}; exporting {outcome.backbone.name} again")
     store.discard(outcome.entry)
-    (again,) = export_with_progress([outcome.backbone], store, plan)
+    only = msgspec.structs.replace(plan, precisions=(outcome.precision,))
+    (again,) = export_with_progress([outcome.backbone], store, only)
     return _put(again, delivered, store, plan, data_beside=data_beside)

@@ -10,7 +10,7 @@ from simx.cli.output import tell_once
 from simx.cli.parameters import TextPath
 from simx.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
-from simx.models.backbone import EmbeddingKind
+from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.runner.threads import default_threads
 
@@ -27,6 +27,7 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
 @options.gflops_option
 @options.family_option
 @options.embedding_option
+@options.precision_option
 @options.weights_option
 @options.mirror_option
 @options.offline_option
@@ -64,6 +65,7 @@ def command(
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
     embedding: EmbeddingKind,
+    precision: tuple[Precision, ...],
     weights: WeightsRequest,
     weights_mirror: str | None,
     offline: bool,
@@ -78,7 +80,8 @@ def command(
 ) -> ExitCode:
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
-    Every export is run in ONNX Runtime and compared with PyTorch before it is kept.
+    Every export is run in ONNX Runtime and compared with PyTorch before it is kept. Other
+    precisions are made from the fp32 export, which is made first where the store lacks it.
     """
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
@@ -98,14 +101,15 @@ def command(
     from simx.cli.delivering import export_into  # noqa: PLC0415
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
-    from simx.exporter.export import ExportPlan  # noqa: PLC0415
     from simx.exporter.memory import default_jobs  # noqa: PLC0415
+    from simx.exporter.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store import Store  # noqa: PLC0415
 
     cores = threads or default_threads()
     plan = ExportPlan(
         embedding=embedding,
         request=weights,
+        precisions=precision,
         threads=cores,
         jobs=jobs or default_jobs(cores),
         mirror=weights_mirror,

@@ -1,12 +1,14 @@
 """What ``simx export`` tells of each backbone: records for programs, columns for people."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from simx.exporter.export import NotExported, Outcome
+from simx.exporter.plan import NotExported, Outcome
+from simx.models.backbone import Precision
 from simx.report.listing import Field, ListColumn, Listing
 from simx.results.schema import WeightsOrigin
 
@@ -15,19 +17,25 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone's export, as ``--format json`` gives it.
 
     ``status`` is ``exported``, ``present`` (the store had it) or ``failed``; of a failed one only
-    ``stage`` and ``reason`` are known. ``seconds`` is what its export took, then or now; ``bytes``
-    is the size of its files, without the state dict that the store keeps beside them. ``path`` is
-    the file in the store, ``output`` the one in the folder that was asked for.
+    ``stage`` and ``reason`` are known, and of one that missed its bound what verification found.
+    ``margin`` is the similarity of the bundled positive minus that of the negative, in percentage
+    points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
+    about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
+    its files, without the state dict that the store keeps beside them. ``path`` is the file in the
+    store, ``output`` the one in the folder that was asked for.
     """
 
     model: str
     weights: str
+    precision: Precision
     status: Literal["exported", "present", "failed"]
     weights_origin: WeightsOrigin | None = None
     path: str | None = None
     embedding_dim: int | None = None
     parity_cosine: float | None = None
     parity_relative_l2: float | None = None
+    margin: float | None = None
+    fp32_margin: float | None = None
     seconds: float | None = None
     bytes: int | None = None
     output: str | None = None
@@ -38,6 +46,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
 _COLUMNS = (
     ListColumn(name="model", heading="model", text=True),
     ListColumn(name="weights", heading="weights", text=True),
+    ListColumn(name="precision", heading="precision", text=True),
     ListColumn(name="status", heading="status", text=True),
     ListColumn(name="weights_origin", heading="values", text=True),
     ListColumn(name="seconds", heading="time", unit="s", decimals=1),
@@ -45,19 +54,27 @@ _COLUMNS = (
     ListColumn(name="embedding_dim", heading="embedding", unit="dimensions"),
     ListColumn(name="parity_cosine", heading="cosine", unit="with torch", decimals=7),
     ListColumn(name="parity_relative_l2", heading="error", unit="relative L2", text=True),
+    ListColumn(name="margin", heading="margin", unit="points"),
+    ListColumn(name="fp32_margin", heading="margin", unit="of fp32"),
     ListColumn(name="output", heading="file", text=True),
     ListColumn(name="failure", heading="failure", text=True),
 )
 
 
 def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
-    """Return what there is to say of one backbone."""
+    """Return what there is to say of one backbone in one precision."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
         return ExportRecord(
             model=model,
             weights=weights,
+            precision=outcome.precision,
             status="failed",
+            weights_origin=outcome.weights_origin,
+            parity_cosine=outcome.parity.cosine if outcome.parity else None,
+            parity_relative_l2=_finite(outcome.parity.relative_l2) if outcome.parity else None,
+            margin=outcome.margin,
+            fp32_margin=outcome.reference_margin,
             stage=outcome.stage,
             reason=outcome.reason,
         )
@@ -65,16 +82,24 @@ def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
     return ExportRecord(
         model=model,
         weights=weights,
+        precision=outcome.precision,
         status="exported" if outcome.fresh else "present",
         weights_origin=manifest.identity.weights_origin,
         path=str(outcome.entry.model_path),
         embedding_dim=manifest.embedding_dim,
         parity_cosine=manifest.parity.cosine,
         parity_relative_l2=manifest.parity.relative_l2,
+        margin=manifest.margin,
+        fp32_margin=manifest.reference_margin,
         seconds=manifest.seconds,
         bytes=outcome.entry.bytes,
         output=None if output is None else str(output),
     )
+
+
+def _finite(value: float) -> float | None:
+    """Return a figure, or None where JSON has none for it."""
+    return value if math.isfinite(value) else None
 
 
 def listing_of(records: Sequence[ExportRecord]) -> Listing:
@@ -84,7 +109,7 @@ def listing_of(records: Sequence[ExportRecord]) -> Listing:
     return Listing(
         columns=tuple(_COLUMNS[index] for index in shown),
         rows=tuple(tuple(row[index] for index in shown) for row in rows),
-        keys=2,
+        keys=3,
     )
 
 
@@ -93,6 +118,7 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
     return (
         record.model,
         record.weights,
+        record.precision,
         record.status,
         record.weights_origin,
         record.seconds,
@@ -100,6 +126,8 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
         record.embedding_dim,
         record.parity_cosine,
         None if error is None else f"{error:.0e}",
+        record.margin,
+        record.fp32_margin,
         None if record.output is None else Path(record.output).name,
         None if record.reason is None else f"{record.stage}: {record.reason}",
     )

@@ -11,7 +11,7 @@ from simx.cli.parameters import Text, TextPath
 from simx.exporter.sharing import others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.inputs import shown
-from simx.models.backbone import Backbone
+from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
 from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_edges
 from simx.models.selection import Selection, select
@@ -68,6 +68,16 @@ embedding_option = click.option(
     show_default=True,
     help="Which vector: what enters the classifier, what enters its last layer, or the last "
     "feature map unpooled.",
+)
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    multiple=True,
+    default=("fp32",),
+    show_default=True,
+    callback=lambda _context, _option, found: tuple(dict.fromkeys(found)),
+    help="In which numbers: those of the weights, or others that are made from them. Repeatable.",
 )
 
 weights_option = click.option(

@@ -11,6 +11,7 @@ from simx.cli import options
 from simx.cli.output import emit, output_option, wants_color, width
 from simx.cli.parameters import Duration, Percent
 from simx.errors import InputError
+from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout, Options
 from simx.results.wish import LatencyOf, Limits, Wish
@@ -55,6 +56,12 @@ _decision_options = (
         multiple=True,
         help="With --pareto: a provider of the report, or cpu, cuda, ... Repeatable.",
     ),
+    click.option(
+        "--precision",
+        multiple=True,
+        type=click.Choice(PRECISIONS),
+        help="With --pareto: a precision of the report. Repeatable.",
+    ),
 )
 
 
@@ -83,6 +90,7 @@ def command(
     latency_of: LatencyOf,
     backend: tuple[str, ...],
     provider: tuple[str, ...],
+    precision: tuple[Precision, ...],
     format: str,
     output: Path | None,
 ) -> None:
@@ -115,6 +123,7 @@ def command(
         wish=Wish(
             backends=backend,
             providers=_full_names(provider),
+            precisions=precision,
             latency_of=latency_of,
             limits=limits,
         ),
@@ -133,7 +142,7 @@ def _full_names(providers: tuple[str, ...]) -> tuple[str, ...]:
 def _require_nothing_chosen() -> None:
     """Refuse what would have no effect; what a settings file says may be meant for others."""
     context = click.get_current_context()
-    for name in ("backend", "provider", "latency_of"):
+    for name in ("backend", "provider", "precision", "latency_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option}: chooses for --pareto; add that, or leave {option} out")

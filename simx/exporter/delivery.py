@@ -28,13 +28,12 @@ from simx.exporter.manifest import (
     OUTPUT_NAME,
     FileRecord,
     Manifest,
-    Precision,
 )
 from simx.exporter.relocating import relocate, split
 from simx.exporter.stored_files import copy_as_recorded, record_of
 from simx.exporter.workspaces import locked_folder, workspace
 from simx.inputs import shown
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.atomic import make_folder, sync_folder, write_atomically
 from simx.workers.worker import WorkerError
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from simx.exporter.manifest import FileRecord, Precision
+from simx.exporter.manifest import FileRecord
 from simx.inputs import InputKind, one_line, read_whole
-from simx.models.backbone import EmbeddingKind, Preset
+from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema import Parity, WeightsOrigin
 from simx.results.strict_json import JsonDefectError, decode
 

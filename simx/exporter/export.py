@@ -1,6 +1,7 @@
 """Exporting from the parent's side: plan, start one worker per backbone, publish what it made.
 
-Imports no runtime; a backbone that fails is a record, and the rest goes on.
+fp32 comes first, and other precisions are made from it. Imports no runtime; a backbone that fails
+is a record, and the rest goes on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from simx.errors import InputError, SystemFailureError
+from simx.errors import InputError
 from simx.exporter.admission import Job, run_admitted
 from simx.exporter.entry import Entry
 from simx.exporter.export_workers import LazyLauncher
@@ -18,48 +19,26 @@ from simx.exporter.keys import RECIPE, export_key, library_versions
 from simx.exporter.lookup import find_export
 from simx.exporter.manifest import ExportIdentity, Manifest
 from simx.exporter.memory import memory_for_exports, needed_bytes
-from simx.exporter.messages import ExportDone, ExportFailed, ExportRequest
+from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.plan import (
+    Exported,
+    ExportPlan,
+    NotExported,
+    Outcome,
+    Started,
+    make_folder_for,
+    not_exported,
+    require_no_system_failure,
+)
+from simx.exporter.reduced.reduce import reduce_all
 from simx.exporter.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Downloads, Listener
 from simx.exporter.weights.locate import Source, locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone
 
-
-class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to export: which embedding, whose weights, and how many exports side by side.
-
-    ``threads`` are those of all of them together. ``mirror`` and ``offline`` are as for
-    ``Downloads``.
-    """
-
-    embedding: EmbeddingKind
-    request: WeightsRequest
-    threads: int
-    jobs: int = 1
-    seed: int = 0
-    mirror: str | None = None
-    offline: bool = False
-
-
-class Exported(msgspec.Struct, frozen=True):
-    """A backbone that is in the store; ``fresh`` where this run put it there."""
-
-    backbone: Backbone
-    entry: Entry
-    fresh: bool
-
-
-class NotExported(msgspec.Struct, frozen=True):
-    """A backbone that is not: at which stage it failed, and why."""
-
-    backbone: Backbone
-    stage: str
-    reason: str
-
-
-Outcome = Exported | NotExported
+_ENTRY = "simx.exporter.job:main"
 
 
 class _Elsewhere(msgspec.Struct, frozen=True):
@@ -73,7 +52,7 @@ def export(
     store: Store,
     plan: ExportPlan,
     *,
-    on_start: Callable[[Backbone], None] = lambda _: None,
+    on_start: Started = lambda *_: None,
     on_wait: Callable[[Sequence[Backbone]], None] = lambda _: None,
     listener: Listener = Listener(),  # noqa: B008 - it is immutable
 ) -> Iterator[Outcome]:
@@ -83,13 +62,14 @@ def export(
         backbones: what to export.
         store: where to.
         plan: how.
-        on_start: called before each backbone, from the caller's thread.
+        on_start: called before each one.
         on_wait: told once, when all others are finished, which backbones other processes are
             exporting; what they make is taken, and what they fail to make is made.
         listener: told how downloads get on.
 
     Yields:
-        One outcome per backbone, as soon as it is known.
+        One outcome per backbone and precision, as soon as it is known. fp32 that others are only
+        made from is not told of.
 
     Raises:
         InputError: a weights file that was named is not usable.
@@ -97,14 +77,33 @@ def export(
     """
     require_fitting(plan.request, backbones)
     store.require_writable()
-    workers = LazyLauncher()
+    wanted = "fp32" in plan.precisions
+    full: list[Outcome] = []
+    for outcome in _in_fp32(
+        backbones, store, plan, on_start if wanted else lambda *_: None, on_wait, listener
+    ):
+        full.append(outcome)
+        if wanted:
+            yield outcome
+    yield from reduce_all(full, store, plan, on_start)
+
+
+def _in_fp32(
+    backbones: Sequence[Backbone],
+    store: Store,
+    plan: ExportPlan,
+    on_start: Started,
+    on_wait: Callable[[Sequence[Backbone]], None],
+    listener: Listener,
+) -> Iterator[Outcome]:
+    workers = LazyLauncher(_ENTRY, REPLIES)
     downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=listener)
     elsewhere: list[Backbone] = []
 
     def admitted(wanted: Sequence[Backbone], *, wait: bool) -> Iterator[Outcome | _Elsewhere]:
         def job(backbone: Backbone) -> Job[Outcome | _Elsewhere]:
             work = partial(_export_one, backbone, store, plan, workers, downloads, wait=wait)
-            return Job(work, needed_bytes(backbone, store), partial(on_start, backbone))
+            return Job(work, needed_bytes(backbone, store), partial(on_start, backbone, "fp32"))
 
         return run_admitted(
             [job(backbone) for backbone in wanted],
@@ -162,7 +161,7 @@ def _export_one(
     backbone: Backbone,
     store: Store,
     plan: ExportPlan,
-    workers: LazyLauncher,
+    workers: LazyLauncher[ExportDone],
     downloads: Downloads,
     *,
     wait: bool,
@@ -207,11 +206,14 @@ def _present(
 
 
 def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
-    """Return the export of pretrained weights whose checkpoint is no longer here, if there is one.
+    """Return an export that need not be the one that would be made here, if there is one.
 
-    Those that were exported are here, whatever became of their checkpoint.
+    Pretrained weights that were exported are here, whatever became of their checkpoint; and what
+    other precisions are only made from is whatever stands for fp32.
     """
-    if plan.request.kind not in {"auto", "pretrained"} or pretrained_cached(backbone) is not None:
+    downloads = plan.request.kind in {"auto", "pretrained"}
+    is_last = downloads and pretrained_cached(backbone) is None
+    if not is_last and "fp32" in plan.precisions:
         return None
     held = find_export(store, backbone, plan.embedding, plan.request, seed=plan.seed)
     return held if held is not None and held.is_complete() else None
@@ -225,10 +227,10 @@ def _run(
     plan: ExportPlan,
     store: Store,
     workspace: Path,
-    workers: LazyLauncher,
+    workers: LazyLauncher[ExportDone],
 ) -> Outcome:
     folder, weights_path = workspace / "entry", workspace / "weights.safetensors"
-    _make(folder, store)
+    make_folder_for(folder, store)
     request = ExportRequest(
         backbone=backbone,
         embedding=plan.embedding,
@@ -244,25 +246,11 @@ def _run(
     if isinstance(reply, ExportFailed):
         if reply.blame == "input" and plan.request.kind == "file":
             raise InputError(reply.reason)
-        if reply.blame == "system":
-            raise SystemFailureError(
-                f"store {store.root}: exporting {backbone.name} failed at {reply.stage} "
-                f"({reply.reason}); free some space or choose another store with --store"
-            )
-        return NotExported(backbone, reply.stage, reply.reason)
+        require_no_system_failure(reply, backbone, store)
+        return not_exported(backbone, "fp32", source.origin, reply)
     manifest = _manifest(identity, label, backbone, reply)
     key = export_key(backbone, plan.embedding, label)
     return Exported(backbone, store.publish(folder, weights_path, manifest, key), fresh=True)
-
-
-def _make(folder: Path, store: Store) -> None:
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise SystemFailureError(
-            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
-            "another store with --store"
-        ) from None
 
 
 def _manifest(
@@ -275,6 +263,8 @@ def _manifest(
         embedding_dim=done.embedding_dim,
         parity=done.parity,
         verified_batches=done.batches,
+        margin=done.margin,
+        reference_margin=done.reference_margin,
         weights=done.weights,
         files=done.files,
         recipe=RECIPE,

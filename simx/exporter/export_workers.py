@@ -1,37 +1,45 @@
 """The workers that exports run in, seen from the parent; knows nothing of the store."""
 
 import threading
+from typing import Generic, TypeVar
+
+import msgspec
 
 from simx.exporter.deadline import export_seconds
-from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.messages import ExportFailed, ExportRequest, ReduceRequest
 from simx.workers.launchers import launcher
 from simx.workers.worker import Launcher, WorkerError
 
-_ENTRY = "simx.exporter.job:main"
+T = TypeVar("T")
 
 
-class LazyLauncher:
-    """Starts the export workers' server with the first export: a full store needs none."""
+class LazyLauncher(Generic[T]):
+    """Starts the workers' server with the first export: a full store needs none.
 
-    def __init__(self) -> None:
+    Args:
+        entry: what its workers run.
+        replies: reads what they answer.
+    """
+
+    def __init__(self, entry: str, replies: msgspec.msgpack.Decoder[T | ExportFailed]) -> None:
+        self._entry = entry
+        self._replies = replies
         self._launcher: Launcher | None = None
         self._lock = threading.Lock()
 
-    def run(self, request: ExportRequest) -> ExportDone | ExportFailed:
+    def run(self, request: ExportRequest | ReduceRequest) -> T | ExportFailed:
         """Run one export in a worker of its own."""
-        reply: ExportDone | ExportFailed
+        seconds = export_seconds(request.backbone, request.embedding)
         try:
             with self._started().launch() as worker:
-                seconds = export_seconds(request.backbone, request.embedding)
-                reply = worker.request(request, REPLIES, seconds)
+                return worker.request(request, self._replies, seconds)
         except WorkerError as error:
-            reply = ExportFailed("worker", f"the export worker {error}", "backbone")
-        return reply
+            return ExportFailed("worker", f"the export worker {error}", "backbone")
 
     def _started(self) -> Launcher:
         with self._lock:
             if self._launcher is None:
-                self._launcher = launcher(_ENTRY)
+                self._launcher = launcher(self._entry)
             return self._launcher
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ so that a failure says how far it came.
 import contextlib
 import gc
 import importlib
-import sys
 import time
 from pathlib import Path
 
@@ -15,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from simx.errors import InputError, SimxError, SystemFailureError, disk_failure
 from simx.exporter.architecture import build_empty
 from simx.exporter.graph import EXPORTED_BATCH, export_graph
 from simx.exporter.heads import prepare_for_export, remove_head
 from simx.exporter.inspection import Expectation
 from simx.exporter.manifest import DATA_FILE, MODEL_FILE, VERIFICATION_FILE
-from simx.exporter.messages import REQUESTS, Blame, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.messages import REQUESTS, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.reference import Reference, verification_batches, verification_pixels
+from simx.exporter.replies import failure_of, peak_bytes
 from simx.exporter.stored_files import record_of
-from simx.exporter.verification import VerificationError, verify_export
+from simx.exporter.verification import verify_export
 from simx.exporter.weights.load import Weights, load
 from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, save_state
@@ -51,7 +50,7 @@ def main(connection: Connection) -> None:
         reply: ExportDone | ExportFailed = job.run()
     # Whatever torch, onnx or onnxruntime raise is this backbone's failure, told to the parent.
     except Exception as error:  # noqa: BLE001
-        reply = ExportFailed(job.stage, _reason(error), _blame(error))
+        reply = failure_of(job.stage, error)
     connection.send(reply)
 
 
@@ -104,7 +103,9 @@ class _Job:
             parity=verified.parity,
             batches=verified.batches,
             seconds=time.monotonic() - begun,
-            peak_bytes=_peak_bytes(),
+            peak_bytes=peak_bytes(),
+            margin=verified.margin,
+            reference_margin=verified.reference_margin,
         )
 
     def _headless(self, weights: Weights) -> torch.nn.Module:
@@ -140,26 +141,3 @@ def _embed(
     if not np.isfinite(embeddings).all():
         raise ValueError("torch's own embedding holds values that are not finite")
     return embeddings
-
-
-def _peak_bytes() -> int | None:
-    """Return the most memory that this process has had, None where the system does not say."""
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415 - not everywhere
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _blame(error: Exception) -> Blame:
-    if isinstance(error, InputError):
-        return "input"
-    return "system" if isinstance(error, SystemFailureError) or disk_failure(error) else "backbone"
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else "no message"
-    named = isinstance(error, SimxError | VerificationError)
-    return text if named else f"{type(error).__name__}: {text}"

@@ -16,7 +16,7 @@ import simx
 from simx.exporter.entry import Entry
 from simx.exporter.manifest import Manifest
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision, Preset
 
 RECIPE = 2
 """Counts the ways in which simx has made files out of networks."""
@@ -27,6 +27,13 @@ _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 _VOUCHING = ("onnxruntime",)
 """Libraries that a file is verified with."""
 
+_REDUCING_RECIPE = 1
+"""Counts the ways in which simx has made, and calibrated, other precisions."""
+
+_REDUCING = ("onnx", "onnxruntime", "numpy", "pillow")
+"""Libraries that change a file of another precision: they convert, calibrate, or make the pictures
+to calibrate on."""
+
 
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
     """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
@@ -35,11 +42,18 @@ def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
+def reduced_key(made_from: str, preset: Preset, precision: Precision) -> str:
+    """Return the same of another precision, made from an fp32 graph of this hash."""
+    versions = [(name, library_versions().get(name)) for name in _REDUCING]
+    parts = (made_from, preset, precision, versions, _REDUCING_RECIPE)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
 @cache
 def library_versions() -> Mapping[str, str]:
     """Return the releases that an export made here would name; imports none of them."""
     versions = {"simx": simx.__version__}
-    for name in (*_SHAPING, *_VOUCHING):
+    for name in dict.fromkeys((*_SHAPING, *_VOUCHING, *_REDUCING)):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -52,6 +66,11 @@ def can_export() -> bool:
     return set(_SHAPING) <= library_versions().keys()
 
 
+def can_reduce() -> bool:
+    """Whether everything is installed that another precision is made with."""
+    return set(_REDUCING) <= library_versions().keys()
+
+
 def outdated(entry: Entry, backbone: Backbone) -> str | None:
     """Say why an export made here would be another one; None where it would not.
 
@@ -59,6 +78,10 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     only its recipe and its weights tell.
     """
     manifest = entry.manifest
+    if manifest.made_from is not None:
+        key = reduced_key(manifest.made_from, manifest.preset, manifest.identity.precision)
+        is_current = entry.key == key or not can_reduce()
+        return None if is_current else "made in another way, or with other libraries"
     if manifest.recipe != RECIPE:
         other = "an earlier" if manifest.recipe < RECIPE else "a later"
         return f"made by {other} version of simx ({manifest.versions.get('simx', 'unknown')})"

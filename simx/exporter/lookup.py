@@ -13,7 +13,7 @@ from simx.exporter.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema import WeightsOrigin
 
 _PREFERENCE: tuple[WeightsOrigin, ...] = ("pretrained", "file", "random")
@@ -24,6 +24,7 @@ def find_export(
     backbone: Backbone,
     embedding: EmbeddingKind,
     request: WeightsRequest,
+    precision: Precision = "fp32",
     *,
     seed: int = 0,
 ) -> Entry | None:
@@ -31,15 +32,32 @@ def find_export(
 
     ``auto`` is answered by pretrained weights where they are here, in the store or as a
     checkpoint that could be exported, and otherwise by random ones. Exports from a file answer
-    only a request that names that file.
+    only a request that names that file. Another precision is the one that was made from the fp32
+    export that answers it.
 
     Raises:
         InputError: the named file cannot be read.
     """
+    if precision != "fp32":
+        full = find_export(store, backbone, embedding, request, seed=seed)
+        return None if full is None else _reduced(store, backbone, full, precision)
     found = answering(store, backbone, embedding, request, seed=seed)
     if found is None or outdated(found, backbone) is None or not can_export():
         return found
     return found if request.kind == "auto" and _is_last_of_its_weights(found, backbone) else None
+
+
+def _reduced(store: Store, backbone: Backbone, full: Entry, precision: Precision) -> Entry | None:
+    held = store.held(backbone, full.manifest.identity.embedding, precision)
+    return best(
+        backbone,
+        (
+            entry
+            for entry in held
+            if entry.manifest.made_from == full.manifest.graph_sha256
+            and outdated(entry, backbone) is None
+        ),
+    )
 
 
 def answering(

@@ -2,19 +2,20 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from simx.inputs import InputKind, one_line, read_whole
-from simx.models.backbone import EmbeddingKind, Preset
+from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.bounds import excesses
 from simx.results.schema import Parity, WeightsOrigin
 from simx.results.strict_json import UNREADABLE, JsonDefectError, decode
 
 MANIFEST_NAME = "simx-export"
-MANIFEST_VERSION = 2
-"""2: how it was made (``recipe``), and the hash of the manifest itself."""
+MANIFEST_VERSION = 3
+"""2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
+another precision was made from."""
 
 MODEL_FILE = "model.onnx"
 DATA_FILE = f"{MODEL_FILE}.data"
@@ -24,8 +25,6 @@ MANIFEST_FILE = "manifest.json"
 INPUT_NAME = "image"
 OUTPUT_NAME = "embedding"
 """The exported graph's interface: float32 [batch, 3, crop, crop] -> float32 [batch, D]."""
-
-Precision = Literal["fp32"]
 
 MANIFEST = InputKind(
     label="manifest ",
@@ -58,19 +57,25 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` are relative to the manifest; ``weights`` describes the state dict in the store's
     ``weights`` folder, which the torch backend loads. ``source`` names the weights' origin exactly
-    (a seed, a checkpoint, the hash of a file). ``recipe`` counts the ways in which simx has made
-    files out of networks. ``seconds`` is what the export took, and
-    ``peak_bytes`` the memory its worker had at its peak.
+    (a seed, a checkpoint, the hash of a file). ``made_from`` is the hash of the fp32 graph that
+    another precision was made from, None for fp32 itself. ``margin`` is the similarity of the
+    bundled positive minus that of the negative, in percentage points, and ``reference_margin`` that
+    of torch's embeddings; None where not all of them were run. ``recipe`` counts the ways in which
+    simx has made files out of networks. ``seconds`` is what the export took, and ``peak_bytes`` the
+    memory its worker had at its peak.
     """
 
     name: str = MANIFEST_NAME
     version: int = MANIFEST_VERSION
     identity: ExportIdentity
     source: str
+    made_from: Sha256 | None = None
     preset: Preset
     embedding_dim: Annotated[int, msgspec.Meta(ge=1)]
     parity: Parity
     verified_batches: tuple[int, ...]
+    margin: float | None = None
+    reference_margin: float | None = None
     weights: FileRecord
     files: dict[str, FileRecord]
     recipe: Annotated[int, msgspec.Meta(ge=0)]

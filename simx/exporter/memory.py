@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 from simx.exporter.store import Store
-from simx.models.backbone import Backbone
+from simx.models.backbone import Backbone, Precision
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -29,9 +29,9 @@ _SHARE = 0.85
 """Of the memory that is there; the rest is for what else is going on."""
 
 
-def needed_bytes(backbone: Backbone, store: Store) -> int:
+def needed_bytes(backbone: Backbone, store: Store, precision: Precision = "fp32") -> int:
     """Return what an export of a backbone needs at its peak: as seen before, or estimated."""
-    seen = store.peak_bytes(backbone)
+    seen = store.peak_bytes(backbone, precision)
     if seen is not None:
         return round(_MARGIN * seen)
     parameters = 4 * backbone.params

@@ -21,6 +21,7 @@ from simx.images.pictures import bundled
 from simx.images.preprocessing import crop, normalise
 from simx.inputs import InputKind, one_line
 from simx.models.backbone import Backbone, Preset
+from simx.results.likeness import margin, similarities
 
 _GIANT_GFLOPS = 100.0
 """From here on a forward pass takes seconds a picture on a CPU, so fewer pictures are verified."""
@@ -104,6 +105,15 @@ def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
     if backbone.gflops >= _GIANT_GFLOPS:
         return pictures.anchor, pictures.negative
     return tuple(path for _, path in pictures.files())
+
+
+def margin_of(embeddings: npt.NDArray[np.float32]) -> float | None:
+    """Return the margin of the bundled pictures, in percentage points; None for a giant's two.
+
+    Args:
+        embeddings: of ``verification_pixels``, [N, D], in their order.
+    """
+    return margin(similarities(embeddings)) if len(embeddings) == len(bundled().files()) else None
 
 
 def verification_batches(count: int) -> tuple[int, ...]:

@@ -24,12 +24,11 @@ from simx.exporter.manifest import (
     MANIFEST_FILE,
     ExportIdentity,
     Manifest,
-    Precision,
     read_manifest,
     written,
 )
 from simx.exporter.workspaces import workspace
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.atomic import make_folder, sync_folder, write_synced
 
 _LOCK_SECONDS = 300.0
@@ -64,10 +63,11 @@ class Store:
         read = ((path, self._read_manifest(path)) for path in paths)
         return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
 
-    def peak_bytes(self, backbone: Backbone) -> int | None:
-        """Return the most memory that an export of this backbone has needed, if one has told."""
+    def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
+        """Return the most memory that such an export of a backbone needed, if one has told."""
         folder = self.root / "exports" / backbone.model / backbone.weights
-        manifests = (self._read_manifest(path) for path in folder.glob(f"*/{MANIFEST_FILE}"))
+        paths = folder.glob(f"*-{precision}-*/{MANIFEST_FILE}")
+        manifests = (self._read_manifest(path) for path in paths)
         peaks = (manifest.peak_bytes for manifest in manifests if manifest is not None)
         return max((peak for peak in peaks if peak is not None), default=None)
 

@@ -13,9 +13,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from simx.exporter.inspection import Expectation, complaints
+from simx.exporter.inspection import Expectation, complaints, evaluation, interface
+from simx.exporter.inspection.walk import Walk
 from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
-from simx.results.parity import FP32, disagreement, worst_parity
+from simx.exporter.reference import margin_of
+from simx.results.parity import FP32, Bounds, disagreement, worst_parity
 from simx.results.schema import Parity
 from simx.results.similarity import relative_l2
 
@@ -25,15 +27,27 @@ _TOLD_APART = 10 * FP32.relative_l2
 """How different the embeddings of two pictures are at least; 0.01 is the least that was seen."""
 
 
-class VerificationError(Exception):
-    """The exported file is not the backbone; the text says in what it differs."""
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: the worst parity over all rows and batches, and the batches tried.
 
-
-class Verified(msgspec.Struct, frozen=True):
-    """What was found: the worst parity over all rows and batches, and the batches tried."""
+    The margins are those of the file's and of torch's embeddings; see ``reference.margin_of``.
+    """
 
     parity: Parity
     batches: tuple[int, ...]
+    margin: float | None
+    reference_margin: float | None
+
+
+class VerificationError(Exception):
+    """The exported file is not the backbone; the text says in what it differs.
+
+    ``found`` has the figures, where it could be run.
+    """
+
+    def __init__(self, text: str, found: Verified | None = None) -> None:
+        super().__init__(text)
+        self.found = found
 
 
 def verify_export(
@@ -64,17 +78,67 @@ def verify_export(
         raise VerificationError(complaint)
     del graph
     _require_different(reference)
+    return verify_answers(path, inputs, reference, batches, threads, FP32)
+
+
+def verify_reduced(
+    path: Path,
+    expected: Expectation,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
+    bounds: Bounds,
+) -> Verified:
+    """Do the same with a graph of another precision, whose weights are no longer the network's.
+
+    Args:
+        path: the ONNX file.
+        expected: of which the interface is looked at.
+        inputs: as above.
+        reference: torch's embeddings in fp32.
+        batches: as above.
+        threads: as above.
+        bounds: how far an embedding may be from torch's.
+
+    Raises:
+        VerificationError: another interface, or parity beyond the bounds.
+    """
+    onnx.checker.check_model(str(path))
+    walk = Walk(onnx.load(str(path), load_external_data=False))
+    for complaint in (*interface.complaints(walk, expected), *evaluation.complaints(walk)):
+        raise VerificationError(complaint)
+    return verify_answers(path, inputs, reference, batches, threads, bounds)
+
+
+def verify_answers(
+    path: Path,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
+    bounds: Bounds,
+) -> Verified:
+    """Run a file in ONNX Runtime and compare with torch's answers; arguments are as above.
+
+    Raises:
+        VerificationError: parity beyond the bounds, with the figures that were found.
+    """
     session = _session(path, threads)
-    parity = worst_parity(
-        pair
-        for batch in batches
-        for pair in zip(
-            _run(session, inputs[:batch], reference.shape[1]), reference[:batch], strict=True
-        )
+    answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
+    found = Verified(
+        parity=worst_parity(
+            pair
+            for batch, answer in answers.items()
+            for pair in zip(answer, reference[:batch], strict=True)
+        ),
+        batches=batches,
+        margin=margin_of(answers[max(answers)]),
+        reference_margin=margin_of(reference),
     )
-    if problem := disagreement(parity):
-        raise VerificationError(problem)
-    return Verified(parity, batches)
+    if problem := disagreement(found.parity, bounds):
+        raise VerificationError(problem, found)
+    return found
 
 
 def _require_different(reference: Array) -> None:

@@ -1,6 +1,6 @@
 """What simx knows of one backbone: a torchvision architecture with one set of weights."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -13,6 +13,12 @@ EmbeddingKind = Literal["pooled", "penultimate", "flat"]
 what enters the last linear layer (or 1x1 classifier convolution, pooled); ``flat`` is the last
 feature map (for a ViT all tokens), flattened without pooling.
 """
+
+Precision = Literal["fp32", "fp16", "int8"]
+"""In which numbers a network is computed. ``fp32`` is what its weights come in; the others are made
+from that, and are no longer the same vector, but one that is near it."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):

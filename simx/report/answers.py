@@ -57,9 +57,11 @@ def notes(decision: Decision) -> Iterator[str]:
         "at least the margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
+    published = " in fp32" if decision.executor.is_reduced else ""
     yield (
-        "acc1 is torchvision's published figure for the pretrained weights, not measured here; "
-        "margin is the similarity of the positive minus that of the negative, in percentage points"
+        f"acc1 is torchvision's published figure for the pretrained weights{published}, not "
+        "measured here; margin is the similarity of the positive minus that of the negative, in "
+        "percentage points"
     )
     if decision.limits.max_latency_ns is not None:
         yield "a latency keeps its limit if its whole interval does"

@@ -135,7 +135,7 @@ def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     """Return the settings that are not the same for all backbones, and so belong to their names."""
     return tuple(
         name
-        for name in ("embedding", "precision", "batch", "threads")
+        for name in ("embedding", "batch", "threads")
         if len({setting_text(backbone, name) for backbone in backbones}) > 1
     )
 
@@ -144,7 +144,6 @@ def setting_text(backbone: BackboneSummary, name: str) -> str:
     """Return one of the settings that ``differing_settings`` names, in words."""
     settings = {
         "embedding": clean(backbone.embedding),
-        "precision": clean(backbone.precision),
         "batch": f"batch {backbone.batch}",
         "threads": f"{'?' if backbone.threads is None else backbone.threads} threads",
     }

@@ -46,6 +46,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     backend: str
     provider: str
+    precision: str
     latency_of: str
     max_latency_ms: float | None
     min_acc1: float | None
@@ -79,6 +80,7 @@ def _document(decision: Decision) -> Document:
     return Document(
         backend=decision.executor.backend,
         provider=decision.executor.provider,
+        precision=decision.executor.precision,
         latency_of=decision.latency_of,
         max_latency_ms=None if limit is None else limit / NANOSECONDS_PER_MS,
         min_acc1=decision.limits.min_acc1,
@@ -108,7 +110,7 @@ def _record(decision: Decision, contender: Contender) -> Record:
         embedding=backbone.embedding,
         backend=cell.executor.backend,
         provider=cell.executor.provider,
-        precision=backbone.precision,
+        precision=cell.executor.precision,
         batch=backbone.batch,
         threads=backbone.threads,
         latency_of=decision.latency_of,

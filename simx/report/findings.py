@@ -9,6 +9,7 @@ from simx.report.smallest_times import smallest_times
 from simx.results.findings import (
     DIFFERENCE_POINTS,
     HIGH_PERCENT,
+    Cost,
     Differing,
     Extremes,
     Similar,
@@ -32,6 +33,7 @@ def sentences(summary: RangeSummary) -> tuple[str, ...]:
         *words.dimension(found.dimension),
         *words.margin(found.margin),
         *words.slower(found.slower),
+        *words.costs(found.costs),
         *words.differing(found.differing),
     )
 
@@ -95,12 +97,35 @@ class _Words:
         by_pair: dict[tuple[Executor, Executor], list[str]] = {}
         for each in found:
             speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
-            by_pair.setdefault((each.executor, each.torch), []).append(
+            by_pair.setdefault((each.executor, each.than), []).append(
                 f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
             )
         for pair, names in by_pair.items():
-            ort, torch = map(executor_name, pair)
-            yield f"In forward {ort} is slower than {torch} for {listed(names)}."
+            slower, than = map(executor_name, pair)
+            yield f"In forward {slower} is slower than {than} for {listed(names)}."
+
+    def costs(self, found: Sequence[Cost]) -> Iterator[str]:
+        by_executor: dict[Executor, list[Cost]] = {}
+        for each in found:
+            by_executor.setdefault(each.executor, []).append(each)
+        for executor, costs in by_executor.items():
+            where = executor_name(executor)
+            if len(costs) <= MOST_SHARING:
+                margins = listed([self._cost(each) for each in costs])
+                yield f"With {where} the margin is {margins}."
+            else:
+                costs.sort(key=lambda each: each.margin - each.in_full)
+                least, most = (
+                    f"{each.margin - each.in_full:+.2f} points ({self._name(each.backbone)})"
+                    for each in (costs[0], costs[-1])
+                )
+                yield f"With {where} margins differ from those of fp32 by {least} to {most}."
+
+    def _cost(self, cost: Cost) -> str:
+        margin, in_full = (
+            figures.similarity(points, None).figure for points in (cost.margin, cost.in_full)
+        )
+        return f"{margin} points for {self._name(cost.backbone)} (fp32: {in_full})"
 
     def differing(self, found: Sequence[Differing]) -> Iterator[str]:
         if found:

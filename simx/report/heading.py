@@ -93,7 +93,7 @@ def _measured(report: Report, config: Config) -> tuple[str, ...]:
         f"{config.rounds} rounds",
         f"seed {config.seed}",
         f"embedding {config.embedding}",
-        config.precision,
+        ", ".join(config.precisions),
         f"batch {config.batch}",
         f"weights {config.weights}",
     )

@@ -3,6 +3,7 @@
 from simx.report.names import FASTEST, TIED, TIMES
 from simx.results.schema import Report
 from simx.results.share import PARTIAL, share_in
+from simx.results.summary import executor_of
 
 _PICTURES = (
     "positive, negative, resized: the picture that the anchor is compared with, resized being "
@@ -32,6 +33,12 @@ _PARTIAL = (
     "and the times are of both."
 )
 
+_REDUCED = (
+    "fp16, int8: the same network in these numbers, made from fp32. Its embedding is not the same "
+    "vector but one near it: parity and margin say how near, and acc1 and acc5 are fp32's. "
+    f"{TIMES} fp32: how many times as fast as its own backend and provider in fp32."
+)
+
 _QUOTED = (
     "quoted: all figures are as their source gives them, and none was measured here. There are no "
     "raw times behind the medians, so there are no intervals, ratios, noise, parity or memory.\n"
@@ -47,4 +54,5 @@ def legend(report: Report) -> tuple[str, ...]:
     if report.source is not None:
         return tuple(_QUOTED)
     partial = any(share_in(cell.identity.backend) for cell in report.cells)
-    return (*_MEASURED, *((_PARTIAL,) if partial else ()))
+    reduced = any(executor_of(cell.identity).is_reduced for cell in report.cells)
+    return (*_MEASURED, *((_REDUCED,) if reduced else ()), *((_PARTIAL,) if partial else ()))

@@ -24,8 +24,9 @@ THE_IMAGES: dict[Image, str] = {
 
 
 def executor_name(executor: Executor) -> str:
-    """Return for example ``ort cuda`` for ONNX Runtime's ``CUDAExecutionProvider``."""
-    return f"{clean(executor.backend)} {provider_name(executor.provider)}"
+    """Return for example ``ort cuda``, and ``ort cuda int8`` for another precision than fp32."""
+    name = f"{clean(executor.backend)} {provider_name(executor.provider)}"
+    return f"{name} {clean(executor.precision)}" if executor.is_reduced else name
 
 
 def provider_name(provider: str) -> str:

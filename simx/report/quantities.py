@@ -96,6 +96,7 @@ def _forward(baseline: str) -> tuple[Quantity, ...]:
 
     extras: tuple[tuple[str, str, Show], ...] = (
         ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
+        ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
         ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from simx.results.assembly import forward_of
 from simx.results.calm import Calm, calm_blocks, calm_rounds, references
 from simx.results.events import typical_rest_ns
+from simx.results.likeness import margin
 from simx.results.machine import device_of, peak_share, peaks, torch_beside
 from simx.results.quotations import quoted_summary
 from simx.results.schema import (
@@ -26,7 +27,7 @@ from simx.results.summary import (
     FailedSummary,
     ImageSummary,
     MeasuredSummary,
-    margin,
+    executor_of,
 )
 from simx.results.times import COMPARED_IMAGES, IMAGES, Image, Launch, Scope
 
@@ -59,7 +60,6 @@ class Summariser:
             model=its.model,
             weights=its.weights,
             embedding=its.embedding,
-            precision=its.precision,
             batch=its.batch,
             threads=its.threads,
             catalogue=catalogue,
@@ -90,7 +90,7 @@ class Summariser:
         calm = calm_rounds(forwards, canaries, self._undisturbed_ns)
         rounds = iter(calm.cells)
         return calm, {
-            executor_of(cell): {
+            executor_of(cell.identity): {
                 (timing.scope, timing.image): next(rounds)
                 if (timing.scope, timing.image) == _FORWARD
                 else calm_blocks(timing.launches)
@@ -105,13 +105,13 @@ class Summariser:
         if isinstance(cell, MeasuredCell):
             return self._measured(cell, timings)
         if isinstance(cell, QuotedCell):
-            return quoted_summary(cell, executor_of(cell))
+            return quoted_summary(cell, executor_of(cell.identity))
         return _failed(cell)
 
     def _measured(
         self, cell: MeasuredCell, all_timings: Mapping[Executor, Timings]
     ) -> MeasuredSummary:
-        executor = executor_of(cell)
+        executor = executor_of(cell.identity)
         timings, similarity = all_timings[executor], cell.similarity
         forwards = _of_scope(all_timings, _FORWARD)
         forward = self._estimate(timings, *_FORWARD)
@@ -127,6 +127,7 @@ class Summariser:
             first=self._estimate(timings, "first"),
             speed=self._speed(forwards, executor, self._baseline),
             speed_to_torch=self._speed(forwards, executor, torch_beside(executor)),
+            speed_to_fp32=self._speed(forwards, executor, executor.in_full),
             parity=cell.parity,
             margin=margin(similarity),
             peak_share=self._peak_share(cell, forward),
@@ -198,11 +199,6 @@ class Summariser:
         return estimate(launches, self._pilot) if launches else None
 
 
-def executor_of(cell: Cell) -> Executor:
-    """Return what executes a cell, and where."""
-    return Executor(cell.identity.backend, cell.identity.provider)
-
-
 def _of_scope(
     timings: Mapping[Executor, Timings], scope: tuple[Scope, Image | None]
 ) -> dict[Executor, Launches]:
@@ -213,5 +209,8 @@ def _of_scope(
 
 def _failed(cell: FailedCell) -> FailedSummary:
     return FailedSummary(
-        executor=executor_of(cell), stage=cell.stage, reason=cell.reason, command=cell.command
+        executor=executor_of(cell.identity),
+        stage=cell.stage,
+        reason=cell.reason,
+        command=cell.command,
     )

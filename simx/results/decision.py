@@ -70,22 +70,28 @@ def wished(report: Report, wish: Wish) -> tuple[Executor, ...]:
         InputError: the report has none of them.
     """
     known = executors(report)
-    if not (wish.backends or wish.providers):
+    if not wish.narrows:
         return known[:1]
     matching = tuple(
         each
         for each in known
         if (not wish.backends or each.backend in wish.backends)
         and (not wish.providers or each.provider in wish.providers)
+        and (not wish.precisions or each.precision in wish.precisions)
     )
     if not matching:
-        asked = ", ".join((*wish.backends, *wish.providers))
-        there = ", ".join(f"{each.backend} {each.provider}" for each in known) or "nothing"
+        asked = ", ".join((*wish.backends, *wish.providers, *wish.precisions))
+        there = ", ".join(_named(each) for each in known) or "nothing"
         raise InputError(
-            f"{asked}: the report of {report.created} has none such; choose with --backend and "
-            f"--provider among {there}"
+            f"{asked}: the report of {report.created} has none such; choose with --backend, "
+            f"--provider and --precision among {there}"
         )
     return matching
+
+
+def _named(executor: Executor) -> str:
+    parts = (executor.backend, executor.provider, executor.precision)
+    return " ".join(parts if executor.is_reduced else parts[:2])
 
 
 def decide(

@@ -10,24 +10,24 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.models.ranges import Range
-from simx.results.backbones import Summariser, Timings, executor_of
+from simx.results.backbones import Summariser, Timings
 from simx.results.machine import drift
 from simx.results.schema import Canary, Cell, Identity, MeasuredCell, Report
 from simx.results.share import without_share
-from simx.results.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.summary import BackboneSummary, Executor, RangeSummary, executor_of
 
 OUTSIDE = "outside the ranges"
 """Label of the backbones that no range holds, so that edges of one's own drop nothing."""
 
-_Key = tuple[str, str, str, str, int, int | None]
-"""Model, weights, embedding, precision, batch and threads."""
+_Key = tuple[str, str, str, int, int | None]
+"""Model, weights, embedding, batch and threads."""
 
 
 def executors(report: Report) -> tuple[Executor, ...]:
-    """Return every backend and provider of a report, backends in the order they were asked for."""
+    """Return all that executes in a report, backends in the order they were asked for."""
     backends = report.config.backends if report.config else ()
     asked = {backend: place for place, backend in enumerate(backends)}
-    seen = dict.fromkeys(executor_of(cell) for cell in report.cells)
+    seen = dict.fromkeys(executor_of(cell.identity) for cell in report.cells)
     return tuple(sorted(seen, key=lambda each: asked.get(without_share(each.backend), len(asked))))
 
 
@@ -80,7 +80,7 @@ def _drift(report: Report, executor: Executor, backbones: Sequence[BackboneSumma
 
 
 def canaries_of(report: Report, executor: Executor) -> list[Canary]:
-    """Return the canaries that were taken on one executor."""
+    """Return the canaries that were taken on one executor, which all its precisions share."""
     return [
         canary
         for canary in report.canary
@@ -110,7 +110,7 @@ def counted_cells(report: Report) -> dict[Identity, Counted]:
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         calm, timings = summariser.counted(measured)
         for cell in measured:
-            found[cell.identity] = Counted(timings[executor_of(cell)], calm.noisy)
+            found[cell.identity] = Counted(timings[executor_of(cell.identity)], calm.noisy)
     return found
 
 
@@ -121,7 +121,9 @@ def backbones(report: Report) -> list[BackboneSummary]:
         return []
     summariser = Summariser(report, baseline=order[0])
     return [
-        summariser.summarise(sorted(cells, key=lambda cell: order.index(executor_of(cell))))
+        summariser.summarise(
+            sorted(cells, key=lambda cell: order.index(executor_of(cell.identity)))
+        )
         for cells in _groups(report).values()
     ]
 
@@ -131,7 +133,7 @@ def _groups(report: Report) -> dict[_Key, list[Cell]]:
     groups: dict[_Key, list[Cell]] = {}
     for cell in report.cells:
         its = cell.identity
-        key = (its.model, its.weights, its.embedding, its.precision, its.batch, its.threads)
+        key = (its.model, its.weights, its.embedding, its.batch, its.threads)
         groups.setdefault(key, []).append(cell)
     return {key: groups[key] for key in sorted(groups, key=_place)}
 

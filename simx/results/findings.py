@@ -74,19 +74,29 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slower(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that ONNX Runtime runs slower than torch on the same device.
+    """A backbone that runs slower where it was to be faster.
 
+    That is ONNX Runtime against torch on the same device, and another precision against fp32.
     ``speed`` is how many times as fast it is; all of its interval is below 1.
     """
 
     backbone: BackboneSummary
     executor: Executor
-    torch: Executor
+    than: Executor
     speed: Ratio
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What another precision makes of a backbone's margin, in percentage points."""
+
+    backbone: BackboneSummary
+    executor: Executor
+    margin: float
+    in_full: float
+
+
 class Differing(msgspec.Struct, frozen=True, kw_only=True):
-    """The two backends whose similarities of one picture differ the most, and by too much."""
+    """The two backends, of one precision, whose similarities differ the most, and by too much."""
 
     lower: Similar
     higher: Similar
@@ -106,6 +116,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     dimension: Extremes | None
     margin: Extremes | None
     slower: tuple[Slower, ...]
+    costs: tuple[Cost, ...]
     differing: tuple[Differing, ...]
 
 
@@ -130,6 +141,7 @@ def findings(summary: RangeSummary) -> Findings:
         dimension=_extremes(backbones, lambda cell: cell.embedding_dim),
         margin=_extremes(backbones, lambda cell: cell.margin if _is_trained(cell) else None),
         slower=tuple(_slower(backbones)),
+        costs=tuple(_costs(backbones)),
         differing=tuple(_differing(backbones)),
     )
 
@@ -188,16 +200,17 @@ def _with_the_median_of(best: _Timed, timed: Sequence[_Timed]) -> tuple[int, ...
 
 
 def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Similar]:
-    """Return each trained backbone's similarity, on the first executor that has one.
+    """Return each trained backbone's similarity, on the first executor that has one, fp32 first.
 
-    The others' are the same up to rounding; where they are not, ``differing`` says so.
+    The others' are the same up to rounding; where they are not, ``differing`` says so, and of
+    another precision ``costs``.
     """
     found = (next(_similarities_of(backbone, image), None) for backbone in backbones)
     return [similar for similar in found if similar is not None]
 
 
 def _similarities_of(backbone: BackboneSummary, image: Image) -> Iterator[Similar]:
-    for cell in backbone.measured:
+    for cell in _fp32_first(backbone):
         percent = cell.images[image].similarity_percent
         if percent is not None and _is_trained(cell):
             yield Similar(backbone=backbone, cell=cell, image=image, percent=percent)
@@ -231,20 +244,35 @@ def _extremes(
 def _values(
     backbone: BackboneSummary, read: Callable[[MeasuredSummary], float | None]
 ) -> Iterator[float]:
-    values = (read(cell) for cell in backbone.measured)
+    values = (read(cell) for cell in _fp32_first(backbone))
     return (value for value in values if value is not None)
+
+
+def _fp32_first(backbone: BackboneSummary) -> list[MeasuredSummary]:
+    return sorted(backbone.measured, key=lambda cell: cell.executor.is_reduced)
 
 
 def _slower(backbones: Sequence[BackboneSummary]) -> Iterator[Slower]:
     for backbone in backbones:
         for cell in backbone.measured:
-            speed = cell.speed_to_torch
-            if _is_ort(cell.executor) and speed and speed.high is not None and speed.high < 1:
-                yield Slower(
-                    backbone=backbone,
-                    executor=cell.executor,
-                    torch=torch_beside(cell.executor),
-                    speed=speed,
+            executor = cell.executor
+            for than, speed in (
+                (torch_beside(executor), cell.speed_to_torch if _is_ort(executor) else None),
+                (executor.in_full, cell.speed_to_fp32),
+            ):
+                if speed and speed.high is not None and speed.high < 1:
+                    yield Slower(backbone=backbone, executor=executor, than=than, speed=speed)
+
+
+def _costs(backbones: Sequence[BackboneSummary]) -> Iterator[Cost]:
+    for backbone in backbones:
+        full = [cell for cell in backbone.measured if not cell.executor.is_reduced]
+        in_full = next((cell.margin for cell in full if cell.margin is not None), None)
+        for cell in backbone.measured:
+            margin = cell.margin if cell.executor.is_reduced and _is_trained(cell) else None
+            if margin is not None and in_full is not None:
+                yield Cost(
+                    backbone=backbone, executor=cell.executor, margin=margin, in_full=in_full
                 )
 
 
@@ -255,7 +283,15 @@ def _is_ort(executor: Executor) -> bool:
 
 def _differing(backbones: Sequence[BackboneSummary]) -> Iterator[Differing]:
     for backbone in backbones:
-        for image in COMPARED_IMAGES:
-            found = sorted(_similarities_of(backbone, image), key=lambda each: each.percent)
-            if found and found[-1].percent - found[0].percent > DIFFERENCE_POINTS:
-                yield Differing(lower=found[0], higher=found[-1])
+        for precision in dict.fromkeys(cell.executor.precision for cell in backbone.measured):
+            for image in COMPARED_IMAGES:
+                found = sorted(
+                    (
+                        each
+                        for each in _similarities_of(backbone, image)
+                        if each.cell.executor.precision == precision
+                    ),
+                    key=lambda each: each.percent,
+                )
+                if found and found[-1].percent - found[0].percent > DIFFERENCE_POINTS:
+                    yield Differing(lower=found[0], higher=found[-1])

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from simx.models.backbone import EmbeddingKind
+from simx.models.backbone import EmbeddingKind, Precision
 from simx.results import strict_json
 from simx.results.assembly import merge_canaries, merge_cells
 from simx.results.record import Struct
@@ -44,6 +44,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     provider_option: tuple[str, ...]
     allow_partial: bool
     embedding: EmbeddingKind
+    precision: tuple[Precision, ...]
     weights: str
     weights_mirror: str | None
     anchor: str | None

@@ -1,12 +1,13 @@
 """Is it still the same vector: agreement of embeddings with torch's reference, and its bounds."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from simx.models.backbone import Precision
 from simx.results.schema import Parity
 from simx.results.similarity import cosine, relative_l2
 
@@ -26,7 +27,33 @@ TF32 = Bounds(relative_l2=1e-2, cosine=0.9999)
 """TF32 rounds factors to 10 bits, so a product is off by 3e-4 at random, and a hundred layers in a
 row by ten times that. The cosine, 1 - error²/2, hardly moves."""
 
+FP16 = Bounds(relative_l2=2e-2, cosine=0.9998)
+"""Numbers of 11 bits are off by up to 2^-11, which is 3e-4 at random, and a layer rounds its
+weights, its input and its output: 5e-4. A hundred layers in a row add up to ten times that; four
+times as much is left for sums that are themselves rounded, and for networks that amplify an error.
+The cosine is 1 - error²/2. Two vectors that are off by so much change the cosine between them by
+less than 0.04 percentage points, however near or far they are."""
+
+INT8 = Bounds(relative_l2=0.25, cosine=0.97)
+"""An activation has 255 steps for a range of some eight standard deviations, and is off by 1 % of
+one; a weight has 127 for the largest of its channel, some four standard deviations to each side,
+and is off by 2 %. Together that is 2 to 2.5 % a layer at random, and a quarter after a hundred
+layers in a row. The cosine is 1 - error²/2: it turns a vector by up to 14 degrees, in a direction
+of its own, so that the cosine between two pictures shrinks by up to a sixteenth: 80 % becomes 75 %.
+Whatever is turned further no longer tells a likeness from an accident."""
+
+REPEATED = Bounds(relative_l2=1e-2, cosine=0.9999)
+"""Between two answers of the same network of reduced precision to the same picture. A device may
+sum in another order, which now and then puts a number on the other side of a step."""
+
+_OF_PRECISION: Mapping[Precision, Bounds] = {"fp32": FP32, "fp16": FP16, "int8": INT8}
+
 Vector = npt.NDArray[np.float32]
+
+
+def bounds_of(precision: Precision) -> Bounds:
+    """Return how far an embedding in a precision may be from torch's in fp32."""
+    return _OF_PRECISION[precision]
 
 
 def worst_parity(pairs: Iterable[tuple[Vector, Vector]]) -> Parity:
@@ -50,8 +77,14 @@ def disagreement(parity: Parity, bounds: Bounds = FP32) -> str | None:
     return (
         f"the embedding differs from torch's: cosine {parity.cosine:.7f} "
         f"(at least {bounds.cosine}), relative L2 error {parity.relative_l2:.2e} "
-        f"(at most {bounds.relative_l2:.0e})"
+        f"(at most {_plain(bounds.relative_l2)})"
     )
+
+
+def _plain(bound: float) -> str:
+    """Return a bound as one digit and its power of ten where it is that, and else in full."""
+    short = f"{bound:.0e}"
+    return short if float(short) == bound else f"{bound:g}"
 
 
 def _figures(embedding: Vector, reference: Vector) -> Parity:

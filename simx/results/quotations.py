@@ -3,9 +3,10 @@
 Pure; renders nothing.
 """
 
+from simx.results.likeness import margin
 from simx.results.schema import QuotedCell
 from simx.results.statistics import Estimate
-from simx.results.summary import Executor, ImageSummary, MeasuredSummary, margin
+from simx.results.summary import Executor, ImageSummary, MeasuredSummary
 from simx.results.times import COMPARED_IMAGES, IMAGES, Image, Scope
 
 
@@ -23,6 +24,7 @@ def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
         first=_median(cell, "first"),
         speed=None,
         speed_to_torch=None,
+        speed_to_fp32=None,
         parity=None,
         margin=margin(cell.similarity),
         peak_share=None,

@@ -16,7 +16,8 @@ History of the format:
 3. Reports of quoted figures: ``source``, cells without raw times, and no environment, configuration
    or number of threads where nobody tells them.
 4. What a GPU did beside each block, its memory and its own events, the libraries that were loaded,
-   where a provider came from, shares of networks, and a failed worker's last words.
+   where a provider came from, shares of networks, a failed worker's last words, and several
+   precisions of one backbone.
 """
 
 from typing import Literal
@@ -63,7 +64,7 @@ class Config(Struct, frozen=True, kw_only=True):
     backends: tuple[str, ...]
     providers: tuple[str, ...]
     embedding: str
-    precision: str
+    precisions: tuple[str, ...]
     batch: int
     threads: int
     weights: str
@@ -223,7 +224,8 @@ class Canary(Struct, frozen=True, kw_only=True):
 
     ``size`` is n of an n x n by n x n float32 product: 2 n^3 floating-point operations.
     ``model`` and ``weights`` name the backbone in whose rounds it was measured. It is taken at
-    the beginning of every round and once after the last.
+    the beginning of every round and once after the last, by one of the cells that share a backend
+    and provider: it is the same in any precision.
     """
 
     model: str

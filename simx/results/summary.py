@@ -7,24 +7,36 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.schema import Parity, Published, Similarity, Stop, WeightsOrigin
+from simx.models.backbone import Precision
+from simx.results.schema import Identity, Parity, Published, Stop, WeightsOrigin
 from simx.results.statistics import Estimate, Ratio
 from simx.results.surroundings import Memory
 from simx.results.times import Image
 
+FULL: Precision = "fp32"
+
 
 class Executor(msgspec.Struct, frozen=True, order=True):
-    """What executes, and where."""
+    """What executes, where, and in which precision."""
 
     backend: str
     provider: str
+    precision: str = FULL
+
+    @property
+    def in_full(self) -> "Executor":
+        """The same in fp32, as which its canary is taken in any case."""
+        return Executor(self.backend, self.provider)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether its embeddings are no longer the same vector, but one that is near it."""
+        return self.precision != FULL
 
 
-def margin(similarity: Similarity) -> float | None:
-    """Return the positive's similarity minus the negative's, in percentage points."""
-    if similarity.positive is None or similarity.negative is None:
-        return None
-    return similarity.positive - similarity.negative
+def executor_of(identity: Identity) -> Executor:
+    """Return what executes a cell, where, and in which precision."""
+    return Executor(identity.backend, identity.provider, identity.precision)
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +62,11 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
     None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
     the report's first executor it runs ``forward``; None for that one itself and where that one has
-    no times. ``speed_to_torch`` is the same for torch on its own device. ``margin`` is the
-    positive's similarity minus the negative's, in percentage points. ``peak_share`` is the share of
-    the machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped``
-    counts the launches whose times had not levelled off when warming up had to end.
+    no times. ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of
+    another precision, for its own backend and provider in fp32. ``margin`` is the positive's
+    similarity minus the negative's, in percentage points. ``peak_share`` is the share of the
+    machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped`` counts
+    the launches whose times had not levelled off when warming up had to end.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     """
 
@@ -68,6 +81,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     first: Estimate | None
     speed: Ratio | None
     speed_to_torch: Ratio | None
+    speed_to_fp32: Ratio | None
     parity: Parity | None
     margin: float | None
     peak_share: float | None
@@ -99,7 +113,6 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     weights: str
     embedding: str
-    precision: str
     batch: int
     threads: int | None
     catalogue: Published

@@ -26,11 +26,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Where to look, at which latency, and within which limits.
 
-    ``backends`` and ``providers`` are names as the report has them; where one of them is empty it
-    narrows nothing down, and where both are, the report's first executor is meant.
+    ``backends``, ``providers`` and ``precisions`` are names as the report has them; where one of
+    them is empty it narrows nothing down, and where all are, the report's first executor is meant.
     """
 
     backends: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     latency_of: LatencyOf = "forward"
     limits: Limits = Limits()
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is said of where to look."""
+        return bool(self.backends or self.providers or self.precisions)

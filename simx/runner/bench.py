@@ -11,14 +11,15 @@ import msgspec
 
 import simx
 from simx.errors import SystemFailureError, Terminated
+from simx.exporter.entry import Entry
 from simx.images.pictures import PictureSet, describe
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.file import write
 from simx.results.journal import Journal, read_journal, resume_command
 from simx.results.journal_lines import FinishedLaunch, JournaledBackbone
-from simx.results.schema import Config, Ending, Picture, Report, SchemaId
+from simx.results.schema import Config, Ending, FailedCell, Picture, Report, SchemaId
 from simx.runner.canaries import CanaryHistory
-from simx.runner.cells import BATCH, PRECISION, Lane, PlannedCell, failed_cell, identify
+from simx.runner.cells import BATCH, Lane, PlannedCell, failed_cell, identify
 from simx.runner.deadlines import Deadlines
 from simx.runner.environment import describe_environment
 from simx.runner.lanes import OpenLanes
@@ -27,7 +28,7 @@ from simx.runner.memory import weighed
 from simx.runner.resumption import Earlier, name_of, replay, require_same_exports
 from simx.runner.schedule import Schedule
 from simx.runner.stopping import Launches, Verdict
-from simx.runner.subjects import Absent, Subject
+from simx.runner.subjects import Absent, NotReduced, Subject
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,16 +139,27 @@ def _measure(
 
     Budget and duration include what is not timed: a look at the memory, and loading.
     """
+    exports = {lane: subject.export(lane.precision) for lane in opened.lanes}
     cells = [
-        PlannedCell(
-            subject.backbone,
-            lane,
-            subject.entry,
-            plan.threads,
-            allow_partial=plan.allow_partial,
-        )
-        for lane in opened.lanes
+        PlannedCell(subject.backbone, lane, entry, plan.threads, allow_partial=plan.allow_partial)
+        for lane, entry in exports.items()
+        if isinstance(entry, Entry)
     ]
+    origin = subject.entry.manifest.identity.weights_origin
+    lacking = {
+        lane: failed_cell(
+            subject.backbone,
+            identify(subject.backbone, plan.embedding, lane, plan.threads),
+            origin,
+            entry.stage,
+            entry.reason,
+        )
+        for lane, entry in exports.items()
+        if isinstance(entry, NotReduced)
+    }
+    if not cells:
+        journal.append(FinishedLaunch(cells=tuple(lacking.values())))
+        return
     found = earlier.get(name_of(subject.backbone))
     launches = found.launches if found else Launches(plan.schedule)
     launches.go_on_from_now()
@@ -158,11 +170,23 @@ def _measure(
         result = run_launch(bench, cells, launches.done)
         cells = list(result.left)
         launches.add(result.finished, bench.canaries.references())
+        finished = result.finished
+        if lacking and launches.done == 1:
+            finished = _with_lacking(finished, lacking, opened.lanes)
         verdict = _special_case(result, cells) or launches.verdict()
         # In one line with the launch: a run cannot end between the two.
         stop = None if verdict == "go_on" else launches.stop(subject.backbone, verdict)
         seconds = launches.latest_seconds
-        journal.append(msgspec.structs.replace(result.finished, seconds=seconds, stop=stop))
+        journal.append(msgspec.structs.replace(finished, seconds=seconds, stop=stop))
+
+
+def _with_lacking(
+    finished: FinishedLaunch, lacking: Mapping[Lane, FailedCell], lanes: Sequence[Lane]
+) -> FinishedLaunch:
+    """Put the cells for which there is no export where the tables have them."""
+    measured = iter(finished.cells)
+    cells = (lacking[lane] if lane in lacking else next(measured) for lane in lanes)
+    return msgspec.structs.replace(finished, cells=tuple(cells))
 
 
 def _special_case(result: LaunchResult, left: Sequence[PlannedCell]) -> Ending | None:
@@ -192,7 +216,7 @@ def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -
         backends=tuple(dict.fromkeys(lane.choice.name for lane in lanes)),
         providers=tuple(dict.fromkeys(lane.provider for lane in lanes)),
         embedding=plan.embedding,
-        precision=PRECISION,
+        precisions=tuple(dict.fromkeys(lane.precision for lane in lanes)),
         batch=BATCH,
         threads=plan.threads,
         weights=plan.weights,

@@ -1,10 +1,11 @@
-"""What is to be measured: the product of backbones, backends and providers."""
+"""What is to be measured: the product of backbones, backends, providers and precisions."""
 
 import msgspec
 
 from simx.exporter.entry import Entry
 from simx.exporter.manifest import FileRecord
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.results.parity import Bounds, bounds_of
 from simx.results.schema import Catalogue, FailedCell, Identity, WeightsOrigin
 from simx.results.share import with_share, without_share
 from simx.results.surroundings import Memory
@@ -15,18 +16,23 @@ from simx.runner.providers import short_name
 from simx.runner.registry import Choice
 
 BATCH = 1
-PRECISION = "fp32"
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """One backend on one provider: a column of the tables."""
+    """One backend on one provider in one precision: a column of the tables."""
 
     choice: Choice
     provider: str
+    precision: Precision = "fp32"
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far its embeddings may be from the reference."""
+        return max(self.choice.bounds, bounds_of(self.precision))
 
 
 class PlannedCell(msgspec.Struct, frozen=True):
-    """One backbone in one lane, with the export it is measured from.
+    """One backbone in one lane, with the export of the lane's precision.
 
     ``memory`` is what a worker of it needs, once that has been looked at. ``allow_partial`` tells
     that a share of its nodes on the provider suffices, and ``share`` which one that is, once a
@@ -114,6 +120,8 @@ def failed_cell(
         f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "
         f"--threads {identity.threads}"
     )
+    if identity.precision != "fp32":
+        command += f" --precision {identity.precision}"
     weights = f" --weights {'FILE' if origin == 'file' else origin}" if origin else ""
     return FailedCell(
         identity=identity,
@@ -133,7 +141,7 @@ def identify(backbone: Backbone, embedding: EmbeddingKind, lane: Lane, threads: 
         embedding=embedding,
         backend=lane.choice.name,
         provider=lane.provider,
-        precision=PRECISION,
+        precision=lane.precision,
         batch=BATCH,
         threads=threads,
     )

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 
 from simx.errors import InputError, ProviderUnavailableError
+from simx.models.backbone import Precision
 from simx.runner.cells import Lane
 from simx.runner.placement import CPU
 from simx.runner.providers import require_usable
@@ -24,7 +25,10 @@ class OpenLanes(msgspec.Struct, frozen=True):
 
 @contextmanager
 def open_lanes(
-    choices: Sequence[Choice], providers: Sequence[str], memory: int | None = None
+    choices: Sequence[Choice],
+    providers: Sequence[str],
+    memory: int | None = None,
+    precisions: Sequence[Precision] = ("fp32",),
 ) -> Iterator[OpenLanes]:
     """Start every backend's launcher and prove every provider, before anything is measured.
 
@@ -32,38 +36,46 @@ def open_lanes(
         choices: backends asked for.
         providers: providers asked for, by ONNX Runtime's names.
         memory: bytes of address space that each worker may have.
+        precisions: precisions asked for.
 
     Raises:
         ProviderUnavailableError: one of them cannot be used here.
     """
-    lanes, notes = planned_lanes(choices, providers)
+    lanes, notes = planned_lanes(choices, providers, precisions)
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
         for choice in dict.fromkeys(lane.choice for lane in lanes):
             launchers[choice.name] = stack.enter_context(started(choice, memory))
-        for lane in lanes:
-            require_usable(lane.choice, lane.provider, launchers[lane.choice.name])
+        for choice, provider in dict.fromkeys((lane.choice, lane.provider) for lane in lanes):
+            require_usable(choice, provider, launchers[choice.name])
         yield OpenLanes(tuple(lanes), launchers, tuple(notes))
 
 
 def planned_lanes(
-    choices: Sequence[Choice], providers: Sequence[str]
+    choices: Sequence[Choice],
+    providers: Sequence[str],
+    precisions: Sequence[Precision] = ("fp32",),
 ) -> tuple[list[Lane], list[str]]:
     """Return what is to be measured with, and notes on what cannot be, before anything is started.
 
     Raises:
         ProviderUnavailableError: no backend has a device for any of the providers.
     """
-    lanes, notes = product(choices, providers)
+    lanes, notes = product(choices, providers, precisions)
     if not lanes:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
     return lanes, notes
 
 
-def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[Lane], list[str]]:
-    """Return every backend on every provider, and a note for each pair that cannot be.
+def product(
+    choices: Sequence[Choice],
+    providers: Sequence[str],
+    precisions: Sequence[Precision] = ("fp32",),
+) -> tuple[list[Lane], list[str]]:
+    """Return every backend on every provider in every precision, and notes on what cannot be.
 
-    A provider that a backend has no device for is no error where another backend has one.
+    A provider that a backend has no device for, or a precision it does not compute in, is no error
+    where another backend has it.
     """
     found, notes = [], []
     for provider in dict.fromkeys(providers):
@@ -73,12 +85,26 @@ def product(choices: Sequence[Choice], providers: Sequence[str]) -> tuple[list[L
             if devices is None or its in devices:
                 # The processor's own provider takes any option in silence and has none.
                 fitting = choice.without_options() if its == CPU else choice
-                found.append(Lane(fitting, its))
+                found += [
+                    Lane(fitting, its, precision)
+                    for precision in precisions
+                    if precision in choice.spec.precisions
+                ]
                 if its != provider:
                     notes.append(f"{name} is measured on {its}, which is its way to the device")
             else:
                 notes.append(f"{name} has no device for {provider}, so no {name} cells")
-    return list(dict.fromkeys(found)), notes
+    return list(dict.fromkeys(found)), [*notes, *_precision_notes(choices, precisions)]
+
+
+def _precision_notes(choices: Sequence[Choice], precisions: Sequence[Precision]) -> Iterator[str]:
+    for choice in dict.fromkeys(choices):
+        lacking = [each for each in precisions if each not in choice.spec.precisions]
+        if lacking:
+            yield (
+                f"{choice.name} computes in {', '.join(choice.spec.precisions)} only, so it has no "
+                f"cells in {' or '.join(lacking)}"
+            )
 
 
 def require_takers(

@@ -15,8 +15,9 @@ import msgspec
 from simx.errors import InputError
 from simx.exporter.reference import Reference, load_reference
 from simx.results.events import too_short
-from simx.results.parity import Bounds, disagreement, worst_parity
-from simx.results.schema import Canary, MeasuredCell, Parity, Similarity
+from simx.results.likeness import similarities
+from simx.results.parity import REPEATED, Bounds, disagreement, worst_parity
+from simx.results.schema import Canary, MeasuredCell, Parity
 from simx.results.share import share_of
 from simx.results.similarity import cosine
 from simx.results.statistics import block_median
@@ -174,11 +175,11 @@ class LiveCell:
         """Compare input bytes and embeddings of the four pictures with another cell's."""
         if self.prepared.input_sha256 != other.prepared.input_sha256:
             raise CellFailedError("input", "its input bytes differ from those of the other cells")
-        looser = max(self._bounds, other.plan.lane.choice.bounds)
+        looser = max(self._bounds, other.plan.lane.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
 
-    def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary]:
-        """Return everything measured, as the parts of a report."""
+    def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
+        """Return everything measured, as the parts of a report; no canary where none was taken."""
         manifest, prepared = self.plan.entry.manifest, self.prepared
         embeddings = self.embeddings
         cell = MeasuredCell(
@@ -203,6 +204,8 @@ class LiveCell:
                 for scope, image in self.blocks
             ),
         )
+        if not self.canary:
+            return cell, None
         canary = Canary(
             model=cell.identity.model,
             weights=cell.identity.weights,
@@ -242,9 +245,9 @@ class LiveCell:
             expected = (
                 self.embeddings[[IMAGES.index(image)] * len(outputs)]
                 if image is not None
-                else self.reference.embeddings[list(measured.rows)]
+                else self._right[list(measured.rows)]
             )
-            self._check_rows(scope, outputs, expected)
+            self._check_rows(scope, outputs, expected, self._bounds_of_repeats)
         if measured.fetch_ns is not None:
             complaint = not_there(measured.fetch_ns, block_median(measured.blocks[0].block))
             if complaint is not None:
@@ -255,7 +258,22 @@ class LiveCell:
 
     @property
     def _bounds(self) -> Bounds:
-        return self.plan.lane.choice.bounds
+        return self.plan.lane.bounds
+
+    @property
+    def _right(self) -> Array:
+        """What the timed calls are to compute: torch's answers, or in another precision its own.
+
+        Of such a one torch's are not near enough to tell the answer to one picture from that to
+        another; its own were compared with them when it was loaded.
+        """
+        if self.plan.lane.precision == "fp32":
+            return self.reference.embeddings
+        return unpack(self.prepared.verification)
+
+    @property
+    def _bounds_of_repeats(self) -> Bounds:
+        return self._bounds if self.plan.lane.precision == "fp32" else REPEATED
 
     def _check_rows(
         self, stage: str, rows: Array, expected: Array, bounds: Bounds | None = None
@@ -277,15 +295,6 @@ class LiveCell:
 def is_about_memory(reason: str) -> bool:
     """Whether a failure is one of memory, as Python and the runtimes tell it."""
     return re.search(r"memory|alloc", reason, re.IGNORECASE) is not None
-
-
-def similarities(embeddings: Array) -> Similarity:
-    """Return the anchor's cosine similarity with the others in percent, from [4, D] embeddings."""
-    percent = [
-        None if value is None else 100.0 * value
-        for value in (cosine(embeddings[0], other) for other in embeddings[1:])
-    ]
-    return Similarity(positive=percent[0], negative=percent[1], negative_resized=percent[2])
 
 
 def _check_cosines(scope: Scope, cosines: Sequence[float], right: float | None) -> None:

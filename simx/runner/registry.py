@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from simx.errors import InputError, ProviderUnavailableError
+from simx.models.backbone import PRECISIONS, Precision
 from simx.results.parity import FP32, Bounds
 from simx.results.parity import TF32 as TF32_BOUNDS
 from simx.results.share import PARTIAL
@@ -52,7 +53,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``entry`` is what its workers run; ``package`` must be importable there; ``providers`` are the
     only ones it has devices for, or None where it can be asked for any; ``stand_ins`` pairs other
     providers with the one among them that names the same device. ``executes`` tells which file of
-    an export it runs: the state dict or the ONNX graph. ``takes_options`` tells that its
+    an export it runs: the state dict or the ONNX graph; ``precisions`` are those it can be asked
+    for. ``takes_options`` tells that its
     providers have options. ``environment`` is pinned for all
     its workers; ``variants`` are what can be asked for instead.
     """
@@ -63,6 +65,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     install: str
     providers: tuple[str, ...] | None
     executes: Literal["weights", "graph"]
+    precisions: tuple[Precision, ...] = ("fp32",)
     stand_ins: tuple[tuple[str, str], ...] = ()
     takes_options: bool = False
     environment: Environment = ()
@@ -148,6 +151,7 @@ BACKENDS = (
         install="pip install onnxruntime",
         providers=None,
         executes="graph",
+        precisions=PRECISIONS,
         takes_options=True,
         environment=tuple((name, None) for name in _PINNED_ELSEWHERE),
         variants=(
@@ -284,6 +288,21 @@ def require_meaning(choices: Sequence[Choice], providers: Sequence[str]) -> None
                     f"backend {choice.name}: {variant.name} means something on "
                     f"{' and '.join(where)} only, and --provider asks for {', '.join(providers)}"
                 )
+
+
+def require_precisions(choices: Sequence[Choice], precisions: Sequence[Precision]) -> None:
+    """Refuse a precision that no backend computes in.
+
+    Raises:
+        InputError: there is one; elsewhere a note says which backends have no cells of it.
+    """
+    for precision in precisions:
+        if not any(precision in choice.spec.precisions for choice in choices):
+            asked = ", ".join(choice.name for choice in choices)
+            raise InputError(
+                f"--precision {precision}: what is asked for ({asked}) computes in "
+                f"{', '.join(choices[0].spec.precisions)} only; add --backend ort"
+            )
 
 
 def _narrowed(spec: BackendSpec, variants: Sequence[str]) -> BackendSpec:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from simx.errors import InputError
+from simx.exporter.entry import Entry
 from simx.models.backbone import Backbone
 from simx.results.assembly import merge_cells
 from simx.results.journal_lines import FinishedLaunch, JournaledBackbone
@@ -87,9 +88,10 @@ def require_same_exports(
         measured = _measured(launches, name_of(subject.backbone))
         if isinstance(subject, Subject):
             for lane in lanes:
-                _require_same_files(
-                    PlannedCell(subject.backbone, lane, subject.entry, threads), measured
-                )
+                entry = subject.export(lane.precision)
+                if isinstance(entry, Entry):
+                    cell = PlannedCell(subject.backbone, lane, entry, threads)
+                    _require_same_files(cell, measured)
         elif measured:
             raise InputError(
                 f"{subject.backbone.name} was measured in part, and its export is gone and cannot "

@@ -14,7 +14,7 @@ from simx.cli.downloading import Downloading
 from simx.errors import ExitCode, InputError
 from simx.exporter.export_workers import LazyLauncher
 from simx.exporter.job import _Job
-from simx.exporter.messages import ExportFailed, ExportRequest
+from simx.exporter.messages import ExportDone, ExportFailed, ExportRequest
 from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
 from simx.exporter.weights.need import checkpoint_bytes, size_of
 from simx.exporter.weights.remembered import remembered_hash
@@ -36,7 +36,7 @@ class _Record(msgspec.Struct):
     path: str | None = None
 
 
-def _run_here(_launcher: LazyLauncher, request: ExportRequest) -> ExportFailed:
+def _run_here(_launcher: LazyLauncher[ExportDone], request: ExportRequest) -> ExportFailed:
     """Do a worker's work in this process, which has torch already, as far as its first stage."""
     with pytest.raises(InputError) as refused:
         _Job(request).run()

@@ -10,8 +10,9 @@ import onnxruntime
 import pytest
 
 from simx.errors import InputError
-from simx.exporter.export import Exported, ExportPlan, NotExported, Outcome, export
+from simx.exporter.export import export
 from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME, VERIFICATION_FILE
+from simx.exporter.plan import Exported, ExportPlan, NotExported, Outcome
 from simx.exporter.reference import load_reference
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.exporter.export import Exported, ExportPlan, Outcome, export
+from simx.exporter.export import export
 from simx.exporter.export_workers import LazyLauncher
 from simx.exporter.keys import export_key
 from simx.exporter.manifest import ExportIdentity
 from simx.exporter.messages import ExportFailed
+from simx.exporter.plan import Exported, ExportPlan, Outcome
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone

@@ -15,8 +15,9 @@ from torchvision.models.feature_extraction import create_feature_extractor, get_
 
 from simx.exporter.architecture import build
 from simx.exporter.entry import Entry
-from simx.exporter.export import Exported, ExportPlan, export
+from simx.exporter.export import export
 from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME, VERIFICATION_FILE
+from simx.exporter.plan import Exported, ExportPlan
 from simx.exporter.reference import Reference, load_reference
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest

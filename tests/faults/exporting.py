@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 
 from simx.exporter.entry import Entry
-from simx.exporter.export import Exported, ExportPlan, export
+from simx.exporter.export import export
 from simx.exporter.export_workers import LazyLauncher
 from simx.exporter.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE
 from simx.exporter.messages import ExportDone, ExportRequest
+from simx.exporter.plan import Exported, ExportPlan
 from simx.exporter.pruning import prune
 from simx.exporter.reference import Reference, load_reference
 from simx.exporter.store import Store
@@ -47,7 +48,7 @@ def mark(model: str, source: str) -> bytes:
     return f"{model} {source}; ".encode()
 
 
-def write_fake(_self: LazyLauncher, request: ExportRequest) -> ExportDone:
+def write_fake(_self: LazyLauncher[ExportDone], request: ExportRequest) -> ExportDone:
     """Do a worker's job with files that say whose they are, slowly enough to be met in the act."""
     folder, weights = Path(request.folder), Path(request.weights_path)
     content = mark(request.backbone.model, f"seed {request.seed}") * 1000
@@ -62,6 +63,8 @@ def write_fake(_self: LazyLauncher, request: ExportRequest) -> ExportDone:
         embedding_dim=5,
         parity=Parity(cosine=1.0, relative_l2=0.0),
         batches=(2,),
+        margin=None,
+        reference_margin=None,
         seconds=0.02,
         peak_bytes=1000,
     )

@@ -264,7 +264,12 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     """Leave of an export what it writes: weights, verification and graph are small."""
     tiny = Weights("random", {"w": torch.ones(3)}, "")
     embeddings = np.ones((4, 512), dtype=np.float32)
-    verified = Verified(Parity(cosine=1.0, relative_l2=0.0), (1, 4))
+    verified = Verified(
+        parity=Parity(cosine=1.0, relative_l2=0.0),
+        batches=(1, 4),
+        margin=0.0,
+        reference_margin=0.0,
+    )
     patch.setattr(LazyLauncher, "run", run_here)
     patch.setattr(job, "load", lambda *_: tiny)
     patch.setattr(job._Job, "_headless", lambda *_: torch.nn.Identity())

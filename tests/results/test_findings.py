@@ -230,7 +230,7 @@ def test_a_range_of_failures_has_no_findings() -> None:
     assert [getattr(of, name) for name in of.__struct_fields__] == [
         *[()] * 4,
         *[None] * 2,
-        *[()] * 2,
+        *[()] * 3,
     ]
 
 
@@ -261,7 +261,7 @@ def test_onnx_runtime_is_slower_where_the_whole_interval_says_so() -> None:
         ("resnet18", ORT),
         ("resnet34", Executor("ort", OPENVINO)),
     ]
-    assert {each.torch for each in of.slower} == {TORCH}
+    assert {each.than for each in of.slower} == {TORCH}
     assert of.slower[1].speed.value == pytest.approx(50 / 60)
 
 

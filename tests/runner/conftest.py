@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from simx.exporter.entry import Entry
-from simx.exporter.export import Exported, ExportPlan, export
+from simx.exporter.export import export
+from simx.exporter.plan import Exported, ExportPlan
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from simx.report.clean import clean
 from simx.report.names import executor_name, weights_name
 from simx.report.table import ABSENT, Tone, Value
+from simx.results import summary
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema import Identity
-from simx.results.summary import Executor
 from simx.results.times import Image, Scope
 
 TONES: dict[Verdict, Tone] = {
@@ -58,7 +58,7 @@ def backbone_of(identity: Identity) -> str:
 
 def executor_of(identity: Identity) -> str:
     """Return for example ``ort cpu``."""
-    return executor_name(Executor(identity.backend, identity.provider))
+    return executor_name(summary.executor_of(identity))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:

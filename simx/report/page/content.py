@@ -22,7 +22,7 @@ from simx.report.page.tables import View, groups_of, views
 from simx.results.decision import Decision, decide, keeps, latency, ordered, wished
 from simx.results.derivation import by_range, counted, executors
 from simx.results.schema import Identity, Report
-from simx.results.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.summary import BackboneSummary, Executor, RangeSummary, executor_of
 from simx.results.times import Launch
 from simx.results.wish import LatencyOf, Wish
 
@@ -156,7 +156,7 @@ def _wish(wish: Wish, backbones: Sequence[BackboneSummary]) -> Wish:
 
 def _shown(report: Report, wish: Wish) -> tuple[Executor, ...]:
     """Return the executors that are wished for, all of them where none is named."""
-    return wished(report, wish) if wish.backends or wish.providers else executors(report)
+    return wished(report, wish) if wish.narrows else executors(report)
 
 
 def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
@@ -165,7 +165,7 @@ def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: La
         for executor, decision in decisions.items()
     }
     times = {
-        _key(its, Executor(its.backend, its.provider)): timings.get(("forward", None), ())
+        _key(its, executor_of(its)): timings.get(("forward", None), ())
         for its, timings in counted(report).items()
     }
 
@@ -181,7 +181,7 @@ def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: La
 
 def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, ...]:
     """Return what tells cells apart."""
-    settings = (its.embedding, its.precision, its.batch, its.threads)
+    settings = (its.embedding, its.batch, its.threads)
     return (its.model, its.weights, *settings, executor)
 
 

@@ -16,7 +16,7 @@ from simx.results.comparison.changes import (
     verdict,
 )
 from simx.results.comparison.differences import MACHINE, differences, pictures_that_differ
-from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest, TimeDigest
+from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
 from simx.results.comparison.matching import Pair, match
 from simx.results.comparison.multiplicity import benjamini_hochberg, holm
 from simx.results.comparison.names import DifferenceName
@@ -34,7 +34,7 @@ from simx.results.comparison.outcome import (
 from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
 from simx.results.schema import FailedCell
 from simx.results.statistics import CONFIDENCE
-from simx.results.summary import Executor
+from simx.results.summary import Executor, executor_of
 from simx.results.times import Image, Scope
 
 LEVEL = 1 - CONFIDENCE
@@ -178,7 +178,7 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
     one, other = pair
     there = {(time.scope, time.image): time for time in other.times}
-    machine = context.machine.get(_executor(other), 0.0)
+    machine = context.machine.get(executor_of(other.identity).in_full, 0.0)
     if any(each.name in MACHINE for each in cell.allowed):
         # It is another machine, let pass on purpose: what it does to the times is the question.
         machine = 0.0
@@ -268,7 +268,7 @@ def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]
     """Yield the mean change of each backend and provider with more than one cell to compare."""
     shifts: dict[Executor, list[Shift]] = {}
     for each in judged:
-        executor = Executor(each.cell.new.backend, each.cell.new.provider)
+        executor = executor_of(each.cell.new)
         forwards = (
             time.shift for time in each.times if time.base.scope == "forward" and not time.noisy
         )
@@ -296,10 +296,6 @@ def _failure(pair: Pair) -> Failure:
         for each in pair
     )
     return Failure(identity=pair[1].identity, base=one, new=other)
-
-
-def _executor(cell: CellDigest) -> Executor:
-    return Executor(cell.identity.backend, cell.identity.provider)
 
 
 def _side(of: Named) -> Side:

@@ -13,7 +13,8 @@ import msgspec
 
 from simx.errors import SystemFailureError
 from simx.exporter.entry import Entry
-from simx.exporter.export import ExportPlan, NotExported, export
+from simx.exporter.export import export
+from simx.exporter.plan import ExportPlan, NotExported
 from simx.exporter.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled

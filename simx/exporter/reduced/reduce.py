@@ -1,0 +1,148 @@
+"""Making another precision from the parent's side: find it in the store, or make and publish it.
+
+Imports no runtime.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
+
+from simx.exporter.admission import Job, run_admitted
+from simx.exporter.entry import Entry
+from simx.exporter.export_workers import LazyLauncher
+from simx.exporter.keys import library_versions, reduced_key
+from simx.exporter.manifest import Manifest
+from simx.exporter.memory import memory_for_exports, needed_bytes
+from simx.exporter.messages import REDUCE_REPLIES, ExportFailed, ReduceDone, ReduceRequest
+from simx.exporter.plan import (
+    Exported,
+    ExportPlan,
+    NotExported,
+    Outcome,
+    Started,
+    make_folder_for,
+    not_exported,
+    require_no_system_failure,
+)
+from simx.exporter.store import Store
+from simx.models.backbone import Precision
+
+_ENTRY = "simx.exporter.reduced.job:main"
+
+
+def reduce_all(
+    full: Sequence[Outcome], store: Store, plan: ExportPlan, on_start: Started
+) -> Iterator[Outcome]:
+    """Make every other precision that a plan asks for, side by side.
+
+    Args:
+        full: the fp32 exports.
+        store: where they are, and the others go.
+        plan: how.
+        on_start: called before each one.
+
+    Yields:
+        One outcome per backbone and precision, as soon as it is known.
+
+    Raises:
+        SystemFailureError: the store cannot be written.
+    """
+    workers = LazyLauncher(_ENTRY, REDUCE_REPLIES)
+    jobs = [
+        Job(
+            partial(_reduce_one, source, precision, store, plan, workers),
+            needed_bytes(source.backbone, store, precision),
+            partial(on_start, source.backbone, precision),
+        )
+        for source in full
+        for precision in plan.precisions
+        if precision != "fp32"
+    ]
+    try:
+        yield from run_admitted(
+            jobs,
+            side_by_side=plan.jobs,
+            memory_bytes=memory_for_exports(),
+            on_abandon=workers.close,
+        )
+    finally:
+        workers.close()
+
+
+def _reduce_one(
+    source: Outcome,
+    precision: Precision,
+    store: Store,
+    plan: ExportPlan,
+    workers: LazyLauncher[ReduceDone],
+) -> Outcome:
+    """Return an export of another precision, the store's where it is there.
+
+    Where there is no fp32 export, there is none of another precision.
+    """
+    if isinstance(source, NotExported):
+        return msgspec.structs.replace(source, precision=precision)
+    before = source.entry.manifest
+    key = reduced_key(before.graph_sha256, before.preset, precision)
+    identity = msgspec.structs.replace(before.identity, precision=precision)
+    # Two that make the same file take turns, and the second one finds it.
+    with store.exporting(identity, key, wait=True):
+        found = store.entry_at(identity, key)
+        if found is not None and found.is_complete():
+            return Exported(source.backbone, found, fresh=False)
+        if not source.entry.is_sound():
+            store.discard(source.entry)
+            reason = "its fp32 export was damaged and is discarded; export it again"
+            return NotExported(source.backbone, "source", reason, precision)
+        return _made(source, precision, key, store, plan, workers)
+
+
+def _made(
+    source: Exported,
+    precision: Precision,
+    key: str,
+    store: Store,
+    plan: ExportPlan,
+    workers: LazyLauncher[ReduceDone],
+) -> Outcome:
+    backbone, its = source.backbone, source.entry.manifest.identity
+    with store.workspace() as workspace:
+        folder = workspace / "entry"
+        make_folder_for(folder, store)
+        reply = workers.run(
+            ReduceRequest(
+                backbone=backbone,
+                embedding=its.embedding,
+                precision=precision,
+                source=str(source.entry.folder.resolve()),
+                files=source.entry.manifest.files,
+                threads=max(1, plan.threads // plan.jobs),
+                folder=str(folder.resolve()),
+            )
+        )
+        if isinstance(reply, ExportFailed):
+            require_no_system_failure(reply, backbone, store)
+            return not_exported(backbone, precision, its.weights_origin, reply)
+        manifest = _manifest(source.entry, precision, reply)
+        entry = store.publish(folder, source.entry.weights_path, manifest, key)
+        return Exported(backbone, entry, fresh=True)
+
+
+def _manifest(source: Entry, precision: Precision, done: ReduceDone) -> Manifest:
+    before = source.manifest
+    return msgspec.structs.replace(
+        before,
+        identity=msgspec.structs.replace(before.identity, precision=precision),
+        made_from=before.graph_sha256,
+        parity=done.parity,
+        verified_batches=done.batches,
+        margin=done.margin,
+        reference_margin=done.reference_margin,
+        files=done.files,
+        versions={**before.versions, **library_versions()},
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        seconds=done.seconds,
+        peak_bytes=done.peak_bytes,
+    )
