@@ -137,12 +137,21 @@ class _Judge:
     def _reason(self, entry: Entry) -> str | None:
         identity = entry.manifest.identity
         backbone = self._backbones.get((identity.model, identity.weights))
+        if backbone is not None and self._has_lost_its_source(entry, backbone):
+            return "nothing finds it: the fp32 export that it was made from is gone"
         if backbone is not None and entry.manifest.recipe <= RECIPE:
             age = outdated(entry, backbone)
             others = self._store.held(backbone, identity.embedding, identity.precision)
             if age is not None and any(self._replaces(each, entry, backbone) for each in others):
                 return f"replaced: {age}"
         return self._damage_of(entry)
+
+    def _has_lost_its_source(self, entry: Entry, backbone: Backbone) -> bool:
+        made_from = entry.manifest.made_from
+        if made_from is None:
+            return False
+        full = self._store.held(backbone, entry.manifest.identity.embedding)
+        return all(each.manifest.graph_sha256 != made_from for each in full)
 
     def _replaces(self, other: Entry, entry: Entry, backbone: Backbone) -> bool:
         mine, its = entry.manifest, other.manifest

@@ -1,6 +1,7 @@
 """Pruning: what nobody needs goes, and nothing else, whoever else uses the store."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -247,3 +248,18 @@ def test_sizes_are_told(store: Store) -> None:
     assert export.bytes == len(b"graph") + len(b"answers") + len(b"{}")
     assert weights.bytes == len(b"weights of seed 0")
     assert export.identity is None
+
+
+def test_another_precision_goes_with_what_it_was_made_from(store: Store) -> None:
+    """While its fp32 export is there, whoever asks finds it; later nobody does."""
+    full = put(store)
+    reduced = full.folder.with_name(full.folder.name.replace("fp32", "int8"))
+    shutil.copytree(full.folder, reduced)
+    entry = msgspec.structs.replace(full, folder=reduced)
+    identity = msgspec.structs.replace(full.manifest.identity, precision="int8")
+    rewritten(entry, identity=identity, made_from=full.manifest.graph_sha256)
+    assert needless(store, load()) == []
+
+    rewritten(entry, identity=identity, made_from="0" * 64)
+    assert "is gone" in pruned(store)["export"]
+    assert full.is_sound()

@@ -373,3 +373,40 @@ def test_names_from_a_file_are_only_text() -> None:
 
     assert said(of)
     assert all(character.isprintable() for text in said(of) for character in text)
+
+
+def in_int8(cell: MeasuredCell, **changed: object) -> MeasuredCell:
+    its = msgspec.structs.replace(cell.identity, backend="ort", precision="int8")
+    return msgspec.structs.replace(cell, identity=its, **changed)
+
+
+def test_what_a_precision_costs_is_said_beside_fp32() -> None:
+    """Its margin stands beside fp32's; that its similarities differ is no disagreement."""
+    full = similar("a", 50, 10)
+    reduced = in_int8(similar("a", 48, 12))
+
+    assert said(report(full, reduced)) == (
+        "With ort cpu int8 the margin is 36.00 points for a:V1 (fp32: 40.00).",
+    )
+
+
+def test_what_a_precision_costs_many_backbones_is_said_as_a_span() -> None:
+    """From what it costs most to what it costs least."""
+    cells = [
+        each
+        for place, name in enumerate("abcde")
+        for each in (similar(name, 50, 10), in_int8(similar(name, 50 - place, 10)))
+    ]
+
+    assert (
+        "With ort cpu int8 margins differ from those of fp32 by -4.00 points (e:V1) to +0.00 "
+        "points (a:V1)." in said(report(*cells))
+    )
+
+
+def test_random_weights_have_no_cost() -> None:
+    """Their margins say nothing about pictures."""
+    full = similar("a", 50, 10)
+    reduced = in_int8(similar("a", 48, 12), weights_origin="random")
+
+    assert said(report(msgspec.structs.replace(full, weights_origin="random"), reduced)) == ()
