@@ -58,6 +58,18 @@ def parity(found: Array, reference: Array) -> Parity:
     return figures
 
 
+def without_idle_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Clear ``ceil_mode`` where a window moves by one, and nothing is left to round.
+
+    There the reference implementation counts the padding twice (onnx 1.23; seen with GoogLeNet).
+    """
+    for node in model.graph.node:
+        attributes = {each.name: each for each in node.attribute}
+        if node.op_type == "MaxPool" and set(attributes["strides"].ints) == {1}:
+            attributes["ceil_mode"].i = 0
+    return model
+
+
 def test_torchvisions_feature_extraction_gives_the_same_embedding(case: Case) -> None:
     """Of all verification pictures, as one batch."""
     backbone, entry, reference = case
@@ -79,7 +91,7 @@ def test_torchvisions_feature_extraction_gives_the_same_embedding(case: Case) ->
 def test_onnxs_reference_implementation_gives_the_same_embedding(case: Case) -> None:
     """Of two pictures, as one batch: it knows nothing of speed."""
     backbone, entry, reference = case
-    evaluator = ReferenceEvaluator(onnx.load(entry.model_path))
+    evaluator = ReferenceEvaluator(without_idle_rounding(onnx.load(entry.model_path)))
 
     outputs = evaluator.run([OUTPUT_NAME], {INPUT_NAME: reference.inputs(backbone.preset)[:2]})
     assert isinstance(outputs, list)
