@@ -59,8 +59,9 @@ readme: $(VENV)/.installed  ## make the README's tables and picture again from .
 
 BENCHMARKS := export_speed export_profile warm_export precisions overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes
 
-benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; an hour and a half, on a machine left alone
+benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; two hours and a half, on a machine left alone
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	$(BIN)/python benchmarks/export_speed.py --all
 	mkdir -p .simx
 	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/precision.json > .simx/precision.txt
 	$(BIN)/python benchmarks/precision.py .simx/precision.json

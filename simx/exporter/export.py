@@ -85,7 +85,12 @@ def export(
         full.append(outcome)
         if wanted:
             yield outcome
-    yield from reduce_all(full, store, plan, on_start)
+
+    def remake(backbone: Backbone) -> Outcome:
+        (outcome,) = _in_fp32((backbone,), store, plan, lambda *_: None, on_wait, listener)
+        return outcome
+
+    yield from reduce_all(full, store, plan, on_start, remake)
 
 
 def _in_fp32(

@@ -3,7 +3,7 @@
 Imports no runtime.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -27,13 +27,21 @@ from simx.exporter.plan import (
     require_no_system_failure,
 )
 from simx.exporter.store import Store
-from simx.models.backbone import Precision
+from simx.models.backbone import Backbone, Precision
 
 _ENTRY = "simx.exporter.reduced.job:main"
 
 
+Remake = Callable[[Backbone], Outcome]
+"""Exports a backbone in fp32 once more."""
+
+
 def reduce_all(
-    full: Sequence[Outcome], store: Store, plan: ExportPlan, on_start: Started
+    full: Sequence[Outcome],
+    store: Store,
+    plan: ExportPlan,
+    on_start: Started,
+    remake: Remake,
 ) -> Iterator[Outcome]:
     """Make every other precision that a plan asks for, side by side.
 
@@ -42,6 +50,7 @@ def reduce_all(
         store: where they are, and the others go.
         plan: how.
         on_start: called before each one.
+        remake: makes an fp32 export again that has turned out to be damaged.
 
     Yields:
         One outcome per backbone and precision, as soon as it is known.
@@ -52,7 +61,7 @@ def reduce_all(
     workers = LazyLauncher(_ENTRY, REDUCE_REPLIES)
     jobs = [
         Job(
-            partial(_reduce_one, source, precision, store, plan, workers),
+            partial(_reduce_one, source, precision, store, plan, workers, remake),
             needed_bytes(source.backbone, store, precision),
             partial(on_start, source.backbone, precision),
         )
@@ -77,6 +86,7 @@ def _reduce_one(
     store: Store,
     plan: ExportPlan,
     workers: LazyLauncher[ReduceDone],
+    remake: Remake,
 ) -> Outcome:
     """Return an export of another precision, the store's where it is there.
 
@@ -84,6 +94,27 @@ def _reduce_one(
     """
     if isinstance(source, NotExported):
         return msgspec.structs.replace(source, precision=precision)
+    found = _found_or_made(source, precision, store, plan, workers)
+    if found is not None:
+        return found
+    store.discard(source.entry)
+    again = remake(source.backbone)
+    if isinstance(again, NotExported):
+        return msgspec.structs.replace(again, precision=precision)
+    reason = "its fp32 export is damaged, though it was just made again: see to the disk"
+    return _found_or_made(again, precision, store, plan, workers) or NotExported(
+        source.backbone, "source", reason, precision
+    )
+
+
+def _found_or_made(
+    source: Exported,
+    precision: Precision,
+    store: Store,
+    plan: ExportPlan,
+    workers: LazyLauncher[ReduceDone],
+) -> Outcome | None:
+    """Return what the store has, or what was made of an fp32 export; None where that is damaged."""
     before = source.entry.manifest
     key = reduced_key(before.graph_sha256, before.preset, precision)
     identity = msgspec.structs.replace(before.identity, precision=precision)
@@ -93,9 +124,7 @@ def _reduce_one(
         if found is not None and found.is_complete():
             return Exported(source.backbone, found, fresh=False)
         if not source.entry.is_sound():
-            store.discard(source.entry)
-            reason = "its fp32 export was damaged and is discarded; export it again"
-            return NotExported(source.backbone, "source", reason, precision)
+            return None
         return _made(source, precision, key, store, plan, workers)
 
 

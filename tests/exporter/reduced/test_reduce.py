@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
+from simx.exporter import export as exporting
 from simx.exporter.entry import Entry
 from simx.exporter.export import export
 from simx.exporter.lookup import find_export
@@ -19,7 +21,7 @@ from simx.exporter.reference import Reference, load_reference
 from simx.exporter.store import Store
 from simx.exporter.verification import VerificationError, verify_answers
 from simx.exporter.weights.request import WeightsRequest
-from simx.models.backbone import Precision
+from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load
 from simx.results.parity import FP16, bounds_of, disagreement
 from simx.results.similarity import cosine
@@ -190,8 +192,10 @@ def test_large_graphs_take_the_same_way(precision: Precision, full: Entry, tmp_p
     assert full.is_sound()
 
 
-def test_a_damaged_source_is_no_source(store: Path, full: Entry, tmp_path: Path) -> None:
-    """Nothing is made of an fp32 export that is not what it was, and it is discarded."""
+def test_a_damaged_source_is_made_again(
+    store: Path, full: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made of an fp32 export that is not what it was; here it is fetched anew."""
     shutil.copytree(store, tmp_path / "store")
     copied = tmp_path / "store" / full.folder.relative_to(store)
     for path in copied.parent.glob("pooled-fp16-*"):
@@ -199,9 +203,32 @@ def test_a_damaged_source_is_no_source(store: Path, full: Entry, tmp_path: Path)
     data = bytearray((copied / MODEL_FILE).read_bytes())
     data[len(data) // 2] ^= 1
     (copied / MODEL_FILE).write_bytes(data)
+    genuine = exporting._export_one
+
+    def fetch(backbone: Backbone, store: Store, *rest: Any, wait: bool) -> object:
+        if not copied.exists():
+            shutil.copytree(full.folder, copied)
+        return genuine(backbone, store, *rest, wait=wait)
+
+    monkeypatch.setattr(exporting, "_export_one", fetch)
+    (outcome,) = run(tmp_path / "store", "fp16")
+
+    assert isinstance(outcome, Exported), outcome
+    assert outcome.precision == "fp16"
+    assert (copied / MODEL_FILE).read_bytes() == full.model_path.read_bytes()
+
+
+def test_a_source_that_is_damaged_each_time_is_a_failure(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that does not keep what is written."""
+    shutil.copytree(store, tmp_path / "store")
+    for path in (tmp_path / "store").glob("exports/*/*/pooled-fp16-*"):
+        shutil.rmtree(path)
+    monkeypatch.setattr(Entry, "is_sound", lambda _: False)
+    monkeypatch.setattr(Store, "discard", lambda *_: None)
     (outcome,) = run(tmp_path / "store", "fp16")
 
     assert isinstance(outcome, NotExported)
     assert (outcome.stage, outcome.precision) == ("source", "fp16")
-    assert "damaged" in outcome.reason
-    assert not copied.exists()
+    assert "see to the disk" in outcome.reason
