@@ -18,7 +18,7 @@ from simx.exporter.manifest import Manifest
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, Preset
 
-RECIPE = 2
+RECIPE = 3
 """Counts the ways in which simx has made files out of networks."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
