@@ -16,6 +16,8 @@ SMALL = Extent(
     at_length=Schedule(pilot=2, launches=2, rounds=1),
 )
 
+pytestmark = pytest.mark.slow  # it measures for two minutes; its parts are tested by themselves
+
 
 @pytest.fixture(scope="module")
 def found() -> SelfCheck:
