@@ -58,6 +58,8 @@ def divided(path: Path, data: str) -> bytes:
     before = _values(model)
     convert_model_to_external_data(model, location=data, size_threshold=_LEAST_BYTES)
     graph: bytes = write_external_data_tensors(model, str(path.parent)).SerializeToString()
+    # onnx lets nobody else read what it writes; whoever may read the graph needs its data.
+    (path.parent / data).chmod(path.stat().st_mode)
     again = onnx.load_model_from_string(graph)
     load_external_data_for_model(again, str(path.parent))
     if _values(again) != before:

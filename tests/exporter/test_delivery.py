@@ -264,6 +264,7 @@ def test_data_is_put_beside_a_graph_when_asked(store: Store, folder: Path) -> No
     assert np.array_equal(sum_with_zeros(path), np.arange(512))
     assert path.stat().st_size < 1024 < (folder / "resnet18.onnx.data").stat().st_size
     assert read(folder).owned == {"resnet18.onnx", "resnet18.onnx.data"}
+    assert (folder / "resnet18.onnx.data").stat().st_mode == before.st_mode
     assert put(folder, entry, data_beside=True).stat().st_mtime_ns == before.st_mtime_ns
 
 
