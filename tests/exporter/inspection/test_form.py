@@ -81,7 +81,7 @@ def test_names_of_modules_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["/work/model.onnx.data", "../model.onnx.data", "weights/model.onnx.data", "other"]
+    "location", ["/one/model.onnx.data", "../model.onnx.data", "weights/model.onnx.data", "other"]
 )
 def test_weights_anywhere_but_beside_the_model_are_refused(location: str) -> None:
     """They are found again wherever the two files go together."""
