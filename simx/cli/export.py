@@ -89,10 +89,7 @@ def command(
     if external_data and output is None:
         raise InputError("--external-data: goes with --output alone; name a folder")
     if prune:
-        if output is not None:
-            raise InputError("--prune: exports nothing; leave --output out")
-        if is_selective:
-            raise InputError("--prune: looks at the whole store; leave the selection out")
+        _require_alone(output, is_selective=is_selective)
         return _prune(store, format, only_list=dry_run)
     if not is_selective:
         raise InputError("export: name backbones, or say --all, --gflops or --family")
@@ -124,6 +121,13 @@ def command(
     show(records, listing_of(records), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+def _require_alone(output: Path | None, *, is_selective: bool) -> None:
+    if output is not None:
+        raise InputError("--prune: exports nothing; leave --output out")
+    if is_selective:
+        raise InputError("--prune: looks at the whole store; leave the selection out")
 
 
 def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from simx.exporter.lowering import lower
-from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.manifest import INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
 from simx.exporter.simplification import simplify
 
 EXPORTED_BATCH = 101
@@ -19,9 +19,6 @@ EXPORTED_BATCH = 101
 Verification uses others, to show that it was not frozen. It divides no size of any tensor in any of
 torchvision's networks, so wherever a multiple of it is left in a graph, it is the batch.
 """
-
-_SINGLE_FILE_LIMIT = 1_900_000_000
-"""Bytes of parameters up to which one file holds all: protobuf ends at 2 GiB, graph included."""
 
 
 def export_graph(body: nn.Module, crop: int, path: Path) -> None:
@@ -44,7 +41,7 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
         program = _translate(_trace(body, example))
     simplify(program.model)
     _strip_metadata(program.model)
-    external = _parameter_bytes(body) > _SINGLE_FILE_LIMIT
+    external = _parameter_bytes(body) > SINGLE_FILE_LIMIT
     program.save(path, external_data=external)
 
 

@@ -22,6 +22,9 @@ DATA_FILE = f"{MODEL_FILE}.data"
 VERIFICATION_FILE = "verification.safetensors"
 MANIFEST_FILE = "manifest.json"
 
+SINGLE_FILE_LIMIT = 1_900_000_000
+"""Bytes of weights up to which one file holds all: protobuf ends at 2 GiB, graph included."""
+
 INPUT_NAME = "image"
 OUTPUT_NAME = "embedding"
 """The exported graph's interface: float32 [batch, 3, crop, crop] -> float32 [batch, D]."""

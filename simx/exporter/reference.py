@@ -93,6 +93,11 @@ def _problem(reference: Reference) -> str:
     return "" if np.isfinite(embeddings).all() else "its embeddings are not all finite"
 
 
+def is_giant(backbone: Backbone) -> bool:
+    """Whether a forward pass takes seconds a picture on a CPU, so that few have to do."""
+    return backbone.gflops >= _GIANT_GFLOPS
+
+
 def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
     """Return the verification pictures as this backbone sees them, uint8 [N, crop, crop, 3]."""
     paths = verification_pictures(backbone)
@@ -102,7 +107,7 @@ def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
 def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
     """Return the files of the pictures that a backbone is verified with: four, of giants two."""
     pictures = bundled()
-    if backbone.gflops >= _GIANT_GFLOPS:
+    if is_giant(backbone):
         return pictures.anchor, pictures.negative
     return tuple(path for _, path in pictures.files())
 

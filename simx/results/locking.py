@@ -31,18 +31,15 @@ else:
 
     def try_lock(descriptor: int) -> bool:
         """Lock a file, and say whether nobody else has; file systems without locks have none."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+        return _flock(descriptor, fcntl.LOCK_EX)
 
     def try_share(descriptor: int) -> bool:
         """Lock a file together with others, and say whether nobody has it alone."""
+        return _flock(descriptor, fcntl.LOCK_SH)
+
+    def _flock(descriptor: int, kind: int) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:

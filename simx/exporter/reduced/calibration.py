@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from simx.exporter.reference import is_giant
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import crop
@@ -21,9 +22,8 @@ SHARES = (0.9, 0.6)
 
 _CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
-_GIANT_GFLOPS = 100.0
 _OF_A_GIANT = 4
-"""From so many GFLOPS on a call takes seconds, and so many parts have to do."""
+"""Its calls take seconds, so that so many parts have to do."""
 
 
 def calibration_pixels(backbone: Backbone) -> Iterator[npt.NDArray[np.uint8]]:
@@ -36,7 +36,7 @@ def calibration_pixels(backbone: Backbone) -> Iterator[npt.NDArray[np.uint8]]:
         for corner in _CORNERS
         for image in originals
     ]
-    if backbone.gflops >= _GIANT_GFLOPS:
+    if is_giant(backbone):
         parts = parts[:_OF_A_GIANT]
     for part in parts:
         yield crop(part, backbone.preset)

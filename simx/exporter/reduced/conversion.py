@@ -21,12 +21,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from simx.exporter.manifest import INPUT_NAME
+from simx.exporter.manifest import INPUT_NAME, SINGLE_FILE_LIMIT
 
 Array = npt.NDArray[np.float32]
-
-SINGLE_FILE_LIMIT = 1_900_000_000
-"""Bytes of a graph's files up to which one file holds all: protobuf ends at 2 GiB."""
 
 
 def to_float16(source: Path, path: Path, limit: int = SINGLE_FILE_LIMIT) -> None:
