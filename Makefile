@@ -18,7 +18,7 @@ test-all: check  ## the quick suite and the slow one
 	$(BIN)/python -m pytest
 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
-	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/page/test_browser.py
+	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/formats/page/test_browser.py
 
 test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make test` only samples; hours
 	SIMX_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults

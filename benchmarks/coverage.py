@@ -1,8 +1,8 @@
 """How often a nominal 95 % interval holds the true ratio, simulated."""
 
-from simx.runner.schedule import PROFILES
-from simx.runner.selfcheck.claims import TRUE_RATIOS
-from simx.runner.selfcheck.simulation import Spread, simulate
+from simx.runner.bench.schedule import PROFILES
+from simx.selfcheck.claims import TRUE_RATIOS
+from simx.selfcheck.simulation import Spread, simulate
 
 COMPARISONS = 10_000
 SPREADS = {

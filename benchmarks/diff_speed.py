@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from simx.results.file import read, write
-from simx.results.schema import MeasuredCell, Report
+from simx.results.files.report import read, write
+from simx.results.schema.report import MeasuredCell, Report
 
 
 def main() -> None:

@@ -31,15 +31,15 @@ PLAIN_STEPS = {
 """What torch's exporter does, under the names that simx's steps have."""
 
 SIMX_STEPS = {
-    "weights": ("simx.exporter.job:load", "simx.exporter.job:save_state"),
-    "reference": ("simx.exporter.job:_embed", "simx.exporter.job:verification_pixels"),
-    "trace": ("simx.exporter.graph:_trace",),
-    "prepare": ("simx.exporter.graph:lower",),
-    "translate": ("simx.exporter.graph:_translate",),
-    "simplify": ("simx.exporter.graph:simplify",),
+    "weights": ("simx.exporter.jobs.job:load", "simx.exporter.jobs.job:save_state"),
+    "reference": ("simx.exporter.jobs.job:_embed", "simx.exporter.jobs.job:verification_pixels"),
+    "trace": ("simx.exporter.network.graph:_trace",),
+    "prepare": ("simx.exporter.network.graph:lower",),
+    "translate": ("simx.exporter.network.graph:_translate",),
+    "simplify": ("simx.exporter.network.graph:simplify",),
     "save": ("torch.onnx:ONNXProgram.save",),
-    "verify": ("simx.exporter.job:verify_export",),
-    "hash": ("simx.exporter.job:record_of",),
+    "verify": ("simx.exporter.jobs.job:verify_export",),
+    "hash": ("simx.exporter.jobs.job:record_of",),
 }
 
 
@@ -130,8 +130,8 @@ def plain_export(name: str, folder: Path) -> Callable[[], object]:
 
 def simx_export(name: str, folder: Path) -> Callable[[], object]:
     """Return what an export worker does, verification and hashing included."""
-    from simx.exporter import job  # noqa: PLC0415 - as above
-    from simx.exporter.messages import ExportFailed, ExportRequest  # noqa: PLC0415
+    from simx.exporter.jobs import job  # noqa: PLC0415 - as above
+    from simx.exporter.jobs.messages import ExportFailed, ExportRequest  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
 
     backbone = next(each for each in load() if each.model == name and each.default)

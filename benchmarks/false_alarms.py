@@ -4,16 +4,11 @@ import argparse
 
 from scipy.stats import binom
 
-from simx.runner.schedule import PROFILES
-from simx.runner.selfcheck.laboratory import laboratory
-from simx.runner.selfcheck.simulation import Spread, simulate
-from simx.runner.selfcheck.trials import (
-    flagged_share,
-    of_equals,
-    quiet_blocks,
-    spread_of,
-)
-from simx.runner.threads import default_threads
+from simx.runner.bench.schedule import PROFILES
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import laboratory
+from simx.selfcheck.simulation import Spread, simulate
+from simx.selfcheck.trials import flagged_share, of_equals, quiet_blocks, spread_of
 
 MODEL = "squeezenet1_1"
 

@@ -4,17 +4,11 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from simx.results.noise import disturbances
-from simx.results.times import Block
-from simx.runner.selfcheck.laboratory import laboratory
-from simx.runner.selfcheck.trials import (
-    Trials,
-    flagged_share,
-    neighbour,
-    of_equals,
-    quiet_blocks,
-)
-from simx.runner.threads import default_threads
+from simx.results.schema.times import Block
+from simx.results.statistics.noise import disturbances
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import laboratory
+from simx.selfcheck.trials import Trials, flagged_share, neighbour, of_equals, quiet_blocks
 
 
 def main() -> None:

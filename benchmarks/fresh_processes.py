@@ -4,12 +4,12 @@ import argparse
 import math
 from statistics import stdev
 
-from simx.results.calm import calm_rounds
-from simx.results.statistics import launch_estimate, log_ratios
-from simx.runner.registry import BACKENDS
-from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import forwards, laboratory
-from simx.runner.threads import default_threads
+from simx.results.statistics.estimates import launch_estimate, log_ratios
+from simx.results.statistics.round_filter import calm_rounds
+from simx.runner.backends.registry import BACKENDS
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import forwards, laboratory
 from simx.workers.spawning import Spawner
 
 

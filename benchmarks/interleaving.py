@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import stdev
 
-from simx.results.statistics import log_ratios, log_times
-from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import Laboratory, forwards, laboratory
-from simx.runner.threads import default_threads
+from simx.results.statistics.estimates import log_ratios, log_times
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import Laboratory, forwards, laboratory
 
 LAUNCHES = 5
 ROUNDS = 2

@@ -4,13 +4,13 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 
-from simx.results.calm import calm_rounds
-from simx.results.journal_lines import FinishedLaunch
-from simx.results.statistics import interval, launch_estimate, log_ratios
-from simx.runner.cells import PlannedCell
-from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import Laboratory, forwards, laboratory
-from simx.runner.threads import default_threads
+from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.statistics.estimates import interval, launch_estimate, log_ratios
+from simx.results.statistics.round_filter import calm_rounds
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import Laboratory, forwards, laboratory
 
 Figure = Callable[[FinishedLaunch], float]
 

@@ -1,6 +1,6 @@
 """What the harness costs: an empty backend in the timed loop against a bare loop."""
 
-from simx.runner.selfcheck.overhead import measure_overhead
+from simx.selfcheck.overhead import measure_overhead
 
 REPEATS = 5
 

@@ -13,10 +13,10 @@ from statistics import stdev
 
 import msgspec
 
-from simx.runner.cells import PlannedCell
-from simx.runner.schedule import Schedule
-from simx.runner.selfcheck.laboratory import laboratory
-from simx.runner.threads import default_threads
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.laboratory import laboratory
 
 SCRIPT = """
 import sys, time

@@ -8,9 +8,9 @@ import argparse
 from pathlib import Path
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.results.derivation import by_range
-from simx.results.file import read
-from simx.results.summary import BackboneSummary
+from simx.results.files.report import read
+from simx.results.summaries.derivation import by_range
+from simx.results.summaries.summary import BackboneSummary
 
 WANTED = 0.015
 SECONDS = 40.0

@@ -2,12 +2,12 @@
 
 import argparse
 
-from simx.results.statistics import Ratio
-from simx.runner.schedule import PROFILES
-from simx.runner.selfcheck.claims import lower_bound
-from simx.runner.selfcheck.laboratory import Laboratory, laboratory
-from simx.runner.selfcheck.trials import AT_LENGTH, neighbour, of_unequals
-from simx.runner.threads import default_threads
+from simx.results.statistics.estimates import Ratio
+from simx.runner.bench.schedule import PROFILES
+from simx.runner.bench.threads import default_threads
+from simx.selfcheck.claims import lower_bound
+from simx.selfcheck.laboratory import Laboratory, laboratory
+from simx.selfcheck.trials import AT_LENGTH, neighbour, of_unequals
 
 
 def main() -> None:

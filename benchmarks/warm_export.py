@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from simx.exporter.keys import RECIPE, export_key, library_versions
-from simx.exporter.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
-from simx.exporter.store import Store
-from simx.exporter.stored_files import record_of
+from simx.exporter.store.cache_key import RECIPE, export_key, library_versions
+from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
+from simx.exporter.store.store import Store
+from simx.exporter.store.stored_files import record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.schema import Parity
+from simx.results.schema.report import Parity
 
 SOURCE = "seed 0"
 

@@ -25,8 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import WeightsEnum, get_model_weights, list_models
 from torchvision.transforms._presets import ImageClassification
 
-from simx.exporter.architecture import build
-from simx.exporter.heads import remove_head
+from simx.exporter.network.architecture import build
+from simx.exporter.network.heads import remove_head
 from simx.models.backbone import (
     Backbone,
     EmbeddingDims,

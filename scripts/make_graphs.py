@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, checker, helper
 
-FOLDER = Path(__file__).resolve().parent.parent / "simx" / "runner" / "graphs"
+FOLDER = Path(__file__).resolve().parent.parent / "simx" / "runner" / "measure" / "graphs"
 OPSET = 18
 IR_VERSION = 10
 EPSILON = 1e-8

@@ -18,8 +18,8 @@ from pathlib import Path
 from simx import __version__
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import load
-from simx.results.file import encode
-from simx.results.schema import (
+from simx.results.files.report import encode
+from simx.results.schema.report import (
     Identity,
     Published,
     QuotedCell,
@@ -28,7 +28,7 @@ from simx.results.schema import (
     SchemaId,
     Similarity,
 )
-from simx.results.times import COMPARED_IMAGES, Image, Scope
+from simx.results.schema.times import COMPARED_IMAGES, Image, Scope
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 TABLES = FOLDER / "origin_tables.csv"

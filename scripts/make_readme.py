@@ -17,13 +17,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from simx.errors import SimxError
+from simx.common.atomic import write_atomically
+from simx.common.errors import SimxError
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats import render
+from simx.report.formats.registry import render
 from simx.report.options import Options
-from simx.results.atomic import write_atomically
-from simx.results.file import read
-from simx.results.schema import Report
+from simx.results.files.report import read
+from simx.results.schema.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,10 +3,10 @@
     python scripts/vendor_charts.py           # fetch, compare the hashes, write
     python scripts/vendor_charts.py --check   # compare what is here with its hashes
 
-``simx/report/page/vendored/manifest.json`` says which packages, in which versions, which of their
-files, and what each file's SHA-256 has to be. A package comes through ``npm pack``, from whatever
-registry npm is set up for; a file whose hash differs is refused. To take another version, change
-it in the manifest, look at what it brings, and write down its hashes.
+``simx/report/formats/page/vendored/manifest.json`` says which packages, in which versions, which of
+their files, and what each file's SHA-256 has to be. A package comes through ``npm pack``, from
+whatever registry npm is set up for; a file whose hash differs is refused. To take another version,
+change it in the manifest, look at what it brings, and write down its hashes.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from simx.report.page.vendored import FOLDER, Package, VendoredFile, manifest
+from simx.report.formats.page.vendored import FOLDER, Package, VendoredFile, manifest
 
 
 def main() -> int:

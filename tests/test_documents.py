@@ -15,23 +15,23 @@ import pytest
 from simx import __version__
 from simx.cli import COMMANDS, cli
 from simx.cli.configuration import SETTINGS
-from simx.errors import ExitCode
-from simx.exporter.manifest import MANIFEST
-from simx.exporter.reference import REFERENCE
+from simx.common.errors import ExitCode
+from simx.exporter.store.manifest import MANIFEST
+from simx.exporter.verification.reference import REFERENCE
 from simx.exporter.weights.request import WEIGHTS
 from simx.images.files import PICTURE
 from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
-from simx.results.bounds import LARGEST_REAL, LONGEST_TEXT
-from simx.results.file import REPORT, write
-from simx.results.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
-from simx.results.journal import JOURNAL
-from simx.results.parity import FP32
-from simx.results.percentiles import samples_needed
-from simx.runner.providers import provider_named
-from simx.runner.registry import backend_named
-from simx.runner.schedule import PROFILES
+from simx.results.files.bounds import LARGEST_REAL, LONGEST_TEXT
+from simx.results.files.journal import JOURNAL
+from simx.results.files.report import REPORT, write
+from simx.results.statistics.parity import FP32
+from simx.results.statistics.percentiles import samples_needed
+from simx.results.summaries.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
+from simx.runner.backends.providers import provider_named
+from simx.runner.backends.registry import backend_named
+from simx.runner.bench.schedule import PROFILES
 from tests.results.builders import identity, measured, report
 from tests.test_architecture import ROOMS
 

@@ -17,15 +17,15 @@ import pytest
 from rich.cells import cell_len
 
 from simx.models.ranges import ranges_from_edges
-from simx.report.findings import sentences
-from simx.report.formats import render
+from simx.report.formats.registry import render
 from simx.report.options import LAYOUTS, Layout, Options
-from simx.results.derivation import by_range
-from simx.results.file import read
-from simx.results.findings import Extremes, Findings, Similar, findings
-from simx.results.schema import QuotedCell, Report
-from simx.results.summary import BackboneSummary, RangeSummary
-from simx.results.times import COMPARED_IMAGES
+from simx.report.words.findings import sentences
+from simx.results.files.report import read
+from simx.results.schema.report import QuotedCell, Report
+from simx.results.schema.times import COMPARED_IMAGES
+from simx.results.summaries.derivation import by_range
+from simx.results.summaries.findings import Extremes, Findings, Similar, findings
+from simx.results.summaries.summary import BackboneSummary, RangeSummary
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "examples" / "origin_tables.csv"

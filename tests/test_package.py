@@ -67,16 +67,16 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
         "simx/images/bundled/positive.jpg",
         "simx/images/bundled/negative.jpg",
         "simx/images/bundled/negative_resized.jpg",
-        "simx/report/page/static/page.css",
-        "simx/report/page/static/start.js",
-        "simx/report/page/templates/page.html.j2",
-        "simx/report/page/vendored/chart.umd.min.js",
-        "simx/report/page/vendored/chart.js-LICENSE.md",
-        "simx/report/page/vendored/manifest.json",
-        "simx/runner/graphs/canary.onnx",
-        "simx/runner/graphs/similarity.onnx",
+        "simx/report/formats/page/static/page.css",
+        "simx/report/formats/page/static/start.js",
+        "simx/report/formats/page/templates/page.html.j2",
+        "simx/report/formats/page/vendored/chart.umd.min.js",
+        "simx/report/formats/page/vendored/chart.js-LICENSE.md",
+        "simx/report/formats/page/vendored/manifest.json",
+        "simx/runner/measure/graphs/canary.onnx",
+        "simx/runner/measure/graphs/similarity.onnx",
         f"{info}/licenses/LICENSE",
-        f"{info}/licenses/simx/report/page/vendored/chart.js-LICENSE.md",
+        f"{info}/licenses/simx/report/formats/page/vendored/chart.js-LICENSE.md",
         f"{info}/entry_points.txt",
     }
 
@@ -107,9 +107,9 @@ def test_the_installed_files_can_be_used(installed: Path, tmp_path: Path) -> Non
         "from importlib.resources import files\n"
         "from simx.images.pictures import bundled, describe\n"
         "assert all(describe(path).bundled for _, path in bundled().files())\n"
-        "assert (files('simx.runner') / 'graphs' / 'canary.onnx').is_file()\n"
+        "assert (files('simx.runner.measure') / 'graphs' / 'canary.onnx').is_file()\n"
         "from simx.models.ranges import DEFAULT_RANGES\n"
-        "from simx.report.formats import render\n"
+        "from simx.report.formats.registry import render\n"
         "from simx.report.options import Options\n"
         "assert '<title>simx' in render([], 'html', Options(ranges=DEFAULT_RANGES, width=80))\n"
         "print('found')"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.results.file import write
+from simx.results.files.report import write
 from tests.results.builders import measured, report
 
 PACKAGE = Path(__file__).resolve().parent.parent / "simx"
@@ -34,7 +34,7 @@ UNPICKLES = {
 """Calls that run what a file says. ``torch.load`` is looked at by itself."""
 
 MAY_START_PROCESSES = {
-    "runner/selfcheck/trials.py",
+    "selfcheck/trials.py",
     "workers/forking.py",
     "workers/spawning.py",
 }

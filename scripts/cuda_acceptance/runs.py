@@ -12,19 +12,19 @@ import msgspec
 
 from scripts.cuda_acceptance.checks import CUDA, TENSORRT, check_placement
 from scripts.cuda_acceptance.verdict import Verdict
-from simx.exporter.lookup import find_export
-from simx.exporter.store import Store
+from simx.exporter.store.lookup import find_export
+from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.models.catalogue import load
-from simx.results.file import read
-from simx.results.schema import FailedCell, Report
-from simx.runner.canaries import CanaryHistory
-from simx.runner.cells import PlannedCell
-from simx.runner.lanes import open_lanes
-from simx.runner.launch import Bench, run_launch
-from simx.runner.registry import Choice, backend_named
-from simx.runner.schedule import Schedule
+from simx.results.files.report import read
+from simx.results.schema.report import FailedCell, Report
+from simx.runner.backends.registry import Choice, backend_named
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.launch import Bench, run_launch
+from simx.runner.bench.reference_workload import CanaryHistory
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import open_lanes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

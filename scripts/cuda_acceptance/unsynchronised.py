@@ -2,8 +2,11 @@
 
 from unittest.mock import patch
 
-from simx.runner import ort_backend, ort_device, torch_backend, torch_device
-from simx.runner.backend import Placed
+from simx.runner.backends.contract import Placed
+from simx.runner.backends.ort import backend as ort_backend
+from simx.runner.backends.ort import device as ort_device
+from simx.runner.backends.torch import backend as torch_backend
+from simx.runner.backends.torch import device as torch_device
 from simx.workers.connection import Connection
 
 

@@ -16,7 +16,7 @@ from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
-from simx.errors import ExitCode, SimxError, Terminated, disk_failure
+from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
 
 COMMANDS = {
     "models": "What there is, and what is exported.",

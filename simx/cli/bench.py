@@ -8,7 +8,7 @@ import click
 from simx.cli import options
 from simx.cli.output import in_a_folder
 from simx.cli.parameters import Duration, Share, Size, Text, TextPath
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 
 _picture_path = TextPath(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)

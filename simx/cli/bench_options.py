@@ -6,17 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from simx.exporter.memory import default_jobs
-from simx.exporter.plan import ExportPlan
+from simx.exporter.jobs.memory import default_jobs
+from simx.exporter.jobs.plan import ExportPlan
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout
-from simx.results.journal_lines import Invocation
-from simx.runner.bench import BenchPlan
-from simx.runner.schedule import ProfileName, Schedule, schedule
-from simx.runner.threads import default_threads
+from simx.results.files.journal_lines import Invocation
+from simx.runner.bench.bench import BenchPlan
+from simx.runner.bench.schedule import ProfileName, Schedule, schedule
+from simx.runner.bench.threads import default_threads
 
 
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,29 +15,34 @@ from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
 from simx.cli.output import emit, tell, tell_once, wants_color, width
 from simx.cli.progress import steps
-from simx.errors import ExitCode, InputError, SystemFailureError, Terminated
-from simx.exporter.entry import Entry
-from simx.exporter.export import require_fitting
-from simx.exporter.keys import outdated
-from simx.exporter.lookup import answering, find_export, held_backbones
-from simx.exporter.plan import Exported, NotExported
-from simx.exporter.store import Store
-from simx.exporter.stored_files import DamagedEntryError
+from simx.common.errors import ExitCode, InputError, SystemFailureError, Terminated
+from simx.common.input_files import shown
+from simx.exporter.jobs.export import require_fitting
+from simx.exporter.jobs.plan import Exported, NotExported
+from simx.exporter.store.cache_key import outdated
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.lookup import answering, find_export, held_backbones
+from simx.exporter.store.store import Store
+from simx.exporter.store.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
-from simx.inputs import shown
 from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load
-from simx.report.formats import render
+from simx.report.formats.registry import render
 from simx.report.options import Options
-from simx.results.journal import Journal, journal_path, resume_command
-from simx.results.journal_lines import Header
-from simx.results.schema import FailedCell, Report
-from simx.runner.bench import BenchPlan, begun_report, run_bench
-from simx.runner.lanes import OpenLanes, open_lanes, planned_lanes, require_takers
-from simx.runner.providers import provider_named
-from simx.runner.registry import backend_named, provider_option, require_meaning, require_precisions
-from simx.runner.resumption import name_of
-from simx.runner.subjects import Absent, NotReduced, Subject
+from simx.results.files.journal import Journal, journal_path, resume_command
+from simx.results.files.journal_lines import Header
+from simx.results.schema.report import FailedCell, Report
+from simx.runner.backends.providers import provider_named
+from simx.runner.backends.registry import (
+    backend_named,
+    provider_option,
+    require_meaning,
+    require_precisions,
+)
+from simx.runner.bench.bench import BenchPlan, begun_report, run_bench
+from simx.runner.bench.resumption import name_of
+from simx.runner.bench.targets import OpenLanes, open_lanes, planned_lanes, require_takers
+from simx.runner.bench.workloads import Absent, NotReduced, Subject
 
 
 def benchmark(options: BenchOptions) -> ExitCode:

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from simx.errors import InputError
-from simx.inputs import InputKind, one_line, read_whole
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind, one_line, read_whole
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 

@@ -9,11 +9,11 @@ import msgspec
 from simx.cli.export_records import ExportRecord, record_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.output import tell
-from simx.errors import SystemFailureError
-from simx.exporter.delivery import Delivery, data_name, delivery, plain_name
-from simx.exporter.plan import ExportPlan, NotExported, Outcome
-from simx.exporter.store import Store
-from simx.exporter.stored_files import DamagedEntryError
+from simx.common.errors import SystemFailureError
+from simx.exporter.jobs.plan import ExportPlan, NotExported, Outcome
+from simx.exporter.store.output_folder import Delivery, data_name, delivery, plain_name
+from simx.exporter.store.store import Store
+from simx.exporter.store.stored_files import DamagedEntryError
 from simx.models.backbone import Backbone
 
 

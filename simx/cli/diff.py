@@ -8,12 +8,12 @@ import click
 from simx.cli import options
 from simx.cli.output import append_step_summary, emit, output_option, wants_color, width
 from simx.cli.parameters import Names, Share
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from simx.models.ranges import Range
 from simx.results.comparison.names import DIFFERENCE_NAMES, DifferenceName
 
 if TYPE_CHECKING:
-    from simx.report.comparison.content import Show
+    from simx.report.blocks.comparison import Show
     from simx.results.comparison.gate import FailOn
 
 
@@ -78,7 +78,7 @@ def command(
     and libraries, are listed and explained, and compared only if --allow lets the difference pass.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.comparison.formats import FORMATS, Options  # noqa: PLC0415
+    from simx.report.formats.comparison import FORMATS, Options  # noqa: PLC0415
     from simx.results.comparison.compare import Named, Settings, compare  # noqa: PLC0415
     from simx.results.comparison.gate import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415

@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import emit, output_option, wants_color, width
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 
 
 @click.command("doctor")
@@ -26,9 +26,9 @@ def command(provider: tuple[str, ...], store: Path, format: str, output: Path | 
     Exits 4 if a provider that was named cannot be used, and 3 if the install is broken.
     """
     # Heavy: numpy and the runner, which --help does not need.
-    from simx.report.diagnosis import render  # noqa: PLC0415
+    from simx.report.formats.diagnosis import render  # noqa: PLC0415
+    from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
-    from simx.runner.providers import provider_named  # noqa: PLC0415
 
     named = [provider_named(name) for name in provider]
     found = diagnose(store, named)

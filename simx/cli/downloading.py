@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from simx.cli.output import tell
+from simx.common.input_files import shown
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.need import checkpoint_bytes, need_of, size_of
-from simx.inputs import shown
 from simx.models.backbone import Backbone
 
 

@@ -8,11 +8,11 @@ from simx.cli import options
 from simx.cli.listings import show
 from simx.cli.output import tell_once
 from simx.cli.parameters import TextPath
-from simx.errors import ExitCode, InputError
+from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
-from simx.runner.threads import default_threads
+from simx.runner.bench.threads import default_threads
 
 
 def _named(_context: object, _option: object, output: str | None) -> Path | None:
@@ -98,9 +98,9 @@ def command(
     from simx.cli.delivering import export_into  # noqa: PLC0415
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
-    from simx.exporter.memory import default_jobs  # noqa: PLC0415
-    from simx.exporter.plan import ExportPlan  # noqa: PLC0415
-    from simx.exporter.store import Store  # noqa: PLC0415
+    from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
+    from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
+    from simx.exporter.store.store import Store  # noqa: PLC0415
 
     cores = threads or default_threads()
     plan = ExportPlan(
@@ -132,7 +132,7 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
     from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
-    from simx.exporter.store import Store  # noqa: PLC0415
+    from simx.exporter.store.store import Store  # noqa: PLC0415
 
     records = pruned(Store(store), only_list=only_list)
     show(records, listing_of(records), format, None)

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from simx.exporter.plan import NotExported, Outcome
+from simx.exporter.jobs.plan import NotExported, Outcome
 from simx.models.backbone import Precision
-from simx.report.listing import Field, ListColumn, Listing
-from simx.results.schema import WeightsOrigin
+from simx.report.formats.listing import Field, ListColumn, Listing
+from simx.results.schema.report import WeightsOrigin
 
 
 class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):

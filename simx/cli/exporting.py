@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from simx.cli.downloading import Downloading, announce
 from simx.cli.output import tell, tell_once
 from simx.cli.progress import Steps, steps
-from simx.exporter.export import export, to_download
-from simx.exporter.plan import Exported, ExportPlan, NotExported, Outcome
-from simx.exporter.store import Store
+from simx.exporter.jobs.export import export, to_download
+from simx.exporter.jobs.plan import Exported, ExportPlan, NotExported, Outcome
+from simx.exporter.store.store import Store
 from simx.exporter.weights.download import Listener
 from simx.models.backbone import Backbone, Precision
 

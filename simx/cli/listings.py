@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from simx.cli.output import emit, wants_color, width
-from simx.report.json_text import json_document
-from simx.report.listing import LISTING_FORMATS, Listing
+from simx.report.formats.json_text import json_document
+from simx.report.formats.listing import LISTING_FORMATS, Listing
 
 
 def show(

@@ -8,16 +8,16 @@ import click
 from simx.cli import options
 from simx.cli.listings import show
 from simx.cli.output import output_option, tell_once
-from simx.exporter.keys import outdated
-from simx.exporter.lookup import best
-from simx.exporter.store import Store
+from simx.exporter.store.cache_key import outdated
+from simx.exporter.store.lookup import best
+from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
 from simx.models.listing import ListedBackbone, ListedExport, listing
 from simx.models.ranges import Range
 from simx.models.selection import Selection
 from simx.models.selection import select as select_backbones
-from simx.report.listing import ListColumn, Listing
+from simx.report.formats.listing import ListColumn, Listing
 
 _COLUMNS = (
     ListColumn(name="model", heading="model", text=True),

@@ -8,9 +8,9 @@ import click
 
 from simx.cli.output import tell
 from simx.cli.parameters import Text, TextPath
-from simx.exporter.sharing import others_may_write
+from simx.common.input_files import shown
+from simx.exporter.store.sharing import others_may_write
 from simx.exporter.weights.request import WeightsRequest
-from simx.inputs import shown
 from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
 from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_edges

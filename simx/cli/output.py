@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from simx.errors import InputError, SystemFailureError
-from simx.report.clean import clean
-from simx.results.atomic import write_atomically
+from simx.common.atomic import write_atomically
+from simx.common.errors import InputError, SystemFailureError
+from simx.common.safe_text import clean
 
 _PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, unless ``COLUMNS`` says otherwise."""

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from simx.report.clean import clean
+from simx.common.safe_text import clean
 
 _LINE_SECONDS = 10.0
 """Off a terminal a line at most this often, so that logs stay short."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 
 from simx.cli.output import tell
-from simx.exporter.pruning import Kind, Pruned, Status, needless, prune
-from simx.exporter.store import Store
+from simx.exporter.store.pruning import Kind, Pruned, Status, needless, prune
+from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
-from simx.report.listing import Field, ListColumn, Listing
-from simx.results.schema import WeightsOrigin
+from simx.report.formats.listing import Field, ListColumn, Listing
+from simx.results.schema.report import WeightsOrigin
 
 
 class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,11 @@ from click.core import ParameterSource
 from simx.cli import options
 from simx.cli.output import emit, output_option, wants_color, width
 from simx.cli.parameters import Duration, Percent
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout, Options
-from simx.results.wish import LatencyOf, Limits, Wish
+from simx.results.summaries.selection_criteria import LatencyOf, Limits, Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,8 +99,8 @@ def command(
     With --pareto, show instead which backbones nothing beats, and which of them to take.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.formats import render  # noqa: PLC0415
-    from simx.results.file import read, schema_json  # noqa: PLC0415
+    from simx.report.formats.registry import render  # noqa: PLC0415
+    from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
     if schema:
         emit(schema_json().decode(), output)
@@ -134,7 +134,7 @@ def command(
 def _full_names(providers: tuple[str, ...]) -> tuple[str, ...]:
     if not providers:
         return ()
-    from simx.runner.providers import provider_named  # noqa: PLC0415 - the runner, for names alone
+    from simx.runner.backends.providers import provider_named  # noqa: PLC0415 - the runner, for names alone
 
     return tuple(map(provider_named, providers))
 

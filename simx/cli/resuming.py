@@ -14,17 +14,17 @@ from simx.cli.bench_options import BenchOptions, invocation_of
 from simx.cli.benchmarking import run, show
 from simx.cli.options import selected
 from simx.cli.output import tell
-from simx.errors import ExitCode, InputError
+from simx.common.errors import ExitCode, InputError
+from simx.common.input_files import shown
 from simx.exporter.weights.request import WeightsRequest
-from simx.inputs import shown
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.file import read
-from simx.results.journal import SUFFIX, Journal, journal_path
-from simx.results.journal_lines import Header, Invocation, Resumption
-from simx.runner.bench import finish
-from simx.runner.providers import provider_named
-from simx.runner.resumption import environment_changes, name_of, require_same_configuration
+from simx.results.files.journal import SUFFIX, Journal, journal_path
+from simx.results.files.journal_lines import Header, Invocation, Resumption
+from simx.results.files.report import read
+from simx.runner.backends.providers import provider_named
+from simx.runner.bench.bench import finish
+from simx.runner.bench.resumption import environment_changes, name_of, require_same_configuration
 
 _SELECTING = frozenset({"select", "all", "gflops", "family"})
 

@@ -7,7 +7,7 @@ import click
 from simx.cli import options
 from simx.cli.output import emit, output_option, wants_color, width
 from simx.cli.progress import steps
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 
 
 @click.command("selfcheck")
@@ -36,9 +36,9 @@ def command(
     quarter of an hour, and exits 3 if a claim does not hold. Leave the machine alone meanwhile.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
-    from simx.report.selfcheck import render  # noqa: PLC0415
-    from simx.runner.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
-    from simx.runner.threads import default_threads  # noqa: PLC0415
+    from simx.report.formats.selfcheck import render  # noqa: PLC0415
+    from simx.runner.bench.threads import default_threads  # noqa: PLC0415
+    from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
     with steps(1) as shown:

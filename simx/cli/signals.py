@@ -8,7 +8,7 @@ from functools import partial
 from types import FrameType
 from typing import NoReturn
 
-from simx.errors import ExitCode, Terminated
+from simx.common.errors import ExitCode, Terminated
 
 _CODES = {
     "SIGINT": ExitCode.INTERRUPTED,

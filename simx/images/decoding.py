@@ -15,12 +15,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
-from simx.errors import InputError
+from simx.common.errors import InputError
+from simx.common.input_files import InputPath, shown
 from simx.images.colour import as_seen
 from simx.images.files import opened_picture
 from simx.images.libraries import without_messages
 from simx.images.limits import MAX_PIXELS, check_scans, check_size, check_tile
-from simx.inputs import InputPath, shown
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
 """Pillow's names of the formats read; PPM stands for PBM, PGM and PFM too."""

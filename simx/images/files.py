@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 
+from simx.common.input_files import InputKind, InputPath, opened
 from simx.images.limits import MAX_FILE_BYTES, MAX_READS
-from simx.inputs import InputKind, InputPath, opened
 
 PICTURE = InputKind(
     label="picture ", mend="name a file that holds a picture", most_bytes=MAX_FILE_BYTES

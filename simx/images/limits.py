@@ -5,7 +5,7 @@ refused before memory is spent on its pixels. Knows numbers only and opens nothi
 makes of a picture's size is in ``preprocessing``.
 """
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 
 MAX_PIXELS = 2**26
 """Width times height: 67 megapixels, above a full-frame camera's 61; 256 MiB at Pillow's 4 bytes.

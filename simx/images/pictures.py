@@ -12,11 +12,11 @@ from typing import Literal
 
 from PIL import Image
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.errors import InputError, SystemFailureError
+from simx.common.input_files import InputPath, shown
 from simx.images.decoding import decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
-from simx.inputs import InputPath, shown
 from simx.models.backbone import Preset
 
 PictureName = Literal["anchor", "positive", "negative", "negative_resized"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.limits import MAX_RESIZED_PIXELS
 from simx.models.backbone import Preset
 

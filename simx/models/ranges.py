@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import msgspec
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 _RANGE = re.compile(rf"{_NUMBER}(?:\s*(?:(\+|-\s*ongoing)|-\s*{_NUMBER}))?", re.ASCII)

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.models.backbone import Backbone
 from simx.models.ranges import Range
 

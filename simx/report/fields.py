@@ -6,7 +6,7 @@ import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
-from simx.report.table import Column, Tone, Value
+from simx.report.blocks.table import Column, Tone, Value
 from simx.report.wrapping import broken, pad
 
 STYLES: dict[Tone, str] = {"plain": "", "best": "bold green", "bad": "bold red", "faint": "dim"}

@@ -10,8 +10,8 @@ import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
+from simx.report.blocks.table import Row, Run, Table, groups, pack
 from simx.report.fields import Fields, fields
-from simx.report.table import Row, Run, Table, groups, pack
 from simx.report.wrapping import balanced, pad, wrap
 
 GAP = 2

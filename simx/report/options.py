@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from simx.models.ranges import Range
-from simx.results.wish import Wish
+from simx.results.summaries.selection_criteria import Wish
 
 Layout = Literal["models", "origin"]
 """``models``: models are rows, quantities columns. ``origin``: the other way round."""

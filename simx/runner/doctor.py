@@ -7,25 +7,25 @@ from pathlib import Path
 
 import msgspec
 
-from simx.errors import ProviderUnavailableError
-from simx.exporter.store import Store
+from simx.common.errors import ProviderUnavailableError
+from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.models.catalogue import load
-from simx.results.diagnosis import (
+from simx.results.schema.diagnosis import (
     Diagnosis,
     PluginDiagnosis,
     ProviderDiagnosis,
     StoreDiagnosis,
 )
-from simx.results.surroundings import Environment
-from simx.runner.backend import PluginFacts, RuntimeFacts
-from simx.runner.environment import describe_environment
-from simx.runner.lanes import started
-from simx.runner.messages import DESCRIBED, Describe, Described, Failed
-from simx.runner.plugins import runtime_distributions
-from simx.runner.providers import probe, remedy
-from simx.runner.registry import BACKENDS, BackendSpec, Choice, backend_named
-from simx.runner.threads import default_threads
+from simx.results.schema.environment import Environment
+from simx.runner.backends.contract import PluginFacts, RuntimeFacts
+from simx.runner.backends.ort.plugins import runtime_distributions
+from simx.runner.backends.providers import probe, remedy
+from simx.runner.backends.registry import BACKENDS, BackendSpec, Choice, backend_named
+from simx.runner.bench.environment import describe_environment
+from simx.runner.bench.targets import started
+from simx.runner.bench.threads import default_threads
+from simx.runner.measure.messages import DESCRIBED, Describe, Described, Failed
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import IO, Protocol, Self
 
 from simx.workers.connection import Connection
-from simx.workers.last_words import last_words
 from simx.workers.processes import PYTHON, Variables, environment
 from simx.workers.server import READY, RECORD, STARTED
+from simx.workers.stderr_tail import last_words
 from simx.workers.worker import Worker, WorkerDiedError
 
 IMPORT_SECONDS = 300.0

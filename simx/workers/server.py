@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import NoReturn
 
-from simx.workers.belonging import belong_to, go_first, limit_memory
+from simx.workers.child_process import belong_to, go_first, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 from simx.workers.worker import WorkerMain

@@ -7,7 +7,7 @@ stdout. LIMIT is that of its address space in bytes, 0 for none.
 import os
 import sys
 
-from simx.workers.belonging import belong_to, go_first, limit_memory
+from simx.workers.child_process import belong_to, go_first, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 

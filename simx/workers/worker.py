@@ -10,8 +10,8 @@ from typing import IO, Protocol, Self, TypeVar
 import msgspec
 
 from simx.workers.connection import Connection
-from simx.workers.last_words import TAIL_BYTES, last_words
 from simx.workers.memory_kills import Verdict, count_memory_kills
+from simx.workers.stderr_tail import TAIL_BYTES, last_words
 
 T = TypeVar("T")
 

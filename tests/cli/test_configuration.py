@@ -7,7 +7,7 @@ import click
 import pytest
 
 from simx.cli.configuration import Default, read_defaults
-from simx.errors import ExitCode, InputError
+from simx.common.errors import ExitCode, InputError
 from tests.cli.support import Simx
 
 ReadDefaults = Callable[[str], dict[str, Default]]

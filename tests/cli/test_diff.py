@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.errors import ExitCode
-from simx.results.file import write
-from simx.results.schema import Report
+from simx.common.errors import ExitCode
+from simx.results.files.report import write
+from simx.results.schema.report import Report
 from tests.cli.support import Simx
 from tests.results.builders import (
     around,

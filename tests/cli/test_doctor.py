@@ -5,7 +5,7 @@ import json
 import onnxruntime
 import pytest
 
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from tests.cli.support import Simx
 
 

@@ -11,10 +11,10 @@ import safetensors.torch
 
 import simx.cli.options
 from simx.cli.downloading import Downloading
-from simx.errors import ExitCode, InputError
-from simx.exporter.export_workers import LazyLauncher
-from simx.exporter.job import _Job
-from simx.exporter.messages import ExportDone, ExportFailed, ExportRequest
+from simx.common.errors import ExitCode, InputError
+from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.job import _Job
+from simx.exporter.jobs.messages import ExportDone, ExportFailed, ExportRequest
 from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
 from simx.exporter.weights.need import checkpoint_bytes, size_of
 from simx.exporter.weights.remembered import remembered_hash

@@ -7,13 +7,13 @@ import pytest
 
 from simx.cli.export_records import ExportRecord
 from simx.cli.pruning import PrunedRecord
-from simx.errors import ExitCode
-from simx.exporter.export_workers import LazyLauncher
-from simx.exporter.keys import RECIPE, export_key
-from simx.exporter.manifest import MANIFEST_FILE, Manifest
-from simx.exporter.store import Store
+from simx.common.errors import ExitCode
+from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.store.cache_key import RECIPE, export_key
+from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
+from simx.exporter.store.store import Store
 from tests.cli.support import Outcome, Simx
-from tests.exporter.test_store import RESNET18, publish
+from tests.exporter.store.test_store import RESNET18, publish
 from tests.faults.exporting import write_fake
 
 KEY = export_key(RESNET18, "pooled", "seed 0")

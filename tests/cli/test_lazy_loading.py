@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simx.cli import COMMANDS
-from simx.results.file import write
+from simx.results.files.report import write
 from tests.cli.support import run_simx
 from tests.results.builders import measured, report
 

@@ -9,8 +9,8 @@ import pytest
 
 from simx import __version__
 from simx.cli import COMMANDS
-from simx.errors import ExitCode
-from simx.results.file import write
+from simx.common.errors import ExitCode
+from simx.results.files.report import write
 from tests.cli.support import Simx, run_simx
 from tests.results.builders import measured, report
 
@@ -63,7 +63,7 @@ def test_signals_end_it_with_their_code(
     def interrupted_read(_path: Path) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr("simx.results.file.read", interrupted_read)
+    monkeypatch.setattr("simx.results.files.report.read", interrupted_read)
 
     outcome = simx("report", "report.json")
 
@@ -117,7 +117,7 @@ def test_a_terminal_that_is_gone_takes_nothing_along(folder: Path) -> None:
     program = """
 import os, pty, time
 from simx.cli.signals import exit_code_of, handle_signals
-from simx.errors import Terminated
+from simx.common.errors import Terminated
 pid, terminal = pty.fork()
 if pid == 0:
     handle_signals()

@@ -10,13 +10,13 @@ import msgspec
 import onnx
 import pytest
 
-from simx.errors import ExitCode, ProviderUnavailableError
-from simx.exporter.store import Store
-from simx.results.file import read
-from simx.results.journal import Journal, journal_path, read_journal
-from simx.results.schema import MeasuredCell, Report
-from simx.runner.cells import PlannedCell
-from simx.runner.launch import Bench, LaunchResult, run_launch
+from simx.common.errors import ExitCode, ProviderUnavailableError
+from simx.exporter.store.store import Store
+from simx.results.files.journal import Journal, journal_path, read_journal
+from simx.results.files.report import read
+from simx.results.schema.report import MeasuredCell, Report
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.launch import Bench, LaunchResult, run_launch
 from tests.cli.support import ROOT, TRAINED_WEIGHTS, Outcome, Simx, run_simx
 
 BACKBONE = ("squeezenet1_1", "--weights", TRAINED_WEIGHTS)
@@ -242,7 +242,7 @@ def interrupted(
 
     options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB")
     with monkeypatch.context() as patched:
-        patched.setattr("simx.runner.bench.run_launch", run_one)
+        patched.setattr("simx.runner.bench.bench.run_launch", run_one)
         return simx(
             *("bench", *BACKBONE, *SHORT, *options),
             *("--store", exports.store, "-o", folder / "a report.json"),
@@ -313,7 +313,7 @@ def test_the_journal_is_there_before_any_worker(
         found.append(read_journal(journal_path(folder / "report.json")).header.invocation)
         raise ProviderUnavailableError("not today")
 
-    monkeypatch.setattr("simx.runner.lanes.launcher", refuse)
+    monkeypatch.setattr("simx.runner.bench.targets.launcher", refuse)
     measuring = ("bench", *BACKBONE, *SHORT, "--backend", "ort", "--store", exports.store)
     outcome = simx(*measuring, "-o", folder / "report.json")
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from tests.cli.support import Simx
 
 PROMISED = {

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from simx.errors import ExitCode
-from simx.results.selfcheck import Check, SelfCheck, Verdict
-from simx.runner.selfcheck import check
-from simx.runner.selfcheck.check import Extent
+from simx.common.errors import ExitCode
+from simx.results.schema.selfcheck import Check, SelfCheck, Verdict
+from simx.selfcheck import check
+from simx.selfcheck.check import Extent
 from tests.cli.support import Simx
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from simx.exporter.keys import RECIPE
-from simx.exporter.manifest import (
+from simx.exporter.store.cache_key import RECIPE
+from simx.exporter.store.manifest import (
     ExportIdentity,
     FileRecord,
     Manifest,
@@ -17,12 +17,12 @@ from simx.exporter.manifest import (
 )
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results import file
-from simx.results.journal import read_journal
-from simx.results.journal_lines import FinishedLaunch
-from simx.results.schema import Canary, MeasuredCell, Parity, Report, Stop
-from simx.results.surroundings import Gpu
-from simx.results.times import Launch, Warmup
+from simx.results.files import report as report_file
+from simx.results.files.journal import read_journal
+from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.environment import Gpu
+from simx.results.schema.report import Canary, MeasuredCell, Parity, Report, Stop
+from simx.results.schema.times import Launch, Warmup
 from tests.report.samples import quotations, two_backbones
 from tests.results.builders import around, failed, header, identity, measured, report
 
@@ -41,7 +41,7 @@ def kinds() -> tuple[Kind, ...]:
     """Return the kinds whose files are JSON; of a journal, each line is a document."""
     reports = (full_report(), two_backbones(), quotations())
     return (
-        Kind("report", file.read, tuple(map(file.encode, reports))),
+        Kind("report", report_file.read, tuple(map(report_file.encode, reports))),
         Kind("journal", read_journal, (journal(),), lines=True),
         Kind("manifest", read_forged, (written(manifest()),)),
     )

@@ -14,21 +14,21 @@ from random import Random
 import msgspec
 import numpy as np
 
-from simx.exporter.entry import Entry
-from simx.exporter.export import export
-from simx.exporter.export_workers import LazyLauncher
-from simx.exporter.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE
-from simx.exporter.messages import ExportDone, ExportRequest
-from simx.exporter.plan import Exported, ExportPlan
-from simx.exporter.pruning import prune
-from simx.exporter.reference import Reference, load_reference
-from simx.exporter.store import Store
-from simx.exporter.stored_files import confined, record_of
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.messages import ExportDone, ExportRequest
+from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE
+from simx.exporter.store.pruning import prune
+from simx.exporter.store.store import Store
+from simx.exporter.store.stored_files import confined, record_of
+from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.parity import worst_parity
-from simx.results.schema import Parity
+from simx.results.schema.report import Parity
+from simx.results.statistics.parity import worst_parity
 
 BACKBONES = tuple(each for each in load() if each.name in {"squeezenet1_1", "mnasnet0_5"})
 SEEDS_A_SECOND = {"fake": 3.0, "real": 0.1}

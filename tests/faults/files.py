@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from simx.results import file
+from simx.results.files import report
 from tests.faults.documents import full_report
 
 _CORPUS = Path(__file__).parent / "corpus" / "pictures"
@@ -59,12 +59,12 @@ NO_TEXT: Faults = {
 
 
 def _report(change: Callable[[dict[str, object]], object]) -> Make:
-    document = json.loads(file.encode(full_report()))
+    document = json.loads(report.encode(full_report()))
     change(document)
     return _content(json.dumps(document).encode())
 
 
-_SOUND = file.encode(full_report())
+_SOUND = report.encode(full_report())
 
 REPORTS: Faults = {
     **NO_FILES,

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from random import Random
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.decoding import decode
 from tests.faults.deadline import DeadlineError, deadline
 from tests.faults.mutations import mutated_bytes

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from simx.results.file import read
-from simx.results.schema import FailedCell, MeasuredCell, Report
-from simx.runner.deadlines import Deadlines
+from simx.results.files.report import read
+from simx.results.schema.report import FailedCell, MeasuredCell, Report
+from simx.runner.bench.deadlines import Deadlines
 from tests.faults.sweeps import Order, make_fast, sweep
 from tests.runner.fakes import FAULTS, Fault, entry_in, fault_of
 

@@ -7,8 +7,8 @@ import random
 import sys
 from pathlib import Path
 
-from simx.exporter.store import Store
-from tests.exporter.test_store import RESNET18, publish
+from simx.exporter.store.store import Store
+from tests.exporter.store.test_store import RESNET18, publish
 
 KEYS = tuple(letter * 16 for letter in "abc")
 

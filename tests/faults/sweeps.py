@@ -19,23 +19,23 @@ from typing import IO, NoReturn
 import msgspec
 
 from simx.cli.signals import handle_signals
-from simx.errors import Terminated
-from simx.exporter.entry import Entry
+from simx.common.errors import Terminated
+from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
-from simx.results.journal import journal_path
-from simx.results.schema import Report
-from simx.runner import launch as launches
-from simx.runner import schedule as schedules
-from simx.runner import timing
-from simx.runner import warmup as warmups
-from simx.runner import worker as runner_worker
-from simx.runner.bench import BenchPlan
-from simx.runner.deadlines import Deadlines
-from simx.runner.lanes import OpenLanes
-from simx.runner.messages import BlockPlan
-from simx.runner.schedule import Schedule
-from simx.runner.subjects import Subject
-from simx.workers.belonging import belong_to
+from simx.results.files.journal import journal_path
+from simx.results.schema.report import Report
+from simx.runner.bench import launch as launches
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.bench import BenchPlan
+from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import OpenLanes
+from simx.runner.bench.workloads import Subject
+from simx.runner.measure import timing
+from simx.runner.measure import warmup as warmups
+from simx.runner.measure import worker as runner_worker
+from simx.runner.measure.messages import BlockPlan
+from simx.workers.child_process import belong_to
 from simx.workers.entry import resolve
 from simx.workers.forking import ForkServer, ServerProcess
 from simx.workers.server import serve

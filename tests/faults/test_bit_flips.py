@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from simx.errors import InputError
-from simx.exporter.entry import Entry
-from simx.exporter.manifest import MANIFEST_FILE, MODEL_FILE, VERIFICATION_FILE, Manifest
-from simx.exporter.reference import Reference, load_reference
-from simx.exporter.store import Store
-from simx.exporter.stored_files import DamagedEntryError, confined, record_of
-from tests.exporter.test_store import RESNET18, publish
+from simx.common.errors import InputError
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, VERIFICATION_FILE, Manifest
+from simx.exporter.store.store import Store
+from simx.exporter.store.stored_files import DamagedEntryError, confined, record_of
+from simx.exporter.verification.reference import Reference, load_reference
+from tests.exporter.store.test_store import RESNET18, publish
 
 
 @pytest.fixture

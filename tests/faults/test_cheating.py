@@ -9,20 +9,20 @@ import PIL.Image
 import pytest
 
 from simx.images.pictures import PictureSet
-from simx.results.schema import FailedCell, MeasuredCell
-from simx.results.times import IMAGES
-from simx.runner import launch as launches
-from simx.runner import schedule as schedules
-from simx.runner.cells import Lane
-from simx.runner.lanes import OpenLanes
-from simx.runner.registry import BackendSpec, Choice
-from simx.runner.schedule import Schedule
-from simx.runner.subjects import Subject
+from simx.results.schema.report import FailedCell, MeasuredCell
+from simx.results.schema.times import IMAGES
+from simx.runner.backends.registry import BackendSpec, Choice
+from simx.runner.bench import launch as launches
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.cells import Lane
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import OpenLanes
+from simx.runner.bench.workloads import Subject
 from simx.workers.launchers import launcher
+from tests.runner.bench.test_bench import PLAN
 from tests.runner.benches import run
 from tests.runner.cheats import CHEATS, HONEST
 from tests.runner.fakes import BACKBONE, entry_in
-from tests.runner.test_bench import PLAN
 
 ENTRY = "tests.runner.cheats:main"
 SPEC = BackendSpec(

@@ -16,27 +16,27 @@ import pytest
 import torch
 
 import simx.cli
-from simx.errors import ExitCode
-from simx.exporter import job
-from simx.exporter.delivery_manifest import DELIVERY_FILE, read_delivery
-from simx.exporter.export_workers import LazyLauncher
-from simx.exporter.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
-from simx.exporter.store import Store
-from simx.exporter.verification import Verified
+from simx.common.errors import ExitCode
+from simx.exporter.jobs import job
+from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
+from simx.exporter.store.store import Store
+from simx.exporter.verification.outputs import Verified
 from simx.exporter.weights.load import Weights
-from simx.results.file import read, write
-from simx.results.journal import journal_path, read_journal
-from simx.results.schema import Parity
-from simx.runner import launch as launches
-from simx.runner import schedule as schedules
-from simx.runner.lanes import OpenLanes, open_lanes
-from simx.runner.schedule import Schedule
-from simx.runner.subjects import Subject
+from simx.results.files.journal import journal_path, read_journal
+from simx.results.files.report import read, write
+from simx.results.schema.report import Parity
+from simx.runner.bench import launch as launches
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import OpenLanes, open_lanes
+from simx.runner.bench.workloads import Subject
 from tests.faults.faulty_disk import FaultyDisk
 from tests.results.builders import measured, report
+from tests.runner.bench.test_bench import PLAN
 from tests.runner.benches import run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lane
-from tests.runner.test_bench import PLAN
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EDQUOT)
 MOUNT, UNMOUNT = "/bin/mount", "/bin/umount"

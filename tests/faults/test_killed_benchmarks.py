@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from simx.results.file import read
-from simx.results.journal import journal_path, read_journal
+from simx.results.files.journal import journal_path, read_journal
+from simx.results.files.report import read
 from tests.cli.support import TRAINED_WEIGHTS, isolated
 from tests.faults.watching import GONE_SECONDS, finished
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.decoding import FORMATS, decode
 from tests.faults.pictures import samples
 

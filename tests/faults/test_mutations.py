@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
-from simx.errors import InputError
-from simx.results.schema import Report
+from simx.common.errors import InputError
+from simx.results.schema.report import Report
 from tests.faults.deadline import DeadlineError, deadline
 from tests.faults.documents import Kind, kinds
 from tests.faults.mutations import mutated_bytes, mutated_json

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from simx.exporter.store import Store
+from simx.exporter.store.store import Store
 from tests.faults.exporting import Done
 from tests.faults.storing import KEYS
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from simx.results.file import read
-from simx.results.journal import journal_path
+from simx.results.files.journal import journal_path
+from simx.results.files.report import read
 from tests.faults.watching import GONE_SECONDS, WHOLE, Sweeps, acknowledged, finished, kept
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from simx.errors import ExitCode
-from simx.results.file import write
+from simx.common.errors import ExitCode
+from simx.results.files.report import write
 from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx, run_simx
 from tests.faults.files import MANIFESTS, NO_FILES, PICTURES, REPORTS, SETTINGS, Faults, Make
 from tests.results.builders import measured, report
@@ -318,7 +318,7 @@ def test_memory_that_does_not_suffice_is_one_line(
     def exhaust(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("simx.results.file.read_whole", exhaust)
+    monkeypatch.setattr("simx.results.files.report.read_whole", exhaust)
 
     _assert_one_line(simx("report", "sound.json"), ExitCode.SYSTEM, "memory")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from simx.results.file import read
-from simx.results.journal import journal_path, read_journal
-from simx.results.schema import MeasuredCell, Report
+from simx.results.files.journal import journal_path, read_journal
+from simx.results.files.report import read
+from simx.results.schema.report import MeasuredCell, Report
 from tests.faults.sweeps import Order
 
 BACKBONES = ("alpha", "beta")

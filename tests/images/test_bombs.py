@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images import files
 from simx.images.decoding import decode
 from simx.images.limits import MAX_SCANS, check_tile

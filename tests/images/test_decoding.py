@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.decoding import decode
 
 Writer = Callable[..., Path]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.files import opened_picture
 from simx.images.limits import MAX_FILE_BYTES
 

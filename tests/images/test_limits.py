@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, check_size
 
 LARGEST_JPEG_SIDE = 65_500

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.errors import InputError, SystemFailureError
 from simx.images import pictures as module
 from simx.images.decoding import decode
 from simx.images.pictures import (
@@ -22,7 +22,7 @@ from simx.images.pictures import (
     describe,
 )
 from simx.models.backbone import Preset
-from simx.results.times import IMAGES
+from simx.results.schema.times import IMAGES
 
 LARGE = Preset(crop=600, resize=600, interpolation="bicubic", mean=(0,) * 3, std=(1,) * 3)
 

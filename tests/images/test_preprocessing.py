@@ -11,7 +11,7 @@ from torchvision import models
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import (

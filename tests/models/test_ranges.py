@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.models.ranges import (
     DEFAULT_RANGES,
     Range,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.models.catalogue import load
 from simx.models.ranges import parse_ranges
 from simx.models.selection import Selection, select

@@ -2,7 +2,7 @@
 
 import json
 
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from tests.providers.conftest import Elsewhere
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import ExitCode
-from simx.runner.gpus import describe_gpus
+from simx.common.errors import ExitCode
+from simx.runner.backends.gpu.gpus import describe_gpus
 from tests.providers.conftest import Elsewhere
 
 
@@ -45,8 +45,8 @@ def test_the_wheels_libraries_are_found(wheels: Elsewhere) -> None:
 def test_the_wheels_libraries_are_told(wheels: Elsewhere) -> None:
     """With the versions that they tell of themselves, and without torch."""
     code = (
-        "from simx.runner.cuda_libraries import preload\n"
-        "from simx.runner.mapped import mapped_libraries\n"
+        "from simx.runner.backends.ort.cuda_libraries import preload\n"
+        "from simx.runner.measure.loaded_libraries import mapped_libraries\n"
         "preload('CUDAExecutionProvider')\n"
         "found = mapped_libraries()\n"
         "print(found['libcudart'].count('.'), found['libcudnn'].count('.'), 'libcublas' in found)\n"

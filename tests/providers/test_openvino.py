@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from simx.errors import ExitCode
-from simx.results.file import read
-from simx.results.schema import MeasuredCell
+from simx.common.errors import ExitCode
+from simx.results.files.report import read
+from simx.results.schema.report import MeasuredCell
 from tests.providers.conftest import Elsewhere
 
 OPENVINO = "OpenVINOExecutionProvider"

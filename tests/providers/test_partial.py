@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import helper
 
-from simx.errors import ExitCode
-from simx.results.file import read
-from simx.results.schema import FailedCell, MeasuredCell
-from simx.results.share import share_in
+from simx.common.errors import ExitCode
+from simx.results.files.report import read
+from simx.results.schema.partial_placement import share_in
+from simx.results.schema.report import FailedCell, MeasuredCell
 from tests.providers.conftest import Elsewhere
 
 MODEL = "squeezenet1_1"

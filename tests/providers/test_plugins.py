@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import ExitCode
-from simx.results.file import read
-from simx.results.schema import MeasuredCell
+from simx.common.errors import ExitCode
+from simx.results.files.report import read
+from simx.results.schema.report import MeasuredCell
 from tests.providers.conftest import Elsewhere
 
 MODEL = "squeezenet1_1"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.comparison import formats as comparisons
-from simx.report.formats import FORMATS, render
+from simx.report.formats import comparison as comparisons
+from simx.report.formats.registry import FORMATS, render
 from simx.report.options import LAYOUTS, Options
 from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES
-from simx.results.schema import Report
+from simx.results.schema.report import Report
 
 WIDTH = 100
 

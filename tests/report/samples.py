@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats import render
+from simx.report.formats.registry import render
 from simx.report.options import Layout, Options
-from simx.results.schema import Report, Similarity
+from simx.results.schema.report import Report, Similarity
 from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
 
 HOSTILE = "=cmd|'/c calc'!A1 \x1b[31m[red]x[/red]\x07 <b>&\u202e\nnext"

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from simx.report.blocks.table import ABSENT, Column, Row, Run, Table, Value, pack
 from simx.report.grid import lines
-from simx.report.table import ABSENT, Column, Row, Run, Table, Value, pack
 
 KEYS = (Column("model", align="left"), Column("backend", align="left"))
 COLUMNS = (

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from simx.report import diagnosis, selfcheck
-from simx.report.comma_separated import safe
-from simx.report.listing import LISTING_FORMATS, ListColumn, Listing
-from simx.report.pipe_tables import escape
-from simx.results.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
-from simx.results.schema import Report
-from simx.results.selfcheck import Check, SelfCheck
+from simx.report.formats import diagnosis, selfcheck
+from simx.report.formats.comma_separated import safe
+from simx.report.formats.listing import LISTING_FORMATS, ListColumn, Listing
+from simx.report.formats.pipe_tables import escape
+from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
+from simx.results.schema.report import Report
+from simx.results.schema.selfcheck import Check, SelfCheck
 from tests.faults.documents import full_report
 from tests.report.every import WIDTH, differences, renderings
 from tests.report.samples import quotations, two_backbones

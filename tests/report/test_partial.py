@@ -3,12 +3,12 @@
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.comparison.formats import FORMATS as COMPARISONS
-from simx.report.comparison.formats import Options as ComparisonOptions
-from simx.report.formats import FORMATS, render
+from simx.report.formats.comparison import FORMATS as COMPARISONS
+from simx.report.formats.comparison import Options as ComparisonOptions
+from simx.report.formats.registry import FORMATS, render
 from simx.report.options import Layout, Options
-from simx.results.schema import Report
-from simx.results.wish import Wish
+from simx.results.schema.report import Report
+from simx.results.summaries.selection_criteria import Wish
 from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report
 from tests.results.comparison.builders import cell, compared, digest

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simx.results.journal_lines import Header, Invocation
-from simx.results.schema import (
+from simx.results.files.journal_lines import Header, Invocation
+from simx.results.schema.environment import Environment, Memory, ThreadPool
+from simx.results.schema.report import (
     Catalogue,
     Cell,
     Config,
@@ -22,8 +23,7 @@ from simx.results.schema import (
     Similarity,
     WeightsOrigin,
 )
-from simx.results.surroundings import Environment, Memory, ThreadPool
-from simx.results.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
+from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
 
 MS = 1_000_000
 

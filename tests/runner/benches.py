@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image
 
 from simx.images.pictures import PictureSet
-from simx.results.journal import Journal, journal_path
-from simx.results.schema import Report
-from simx.runner.bench import BenchPlan, Progress, begun_report, run_bench
-from simx.runner.lanes import OpenLanes
-from simx.runner.subjects import Absent, Subject
+from simx.results.files.journal import Journal, journal_path
+from simx.results.schema.report import Report
+from simx.runner.bench.bench import BenchPlan, Progress, begun_report, run_bench
+from simx.runner.bench.targets import OpenLanes
+from simx.runner.bench.workloads import Absent, Subject
 from tests.results.builders import header
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import PIL.Image
 
 from simx.images.decoding import decode
-from simx.runner import pipeline, warmup
-from simx.runner.backend import Array, Task
-from simx.runner.worker import serve
+from simx.runner.backends.contract import Array, Task
+from simx.runner.measure import pipeline, warmup
+from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 from tests.runner.fakes import DIM, FakeBackend, FakeRuntime, embed
 

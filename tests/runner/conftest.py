@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from simx.exporter.entry import Entry
-from simx.exporter.export import export
-from simx.exporter.plan import Exported, ExportPlan
-from simx.exporter.store import Store
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.runner.backend import Runtime, Task
-from simx.runner.ort_backend import OrtRuntime
-from simx.runner.torch_backend import TorchRuntime
+from simx.runner.backends.contract import Runtime, Task
+from simx.runner.backends.ort.backend import OrtRuntime
+from simx.runner.backends.torch.backend import TorchRuntime
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "data" / "squeezenet1_1.safetensors"
 

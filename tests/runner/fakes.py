@@ -13,22 +13,17 @@ from typing import Any, Literal, get_args
 import msgspec
 import numpy as np
 
-from simx.exporter.entry import Entry
-from simx.exporter.keys import RECIPE
-from simx.exporter.manifest import (
-    MODEL_FILE,
-    VERIFICATION_FILE,
-    ExportIdentity,
-    Manifest,
-)
-from simx.exporter.reference import Reference
-from simx.exporter.stored_files import record_of
+from simx.exporter.store.cache_key import RECIPE
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
+from simx.exporter.store.stored_files import record_of
+from simx.exporter.verification.reference import Reference
 from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
-from simx.results.schema import Parity
-from simx.runner.backend import Array, BackendError, BackendFacts, RuntimeFacts, Task
-from simx.runner.cells import Lane
-from simx.runner.registry import BackendSpec, Choice
-from simx.runner.worker import serve
+from simx.results.schema.report import Parity
+from simx.runner.backends.contract import Array, BackendError, BackendFacts, RuntimeFacts, Task
+from simx.runner.backends.registry import BackendSpec, Choice
+from simx.runner.bench.cells import Lane
+from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
 

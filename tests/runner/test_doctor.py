@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from simx.results.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
+from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
 from simx.runner import doctor
+from simx.runner.bench.environment import describe_environment
 from simx.runner.doctor import STORE_BYTES, diagnose, judged
-from simx.runner.environment import describe_environment
 from tests.runner.fakes import lane
 
 USABLE = ProviderDiagnosis(

@@ -223,7 +223,10 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path, kind: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 def test_a_process_whose_parent_is_gone_already_ends() -> None:
     """A parent that died before the kernel could be asked is noticed all the same."""
-    code = f"from simx.workers.belonging import belong_to; belong_to({os.getpid()}); print('alive')"
+    code = (
+        "from simx.workers.child_process import belong_to; "
+        f"belong_to({os.getpid()}); print('alive')"
+    )
     others = code.replace(str(os.getpid()), "1")
     outputs = [
         subprocess.run([sys.executable, "-c", each], capture_output=True, text=True, check=False)

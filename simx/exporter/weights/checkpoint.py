@@ -15,10 +15,10 @@ import safetensors
 import safetensors.torch
 import torch
 
-from simx.exporter.stored_files import name_of
+from simx.common.input_files import opened
+from simx.exporter.store.stored_files import name_of
 from simx.exporter.weights.identity import require_checkpoint, require_file
 from simx.exporter.weights.request import WEIGHTS
-from simx.inputs import opened
 
 _WRAPPERS = ("state_dict", "model")
 """Keys under which training scripts keep the state dict beside their own bookkeeping."""

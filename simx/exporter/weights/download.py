@@ -14,15 +14,15 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.atomic import make_folder
+from simx.common.errors import InputError, SystemFailureError
+from simx.common.input_files import shown
 from simx.exporter.weights.address import is_safe
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.identity import Notice, accept, problem_of, tell_nobody
 from simx.exporter.weights.partial import Partial, lock_of, opened_partial, sweep
 from simx.exporter.weights.transfer import MEBIBYTE, Progress, Transfer, TransferError, Trouble
-from simx.inputs import shown
 from simx.models.backbone import Backbone
-from simx.results.atomic import make_folder
 
 STALL_SECONDS = 30.0
 """How long a connection may deliver nothing at all before it is given up."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from simx.errors import InputError
-from simx.exporter import architecture
+from simx.common.errors import InputError
+from simx.exporter.network import architecture
 from simx.models.backbone import Backbone
 
 _OLD_NAMES = (

@@ -10,11 +10,11 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.errors import InputError, SystemFailureError
+from simx.common.input_files import opened, shown
 from simx.exporter.weights.cache import hash_prefix
 from simx.exporter.weights.remembered import record_path, remember, remembered_hash
 from simx.exporter.weights.request import WEIGHTS
-from simx.inputs import opened, shown
 
 Notice = Callable[[str], None]
 """Told something a user should know, as one line."""

@@ -33,7 +33,7 @@ from torchvision.models import Inception3
 from torchvision.models.regnet import ResBottleneckBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from simx.exporter import architecture
+from simx.exporter.network import architecture
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import preprocess

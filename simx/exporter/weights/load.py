@@ -12,7 +12,7 @@ from simx.exporter.weights.locate import Source, locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.exporter.weights.state import fingerprint
 from simx.models.backbone import Backbone
-from simx.results.schema import WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
 
 
 @dataclass(frozen=True, slots=True)

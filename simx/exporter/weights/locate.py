@@ -7,13 +7,13 @@ opened and checked by ``load``.
 from dataclasses import dataclass
 from pathlib import Path
 
+from simx.common.input_files import opened
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.identity import checkpoint_hash, file_hash
 from simx.exporter.weights.request import WEIGHTS, WeightsRequest
-from simx.inputs import opened
 from simx.models.backbone import Backbone
-from simx.results.schema import WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
 
 
 @dataclass(frozen=True, slots=True)

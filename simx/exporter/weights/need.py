@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simx.errors import SystemFailureError
+from simx.common.errors import SystemFailureError
+from simx.common.input_files import shown
 from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
 from simx.exporter.weights.partial import arrived_bytes
 from simx.exporter.weights.transfer import MEBIBYTE
-from simx.inputs import shown
 from simx.models.backbone import Backbone
 
 _GIGABYTE = 1_000_000_000

@@ -16,7 +16,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from simx.results.atomic import sync_folder
+from simx.common.atomic import sync_folder
 
 STALE_SECONDS = 7 * 24 * 3600.0
 """How long what arrived is kept for a download that nobody goes on with."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from simx.errors import SystemFailureError
-from simx.inputs import InputKind, read_whole
-from simx.results.atomic import make_folder, write_atomically
+from simx.common.atomic import make_folder, write_atomically
+from simx.common.errors import SystemFailureError
+from simx.common.input_files import InputKind, read_whole
 
 _RECORD = InputKind(
     label="remembered hash ",

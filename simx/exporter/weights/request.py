@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from simx.errors import InputError
-from simx.inputs import InputKind
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind
 
 RequestKind = Literal["auto", "pretrained", "random", "file"]
 

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from simx.errors import SystemFailureError
+from simx.common.errors import SystemFailureError
 
 _DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
 """Every dtype that torchvision's classification models keep in their state dicts."""

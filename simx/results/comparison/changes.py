@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 from scipy.special import stdtr, stdtrit
 
-from simx.results.statistics import CONFIDENCE
+from simx.results.statistics.estimates import CONFIDENCE
 
 Verdict = Literal["slower", "faster", "changed", "equivalent", "inconclusive"]
 """What an interval says of a threshold: it lies beyond it; it lies inside it, without or with no

@@ -32,10 +32,10 @@ from simx.results.comparison.outcome import (
     Side,
 )
 from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
-from simx.results.schema import FailedCell
-from simx.results.statistics import CONFIDENCE
-from simx.results.summary import Executor, executor_of
-from simx.results.times import Image, Scope
+from simx.results.schema.report import FailedCell
+from simx.results.schema.times import Image, Scope
+from simx.results.statistics.estimates import CONFIDENCE
+from simx.results.summaries.summary import Executor, executor_of
 
 LEVEL = 1 - CONFIDENCE
 

@@ -12,9 +12,9 @@ from simx.results.comparison.matching import fields_that_differ
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.others import placement_text
 from simx.results.comparison.outcome import Difference
-from simx.results.schema import Cell, Config, MeasuredCell
-from simx.results.surroundings import Environment
-from simx.results.times import COMPARED_IMAGES, Image
+from simx.results.schema.environment import Environment
+from simx.results.schema.report import Cell, Config, MeasuredCell
+from simx.results.schema.times import COMPARED_IMAGES, Image
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""

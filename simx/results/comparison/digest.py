@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from simx.results.calm import references
 from simx.results.comparison.changes import Sample
-from simx.results.derivation import Counted, counted_cells
-from simx.results.schema import Cell, Identity, MeasuredCell, QuotedCell, Report
-from simx.results.statistics import log_times
-from simx.results.times import Image, Scope
+from simx.results.schema.report import Cell, Identity, MeasuredCell, QuotedCell, Report
+from simx.results.schema.times import Image, Scope
+from simx.results.statistics.estimates import log_times
+from simx.results.statistics.round_filter import references
+from simx.results.summaries.derivation import Counted, counted_cells
 
 COMPARED_SCOPES: tuple[Scope, ...] = (
     "forward",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from simx.results.comparison.outcome import Comparison
 
 FailOn = Literal["regression", "inconclusive", "never"]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.results.comparison.digest import CellDigest
-from simx.results.schema import Identity
-from simx.results.share import without_share
+from simx.results.schema.partial_placement import without_share
+from simx.results.schema.report import Identity
 
 Pair = tuple[CellDigest, CellDigest]
 

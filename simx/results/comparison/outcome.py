@@ -7,9 +7,9 @@ import msgspec
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
 from simx.results.comparison.names import DifferenceName
-from simx.results.schema import Identity, Published
-from simx.results.summary import Executor
-from simx.results.times import Image, Scope
+from simx.results.schema.report import Identity, Published
+from simx.results.schema.times import Image, Scope
+from simx.results.summaries.summary import Executor
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from simx.results.comparison.digest import Digest, digest
-from simx.results.file import read
+from simx.results.files.report import read
 
 LARGE_BYTES = 16 * 2**20
 """From here on in total, starting processes takes less time than it saves."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from simx.results.comparison.changes import RunToRun, Sample, variance
 from simx.results.comparison.digest import Digest
-from simx.results.schema import Identity
-from simx.results.times import Image, Scope
+from simx.results.schema.report import Identity
+from simx.results.schema.times import Image, Scope
 
 DEFAULT_SPREAD: Mapping[Scope, float] = {
     "forward": 0.03,

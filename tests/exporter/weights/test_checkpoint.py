@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.checkpoint import read_checkpoint, read_file
 from simx.exporter.weights.identity import checkpoint_hash, file_hash

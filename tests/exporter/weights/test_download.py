@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.weights.download import Downloads, Listener
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving

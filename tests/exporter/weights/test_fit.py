@@ -6,8 +6,8 @@ import pytest
 import torch
 from torchvision.models import googlenet
 
-from simx.errors import InputError
-from simx.exporter import architecture
+from simx.common.errors import InputError
+from simx.exporter.network import architecture
 from simx.exporter.weights.fit import fit
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import BackboneOf, equal

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.identity import checkpoint_hash, problem_of
 from simx.exporter.weights.remembered import record_path, remember, remembered_hash

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from simx.exporter import architecture
-from simx.exporter.heads import remove_head
+from simx.exporter.network import architecture
+from simx.exporter.network.heads import remove_head
 from simx.exporter.weights.initialised import (
     RESIDUAL_GAIN,
     _batch,
@@ -14,7 +14,7 @@ from simx.exporter.weights.initialised import (
 )
 from simx.exporter.weights.state import fill, fingerprint
 from simx.models.backbone import Backbone
-from simx.results.parity import FP32
+from simx.results.statistics.parity import FP32
 from tests.exporter.weights.support import BackboneOf
 
 

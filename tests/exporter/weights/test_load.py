@@ -4,8 +4,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from simx.errors import InputError
-from simx.exporter import architecture
+from simx.common.errors import InputError
+from simx.exporter.network import architecture
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.load import obtain

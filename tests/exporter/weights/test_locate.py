@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import Source, locate

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import SystemFailureError
+from simx.common.errors import SystemFailureError
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.need import Need, need_of, size_of
 from simx.exporter.weights.partial import partial_path

@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
 from simx.exporter.weights.identity import checkpoint_hash
 from simx.exporter.weights.remembered import record_path, remember, remembered_hash

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.exporter.weights.request import WeightsRequest
 
 

@@ -12,7 +12,7 @@ from urllib.error import URLError
 import msgspec
 import pytest
 
-from simx.errors import InputError, SystemFailureError
+from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.weights.address import open_address
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.download import Downloads, Listener

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simx.errors import SystemFailureError
-from simx.exporter import architecture
+from simx.common.errors import SystemFailureError
+from simx.exporter.network import architecture
 from simx.exporter.weights.state import fill, fingerprint, load_state, save_state
 from tests.exporter.weights.support import BackboneOf, equal
 

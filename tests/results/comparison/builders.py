@@ -10,8 +10,8 @@ from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import CanaryDigest, CellDigest, Digest, TimeDigest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
-from simx.results.schema import Cell, Identity, MeasuredCell
-from simx.results.times import Image, Scope
+from simx.results.schema.report import Cell, Identity, MeasuredCell
+from simx.results.schema.times import Image, Scope
 from tests.results.builders import identity, measured, report
 
 Times = Mapping[tuple[Scope, Image | None], Sequence[float]]

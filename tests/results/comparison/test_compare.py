@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from simx.errors import ExitCode
+from simx.common.errors import ExitCode
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest
 from simx.results.comparison.gate import gate
 from simx.results.comparison.outcome import Comparison
 from simx.results.comparison.run_to_run import default
-from simx.results.schema import Similarity
+from simx.results.schema.report import Similarity
 from tests.results.builders import failed, identity
 from tests.results.comparison.builders import (
     LAST,

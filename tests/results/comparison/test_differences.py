@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from simx.results.comparison.differences import differences, pictures_that_differ
-from simx.results.schema import MeasuredCell, Report
-from simx.results.surroundings import Environment, Gpu
+from simx.results.schema.environment import Environment, Gpu
+from simx.results.schema.report import MeasuredCell, Report
 from tests.results.builders import identity
 from tests.results.comparison.builders import cell, digest, without_times
 

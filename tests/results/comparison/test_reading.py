@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from simx.errors import InputError
+from simx.common.errors import InputError
 from simx.results.comparison import reading
 from simx.results.comparison.digest import digest
 from simx.results.comparison.reading import read_digests
-from simx.results.file import write
+from simx.results.files.report import write
 from tests.results.builders import failed, identity, measured, report
 
 REPORTS = (

@@ -1,0 +1,120 @@
+"""Opening a file that anybody may have made: what it is, and how large, before it is read.
+
+Knows nothing of what is inside a file, and no other room but ``errors``.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader, FileIO
+
+from simx.common.errors import InputError
+
+InputPath = str | os.PathLike[str]
+"""A path as it was given; messages repeat it exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputKind:
+    """What a file is to be.
+
+    ``label`` stands before its path in messages (``picture ``), ``mend`` says what to give
+    instead, and ``most_bytes`` is how long it may be. ``pipes`` allows a pipe, such as the shell's
+    ``<(...)``.
+    """
+
+    label: str
+    mend: str
+    most_bytes: int
+    pipes: bool = False
+
+    def refused(self, path: InputPath, problem: str) -> InputError:
+        """Return the error of a file that is not what it should be."""
+        return InputError(f"{self.label}{shown(path)}: {problem}; {self.mend}")
+
+
+def shown(path: InputPath) -> str:
+    """Return a path as the user typed it, escaped where it would not print as part of one line."""
+    text = os.fspath(path)
+    return text if text and text.isprintable() else repr(text)
+
+
+def one_line(text: str) -> str:
+    """Return text that quotes a file's content as one line that is safe to print."""
+    visible = "".join(c if c.isprintable() or c.isspace() else "?" for c in text)
+    return " ".join(visible.split())
+
+
+@contextmanager
+def opened(
+    path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
+) -> Iterator[BufferedReader]:
+    """Open a file for reading, and close it in the end.
+
+    What kind of file it is, and how long, is asked of the opened descriptor, so that nothing can
+    take its place in between. A named pipe that nobody writes to is not waited for.
+
+    Args:
+        path: The file.
+        kind: What it is to be.
+        reader: What reads it.
+
+    Yields:
+        The file, unread.
+
+    Raises:
+        InputError: The path is absent, unreadable or no file, or the file is too long.
+    """
+    try:
+        file = reader(FileIO(path, "rb", opener=_without_waiting))
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise kind.refused(path, _reason(error)) from error
+    with file:
+        _require(file, path, kind)
+        yield file
+
+
+def read_whole(path: InputPath, kind: InputKind) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        InputError: As for ``opened``, or the file turned out to be too long, or unreadable.
+    """
+    with opened(path, kind) as file:
+        try:
+            data = file.read(kind.most_bytes + 1)
+        except OSError as error:
+            raise kind.refused(path, _reason(error)) from error
+    if len(data) > kind.most_bytes:  # a pipe, or what the system makes up while it is read
+        raise kind.refused(path, _too_long(kind))
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open like the system's ``open``, but never wait for a pipe's other end (where it would)."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _require(file: BufferedReader, path: InputPath, kind: InputKind) -> None:
+    status = os.fstat(file.fileno())
+    if stat.S_ISFIFO(status.st_mode) and kind.pipes:
+        os.set_blocking(file.fileno(), True)
+    elif not stat.S_ISREG(status.st_mode):
+        raise kind.refused(path, "is not a file (but a pipe, socket or device)")
+    if status.st_size > kind.most_bytes:
+        raise kind.refused(path, f"has {status.st_size:,} bytes, {_too_long(kind)}")
+
+
+def _too_long(kind: InputKind) -> str:
+    return f"more than the {kind.most_bytes:,} allowed"
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder, not a file"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be read ({reason or error})"

@@ -1,0 +1,1 @@
+"""Exports as jobs: planned, admitted by memory, run in workers, published."""

@@ -1,0 +1,111 @@
+"""What is asked of exports, and what comes of each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from simx.common.errors import SystemFailureError
+from simx.exporter.jobs.messages import ExportFailed
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.results.schema.report import Parity, WeightsOrigin
+
+
+class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How to export: which embedding, whose weights, which precisions, how many side by side.
+
+    ``threads`` are those of all of them together. ``mirror`` and ``offline`` are as for
+    ``Downloads``.
+    """
+
+    embedding: EmbeddingKind
+    request: WeightsRequest
+    precisions: tuple[Precision, ...] = ("fp32",)
+    threads: int
+    jobs: int = 1
+    seed: int = 0
+    mirror: str | None = None
+    offline: bool = False
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """A backbone that is in the store; ``fresh`` where this run put it there."""
+
+    backbone: Backbone
+    entry: Entry
+    fresh: bool
+
+    @property
+    def precision(self) -> Precision:
+        """In which numbers it is computed."""
+        return self.entry.manifest.identity.precision
+
+
+class NotExported(msgspec.Struct, frozen=True):
+    """A backbone that is not: at which stage it failed, and why.
+
+    ``weights_origin``, ``parity`` and the margins are what was found of it, where it came so far.
+    """
+
+    backbone: Backbone
+    stage: str
+    reason: str
+    precision: Precision = "fp32"
+    weights_origin: WeightsOrigin | None = None
+    parity: Parity | None = None
+    margin: float | None = None
+    reference_margin: float | None = None
+
+
+Outcome = Exported | NotExported
+
+
+Started = Callable[[Backbone, Precision], None]
+"""Told what is begun, from the caller's thread."""
+
+
+def not_exported(
+    backbone: Backbone, precision: Precision, origin: WeightsOrigin, failed: ExportFailed
+) -> NotExported:
+    """Return what a worker's failure means for a backbone."""
+    return NotExported(
+        backbone,
+        failed.stage,
+        failed.reason,
+        precision,
+        origin,
+        failed.parity,
+        failed.margin,
+        failed.reference_margin,
+    )
+
+
+def require_no_system_failure(failed: ExportFailed, backbone: Backbone, store: Store) -> None:
+    """Let no further export begin where this one's failure would be theirs, too.
+
+    Raises:
+        SystemFailureError: the system would not let it be written.
+    """
+    if failed.blame == "system":
+        raise SystemFailureError(
+            f"store {store.root}: exporting {backbone.name} failed at {failed.stage} "
+            f"({failed.reason}); free some space or choose another store with --store"
+        )
+
+
+def make_folder_for(folder: Path, store: Store) -> None:
+    """Make the folder that an export is prepared in.
+
+    Raises:
+        SystemFailureError: the store cannot be written.
+    """
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise SystemFailureError(
+            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
+            "another store with --store"
+        ) from None

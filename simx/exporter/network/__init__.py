@@ -1,0 +1,1 @@
+"""From a torchvision architecture to a graph without its head."""

@@ -1,0 +1,1 @@
+"""The exports on disk: found, opened, checked, pruned and copied out."""

@@ -1,0 +1,257 @@
+"""The store: verified exports on disk, found again by what they are.
+
+::
+
+    STORE/weights/SHA256.safetensors                       state dicts, for the torch backend
+    STORE/exports/MODEL/WEIGHTS/EMBEDDING-PRECISION-KEY/   manifest.json, model.onnx, ...
+    STORE/unfinished/                                      what processes are working on
+    STORE/locks/                                           held while one entry is exported
+    STORE/lock                                             held while something is published
+
+An entry appears by one rename, complete or not at all, and is never changed afterwards. Imports
+neither torch nor onnxruntime: a machine that only measures reads the store too.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from simx.common.atomic import make_folder, sync_folder, write_synced
+from simx.common.errors import InputError, SystemFailureError
+from simx.exporter.store.entry import Entry, is_intact
+from simx.exporter.store.manifest import (
+    MANIFEST,
+    MANIFEST_FILE,
+    ExportIdentity,
+    Manifest,
+    read_manifest,
+    written,
+)
+from simx.exporter.store.workspaces import workspace
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+
+_LOCK_SECONDS = 300.0
+"""What a holder needs is the time to move a few files, and to hash those of one entry."""
+
+_POLL_SECONDS = 0.2
+
+
+class Store:
+    """A folder of exports.
+
+    An entry whose manifest cannot be read does not exist for anybody; ``on_damage`` is told of it
+    in one line.
+    """
+
+    def __init__(self, root: Path, on_damage: Callable[[str], None] = lambda _: None) -> None:
+        self.root = root
+        self._on_damage = on_damage
+
+    def entries(self) -> list[Entry]:
+        """Return all readable entries, in the order of their names."""
+        manifests = sorted(self.root.glob(f"exports/*/*/*/{MANIFEST_FILE}"))
+        read = ((path, self._read_manifest(path)) for path in manifests)
+        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
+
+    def held(
+        self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
+    ) -> list[Entry]:
+        """Return all readable entries of a backbone's embedding, whatever they were made from."""
+        folder = self.root / "exports" / backbone.model / backbone.weights
+        paths = sorted(folder.glob(f"{embedding}-{precision}-*/{MANIFEST_FILE}"))
+        read = ((path, self._read_manifest(path)) for path in paths)
+        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
+
+    def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
+        """Return the most memory that such an export of a backbone needed, if one has told."""
+        folder = self.root / "exports" / backbone.model / backbone.weights
+        paths = folder.glob(f"*-{precision}-*/{MANIFEST_FILE}")
+        manifests = (self._read_manifest(path) for path in paths)
+        peaks = (manifest.peak_bytes for manifest in manifests if manifest is not None)
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+    def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
+        """Return the entry of exactly this key, or None."""
+        return self.entry_in(self._folder(identity, key))
+
+    def entry_in(self, folder: Path) -> Entry | None:
+        """Return the entry in one of the store's folders, or None."""
+        manifest = self._read_manifest(folder / MANIFEST_FILE)
+        return None if manifest is None else Entry(folder, self.root, manifest)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder on the store's own disk; it is removed afterwards.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(workspace(self.root / "unfinished"))
+            except OSError as error:
+                raise SystemFailureError(
+                    f"store {self.root}: cannot be written ({error.strerror}); "
+                    "choose another with --store or SIMX_STORE"
+                ) from None
+            yield folder
+
+    @contextmanager
+    def exporting(self, identity: ExportIdentity, key: str, *, wait: bool) -> Iterator[bool]:
+        """Be the only one who exports an entry; the system ends that with its process.
+
+        Args:
+            identity: the entry's.
+            key: the entry's.
+            wait: for another process that exports it, until it has finished or ended.
+
+        Yields:
+            Whether that was granted: always, with ``wait``.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
+
+        folder = self._folder(identity, key)
+        name = "-".join(folder.relative_to(self.root / "exports").parts)
+        lock = filelock.FileLock(self.root / "locks" / f"{name}.lock")
+        try:
+            make_folder(self.root / "locks")
+            lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
+        except filelock.Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: cannot be written ({error.strerror}); "
+                "choose another with --store or SIMX_STORE"
+            ) from None
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
+        """Move a prepared folder, with its weights file, into the store in one step.
+
+        A sound entry of the same key, which another process may have published meanwhile, stays as
+        it is: somebody may be reading it.
+
+        Args:
+            prepared: folder on the store's disk, holding the files the manifest names.
+            weights: state dict on the store's disk, outside of ``prepared``.
+            manifest: what to publish it as.
+            key: hash of everything that changes the files.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        folder = self._folder(manifest.identity, key)
+        entry = Entry(folder, self.root, manifest)
+        try:
+            write_synced(prepared / MANIFEST_FILE, written(manifest))
+            sync_folder(prepared)
+            make_folder(folder.parent)
+            make_folder(entry.weights_path.parent)
+            with self.locked():
+                found = self.entry_at(manifest.identity, key)
+                if found is not None and found.is_sound():
+                    return found
+                if not is_intact(entry.weights_path, manifest.weights):
+                    weights.replace(entry.weights_path)
+                    sync_folder(entry.weights_path.parent)
+                if folder.exists():
+                    folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
+                prepared.rename(folder)
+                sync_folder(folder.parent)
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: publishing {manifest.identity.model} failed "
+                f"({error.strerror}); free some space or choose another store with --store"
+            ) from None
+        return entry
+
+    def discard(self, entry: Entry) -> None:
+        """Remove an entry that turned out to be damaged, unless another process has mended it.
+
+        Its weights file goes only if it is the damaged one: other entries may share it.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        with self.workspace() as workspace:
+            try:
+                with self.locked():
+                    if not entry.folder.exists() or entry.is_sound():
+                        return
+                    entry.folder.rename(workspace / "discarded")
+                    if not is_intact(entry.weights_path, entry.manifest.weights):
+                        entry.weights_path.unlink(missing_ok=True)
+            except OSError as error:
+                raise SystemFailureError(
+                    f"store {self.root}: a damaged entry cannot be removed ({error.strerror})"
+                ) from None
+
+    def require_writable(self) -> None:
+        """Fail early, before any work is done.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+            InputError: the path is there and is no folder.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise InputError(f"store {self.root}: is a file, not a folder; choose another --store")
+        with self.workspace():
+            pass
+
+    def _read_manifest(self, path: Path) -> Manifest | None:
+        """Return None where there is none, or none that is ours."""
+        if not os.path.lexists(path):
+            return None
+        try:
+            manifest = read_manifest(path)
+            if not _names_are_plain(manifest):
+                raise MANIFEST.refused(path, "names files that are not beside it")
+            if not _is_in_its_place(manifest.identity, path.parent):
+                raise MANIFEST.refused(path, "is another export's")
+        except InputError as error:
+            self._on_damage(str(error))
+            return None
+        return manifest
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes what has been published; nobody who reads waits for that.
+
+        Raises:
+            SystemFailureError: somebody else does for too long.
+        """
+        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
+
+        try:
+            with filelock.FileLock(self.root / "lock", timeout=_LOCK_SECONDS):
+                yield
+        except filelock.Timeout:
+            raise SystemFailureError(
+                f"store {self.root}: another process has kept it locked for {_LOCK_SECONDS:g} s; "
+                "end that, or choose another store with --store"
+            ) from None
+
+    def _folder(self, identity: ExportIdentity, key: str) -> Path:
+        leaf = f"{identity.embedding}-{identity.precision}-{key}"
+        return self.root / "exports" / identity.model / identity.weights / leaf
+
+
+def _names_are_plain(manifest: Manifest) -> bool:
+    """A manifest may name files beside itself and nothing else."""
+    names = (*manifest.files, manifest.weights.sha256)
+    return all(name == Path(name).name and name not in {"", ".", ".."} for name in names)
+
+
+def _is_in_its_place(identity: ExportIdentity, folder: Path) -> bool:
+    """Exports are looked up by their folders' names."""
+    leaf = f"{identity.embedding}-{identity.precision}-"
+    place = (folder.parent.parent.name, folder.parent.name)
+    return place == (identity.model, identity.weights) and folder.name.startswith(leaf)

@@ -1,0 +1,172 @@
+"""Does the exported file compute what torch computes? Asked before it is published.
+
+Imports onnx and onnxruntime, but not torch; runs inside an export worker only.
+"""
+
+import math
+from itertools import permutations
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.verification.inspection import Expectation, complaints, evaluation, interface
+from simx.exporter.verification.inspection.walk import Walk
+from simx.exporter.verification.reference import margin_of
+from simx.results.schema.report import Parity
+from simx.results.statistics.parity import FP32, Bounds, disagreement, worst_parity
+from simx.results.statistics.vector_math import relative_l2
+
+Array = npt.NDArray[np.float32]
+
+_TOLD_APART = 10 * FP32.relative_l2
+"""How different the embeddings of two pictures are at least; 0.01 is the least that was seen."""
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: the worst parity over all rows and batches, and the batches tried.
+
+    The margins are those of the file's and of torch's embeddings; see ``reference.margin_of``.
+    """
+
+    parity: Parity
+    batches: tuple[int, ...]
+    margin: float | None
+    reference_margin: float | None
+
+
+class VerificationError(Exception):
+    """The exported file is not the backbone; the text says in what it differs.
+
+    ``found`` has the figures, where it could be run.
+    """
+
+    def __init__(self, text: str, found: Verified | None = None) -> None:
+        super().__init__(text)
+        self.found = found
+
+
+def verify_export(
+    path: Path,
+    expected: Expectation,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
+) -> Verified:
+    """Check and inspect the file, then run it in ONNX Runtime and compare with torch's answer.
+
+    Args:
+        path: the ONNX file.
+        expected: the headless network that it was made of.
+        inputs: real pictures, [N, 3, H, W].
+        reference: torch's embeddings of them, [N, D], each computed by itself.
+        batches: batch sizes to run, none of them the exported one, none above N.
+        threads: of the session.
+
+    Raises:
+        VerificationError: a graph that is no export's, pictures that no mixing up would show with,
+            or parity beyond the bounds.
+    """
+    onnx.checker.check_model(str(path))
+    graph = onnx.load(str(path), load_external_data=False)
+    for complaint in complaints(graph, expected):
+        raise VerificationError(complaint)
+    del graph
+    _require_different(reference)
+    return verify_answers(path, inputs, reference, batches, threads, FP32)
+
+
+def verify_reduced(
+    path: Path,
+    expected: Expectation,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
+    bounds: Bounds,
+) -> Verified:
+    """Do the same with a graph of another precision, whose weights are no longer the network's.
+
+    Args:
+        path: the ONNX file.
+        expected: of which the interface is looked at.
+        inputs: as above.
+        reference: torch's embeddings in fp32.
+        batches: as above.
+        threads: as above.
+        bounds: how far an embedding may be from torch's.
+
+    Raises:
+        VerificationError: another interface, or parity beyond the bounds.
+    """
+    onnx.checker.check_model(str(path))
+    walk = Walk(onnx.load(str(path), load_external_data=False))
+    for complaint in (*interface.complaints(walk, expected), *evaluation.complaints(walk)):
+        raise VerificationError(complaint)
+    return verify_answers(path, inputs, reference, batches, threads, bounds)
+
+
+def verify_answers(
+    path: Path,
+    inputs: Array,
+    reference: Array,
+    batches: tuple[int, ...],
+    threads: int,
+    bounds: Bounds,
+) -> Verified:
+    """Run a file in ONNX Runtime and compare with torch's answers; arguments are as above.
+
+    Raises:
+        VerificationError: parity beyond the bounds, with the figures that were found.
+    """
+    session = _session(path, threads)
+    answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
+    found = Verified(
+        parity=worst_parity(
+            pair
+            for batch, answer in answers.items()
+            for pair in zip(answer, reference[:batch], strict=True)
+        ),
+        batches=batches,
+        margin=margin_of(answers[max(answers)]),
+        reference_margin=margin_of(reference),
+    )
+    if problem := disagreement(found.parity, bounds):
+        raise VerificationError(problem, found)
+    return found
+
+
+def _require_different(reference: Array) -> None:
+    """Refuse embeddings that are so alike that exchanged rows would pass."""
+    nearest = min(
+        (relative_l2(one, other) or 0.0 for one, other in permutations(reference, 2)),
+        default=math.inf,
+    )
+    if nearest < _TOLD_APART:
+        raise VerificationError(
+            f"two pictures have almost the same embedding (relative L2 distance {nearest:.0e}, "
+            f"at least {_TOLD_APART:.0e} is needed): rows that are mixed up would not show"
+        )
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: onnxruntime.InferenceSession, inputs: Array, dim: int) -> Array:
+    output: Array = session.run([OUTPUT_NAME], {INPUT_NAME: inputs})[0]
+    if output.shape != (len(inputs), dim):
+        raise VerificationError(
+            f"for a batch of {len(inputs)} it gives {list(output.shape)}, not {[len(inputs), dim]}"
+        )
+    if not np.isfinite(output).all():
+        raise VerificationError("its embedding holds values that are not finite")
+    return output

@@ -1,0 +1,1 @@
+"""What a format renders: headings, paragraphs and tables, made from results."""

@@ -1,0 +1,223 @@
+"""Puts together what the page of one report shows, as data for its template."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from markupsafe import Markup
+
+from simx.common.safe_text import clean
+from simx.report.formats.decision import decision_table
+from simx.report.formats.page.charts import NANOSECONDS_PER_MS, ChartData, Sources, chart_data
+from simx.report.formats.page.raw_times import MOST_TIMES
+from simx.report.formats.page.script_data import script_json
+from simx.report.formats.page.tables import View, groups_of, views
+from simx.report.options import Options
+from simx.report.words.findings import sentences
+from simx.report.words.heading import heading
+from simx.report.words.legend import legend
+from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
+from simx.report.words.notes import range_notes, range_title
+from simx.report.words.recommendation import answer, notes, title
+from simx.results.schema.report import Identity, Report
+from simx.results.schema.times import Launch
+from simx.results.summaries.decision import Decision, decide, keeps, latency, ordered, wished
+from simx.results.summaries.derivation import by_range, counted, executors
+from simx.results.summaries.selection_criteria import LatencyOf, Wish
+from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
+
+MARKS = {
+    FASTEST: "the fastest",
+    TIED: "the fastest, but not to be told apart",
+    RANDOM: "of random weights",
+    FEW_CALLS: "a few calls of one launch, no interval",
+    NOISY: "too noisy",
+    FAILED: "failed",
+}
+"""What each mark means, for whoever points at it and whoever has the page read out."""
+
+
+_TIME = re.compile(r"(?<=\d)T(?=\d)")
+"""Where the time begins in a date that is written for programs."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What limits are put to, of one row: the interval's end in milliseconds, and percent.
+
+    ``keeps`` says whether the row keeps the limits that were given when the page was made.
+    """
+
+    latency: float
+    acc1: float | None
+    keeps: bool
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backbone to take on one executor: the answer, the front, and what to know beside it.
+
+    ``standings`` belong to the rows of ``view``.
+    """
+
+    executor: str
+    title: str
+    answer: str
+    view: View | None
+    standings: tuple[Standing, ...]
+    notes: tuple[str, ...]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of one range: what its figures amount to, and what to know beside them."""
+
+    title: str
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One report.
+
+    ``number`` tells its elements from those of other reports on the page. ``latency`` names the
+    latency that is drawn. ``max_latency`` (ms) and ``min_acc1`` are the limits that were given.
+    ``thinned`` is how many times a cell has at most, where some were left
+    out, else None.
+    """
+
+    number: int
+    title: str
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    max_latency: float | None
+    min_acc1: float | None
+    views: tuple[View, ...]
+    ranges: tuple[Section, ...]
+    legend: tuple[str, ...]
+    latency: str
+    charts: ChartData
+    data: Markup
+    thinned: int | None
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is a finding of any range."""
+        return any(section.findings for section in self.ranges)
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether there are stages to draw."""
+        return any(cell.stages for cell in self.charts.cells)
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether there are raw times to draw."""
+        return any(cell.raw for cell in self.charts.cells)
+
+
+def page(report: Report, number: int, options: Options) -> Page:
+    """Return what is shown of one report.
+
+    Raises:
+        InputError: ``options.wish`` names an executor that the report has not.
+    """
+    ranges = by_range(report, options.ranges)
+    backbones = [backbone for of in ranges for backbone in of.backbones]
+    wish = _wish(options.wish, backbones)
+    limit = wish.limits.max_latency_ns
+    decisions = {each: decide(report, backbones, each, wish) for each in executors(report)}
+    charts = chart_data(ranges, executors(report), _sources(report, decisions, wish.latency_of))
+    return Page(
+        number=number,
+        title=_TIME.sub(" ", clean(report.created)),
+        facts=heading(report),
+        notes=tuple(map(clean, report.notes)),
+        choices=tuple(_choice(decisions[each]) for each in _shown(report, wish)),
+        max_latency=limit and limit / NANOSECONDS_PER_MS,
+        min_acc1=wish.limits.min_acc1,
+        views=views(backbones, executors(report)) if backbones else (),
+        ranges=tuple(_section(of, executors(report)) for of in ranges),
+        legend=legend(report),
+        latency=wish.latency_of,
+        charts=charts,
+        data=script_json(charts),
+        thinned=MOST_TIMES if _is_thinned(charts) else None,
+    )
+
+
+def _wish(wish: Wish, backbones: Sequence[BackboneSummary]) -> Wish:
+    """Return a wish for the pipeline instead, where no cell has a ``forward`` of its own."""
+    cells = [cell for backbone in backbones for cell in backbone.measured]
+    if any(latency(cell, wish.latency_of) for cell in cells):
+        return wish
+    other: LatencyOf = "pipeline" if wish.latency_of == "forward" else "forward"
+    has_other = any(latency(cell, other) for cell in cells)
+    return msgspec.structs.replace(wish, latency_of=other) if has_other else wish
+
+
+def _shown(report: Report, wish: Wish) -> tuple[Executor, ...]:
+    """Return the executors that are wished for, all of them where none is named."""
+    return wished(report, wish) if wish.narrows else executors(report)
+
+
+def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
+    fronts = {
+        executor: [contender.backbone for contender in decision.front]
+        for executor, decision in decisions.items()
+    }
+    times = {
+        _key(its, executor_of(its)): timings.get(("forward", None), ())
+        for its, timings in counted(report).items()
+    }
+
+    def forward(backbone: BackboneSummary, executor: Executor) -> Sequence[Launch]:
+        return times.get(_key(backbone, executor), ())
+
+    return Sources(
+        latency_of=latency_of,
+        unbeaten=lambda backbone, executor: backbone in fronts[executor],
+        forward=forward,
+    )
+
+
+def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, ...]:
+    """Return what tells cells apart."""
+    settings = (its.embedding, its.batch, its.threads)
+    return (its.model, its.weights, *settings, executor)
+
+
+def _choice(decision: Decision) -> Choice:
+    front = ordered(decision.front, "fastest")
+    table = decision_table(decision, front)
+    view = View(name=title(decision), groups=groups_of(table.columns), table=table)
+    return Choice(
+        executor=executor_name(decision.executor),
+        title=title(decision),
+        answer=answer(decision),
+        view=view if front else None,
+        standings=tuple(
+            Standing(
+                latency=each.merit.high_ns / NANOSECONDS_PER_MS,
+                acc1=each.merit.acc1,
+                keeps=keeps(each.merit, decision.limits),
+            )
+            for each in front
+        ),
+        notes=tuple(notes(decision)),
+    )
+
+
+def _section(summary: RangeSummary, executors: Sequence[Executor]) -> Section:
+    return Section(
+        title=range_title(summary, executors),
+        findings=sentences(summary),
+        notes=range_notes(summary),
+    )
+
+
+def _is_thinned(charts: ChartData) -> bool:
+    return any(
+        len(launch.steps) < launch.count
+        for cell in charts.cells
+        if cell.raw
+        for launch in cell.raw.launches
+    )

@@ -1,0 +1,120 @@
+"""The words of a comparison: names, changes in percent, and what the verdicts are called."""
+
+from collections.abc import Iterable, Sequence
+
+from simx.common.safe_text import clean
+from simx.report.blocks.table import ABSENT, Tone, Value
+from simx.report.words.names import executor_name, weights_name
+from simx.results.comparison.changes import Verdict
+from simx.results.comparison.outcome import Difference
+from simx.results.schema.report import Identity
+from simx.results.schema.times import Image, Scope
+from simx.results.summaries import summary
+
+TONES: dict[Verdict, Tone] = {
+    "slower": "bad",
+    "faster": "best",
+    "changed": "plain",
+    "equivalent": "faint",
+    "inconclusive": "plain",
+}
+
+VERDICT_WORDS: dict[Verdict, str] = {
+    "slower": "slower",
+    "faster": "faster",
+    "changed": "small",
+    "equivalent": "equal",
+    "inconclusive": "open",
+}
+"""As tables have them; the legend says what they mean."""
+
+GATED = "!"
+UNKNOWN = "unknown"
+
+_SCOPE_WORDS: dict[Scope, str] = {
+    "forward": "forward",
+    "host": "host",
+    "pipeline": "embedding",
+    "similarity": "similarity",
+    "similarity.host": "similarity from the host",
+    "first": "first",
+}
+
+_IMAGE_WORDS: dict[Image, str] = {"negative_resized": "resized negative"}
+
+_NAMED = 8
+"""Names that a sentence lists before it says how many more there are."""
+
+
+def cell_name(identity: Identity) -> str:
+    """Return for example ``resnet18:V1 on ort cpu``."""
+    return f"{backbone_of(identity)} on {executor_of(identity)}"
+
+
+def backbone_of(identity: Identity) -> str:
+    """Return model and weights, as the command line takes them."""
+    return f"{clean(identity.model)}:{weights_name(identity.weights)}"
+
+
+def executor_of(identity: Identity) -> str:
+    """Return for example ``ort cpu``."""
+    return executor_name(summary.executor_of(identity))
+
+
+def time_name(scope: Scope, image: Image | None) -> str:
+    """Return for example ``embedding, negative``."""
+    words = _SCOPE_WORDS.get(scope, scope)
+    return words if image is None else f"{words}, {_IMAGE_WORDS.get(image, image)}"
+
+
+def share(ratio: float) -> str:
+    """Return a ratio as a change with its sign: ``+3.2`` for 1.032, in percent."""
+    percent = 100 * (ratio - 1)
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would say nothing
+        return ">+999"
+    return f"{percent + 0.0:+.1f}" if round(percent, 1) else "0.0"
+
+
+def share_value(ratio: float | None) -> Value:
+    """Return a change for a table, absent where there is none."""
+    return ABSENT if ratio is None else Value(share(ratio))
+
+
+def difference_text(difference: Difference) -> str:
+    """Return for example ``threads 2 → 4``."""
+    if difference.opaque and difference.base and difference.new:
+        return f"{difference.name} not the same, by its hash"
+    base, new = (
+        UNKNOWN if side is None else clean(side) for side in (difference.base, difference.new)
+    )
+    return f"{difference.name} {base} → {new}"
+
+
+def differences_text(differences: Sequence[Difference]) -> str:
+    """Return all of them, those of which a side says nothing by their names alone."""
+    told = [each for each in differences if each.base is not None and each.new is not None]
+    parts = [difference_text(each) for each in told]
+    for side, missing in (
+        ("base", [each.name for each in differences if each.base is None]),
+        ("new", [each.name for each in differences if each.new is None]),
+    ):
+        if missing:
+            parts.append(f"{side} says nothing of {', '.join(dict.fromkeys(missing))}")
+    return "; ".join(parts)
+
+
+def names(identities: Iterable[Identity]) -> str:
+    """Return a list of cells for a sentence, the first few by name."""
+    return listed([cell_name(identity) for identity in identities])
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Join texts, the first few, and say how many more there are."""
+    more = len(texts) - _NAMED
+    shown = ", ".join(texts[:_NAMED])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def counted(count: int, noun: str) -> str:
+    """Return for example ``1 cell`` or ``2,000 cells``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

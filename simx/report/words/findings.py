@@ -1,0 +1,182 @@
+"""The findings of a range in words: one place for the sentences, whatever renders them."""
+
+from collections.abc import Iterator, Sequence
+
+from simx.report.blocks.range_tables import differing_settings, setting_text
+from simx.report.words import figures
+from simx.report.words.names import THE_IMAGES, backbone_name, executor_name, listed
+from simx.report.words.smallest_times import smallest_times
+from simx.results.schema.times import COMPARED_IMAGES
+from simx.results.summaries.findings import (
+    DIFFERENCE_POINTS,
+    HIGH_PERCENT,
+    Cost,
+    Differing,
+    Extremes,
+    Similar,
+    Slower,
+    findings,
+)
+from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
+
+MOST_SHARING = 4
+"""So many backbones that share an extreme are named; more are counted."""
+
+
+def sentences(summary: RangeSummary) -> tuple[str, ...]:
+    """Return what the figures of a range amount to, safe to print, one sentence each."""
+    found, words = findings(summary), _Words(summary.backbones)
+    return (
+        *smallest_times(found.smallest, summary.drift, words.names),
+        *words.negative(found.negative),
+        *words.high(found.high, found.almost),
+        *words.dimension(found.dimension),
+        *words.margin(found.margin),
+        *words.slower(found.slower),
+        *words.costs(found.costs),
+        *words.differing(found.differing),
+    )
+
+
+class _Words:
+    """Speaks of the backbones of one range."""
+
+    def __init__(self, backbones: Sequence[BackboneSummary]) -> None:
+        self._count = len(backbones)
+        self._names = _distinct_names(backbones)
+
+    def names(self, backbones: Sequence[BackboneSummary]) -> list[str]:
+        """Return the names of some of the range's backbones."""
+        return [self._name(backbone) for backbone in backbones]
+
+    def _name(self, backbone: BackboneSummary) -> str:
+        return self._names[id(backbone)]
+
+    def negative(self, found: Sequence[Similar]) -> Iterator[str]:
+        clauses: list[str] = []
+        for image in COMPARED_IMAGES:
+            of_image = [each for each in found if each.image == image]
+            if of_image:
+                verb = "" if clauses else f" {_has(of_image)} a similarity below 0 %"
+                clauses.append(f"{self._similar(of_image)}{verb} with {THE_IMAGES[image]}")
+        if clauses:
+            yield f"{'; '.join(clauses)}."
+
+    def high(self, reached: Sequence[Similar], almost: Sequence[Similar]) -> Iterator[str]:
+        goal = f"a similarity of {HIGH_PERCENT:g} % with the positive"
+        if len(reached) == self._count > MOST_SHARING:
+            percents = sorted(reached, key=lambda each: each.percent)
+            span = f"{_percent(percents[0])} to {_percent(percents[-1])}"
+            yield f"All {len(reached)} backbones reach {goal} ({span})."
+        elif reached:
+            text = f"{self._similar(reached)} {_s('reach', reached, 'reaches')} {goal}"
+            if almost:
+                text += f"; {self._similar(almost)} almost {_s('do', almost, 'does')}"
+            yield f"{text}."
+        elif almost:
+            yield f"{self._similar(almost)} almost {_s('reach', almost, 'reaches')} {goal}."
+
+    def dimension(self, found: Extremes | None) -> Iterator[str]:
+        if found:
+            lowest, highest = self._sharing(found.lowest), self._sharing(found.highest)
+            yield (
+                f"{lowest} {_has(found.lowest)} the smallest dimension ({found.low:.0f}), "
+                f"{highest} the largest ({found.high:.0f})."
+            )
+
+    def margin(self, found: Extremes | None) -> Iterator[str]:
+        if found:
+            best, worst = self._sharing(found.highest), self._sharing(found.lowest)
+            yield (
+                f"{best} {_has(found.highest)} the best margin "
+                f"({_points(found.high, found.highest[0])}), "
+                f"{worst} the worst ({_points(found.low, found.lowest[0])})."
+            )
+
+    def slower(self, found: Sequence[Slower]) -> Iterator[str]:
+        by_pair: dict[tuple[Executor, Executor], list[str]] = {}
+        for each in found:
+            speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
+            by_pair.setdefault((each.executor, each.than), []).append(
+                f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
+            )
+        for pair, names in by_pair.items():
+            slower, than = map(executor_name, pair)
+            yield f"In forward {slower} is slower than {than} for {listed(names)}."
+
+    def costs(self, found: Sequence[Cost]) -> Iterator[str]:
+        by_executor: dict[Executor, list[Cost]] = {}
+        for each in found:
+            by_executor.setdefault(each.executor, []).append(each)
+        for executor, costs in by_executor.items():
+            where = executor_name(executor)
+            if len(costs) <= MOST_SHARING:
+                margins = listed([self._cost(each) for each in costs])
+                yield f"With {where} the margin is {margins}."
+            else:
+                costs.sort(key=lambda each: each.margin - each.in_full)
+                least, most = (
+                    f"{each.margin - each.in_full:+.2f} points ({self._name(each.backbone)})"
+                    for each in (costs[0], costs[-1])
+                )
+                yield f"With {where} margins differ from those of fp32 by {least} to {most}."
+
+    def _cost(self, cost: Cost) -> str:
+        margin, in_full = (
+            figures.similarity(points, None).figure for points in (cost.margin, cost.in_full)
+        )
+        return f"{margin} points for {self._name(cost.backbone)} (fp32: {in_full})"
+
+    def differing(self, found: Sequence[Differing]) -> Iterator[str]:
+        if found:
+            yield (
+                f"Similarities differ by more than {DIFFERENCE_POINTS:g} points between backends: "
+                f"{'; '.join(map(self._difference, found))}."
+            )
+
+    def _difference(self, found: Differing) -> str:
+        sides = (
+            f"{_percent(each)} on {executor_name(each.cell.executor)}"
+            for each in (found.lower, found.higher)
+        )
+        name, image = self._name(found.lower.backbone), THE_IMAGES[found.lower.image]
+        return f"{name} with {image}, {' and '.join(sides)}"
+
+    def _similar(self, found: Sequence[Similar]) -> str:
+        return listed([f"{self._name(each.backbone)} ({_percent(each)})" for each in found])
+
+    def _sharing(self, backbones: Sequence[BackboneSummary]) -> str:
+        if len(backbones) <= MOST_SHARING:
+            return listed(self.names(backbones))
+        return f"{len(backbones)} of {self._count} backbones"
+
+
+def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
+    """Return a name for each backbone, by its identity, that no other one of them has."""
+    by_name: dict[str, list[BackboneSummary]] = {}
+    for backbone in backbones:
+        by_name.setdefault(backbone_name(backbone), []).append(backbone)
+    return {
+        id(backbone): " ".join((name, *(setting_text(backbone, each) for each in differing)))
+        for name, twins in by_name.items()
+        for differing in [differing_settings(twins)]
+        for backbone in twins
+    }
+
+
+def _has(subjects: Sequence[object]) -> str:
+    return _s("have", subjects, "has")
+
+
+def _s(plural: str, subjects: Sequence[object], singular: str) -> str:
+    return singular if len(subjects) == 1 else plural
+
+
+def _percent(found: Similar) -> str:
+    """Return a similarity; of one that is too small for its decimals, the sign still shows."""
+    text = figures.similarity(found.percent, found.cell.decimals).figure
+    return f"{found.percent:.1g} %" if found.percent and not float(text) else f"{text} %"
+
+
+def _points(margin: float, backbone: BackboneSummary) -> str:
+    return f"{figures.similarity(margin, backbone.measured[0].decimals).figure} points"

@@ -1,0 +1,134 @@
+"""A decision in words: the answer in one sentence, and what a reader has to know beside it."""
+
+from collections.abc import Iterator, Sequence
+
+from simx.common.safe_text import clean
+from simx.report.blocks.quantities import accuracy
+from simx.report.words import figures
+from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, executor_name
+from simx.results.summaries.decision import Contender, Decision, Order
+from simx.results.summaries.selection_criteria import LatencyOf, Limits
+from simx.results.summaries.summary import BackboneSummary
+
+LATENCY_NAMES: dict[LatencyOf, str] = {
+    "forward": "forward latency",
+    "pipeline": "pipeline latency of the positive",
+}
+
+_ORDERS: dict[Order, str] = {
+    "fastest": "the fastest first; of those that cannot be told apart, the most accurate",
+    "most accurate": "the most accurate first; of equally accurate ones, the faster",
+}
+
+
+def title(decision: Decision) -> str:
+    """Return the heading of a decision; it says which executor is looked at."""
+    return (
+        f"Which backbone to take on {executor_name(decision.executor)}, by "
+        f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
+    )
+
+
+def answer(decision: Decision) -> str:
+    """Return one sentence: what to take, or what comes nearest where nothing fits."""
+    if not decision.contenders:
+        return (
+            f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
+            f"{executor_name(decision.executor)}; --latency-of looks at another one."
+        )
+    asked = _asked(decision.limits)
+    if not asked:
+        return _ends(decision)
+    if not decision.fitting:
+        near = " and ".join(map(_figures, decision.nearest))
+        where = executor_name(decision.executor)
+        return f"Nothing on {where} is known to keep {asked}; what comes nearest is {near}."
+    best = decision.fitting[0]
+    return f"Take {_figures(best)}: {_praise(decision, asked)}."
+
+
+def notes(decision: Decision) -> Iterator[str]:
+    """Yield the rule, the order and the marks of what is shown."""
+    if not decision.contenders:
+        return
+    yield (
+        f"unbeaten: {len(decision.front)} of {len(decision.contenders)}; each of the others is "
+        "beaten by an unbeaten one, which is told to be faster and is at least as accurate, with "
+        "at least the margin"
+    )
+    yield f"order: {_ORDERS[decision.order]}"
+    published = " in fp32" if decision.executor.is_reduced else ""
+    yield (
+        f"acc1 is torchvision's published figure for the pretrained weights{published}, not "
+        "measured here; margin is the similarity of the positive minus that of the negative, in "
+        "percentage points"
+    )
+    if decision.limits.max_latency_ns is not None:
+        yield "a latency keeps its limit if its whole interval does"
+    if decision.drift:
+        yield (
+            f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; none is "
+            "told to be faster than another by less than it drifted between the two"
+        )
+    yield from _marks(decision.contenders)
+    yield from _absent(decision.absent)
+
+
+def _asked(limits: Limits) -> str:
+    parts = []
+    if limits.max_latency_ns is not None:
+        parts.append(f"{limits.max_latency_ns / 1e6:g} ms")
+    if limits.min_acc1 is not None:
+        parts.append(f"an acc1 of {limits.min_acc1:g} %")
+    return " with ".join(parts)
+
+
+def _praise(decision: Decision, asked: str) -> str:
+    count, where = len(decision.fitting), executor_name(decision.executor)
+    if count == 1:
+        return f"on {where}, nothing else that is unbeaten keeps {asked}"
+    of = f"of the {count} unbeaten ones on {where} that keep {asked}"
+    if decision.order == "most accurate":
+        return f"{of}, it is the most accurate"
+    return f"{of}, none is told to be faster"
+
+
+def _ends(decision: Decision) -> str:
+    """Return where the front begins and ends."""
+    where = f"on {executor_name(decision.executor)}"
+    front = decision.front
+    if len(front) == 1:
+        return f"Take {_figures(front[0])}: nothing measured {where} comes up to it."
+    quickest = min(front, key=lambda each: each.merit.latency.median_ns)
+    finest = max(front, key=lambda each: each.merit.acc1 or 0)
+    return (
+        f"Nothing beats these {len(front)} of {len(decision.contenders)} {where}: from "
+        f"{_figures(quickest)}, the fastest, to {_figures(finest)}, the most accurate."
+    )
+
+
+def _figures(contender: Contender) -> str:
+    backbone, merit = contender.backbone, contender.merit
+    latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
+    acc1 = "acc1 unknown" if merit.acc1 is None else f"{accuracy(backbone, merit.acc1).text} %"
+    time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
+    return f"{backbone_name(backbone)} ({time}, {acc1})"
+
+
+def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
+    if any(each.cell.weights_origin == "random" for each in contenders):
+        yield (
+            f"{RANDOM} random weights: the margin says nothing about the pictures and takes no part"
+        )
+    if any(each.cell.few_calls for each in contenders):
+        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
+    elif any(each.merit.latency.low_ns is None for each in contenders):
+        yield "latencies without an interval are compared as they stand"
+    if any(each.backbone.noisy for each in contenders):
+        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
+
+
+def _absent(absent: Sequence[BackboneSummary]) -> Iterator[str]:
+    if absent:
+        names = ", ".join(map(backbone_name, absent))
+        yield f"not looked at, without such a latency there: {clean(names)}"

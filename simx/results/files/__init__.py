@@ -1,0 +1,1 @@
+"""The files that hold results: the report and the journal. The only place that opens them."""

@@ -1,0 +1,57 @@
+"""Putting a report together from its parts: one launch's cells after the other."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from simx.results.schema.report import Canary, FailedCell, Identity, MeasuredCell, Outcome, Parity
+from simx.results.schema.times import Image, Launch, Scope, Timing
+
+
+def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Merge the cells of several launches, in the order in which each was first seen.
+
+    A cell that failed in any launch has failed: what the others measured of it is not a figure.
+    """
+    groups: dict[Identity, list[Outcome]] = {}
+    for cell in cells:
+        groups.setdefault(cell.identity, []).append(cell)
+    return tuple(map(_merged, groups.values()))
+
+
+def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
+    """Return the launches of a cell's ``forward``; none where it was not measured."""
+    return next((timing.launches for timing in cell.timings if timing.scope == "forward"), ())
+
+
+def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
+    """Merge the canaries of several launches of the same backbone, backend and provider."""
+    groups: dict[tuple[str, ...], list[Canary]] = {}
+    for canary in canaries:
+        key = (canary.model, canary.weights, canary.backend, canary.provider)
+        groups.setdefault(key, []).append(canary)
+    return tuple(
+        msgspec.structs.replace(
+            group[-1], launches=tuple(launch for canary in group for launch in canary.launches)
+        )
+        for group in groups.values()
+    )
+
+
+def _merged(group: Sequence[Outcome]) -> Outcome:
+    measured = [cell for cell in group if isinstance(cell, MeasuredCell)]
+    if len(measured) < len(group):
+        return next(cell for cell in reversed(group) if isinstance(cell, FailedCell))
+    launches: dict[tuple[Scope, Image | None], list[Launch]] = {}
+    for timing in (timing for cell in measured for timing in cell.timings):
+        launches.setdefault((timing.scope, timing.image), []).extend(timing.launches)
+    timings = tuple(
+        Timing(scope=scope, image=image, launches=tuple(found))
+        for (scope, image), found in launches.items()
+    )
+    # A cell agrees with torch as well as its worst launch did.
+    parity = Parity(
+        cosine=min(cell.parity.cosine for cell in measured),
+        relative_l2=max(cell.parity.relative_l2 for cell in measured),
+    )
+    return msgspec.structs.replace(measured[0], timings=timings, parity=parity)

@@ -1,0 +1,184 @@
+"""What the lines of a journal say, as types, and how text becomes them.
+
+The first line has the report without its cells, and the invocation that a resumed run repeats.
+Each further line is one backbone's finished launch, or tells that the run was taken up again. A
+last line without its newline was never acknowledged and is not read. Opens no file.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, TypeVar
+
+import msgspec
+
+from simx.common import strict_json
+from simx.common.record import Struct
+from simx.models.backbone import EmbeddingKind, Precision
+from simx.results.files.assembly import merge_canaries, merge_cells
+from simx.results.files.validation import first_problem
+from simx.results.schema.report import Canary, MeasuredCell, Outcome, Report, Stop
+
+T = TypeVar("T")
+
+JournaledBackbone = tuple[str, str]
+"""Model and weights."""
+
+
+class JournalId(Struct, frozen=True, kw_only=True):
+    """Name and version of the format."""
+
+    name: Literal["simx-journal"] = "simx-journal"
+    version: Literal[1] = 1
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """What a run was asked for, so that a resumed one can be asked for the same.
+
+    Each field has the name of its option; ``backbones`` are those that were selected, in their
+    order. Files are absolute paths. ``None`` is an option that was left to the profile, or to what
+    comes with simx. ``budget`` is in seconds and ``worker_memory`` in bytes.
+    """
+
+    backbones: tuple[str, ...]
+    backend: tuple[str, ...]
+    provider: tuple[str, ...]
+    provider_option: tuple[str, ...]
+    allow_partial: bool
+    embedding: EmbeddingKind
+    precision: tuple[Precision, ...]
+    weights: str
+    weights_mirror: str | None
+    anchor: str | None
+    positive: str | None
+    negative: str | None
+    threads: int
+    profile: Literal["quick", "default", "precise"]
+    launches: int | None
+    rounds: int | None
+    half_width: float | None
+    budget: float | None
+    seed: int
+    worker_memory: int | None
+    store: str
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """The first line: the report to come, and how to ask for the rest of it."""
+
+    journal: JournalId = JournalId()
+    invocation: Invocation
+    report: Report
+
+
+class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="launch"):
+    """Every cell of one backbone, with the times of one launch.
+
+    ``seconds`` is how long it took, with everything since the launch before it. The last launch
+    has the ``stop``; a backbone that could not be exported has neither.
+    """
+
+    cells: tuple[Outcome, ...]
+    canary: tuple[Canary, ...] = ()
+    seconds: float = 0.0
+    stop: Stop | None = None
+
+    @property
+    def backbone(self) -> JournaledBackbone:
+        """Whose launch it is."""
+        return self.cells[0].identity.model, self.cells[0].identity.weights
+
+
+class Resumption(Struct, frozen=True, kw_only=True, tag_field="line", tag="resumption"):
+    """The run was taken up again; ``notes`` are for the report."""
+
+    created: str
+    notes: tuple[str, ...]
+
+
+Line = FinishedLaunch | Resumption
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """All that a journal holds."""
+
+    header: Header
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def launches(self) -> tuple[FinishedLaunch, ...]:
+        """Every finished launch, in the order in which they were finished."""
+        return tuple(line for line in self.lines if isinstance(line, FinishedLaunch))
+
+    @property
+    def finished(self) -> frozenset[JournaledBackbone]:
+        """The backbones of which nothing is open: they have their last launch, or all failed."""
+        return frozenset(
+            launch.backbone
+            for launch in self.launches
+            if launch.stop or not any(isinstance(cell, MeasuredCell) for cell in launch.cells)
+        )
+
+    def report(self) -> Report:
+        """Make the report of it."""
+        notes = (note for line in self.lines if isinstance(line, Resumption) for note in line.notes)
+        return msgspec.structs.replace(
+            self.header.report,
+            cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
+            canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
+            stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),
+            notes=(*self.header.report.notes, *notes),
+        )
+
+
+class JournalDefectError(ValueError):
+    """A journal's text is not what it should be; says what is wrong, and in which line."""
+
+
+def whole_lines(data: bytes) -> bytes:
+    """Return what was acknowledged: everything up to the last newline."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def decode(data: bytes) -> Kept:
+    """Read the acknowledged lines of a journal.
+
+    Raises:
+        JournalDefectError: with the number of the line.
+    """
+    lines = whole_lines(data).split(b"\n")[:-1]
+    if not lines:
+        raise JournalDefectError("it holds no line; the run that made it had not begun")
+    header = _decoded(lines[0], 1, Header)
+    found: list[Line] = [
+        _decoded(line, number, Line)  # type: ignore[arg-type]  # a union is no class
+        for number, line in enumerate(lines[1:], 2)
+    ]
+    kept = Kept(header=header, lines=tuple(found))
+    if problem := next(_problems(kept), None):
+        raise JournalDefectError(problem)
+    return kept
+
+
+def _decoded(line: bytes, number: int, kind: type[T]) -> T:
+    try:
+        return strict_json.decode(line, kind)
+    except strict_json.JsonDefectError as error:
+        raise JournalDefectError(f"line {number} is garbled ({error})") from None
+
+
+def _problems(kept: Kept) -> Iterator[str]:
+    """Tell what types cannot: lines that belong to nothing, and a report that is unsound."""
+    if kept.header.report.cells:
+        yield "line 1 has cells already"
+    for number, line in enumerate(kept.lines, 2):
+        if isinstance(line, FinishedLaunch):
+            yield from _launch_problems(line, number)
+    if problem := first_problem(kept.report()):
+        yield f"its lines do not make a sound report: {problem}"
+
+
+def _launch_problems(launch: FinishedLaunch, number: int) -> Iterator[str]:
+    backbones = {(cell.identity.model, cell.identity.weights) for cell in launch.cells}
+    if launch.stop is not None:
+        backbones.add((launch.stop.model, launch.stop.weights))
+    if len(backbones) != 1 or not launch.cells:
+        yield f"line {number} is no launch of one backbone"

@@ -1,0 +1,161 @@
+"""The report's file: the only place that reads or writes one.
+
+Types live in ``results.schema``; this room's file neither derives nor renders anything.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from simx import __version__
+from simx.common.atomic import write_atomically
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind, one_line, read_whole, shown
+from simx.common.strict_json import UNREADABLE, JsonDefectError, parse
+from simx.results.files.validation import first_problem
+from simx.results.schema.report import SCHEMA_NAME, SCHEMA_VERSION, Cell, Report, SchemaId
+
+REPORT = InputKind(
+    label="",
+    mend="give a report that `simx bench` wrote",
+    most_bytes=512 * 2**20,
+    pipes=True,
+)
+"""The largest is some thirty times what every backbone on two backends takes."""
+
+_OPEN_DEPTH = 8
+"""Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
+
+
+def read(path: Path) -> Report:
+    """Read a report.
+
+    Args:
+        path: A regular file, or a pipe such as the shell's ``<(...)``.
+
+    Raises:
+        InputError: In one line: the file cannot be read, is not JSON, not a report, a report of
+            another version, or breaks a rule of the format.
+    """
+    data = read_whole(path, REPORT)
+    report = _read_canonical(data)
+    if report is None:
+        report = _read_with_care(path, data)
+    if problem := first_problem(report):
+        raise _refused(path, f"not a sound report: {problem}")
+    return report
+
+
+def write(path: Path, report: Report) -> None:
+    """Write a report, whole or not at all.
+
+    Raises:
+        SystemFailureError: The system refused.
+        ValueError: A figure is NaN or infinite, which JSON cannot hold.
+    """
+    write_atomically(path, encode(report))
+
+
+def encode(report: Report) -> bytes:
+    """Return the file's content: JSON in UTF-8, one block of times a line.
+
+    Characters that UTF-8 cannot hold (from file names that are no text) become question marks.
+
+    Raises:
+        ValueError: A figure is NaN or infinite, which JSON cannot hold.
+    """
+    return "".join(_lines(msgspec.to_builtins(report), 0)).encode() + b"\n"
+
+
+def schema_json() -> bytes:
+    """Return the JSON Schema of a report file."""
+    schema = msgspec.json.encode(msgspec.json.schema(Report))
+    return msgspec.json.format(schema, indent=2) + b"\n"
+
+
+def _read_canonical(data: bytes) -> Report | None:
+    """Return the report of a file that is what ``encode`` makes of it, white space aside.
+
+    Such a file has no key twice, no number that is none, and nothing that the types do not know,
+    which otherwise takes a slow look at every value.
+    """
+    try:
+        report = msgspec.json.decode(data, type=Report)
+        is_plain = msgspec.json.format(data, indent=-1) == msgspec.json.encode(report)
+    except UNREADABLE:
+        return None
+    return report if is_plain and report.schema == SchemaId() else None
+
+
+def _read_with_care(path: Path, data: bytes) -> Report:
+    """Look at every value of a file, and return its report or say what is wrong with it."""
+    try:
+        tree = parse(data)
+        _require_known_schema(path, tree)
+        return _decode(data, tree)
+    except JsonDefectError as error:
+        raise _refused(path, str(error)) from error
+
+
+def _require_known_schema(path: Path, tree: object) -> None:
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    name = schema.get("name") if isinstance(schema, dict) else None
+    if not isinstance(schema, dict) or name != SCHEMA_NAME:
+        raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")
+    if (version := schema.get("version")) != SCHEMA_VERSION or isinstance(version, bool):
+        raise InputError(
+            one_line(
+                f"{shown(path)}: a report of version {version!r:.40}, and simx {__version__} reads "
+                f"version {SCHEMA_VERSION}; use the simx that wrote it"
+            )
+        )
+
+
+def _decode(data: bytes, tree: object) -> Report:
+    try:
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.DecodeError as error:  # what is no valid text (a lone surrogate), or of its type
+        problem = _numbered(tree, str(error))
+        raise JsonDefectError(f"not a sound report: {problem}") from error
+
+
+def _numbered(tree: object, problem: str) -> str:
+    """Put the cell's number where the decoder's message says only ``$.cells[...]``."""
+    cells = tree.get("cells") if isinstance(tree, dict) else None
+    if "$.cells[...]" not in problem or not isinstance(cells, list):
+        return problem
+    for index, cell in enumerate(cells):
+        try:
+            msgspec.convert(cell, Cell)
+        except msgspec.ValidationError:
+            return problem.replace("$.cells[...]", f"$.cells[{index}]")
+    return problem
+
+
+def _refused(path: Path, problem: str) -> InputError:
+    """Return an error of one line that is safe to print, whatever the file's content."""
+    return REPORT.refused(path, one_line(problem))
+
+
+def _lines(value: object, depth: int) -> Iterator[str]:
+    if depth < _OPEN_DEPTH and value and isinstance(value, dict | list | tuple):
+        pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        separator, indent = opening, "\n" + " " * (depth + 1)
+        for key, item in pairs:
+            yield separator + indent + ("" if key is None else _scalar(key) + ": ")
+            yield from _lines(item, depth + 1)
+            separator = ","
+        yield "\n" + " " * depth + closing
+    else:
+        yield _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a report cannot hold {value}")
+    return msgspec.json.encode(value).decode()

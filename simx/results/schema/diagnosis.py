@@ -1,0 +1,70 @@
+"""What ``simx doctor`` found, as types. Data only."""
+
+import msgspec
+
+from simx.results.schema.environment import Environment
+
+
+class ProviderDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether something tiny really ran on one backend and provider.
+
+    ``proof`` counts the nodes it placed there and elsewhere, empty for a backend without a graph.
+    ``reason`` says why it cannot be used and ``remedy`` what would help, unless the reason does;
+    both are None where it can. ``named`` tells that it was asked for. ``libraries`` are what was
+    loaded for it, by name, with their versions.
+    """
+
+    backend: str
+    provider: str
+    named: bool
+    proof: dict[str, int]
+    reason: str | None
+    remedy: str | None
+    libraries: dict[str, str] = {}
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be measured with."""
+        return self.reason is None
+
+
+class PluginDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed package that brings providers to ONNX Runtime.
+
+    ``devices`` are those that it finds here; ``problem`` says why it cannot be loaded. Whether its
+    providers can be used is said with the others.
+    """
+
+    name: str
+    providers: tuple[str, ...]
+    devices: tuple[str, ...]
+    problem: str | None
+
+
+class StoreDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store holds, and the bytes free where it lies."""
+
+    exports: int
+    free_bytes: int
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What this install and machine can really do.
+
+    ``threads`` is what every backend gets by default. ``distributions`` are the installed ones that
+    bring ONNX Runtime, by name, with their versions. ``cuda`` is the CUDA that each backend was
+    built for. ``cached_weights`` counts the pretrained weights that need no download. ``problems``
+    are sentences on what is broken and how to mend it, ``advice`` on what would make figures
+    better.
+    """
+
+    environment: Environment
+    threads: int
+    providers: tuple[ProviderDiagnosis, ...]
+    distributions: dict[str, str]
+    cuda: dict[str, str]
+    plugins: tuple[PluginDiagnosis, ...] = ()
+    store: StoreDiagnosis
+    cached_weights: int
+    problems: tuple[str, ...]
+    advice: tuple[str, ...]

@@ -1,0 +1,91 @@
+"""The state of the GPU that a block ran on, and what of it disturbs. Data and pure functions."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, get_args
+
+from simx.common.record import Struct
+
+Limit = Literal[
+    "idle",
+    "clock setting",
+    "power cap",
+    "hardware slowdown",
+    "sync boost",
+    "thermal slowdown",
+    "hardware thermal slowdown",
+    "power brake",
+    "display clock setting",
+    "board limit",
+    "reliability",
+]
+"""Why the driver holds the clocks where they are, in the order of NVML's bits from 1 on."""
+
+LIMITS: tuple[Limit, ...] = get_args(Limit)
+
+THROTTLING: frozenset[Limit] = frozenset(
+    {
+        "power cap",
+        "hardware slowdown",
+        "thermal slowdown",
+        "hardware thermal slowdown",
+        "power brake",
+        "board limit",
+    }
+)
+"""Limits that come and go with heat and power, and make a block slower than the one before. The
+others are how the GPU is set up, that it has nothing to do, or the highest clock it can have."""
+
+
+class GpuState(Struct, frozen=True, kw_only=True):
+    """A GPU at both ends of a block, outside of what is timed.
+
+    None is what its driver does not tell.
+    Clocks in MHz, ``power_mw`` in milliwatts and ``utilisation_percent``, the driver's own average
+    of up to a second, are those of the end; ``temperature_c``, in degrees Celsius, is the higher
+    one. ``limits`` are what held the clocks down at either end. ``others`` counts the processes on
+    the device that are not simx's own; it is None where they cannot be told apart, too, as in a
+    container that does not see the system's process numbers.
+    """
+
+    core_clock_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    temperature_c: int | None = None
+    power_mw: int | None = None
+    utilisation_percent: int | None = None
+    limits: tuple[Limit, ...] | None = None
+    others: int | None = None
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether heat or power held the clocks down."""
+        return not THROTTLING.isdisjoint(self.limits or ())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether somebody else's process was on the device."""
+        return bool(self.others)
+
+
+def summary(states: Iterable[GpuState]) -> Iterator[str]:
+    """Yield what the GPUs of a report's blocks were like, in words."""
+    seen = tuple(states)
+    yield from _span([each.core_clock_mhz for each in seen], "core clock {} MHz")
+    yield from _span([each.temperature_c for each in seen], "{} °C")
+    watts = [None if each.power_mw is None else round(each.power_mw / 1000) for each in seen]
+    yield from _span(watts, "{} W")
+    throttled = [each for each in seen if each.is_throttled]
+    if throttled:
+        causes = dict.fromkeys(limit for each in throttled for limit in each.limits or ())
+        named = ", ".join(limit for limit in causes if limit in THROTTLING)
+        yield f"throttled in {len(throttled)} of {len(seen)} blocks ({named})"
+    if shared := sum(each.is_shared for each in seen):
+        yield f"shared with other processes in {shared} of {len(seen)} blocks"
+    if seen and all(each.others is None for each in seen):
+        yield "whether other processes were on it is not known"
+
+
+def _span(values: Iterable[int | None], text: str) -> Iterator[str]:
+    known = [value for value in values if value is not None]
+    if known:
+        low, high = min(known), max(known)
+        yield text.format(low if low == high else f"{low} to {high}")

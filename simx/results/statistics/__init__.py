@@ -1,0 +1,1 @@
+"""Every statistic, derived from raw times. Pure functions."""

@@ -1,0 +1,97 @@
+"""What a run's canaries tell of the machine: its peak, and how much its speed drifted.
+
+Pure functions of a report's canaries.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from simx.results.schema.report import Canary
+from simx.results.statistics.noise import Executor as CanaryExecutor
+from simx.results.statistics.noise import canary_ns
+from simx.results.summaries.summary import Executor
+
+NS_PER_SECOND = 1e9
+
+
+PROCESSOR = "CPUExecutionProvider"
+
+_CUDA = "CUDAExecutionProvider"
+
+_DEVICES = {
+    "DnnlExecutionProvider": PROCESSOR,
+    "NvTensorRTRTXExecutionProvider": _CUDA,
+    "OpenVINOExecutionProvider": PROCESSOR,
+    "TensorrtExecutionProvider": _CUDA,
+    "XnnpackExecutionProvider": PROCESSOR,
+}
+"""Providers that run where another one does unless they are told otherwise."""
+
+
+def device_of(provider: str) -> str:
+    """Return the provider whose peak is a provider's own: one processor has one, and one GPU."""
+    return _DEVICES.get(provider, provider)
+
+
+def torch_beside(executor: Executor) -> Executor:
+    """Return torch on the device on which an executor runs: what it is held against."""
+    return Executor("torch", device_of(executor.provider))
+
+
+def peaks(
+    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryExecutor, float]
+) -> dict[str, float]:
+    """Return the highest rate of the fixed matrix product on each device.
+
+    An n x n by n x n product is 2 n^3 floating-point operations. Whichever backend and provider
+    computes it fastest sets the peak for all on the device, so that their shares can be compared.
+
+    Args:
+        canaries: A report's.
+        undisturbed_ns: What they take undisturbed; see ``calm.references``.
+
+    Returns:
+        Floating-point operations per second, by ``device_of`` the provider.
+    """
+    found: dict[str, float] = {}
+    for canary in canaries:
+        ns = undisturbed_ns[canary.backend, canary.provider]
+        rate = 2 * canary.size**3 / ns * NS_PER_SECOND
+        device = device_of(canary.provider)
+        found[device] = max(rate, found.get(device, 0.0))
+    return found
+
+
+def peak_share(gmacs: float, ns: float, peak: float) -> float:
+    """Return the share of a peak that a network achieves.
+
+    Args:
+        gmacs: 1e9 multiply-accumulates of one call, each of them two operations.
+        ns: Time of one call, in nanoseconds.
+        peak: In floating-point operations per second.
+    """
+    return 2 * gmacs * 1e9 / (ns / NS_PER_SECOND) / peak
+
+
+def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:
+    """Return by which share the machine's speed differed between backbones of one executor.
+
+    Args:
+        canaries: Of one backend and provider.
+        backbones: Models and weights.
+
+    Returns:
+        0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
+    """
+    found = levels(canaries)
+    known = [found[backbone] for backbone in backbones if backbone in found]
+    return math.expm1(max(known) - min(known)) if known else 0.0
+
+
+def levels(canaries: Iterable[Canary]) -> Mapping[tuple[str, str], float]:
+    """Return the mean logarithm of the canaries of each backbone, by its model and weights."""
+    found = {}
+    for canary in canaries:
+        logs = [math.log(canary_ns(block)) for launch in canary.launches for block in launch.blocks]
+        found[canary.model, canary.weights] = math.fsum(logs) / len(logs)
+    return found

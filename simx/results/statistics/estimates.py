@@ -1,0 +1,208 @@
+"""Every statistic of a report, derived from its raw times.
+
+Pure functions of launches; reads no file and renders nothing.
+
+The unit of replication is the launch: the calls of one process share its memory layout, its thread
+placement and the moment it ran in, so that treating them as independent makes intervals far too
+narrow (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are
+positive and vary by factors, so means and intervals are taken of logarithms.
+
+Where the number of launches was fixed by a pilot, an interval keeps the pilot's spread and degrees
+of freedom, whatever came after: then it holds what it promises, although the number depends on that
+spread (C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
+variance", Annals of Mathematical Statistics 16, 1945).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from scipy.special import stdtrit
+
+from simx.results.schema.times import Block, Launch
+
+CONFIDENCE = 0.95
+"""Level of every interval: the field's convention."""
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A typical time in nanoseconds per call, with its interval.
+
+    ``low_ns`` and ``high_ns`` are None where one launch leaves no spread to judge by. ``calls``
+    counts the timed calls behind it. A quoted time has its median alone.
+    """
+
+    median_ns: float
+    low_ns: float | None = None
+    high_ns: float | None = None
+    launches: int | None = None
+    calls: int | None = None
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """How many times as long one cell takes as another; above 1 the first is the slower one.
+
+    ``low`` and ``high`` are None where fewer than two launches were paired.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    launches: int
+
+    @property
+    def half_width(self) -> float | None:
+        """How far the interval reaches above the ratio, as a share of it (0.015 for 1.5 %)."""
+        return None if self.high is None else self.high / self.value - 1
+
+
+def block_median(block: Block) -> float:
+    """Return the median time of one call in a block, in nanoseconds."""
+    ordered = sorted(block.ns)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return median / block.calls
+
+
+def launch_estimate(launch: Launch) -> float:
+    """Return the geometric mean of a launch's block medians, in nanoseconds per call."""
+    logs = [math.log(block_median(block)) for block in launch.blocks]
+    return math.exp(math.fsum(logs) / len(logs))
+
+
+def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
+    """Return the geometric mean over launches, with Student's t interval on the logarithms.
+
+    Args:
+        launches: At least one.
+        pilot: How many launches fixed their number, by their indices; None where none did.
+    """
+    center, low, high = interval(log_times(launches), pilot)
+    return Estimate(
+        median_ns=center,
+        low_ns=low,
+        high_ns=high,
+        launches=len(launches),
+        calls=sum(block.calls * len(block.ns) for launch in launches for block in launch.blocks),
+    )
+
+
+def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) -> Ratio | None:
+    """Return how many times as long ``a`` takes as ``b``, paired by launch and round.
+
+    Within a launch the logarithms of t_a / t_b are averaged over the rounds both have, so that
+    what disturbs a whole round drops out; the interval is Student's t over launches.
+
+    Args:
+        a: Launches of one cell.
+        b: Launches of another cell, measured in the same rounds.
+        pilot: How many launches fixed their number, by their indices; None where none did.
+
+    Returns:
+        The ratio, or None if no launch has a round in both.
+    """
+    logs = log_ratios(a, b)
+    if not logs:
+        return None
+    value, low, high = interval(logs, pilot)
+    return Ratio(value=value, low=low, high=high, launches=len(logs))
+
+
+def log_times(launches: Sequence[Launch]) -> dict[int, float]:
+    """Return the logarithm of each launch's estimate, by the launch's index."""
+    return {launch.index: math.log(launch_estimate(launch)) for launch in launches}
+
+
+def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:
+    """Return the mean of log(t_a / t_b) over the rounds of each launch that has some in both.
+
+    Returns:
+        By the launch's index.
+    """
+    others = {launch.index: launch for launch in b}
+    return {
+        launch.index: difference
+        for launch in a
+        if launch.index in others
+        and (difference := _log_ratio(launch, others[launch.index])) is not None
+    }
+
+
+def minimum(launches: Sequence[Launch]) -> float:
+    """Return the shortest time of one call, in nanoseconds."""
+    return min(min(block.ns) / block.calls for launch in launches for block in launch.blocks)
+
+
+def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...]:
+    """Return the indices of the best estimate and of all that cannot be told from it.
+
+    Two estimates are told apart only if their intervals do not overlap, which for independent 95 %
+    intervals is stricter than a 5 % test. An estimate without an interval cannot be told from
+    any other: a single launch says nothing about how much the next one differs.
+
+    Args:
+        estimates: Of the cells to compare, in any order.
+        drift: By which share of its value the machine's speed may have changed between two of
+            them (0.02 for 2 %); 0 for cells measured in the same rounds.
+
+    Returns:
+        The best first, then the others by time; empty for no estimates.
+    """
+    order = sorted(range(len(estimates)), key=lambda index: estimates[index].median_ns)
+    if not order:
+        return ()
+    best = estimates[order[0]]
+    rest = (index for index in order[1:] if _overlap(best, estimates[index], drift))
+    return (order[0], *rest)
+
+
+def _overlap(faster: Estimate, slower: Estimate, drift: float) -> bool:
+    if faster.high_ns is None or slower.low_ns is None:
+        return True
+    return slower.low_ns <= faster.high_ns * (1 + drift)
+
+
+def _log_ratio(a: Launch, b: Launch) -> float | None:
+    others = {block.round: block for block in b.blocks}
+    logs = [
+        math.log(block_median(block) / block_median(others[block.round]))
+        for block in a.blocks
+        if block.round in others
+    ]
+    return math.fsum(logs) / len(logs) if logs else None
+
+
+def interval(
+    logs: Mapping[int, float], pilot: int | None = None
+) -> tuple[float, float | None, float | None]:
+    """Return exp of the mean of logarithms and of its interval's ends.
+
+    Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
+    minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
+    degrees of freedom are the pilot's (Stein 1945).
+
+    Args:
+        logs: One for each launch, by its index; at least one.
+        pilot: How many launches fixed their number; None where none did.
+
+    Returns:
+        The ends are None where there are fewer than two launches to judge the spread by.
+    """
+    values = np.array(list(logs.values()))
+    spread = np.array([log for index, log in logs.items() if pilot is None or index < pilot])
+    center = float(values.mean())
+    if spread.size < 2:  # noqa: PLR2004 - one value has no spread
+        return math.exp(center), None, None
+    error = float(spread.std(ddof=1)) / math.sqrt(values.size)
+    half = t_quantile(spread.size - 1) * error
+    return math.exp(center), _exp(center - half), _exp(center + half)
+
+
+def t_quantile(degrees: int) -> float:
+    """Return how many standard errors an interval of ``CONFIDENCE`` reaches to each side."""
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < math.log(float(np.finfo(np.float64).max)) else math.inf

@@ -1,0 +1,163 @@
+"""Percentiles of the times of single calls, where the samples can carry them.
+
+Pure functions of launches. A percentile is a statement about single calls, so times that were
+taken for several calls at once carry none; and calls of one process resemble each other, so that
+a thousand of them may be worth no more than twenty independent ones.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from simx.results.schema.times import Launch
+from simx.results.statistics.estimates import CONFIDENCE
+
+TAIL_CONFIDENCE = 0.99
+"""How sure it must be that at least two independent samples lie beyond a percentile: the highest
+one alone may be any outlier."""
+
+MIN_LAUNCHES = 5
+"""Fewest launches to resample. Even the full range of n launches covers a median with probability
+1 - 2^(1-n) only, which is below 90 % for four."""
+
+RESAMPLES = 1000
+"""Bootstrap samples; Efron & Tibshirani ("An introduction to the bootstrap", 1993) ask for about
+1000 for an interval."""
+
+SEED = 20130615
+"""Fixed, so that a report always renders to the same figures."""
+
+Times = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+class Percentile(msgspec.Struct, frozen=True, kw_only=True):
+    """A percentile of the calls' times with its interval, all in nanoseconds."""
+
+    value_ns: float
+    low_ns: float
+    high_ns: float
+
+
+def percentile(launches: Sequence[Launch], q: float) -> Percentile | None:
+    """Return one percentile of the times of single calls; see ``percentiles``."""
+    return percentiles(launches, (q,))[0]
+
+
+def percentiles(
+    launches: Sequence[Launch], shares: Sequence[float]
+) -> tuple[Percentile | None, ...]:
+    """Return percentiles of the times of single calls.
+
+    The value is the smallest time that at least a share of the calls do not exceed. The interval
+    is the bootstrap's percentile interval (Efron, "Bootstrap methods: another look at the
+    jackknife", Annals of Statistics 7, 1979) with launches as the units that are resampled.
+
+    Args:
+        launches: At least one.
+        shares: For example (0.90, 0.99).
+
+    Returns:
+        A percentile for each share, or None where the samples cannot carry it: times of several
+        calls at once, fewer than ``MIN_LAUNCHES`` launches, or too few effectively independent
+        calls.
+    """
+    if len(launches) < MIN_LAUNCHES or _timed_in_batches(launches):
+        return (None,) * len(shares)
+    worth = effective_samples(launches)
+    return tuple(
+        _percentile(launches, share) if worth >= samples_needed(share) else None for share in shares
+    )
+
+
+@cache
+def samples_needed(q: float) -> int:
+    """Return how many independent samples a percentile needs.
+
+    It is the smallest n of which at least two exceed the percentile with probability
+    ``TAIL_CONFIDENCE``, by the binomial distribution: 64 for 0.90, 130 for 0.95, 662 for 0.99.
+    """
+    n = 2
+    while q**n + n * (1 - q) * q ** (n - 1) > 1 - TAIL_CONFIDENCE:
+        n += 1
+    return n
+
+
+def effective_samples(launches: Sequence[Launch]) -> float:
+    """Return how many independent samples the calls are worth.
+
+    That is n / (1 + (m - 1) ICC), the sample size over the design effect (Kish, "Survey sampling",
+    1965), for clusters of m calls whose intraclass correlation ICC comes from a one-way analysis of
+    variance of the logarithms of the times. Launches and blocks both cluster the calls; the smaller
+    number counts.
+    """
+    logs = np.log(np.concatenate([_times(launch) for launch in launches]))
+    by_launch = [sum(len(block.ns) for block in launch.blocks) for launch in launches]
+    by_block = [len(block.ns) for launch in launches for block in launch.blocks]
+    return min(_effective(logs, np.array(sizes)) for sizes in (by_launch, by_block))
+
+
+def _effective(values: Times, sizes: Counts) -> float:
+    """Return n over the design effect; the first ``sizes[0]`` values are one cluster, and so on."""
+    if sizes.size in (1, values.size):
+        return float(values.size)
+    typical = float(values.size - (sizes**2).sum() / values.size) / (sizes.size - 1)
+    correlation = _intraclass_correlation(values, sizes, typical)
+    return values.size / (1 + max(0.0, typical - 1) * correlation)
+
+
+def _intraclass_correlation(values: Times, sizes: Counts, typical: float) -> float:
+    """Return ICC(1) in [0, 1]; ``typical`` is the analysis of variance's mean cluster size."""
+    means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+    between = float((sizes * (means - values.mean()) ** 2).sum()) / (sizes.size - 1)
+    within = float(((values - np.repeat(means, sizes)) ** 2).sum()) / (values.size - sizes.size)
+    spread = between + (typical - 1) * within
+    return min(1.0, max(0.0, (between - within) / spread)) if spread > 0 else 0.0
+
+
+def _percentile(launches: Sequence[Launch], q: float) -> Percentile:
+    groups = [np.sort(_times(launch)) for launch in launches]
+    values = np.sort(np.concatenate(groups))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(_resampled(groups, values, q), (tail, 1 - tail))
+    return Percentile(
+        value_ns=float(values[_rank(q, values.size) - 1]), low_ns=float(low), high_ns=float(high)
+    )
+
+
+def _resampled(groups: Sequence[Times], values: Times, q: float) -> Times:
+    """Return the percentile of each bootstrap sample, for sorted groups and all their values.
+
+    The share of a bootstrap sample at or below a value is a weighted sum of the launches' own
+    shares, so nothing is sorted again; and its percentile lies between the launches' own smallest
+    and largest, so only the values there are looked at.
+    """
+    own = [group[_rank(q, group.size) - 1] for group in groups]
+    candidates = values[(values >= min(own)) & (values <= max(own))]
+    counts = np.array([np.searchsorted(group, candidates, side="right") for group in groups])
+    sizes = np.array([group.size for group in groups])
+    random = np.random.default_rng(SEED)
+    drawn = random.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
+    reached = drawn @ counts >= _ranks(q, drawn @ sizes)[:, np.newaxis]
+    return np.asarray(candidates[np.argmax(reached, axis=1)])
+
+
+def _rank(q: float, size: int) -> int:
+    return int(_ranks(q, np.array([size]))[0])
+
+
+def _ranks(q: float, sizes: Counts) -> Counts:
+    """Return the place, from 1, of the percentile among so many sorted values."""
+    # q * size may land a rounding error above a whole number.
+    return np.asarray(np.maximum(1, np.ceil(q * sizes - 1e-9)), dtype=np.int64)
+
+
+def _timed_in_batches(launches: Sequence[Launch]) -> bool:
+    return any(block.calls > 1 for launch in launches for block in launch.blocks)
+
+
+def _times(launch: Launch) -> Times:
+    return np.concatenate([np.asarray(block.ns, dtype=np.float64) for block in launch.blocks])

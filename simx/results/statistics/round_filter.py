@@ -1,0 +1,137 @@
+"""Which rounds of a backbone count: those in which nothing was disturbed.
+
+Pure functions of cells. What disturbs a block is ``results.noise``'s to say; a cell's own times
+have no say in it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from simx.results.schema.report import Canary
+from simx.results.schema.times import Launch
+from simx.results.statistics.noise import (
+    Executor,
+    canary_ns,
+    canary_reference,
+    disturbances,
+    is_slow,
+    is_throttled,
+    usual_frequency_khz,
+)
+
+Where = tuple[int, int]
+"""A launch's index and a round's."""
+
+FEWEST_CALM_SHARE = 0.5
+"""Of its rounds that a backbone has to have undisturbed; otherwise none is left out, since what
+would be left is no longer typical, and the cells are called noisy."""
+
+
+class Calm(msgspec.Struct, frozen=True, kw_only=True):
+    """The rounds of one backbone that count.
+
+    ``cells`` are each cell's launches without the excluded rounds, in the order they were given.
+    ``noisy`` says that too many were disturbed, and that therefore all of them count.
+    """
+
+    cells: tuple[tuple[Launch, ...], ...]
+    rounds: int
+    excluded: int
+    noisy: bool
+
+
+def references(canaries: Iterable[Canary]) -> dict[Executor, float]:
+    """Return what an undisturbed canary takes on each backend and provider, in nanoseconds."""
+    seen: dict[Executor, list[float]] = {}
+    for canary in canaries:
+        ns = seen.setdefault((canary.backend, canary.provider), [])
+        ns += [canary_ns(block) for launch in canary.launches for block in launch.blocks]
+    return {executor: canary_reference(ns) for executor, ns in seen.items()}
+
+
+def calm_rounds(
+    cells: Sequence[Sequence[Launch]],
+    canaries: Iterable[Canary],
+    undisturbed_ns: Mapping[Executor, float],
+) -> Calm:
+    """Leave out the rounds in which anything was disturbed, for all cells of a backbone alike.
+
+    A round is disturbed if one of its blocks is, or if the canaries at its beginning or at the next
+    round's are slow.
+
+    Args:
+        cells: The ``forward`` launches of each cell.
+        canaries: Those taken in the same rounds.
+        undisturbed_ns: What an undisturbed canary takes; see ``references``.
+    """
+    blocks = {
+        (launch.index, block.round, cell): block
+        for cell, launches in enumerate(cells)
+        for launch in launches
+        for block in launch.blocks
+    }
+    usual = [
+        usual_frequency_khz([block for (*_, of), block in blocks.items() if of == cell])
+        for cell in range(len(cells))
+    ]
+    taken = {(launch, number) for launch, number, _ in blocks}
+    disturbed = {
+        (launch, number)
+        for (launch, number, cell), block in blocks.items()
+        if disturbances(block) or is_throttled(block, usual[cell])
+    }
+    disturbed |= taken & _slow_rounds(canaries, undisturbed_ns)
+    noisy = len(taken) - len(disturbed) < FEWEST_CALM_SHARE * len(taken)
+    return Calm(
+        cells=tuple(
+            tuple(launches) if noisy else _without(launches, disturbed) for launches in cells
+        ),
+        rounds=len(taken),
+        excluded=0 if noisy else len(disturbed),
+        noisy=noisy,
+    )
+
+
+def calm_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
+    """Leave out the disturbed blocks of a scope that has no rounds, unless most are disturbed."""
+    places = [(launch.index, block.round) for launch in launches for block in launch.blocks]
+    blocks = [block for launch in launches for block in launch.blocks]
+    usual = usual_frequency_khz(blocks)
+    disturbed = {
+        place
+        for place, block in zip(places, blocks, strict=True)
+        if disturbances(block) or is_throttled(block, usual)
+    }
+    noisy = len(places) - len(disturbed) < FEWEST_CALM_SHARE * len(places)
+    return tuple(launches) if noisy else _without(launches, disturbed)
+
+
+def _slow_rounds(
+    canaries: Iterable[Canary], undisturbed_ns: Mapping[Executor, float]
+) -> set[Where]:
+    """Return the rounds at whose beginning or end the canaries are slow."""
+    by_round: dict[Where, dict[Executor, float]] = {}
+    for canary in canaries:
+        executor = (canary.backend, canary.provider)
+        for launch in canary.launches:
+            for block in launch.blocks:
+                where = (launch.index, block.round)
+                by_round.setdefault(where, {})[executor] = canary_ns(block)
+    slow = {where for where, taken in by_round.items() if is_slow(taken, undisturbed_ns)}
+    return slow | {(launch, number - 1) for launch, number in slow}
+
+
+def _without(launches: Sequence[Launch], disturbed: set[Where]) -> tuple[Launch, ...]:
+    if not disturbed:
+        return tuple(launches)
+    kept = (
+        msgspec.structs.replace(
+            launch,
+            blocks=tuple(
+                block for block in launch.blocks if (launch.index, block.round) not in disturbed
+            ),
+        )
+        for launch in launches
+    )
+    return tuple(launch for launch in kept if launch.blocks)

@@ -1,0 +1,1 @@
+"""What tables and findings show, derived from a report. Renders nothing."""

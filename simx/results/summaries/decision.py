@@ -1,0 +1,213 @@
+"""Which backbone to take: the front of a report on one executor, and what of it keeps limits.
+
+Pure functions of summaries; renders nothing. What a front is, ``results.front`` says.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from simx.common.errors import InputError
+from simx.results.schema.report import Report
+from simx.results.statistics.drift import levels
+from simx.results.statistics.estimates import Estimate
+from simx.results.summaries.derivation import backbones, canaries_of, executors
+from simx.results.summaries.pareto import Merit, front, known, told_faster
+from simx.results.summaries.selection_criteria import LatencyOf, Limits, Wish
+from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary
+
+Order = Literal["fastest", "most accurate"]
+"""What comes first. Of those that cannot be told from the fastest, the most accurate does."""
+
+PIPELINE_IMAGE: Literal["positive"] = "positive"
+
+
+class Contender(msgspec.Struct, frozen=True, kw_only=True):
+    """A backbone on the executor that is looked at."""
+
+    backbone: BackboneSummary
+    cell: MeasuredSummary
+    merit: Merit
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The front of one executor, and which of it keeps the limits.
+
+    ``contenders`` are all that have a latency, in the order of the tables, ``absent`` those that
+    have none. ``front`` and ``fitting``, the part of it that keeps the limits, are in ``order``.
+    Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is the largest
+    share by which the machine's speed differed between two of them.
+    """
+
+    executor: Executor
+    latency_of: LatencyOf
+    limits: Limits
+    order: Order
+    drift: float
+    contenders: tuple[Contender, ...]
+    absent: tuple[BackboneSummary, ...]
+    front: tuple[Contender, ...]
+    fitting: tuple[Contender, ...]
+    nearest: tuple[Contender, ...]
+
+
+def decisions(report: Report, wish: Wish) -> tuple[Decision, ...]:
+    """Return a decision for each executor that is wished for.
+
+    Raises:
+        InputError: the report has no such executor.
+    """
+    summaries = backbones(report)
+    return tuple(decide(report, summaries, each, wish) for each in wished(report, wish))
+
+
+def wished(report: Report, wish: Wish) -> tuple[Executor, ...]:
+    """Return the executors that are wished for, in the report's order.
+
+    Raises:
+        InputError: the report has none of them.
+    """
+    known = executors(report)
+    if not wish.narrows:
+        return known[:1]
+    matching = tuple(
+        each
+        for each in known
+        if (not wish.backends or each.backend in wish.backends)
+        and (not wish.providers or each.provider in wish.providers)
+        and (not wish.precisions or each.precision in wish.precisions)
+    )
+    if not matching:
+        asked = ", ".join((*wish.backends, *wish.providers, *wish.precisions))
+        there = ", ".join(_named(each) for each in known) or "nothing"
+        raise InputError(
+            f"{asked}: the report of {report.created} has none such; choose with --backend, "
+            f"--provider and --precision among {there}"
+        )
+    return matching
+
+
+def _named(executor: Executor) -> str:
+    parts = (executor.backend, executor.provider, executor.precision)
+    return " ".join(parts if executor.is_reduced else parts[:2])
+
+
+def decide(
+    report: Report, summaries: Sequence[BackboneSummary], executor: Executor, wish: Wish
+) -> Decision:
+    """Return the front of a report on one executor.
+
+    Args:
+        report: Whose canaries tell the drift.
+        summaries: Of its backbones; see ``results.derivation.backbones``.
+        executor: Where the latencies are from.
+        wish: Which latency is looked at, and what an answer has to keep.
+    """
+    limits, speeds = wish.limits, levels(canaries_of(report, executor))
+    found = [_contender(backbone, executor, wish.latency_of, speeds) for backbone in summaries]
+    contenders = [contender for contender in found if contender is not None]
+    order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
+    unbeaten = [contenders[place] for place in front([each.merit for each in contenders])]
+    ranked = ordered(unbeaten, order)
+    fitting = tuple(each for each in ranked if keeps(each.merit, limits))
+    return Decision(
+        executor=executor,
+        latency_of=wish.latency_of,
+        limits=limits,
+        order=order,
+        drift=_drift(contenders),
+        contenders=tuple(contenders),
+        absent=tuple(
+            backbone for backbone, each in zip(summaries, found, strict=True) if each is None
+        ),
+        front=ranked,
+        fitting=fitting,
+        nearest=() if fitting else _nearest(ranked, limits),
+    )
+
+
+def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
+    """Return the latency of a cell that is looked at, None where it was not measured."""
+    return cell.forward if latency_of == "forward" else cell.images[PIPELINE_IMAGE].pipeline
+
+
+def keeps(merit: Merit, limits: Limits) -> bool:
+    """Whether limits are kept: by the whole interval of the latency, and by a known accuracy."""
+    return _keeps_latency(merit, limits) and _keeps_accuracy(merit, limits)
+
+
+def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, ...]:
+    """Return contenders best first.
+
+    The fastest come in groups: the fastest one and all that cannot be told from it, by accuracy;
+    then the same of the rest. Of equally accurate ones, the faster comes first.
+    """
+    left = sorted(contenders, key=lambda each: each.merit.latency.median_ns)
+    if order == "most accurate":
+        return tuple(sorted(left, key=_inaccuracy))
+    ranked: list[Contender] = []
+    while left:
+        slower = [each for each in left if told_faster(left[0].merit, each.merit)]
+        ranked += sorted((each for each in left if each not in slower), key=_inaccuracy)
+        left = slower
+    return tuple(ranked)
+
+
+def _contender(
+    backbone: BackboneSummary,
+    executor: Executor,
+    latency_of: LatencyOf,
+    speeds: Mapping[tuple[str, str], float],
+) -> Contender | None:
+    cell = next((cell for cell in backbone.measured if cell.executor == executor), None)
+    if cell is None:
+        return None
+    time = latency(cell, latency_of)
+    if time is None:
+        return None
+    merit = Merit(
+        latency=time,
+        acc1=backbone.catalogue.acc1,
+        # Random weights see nothing in a picture.
+        margin=None if cell.weights_origin == "random" else cell.margin,
+        level=speeds.get((backbone.model, backbone.weights), _usual(speeds)),
+    )
+    return Contender(backbone=backbone, cell=cell, merit=merit)
+
+
+def _usual(speeds: Mapping[tuple[str, str], float]) -> float:
+    return math.fsum(speeds.values()) / len(speeds) if speeds else 0.0
+
+
+def _drift(contenders: Sequence[Contender]) -> float:
+    known_levels = [each.merit.level for each in contenders]
+    return math.expm1(max(known_levels) - min(known_levels)) if known_levels else 0.0
+
+
+def _nearest(ranked: Sequence[Contender], limits: Limits) -> tuple[Contender, ...]:
+    """Return what keeps all but one limit and misses that one by least; else the front's ends."""
+    accurate = [each for each in ranked if _keeps_accuracy(each.merit, limits)]
+    quick = [each for each in ranked if _keeps_latency(each.merit, limits)]
+    best: list[Contender] = []
+    if limits.max_latency_ns is not None:
+        best += ordered(accurate, "fastest")[:1]
+    if limits.min_acc1 is not None:
+        best += ordered(quick, "most accurate")[:1]
+    if not best:
+        best += ordered(ranked, "fastest")[:1]
+        best += ordered(ranked, "most accurate")[:1]
+    return tuple(each for place, each in enumerate(best) if each not in best[:place])
+
+
+def _keeps_latency(merit: Merit, limits: Limits) -> bool:
+    return limits.max_latency_ns is None or merit.high_ns <= limits.max_latency_ns
+
+
+def _keeps_accuracy(merit: Merit, limits: Limits) -> bool:
+    return limits.min_acc1 is None or known(merit.acc1) >= limits.min_acc1
+
+
+def _inaccuracy(contender: Contender) -> float:
+    return -known(contender.merit.acc1)

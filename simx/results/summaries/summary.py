@@ -1,0 +1,155 @@
+"""What the tables show, as types: derived from a report and free of any rendering.
+
+``results.derivation`` makes them; data only.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from simx.models.backbone import Precision
+from simx.results.schema.environment import Memory
+from simx.results.schema.report import Identity, Parity, Published, Stop, WeightsOrigin
+from simx.results.schema.times import Image
+from simx.results.statistics.estimates import Estimate, Ratio
+
+FULL: Precision = "fp32"
+
+
+class Executor(msgspec.Struct, frozen=True, order=True):
+    """What executes, where, and in which precision."""
+
+    backend: str
+    provider: str
+    precision: str = FULL
+
+    @property
+    def in_full(self) -> "Executor":
+        """The same in fp32, as which its canary is taken in any case."""
+        return Executor(self.backend, self.provider)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether its embeddings are no longer the same vector, but one that is near it."""
+        return self.precision != FULL
+
+
+def executor_of(identity: Identity) -> Executor:
+    """Return what executes a cell, where, and in which precision."""
+    return Executor(identity.backend, identity.provider, identity.precision)
+
+
+class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cell made of one picture; None where it was not measured.
+
+    ``pipeline`` is the embedding inference time, from the file to the vector, and the next three
+    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it, and
+    ``similarity_host`` is the time from numpy arrays, where a device has memory of its own.
+    """
+
+    pipeline: Estimate | None
+    decode: Estimate | None
+    preprocess: Estimate | None
+    forward: Estimate | None
+    similarity_time: Estimate | None
+    similarity_host: Estimate | None
+    similarity_percent: float | None
+
+
+class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell that has figures: measured here, or quoted from somebody else.
+
+    ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
+    None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
+    the report's first executor it runs ``forward``; None for that one itself and where that one has
+    no times. ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of
+    another precision, for its own backend and provider in fp32. ``margin`` is the positive's
+    similarity minus the negative's, in percentage points. ``peak_share`` is the share of the
+    machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped`` counts
+    the launches whose times had not levelled off when warming up had to end.
+    ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
+    """
+
+    executor: Executor
+    decimals: int | None
+    few_calls: bool
+    weights_origin: WeightsOrigin
+    embedding_dim: int
+    images: Mapping[Image, ImageSummary]
+    forward: Estimate | None
+    host: Estimate | None
+    first: Estimate | None
+    speed: Ratio | None
+    speed_to_torch: Ratio | None
+    speed_to_fp32: Ratio | None
+    parity: Parity | None
+    margin: float | None
+    peak_share: float | None
+    memory: Memory | None
+    warmup_capped: int
+    beyond_events_ns: float | None
+    placement: Mapping[str, int]
+    shape_nodes: int
+
+
+class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell without a figure: the stage it failed at, why, and the command that shows it again."""
+
+    executor: Executor
+    stage: str
+    reason: str
+    command: str
+
+
+class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One backbone on every executor, in the report's order of executors.
+
+    ``forward_fastest`` and ``pipeline_fastest`` name the fastest executor and all that cannot be
+    told from it; they are empty where there is nothing to compare. Of ``rounds`` that were taken,
+    ``excluded`` were disturbed and do not count; of a ``noisy`` backbone so many were that all of
+    them count. ``stop`` tells how its launches ended, where the report does.
+    """
+
+    model: str
+    weights: str
+    embedding: str
+    batch: int
+    threads: int | None
+    catalogue: Published
+    cells: tuple[MeasuredSummary | FailedSummary, ...]
+    forward_fastest: tuple[Executor, ...]
+    pipeline_fastest: Mapping[Image, tuple[Executor, ...]]
+    rounds: int
+    excluded: int
+    noisy: bool
+    stop: Stop | None
+
+    @property
+    def measured(self) -> tuple[MeasuredSummary, ...]:
+        """The cells that have figures."""
+        return tuple(cell for cell in self.cells if isinstance(cell, MeasuredSummary))
+
+    @property
+    def quoted(self) -> bool:
+        """Whether its figures are somebody else's."""
+        return any(cell.decimals is not None for cell in self.measured)
+
+    @property
+    def failed(self) -> tuple[FailedSummary, ...]:
+        """The cells that have none."""
+        return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
+
+
+class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
+
+    Both are None for the backbones that no range holds; ``high`` alone where the range is open.
+    ``drift`` is the share by which the machine's speed differed between the backbones, of each
+    executor of the report: they are not measured in the same rounds.
+    """
+
+    label: str
+    low: float | None
+    high: float | None
+    backbones: tuple[BackboneSummary, ...]
+    drift: Mapping[Executor, float]

@@ -1,0 +1,107 @@
+"""Looks at the GPU that a block runs on, at the block's two ends and never while it is timed.
+
+Each look takes the driver up to milliseconds. What the figures mean is ``results.gpu``'s.
+"""
+
+import os
+from collections.abc import Callable
+
+import msgspec
+import psutil
+
+from simx.results.schema.gpu import LIMITS, GpuState, Limit
+from simx.runner.backends.gpu.nvml import NvmlDevice
+from simx.workers.processes import ROOT_VARIABLE
+
+
+class Family:
+    """The processes of this run: simx's own, whatever it has started, and what that has started."""
+
+    def __init__(self, root: int, parents: Callable[[int], list[int]] | None = None) -> None:
+        self._root = root
+        self._parents = parents or _parents
+        self._known: dict[int, bool] = {os.getpid(): True}
+
+    def has(self, pid: int) -> bool:
+        """Whether a process is one of them."""
+        if pid not in self._known:
+            self._known[pid] = pid == self._root or self._root in self._parents(pid)
+        return self._known[pid]
+
+
+class GpuWatch:
+    """One GPU, looked at by the worker that computes on it."""
+
+    def __init__(self, device: NvmlDevice, family: Family) -> None:
+        self._device = device
+        self._family = family
+
+    def begin(self) -> Callable[[], GpuState]:
+        """Look at it now, and return what looks again and tells of both."""
+        before = self._look()
+        return lambda: _both(before, self._look())
+
+    def _look(self) -> GpuState:
+        ask, nvml = self._device.ask, self._device.nvml
+        rates = ask("nvmlDeviceGetUtilizationRates")
+        return GpuState(
+            core_clock_mhz=ask("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_SM),
+            memory_clock_mhz=ask("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_MEM),
+            temperature_c=ask("nvmlDeviceGetTemperature", of=nvml.NVML_TEMPERATURE_GPU),
+            power_mw=ask("nvmlDeviceGetPowerUsage"),
+            utilisation_percent=None if rates is None else rates.gpu,
+            limits=_limits(
+                ask(
+                    "nvmlDeviceGetCurrentClocksEventReasons",
+                    "nvmlDeviceGetCurrentClocksThrottleReasons",
+                )
+            ),
+            others=self._others(),
+        )
+
+    def _others(self) -> int | None:
+        """Count the others' processes; without our own among them the numbers are not ours to read.
+
+        A container may show the processes by the numbers they have outside of it, or none at all.
+        """
+        found = self._device.processes()
+        if found is None or os.getpid() not in found:
+            return None
+        return sum(not self._family.has(pid) for pid in found)
+
+
+def watch(device: NvmlDevice | None) -> GpuWatch | None:
+    """Return what looks at a GPU, if there is one to look at."""
+    if device is None:
+        return None
+    return GpuWatch(device, Family(int(os.environ.get(ROOT_VARIABLE, os.getppid()))))
+
+
+def _limits(bits: int | None) -> tuple[Limit, ...] | None:
+    if bits is None:
+        return None
+    return tuple(limit for place, limit in enumerate(LIMITS) if bits >> place & 1)
+
+
+def _both(before: GpuState, after: GpuState) -> GpuState:
+    limits = None
+    if before.limits is not None or after.limits is not None:
+        held = {*(before.limits or ()), *(after.limits or ())}
+        limits = tuple(limit for limit in LIMITS if limit in held)
+    return msgspec.structs.replace(
+        after,
+        limits=limits,
+        temperature_c=_higher(before.temperature_c, after.temperature_c),
+        others=_higher(before.others, after.others),
+    )
+
+
+def _higher(one: int | None, other: int | None) -> int | None:
+    return max((each for each in (one, other) if each is not None), default=None)
+
+
+def _parents(pid: int) -> list[int]:
+    try:
+        return [each.pid for each in psutil.Process(pid).parents()]
+    except psutil.Error:
+        return []

@@ -1,0 +1,226 @@
+"""ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Protocol
+
+import onnxruntime
+
+from simx.runner.backends.contract import (
+    Array,
+    BackendError,
+    BackendFacts,
+    Placed,
+    PluginFacts,
+    RuntimeFacts,
+    Task,
+    canary_matrix,
+)
+from simx.runner.backends.ort.device import CapturedGraph, DeviceGraph
+from simx.runner.backends.ort.placement import Placement, placed
+from simx.runner.backends.ort.plugin_devices import device_name, devices
+from simx.runner.backends.ort.plugins import Plugin, installed_plugins
+from simx.runner.backends.ort.proof import prove, recorded_nodes
+from simx.runner.backends.ort.session import SessionPlan, known_providers, open_session, source_of
+from simx.runner.backends.ort.settings import DEVICES, Settings, settings_of
+from simx.runner.measure.worker import serve
+from simx.workers.connection import Connection
+
+_GRAPHS = Path(str(files("simx.runner.measure") / "graphs"))
+_SIMILARITY = "similarity.onnx"
+_CANARY = "canary.onnx"
+
+_PROBE_TOLERANCE = 1e-3
+
+
+class _Graph(Protocol):
+    """A loaded graph, called with placed inputs in the graph's order."""
+
+    def place(self, array: Array) -> Placed: ...
+
+    def run(self, *inputs: Placed) -> Placed: ...
+
+    def fetch(self, output: Placed) -> Array: ...
+
+
+class _HostGraph:
+    """A graph whose inputs and outputs lie in host memory."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._inputs = tuple(value.name for value in session.get_inputs())
+        self._outputs = [value.name for value in session.get_outputs()]
+
+    def place(self, array: Array) -> Placed:
+        return array
+
+    def run(self, *inputs: Placed) -> Placed:
+        feeds = dict(zip(self._inputs, inputs, strict=True))
+        return self._session.run(self._outputs, feeds)[0]
+
+    def fetch(self, output: Placed) -> Array:
+        array: Array = output
+        return array
+
+
+class _Loaded:
+    """A graph in a session, with proof of where its nodes run."""
+
+    def __init__(self, plan: SessionPlan, *, allow_partial: bool = False) -> None:
+        self._plan = plan
+        self._allow_partial = allow_partial
+        self._session = open_session(plan)
+        record = recorded_nodes(self._session)
+        if record:
+            # What the record alone shows to be wrong is refused at once.
+            placed(plan.provider, record=record, allow_partial=allow_partial)
+        self.graph = _graph(self._session, plan.provider, plan.settings)
+
+    def prove(self) -> Placement:
+        """Ask all witnesses that are needed; takes a session and a call, and must not be timed."""
+        return prove(self._session, self._plan, allow_partial=self._allow_partial)
+
+
+class OrtBackend:
+    """One exported backbone in one session, with proof of where its nodes run."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._settings = settings_of(task.provider, task.variants, task.options)
+        self._loaded = _Loaded(
+            _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
+        )
+        similar = settings_of(task.provider, task.variants, task.options, own=True)
+        # The canary is the same work whatever the variant, so that it can be compared.
+        pinned = settings_of(task.provider, (), task.options, own=True)
+        # Of simx's own graphs there is no share: all of them has to run on the provider.
+        self._own = {
+            name: _Loaded(_plan(_GRAPHS / name, task, settings))
+            for name, settings in ((_SIMILARITY, similar), (_CANARY, pinned))
+        }
+        self._network = self._loaded.graph
+        self._similarity = self._own[_SIMILARITY].graph
+        self._product = self._own[_CANARY].graph
+        self._matrix = self._product.place(canary_matrix())
+
+    @property
+    def facts(self) -> BackendFacts:
+        """Where and how it runs; asks for the proof, and is not to be timed."""
+        for own in self._own.values():
+            own.prove()
+        placement = self._loaded.prove()
+        return BackendFacts(
+            placement=placement.nodes,
+            shape_nodes=placement.shape_nodes,
+            settings={
+                **_settings(self._task.threads, self._settings),
+                "placement_witness": placement.witness,
+                "provider_source": source_of(self._task.provider),
+            },
+            resident=self._task.provider in DEVICES,
+        )
+
+    def place(self, array: Array) -> Placed:
+        """Bring an input to the device; on the CPU it is there already."""
+        return self._network.place(array)
+
+    def forward(self, image: Placed) -> Placed:
+        """Compute embeddings."""
+        return self._network.run(image)
+
+    def fetch(self, embedding: Placed) -> Array:
+        """Bring embeddings to the host."""
+        return self._network.fetch(embedding)
+
+    def similarity(self, left: Placed, right: Placed) -> float:
+        """Return the cosine of two embeddings."""
+        return float(self._similarity.fetch(self._similarity.run(left, right))[0])
+
+    def canary(self) -> None:
+        """Compute the fixed product."""
+        self._product.run(self._matrix, self._matrix)
+
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
+        """Return None: its stream is its own, and a stream given to it changes how it waits."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        """Return None: Python cannot ask its allocator."""
+        return None
+
+
+class OrtRuntime:
+    """Creates ONNX Runtime backends."""
+
+    def create(self, task: Task) -> OrtBackend:
+        """Load an exported backbone."""
+        return OrtBackend(task)
+
+    def describe(self) -> RuntimeFacts:
+        """Return what it was built with."""
+        built = getattr(onnxruntime, "cuda_version", "")
+        return RuntimeFacts(
+            providers=known_providers(),
+            cuda=built or None,
+            plugins=tuple(map(_plugin_facts, installed_plugins())),
+        )
+
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
+        """Run the similarity graph on the provider, and look where its nodes went."""
+        plan = SessionPlan(
+            path=_GRAPHS / _SIMILARITY,
+            provider=provider,
+            threads=1,
+            settings=settings_of(provider, (), options, own=True),
+        )
+        loaded = _Loaded(plan)
+        placement, graph = loaded.prove(), loaded.graph
+        ones = graph.place(canary_matrix()[:1])
+        cosine = float(graph.fetch(graph.run(ones, ones))[0])
+        if abs(cosine - 1.0) > _PROBE_TOLERANCE:
+            raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
+        return placement.nodes
+
+
+def _plugin_facts(plugin: Plugin) -> PluginFacts:
+    found: list[str] = []
+    problems: list[str] = []
+    for provider in plugin.providers:
+        try:
+            found += map(device_name, devices(plugin, provider))
+        except BackendError as error:
+            problems.append(str(error))
+    return PluginFacts(
+        name=plugin.name,
+        providers=plugin.providers,
+        devices=tuple(found),
+        problem="; ".join(problems) or None,
+    )
+
+
+def _plan(path: Path, task: Task, settings: Settings) -> SessionPlan:
+    return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
+
+
+def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Settings) -> _Graph:
+    device = DEVICES.get(provider)
+    if device is None:
+        return _HostGraph(session)
+    kind = CapturedGraph if settings.captures else DeviceGraph
+    return kind(session, device, settings.device_id, settings.run)
+
+
+def _settings(threads: int, settings: Settings) -> dict[str, str]:
+    return {
+        "intra_op_threads": str(threads),
+        "inter_op_threads": "1",
+        "execution_mode": "sequential",
+        "graph_optimization": "all",
+        **settings.stated,
+    }
+
+
+def main(connection: Connection) -> None:
+    """Run an ONNX Runtime worker."""
+    serve(connection, OrtRuntime())

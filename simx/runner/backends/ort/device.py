@@ -1,0 +1,124 @@
+"""Graphs whose inputs and outputs stay on a device, by IO binding. Imports onnxruntime.
+
+``run_with_iobinding`` waits for the provider's stream unless a run option tells it not to, and
+``synchronize_outputs`` waits for providers whose outputs another stream writes.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from simx.runner.backends.contract import Array, BackendError, Placed
+from simx.runner.backends.gpu.cuda_graph_buffers import Lease, Slots
+
+_PICTURES = 4
+"""Dimensions of a network's input; embeddings have two."""
+
+
+class DeviceGraph:
+    """A graph that is launched kernel by kernel."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        device: str,
+        device_id: int = 0,
+        run: Mapping[str, str] | None = None,
+    ) -> None:
+        self._session = session
+        self._device = device
+        self._device_id = device_id
+        self._run = dict(run or {})
+        self._options = self._run_options()
+        self._inputs = tuple(value.name for value in session.get_inputs())
+        self._output = session.get_outputs()[0]
+
+    def place(self, array: Array) -> Placed:
+        """Copy an array to the device."""
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array, self._device, self._device_id)
+
+    def run(self, *inputs: Placed) -> Placed:
+        """Call the graph, and return when its output exists."""
+        binding = self._session.io_binding()
+        for name, value in zip(self._inputs, inputs, strict=True):
+            binding.bind_ortvalue_input(name, on_device(value))
+        binding.bind_output(self._output.name, self._device, self._device_id)
+        self._session.run_with_iobinding(binding, self._options)
+        binding.synchronize_outputs()
+        return binding.get_outputs()[0]
+
+    def fetch(self, output: Placed) -> Array:
+        """Copy an output to the host."""
+        array: Array = on_device(output).numpy()
+        return array
+
+    def _run_options(self, **further: str) -> onnxruntime.RunOptions:
+        options = onnxruntime.RunOptions()
+        for name, value in {**self._run, **further}.items():
+            options.add_run_config_entry(name, value)
+        return options
+
+
+class _Slot:
+    """An input and an output at fixed addresses, bound, and the number of their recording."""
+
+    def __init__(self, source: Any, target: Any, binding: Any, options: Any) -> None:  # noqa: ANN401 - the runtime's own types
+        self.source = source
+        self.target = target
+        self.binding = binding
+        self.options = options
+
+
+class CapturedGraph(DeviceGraph):
+    """A network whose call is recorded as a CUDA graph once for each slot, and replayed."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        device: str,
+        device_id: int = 0,
+        run: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(session, device, device_id, run)
+        self._numbers: Iterator[int] = itertools.count(1)
+        self._slots: Slots[_Slot] = Slots(
+            self._slot, lambda slot, of: slot.source.update_inplace(of)
+        )
+
+    def place(self, array: Array) -> Placed:
+        """Put a picture into a slot; an embedding is only copied."""
+        return self._slots.lease(array) if array.ndim == _PICTURES else super().place(array)
+
+    def run(self, *inputs: Placed) -> Placed:
+        """Replay the slot's recording."""
+        (lease,) = inputs
+        slot = lease.slot
+        self._session.run_with_iobinding(slot.binding, slot.options)
+        slot.binding.synchronize_outputs()
+        return lease
+
+    def _slot(self, array: Array) -> _Slot:
+        source = super().place(array)
+        length = self._output.shape[-1]
+        if not isinstance(length, int):
+            raise BackendError(
+                f"the graph's output has no fixed length ({length}), which a CUDA graph needs"
+            )
+        target = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+            [len(array), length], np.float32, self._device, self._device_id
+        )
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(self._inputs[0], source)
+        binding.bind_ortvalue_output(self._output.name, target)
+        options = self._run_options(gpu_graph_id=str(next(self._numbers)))
+        # Recorded here and now: the first call of a slot may be one that is timed.
+        self._session.run_with_iobinding(binding, options)
+        return _Slot(source, target, binding, options)
+
+
+def on_device(value: Placed) -> Any:  # noqa: ANN401 - the runtime's own type
+    """Return the runtime's value of an input or an output; of a slot's it is the embedding."""
+    return value.slot.target if isinstance(value, Lease) else value

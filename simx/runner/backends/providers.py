@@ -1,0 +1,166 @@
+"""Execution providers by name, and whether one can really be used: asked before any measuring."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from simx.common.errors import InputError, ProviderUnavailableError
+from simx.runner.backends.ort.log import cause_in
+from simx.runner.backends.ort.plugins import installed_plugins, plugin_for
+from simx.runner.backends.registry import BackendSpec, Choice
+from simx.runner.measure.messages import PROBED, Failed, Probe, Usable
+from simx.workers.worker import Launcher, WorkerError
+
+SHORT_NAMES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+
+_OTHER_NAMES = (
+    "ACLExecutionProvider",
+    "ArmNNExecutionProvider",
+    "AzureExecutionProvider",
+    "CANNExecutionProvider",
+    "DnnlExecutionProvider",
+    "JsExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "NnapiExecutionProvider",
+    "NvTensorRTRTXExecutionProvider",
+    "QNNExecutionProvider",
+    "ROCMExecutionProvider",
+    "RknpuExecutionProvider",
+    "TvmExecutionProvider",
+    "VSINPUExecutionProvider",
+    "VitisAIExecutionProvider",
+    "WebGpuExecutionProvider",
+    "WebNNExecutionProvider",
+    "XnnpackExecutionProvider",
+)
+"""What ONNX Runtime has besides; a name that is on no list is taken for a misspelling."""
+
+_REMEDIES = {
+    "CUDAExecutionProvider": (
+        "for CUDA, on a machine with an NVIDIA GPU and its driver: "
+        "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
+    ),
+    "TensorrtExecutionProvider": (
+        "for TensorRT, on a machine with an NVIDIA GPU and its driver: pip uninstall onnxruntime, "
+        "then pip install onnxruntime-gpu tensorrt"
+    ),
+    "OpenVINOExecutionProvider": (
+        "for OpenVINO: pip install onnxruntime-ep-openvino, on Intel's hardware; elsewhere pip "
+        "uninstall onnxruntime, then pip install onnxruntime-openvino"
+    ),
+    "DmlExecutionProvider": (
+        "for DirectML, on Windows: pip uninstall onnxruntime, then pip install onnxruntime-directml"
+    ),
+    "CoreMLExecutionProvider": "onnxruntime has CoreML where it is installed on macOS",
+    "MIGraphXExecutionProvider": (
+        "for MIGraphX, on a machine with an AMD GPU and ROCm: pip uninstall onnxruntime, then "
+        "pip install onnxruntime-migraphx"
+    ),
+    "NvTensorRTRTXExecutionProvider": (
+        "for TensorRT RTX, on a machine with an NVIDIA RTX GPU and its driver: "
+        "pip install onnxruntime-ep-nv-tensorrt-rtx"
+    ),
+    "QNNExecutionProvider": (
+        "for QNN, on a machine with an NPU of Qualcomm's: pip install onnxruntime-qnn"
+    ),
+    "WebGpuExecutionProvider": (
+        "for WebGPU, on a machine with a GPU: pip install onnxruntime-ep-webgpu"
+    ),
+}
+
+_DEVICES = {
+    "OpenVINOExecutionProvider": (
+        "it takes processors, GPUs and NPUs of Intel's alone, where the build onnxruntime-openvino "
+        "takes other processors, too"
+    ),
+    "NvTensorRTRTXExecutionProvider": "it needs an NVIDIA RTX GPU with its driver",
+    "QNNExecutionProvider": "it needs an NPU of Qualcomm's; backend_type says which part of it",
+    "WebGpuExecutionProvider": "it needs a GPU, and on Linux libvulkan.so.1",
+}
+"""What plug-ins need of a machine."""
+
+
+def provider_named(text: str) -> str:
+    """Return ONNX Runtime's name for what was typed: a short form, or the name itself.
+
+    Raises:
+        InputError: neither ONNX Runtime nor a plug-in has one that is called so; close names are
+            offered.
+    """
+    known = _by_every_name((*SHORT_NAMES.values(), *_OTHER_NAMES))
+    found = known.get(text.lower())
+    if found is None:
+        # Looking at packages takes a while, and most names are ONNX Runtime's own.
+        known |= _by_every_name(name for each in installed_plugins() for name in each.providers)
+        found = known.get(text.lower())
+    if found is None:
+        close = difflib.get_close_matches(text.lower(), known, n=3)
+        offer = " or ".join(known[name] for name in close) or ", ".join(SHORT_NAMES)
+        raise InputError(
+            f"provider {text!r}: neither ONNX Runtime nor an installed plug-in has one of that "
+            f"name; try {offer}"
+        )
+    return found
+
+
+def _by_every_name(providers: Iterable[str]) -> dict[str, str]:
+    """Return providers by their names and short forms, in lower case."""
+    providers = tuple(providers)
+    return {name.lower(): name for name in providers} | {
+        short_name(name): name for name in providers
+    }
+
+
+def short_name(provider: str) -> str:
+    """Return the short form of a provider's name where it has one."""
+    by_name = {name: short for short, name in SHORT_NAMES.items()}
+    return by_name.get(provider, provider.removesuffix("ExecutionProvider").lower())
+
+
+def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usable | Failed:
+    """Run something tiny on the provider in a worker, and return the proof of where it ran."""
+    try:
+        with launcher.launch() as worker:
+            reply: Usable | Failed = worker.request(
+                Probe(provider, tuple(options)), PROBED, _PROBE_SECONDS
+            )
+            cause = cause_in(worker.stderr)
+    except WorkerError as error:
+        return Failed("probe", f"the worker {error}")
+    if isinstance(reply, Failed) and cause is not None:
+        return Failed(reply.stage, f"{reply.reason} ({cause})")
+    return reply
+
+
+def require_usable(choice: Choice, provider: str, launcher: Launcher) -> None:
+    """Run something tiny on the provider, with proof of where it ran.
+
+    Raises:
+        ProviderUnavailableError: it cannot be used here; says why and what to install.
+    """
+    reply = probe(provider, launcher, choice.options)
+    if isinstance(reply, Failed):
+        raise ProviderUnavailableError(
+            f"provider {provider} cannot be used with backend {choice.name} here: "
+            f"{reply.reason}; {remedy(choice.spec, provider)}"
+        )
+
+
+def remedy(spec: BackendSpec, provider: str) -> str:
+    """Return what has to be installed, or be there, for a backend to run on a provider."""
+    if spec.name == "torch":
+        return "it needs a GPU with its driver, and a build of torch for it; or say --backend ort"
+    plugin = plugin_for(provider)
+    if plugin is not None:
+        return _DEVICES.get(provider, f"see the documentation of {plugin.distribution}")
+    return _REMEDIES.get(provider, "see ONNX Runtime's documentation for what it needs")
+
+
+_PROBE_SECONDS = 120.0
+"""Loading a GPU's libraries for the first time can take most of a minute."""

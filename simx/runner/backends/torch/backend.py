@@ -1,0 +1,209 @@
+"""PyTorch as a backend. Imports torch; runs inside a torch worker only."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from simx.exporter.network.architecture import build_empty
+from simx.exporter.network.heads import remove_head
+from simx.exporter.weights.state import fill, load_state
+from simx.runner.backends.contract import (
+    Array,
+    BackendError,
+    BackendFacts,
+    Placed,
+    RuntimeFacts,
+    Task,
+    canary_matrix,
+)
+from simx.runner.backends.gpu.cuda_graph_buffers import Lease
+from simx.runner.backends.registry import TORCH_DEVICES
+from simx.runner.backends.torch.device import Device, recorded
+from simx.runner.measure.worker import serve
+from simx.workers.connection import Connection
+
+_PICTURES = 4
+"""Dimensions of a network's input; embeddings have two, and no channels to move."""
+
+
+class TorchBackend:
+    """One headless backbone on one torch device."""
+
+    def __init__(self, body: nn.Module, device: Device, variants: Sequence[str] = ()) -> None:
+        last = "channels-last" in variants
+        self._memory_format = torch.channels_last if last else torch.contiguous_format
+        self._body = body.to(device.device).to(memory_format=self._memory_format)
+        self._device = device
+        self._variants = tuple(variants)
+        self._slots = recorded(self._body, self._copied) if "cuda-graph" in variants else None
+        self._matrix = torch.from_numpy(canary_matrix()).to(device.device)
+
+    @property
+    def facts(self) -> BackendFacts:
+        """Where and how it runs; torch has no graph whose nodes could be counted."""
+        return BackendFacts(
+            placement={}, settings=self._settings(), resident=self._device.has_own_memory
+        )
+
+    def place(self, array: Array) -> Placed:
+        """Bring an input to the device; on the CPU the tensor shares the array's memory."""
+        if self._slots is not None and array.ndim == _PICTURES:
+            placed: Placed = self._slots.lease(array)
+        else:
+            placed = self._copied(array)
+        self._device.synchronise()
+        return placed
+
+    def forward(self, image: Placed) -> Placed:
+        """Compute embeddings."""
+        embedding = self._launch(image)
+        self._device.synchronise()
+        return embedding
+
+    def fetch(self, embedding: Placed) -> Array:
+        """Copy embeddings to the host; on the CPU the array shares the tensor's memory."""
+        array: Array = _tensor(embedding).cpu().numpy()
+        return array
+
+    def similarity(self, left: Placed, right: Placed) -> float:
+        """Return the cosine of two embeddings."""
+        with torch.inference_mode():
+            cosine = nn.functional.cosine_similarity(_tensor(left), _tensor(right))
+            return float(cosine.item())
+
+    def canary(self) -> None:
+        """Compute the fixed product: the same work, whatever the variant."""
+        with torch.inference_mode(), _full_precision("tf32" in self._variants):
+            torch.mm(self._matrix, self._matrix)
+        self._device.synchronise()
+
+    def timed_by_device(self, image: Placed) -> int | None:
+        """Compute embeddings between two events of the device's."""
+        return self._device.timed_by_events(lambda: self._launch(image))
+
+    def peak_device_bytes(self) -> int | None:
+        """Return the most that torch's allocator has handed out."""
+        return self._device.peak_bytes()
+
+    def _launch(self, image: Placed) -> Placed:
+        with torch.inference_mode():
+            if not isinstance(image, Lease):
+                return self._body(image)
+            image.slot.replay()
+            return image
+
+    def _copied(self, array: Array) -> torch.Tensor:
+        placed = torch.from_numpy(array).to(self._device.device)
+        if placed.ndim != _PICTURES:
+            return placed
+        return placed.contiguous(memory_format=self._memory_format)
+
+    def _settings(self) -> dict[str, str]:
+        cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
+        return {
+            "intra_op_threads": str(torch.get_num_threads()),
+            "inter_op_threads": str(torch.get_num_interop_threads()),
+            "memory_format": str(self._memory_format).removeprefix("torch."),
+            "denormals": "flushed" if _flushes_denormals() else "kept",
+            "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
+            "grad_mode": "inference",
+            "matmul_precision": torch.get_float32_matmul_precision(),
+            "tf32_matmul": str(torch.backends.cuda.matmul.allow_tf32).lower(),
+            "tf32_convolution": str(torch.backends.cudnn.allow_tf32).lower(),
+            "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
+            "cuda_graph": str(self._slots is not None).lower(),
+            "memory_arena": "on" if self._device.has_own_memory and cached else "off",
+        }
+
+
+def _tensor(value: Placed) -> torch.Tensor:
+    """Return the tensor of an embedding; a slot's is where its recording leaves it."""
+    tensor: torch.Tensor = value.slot.target if isinstance(value, Lease) else value
+    return tensor
+
+
+@contextmanager
+def _full_precision(needed: bool) -> Iterator[None]:  # noqa: FBT001 - a switch that is passed on
+    """Switch TF32 off for a while, where it is on."""
+    if needed:
+        torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        if needed:
+            torch.backends.cuda.matmul.allow_tf32 = True
+
+
+class TorchRuntime:
+    """Creates torch backends."""
+
+    def create(self, task: Task) -> TorchBackend:
+        """Build the backbone from the store's weights and cut its head off."""
+        device = _device(task.provider)
+        _pin(task)
+        model = build_empty(task.backbone)
+        fill(model, load_state(Path(task.weights_path)))
+        body = remove_head(model, task.embedding).eval()
+        return TorchBackend(body, Device(device), task.variants)
+
+    def describe(self) -> RuntimeFacts:
+        """Return the devices it was built for."""
+        built = torch.version.cuda
+        return RuntimeFacts(
+            providers=tuple(
+                provider
+                for provider, device in TORCH_DEVICES.items()
+                if device != "cuda" or built is not None
+            ),
+            cuda=built,
+        )
+
+    def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
+        """Add two numbers on the device; it has no options."""
+        assert not options  # noqa: S101 - the registry lets torch have none
+        device = _device(provider)
+        try:
+            total = torch.ones(2, device=device).sum().item()
+        except RuntimeError as error:
+            raise BackendError(str(error).splitlines()[0]) from None
+        if total != 2.0:  # noqa: PLR2004 - one and one
+            raise BackendError(f"device {device} computes {total} for 1 + 1")
+        return {}
+
+
+def _device(provider: str) -> torch.device:
+    if provider not in TORCH_DEVICES:
+        raise BackendError(f"torch has no device for {provider}")
+    device = torch.device(TORCH_DEVICES[provider])
+    if device.type == "cuda" and not torch.cuda.is_available():
+        built = torch.version.cuda or "none"
+        raise BackendError(
+            f"torch {torch.__version__} finds no usable CUDA device (built for CUDA {built})"
+        )
+    return device
+
+
+def _pin(task: Task) -> None:
+    """Set what would otherwise differ from ONNX Runtime, or from machine to machine."""
+    torch.set_num_threads(task.threads)
+    torch.set_flush_denormal("flush-denormals" in task.variants)
+    tf32 = "tf32" in task.variants
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.benchmark = "search-exhaustive" in task.variants
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+def _flushes_denormals() -> bool:
+    """Look what the processor does, instead of believing what was asked for."""
+    smallest = torch.finfo(torch.float32).tiny
+    return float((torch.tensor(smallest) / 2).item()) == 0.0
+
+
+def main(connection: Connection) -> None:
+    """Run a torch worker."""
+    serve(connection, TorchRuntime())

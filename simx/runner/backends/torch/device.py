@@ -1,0 +1,105 @@
+"""What torch's devices can do beyond computing. Imports torch.
+
+Waiting for them, their own clock, their memory, and calls that are recorded once and replayed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from simx.runner.backends.contract import Array
+from simx.runner.backends.gpu.cuda_graph_buffers import Slots
+
+_RECORDED_AFTER = 3
+"""Calls before a recording, on the stream it is made on, as torch's documentation wants it: the
+first ones allocate and choose algorithms, which a recording must not."""
+
+_NS_PER_MS = 1_000_000
+
+Body = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Device:
+    """A device of torch's, by the module that torch has for its kind."""
+
+    def __init__(self, device: torch.device, module: Any = None, kind: str = "") -> None:  # noqa: ANN401 - a module
+        """Take a device; its module and its kind are replaced in tests."""
+        self.device = device
+        self.kind = kind or device.type
+        self._module = module or torch.get_device_module(device)
+        self._events: tuple[Any, Any] | None = None
+
+    @property
+    def has_own_memory(self) -> bool:
+        """Whether its memory is not the host's."""
+        return self.kind != "cpu"
+
+    def synchronise(self) -> None:
+        """Wait for everything that was queued, so that nothing is charged to what comes next."""
+        if self.has_own_memory:
+            self._module.synchronize()
+
+    def timed_by_events(self, call: Callable[[], object]) -> int | None:
+        """Make a call and return the nanoseconds between two events around it.
+
+        They lie on the device's own queue and are read by its own clock. None where it has none.
+        """
+        if self.kind != "cuda":
+            return None
+        if self._events is None:
+            self._events = (
+                self._module.Event(enable_timing=True),
+                self._module.Event(enable_timing=True),
+            )
+        start, end = self._events
+        start.record()
+        call()
+        end.record()
+        self.synchronise()
+        # From the first to the second, in milliseconds.
+        return round(float(start.elapsed_time(end)) * _NS_PER_MS)
+
+    def peak_bytes(self) -> int | None:
+        """Return the most bytes that torch's allocator has handed out, None where it has none."""
+        return int(self._module.max_memory_allocated()) if self.kind == "cuda" else None
+
+
+class Slot:
+    """An input and an embedding at fixed addresses, and how the recorded call is replayed."""
+
+    def __init__(
+        self, source: torch.Tensor, replay: Callable[[], object], target: torch.Tensor
+    ) -> None:
+        self.source = source
+        self.replay = replay
+        self.target = target
+
+
+def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> Slots[Slot]:
+    """Return slots whose calls are recorded as a CUDA graph when they are made."""
+
+    def create(array: Array) -> Slot:
+        source = place(array)
+        with torch.inference_mode():
+            replay, target = record(body, source)
+        return Slot(source, replay, target)
+
+    def write(slot: Slot, array: Array) -> None:
+        slot.source.copy_(torch.from_numpy(array))
+
+    return Slots(create, write)
+
+
+def record(body: Body, source: torch.Tensor) -> tuple[Callable[[], object], torch.Tensor]:
+    """Record one call of a network, and return how to replay it and where its result will be."""
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(_RECORDED_AFTER):
+            body(source)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        target = body(source)
+    return graph.replay, target

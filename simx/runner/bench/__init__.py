@@ -1,0 +1,1 @@
+"""What runs in the parent: prepare, measure launch after launch, publish."""

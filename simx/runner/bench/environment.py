@@ -1,0 +1,99 @@
+"""The machine and its software, as a report states them. No user, host or home directory names."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from simx.results.schema.environment import Environment
+from simx.runner.backends.gpu.gpus import describe_gpus
+from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
+from simx.runner.bench.threads import affinity_cores, quota_cores
+from simx.runner.measure.system import text
+
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxscript",
+    "numpy",
+    "Pillow",
+)
+
+_CORES = Path("/sys/devices/system/cpu")
+
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+
+
+def describe_environment() -> Environment:
+    """Read everything that is not measured."""
+    return Environment(
+        cpu=_cpu_model(),
+        architecture=platform.machine(),
+        logical_cores=os.cpu_count() or 1,
+        affinity_cores=affinity_cores(),
+        quota_cores=quota_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        governor=_governor(),
+        boost=_boost(),
+        threads_per_core=_threads_per_core(),
+        gpus=describe_gpus(),
+        system=f"{platform.system()} {platform.release()}",
+        container=any(mark.exists() for mark in _CONTAINER_MARKS),
+        python=platform.python_version(),
+        libraries=library_versions(),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the installed libraries that a time can depend on.
+
+    Whatever build of ONNX Runtime there is, and its plug-ins, are among them.
+    """
+    versions = {
+        **runtime_distributions(),
+        **{plugin.distribution: plugin.version for plugin in installed_plugins()},
+    }
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _governor(cores: Path = _CORES) -> str | None:
+    """Return the frequency governors of all cores, each once."""
+    found = [text(path) for path in sorted(cores.glob("cpu[0-9]*/cpufreq/scaling_governor"))]
+    return " ".join(dict.fromkeys(name for name in found if name)) or None
+
+
+def _boost(cores: Path = _CORES) -> bool | None:
+    """Whether cores may run above their nominal frequency; Intel's driver says the opposite."""
+    if (no_turbo := text(cores / "intel_pstate" / "no_turbo")) is not None:
+        return no_turbo == "0"
+    boost = text(cores / "cpufreq" / "boost")
+    return None if boost is None else boost == "1"
+
+
+def _threads_per_core(cores: Path = _CORES) -> int | None:
+    """Return how many hardware threads share the first core: ``0-1`` and ``0,4`` are two."""
+    shared = text(cores / "cpu0" / "topology" / "thread_siblings_list")
+    if not shared:
+        return None
+    ends = [[int(end) for end in part.split("-")] for part in shared.split(",")]
+    return sum(part[-1] - part[0] + 1 for part in ends)
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or "unknown"

@@ -1,0 +1,184 @@
+"""Going on with a run that ended early, as if it had not.
+
+A backbone's further launches have the indices, and so the orders, that they would have had; its
+pilot's verdict and its budget are taken from what the journal has of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from simx.common.errors import InputError
+from simx.exporter.store.entry import Entry
+from simx.models.backbone import Backbone
+from simx.results.files.assembly import merge_cells
+from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone
+from simx.results.schema.environment import Environment
+from simx.results.schema.partial_placement import share_in, without_share
+from simx.results.schema.report import Identity, MeasuredCell, Report
+from simx.runner.bench.cells import Lane, PlannedCell
+from simx.runner.bench.reference_workload import CanaryHistory
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.stopping import Launches
+from simx.runner.bench.workloads import Absent, Subject
+
+_MAY_CHANGE = frozenset({"system", "memory_bytes", "container"})
+"""What of an environment is noted instead of refused: a kernel is updated, a container is given
+more memory. Times depend on everything else, and a report states it once."""
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What an earlier run has measured of one backbone that it had not finished.
+
+    ``cells`` are by their identities before it was known which share of them runs where.
+    """
+
+    launches: Launches
+    cells: dict[Identity, MeasuredCell]
+
+    def going_on(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Return those of the cells that have not failed, with what was found of them."""
+        return [
+            msgspec.structs.replace(
+                cell,
+                memory=found.memory,
+                share=share_in(found.identity.backend),
+                was_loaded=True,
+            )
+            for cell in cells
+            if (found := self.cells.get(cell.identity)) is not None
+        ]
+
+
+def name_of(backbone: Backbone) -> JournaledBackbone:
+    """Return the name that a journal has for a backbone."""
+    return backbone.model, backbone.weights
+
+
+def replay(
+    launches: Sequence[FinishedLaunch], schedule: Schedule, canaries: CanaryHistory
+) -> Mapping[JournaledBackbone, Earlier]:
+    """Return what is known of each backbone, having gone through a journal in its order.
+
+    Args:
+        launches: the journal's.
+        schedule: of the run.
+        canaries: takes all that were measured.
+    """
+    counted: dict[JournaledBackbone, Launches] = {}
+    for launch in launches:
+        canaries.remember(launch.canary)
+        of = counted.setdefault(launch.backbone, Launches(schedule))
+        of.replay(launch, canaries.references())
+    return {name: Earlier(of, _measured(launches, name)) for name, of in counted.items()}
+
+
+def require_same_exports(
+    launches: Sequence[FinishedLaunch],
+    subjects: Sequence[Subject | Absent],
+    lanes: Sequence[Lane],
+    threads: int,
+) -> None:
+    """Refuse to go on with a backbone from other files than it was begun with.
+
+    Raises:
+        InputError: names the backbone.
+    """
+    for subject in subjects:
+        measured = _measured(launches, name_of(subject.backbone))
+        if isinstance(subject, Subject):
+            for lane in lanes:
+                entry = subject.export(lane.precision)
+                if isinstance(entry, Entry):
+                    cell = PlannedCell(subject.backbone, lane, entry, threads)
+                    _require_same_files(cell, measured)
+        elif measured:
+            raise InputError(
+                f"{subject.backbone.name} was measured in part, and its export is gone and cannot "
+                f"be made again ({subject.reason}); put it back into the store"
+            )
+
+
+def environment_changes(before: Environment, now: Environment) -> tuple[str, ...]:
+    """Return notes on what has changed since a run was begun.
+
+    Raises:
+        InputError: something has changed that times depend on.
+    """
+    changed = list(_differences(before, now))
+    refused = [text for field, text in changed if field not in _MAY_CHANGE]
+    if refused:
+        raise InputError(
+            f"the machine or its software is no longer what it was: {'; '.join(refused)}; "
+            "measure anew instead, with -o for another report"
+        )
+    return tuple(f"since this run was begun, {text}" for _, text in changed)
+
+
+def require_same_configuration(before: Report, now: Report) -> None:
+    """Refuse to go on with anything but what the run was begun with.
+
+    Raises:
+        InputError: names each part that differs.
+    """
+    changed = [text for _, text in _differences(before.config, now.config)]
+    if before.simx != now.simx:
+        changed.append(f"simx was {before.simx} and is {now.simx}")
+    if changed:
+        raise InputError(
+            f"the run was begun with another configuration: {'; '.join(changed)}; "
+            "resume it as it was, or measure anew with -o for another report"
+        )
+
+
+def _measured(
+    launches: Sequence[FinishedLaunch], name: JournaledBackbone
+) -> dict[Identity, MeasuredCell]:
+    cells = merge_cells(
+        cell for launch in launches if launch.backbone == name for cell in launch.cells
+    )
+    return {_planned(cell.identity): cell for cell in cells if isinstance(cell, MeasuredCell)}
+
+
+def _planned(identity: Identity) -> Identity:
+    return msgspec.structs.replace(identity, backend=without_share(identity.backend))
+
+
+def _require_same_files(cell: PlannedCell, measured: Mapping[Identity, MeasuredCell]) -> None:
+    before = measured.get(cell.identity)
+    weights = cell.entry.manifest.weights.sha256
+    if before and (before.weights_sha256, before.artefact_sha256) != (
+        weights,
+        cell.artefact_sha256,
+    ):
+        raise InputError(
+            f"{cell.backbone.name} was measured in part from another export than the store now has "
+            f"for it (weights {before.weights_sha256[:12]}, now {weights[:12]}); put that one "
+            "back, or measure anew with -o for another report"
+        )
+
+
+def _differences(
+    before: msgspec.Struct | None, now: msgspec.Struct | None
+) -> Iterator[tuple[str, str]]:
+    for field in () if now is None else now.__struct_fields__:
+        was, is_now = getattr(before, field, None), getattr(now, field)
+        if isinstance(was, dict) and isinstance(is_now, dict):
+            for key in sorted({*was, *is_now}):
+                if was.get(key) != is_now.get(key):
+                    yield field, _difference(f"{field} {key}", was.get(key), is_now.get(key))
+        elif was != is_now:
+            yield field, _difference(field, was, is_now)
+
+
+def _difference(name: str, was: object, is_now: object) -> str:
+    return f"{name.replace('_', ' ')} was {_shown(was)} and is {_shown(is_now)}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value)) or "none"
+    sha256 = getattr(value, "sha256", None)
+    return str(value) if sha256 is None else f"a picture of SHA-256 {sha256[:12]}"

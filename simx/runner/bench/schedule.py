@@ -1,0 +1,141 @@
+"""How much is measured, and in which order: profiles, block plans, and the shuffled rounds."""
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+
+from simx.common.errors import InputError
+from simx.runner.measure.messages import BlockPlan
+
+T = TypeVar("T")
+
+ProfileName = Literal["quick", "default", "precise"]
+
+BLOCK_SECONDS = 0.1
+BLOCK_MIN_CALLS = 5
+"""Blocks shorter than a tenth of a second would measure the switch between workers instead."""
+
+CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
+
+GIANT_CALL_NS = 1_000_000_000
+"""From a second a call on, a backbone gets one launch and a few calls, and no interval."""
+
+_GIANT_BLOCK_NS = 5_000_000_000
+_GIANT_MAX_CALLS = 3
+
+
+FEWEST_PILOT_LAUNCHES = 5
+"""Launches that judge the spread: with fewer, Student's t alone makes an interval too wide to be
+worth planning by."""
+
+MOST_LAUNCHES = 40
+"""Beyond them a backbone on this machine does not get the precision asked for in any useful time;
+the width reached is told instead."""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """How many launches of how many rounds, and the seed of every order.
+
+    With a ``half_width``, the first ``pilot`` launches fix how many there are, ``launches`` at the
+    most; without one there are ``launches``, whose own spread counts. ``budget_seconds`` is for
+    each backbone.
+    """
+
+    pilot: int
+    launches: int
+    rounds: int
+    half_width: float | None = None
+    budget_seconds: float | None = None
+    seed: int = 0
+
+    def is_for_forward_alone(self, launch: int) -> bool:
+        """Whether the launch of this index is one that the pilot asked for.
+
+        Those are there to narrow the ratio of ``forward``. The other scopes have the pilot's
+        launches, and would double the time of each further one.
+        """
+        return self.half_width is not None and launch >= self.pilot
+
+
+PROFILES: dict[ProfileName, Schedule] = {
+    "quick": Schedule(pilot=3, launches=3, rounds=2),
+    "default": Schedule(
+        pilot=FEWEST_PILOT_LAUNCHES,
+        launches=MOST_LAUNCHES,
+        rounds=5,
+        half_width=0.015,
+        budget_seconds=60.0,
+    ),
+    "precise": Schedule(
+        pilot=2 * FEWEST_PILOT_LAUNCHES,
+        launches=2 * MOST_LAUNCHES,
+        rounds=8,
+        half_width=0.005,
+        budget_seconds=600.0,
+    ),
+}
+"""``quick`` is a look: it takes three launches whatever they say, and its intervals are wide."""
+
+
+def schedule(
+    profile: ProfileName,
+    *,
+    launches: int | None = None,
+    rounds: int | None = None,
+    half_width: float | None = None,
+    budget_seconds: float | None = None,
+    seed: int = 0,
+) -> Schedule:
+    """Return a profile's schedule, with whatever was asked for instead.
+
+    Raises:
+        InputError: a count is below one, or both a number of launches and a precision are asked
+            for.
+    """
+    for name, value in (("launches", launches), ("rounds", rounds)):
+        if value is not None and value < 1:
+            raise InputError(f"--{name} {value}: at least 1 is needed")
+    if launches is not None and half_width is not None:
+        raise InputError(
+            f"--launches {launches} with --half-width: a precision decides how many launches it "
+            "takes; leave one of the two out"
+        )
+    usual = PROFILES[profile]
+    if launches is not None:
+        usual = msgspec.structs.replace(usual, pilot=launches, launches=launches, half_width=None)
+    elif half_width is not None:
+        usual = msgspec.structs.replace(
+            usual,
+            pilot=max(FEWEST_PILOT_LAUNCHES, usual.pilot),
+            launches=max(MOST_LAUNCHES, usual.launches),
+            half_width=half_width,
+        )
+    return msgspec.structs.replace(
+        usual,
+        rounds=usual.rounds if rounds is None else rounds,
+        budget_seconds=usual.budget_seconds if budget_seconds is None else budget_seconds,
+        seed=seed,
+    )
+
+
+def block_plan(call_ns: int) -> BlockPlan:
+    """Return the plan of a block whose calls take about this long."""
+    if not is_giant(call_ns):
+        return BlockPlan(seconds=BLOCK_SECONDS, min_calls=BLOCK_MIN_CALLS)
+    calls = min(_GIANT_MAX_CALLS, max(1, math.floor(_GIANT_BLOCK_NS / call_ns)))
+    return BlockPlan(seconds=0.0, min_calls=calls, max_calls=calls)
+
+
+def is_giant(call_ns: int) -> bool:
+    """Whether calls this long leave time for a few of them only."""
+    return call_ns >= GIANT_CALL_NS
+
+
+def shuffled(items: Sequence[T], *keys: object) -> list[T]:
+    """Return the items in an order that follows from the keys (a seed among them) alone."""
+    # The seed is there to repeat an order, not to keep a secret.
+    generator = random.Random("/".join(map(str, keys)))  # noqa: S311
+    return generator.sample(items, len(items))

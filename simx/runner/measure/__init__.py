@@ -1,0 +1,1 @@
+"""What runs in the worker: load a network, take the blocks, check each answer."""

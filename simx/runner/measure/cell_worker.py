@@ -1,0 +1,178 @@
+"""A loaded network in its worker: takes the blocks it is asked for, of every scope.
+
+Imports no runtime. What a call computed goes back with its times, so that the parent can check it.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from simx.images.decoding import decode
+from simx.images.preprocessing import preprocess
+from simx.models.backbone import Preset
+from simx.results.schema.times import IMAGES, Block, DeviceEvents, Image
+from simx.runner.backends.contract import Array, Backend, BackendError, Placed
+from simx.runner.measure.messages import Measure, Measured, ScopedBlock, pack
+from simx.runner.measure.pipeline import Pipeline
+from simx.runner.measure.rotating_inputs import RotatingInputs
+from simx.runner.measure.sampling import Sampler
+from simx.runner.measure.similarity_inputs import Pair
+from simx.runner.measure.timing import CLOCK, Watch, take_block
+from simx.runner.measure.warmup import PLAN
+
+
+class Cell:
+    """One loaded network with its inputs in place."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        inputs: Array,
+        preset: Preset,
+        pictures: dict[Image, Path],
+        watch: Watch | None = None,
+    ) -> None:
+        self.backend = backend
+        self._watch = watch
+        self._hosted = RotatingInputs(inputs, lambda array: array)
+        self._placed = RotatingInputs(inputs, backend.place)
+        self._preset = preset
+        self._pictures = pictures
+        self._embeddings: dict[Image, Placed] = {}
+        self._fetched: dict[Image, Array] = {}
+
+    def embed_pictures(self) -> tuple[Array, str]:
+        """Embed the four pictures, keep their embeddings for ``similarity``, and hash the inputs.
+
+        Returns:
+            Embeddings [4, D] in the order of ``IMAGES``, and the SHA-256 of the four inputs.
+        """
+        digest = hashlib.sha256()
+        for image in IMAGES:
+            array = preprocess(decode(self._pictures[image]), self._preset)
+            digest.update(array.tobytes())
+            self._embeddings[image] = self.backend.forward(self.backend.place(array))
+        self._fetched = {image: self.backend.fetch(self._embeddings[image]) for image in IMAGES}
+        return np.concatenate([self._fetched[image] for image in IMAGES]), digest.hexdigest()
+
+    def measure(self, request: Measure) -> Measured:
+        """Take one block."""
+        match request.scope:
+            case "forward":
+                return self._rotating(request, self.backend.forward)
+            case "host":
+                return self._rotating(request, self._host)
+            case "pipeline":
+                return self._pipeline(request)
+            case "similarity":
+                return self._similarity(request, self._pair_on_device)
+            case "similarity.host":
+                return self._similarity(request, self._pair_on_host)
+            case _:
+                raise BackendError(f"scope {request.scope} is not measured by blocks")
+
+    def warming_block(self, number: int) -> Block:
+        """Take one short block of ``forward``; its inputs rotate from call to call."""
+        inputs = itertools.cycle(self._placed.placed)
+        return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
+
+    def cross_check(self, calls: int) -> DeviceEvents | None:
+        """Time some calls by the clock and by the device's own events, both around each of them."""
+        inputs = itertools.cycle(self._placed.placed)
+        wall_ns, device_ns = [], []
+        for _ in range(calls):
+            image = next(inputs)
+            begun = CLOCK()
+            by_device = self.backend.timed_by_device(image)
+            wall_ns.append(CLOCK() - begun)
+            if by_device is None:
+                return None
+            device_ns.append(by_device)
+        return DeviceEvents(wall_ns=tuple(wall_ns), device_ns=tuple(device_ns))
+
+    def _host(self, array: Array) -> Array:
+        return self.backend.fetch(self.backend.forward(self.backend.place(array)))
+
+    def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
+        """Time calls whose inputs rotate, so that a cached answer shows in the samples."""
+        is_forward = request.scope == "forward"
+        inputs = self._placed if is_forward else self._hosted
+        sampler = Sampler(self.backend.fetch if is_forward else np.asarray, len(inputs))
+        turns, places, answers = inputs.turns(), inputs.placed, sampler.answers
+
+        def call() -> None:
+            answers.append(run(places[next(turns)]))
+
+        def between() -> None:
+            count = len(answers)
+            sampler.look()
+            inputs.nudge(sampler.turn, count)
+
+        inputs.shuffle()
+        block = self._block(call, request, sampler.start, between)
+        taken, outputs = sampler.taken()
+        return Measured(
+            blocks=(ScopedBlock(request.scope, None, block),),
+            rows=tuple(inputs.picture_at(place) for place in taken),
+            outputs=pack(outputs),
+            fetch_ns=sampler.fetch_ns if is_forward else None,
+        )
+
+    def _pipeline(self, request: Measure) -> Measured:
+        assert request.image is not None  # noqa: S101 - a pipeline without a picture is our bug
+        # A giant's call is too dear for one that is not timed.
+        is_giant = request.plan.max_calls is not None
+        pipeline = Pipeline(
+            self.backend,
+            self._preset,
+            self._pictures[request.image],
+            None if is_giant else self._pictures[_another(request.image)],
+        )
+        whole = self._block(pipeline, request, pipeline.start, pipeline.keep_entry)
+        blocks = [ScopedBlock("pipeline", request.image, whole)]
+        for scope, ns in pipeline.stages.items():
+            stage = Block(round=whole.round, calls=whole.calls, ns=tuple(ns), noise=whole.noise)
+            blocks.append(ScopedBlock(scope, request.image, stage))
+        return Measured(blocks=tuple(blocks), outputs=pack(pipeline.sampler.taken()[1]))
+
+    def _similarity_on_host(self, left: Array, right: Array) -> float:
+        return self.backend.similarity(self.backend.place(left), self.backend.place(right))
+
+    def _similarity(self, request: Measure, pair_of: Callable[[Image], Pair]) -> Measured:
+        assert request.image is not None  # noqa: S101 - a pair without a picture is our bug
+        pair = pair_of(request.image)
+        block = self._block(pair, request, pair.start, pair.look)
+        blocks = (ScopedBlock(request.scope, request.image, block),)
+        return Measured(blocks=blocks, cosines=tuple(pair.cosines))
+
+    def _pair_on_device(self, other: Image) -> Pair:
+        anchor, backend = self._embeddings["anchor"], self.backend
+        return Pair(backend.similarity, anchor, self._fetched[other], backend.place)
+
+    def _pair_on_host(self, other: Image) -> Pair:
+        anchor = self._fetched["anchor"]
+        return Pair(self._similarity_on_host, anchor, self._fetched[other], lambda array: array)
+
+    def _block(
+        self,
+        call: Callable[[], None],
+        request: Measure,
+        on_start: Callable[[], None],
+        on_entry: Callable[[], None],
+    ) -> Block:
+        return take_block(
+            call,
+            request.plan,
+            request.round,
+            watch=self._watch,
+            on_start=on_start,
+            on_entry=on_entry,
+        )
+
+
+def _another(image: Image) -> Image:
+    """Return a picture whose embedding differs: negative and resized negative are alike."""
+    return "anchor" if image != "anchor" else "negative"

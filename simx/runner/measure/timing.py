@@ -1,0 +1,115 @@
+"""The one clock and the one loop that every time in a report comes from.
+
+The loop knows nothing of backends: it times a call that returns only when its result exists.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from simx.results.schema.gpu import GpuState
+from simx.results.schema.times import Block
+from simx.runner.measure.messages import BlockPlan
+from simx.runner.measure.noise import NoiseMeter
+
+Clock = Callable[[], int]
+"""Nanoseconds from an arbitrary start, never going back."""
+
+CLOCK: Clock = time.perf_counter_ns
+
+MAX_ENTRIES = 64
+"""Entries a block holds at most; more calls than that are timed several to an entry."""
+
+_SETTLING_NS = 10_000_000
+"""Uncounted time at the start of a block: another worker had the caches."""
+
+_LONG_CALL_NS = 25_000_000
+"""From here on one uncounted call is enough; a shorter first one may be slow by itself, and would
+make all calls seem long."""
+
+_HEADROOM = 1.25
+"""How much faster than in the uncounted calls a call may become before a block of the most entries
+would be too short."""
+
+
+Watch = Callable[[], Callable[[], GpuState]]
+"""Looks at the device, and returns what looks again and tells of both."""
+
+
+def take_block(
+    call: Callable[[], None],
+    plan: BlockPlan,
+    round_index: int,
+    *,
+    watch: Watch | None = None,
+    on_start: Callable[[], None] = lambda: None,
+    on_entry: Callable[[], None] = lambda: None,
+    clock: Clock = CLOCK,
+) -> Block:
+    """Time one block.
+
+    Args:
+        call: does the work once and returns when its result exists.
+        plan: how long the block is to be.
+        round_index: recorded with the block.
+        watch: looks at the device before the uncounted calls and after the last counted one, so
+            that what it takes is in no time and leaves no pause before one.
+        on_start: called when the uncounted calls are over, outside of every timed region.
+        on_entry: called after each entry, outside of every timed region.
+        clock: replaced in tests.
+    """
+    watched = None if watch is None else watch()
+    per_entry = _calls_per_entry(_settle(call, plan, clock), plan)
+    on_start()
+    meter = NoiseMeter()
+    ns: list[int] = []
+    while not _is_complete(ns, per_entry, plan):
+        ns.append(_time_entry(call, per_entry, clock))
+        on_entry()
+    noise = meter.read()
+    if watched is not None:
+        noise = msgspec.structs.replace(noise, gpu=watched())
+    return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=noise)
+
+
+def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
+    """Make the uncounted calls and return the shortest nanoseconds a call took.
+
+    A plan with a cap is a giant's, whose one call is too dear to throw away.
+    """
+    if plan.max_calls is not None:
+        return math.inf
+    first = _time_entry(call, 1, clock)
+    if first >= _LONG_CALL_NS:
+        return first
+    times = [first, _time_entry(call, 1, clock)]
+    while sum(times) < _SETTLING_NS:
+        times.append(_time_entry(call, 1, clock))
+    return max(1.0, min(times))
+
+
+def _calls_per_entry(call_ns: float, plan: BlockPlan) -> int:
+    calls = max(plan.min_calls, _HEADROOM * plan.seconds * 1e9 / call_ns)
+    return math.ceil(calls / MAX_ENTRIES)
+
+
+def _is_complete(ns: list[int], per_entry: int, plan: BlockPlan) -> bool:
+    calls = len(ns) * per_entry
+    if calls < plan.min_calls:
+        return False
+    full = calls >= plan.max_calls if plan.max_calls is not None else len(ns) >= MAX_ENTRIES
+    return full or sum(ns) >= plan.seconds * 1e9
+
+
+def _time_entry(call: Callable[[], None], calls: int, clock: Clock) -> int:
+    if calls == 1:
+        start = clock()
+        call()
+        return clock() - start
+    repeat = range(calls)
+    start = clock()
+    for _ in repeat:
+        call()
+    return clock() - start

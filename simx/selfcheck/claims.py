@@ -1,0 +1,178 @@
+"""simx's claims about itself, each with what is asked of it: figures in, checks out.
+
+Pure; what measures and what simulates is elsewhere in this folder.
+"""
+
+from collections.abc import Sequence
+
+from scipy.stats import beta, binom
+
+from simx.results.schema.selfcheck import Check, Verdict
+from simx.results.schema.times import Block
+from simx.results.statistics.estimates import CONFIDENCE, Ratio
+from simx.selfcheck.overhead import Overhead
+from simx.selfcheck.simulation import Shares, Spread
+from simx.selfcheck.trials import Trials, flagged_share
+
+TRUE_RATIOS = (1.00, 1.01, 1.03, 1.10)
+SLOWDOWN = 1.03
+
+POWER = 0.90
+"""Of the trials that a slowdown has to be found in."""
+
+SIMULATED_ALARMS = (0.045, 0.055)
+SIMULATED_COVERAGE = (0.93, 0.97)
+OVERHEAD_NS = 1000.0
+OVERHEAD_SHARE = 1e-4
+FLAGGED = 0.95
+FALSELY_FLAGGED = 0.01
+
+
+def simulated_alarms(shares: Shares) -> Check:
+    """Equals are called different as often as promised."""
+    return _between(
+        "false alarms, simulated",
+        shares.significant,
+        SIMULATED_ALARMS,
+        f"{shares.comparisons} comparisons of equals at a nominal 5 %",
+    )
+
+
+def simulated_coverage(true_ratio: float, shares: Shares) -> Check:
+    """Intervals hold a ratio as often as promised."""
+    name = f"coverage of a ratio of {true_ratio:.2f}, simulated"
+    return _between(name, shares.covered, SIMULATED_COVERAGE)
+
+
+def simulated_power(shares: Shares, spread: Spread) -> Check:
+    """A slowdown is found, with the spread that was measured."""
+    return Check(
+        name="a 3 % slowdown found, simulated",
+        value=100 * shares.significant,
+        unit="%",
+        bound=f"at least {100 * POWER:.0f} %",
+        verdict="holds" if shares.significant >= POWER else "too noisy",
+        note=(
+            f"with the spread measured here (launches {100 * spread.launch:.1f} %, rounds "
+            f"{100 * spread.own_round:.1f} %), {shares.launches:.1f} launches on average"
+        ),
+    )
+
+
+def small_overhead(overhead: Overhead) -> Check:
+    """The harness costs next to nothing."""
+    worst = max(overhead.batched_ns, overhead.single_ns)
+    return Check(
+        name="overhead of the harness",
+        value=worst,
+        unit="ns",
+        bound=f"at most {OVERHEAD_NS:.0f} ns a call",
+        verdict="holds" if worst <= OVERHEAD_NS else "fails",
+        note="an empty backend against a bare loop",
+    )
+
+
+def small_share(overhead: Overhead) -> Check:
+    """And less than that of a call that is worth timing."""
+    return Check(
+        name="overhead of a 10 ms call",
+        value=1e6 * overhead.share,
+        unit="ppm",
+        bound=f"below {1e6 * OVERHEAD_SHARE:.0f} ppm",
+        verdict="holds" if overhead.share < OVERHEAD_SHARE else "fails",
+    )
+
+
+def real_alarms(equals: Trials) -> Check:
+    """Equals are called different no more often than chance allows."""
+    count = len(equals.comparisons)
+    most = int(binom.ppf(CONFIDENCE, count, 1 - CONFIDENCE))
+    return Check(
+        name="false alarms",
+        value=100 * equals.significant / count,
+        unit="%",
+        bound=f"at most {most} of {count}",
+        verdict="holds" if equals.significant <= most else "fails",
+        note=f"{equals.significant} of {count} comparisons of equals at a nominal 5 %; the bound "
+        "is the binomial's 95 %",
+    )
+
+
+def real_power(slower: Trials, truth: Ratio) -> Check:
+    """A slowdown of a network is found."""
+    count = len(slower.comparisons)
+    return Check(
+        name="a real slowdown found",
+        value=100 * slower.significant / count,
+        unit="%",
+        bound=f"at least {100 * POWER:.0f} %",
+        verdict=_found(slower.significant, slower.noisy, count),
+        note=f"a larger crop that takes {100 * (truth.value - 1):.1f} % longer "
+        f"(±{100 * (truth.half_width or 0):.1f} %, by {truth.launches} launches); "
+        f"{slower.significant} of {count} trials at the default profile, so at least "
+        f"{100 * lower_bound(slower.significant, count):.0f} % by Clopper and Pearson",
+    )
+
+
+def real_coverage(slower: Trials) -> Check:
+    """Intervals hold the ratio that was measured at length."""
+    count = len(slower.comparisons)
+    least = int(binom.ppf(1 - CONFIDENCE, count, CONFIDENCE))
+    return Check(
+        name="coverage of the real slowdown",
+        value=100 * slower.covered / count,
+        unit="%",
+        bound=f"at least {least} of {count}",
+        verdict="holds" if slower.covered >= least else "fails",
+        note="intervals that hold the ratio measured at length, as far as its own leaves open",
+    )
+
+
+def neighbour_flagged(beside: Trials) -> Check:
+    """A busy neighbour does not go unnoticed."""
+    count = len(beside.comparisons)
+    flagged = sum(each.calm.noisy or each.calm.excluded > 0 for each in beside.comparisons)
+    return Check(
+        name="a busy neighbour is flagged",
+        value=100 * flagged / count,
+        unit="%",
+        bound=f"at least {100 * FLAGGED:.0f} % of comparisons",
+        verdict="holds" if flagged >= FLAGGED * count else "fails",
+        note=f"{100 * flagged_share(beside.blocks):.0f} % of their blocks",
+    )
+
+
+def nothing_flagged(blocks: Sequence[Block]) -> Check:
+    """Where there was neither steal nor pressure, nothing is called disturbed."""
+    share = flagged_share(blocks, quiet=True)
+    return Check(
+        name="blocks flagged without a reason",
+        value=100 * share,
+        unit="%",
+        bound=f"at most {100 * FALSELY_FLAGGED:.0f} %",
+        verdict="holds" if share <= FALSELY_FLAGGED else "fails",
+        note="of those without steal or pressure, among the comparisons of equals",
+    )
+
+
+def lower_bound(found: int, trials: int) -> float:
+    """Return the lower end of the exact 95 % interval of a share (Clopper and Pearson, 1934)."""
+    return float(beta.ppf((1 - CONFIDENCE) / 2, found, trials - found + 1)) if found else 0.0
+
+
+def _between(name: str, share: float, bounds: tuple[float, float], note: str = "") -> Check:
+    low, high = bounds
+    return Check(
+        name=name,
+        value=100 * share,
+        unit="%",
+        bound=f"{100 * low:g} to {100 * high:g} %",
+        verdict="holds" if low <= share <= high else "fails",
+        note=note,
+    )
+
+
+def _found(found: int, noisy: int, trials: int) -> Verdict:
+    if found >= POWER * trials:
+        return "holds"
+    return "too noisy" if noisy + found >= POWER * trials else "fails"

@@ -1,0 +1,177 @@
+"""Small networks whose difference is known, and comparisons of them by the real machinery.
+
+The networks are an AlexNet and the same one with a slightly larger crop, exported to a folder of
+their own. A backend is compared with itself under another name, since two cells need two names.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from simx.common.errors import SystemFailureError
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.plan import ExportPlan, NotExported
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.images.pictures import bundled
+from simx.models.backbone import Backbone
+from simx.models.catalogue import load
+from simx.results.files.assembly import forward_of
+from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.report import MeasuredCell
+from simx.results.schema.times import Launch
+from simx.results.statistics.estimates import Ratio, ratio
+from simx.results.statistics.round_filter import Calm
+from simx.runner.backends.registry import backend_named
+from simx.runner.bench.cells import Lane, PlannedCell
+from simx.runner.bench.launch import Bench, run_launch
+from simx.runner.bench.reference_workload import CanaryHistory
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.stopping import Launches
+from simx.runner.bench.targets import OpenLanes, open_lanes
+from simx.workers.worker import Launcher
+
+MODEL = "alexnet"
+MORE_PIXELS = 8
+"""What is added to each side of the crop. AlexNet's second convolution then has 7.5 % more to do,
+the whole network about 3 %."""
+
+AGAIN = "-again"
+PROVIDER = "CPUExecutionProvider"
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Launches of two cells as they were measured, and of which of their rounds count."""
+
+    measured: tuple[tuple[Launch, ...], ...]
+    calm: Calm
+    pilot: int
+    seconds: float
+
+    @property
+    def ratio(self) -> Ratio:
+        """How many times as long the first cell takes as the second."""
+        first, second = self.calm.cells
+        found = ratio(first, second, self.pilot)
+        assert found is not None  # noqa: S101 - both cells have every round
+        return found
+
+
+class Laboratory:
+    """Both backends' workers, and the two networks."""
+
+    def __init__(
+        self, backbone: Backbone, opened: OpenLanes, entries: dict[str, Entry], threads: int
+    ) -> None:
+        self._backbone = backbone
+        self.launchers: dict[str, Launcher] = dict(opened.launchers)
+        self.launchers |= {name + AGAIN: of for name, of in opened.launchers.items()}
+        self.canaries = CanaryHistory()
+        self._lanes = {lane.choice.name: lane for lane in opened.lanes}
+        self._entries = entries
+        self._threads = threads
+
+    def cell(self, backend: str, network: str = "usual", *, again: bool = False) -> PlannedCell:
+        """Return a cell to measure.
+
+        Args:
+            backend: ``torch`` or ``ort``.
+            network: ``usual`` or ``larger``.
+            again: Whether it is to be told from an equal one.
+        """
+        entry = self._entries[network]
+        lane = self._lanes[backend]
+        if again:
+            spec = msgspec.structs.replace(lane.choice.spec, name=backend + AGAIN)
+            lane = Lane(msgspec.structs.replace(lane.choice, spec=spec), lane.provider)
+        backbone = msgspec.structs.replace(self._backbone, preset=entry.manifest.preset)
+        return PlannedCell(backbone, lane, entry, self._threads)
+
+    def launch(
+        self, cells: Sequence[PlannedCell], schedule: Schedule, index: int
+    ) -> FinishedLaunch:
+        """Measure ``forward`` of the cells in one launch.
+
+        Raises:
+            SystemFailureError: a cell failed.
+        """
+        bench = Bench(
+            launchers=self.launchers,
+            pictures=dict(bundled().files()),
+            schedule=schedule,
+            canaries=self.canaries,
+            only_forward=True,
+        )
+        result = run_launch(bench, cells, index)
+        for cell in result.finished.cells:
+            if not isinstance(cell, MeasuredCell):
+                raise SystemFailureError(
+                    f"selfcheck: {cell.identity.backend} failed: {cell.reason}"
+                )
+        return result.finished
+
+    def compare(self, first: PlannedCell, second: PlannedCell, schedule: Schedule) -> Comparison:
+        """Compare two cells as a benchmark does, by ``forward`` alone.
+
+        Raises:
+            SystemFailureError: a cell failed.
+        """
+        launches = Launches(schedule)
+        while launches.verdict() == "go_on":
+            launch = self.launch([first, second], schedule, launches.done)
+            launches.add(launch, self.canaries.references())
+        return Comparison(
+            measured=launches.forwards(),
+            calm=launches.calm(self.canaries.references()),
+            pilot=schedule.pilot,
+            seconds=launches.elapsed,
+        )
+
+
+def forwards(launch: FinishedLaunch) -> dict[str, tuple[Launch, ...]]:
+    """Return what a launch measured of each cell's ``forward``, by the backend's name."""
+    return {
+        cell.identity.backend: forward_of(cell)
+        for cell in launch.cells
+        if isinstance(cell, MeasuredCell)
+    }
+
+
+@contextmanager
+def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
+    """Export the networks and start the workers; everything is gone afterwards.
+
+    Args:
+        threads: Of every backend.
+        model: Whose default architecture is measured.
+
+    Raises:
+        ProviderUnavailableError: a backend is not installed.
+        SystemFailureError: an export failed.
+    """
+    choices = [backend_named("torch"), backend_named("ort")]
+    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+        backbone = next(each for each in load() if each.model == model and each.default)
+        crop = backbone.preset.crop + MORE_PIXELS
+        preset = msgspec.structs.replace(backbone.preset, crop=crop)
+        larger = msgspec.structs.replace(backbone, preset=preset)
+        entries = {
+            "usual": _exported(backbone, Path(folder) / "usual", threads),
+            "larger": _exported(larger, Path(folder) / "larger", threads),
+        }
+        with open_lanes(choices, [PROVIDER]) as opened:
+            yield Laboratory(backbone, opened, entries, threads)
+
+
+def _exported(backbone: Backbone, folder: Path, threads: int) -> Entry:
+    plan = ExportPlan(embedding="pooled", request=WeightsRequest.parse("random"), threads=threads)
+    (outcome,) = export([backbone], Store(folder), plan)
+    if isinstance(outcome, NotExported):
+        raise SystemFailureError(
+            f"selfcheck: {backbone.model} was not exported ({outcome.stage}): {outcome.reason}"
+        )
+    return outcome.entry

@@ -1,0 +1,165 @@
+"""Real comparisons: of a network with itself, with a slower one, and beside a busy neighbour."""
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+import numpy as np
+
+from simx.results.schema.times import Block
+from simx.results.statistics.estimates import Ratio, block_median, log_ratios
+from simx.results.statistics.noise import disturbances
+from simx.runner.bench.schedule import Schedule
+from simx.selfcheck.laboratory import Comparison, Laboratory
+from simx.selfcheck.simulation import Spread
+
+BACKENDS = ("torch", "ort")
+
+Told = Callable[[str, int, int], None]
+"""Called before each comparison, with what it is and its place among how many."""
+
+AT_LENGTH = Schedule(pilot=10, launches=60, rounds=5, half_width=0.004, budget_seconds=300.0)
+"""Of the comparison that stands for the truth: several times as precise as those it judges."""
+
+SHORT = Schedule(pilot=5, launches=5, rounds=2)
+"""Of one comparison of many: whether intervals hold does not depend on how narrow they are."""
+
+
+NO_PRESSURE = 0.01
+"""Of a block's time: so much comes from being woken up at all."""
+
+
+class Trials(msgspec.Struct, frozen=True, kw_only=True):
+    """Comparisons of one kind, and the ratio that is true of them as far as it is known."""
+
+    comparisons: tuple[Comparison, ...]
+    truth: Ratio | None = None
+
+    @property
+    def significant(self) -> int:
+        """In how many the interval leaves out 1."""
+        return sum(not _holds(each.ratio, 1.0) for each in self.comparisons)
+
+    @property
+    def covered(self) -> int:
+        """In how many the interval holds the true ratio, which has an interval of its own."""
+        truth = self.truth
+        return 0 if truth is None else sum(_agree(each.ratio, truth) for each in self.comparisons)
+
+    @property
+    def noisy(self) -> int:
+        """How many were called too noisy."""
+        return sum(each.calm.noisy for each in self.comparisons)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block of all of them."""
+        return tuple(
+            block
+            for each in self.comparisons
+            for launches in each.measured
+            for launch in launches
+            for block in launch.blocks
+        )
+
+
+def of_equals(laboratory: Laboratory, count: int, told: Told, schedule: Schedule = SHORT) -> Trials:
+    """Compare a network with itself, on either backend in turns."""
+    found = []
+    for place in range(count):
+        told("equal ones", place, count)
+        backend = BACKENDS[place % len(BACKENDS)]
+        seeded = msgspec.structs.replace(schedule, seed=place)
+        cells = laboratory.cell(backend), laboratory.cell(backend, again=True)
+        found.append(laboratory.compare(*cells, seeded))
+    return Trials(comparisons=tuple(found))
+
+
+def of_unequals(
+    laboratory: Laboratory,
+    backend: str,
+    count: int,
+    schedule: Schedule,
+    told: Told,
+    truth: Ratio | None = None,
+) -> Trials:
+    """Compare the network of the larger crop with the usual one."""
+    found = []
+    for place in range(count):
+        told("a known slowdown", place, count)
+        seeded = msgspec.structs.replace(schedule, seed=place)
+        cells = laboratory.cell(backend, "larger", again=True), laboratory.cell(backend)
+        found.append(laboratory.compare(*cells, seeded))
+    return Trials(comparisons=tuple(found), truth=truth)
+
+
+@contextmanager
+def neighbour() -> Iterator["subprocess.Popen[bytes]"]:
+    """Keep one core busy with a process of its own."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:
+        try:
+            yield hog
+        finally:
+            hog.kill()
+
+
+def flagged_share(blocks: Sequence[Block], *, quiet: bool = False) -> float:
+    """Return the share of blocks that are flagged.
+
+    Args:
+        blocks: Any.
+        quiet: Only of those that ``quiet_blocks`` returns.
+    """
+    looked_at = quiet_blocks(blocks) if quiet else blocks
+    return sum(bool(disturbances(block)) for block in looked_at) / max(1, len(looked_at))
+
+
+def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """Return those during which nothing was stolen, and next to nothing had to wait for a core."""
+    return [
+        block
+        for block in blocks
+        if not block.noise.steal_ns
+        and (block.noise.pressure_ns or 0) <= NO_PRESSURE * (block.noise.wall_ns or 0)
+    ]
+
+
+def spread_of(comparisons: Sequence[Comparison]) -> Spread:
+    """Return the standard deviations of equal cells' times, from comparisons of equals.
+
+    The difference of two equal cells has twice the variance of each.
+    """
+    launches: list[float] = []
+    rounds: list[float] = []
+    calls: list[float] = []
+    for each in comparisons:
+        first, second = each.calm.cells
+        launches += log_ratios(first, second).values()
+        for a, b in zip(first, second, strict=True):
+            pairs = zip(a.blocks, b.blocks, strict=True)
+            own = [math.log(block_median(x) / block_median(y)) for x, y in pairs]
+            mean = math.fsum(own) / len(own)
+            rounds += [(log - mean) ** 2 * len(own) / max(1, len(own) - 1) for log in own]
+            calls += [float(np.std(np.log(block.ns))) for block in a.blocks + b.blocks]
+    own_round = math.fsum(rounds) / len(rounds) / 2
+    between = float(np.var(launches, ddof=1)) / 2 - own_round * len(launches) / len(rounds)
+    return Spread(
+        launch=math.sqrt(max(0.0, between)),
+        own_round=math.sqrt(own_round),
+        call=float(np.median(calls)),
+    )
+
+
+def _holds(found: Ratio, value: float) -> bool:
+    return found.low is None or found.high is None or found.low <= value <= found.high
+
+
+def _agree(found: Ratio, truth: Ratio) -> bool:
+    """Whether two estimates differ by no more than their intervals leave open together."""
+    if found.half_width is None or truth.half_width is None:
+        return True
+    widths = math.hypot(math.log1p(found.half_width), math.log1p(truth.half_width))
+    return abs(math.log(found.value / truth.value)) <= widths

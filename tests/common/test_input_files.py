@@ -1,0 +1,156 @@
+"""Opening a file that anybody may have made."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind, one_line, opened, read_whole, shown
+
+KIND = InputKind(label="picture ", mend="name another", most_bytes=2**20)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("./a picture.jpg", "./a picture.jpg"),
+        ("../Ünicode/猫.png", "../Ünicode/猫.png"),
+        ("two\nlines.png", "'two\\nlines.png'"),
+        ("\x1b[31mred.png", "'\\x1b[31mred.png'"),
+        ("not-utf8-\udcff.png", "'not-utf8-\\udcff.png'"),
+        ("", "''"),
+        (Path("folder") / "a.png", "folder/a.png"),
+    ],
+)
+def test_a_path_is_shown_as_it_was_typed(path: str | Path, text: str) -> None:
+    """A path is repeated as it is, and escaped only where it would break the line."""
+    assert shown(path) == text
+
+
+def test_an_ordinary_file_is_opened_unread_and_closed(tmp_path: Path) -> None:
+    """The file is handed out at its first byte and closed when the caller is done."""
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"content")
+
+    with opened(path, KIND) as file:
+        content = file.read()
+
+    assert content == b"content"
+    assert file.closed
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "missing.png"
+
+
+def _below_a_file(folder: Path) -> Path:
+    (folder / "file").write_bytes(b"x")
+    return folder / "file" / "p.png"
+
+
+def _dangling(folder: Path) -> Path:
+    path = folder / "link.png"
+    path.symlink_to(folder / "nowhere.png")
+    return path
+
+
+def _circular(folder: Path) -> Path:
+    path = folder / "circle.png"
+    path.symlink_to(path)
+    return path
+
+
+def _pipe(folder: Path) -> Path:
+    path = folder / "pipe.png"
+    os.mkfifo(path)
+    return path
+
+
+def _too_long(folder: Path) -> Path:
+    path = folder / "long.png"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_missing, "no such file"),
+        (_below_a_file, "cannot be read (Not a directory)"),
+        (_dangling, "no such file"),
+        (_circular, "cannot be read (Too many levels of symbolic links)"),
+        (_pipe, "is not a file"),
+        (_too_long, "has 1,099,511,627,776 bytes, more than the 1,048,576 allowed"),
+        (lambda folder: folder, "is a folder, not a file"),
+        (lambda _: Path("/dev/null"), "is not a file"),
+        (lambda _: Path("/dev/zero"), "is not a file"),
+        (lambda folder: folder / ("n" * 300), "cannot be read (File name too long)"),
+        (lambda folder: folder / "nul\0.png", "cannot be read (embedded null byte)"),
+    ],
+)
+def test_what_is_no_file_is_refused(
+    make: Callable[[Path], Path], words: str, tmp_path: Path
+) -> None:
+    """Anything but a regular file of a sensible length is refused, at once and in one line."""
+    path = make(tmp_path)
+
+    with pytest.raises(InputError) as caught, opened(path, KIND):
+        pass
+
+    message = str(caught.value)
+    assert message.startswith(f"picture {shown(path)}: ")
+    assert any(each in message for each in words.split("|"))
+    assert message.endswith("; name another")
+    assert "\n" not in message
+
+
+def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket cannot be opened as a file, and the message says so."""
+    monkeypatch.chdir(tmp_path)  # a socket's path is limited to about 100 bytes
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s.png")
+
+        with pytest.raises(InputError, match=r"s\.png: cannot be read"), opened("s.png", KIND):
+            pass
+
+
+def test_a_pipe_is_bounded_where_it_is_allowed(tmp_path: Path) -> None:
+    """A pipe has no length to ask for, and is read no further than a file."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    keeper = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    os.write(keeper, bytes(100))
+    small = InputKind(label="", mend="name another", most_bytes=50, pipes=True)
+
+    try:
+        with pytest.raises(InputError, match="more than the 50 allowed"):
+            read_whole(path, small)
+    finally:
+        os.close(keeper)
+
+
+@pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="no such file here")
+def test_a_file_that_the_system_makes_up_is_bounded() -> None:
+    """What is endless although it has a length of 0 is read as far as a file may go."""
+    with pytest.raises(InputError, match=r"more than the 1,048,576 allowed|cannot be read"):
+        read_whole("/proc/self/pagemap", KIND)
+
+
+def test_quoted_text_is_one_line() -> None:
+    """What a message quotes of a file neither breaks the line nor drives a terminal."""
+    assert one_line("a\n\tb\x1b[31m\u202e") == "a b?[31m?"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    """A file without read permission is refused with the system's reason."""
+    path = tmp_path / "secret.png"
+    path.write_bytes(b"x")
+    path.chmod(0)
+
+    with pytest.raises(InputError, match="Permission denied"), opened(path, KIND):
+        pass

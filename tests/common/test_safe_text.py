@@ -1,0 +1,38 @@
+"""Strings from files are safe to print."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simx.common.safe_text import clean
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("resnet18", "resnet18"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;a title\x07text", "text"),
+        ("\x1b]8;;http://example.org\x1b\\link", "link"),
+        ("\x9b31mred", "31mred"),
+        ("two\nlines\r\n", "two lines"),
+        ("a\u2028b", "a b"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("caf\udce9", "caf"),
+        ("naïve 猫", "naïve 猫"),
+    ],
+)
+def test_only_visible_characters_stay(text: str, shown: str) -> None:
+    """Escape sequences go whole, breaks become spaces, invisible characters go."""
+    assert clean(text) == shown
+
+
+@given(st.text(st.characters(), max_size=50))
+def test_nothing_invisible_gets_through(text: str) -> None:
+    """Whatever the text, what comes out is one line without a control character."""
+    categories = {unicodedata.category(character) for character in clean(text)}
+
+    assert not categories & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

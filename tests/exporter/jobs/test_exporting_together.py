@@ -1,0 +1,132 @@
+"""Processes that want the same export at the same time: one makes it, the others take it."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.messages import ExportFailed
+from simx.exporter.jobs.plan import Exported, ExportPlan, Outcome
+from simx.exporter.store.cache_key import export_key
+from simx.exporter.store.manifest import ExportIdentity
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone
+from tests.exporter.store.test_store import RESNET18, RESNET34, publish
+
+PLAN = ExportPlan(embedding="pooled", request=WeightsRequest("random"), threads=1)
+KEY = export_key(RESNET18, "pooled", "seed 0")
+IDENTITY = ExportIdentity(
+    model=RESNET18.model,
+    weights=RESNET18.weights,
+    embedding="pooled",
+    precision="fp32",
+    weights_origin="random",
+)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+import msgspec
+from simx.exporter.store.manifest import ExportIdentity
+from simx.exporter.store import Store
+identity = msgspec.json.decode(sys.argv[2], type=ExportIdentity)
+with Store(Path(sys.argv[1])).exporting(identity, sys.argv[3], wait=False) as is_ours:
+    print(is_ours, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def exported(
+    store: Store, told: list[str], stack: ExitStack, *, mended: bool
+) -> tuple[Outcome, ...]:
+    """Export two backbones, one of which the holder of a stack is exporting until it is told of."""
+
+    def on_wait(backbones: Sequence[Backbone]) -> None:
+        told.extend(backbone.name for backbone in backbones)
+        if mended:
+            publish(store, key=KEY)
+        stack.close()
+
+    return tuple(export([RESNET18, RESNET34], store, PLAN, on_wait=on_wait))
+
+
+def test_what_another_process_exports_is_taken(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for when all others are finished, and never done twice."""
+    asked: list[str] = []
+    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
+    told: list[str] = []
+    with ExitStack() as stack:
+        stack.enter_context(store.exporting(IDENTITY, KEY, wait=False))
+        other, taken = exported(store, told, stack, mended=True)
+
+    assert told == ["resnet18"]
+    assert asked == ["resnet34"]
+    assert other.backbone == RESNET34
+    assert isinstance(taken, Exported)
+    assert not taken.fresh
+
+
+def test_what_another_process_failed_to_export_is_exported(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting ends when the other one has ended, whatever came of it."""
+    asked: list[str] = []
+    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
+    told: list[str] = []
+    with ExitStack() as stack:
+        stack.enter_context(store.exporting(IDENTITY, KEY, wait=False))
+        exported(store, told, stack, mended=False)
+
+    assert told == ["resnet18"]
+    assert asked == ["resnet34", "resnet18"]
+
+
+def refused(asked: list[str], backbone: Backbone) -> ExportFailed:
+    """Stand for a worker that is asked and fails."""
+    asked.append(backbone.name)
+    return ExportFailed("export", "a fake", "backbone")
+
+
+def test_one_entry_is_exported_by_one_process(store: Store) -> None:
+    """Whoever does not want to wait is told; other entries are not concerned."""
+    with (
+        store.exporting(IDENTITY, KEY, wait=False) as first,
+        store.exporting(IDENTITY, KEY, wait=False) as second,
+        store.exporting(IDENTITY, "f" * 16, wait=False) as other,
+    ):
+        assert (first, second, other) == (True, False, True)
+
+    with store.exporting(IDENTITY, KEY, wait=False) as again:
+        assert again
+
+
+def test_a_killed_process_exports_nothing_any_more(store: Store) -> None:
+    """The system gives its locks up, and nobody waits for them."""
+    identity = msgspec.json.encode(IDENTITY).decode()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.root), identity, KEY],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        with store.exporting(IDENTITY, KEY, wait=False) as is_ours:
+            assert not is_ours
+        holder.kill()
+        holder.wait()
+        with store.exporting(IDENTITY, KEY, wait=False) as is_ours:
+            assert is_ours

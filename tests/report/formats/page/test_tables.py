@@ -1,0 +1,59 @@
+"""The page's tables: every figure once, and every row by itself."""
+
+from simx.report.blocks.range_tables import range_table
+from simx.report.blocks.table import Column
+from simx.report.formats.page.tables import VIEWS, groups_of, views
+from simx.results.schema.report import Report
+from simx.results.summaries.derivation import backbones, executors
+from tests.report.samples import two_backbones
+from tests.results.builders import measured, report
+
+
+def tables(of: Report) -> dict[str, list[list[str]]]:
+    """Return the rows of each view as text, keys first."""
+    return {
+        view.name: [[*row.keys, *(value.text for value in row.values)] for row in view.table.rows]
+        for view in views(backbones(of), executors(of))
+    }
+
+
+def test_every_column_is_in_one_view() -> None:
+    """Nothing that the terminal shows is missing from the page, and nothing is there twice."""
+    of = report(measured())
+    everything = range_table(backbones(of), executors(of), "models").columns
+    shown = [
+        column for view in views(backbones(of), executors(of)) for column in view.table.columns
+    ]
+
+    assert sorted(map(repr, shown)) == sorted(map(repr, everything))
+    assert {name for name, _ in VIEWS} >= {
+        view.name for view in views(backbones(of), executors(of))
+    }
+
+
+def test_a_row_needs_no_other_one() -> None:
+    """A backbone's own figures stand in the rows of its further backends too, failed ones also."""
+    rows = tables(two_backbones())["Latency"]
+
+    assert [row[:2] for row in rows] == [
+        ["resnet18:V1", "torch cpu"],
+        ["resnet18:V1", "ort cpu"],
+        ["vgg11:V1", "torch cpu"],
+        ["vgg11:V1", "ort cpu"],
+    ]
+    assert rows[0][-3:] == rows[1][-3:] == ["1.81", "69.76", "89.08"]
+    assert rows[3][2] == "✗"
+
+
+def test_views_have_the_same_rows() -> None:
+    """A row's place says which cell it is, in every view."""
+    keys = {name: [row[:2] for row in rows] for name, rows in tables(two_backbones()).items()}
+
+    assert len({str(rows) for rows in keys.values()}) == 1
+
+
+def test_groups_span_neighbouring_columns() -> None:
+    """As many as follow each other; one without a group stands alone."""
+    columns = [Column("a", group="x"), Column("b", group="x"), Column("c"), Column("d", group="y")]
+
+    assert groups_of(columns) == (("x", 2), ("", 1), ("y", 1))

@@ -1,0 +1,167 @@
+"""CSV: one tidy row for each cell, scope and image, safe for a spreadsheet."""
+
+import csv
+import io
+
+import msgspec
+import pytest
+
+from simx.report.formats.comma_separated import safe
+from simx.results.schema.environment import DeviceMemory, Memory
+from simx.results.schema.report import Similarity
+from simx.results.schema.times import Block, DeviceEvents, Launch, Noise, Timing
+from tests.report.samples import HOSTILE, rendered, two_backbones
+from tests.results.builders import (
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+)
+
+HEADER = (
+    "model,weights,embedding,backend,provider,precision,batch,threads,status,scope,image,unit,"
+    "launches,n,median,ci_low,ci_high,p90,p95,p99,min"
+)
+RESNET = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,ok"
+
+
+def test_what_a_device_adds_has_rows_of_its_own() -> None:
+    """Its memory in bytes, and a call's time by its own events."""
+    device = DeviceMemory(peak=734003200, by="process", allocated=None)
+    events = DeviceEvents(wall_ns=(5_000_000,), device_ns=(4_900_000,))
+    launch = Launch(index=0, blocks=(Block(round=0, calls=1, ns=(5_000_000,)),), events=events)
+    of = msgspec.structs.replace(
+        measured(of=(Timing(scope="forward", image=None, launches=(launch,)),)),
+        memory=Memory(before=1, peak=2, device=device),
+    )
+    output = rendered(report(of), "csv")
+
+    assert f"{RESNET},device_events,,ms,,,4.9,,,,,,\n" in output
+    assert f"{RESNET},device_memory,,bytes,,,734003200,,,,,,\n" in output
+
+
+def test_the_header_and_the_rows_of_a_cell() -> None:
+    """The columns are these, a time is in milliseconds, and a figure has its value in median."""
+    three = launches([[1_000_000, 1_200_000]], [[2_000_000, 2_400_000]], [[4_000_000, 4_800_000]])
+    timing = Timing(scope="pipeline", image="anchor", launches=three)
+
+    lines = rendered(report(measured(of=(timing,)), failed(identity("vgg11"))), "csv").split("\n")
+
+    assert lines == [
+        HEADER,
+        f"{RESNET},pipeline,anchor,ms,3,6,2.200000,0.393208,12.308996,,,,1.000000",
+        f"{RESNET},similarity_percent,positive,percent,,,84.126,,,,,,",
+        f"{RESNET},similarity_percent,negative,percent,,,-1.8293,,,,,,",
+        f"{RESNET},similarity_percent,negative_resized,percent,,,0.6875,,,,,,",
+        f"{RESNET},embedding_dim,,components,,,512,,,,,,",
+        f"{RESNET},gflops,,GMACs,,,1.81,,,,,,",
+        f"{RESNET},acc1,,percent,,,69.758,,,,,,",
+        f"{RESNET},acc5,,percent,,,89.078,,,,,,",
+        f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
+        f"{RESNET},memory,,bytes,,,167772160,,,,,,",
+        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
+        "",
+    ]
+
+
+def test_quoted_figures_are_as_they_were_quoted() -> None:
+    """They keep their decimals, and what their source does not give has no row and no value."""
+    partly = Similarity(positive=54.0608, negative=None, negative_resized=None)
+    row = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,,quoted"
+
+    lines = rendered(quoted_report(quoted(similarity=partly)), "csv").split("\n")
+
+    assert lines == [
+        HEADER,
+        f"{row},pipeline,positive,ms,,,22.9452,,,,,,",
+        f"{row},pipeline,negative,ms,,,22.9452,,,,,,",
+        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,",
+        f"{row},similarity,positive,ms,,,1.0910,,,,,,",
+        f"{row},similarity,negative,ms,,,1.0910,,,,,,",
+        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,",
+        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,",
+        f"{row},embedding_dim,,components,,,512,,,,,,",
+        f"{row},gflops,,GMACs,,,1.81,,,,,,",
+        f"{row},acc1,,percent,,,69.758,,,,,,",
+        f"{row},acc5,,percent,,,87.49,,,,,,",
+        "",
+    ]
+
+
+def test_percentiles_appear_where_the_samples_carry_them() -> None:
+    """A hundred independent calls give a 90th percentile and no 99th."""
+    of = launches(*([[1_000_000 + 7919 * (5 * i + j) % 1000 for i in range(20)]] for j in range(5)))
+    timing = Timing(scope="forward", image=None, launches=of)
+
+    (row, *_) = csv.DictReader(io.StringIO(rendered(report(measured(of=(timing,))), "csv")))
+
+    assert float(row["p90"]) > float(row["median"])
+    assert row["p99"] == ""
+
+
+def test_every_row_has_every_column() -> None:
+    """Strings with commas, quotes and line breaks do not shift a column."""
+    of = report(*two_backbones().cells, failed(identity(f'a,"b" {HOSTILE}', HOSTILE)))
+    rows = list(csv.reader(io.StringIO(rendered(of, "csv"))))
+
+    assert {len(row) for row in rows} == {21}
+    assert rows[-1][0].startswith('a,"b" =cmd')
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1+1", "'=1+1"),
+        ("\x1b[31m=1+1", "'=1+1"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_no_text_is_a_formula(text: str, cell: str) -> None:
+    """What a spreadsheet would compute gets a quote before it, whatever stood in front."""
+    assert safe(text) == cell
+
+
+def test_a_hostile_name_is_quoted_in_its_row() -> None:
+    """The protection reaches the rendering."""
+    output = rendered(report(failed(identity(HOSTILE))), "csv")
+
+    assert output.splitlines()[1].startswith("'=cmd|'/c calc'!A1 [red]x[/red] <b>& next,")
+
+
+def test_what_was_disturbed_is_in_no_row() -> None:
+    """A block that the system calls disturbed has no part in any figure, as in the tables."""
+    quiet = launches([[1_000_000]], [[1_000_000]], [[9_000_000]])
+    noise = Noise(wall_ns=100, steal_ns=0, wait_ns=90)
+    (block,) = quiet[2].blocks
+    disturbed = msgspec.structs.replace(
+        quiet[2], blocks=(msgspec.structs.replace(block, noise=noise),)
+    )
+    timing = Timing(scope="forward", image=None, launches=(*quiet[:2], disturbed))
+
+    row = rendered(report(measured(of=(timing,))), "csv").split("\n")[1]
+
+    assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000"
+
+
+def test_intervals_keep_the_pilot_s_spread() -> None:
+    """What follows the pilot moves the mean and narrows the interval, and leaves its spread."""
+    times = [1.00, 1.02, 0.98, 1.01, 0.99]
+    pilot = launches(*([[round(time * 1e6)]] for time in times))
+    longer = launches(*([[round(time * 1e6)]] for time in (*times, *[1.0] * 15)))
+
+    rows = [
+        rendered(report(measured(of=(Timing(scope="host", image=None, launches=of),))), "csv")
+        .split("\n")[1]
+        .split(",")
+        for of in (pilot, longer)
+    ]
+    widths = [float(row[16]) / float(row[14]) - 1 for row in rows]
+
+    assert widths[1] == pytest.approx(widths[0] / 2, rel=1e-2)

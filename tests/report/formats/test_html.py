@@ -1,0 +1,286 @@
+"""The HTML page: one file, that asks for nothing and takes no name for markup."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from simx.common.errors import InputError
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.formats.registry import render
+from simx.report.options import Options
+from simx.report.words.findings import sentences
+from simx.report.words.legend import legend
+from simx.report.words.notes import range_notes
+from simx.results.schema.report import Report
+from simx.results.schema.times import Timing
+from simx.results.summaries.derivation import by_range
+from simx.results.summaries.selection_criteria import Limits, Wish
+from tests.report.samples import HOSTILE, two_backbones
+from tests.results.builders import (
+    MS,
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+)
+
+VOID = {"meta", "link", "input", "br", "wbr"}
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "=cmd|'/c calc'!A1",
+    "{{ 7 * 7 }}{% raw %}",
+    "${7*7}`",
+    "\u2028\u2029&lt;",
+    HOSTILE,
+)
+
+
+class Parsed(HTMLParser):
+    """What a page consists of: elements with their attributes, and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.contents: dict[str, list[str]] = {}
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in {"script", "style"}:
+            self.contents.setdefault(self.open[-1], []).append(data)
+        else:
+            self.text.append(data)
+
+    def count(self) -> Counter[str]:
+        """Count the elements, without where a name may be broken."""
+        return Counter(tag for tag, _ in self.elements if tag != "wbr")
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page(*reports: Report, wish: Wish | None = None) -> str:
+    options = Options(ranges=DEFAULT_RANGES, width=100, wish=wish or Wish())
+    return render(reports, "html", options)
+
+
+def parsed(*reports: Report) -> Parsed:
+    return Parsed(page(*reports))
+
+
+def data_of(found: Parsed, number: int = 0) -> dict[str, list[dict[str, object]]]:
+    content = msgspec.json.decode(found.contents["script"][number])
+    assert isinstance(content, dict)
+    return content
+
+
+def test_every_element_is_closed_and_every_id_is_there_once() -> None:
+    """Two reports on one page do not get in each other's way."""
+    found = parsed(two_backbones(), two_backbones())
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    references = [
+        name
+        for _, attributes in found.elements
+        for key in ("aria-labelledby", "aria-describedby")
+        for name in (attributes.get(key) or "").split()
+    ]
+
+    assert found.open == []
+    assert len(ids) == len(set(ids))
+    assert set(references) <= set(ids)
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    """No element has an address but those of the page's own places, and the empty icon."""
+    found = parsed(two_backbones())
+    addresses = {
+        attributes[name]
+        for _, attributes in found.elements
+        for name in ("src", "href", "action", "srcset", "data", "poster")
+        if name in attributes
+    }
+
+    assert {address for address in addresses if address and not address.startswith("#")} == {
+        "data:,"
+    }
+    assert "@import" not in page(two_backbones())
+
+
+def test_the_policy_allows_this_very_script_and_style() -> None:
+    """By their hashes, and nothing else at all."""
+    found = parsed(two_backbones())
+    [policy] = [
+        meta["content"]
+        for meta in found.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    hashes = [
+        "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + "'"
+        for content in (found.contents["script"][-1], found.contents["style"][0])
+    ]
+
+    assert policy == (
+        f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    assert not [attributes for _, attributes in found.elements if "style" in attributes]
+    assert not [name for _, given in found.elements for name in given if name.startswith("on")]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_text_from_a_report_is_text(attack: str) -> None:
+    """A model, its weights, a note, a reason or a machine is called what it likes."""
+    honest, hostile = (Parsed(page(_named(name))) for name in ("somebody", attack))
+
+    assert hostile.count() == honest.count()
+    assert len(hostile.contents["script"]) == len(honest.contents["script"])
+    assert hostile.contents["script"][-1] == honest.contents["script"][-1]
+
+
+def _named(name: str) -> Report:
+    cell = measured(identity(name, name, name, name))
+    named = report(
+        msgspec.structs.replace(
+            cell, catalogue=msgspec.structs.replace(cell.catalogue, family=name)
+        ),
+        failed(identity("other", backend="ort"), reason=name),
+        notes=[name],
+    )
+    assert named.environment is not None
+    return msgspec.structs.replace(
+        named,
+        created=name,
+        environment=msgspec.structs.replace(named.environment, cpu=name, libraries={name: name}),
+    )
+
+
+def test_the_figures_are_those_of_the_tables() -> None:
+    """What the terminal prints of a cell stands in the page too, and what failed is said."""
+    text = " ".join(" ".join(parsed(two_backbones()).text).split())
+
+    for part in ("resnet18:V1", "ort cpu", "50.0", "±", "84.13", "✗ vgg11:V1 on ort cpu failed"):
+        assert part in text
+
+
+def test_the_charts_draw_what_was_measured() -> None:
+    """A record for each cell, in the order of the rows, with its interval and its stages."""
+    cells = data_of(parsed(two_backbones()))["cells"]
+
+    assert [(cell["name"], cell["executor"]) for cell in cells] == [
+        ("resnet18:V1", 0),
+        ("resnet18:V1", 1),
+        ("vgg11:V1", 0),
+        ("vgg11:V1", 1),
+    ]
+    time = cells[1]["time"]
+    assert isinstance(time, list)
+    assert time[0] == pytest.approx(25, rel=1e-2)
+    assert time[1] < time[0] < time[2]
+    assert cells[0]["unbeaten"] is True
+    assert "time" not in cells[3]
+    assert "raw" not in cells[3]
+
+
+@pytest.mark.parametrize("of", [two_backbones(), quoted_report(quoted())], ids=["own", "quoted"])
+def test_findings_and_notes_are_those_of_the_tables(of: Report) -> None:
+    """Every sentence under a range, and all of the legend, in the same words."""
+    text = "".join(parsed(of).text)
+    ranges = by_range(of, DEFAULT_RANGES)
+    said = [each for found in ranges for each in (*sentences(found), *range_notes(found))]
+
+    assert said
+    assert all(each in text for each in (*said, *legend(of)))
+
+
+def test_tables_say_what_their_headings_are_for() -> None:
+    """Every column has a heading that can be sorted by, every row one that names it."""
+    found = parsed(two_backbones())
+    scopes = [attributes["scope"] for attributes in found.all("th")]
+    sortable = [attributes for attributes in found.all("th") if attributes["scope"] == "col"]
+
+    assert set(scopes) == {"col", "colgroup", "row"}
+    assert all(attributes["aria-sort"] == "none" for attributes in sortable)
+    assert len(found.all("caption")) == len(found.all("table"))
+
+
+def test_limits_are_answered() -> None:
+    """What was asked for on the command line is answered on the page."""
+    wish = Wish(limits=Limits(max_latency_ns=30 * MS))
+    text = page(two_backbones(), wish=wish)
+
+    assert "what comes nearest is resnet18:V1" in text
+    assert "Take resnet18:V1 (25.0" in text
+
+
+def test_an_executor_that_is_not_there_is_refused() -> None:
+    """As everywhere else."""
+    with pytest.raises(InputError, match="tensorflow"):
+        page(two_backbones(), wish=Wish(backends=("tensorflow",)))
+
+
+def test_a_report_without_a_cell_is_a_page() -> None:
+    """There is nothing to take, and the machine is still told."""
+    text = " ".join(parsed(report()).text)
+
+    assert "Example CPU" in text
+    assert "Which backbone to take" not in text
+
+
+def test_quoted_figures_are_drawn_as_they_are() -> None:
+    """Without intervals and raw times; the pipeline stands in for a forward that is not told."""
+    found = parsed(quoted_report(quoted()))
+    (cell,) = data_of(found)["cells"]
+    text = " ".join(found.text)
+
+    assert cell["time"][1:] == [None, None]  # type: ignore[index]
+    assert "raw" not in cell
+    assert "Raw times of a cell" not in text
+    assert "the pipeline of the positive picture" in text
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_is_left_out_is_said(count: int) -> None:
+    """A page with fewer raw times than its report says so, and one with all does not."""
+    blocks = [[MS + place for place in range(64)] for _ in range(count)]
+    timing = Timing(scope="forward", image=None, launches=launches(blocks, blocks, blocks))
+
+    assert ("evenly spaced ranks" in page(report(measured(of=(timing,))))) is (count == 5)
+
+
+def test_a_cell_adds_little_to_the_page() -> None:
+    """Eighty backbones on four executors stay near a megabyte, the library included."""
+    cells = [measured(identity(f"resnet{place}")) for place in range(21)]
+    one, many = (len(page(report(*some))) for some in (cells[:1], cells))
+
+    assert one < 330_000
+    assert (many - one) / 20 < 4_000
+
+
+def test_links_lead_to_places_on_the_page() -> None:
+    """Also those of a report without stages."""
+    for of in (two_backbones(), quoted_report(quoted()), report()):
+        text = page(of)
+        anchors = set(re.findall(r'href="#([^"]+)"', text))
+
+        assert anchors <= set(re.findall(r' id="([^"]+)"', text))

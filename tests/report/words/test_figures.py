@@ -1,0 +1,95 @@
+"""Figures have the digits that their intervals support."""
+
+import pytest
+
+from simx.report.blocks.table import ABSENT
+from simx.report.words import figures
+from simx.results.schema.report import Parity
+from simx.results.statistics.estimates import Estimate, Ratio
+
+
+def known(milliseconds: float, half: float | None) -> Estimate:
+    return Estimate(
+        median_ns=milliseconds * 1e6,
+        low_ns=None if half is None else (milliseconds - half) * 1e6,
+        high_ns=None if half is None else (milliseconds + half) * 1e6,
+        launches=5,
+        calls=50,
+    )
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "half", "figure", "spread"),
+    [
+        (50.1234, 0.5, "50.1", "±1%"),
+        (50.1234, 0.1, "50.12", "±0.2%"),
+        (50.1234, 5.0, "50", "±10%"),
+        (50.1234, 0.0, "50.12", "±0.1%"),
+        (50.1234, 500.0, "50", "±998%"),
+        (50.1234, 1e6, "50", "±>999%"),
+        (50.1234, None, "50.1", ""),
+        (1234.5, 30.0, "1234", "±2%"),
+        (1234.5, 60.0, "1230", "±5%"),
+        (20344.0, None, "20300", ""),
+        (0.0213456, 0.0005, "0.0213", "±2%"),
+        (9.9996, 0.04, "10.00", "±0.4%"),
+    ],
+)
+def test_times_end_where_their_interval_begins(
+    milliseconds: float, half: float | None, figure: str, spread: str
+) -> None:
+    """No more digits than the interval supports, and never fewer than two."""
+    value = figures.time(known(milliseconds, half), spread=True)
+
+    assert (value.figure, value.detail) == (figure, spread)
+
+
+def test_a_time_in_microseconds() -> None:
+    """The same time in another unit."""
+    assert figures.time(known(0.0213456, 0.0005), "µs").figure == "21.3"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "unit", "figure"), [(1.0910, "ms", "1.0910"), (1.0910, "µs", "1091.0")]
+)
+def test_a_quoted_time_keeps_its_digits(milliseconds: float, unit: str, figure: str) -> None:
+    """Nothing is rounded away, and a zero at the end is a digit like any other."""
+    assert figures.time(known(milliseconds, None), unit, decimals=4).figure == figure
+
+
+def test_a_ratio_and_its_interval_end_alike() -> None:
+    """The ends of the interval have as many decimals as the ratio."""
+    ratio = Ratio(value=1.35234, low=1.3101, high=1.3955, launches=5)
+
+    assert figures.ratio(ratio).figure == "1.35"
+    assert figures.interval(ratio).figure == "1.31 to 1.40"
+
+
+def test_what_is_unknown_is_a_dash() -> None:
+    """Neither an absent figure nor an absent interval is a zero."""
+    alone = Ratio(value=1.35234, low=None, high=None, launches=1)
+
+    assert figures.ratio(alone).figure == "1.35"
+    assert figures.interval(alone) == ABSENT
+    assert figures.time(None) == figures.ratio(None) == figures.fixed(None, 2) == ABSENT
+
+
+def test_no_negative_zero() -> None:
+    """What rounds to zero has no sign."""
+    assert figures.fixed(-0.001, 2).figure == "0.00"
+    assert figures.fixed(-1.8293, 2).figure == "-1.83"
+
+
+@pytest.mark.parametrize(
+    ("cosine", "error", "shown"),
+    [
+        (1.0, 0.0, ("1.0000000", "0")),
+        (0.99999998, 2.13e-7, ("0.9999999", "2e-7")),
+        (0.5, 1.6, ("0.5000000", "2e0")),
+    ],
+)
+def test_parity_is_never_flattered(cosine: float, error: float, shown: tuple[str, str]) -> None:
+    """A cosine below 1 does not round to 1, and an error that is not 0 does not round to 0."""
+    parity = Parity(cosine=cosine, relative_l2=error)
+
+    assert (figures.cosine(parity).figure, figures.error(parity).figure) == shown

@@ -1,0 +1,188 @@
+"""Which backbone to take: the front on one executor, its order, and what keeps the limits."""
+
+import msgspec
+import pytest
+
+from simx.common.errors import InputError
+from simx.results.schema.report import Cell, MeasuredCell, Similarity
+from simx.results.schema.times import Timing
+from simx.results.summaries.decision import Decision, decisions
+from simx.results.summaries.selection_criteria import Limits, Wish
+from simx.results.summaries.summary import Executor
+from tests.results.builders import MS, around, failed, identity, launches, measured, report
+
+CPU = "CPUExecutionProvider"
+
+
+def cell(
+    model: str,
+    milliseconds: float,
+    acc1: float | None,
+    *,
+    margin: float = 0.0,
+    backend: str = "torch",
+    provider: str = CPU,
+) -> MeasuredCell:
+    """Return a cell of 2 % spread; its margin is that of the positive over a negative of 0."""
+    made = measured(identity(model, backend=backend, provider=provider), milliseconds=milliseconds)
+    return msgspec.structs.replace(
+        made,
+        catalogue=msgspec.structs.replace(made.catalogue, acc1=acc1),
+        similarity=Similarity(positive=margin, negative=0.0, negative_resized=0.0),
+    )
+
+
+SMALL = cell("small", 1, 60)
+MIDDLE = cell("middle", 5, 75)
+LARGE = cell("large", 20, 85)
+POOR = cell("poor", 10, 70)
+"""Slower than ``middle``, and less accurate."""
+
+
+def decided(*cells: Cell, wish: Wish | None = None) -> Decision:
+    (decision,) = decisions(report(*cells), wish or Wish())
+    return decision
+
+
+def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> Wish:
+    latency = None if milliseconds is None else milliseconds * MS
+    return Wish(limits=Limits(max_latency_ns=latency, min_acc1=acc1))
+
+
+def names(decision: Decision, part: str) -> list[str]:
+    return [contender.backbone.model for contender in getattr(decision, part)]
+
+
+def test_without_limits_all_of_the_front_fits_the_fastest_first() -> None:
+    """What is beaten is looked at and left out."""
+    decision = decided(LARGE, POOR, MIDDLE, SMALL)
+
+    assert names(decision, "contenders") == ["large", "middle", "poor", "small"]
+    assert names(decision, "front") == names(decision, "fitting") == ["small", "middle", "large"]
+    assert decision.order == "fastest"
+
+
+def test_of_those_that_cannot_be_told_apart_the_most_accurate_is_first() -> None:
+    """A tie in latency is broken by accuracy, in each group of ties by itself."""
+    tied = (cell("a", 1.0, 60), cell("b", 1.001, 62), cell("c", 5.0, 75), cell("d", 5.01, 74))
+
+    assert names(decided(*tied), "front") == ["b", "a", "c", "d"]
+
+
+def test_within_a_latency_the_most_accurate_is_first() -> None:
+    """Whoever says how long it may take wants the best that is to be had in that time."""
+    decision = decided(LARGE, MIDDLE, SMALL, wish=limited(milliseconds=6))
+
+    assert names(decision, "fitting") == ["middle", "small"]
+    assert decision.order == "most accurate"
+    assert decision.nearest == ()
+
+
+def test_from_an_accuracy_on_the_fastest_is_first() -> None:
+    """Whoever says how accurate it has to be wants the fastest of those."""
+    assert names(decided(LARGE, MIDDLE, SMALL, wish=limited(acc1=75)), "fitting") == [
+        "middle",
+        "large",
+    ]
+
+
+@pytest.mark.parametrize(("limit", "fitting"), [(5.02, []), (5.1, ["middle"])])
+def test_the_whole_interval_keeps_a_limit(limit: float, fitting: list[str]) -> None:
+    """A median within the limit is not enough where the interval reaches beyond it."""
+    assert names(decided(MIDDLE, wish=limited(milliseconds=limit)), "fitting") == fitting
+
+
+@pytest.mark.parametrize(
+    ("wish", "nearest"),
+    [
+        (limited(milliseconds=0.5), ["small"]),
+        (limited(acc1=90), ["large"]),
+        (limited(milliseconds=3, acc1=75), ["middle", "small"]),
+        (limited(milliseconds=0.5, acc1=75), ["middle"]),
+        (limited(milliseconds=0.5, acc1=90), ["small", "large"]),
+    ],
+    ids=["too fast", "too accurate", "one or the other", "none is that fast", "neither"],
+)
+def test_where_nothing_fits_the_nearest_are_named(wish: Wish, nearest: list[str]) -> None:
+    """They keep one limit and miss the other by least, or are the ends of the front."""
+    decision = decided(LARGE, MIDDLE, SMALL, wish=wish)
+
+    assert decision.fitting == ()
+    assert names(decision, "nearest") == nearest
+
+
+def test_an_unknown_accuracy_keeps_no_limit() -> None:
+    """Weights that cannot classify are not taken for accurate enough."""
+    assert names(decided(cell("blind", 1, None), MIDDLE, wish=limited(acc1=0)), "fitting") == [
+        "middle"
+    ]
+
+
+def test_a_margin_of_random_weights_takes_no_part() -> None:
+    """It says nothing about the pictures, so it defends nobody."""
+    sharp = cell("sharp", 10, 70, margin=90)
+    blind = msgspec.structs.replace(sharp, weights_origin="random")
+
+    assert names(decided(MIDDLE, sharp), "front") == ["middle", "sharp"]
+    assert names(decided(MIDDLE, blind), "front") == ["middle"]
+
+
+def test_the_pipeline_is_that_of_the_positive_picture() -> None:
+    """Decoding and preprocessing count where the whole way is asked for."""
+    decision = decided(SMALL, wish=Wish(latency_of="pipeline"))
+
+    (contender,) = decision.contenders
+    assert contender.merit.latency == contender.cell.images["positive"].pipeline
+
+
+def test_what_has_no_such_latency_is_named() -> None:
+    """A cell that failed, one on another executor, and one without that scope."""
+    without = measured(
+        identity("without"), of=(Timing(scope="first", image=None, launches=around(5)),)
+    )
+    elsewhere = cell("elsewhere", 1, 60, backend="ort")
+
+    decision = decided(failed(identity("broken")), elsewhere, MIDDLE, without)
+
+    assert [backbone.model for backbone in decision.absent] == ["broken", "elsewhere", "without"]
+
+
+def test_a_single_launch_is_compared_as_it_stands() -> None:
+    """A giant without an interval is still seen to be slower than what takes milliseconds."""
+    giant = cell("giant", 5000, 70)
+    once = Timing(scope="forward", image=None, launches=launches([[5000 * MS]]))
+    alone = msgspec.structs.replace(giant, few_calls=True, timings=(once,))
+
+    assert names(decided(MIDDLE, alone), "front") == ["middle"]
+
+
+TWO = report(SMALL, cell("small", 2, 60, backend="ort"), cell("small", 3, 60, provider="Other"))
+
+
+@pytest.mark.parametrize(
+    ("wish", "executors"),
+    [
+        (Wish(), [("torch", CPU)]),
+        (Wish(backends=("ort",)), [("ort", CPU)]),
+        (Wish(backends=("ort", "torch"), providers=(CPU,)), [("torch", CPU), ("ort", CPU)]),
+        (Wish(providers=("Other",)), [("torch", "Other")]),
+    ],
+)
+def test_the_executor_is_chosen_by_name(wish: Wish, executors: list[tuple[str, str]]) -> None:
+    """The report's first one by default, and every one that fits what is named."""
+    assert [each.executor for each in decisions(TWO, wish)] == [
+        Executor(*names) for names in executors
+    ]
+
+
+def test_an_executor_that_is_not_there_is_refused() -> None:
+    """The message names what was asked for, and what there is."""
+    there = "torch CPUExecutionProvider, torch Other, ort CPUExecutionProvider"
+
+    with pytest.raises(InputError, match=f"^tensorflow: .*{there}$"):
+        decisions(TWO, Wish(backends=("tensorflow",)))
+
+
+def test_an_empty_report_decides_nothing() -> None:
+    """Without a cell there is no executor to look at."""
+    assert decisions(report(), Wish()) == ()

@@ -1,0 +1,193 @@
+"""The summary of a report: what belongs together, and who is faster."""
+
+import msgspec
+import pytest
+
+from simx.models.ranges import DEFAULT_RANGES, Range
+from simx.results.schema.report import Report, Similarity
+from simx.results.schema.times import Timing
+from simx.results.summaries.derivation import OUTSIDE, by_range, counted, executors
+from simx.results.summaries.summary import BackboneSummary, Executor
+from tests.results.builders import (
+    around,
+    failed,
+    identity,
+    launches,
+    measured,
+    quoted,
+    quoted_report,
+    report,
+)
+
+TORCH = Executor("torch", "CPUExecutionProvider")
+ORT = Executor("ort", "CPUExecutionProvider")
+
+
+def only(of: Report) -> BackboneSummary:
+    ((backbone,),) = (summary.backbones for summary in by_range(of, DEFAULT_RANGES))
+    return backbone
+
+
+def forward(milliseconds: float) -> tuple[Timing, ...]:
+    return (Timing(scope="forward", image=None, launches=around(milliseconds)),)
+
+
+def test_backbones_are_grouped_by_range_and_sorted_as_people_count() -> None:
+    """Ranges come in their order without the empty ones, and 18 before 101."""
+    of = report(
+        measured(identity("resnet101"), gflops=3.9),
+        measured(identity("vgg11"), gflops=7.6),
+        measured(identity("resnet18", "IMAGENET1K_V2"), gflops=1.0),
+        measured(identity("resnet18"), gflops=1.0),
+    )
+
+    names = [
+        (each.label, [(b.model, b.weights[-2:]) for b in each.backbones])
+        for each in by_range(of, DEFAULT_RANGES)
+    ]
+
+    assert names == [
+        ("1-3", [("resnet18", "V1"), ("resnet18", "V2"), ("resnet101", "V1")]),
+        ("7-8", [("vgg11", "V1")]),
+    ]
+
+
+def test_no_backbone_is_dropped_by_its_gflops() -> None:
+    """What no range holds is shown last, under a heading of its own."""
+    of = report(measured(gflops=0.5), measured(identity("vgg11"), gflops=7.6))
+
+    summaries = by_range(of, (Range("4+", 4.0, float("inf")),))
+
+    assert [(each.label, each.low, each.high) for each in summaries] == [
+        ("4+", 4, None),
+        (OUTSIDE, None, None),
+    ]
+
+
+def test_executors_come_as_they_were_asked_for() -> None:
+    """Whatever order the cells were measured in, the first backend asked for is the baseline."""
+    of = report(measured(identity(backend="ort")), measured())
+
+    assert executors(of) == (TORCH, ORT)
+    assert [cell.executor for cell in only(of).cells] == [TORCH, ORT]
+
+
+def test_speed_is_relative_to_the_first_executor() -> None:
+    """Half the time is twice as fast, and the first executor has no speed of its own."""
+    backbone = only(
+        report(
+            measured(milliseconds=50),
+            measured(identity(backend="ort"), milliseconds=25),
+        )
+    )
+
+    baseline, other = backbone.measured
+    assert baseline.speed is None
+    assert other.speed is not None
+    assert other.speed.value == pytest.approx(2)
+    assert backbone.forward_fastest == (ORT,)
+    assert backbone.pipeline_fastest["anchor"] == (ORT,)
+
+
+def test_a_tie_names_all_of_them() -> None:
+    """A difference that the spread explains makes both the fastest."""
+    a = launches([[100]], [[110]], [[100]])
+    b = launches([[101]], [[100]], [[103]])
+    of = report(
+        measured(of=(Timing(scope="forward", image=None, launches=a),)),
+        measured(identity(backend="ort"), of=(Timing(scope="forward", image=None, launches=b),)),
+    )
+
+    assert set(only(of).forward_fastest) == {TORCH, ORT}
+
+
+def test_nobody_is_fastest_alone_and_nobody_by_one_launch() -> None:
+    """One executor has nobody to beat, and single launches leave everything open."""
+    giants = report(
+        measured(milliseconds=50, few_calls=True),
+        measured(identity(backend="ort"), milliseconds=5, few_calls=True),
+    )
+
+    assert only(report(measured())).forward_fastest == ()
+    assert only(report(measured())).pipeline_fastest["anchor"] == ()
+    assert only(giants).forward_fastest == (ORT, TORCH)
+    assert only(giants).pipeline_fastest["anchor"] == (ORT, TORCH)
+
+
+def test_fastest_of_three_has_to_beat_both() -> None:
+    """One of three is the fastest alone only if it is faster than each of the others."""
+    cuda = identity(backend="ort", provider="CUDAExecutionProvider")
+    others = (measured(of=forward(50)), measured(identity(backend="ort"), of=forward(20)))
+
+    clear = only(report(*others, measured(cuda, of=forward(10))))
+    close = only(report(*others, measured(cuda, of=forward(20))))
+
+    device = Executor("ort", "CUDAExecutionProvider")
+    assert clear.forward_fastest == (device,)
+    assert set(close.forward_fastest) == {ORT, device}
+
+
+def test_a_failed_cell_stays_beside_the_measured_one() -> None:
+    """The failure keeps its stage, reason and command, and the other its figures."""
+    backbone = only(report(failed(), measured(identity(backend="ort"))))
+
+    assert [cell.executor for cell in backbone.failed] == [TORCH]
+    assert backbone.failed[0].reason == "out of memory"
+    assert backbone.measured[0].speed is None
+    assert backbone.measured[0].forward is not None
+
+
+def test_each_image_has_its_figures() -> None:
+    """Pipeline, stages and similarity are those of the image; the anchor has no similarity."""
+    images = only(report(measured(milliseconds=50))).measured[0].images
+
+    assert images["negative"].pipeline is not None
+    assert images["negative"].pipeline.median_ns == pytest.approx(140e6, rel=1e-3)
+    assert images["negative"].similarity_percent == -1.8293
+    assert images["positive"].similarity_time is not None
+    assert images["anchor"].similarity_percent is None
+    assert images["anchor"].similarity_time is None
+
+
+def test_margin_is_the_positives_lead() -> None:
+    """It is positive minus negative, and undefined where one of them is."""
+    cell = measured()
+    undefined = msgspec.structs.replace(
+        cell, similarity=Similarity(positive=80, negative=None, negative_resized=1)
+    )
+
+    assert only(report(cell)).measured[0].margin == pytest.approx(84.126 + 1.8293)
+    assert only(report(undefined)).measured[0].margin is None
+
+
+def test_what_was_not_measured_is_none() -> None:
+    """A cell without timings has figures of nothing but its embedding."""
+    cell = only(report(measured(of=()))).measured[0]
+
+    assert (cell.forward, cell.host, cell.first) == (None, None, None)
+    assert cell.images["anchor"].pipeline is None
+
+
+def test_quoted_figures_have_no_statistic_that_takes_raw_times() -> None:
+    """The medians are the source's; intervals, ratios, parity, noise and memory are absent."""
+    of = quoted_report(quoted(), quoted(identity(backend="ort"), milliseconds=11))
+    backbone = only(of)
+    first, _ = backbone.measured
+    pipeline = first.images["positive"].pipeline
+
+    assert pipeline is not None
+    assert (pipeline.median_ns, pipeline.low_ns, pipeline.launches) == (22_945_200, None, None)
+    assert first.images["anchor"].pipeline is None
+    assert first.margin == pytest.approx(54.0608 + 1.8293)
+    assert (first.forward, first.speed, first.parity, first.memory) == (None, None, None, None)
+    assert (backbone.forward_fastest, backbone.pipeline_fastest["positive"]) == ((), ())
+    assert (backbone.rounds, backbone.stop) == (0, None)
+    assert counted(of) == {}
+
+
+def test_quoted_backbones_are_ordered_like_measured_ones() -> None:
+    """An unknown number of threads does not keep backbones from their order."""
+    known = msgspec.structs.replace(quoted(), identity=identity())
+    (summary,) = by_range(quoted_report(known, quoted()), DEFAULT_RANGES)
+
+    assert [backbone.threads for backbone in summary.backbones] == [None, 2]

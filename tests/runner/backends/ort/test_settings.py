@@ -1,0 +1,65 @@
+"""What ONNX Runtime is told: pinned, by variant, and as asked for. The CUDA part needs no GPU."""
+
+import pytest
+
+from simx.runner.backends.ort.settings import CUDA, PROVIDER_OPTIONS, settings_of
+from simx.runner.backends.registry import BACKENDS
+
+CPU = "CPUExecutionProvider"
+
+CHANGES = [
+    ("channels-last", "prefer_nhwc", "1"),
+    ("cuda-graph", "enable_cuda_graph", "1"),
+    ("no-arena", "arena_extend_strategy", "kSameAsRequested"),
+    ("search-exhaustive", "cudnn_conv_algo_search", "EXHAUSTIVE"),
+    ("tf32", "use_tf32", "1"),
+]
+
+
+@pytest.mark.parametrize(("variant", "option", "value"), CHANGES)
+def test_a_variant_changes_one_option(variant: str, option: str, value: str) -> None:
+    """And nothing else of what is pinned; it is stated, too."""
+    settings = settings_of(CUDA, (variant,), ())
+
+    assert settings.provider == {**PROVIDER_OPTIONS[CUDA], option: value}
+    assert PROVIDER_OPTIONS[CUDA][option] != value
+    assert settings.stated[option] == value
+
+
+def test_every_variant_for_cuda_alone_changes_one() -> None:
+    """A variant that the registry knows and that changes nothing would be a label that lies."""
+    ort = next(spec for spec in BACKENDS if spec.name == "ort")
+    only = {variant.name for variant in ort.variants if CUDA in (variant.providers or ())}
+
+    assert only == {variant for variant, _, _ in CHANGES}
+
+
+def test_what_was_asked_for_wins() -> None:
+    """An option is the user's own word for one thing."""
+    settings = settings_of(CUDA, ("search-exhaustive",), ("cudnn_conv_algo_search=DEFAULT",))
+
+    assert settings.provider["cudnn_conv_algo_search"] == "DEFAULT"
+
+
+def test_a_call_waits_on_a_device_whatever_the_default() -> None:
+    """And the host's own provider is told nothing of devices."""
+    assert settings_of(CUDA, (), ()).stated["disable_synchronize_execution_providers"] == "0"
+    assert not settings_of(CPU, (), ()).run
+
+
+def test_without_an_arena_memory_is_given_back() -> None:
+    """On the CPU there is none then; a GPU's is emptied after every call, on its own device."""
+    on_gpu = settings_of(CUDA, ("no-arena",), ("device_id=2",))
+
+    assert not settings_of(CPU, ("no-arena",), ()).arena
+    assert on_gpu.run["memory.enable_memory_arena_shrinkage"] == "gpu:2"
+    assert on_gpu.device_id == 2
+
+
+def test_simx_s_own_graphs_are_never_recorded() -> None:
+    """Their inputs come from many places; everything else holds for them, too."""
+    own = settings_of(CUDA, ("cuda-graph", "tf32"), (), own=True)
+
+    assert settings_of(CUDA, ("cuda-graph",), ()).captures
+    assert not own.captures
+    assert own.provider["use_tf32"] == "1"

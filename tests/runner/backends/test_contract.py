@@ -1,0 +1,186 @@
+"""The contract suite: what holds for every backend, run over all of them."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.manifest import VERIFICATION_FILE
+from simx.exporter.verification.reference import Reference, load_reference
+from simx.models.backbone import Backbone
+from simx.results.statistics.parity import disagreement, worst_parity
+from simx.results.statistics.vector_math import cosine
+from simx.runner.backends.contract import Array, Backend, BackendError, BackendFacts, Runtime, Task
+from simx.runner.backends.ort.backend import OrtRuntime
+from simx.runner.backends.registry import BACKENDS
+from simx.runner.backends.torch.backend import TorchRuntime
+
+
+@pytest.fixture
+def backend(runtime: Runtime, task: Task) -> Backend:
+    return runtime.create(task)
+
+
+@pytest.fixture
+def reference(entry: Entry) -> Reference:
+    return load_reference(entry.verification_path, entry.manifest.files[VERIFICATION_FILE])
+
+
+@pytest.fixture
+def inputs(reference: Reference, backbone: Backbone) -> Array:
+    return reference.inputs(backbone.preset)
+
+
+def embed(backend: Backend, inputs: Array) -> Array:
+    return backend.fetch(backend.forward(backend.place(inputs)))
+
+
+def test_one_picture_gives_the_reference_embedding(
+    backend: Backend, inputs: Array, reference: Reference
+) -> None:
+    """Each picture alone gives torch's stored answer, float32 and [1, D]."""
+    rows = [embed(backend, inputs[row : row + 1]) for row in range(len(inputs))]
+
+    assert all(row.shape == (1, 512) and row.dtype == np.float32 for row in rows)
+    parity = worst_parity(zip(np.concatenate(rows), reference.embeddings, strict=True))
+    assert disagreement(parity) is None
+
+
+@pytest.mark.parametrize("batch", [2, 4])
+def test_a_batch_gives_the_same_rows(
+    backend: Backend, inputs: Array, reference: Reference, batch: int
+) -> None:
+    """Several pictures at once give the embeddings they give one by one."""
+    together = embed(backend, inputs[:batch])
+
+    assert together.shape == (batch, 512)
+    parity = worst_parity(zip(together, reference.embeddings[:batch], strict=True))
+    assert disagreement(parity) is None
+
+
+def test_the_input_is_left_as_it_was(backend: Backend, inputs: Array) -> None:
+    """A call does not write into its input, which is used again and again."""
+    before = inputs[:1].copy()
+    placed = backend.place(inputs[:1])
+    first = backend.fetch(backend.forward(placed)).copy()
+    second = backend.fetch(backend.forward(placed))
+
+    assert np.array_equal(inputs[:1], before)
+    assert np.array_equal(first, second)
+
+
+def test_an_earlier_result_survives_later_calls(backend: Backend, inputs: Array) -> None:
+    """An embedding that was returned is not overwritten by the next call."""
+    first = backend.forward(backend.place(inputs[:1]))
+    kept = backend.fetch(first).copy()
+    backend.forward(backend.place(inputs[1:2]))
+
+    assert np.array_equal(backend.fetch(first), kept)
+
+
+def test_similarity_is_the_cosine(backend: Backend, inputs: Array) -> None:
+    """The backend's own similarity is the float64 cosine of its embeddings to within 1e-5."""
+    left, right = (backend.forward(backend.place(inputs[row : row + 1])) for row in (0, 2))
+    expected = cosine(backend.fetch(left)[0], backend.fetch(right)[0])
+
+    assert backend.similarity(left, right) == pytest.approx(expected, abs=1e-5)
+    assert backend.similarity(left, left) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_similarity_of_nothing_is_zero(backend: Backend) -> None:
+    """A zero vector has similarity 0 in every backend, where the quotient is not defined."""
+    zero = backend.place(np.zeros((1, 512), dtype=np.float32))
+
+    assert backend.similarity(zero, zero) == 0.0
+
+
+def test_the_facts_say_how_it_runs(backend: Backend) -> None:
+    """Thread counts are pinned to what was asked for, and recorded."""
+    facts = backend.facts
+
+    assert facts.settings["intra_op_threads"] == "1"
+    assert facts.settings["inter_op_threads"]
+    assert not facts.resident
+
+
+def test_the_canary_disturbs_nothing(backend: Backend, inputs: Array) -> None:
+    """The fixed product can be computed between two calls that give the same embedding."""
+    before = embed(backend, inputs[:1]).copy()
+    backend.canary()
+
+    assert np.array_equal(embed(backend, inputs[:1]), before)
+
+
+def test_what_the_probe_passes_can_load(runtime: Runtime, task: Task) -> None:
+    """A provider that is there passes the probe, and a network loads on it."""
+    runtime.probe("CPUExecutionProvider")
+
+    assert isinstance(runtime.create(task).facts, BackendFacts)
+
+
+@pytest.mark.parametrize("provider", ["CUDAExecutionProvider", "TensorrtExecutionProvider"])
+def test_a_provider_that_is_not_there_is_refused(
+    runtime: Runtime, task: Task, provider: str
+) -> None:
+    """Neither the probe nor loading a network falls back to the CPU in silence."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(BackendError):
+        runtime.probe(provider)
+    with pytest.raises(BackendError):
+        runtime.create(msgspec.structs.replace(task, provider=provider))
+
+
+CPU = "CPUExecutionProvider"
+
+VARIANTS = [
+    ("torch", ("channels-last",), "memory_format", "channels_last"),
+    ("torch", ("flush-denormals",), "denormals", "flushed"),
+    ("torch", (), "denormals", "kept"),
+    ("torch", (), "memory_format", "contiguous_format"),
+    ("ort", ("flush-denormals",), "session.set_denormal_as_zero", "1"),
+    ("ort", ("passive",), "session.intra_op.allow_spinning", "0"),
+    ("ort", ("spinning",), "session.force_spinning_stop", "0"),
+    ("ort", (), "session.force_spinning_stop", "1"),
+    ("ort", ("no-arena",), "memory_arena", "off"),
+    ("ort", (), "session.intra_op.allow_spinning", "1"),
+    ("ort", (), "memory_arena", "on"),
+]
+
+
+@pytest.mark.parametrize(("name", "variants", "setting", "value"), VARIANTS)
+def test_a_variant_changes_its_setting_and_not_the_embedding(
+    name: str,
+    variants: tuple[str, ...],
+    setting: str,
+    value: str,
+    task: Task,
+    inputs: Array,
+    reference: Reference,
+) -> None:
+    """What was asked for is in force and recorded, and the vector is still the same."""
+    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(), "ort": OrtRuntime()}
+    runtime = runtimes[name]
+    backend = runtime.create(msgspec.structs.replace(task, variants=variants))
+    embedding = embed(backend, inputs[:2])
+    settings = backend.facts.settings
+    # torch's settings are the process's, and other tests want the usual ones.
+    runtime.create(task)
+
+    assert settings[setting] == value
+    parity = worst_parity(zip(embedding, reference.embeddings[:2], strict=True))
+    assert disagreement(parity) is None
+
+
+def test_every_variant_of_the_registry_is_looked_at() -> None:
+    """One that only sets a variable needs no code of the backend's; others need another device."""
+    looked_at = {(name, variant) for name, variants, _, _ in VARIANTS for variant in variants}
+    by_code = {
+        (spec.name, variant.name)
+        for spec in BACKENDS
+        for variant in spec.variants
+        if not variant.environment and CPU in (variant.providers or (CPU,))
+    }
+
+    assert looked_at == by_code

@@ -1,0 +1,380 @@
+"""A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from simx.common.errors import InputError, ProviderUnavailableError
+from simx.images.pictures import bundled
+from simx.models.backbone import Backbone
+from simx.models.ranges import DEFAULT_RANGES
+from simx.results.files.journal import journal_path, read_journal
+from simx.results.files.report import read
+from simx.results.schema.report import FailedCell, MeasuredCell, Report
+from simx.results.summaries.derivation import by_range
+from simx.runner.backends.registry import Choice
+from simx.runner.bench import launch as launches
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.bench import BenchPlan
+from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import open_lanes
+from simx.runner.bench.workloads import Absent, Subject
+from tests.runner.benches import run, small_pictures
+from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
+
+PLAN = BenchPlan(
+    embedding="pooled",
+    weights="random",
+    threads=1,
+    profile="quick",
+    schedule=Schedule(pilot=2, launches=2, rounds=2, seed=3),
+    pictures=bundled(),
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of five calls are enough to see what is in them, and no round is taken again."""
+    monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+    monkeypatch.setattr(launches, "REPEATS", 0)
+
+
+def bench(folder: Path, *kinds: str) -> Report:
+    """Measure the fake network in one lane for each kind of fake."""
+    (folder / "entry").mkdir()
+    subject = Subject(BACKBONE, entry_in(folder / "entry"))
+    choices = [lane(kind).choice for kind in kinds]
+    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
+        return run(PLAN, opened, [subject], folder / "report.json")
+
+
+def test_a_cell_has_every_scope(tmp_path: Path) -> None:
+    """Two launches give every scope and image its blocks, rounds where rounds drive it."""
+    report = bench(tmp_path, "right")
+    (cell,) = report.cells
+    assert isinstance(cell, MeasuredCell)
+    shape = {
+        (timing.scope, timing.image): [len(launch.blocks) for launch in timing.launches]
+        for timing in cell.timings
+    }
+    pictures = ("anchor", "positive", "negative", "negative_resized")
+    stages = ("pipeline", "pipeline.decode", "pipeline.preprocess", "pipeline.forward")
+    expected: dict[tuple[str, str | None], list[int]] = {("forward", None): [2, 2]}
+    expected |= {(scope, None): [1, 1] for scope in ("first", "first.create", "first.call")}
+    expected |= {(scope, image): [1, 1] for scope in stages for image in pictures}
+    expected |= {("similarity", image): [1, 1] for image in pictures[1:]}
+
+    assert shape == expected
+    assert cell.embedding_dim == DIM
+    assert cell.parity.relative_l2 < 5e-6
+    assert cell.placement == {"CPUExecutionProvider": 3}
+    assert [len(launch.blocks) for launch in report.canary[0].launches] == [3, 3]
+
+
+def test_the_share_of_its_nodes_is_what_a_cell_is_called(tmp_path: Path) -> None:
+    """In both launches, and its canary too; the whole beside it keeps its name."""
+    report = bench(tmp_path, "right", "sharing")
+
+    assert {type(cell) for cell in report.cells} == {MeasuredCell}
+    assert {cell.identity.backend for cell in report.cells} == {"right", "sharing:partial=2/3"}
+    assert {canary.backend for canary in report.canary} == {"right", "sharing:partial=2/3"}
+    assert all(len(canary.launches) == 2 for canary in report.canary)
+
+
+def test_nodes_that_are_not_always_in_the_same_place_are_a_failure(tmp_path: Path) -> None:
+    """Launches of different shares are different cells, and no replicates of one."""
+    (cell,) = bench(tmp_path, "shifting").cells
+    assert isinstance(cell, FailedCell)
+
+    assert cell.stage == "placement"
+    assert "in the launches before" in cell.reason
+    assert "--backend shifting " in cell.command
+
+
+def test_a_device_of_its_own_has_the_host_s_side_too(tmp_path: Path) -> None:
+    """From arrays to arrays, and from arrays to a similarity, beside what stays on the device."""
+    cells = bench(tmp_path, "device", "right").cells
+    scopes = [
+        {(timing.scope, timing.image) for timing in cell.timings}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+    ]
+    compared = ("positive", "negative", "negative_resized")
+
+    assert scopes[0] - scopes[1] == {
+        ("host", None),
+        *(("similarity.host", image) for image in compared),
+    }
+    assert not scopes[1] - scopes[0]
+
+
+def test_a_device_s_events_stand_beside_the_clock(tmp_path: Path) -> None:
+    """Of every launch, with forward alone; a device without any has none."""
+    cells = bench(tmp_path, "events", "device").cells
+    found = [
+        {launch.events is not None for launch in timing.launches}
+        for cell in cells
+        if isinstance(cell, MeasuredCell)
+        for timing in cell.timings
+        if timing.scope in {"forward", "host"}
+    ]
+
+    assert found == [{True}, {False}, {False}, {False}]
+
+
+def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
+    """Each pipeline entry is at least the sum of its stages, and they are nearly all of it."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+    entries = {
+        timing.scope: timing.launches[0].blocks[0].ns
+        for timing in cell.timings
+        if timing.image == "negative"
+    }
+    sums = [
+        sum(stages)
+        for stages in zip(
+            entries["pipeline.decode"],
+            entries["pipeline.preprocess"],
+            entries["pipeline.forward"],
+            strict=True,
+        )
+    ]
+
+    assert all(part <= whole for part, whole in zip(sums, entries["pipeline"], strict=True))
+    assert sum(sums) > 0.5 * sum(entries["pipeline"])
+
+
+def test_the_report_is_on_disk_and_the_journal_is_gone(tmp_path: Path) -> None:
+    """What was returned is what can be read again, and nothing else is left."""
+    report = bench(tmp_path, "right")
+
+    assert read(tmp_path / "report.json") == report
+    assert not journal_path(tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "reason"),
+    [
+        ("refusing", "prepare", "no network for fakenet today"),
+        ("constant", "parity", "differs from torch's"),
+        ("truncated", "parity", "shape (4, 4) where (4, 8) is right"),
+        ("nan", "parity", "differs from torch's"),
+        ("cached", "forward", "differs from torch's"),
+        ("early", "events", "what is timed ends before the device has finished"),
+        ("asynchronous", "synchronise", "its calls return before their results exist"),
+        ("wrong_similarity", "similarity", "computes a cosine of"),
+        ("dying", "canary", "killed by SIGSEGV"),
+    ],
+)
+def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
+    tmp_path: Path, kind: str, stage: str, reason: str
+) -> None:
+    """A cell that is wrong is recorded with stage and reason; the other one is measured."""
+    report = bench(tmp_path, "right", kind)
+    measured, failed = report.cells
+
+    assert isinstance(measured, MeasuredCell)
+    assert isinstance(failed, FailedCell)
+    assert failed.stage == stage
+    assert reason in failed.reason
+    assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:
+    """Beside a cell of full precision; the same error under another name fails."""
+    (tmp_path / "entry").mkdir()
+    usual = lane("rounded").choice
+    choices = [lane("right").choice, Choice(usual.spec, variants=("tf32",)), usual]
+    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path / "entry"))
+        report = run(PLAN, opened, [subject], tmp_path / "report.json")
+    right, tf32, wrong = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(tf32, MeasuredCell)
+    assert 1e-4 < tf32.parity.relative_l2 < 1e-2
+    assert isinstance(wrong, FailedCell)
+    assert "(at most 1e-04)" in wrong.reason
+
+
+def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
+    """A worker that never answers is killed; its last words are kept, and others go on."""
+    (tmp_path / "entry").mkdir()
+    entry = entry_in(tmp_path / "entry")
+    other = msgspec.structs.replace(BACKBONE, model="othernet")
+    plan = msgspec.structs.replace(
+        PLAN,
+        schedule=Schedule(pilot=1, launches=1, rounds=1),
+        pictures=small_pictures(tmp_path),
+        deadlines=Deadlines(loading=60.0, floor=1.0),
+    )
+    lanes = [lane("right").choice, lane("stuck").choice]
+    with open_lanes(lanes, ["CPUExecutionProvider"]) as opened:
+        subjects = [Subject(BACKBONE, entry), Subject(other, entry)]
+        report = run(plan, opened, subjects, tmp_path / "report.json")
+    right, stuck, *next_ones = report.cells
+
+    assert isinstance(right, MeasuredCell)
+    assert isinstance(stuck, FailedCell)
+    assert stuck.stage == "canary"
+    assert "gave no answer within" in stuck.reason
+    assert stuck.stderr == ("waiting for device",)
+    assert [type(cell) for cell in next_ones] == [MeasuredCell, FailedCell]
+
+
+def test_a_giant_gets_one_launch_and_few_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls above the limit (here 20 ms) are made a few times, once, and the cell says so."""
+    monkeypatch.setattr(schedules, "GIANT_CALL_NS", 20_000_000)
+    (cell,) = bench(tmp_path, "slow").cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+
+    assert cell.few_calls
+    assert len(forward.launches) == 1
+    assert 1 <= len(forward.launches[0].blocks[0].ns) <= 3
+
+
+def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
+    """What could not be exported appears in the report, once for each lane."""
+    absent = Absent(BACKBONE, "export", "no such operator")
+    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
+        report = run(PLAN, opened, [absent], tmp_path / "report.json")
+    (cell,) = report.cells
+
+    assert isinstance(cell, FailedCell)
+    assert (cell.stage, cell.reason) == ("export", "no such operator")
+
+
+def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
+    """An interrupt in the second launch leaves a report of the first, with a note."""
+
+    def interrupt(_backbone: Backbone, launch: int, _planned: int) -> None:
+        if launch == 1:
+            raise KeyboardInterrupt
+
+    subject = Subject(BACKBONE, entry_in(tmp_path))
+    path = tmp_path / "report.json"
+    with (
+        open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        run(PLAN, opened, [subject], path, interrupt)
+    report = read(path)
+    (cell,) = report.cells
+
+    assert isinstance(cell, MeasuredCell)
+    assert {len(timing.launches) for timing in cell.timings} == {1}
+    assert report.notes == ("this run was ended before all was measured",)
+    assert len(read_journal(journal_path(path)).launches) == 1
+
+
+def test_a_provider_that_does_not_run_is_refused_first() -> None:
+    """A lane whose probe fails ends everything before anything is measured."""
+    with (
+        pytest.raises(ProviderUnavailableError, match="there is no CUDAExecutionProvider"),
+        open_lanes([lane("right").choice], ["CUDAExecutionProvider"]),
+    ):
+        pytest.fail("the lanes were opened")
+
+
+def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
+    """A journal that an interrupted run left may be all there is of it."""
+    journal_path(tmp_path / "report.json").write_text("precious")
+    with pytest.raises(InputError, match="left from another run"):
+        bench(tmp_path, "right")
+
+    assert journal_path(tmp_path / "report.json").read_text() == "precious"
+
+
+def test_a_disturbed_machine_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the canary is slow no round is taken; in the end there are as many as were wanted."""
+    monkeypatch.setattr(launches, "REPEATS", 10)
+    monkeypatch.setattr(launches, "PAUSE_SECONDS", 0.0)
+    report = bench(tmp_path, "busy")
+    (cell,) = report.cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+    first = [block.round for block in forward.launches[0].blocks]
+    looked_at = [block.round for block in report.canary[0].launches[0].blocks]
+
+    assert looked_at == list(range(len(looked_at)))
+    assert len(looked_at) > 3
+    assert set(first) < set(looked_at)
+    ((summary,),) = (each.backbones for each in by_range(report, DEFAULT_RANGES))
+    assert summary.rounds - summary.excluded >= 3
+
+
+def test_a_cell_knows_its_memory_and_its_thread_pools(tmp_path: Path) -> None:
+    """Both are looked at where nothing is timed."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+
+    assert cell.memory is not None
+    assert 0 < cell.memory.before <= cell.memory.peak
+    assert all("/" not in pool.library for pool in cell.thread_pools)
+
+
+def test_every_launch_has_warmed_up(tmp_path: Path) -> None:
+    """Before the first round of each launch there are blocks that do not count."""
+    (cell,) = bench(tmp_path, "right").cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+
+    assert all(len(launch.warmup.medians_ns) >= 3 for launch in forward.launches if launch.warmup)
+    assert all(launch.warmup is not None for launch in forward.launches)
+
+
+def test_a_report_says_how_each_backbone_ended(tmp_path: Path) -> None:
+    """As many launches as asked for, and how long they took."""
+    (stop,) = bench(tmp_path, "right").stops
+
+    assert (stop.model, stop.launches, stop.needed) == ("fakenet", 2, None)
+    assert stop.ended_by == "launches"
+    assert stop.seconds > 0
+
+
+def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
+    """With a half-width that anything reaches, the pilot is all there is."""
+    schedule = Schedule(pilot=3, launches=9, rounds=1, half_width=0.9)
+    plan = msgspec.structs.replace(PLAN, schedule=schedule)
+    with open_lanes([lane("slow").choice], ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path))
+        report = run(plan, opened, [subject], tmp_path / "report.json")
+    (stop,) = report.stops
+
+    assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
+    assert report.config is not None
+    assert report.config.half_width == 0.9
+
+
+def test_launches_after_the_pilot_are_for_forward_alone(tmp_path: Path) -> None:
+    """They narrow the ratio; every other scope has the pilot's launches."""
+    planned = Schedule(pilot=2, launches=4, rounds=1, half_width=1e-9)
+    plan = msgspec.structs.replace(PLAN, schedule=planned)
+    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
+        subject = Subject(BACKBONE, entry_in(tmp_path))
+        (cell,) = run(plan, opened, [subject], tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+    indices = {
+        (timing.scope, timing.image): [launch.index for launch in timing.launches]
+        for timing in cell.timings
+    }
+
+    assert indices["forward", None] == indices["first", None] == [0, 1, 2, 3]
+    assert indices["pipeline", "negative"] == indices["similarity", "positive"] == [0, 1]
+
+
+def test_a_giant_and_a_failure_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ended the launches of either is recorded."""
+    (tmp_path / "one").mkdir()
+    (failure,) = bench(tmp_path / "one", "nan").stops
+    monkeypatch.setattr(schedules, "GIANT_CALL_NS", 20_000_000)
+    (tmp_path / "two").mkdir()
+    (giant,) = bench(tmp_path / "two", "slow").stops
+
+    assert (failure.ended_by, giant.ended_by) == ("failed", "giant")

@@ -1,0 +1,45 @@
+"""What a report says of the machine, and what it must not say."""
+
+import getpass
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+
+from simx.runner.bench.environment import describe_environment
+from simx.runner.measure.noise import NoiseMeter
+
+
+def test_the_machine_is_described() -> None:
+    """Processor, cores, memory and the libraries that times depend on are there."""
+    environment = describe_environment()
+
+    assert environment.cpu
+    assert 1 <= environment.affinity_cores <= environment.logical_cores
+    assert environment.memory_bytes > 2**28
+    assert environment.libraries["torch"][0].isdigit()
+    assert environment.libraries["onnxruntime"][0].isdigit()
+
+
+def test_nobody_is_named() -> None:
+    """No user, host or home folder is in it."""
+    text = msgspec.json.encode(describe_environment()).decode()
+    secrets = {socket.gethostname(), str(Path.home()), os.environ.get("USER", "")} - {""}
+    words = set(text.replace('"', " ").replace(",", " ").split())
+
+    assert not secrets & words
+    assert str(Path.home()) + "/" not in text
+    assert f'"{getpass.getuser()}"' not in text
+
+
+def test_noise_is_counted_while_it_is_metered() -> None:
+    """A meter's figures are never negative, and are there on Linux."""
+    meter = NoiseMeter()
+    sum(range(100_000))
+    noise = meter.read()
+
+    assert noise.involuntary_switches is not None
+    assert noise.involuntary_switches >= 0
+    assert noise.others_cpu_ns is None or noise.others_cpu_ns >= 0
+    assert noise.steal_ns is None or noise.steal_ns >= 0

@@ -1,0 +1,125 @@
+"""When a backbone has had its launches."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.report import MeasuredCell
+from simx.results.schema.times import Launch, Timing
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.stopping import Launches
+from tests.results.builders import failed, identity, launches, measured
+from tests.runner.fakes import BACKBONE
+
+PLANNED = Schedule(pilot=5, launches=40, rounds=1, half_width=0.01)
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def finished(*times: float) -> list[FinishedLaunch]:
+    """Return launches of a cell of these milliseconds beside one that always takes 10."""
+    steady = launches(*[[[10_000_000]]] * len(times))
+    of = launches(*([[round(time * 1e6)]] for time in times))
+    return [
+        FinishedLaunch(
+            cells=(
+                cell("torch", [of[index]]),
+                cell("ort", [steady[index]]),
+            )
+        )
+        for index in range(len(times))
+    ]
+
+
+def cell(backend: str, of: Sequence[Launch]) -> MeasuredCell:
+    timing = Timing(scope="forward", image=None, launches=tuple(of))
+    return measured(identity(backend=backend), of=(timing,))
+
+
+def run(schedule: Schedule, times: Sequence[float], seconds: float = 1.0) -> Launches:
+    """Go on as long as there is to be another launch, each of which takes some seconds."""
+    clock = FakeClock()
+    counted = Launches(schedule, clock)
+    launched = finished(*times)
+    while counted.verdict() == "go_on":
+        clock.now += seconds
+        counted.add(launched[counted.done], {})
+    return counted
+
+
+def test_a_steady_pilot_is_all() -> None:
+    """Launches that agree need no further ones."""
+    counted = run(PLANNED, [10.0] * 40)
+
+    assert (counted.done, counted.needed, counted.verdict()) == (5, 5, "half_width")
+
+
+def test_a_restless_pilot_asks_for_more_and_is_asked_once() -> None:
+    """The pilot's spread fixes the number, however steady what follows is."""
+    restless = [10.0, 10.1, 9.9, 10.2, 9.8]
+    counted = run(PLANNED, restless + [10.0] * 40)
+
+    assert counted.needed == 20
+    assert (counted.done, counted.verdict()) == (20, "half_width")
+    assert counted.planned == 20
+
+
+def test_a_hopeless_pilot_gets_the_most_there_are() -> None:
+    """More launches than are allowed are not made, and that is why it ended."""
+    counted = run(PLANNED, [5.0, 20.0, 10.0, 15.0, 8.0] + [10.0] * 40)
+
+    assert (counted.done, counted.verdict()) == (40, "launches")
+    assert counted.needed is not None
+    assert counted.needed > 40
+
+
+def test_the_budget_ends_before_it_is_overrun() -> None:
+    """No launch is begun that would end after the budget."""
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=20.0)
+    counted = run(schedule, [10.0, 10.1, 9.9, 10.2, 9.8] + [10.0] * 40, seconds=3.0)
+
+    assert (counted.done, counted.verdict()) == (6, "budget")
+    assert counted.stop(BACKBONE, "budget").seconds == 18.0
+
+
+def test_the_budget_goes_by_how_long_launches_now_take() -> None:
+    """Those after the pilot leave scopes out, and are not taken to be as long as its own."""
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=21.0)
+    clock = FakeClock()
+    counted = Launches(schedule, clock)
+    launched = finished(*[10.0, 10.1, 9.9, 10.2, 9.8], *[10.0] * 40)
+    while counted.verdict() == "go_on":
+        clock.now += 3.0 if counted.done < schedule.pilot else 1.0
+        counted.add(launched[counted.done], {})
+
+    assert (counted.done, counted.elapsed) == (11, 21.0)
+
+
+def test_one_launch_is_made_whatever_the_budget() -> None:
+    """A budget that is too short for anything still gives a figure."""
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=0.1)
+
+    assert run(schedule, [10.0] * 5).done == 1
+
+
+def test_a_number_of_launches_is_just_made() -> None:
+    """Without a precision there is nothing to plan."""
+    counted = run(Schedule(pilot=3, launches=3, rounds=1), [10.0, 20.0, 5.0])
+
+    assert (counted.done, counted.needed, counted.verdict()) == (3, None, "launches")
+
+
+def test_a_pilot_of_failures_plans_nothing() -> None:
+    """Cells that failed have no spread."""
+    counted = Launches(PLANNED, FakeClock())
+    for _ in range(5):
+        counted.add(FinishedLaunch(cells=(failed(),)), {})
+
+    assert counted.needed is None

@@ -1,0 +1,76 @@
+"""No two entries of a block find the same bytes in the same place."""
+
+import numpy as np
+
+from simx.results.statistics.vector_math import relative_l2
+from simx.runner.backends.contract import Array
+from simx.runner.measure.rotating_inputs import RotatingInputs
+
+PICTURES: Array = np.random.default_rng(2).standard_normal((4, 3, 8, 8)).astype(np.float32)
+
+
+def contents(inputs: RotatingInputs) -> list[bytes]:
+    return [array.tobytes() for array in inputs.placed]
+
+
+def test_pictures_change_places_and_are_known_there() -> None:
+    """Whatever the order is, each place holds the picture that it is said to hold."""
+    inputs = RotatingInputs(PICTURES, lambda array: array)
+    orders = set()
+    for _ in range(40):
+        inputs.shuffle()
+        order = [inputs.picture_at(place) for place in range(4)]
+        orders.add(tuple(order))
+
+        assert contents(inputs) == [PICTURES[picture].tobytes() for picture in order]
+    assert len(orders) > 1
+
+
+def test_a_place_keeps_its_memory() -> None:
+    """Pictures are written into it, so that an answer kept for the place is another one's."""
+    inputs = RotatingInputs(PICTURES, lambda array: array)
+    before = [id(array) for array in inputs.placed]
+    inputs.shuffle()
+
+    assert [id(array) for array in inputs.placed] == before
+
+
+def test_no_bytes_are_met_twice() -> None:
+    """What is nudged differs from all that was there before, and hardly."""
+    inputs = RotatingInputs(PICTURES, lambda array: array)
+    seen = set(contents(inputs))
+    for turn in range(200):
+        inputs.nudge(turn, 1)
+        changed = inputs.placed[turn % 4].tobytes()
+
+        assert changed not in seen
+        seen.add(changed)
+    errors = [relative_l2(placed, PICTURES[i]) for i, placed in enumerate(inputs.placed)]
+    assert all(error is not None and error < 1e-6 for error in errors)
+
+
+def test_only_what_comes_next_is_nudged() -> None:
+    """Places beyond those that the next entry begins with stay; more of them nudge each once."""
+    inputs = RotatingInputs(PICTURES, lambda array: array)
+    before = contents(inputs)
+    inputs.nudge(3, 2)
+    after = contents(inputs)
+
+    assert [old == new for old, new in zip(before, after, strict=True)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    inputs.nudge(0, 99)
+    assert all(old != new for old, new in zip(after, contents(inputs), strict=True))
+
+
+def test_the_pictures_themselves_stay() -> None:
+    """Others rely on them, and every shuffle starts from them."""
+    before = PICTURES.tobytes()
+    inputs = RotatingInputs(PICTURES, lambda array: array)
+    inputs.nudge(0, 4)
+    inputs.shuffle()
+
+    assert PICTURES.tobytes() == before
