@@ -1,7 +1,7 @@
 """The command line: one file per command, each of them options -> one library call -> rendering.
 
-Commands are imported when they are asked for, so that ``simx --help`` and ``simx models`` start in
-a fraction of a second. Every error a user can meet is one line on stderr and an exit code.
+A command is imported when it is run, so that ``simx --help`` and ``simx models`` start in
+a fraction of a second. Every expected error is one line on stderr and an exit code.
 """
 
 import signal
@@ -19,13 +19,13 @@ from simx.cli.signals import exit_code_of, handle_signals
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
 
 COMMANDS = {
-    "models": "What there is, and what is exported.",
-    "export": "Export backbones to ONNX in the store.",
-    "bench": "Measure; write a report and print the tables.",
-    "report": "Render reports again.",
+    "models": "List backbones, and which of them are exported.",
+    "export": "Export backbones to ONNX.",
+    "bench": "Measure latency; write a report and print its tables.",
+    "report": "Render reports; choose a backbone.",
     "diff": "Compare two reports.",
-    "doctor": "What this machine and its installs can really do.",
-    "selfcheck": "Is this machine quiet enough, and do the statistics hold here.",
+    "doctor": "Test what this machine and its installation can do.",
+    "selfcheck": "Test whether this machine is quiet enough to measure.",
 }
 """Adding a command is a new file of this name in this folder, and a line here."""
 
@@ -55,9 +55,9 @@ class _LazyGroup(click.Group):
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
     epilog="Options can also come from SIMX_* variables (SIMX_STORE, SIMX_BENCH_THREADS) and from "
-    "simx.toml or [tool.simx] in pyproject.toml: flag over variable over file.",
+    "simx.toml or [tool.simx] in pyproject.toml: flags override variables, and variables override files.",
 )
-# SIMX_VERSION is a name that images and build scripts like to use for something else.
+# Images and build scripts often use the variable SIMX_VERSION for something else.
 @click.version_option(__version__, prog_name="simx", allow_from_autoenv=False)
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -78,7 +78,7 @@ def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a character shows another; no result is lost over it.
+            # A terminal that cannot show a character shows a replacement instead of failing.
             stream.reconfigure(errors="replace")
     handle_signals()
     try:
@@ -86,7 +86,7 @@ def main() -> NoReturn:
     except (SimxError, click.ClickException) as error:
         code = _refuse(error)
     except MemoryError:
-        tell("the system has no more memory; close other programs, or take fewer or smaller files")
+        tell("out of memory; close other programs, or use fewer or smaller files")
         code = ExitCode.SYSTEM
     except OSError as error:
         code = _give_up(error)
@@ -112,7 +112,7 @@ def _refuse(error: SimxError | click.ClickException) -> int:
 
 
 def _give_up(error: OSError) -> int:
-    """Say what a disk refused that nobody had a better word for; anything else is a bug."""
+    """Report a disk error that no command reported itself; any other OSError is a bug."""
     failure = disk_failure(error)
     if failure is None:
         raise error

@@ -36,7 +36,7 @@ def default_store() -> Path:
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
-    """Offer a shell the names that continue what was typed."""
+    """Return the names that begin with what was typed, for shell completion."""
     return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
 
 
@@ -50,15 +50,15 @@ gflops_option = click.option(
     metavar="RANGE",
     multiple=True,
     callback=_flatten,
-    help="Only backbones in this GFLOPS range, such as 0, 1-3 or 32+. Repeatable.",
+    help="Select the backbones of this GFLOPS range, such as 0, 1-3 or 32+. Repeatable.",
 )
 
 family_option = click.option(
-    "--family", multiple=True, help="Only backbones of this family, such as resnet. Repeatable."
+    "--family", multiple=True, help="Select the backbones of this family, such as resnet. Repeatable."
 )
 
 all_option = click.option(
-    "--all", is_flag=True, help="All architectures, with their default weights."
+    "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
 embedding_option = click.option(
@@ -66,8 +66,8 @@ embedding_option = click.option(
     type=click.Choice(["pooled", "penultimate", "flat"]),
     default="pooled",
     show_default=True,
-    help="Which vector: what enters the classifier, what enters its last layer, or the last "
-    "feature map unpooled.",
+    help="Embedding to use: the input of the classifier (pooled), the input of its last layer "
+    "(penultimate), or the last feature map without pooling (flat).",
 )
 
 precision_option = click.option(
@@ -77,7 +77,7 @@ precision_option = click.option(
     default=("fp32",),
     show_default=True,
     callback=lambda _context, _option, found: tuple(dict.fromkeys(found)),
-    help="In which numbers: those of the weights, or others that are made from them. Repeatable.",
+    help="Precision of the exported model. fp16 and int8 are converted from fp32. Repeatable.",
 )
 
 weights_option = click.option(
@@ -86,8 +86,8 @@ weights_option = click.option(
     default="auto",
     show_default=True,
     metavar="auto|pretrained|random|FILE",
-    help="auto: pretrained where already here, otherwise random; pretrained: download what is "
-    "missing; FILE: a state dict.",
+    help="auto: cached pretrained weights, otherwise random ones; pretrained: download missing "
+    "weights; random: seeded random weights; FILE: a state dict.",
 )
 
 mirror_option = click.option(
@@ -95,22 +95,22 @@ mirror_option = click.option(
     type=Text(),
     envvar="SIMX_WEIGHTS_MIRROR",
     metavar="URL",
-    help="Download pretrained weights from here instead.",
+    help="Download pretrained weights from this address instead.",
 )
 
 offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SIMX_OFFLINE",
-    help="Ask nobody for weights; pretrained ones are used where they are already here.",
+    help="Never download; use cached weights only.",
 )
 
 
-def warn_of_strangers(_context: object, _option: object, store: Path) -> Path:
-    """Say it where others than this user can change what a store holds."""
+def warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
+    """Warn when other users can change the files of a store."""
     reason = others_may_write(store)
     if reason is not None:
-        tell(f"store {shown(store)}: {reason}; whoever does decides what is measured")
+        tell(f"store {shown(store)}: {reason}; they can replace the models that you measure")
     return store
 
 
@@ -120,14 +120,14 @@ store_option = click.option(
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
-    callback=warn_of_strangers,
-    help="Folder of exports.",
+    callback=warn_of_other_writers,
+    help="Folder that holds the exports.",
 )
 
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 4096),
-    help="Threads of every backend. Default: the cores this process may use.",
+    help="Number of threads for every backend. Default: the cores available to this process.",
 )
 
 ranges_option = click.option(
@@ -135,7 +135,7 @@ ranges_option = click.option(
     type=ranges_from_edges,
     default=None,
     metavar="EDGES",
-    help="Where the tables' GFLOPS ranges begin, such as 0,1,4,7,9.",
+    help="Lower edges of the GFLOPS ranges in the tables, such as 0,1,4,7,9.",
 )
 
 verdict_format_option = click.option(
@@ -143,7 +143,7 @@ verdict_format_option = click.option(
     type=click.Choice(["table", "markdown", "json"]),
     default="table",
     show_default=True,
-    help="Form of the result.",
+    help="Output format.",
 )
 
 format_option = click.option(
@@ -151,7 +151,7 @@ format_option = click.option(
     type=click.Choice(["table", "markdown", "csv", "json"]),
     default="table",
     show_default=True,
-    help="Form of the result.",
+    help="Output format.",
 )
 
 report_format_option = click.option(
@@ -159,7 +159,7 @@ report_format_option = click.option(
     type=click.Choice(["table", "markdown", "csv", "json", "html"]),
     default="table",
     show_default=True,
-    help="Form of the result; html is a page that stands alone.",
+    help="Output format; html is one self-contained page.",
 )
 
 layout_option = click.option(
@@ -167,7 +167,7 @@ layout_option = click.option(
     type=click.Choice(["models", "origin"]),
     default="models",
     show_default=True,
-    help="models: a row for each model; origin: a column for each.",
+    help="models: one row per model; origin: one column per model.",
 )
 
 
@@ -178,7 +178,7 @@ def selected(
     gflops: tuple[Range, ...],
     families: tuple[str, ...],
 ) -> tuple[Backbone, ...]:
-    """Return the backbones meant; ranges and families alone speak of default weights.
+    """Return the selected backbones; ranges and families alone select default weights.
 
     Raises:
         InputError: a name is unknown, or nothing fits.
@@ -195,5 +195,5 @@ def selected(
 
 
 def ranges_or_default(ranges: tuple[Range, ...] | None) -> tuple[Range, ...]:
-    """Return the ranges asked for, or those every table has by default."""
+    """Return the given ranges, or the default ones."""
     return DEFAULT_RANGES if ranges is None else ranges
