@@ -17,7 +17,7 @@ from simx.runner.backends.gpu.device_memory import DeviceMemoryMeter
 from simx.runner.backends.gpu.gpu_state import watch
 from simx.runner.backends.gpu.nvml import open_device
 from simx.runner.backends.ort.placement import CPU
-from simx.runner.measure.cell_worker import Cell
+from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.loaded_libraries import mapped_libraries
 from simx.runner.measure.messages import (
     REQUESTS,
@@ -66,7 +66,7 @@ Reply = (
 
 def serve(connection: Connection, runtime: Runtime) -> None:
     """Answer requests until the parent closes the connection."""
-    cell: Cell | None = None
+    cell: CellWorker | None = None
     while True:
         try:
             request = connection.receive(REQUESTS)
@@ -108,7 +108,7 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
             return Weighed(_weigh(runtime, request))
 
 
-def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
+def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
     preset = request.task.backbone.preset
     inputs = _reference(request).inputs(preset)
     with checked(request.task) as task:
@@ -120,7 +120,7 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     pictures = {image: Path(path) for image, path in request.pictures.items()}
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
-    cell = Cell(backend, inputs, preset, pictures, gpu.begin if gpu else None)
+    cell = CellWorker(backend, inputs, preset, pictures, gpu.begin if gpu else None)
     embeddings, digest = cell.embed_pictures()
     prepared = Prepared(
         create_ns=created - begun,
