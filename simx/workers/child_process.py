@@ -12,7 +12,7 @@ _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
 
 
-def belong_to(parent: int) -> None:
+def bind_to_parent(parent: int) -> None:
     """Make this process its parent's own.
 
     Signals that are sent to a whole group (by a terminal, by a service manager) are for the parent
@@ -31,7 +31,7 @@ def belong_to(parent: int) -> None:
             os._exit(1)
 
 
-def go_first() -> None:
+def be_killed_first() -> None:
     """Have the kernel kill this process before its parent when memory runs out (Linux only)."""
     with contextlib.suppress(OSError):
         _MEMORY_SCORE.write_text("500", encoding="ascii")

@@ -51,7 +51,7 @@ from simx.runner.measure.messages import (
     WarmUp,
     unpack,
 )
-from simx.runner.measure.sync_check import left_behind, not_there
+from simx.runner.measure.sync_check import early_return, unfinished_work
 from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class LiveCell:
         seconds = self.plan.loading_seconds(self._deadlines)
         self._prepared = self._ask(request, PREPARED, "prepare", seconds)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
-        if (complaint := left_behind(self._prepared.calls)) is not None:
+        if (complaint := unfinished_work(self._prepared.calls)) is not None:
             raise CellFailedError("synchronise", complaint)
         self._name_share(self._prepared.facts)
         first = {
@@ -258,7 +258,7 @@ class LiveCell:
             )
             self._check_rows(scope, outputs, expected, self._bounds_of_repeats)
         if measured.fetch_ns is not None:
-            complaint = not_there(measured.fetch_ns, block_median(measured.blocks[0].block))
+            complaint = early_return(measured.fetch_ns, block_median(measured.blocks[0].block))
             if complaint is not None:
                 raise CellFailedError(scope, complaint)
         if image is not None:

@@ -196,7 +196,7 @@ class _LaunchRun:
             try:
                 action(cell)
             except CellFailedError as error:
-                spoken = cell.worker.last_words
+                spoken = cell.worker.stderr_tail
                 cell.worker.close()
                 del self._live[place]
                 self._done[place] = cell.plan.failed(error.stage, str(error), spoken)

@@ -25,7 +25,7 @@ _NAME = re.compile(
 )
 
 
-def mapped_libraries() -> dict[str, str]:
+def loaded_libraries() -> dict[str, str]:
     """Return the libraries that this process has loaded, by name, with their versions.
 
     Empty where the system does not tell.

@@ -22,7 +22,7 @@ FETCH_SHARE = 0.5
 where half as much as the call itself is left to do, a third of the work was not in it."""
 
 
-def left_behind(calls: Sequence[CallTimes]) -> str | None:
+def unfinished_work(calls: Sequence[CallTimes]) -> str | None:
     """Say what ``forward`` left for the fetch to wait for; None where it left nothing.
 
     Every one of the calls has to show it: a single late fetch may be the machine's doing.
@@ -37,7 +37,7 @@ def left_behind(calls: Sequence[CallTimes]) -> str | None:
     )
 
 
-def not_there(fetch_ns: int, call_ns: float) -> str | None:
+def early_return(fetch_ns: int, call_ns: float) -> str | None:
     """Say that timed calls end before their results are there; None where they do not.
 
     What remains to be done then is done while the answer is fetched. Of an answer that is there,

@@ -11,7 +11,7 @@ from simx.runner.backends.contract import BackendError, Task
 
 
 @contextmanager
-def checked(task: Task) -> Iterator[Task]:
+def verified_task(task: Task) -> Iterator[Task]:
     """Lend a task whose paths lead to what was checked, for as long as it takes to load it.
 
     Raises:
