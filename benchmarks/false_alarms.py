@@ -25,10 +25,10 @@ def main() -> None:
     with laboratory(default_threads(), MODEL) as at:
         found = of_equals(at, count, lambda *_: None)
     bound = int(binom.ppf(0.95, count, 0.05))
-    spread = spread_of([each for each in found.comparisons if not each.calm.noisy])
+    spread = spread_of([each for each in found.comparisons if not each.filtered.noisy])
     blocks = found.blocks
-    excluded = sum(each.calm.excluded for each in found.comparisons)
-    rounds = sum(each.calm.rounds for each in found.comparisons)
+    excluded = sum(each.filtered.excluded for each in found.comparisons)
+    rounds = sum(each.filtered.rounds for each in found.comparisons)
     print(f"real: {found.significant} of {count} are false alarms; the binomial bound is {bound}")
     print(f"called too noisy: {found.noisy}; rounds excluded: {excluded} of {rounds}")
     print(

@@ -29,8 +29,8 @@ def show(name: str, found: Trials) -> None:
     blocks, comparisons = found.blocks, found.comparisons
     print(
         f"{name}: {2 * found.noisy} of {2 * len(comparisons)} cells called too noisy; "
-        f"{sum(each.calm.excluded for each in comparisons)} of "
-        f"{sum(each.calm.rounds for each in comparisons)} rounds excluded; "
+        f"{sum(each.filtered.excluded for each in comparisons)} of "
+        f"{sum(each.filtered.rounds for each in comparisons)} rounds excluded; "
         f"{100 * flagged_share(blocks):.1f} % of {len(blocks)} blocks flagged "
         f"({by_cause(blocks)}), {100 * flagged_share(blocks, quiet=True):.2f} % of the "
         f"{len(quiet_blocks(blocks))} without steal or pressure",

@@ -5,7 +5,7 @@ import math
 from statistics import stdev
 
 from simx.results.statistics.estimates import launch_estimate, log_ratios
-from simx.results.statistics.round_filter import calm_rounds
+from simx.results.statistics.round_filter import filter_rounds
 from simx.runner.backends.registry import BACKENDS
 from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
@@ -32,8 +32,8 @@ def main() -> None:
                     launch = at.launch(cells, schedule, index)
                     measured = forwards(launch)
                     both = measured["torch"], measured["ort"]
-                    calm = calm_rounds(both, launch.canary, at.canaries.references())
-                    (slower,), (faster,) = calm.cells
+                    filtered = filter_rounds(both, launch.canary, at.canaries.references())
+                    (slower,), (faster,) = filtered.cells
                     (log,) = log_ratios([slower], [faster]).values()
                     times = (math.log(launch_estimate(each)) for each in (slower, faster))
                     found[kind].append((log, *times))  # type: ignore[arg-type]  # two times

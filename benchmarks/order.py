@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.statistics.estimates import interval, launch_estimate, log_ratios
-from simx.results.statistics.round_filter import calm_rounds
+from simx.results.statistics.round_filter import filter_rounds
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
@@ -67,8 +67,10 @@ def time_of(backend: str, at: Laboratory) -> Figure:
     """Return what gives the logarithm of a backend's time in undisturbed rounds."""
 
     def figure(launch: FinishedLaunch) -> float:
-        calm = calm_rounds([forwards(launch)[backend]], launch.canary, at.canaries.references())
-        return math.log(launch_estimate(calm.cells[0][0]))
+        filtered = filter_rounds(
+            [forwards(launch)[backend]], launch.canary, at.canaries.references()
+        )
+        return math.log(launch_estimate(filtered.cells[0][0]))
 
     return figure
 

@@ -22,7 +22,7 @@ def main() -> None:
         truth = long.ratio
         print(
             f"true ratio: {truth.value:.4f} ({truth.low:.4f} to {truth.high:.4f}) by "
-            f"{truth.launches} launches{', too noisy' if long.calm.noisy else ''}"
+            f"{truth.launches} launches{', too noisy' if long.filtered.noisy else ''}"
         )
         print("alone")
         show(at, options.backend, options.trials, truth)
@@ -38,8 +38,9 @@ def show(at: Laboratory, backend: str, count: int, truth: Ratio) -> None:
         ratio = each.ratio
         print(
             f"  {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}) {ratio.launches} launches, "
-            f"{each.seconds:.0f} s, {each.calm.excluded} of {each.calm.rounds} rounds excluded"
-            f"{', too noisy' if each.calm.noisy else ''}"
+            f"{each.seconds:.0f} s, "
+            f"{each.filtered.excluded} of {each.filtered.rounds} rounds excluded"
+            f"{', too noisy' if each.filtered.noisy else ''}"
         )
     least = lower_bound(found.significant, count)
     print(

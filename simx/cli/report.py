@@ -14,7 +14,7 @@ from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout, Options
-from simx.results.summaries.selection_criteria import LatencyOf, Limits, Wish
+from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,7 +120,7 @@ def command(
         layout=layout,
         color=wants_color(output),
         pareto=decides,
-        wish=Wish(
+        criteria=SelectionCriteria(
             backends=backend,
             providers=_full_names(provider),
             precisions=precision,

@@ -11,37 +11,35 @@ from typing import NoReturn
 from simx.common.errors import ExitCode, Terminated
 
 _CODES = {
-    "SIGINT": ExitCode.INTERRUPTED,
-    "SIGTERM": ExitCode.TERMINATED,
-    "SIGHUP": ExitCode.HUNG_UP,
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HUNG_UP,
 }
 
 
 def handle_signals() -> None:
-    """Raise where a first signal comes, so that nothing is left behind; exit when a second does.
+    """Raise an exception on the first signal, so that simx cleans up; exit on the second.
 
-    A signal that whoever started this process wants ignored (``nohup``) stays ignored.
+    A signal that was ignored when this process started (``nohup``) stays ignored.
     """
     terminals = [number for number in (1, 2) if os.isatty(number)]
     _set_handlers(partial(_end_in_order, terminals))
 
 
 def exit_code_of(number: int) -> ExitCode:
-    """Return what a process says that was ended by this signal."""
-    return _CODES[signal.Signals(number).name]
+    """Return the exit code of a process that ended because of a signal."""
+    return _CODES[signal.Signals(number)]
 
 
 def _set_handlers(handler: Callable[[int, FrameType | None], NoReturn]) -> None:
-    for name in _CODES:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+    for number in _CODES:
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _end_in_order(terminals: Sequence[int], number: int, _frame: FrameType | None) -> NoReturn:
     _set_handlers(_end_at_once)
-    # What is still to be said goes nowhere where the terminal is gone: a write to it would fail, in
-    # the middle of putting things in order.
+    # If the terminal is gone, a write to it would fail in the middle of the cleanup.
     for descriptor in terminals:
         if not os.isatty(descriptor):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
@@ -51,7 +49,7 @@ def _end_in_order(terminals: Sequence[int], number: int, _frame: FrameType | Non
 
 
 def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
-    """End without another word to anybody; whatever is synced stays, and workers die with this."""
+    """End at once. Synced files stay, and workers end with this process."""
     with contextlib.suppress(OSError):
         os.write(2, b"\nsimx: ended at once\n")
     os._exit(exit_code_of(number))

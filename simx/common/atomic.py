@@ -70,9 +70,6 @@ def sync_folder(folder: Path) -> None:
     Raises:
         OSError: The system refused.
     """
-    # Windows cannot open a folder; the rename itself is as durable as it gets there.
-    if os.name == "nt":
-        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -106,7 +103,7 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
     try:
         with temporary.open("xb") as file:
             try_lock(file.fileno())
-            if mode is not None and os.name != "nt":
+            if mode is not None:
                 os.fchmod(file.fileno(), stat.S_IMODE(mode))
             file.write(data)
             file.flush()

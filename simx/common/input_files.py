@@ -94,7 +94,7 @@ def read_whole(path: InputPath, kind: InputKind) -> bytes:
 
 def _without_waiting(path: str, flags: int) -> int:
     """Open like the system's ``open``, but never wait for a pipe's other end (where it would)."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _require(file: BufferedReader, path: InputPath, kind: InputKind) -> None:

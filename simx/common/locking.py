@@ -1,47 +1,92 @@
-"""Whether a file that is open is this process's alone.
+"""Locks on open files and folders, and on lock files.
 
-The system gives a lock up when its process ends, however it ends. The lock is on the file itself:
-libraries that lock a file beside it would leave that one behind.
+The system releases a lock when its process ends, for whatever reason. A file system that has no
+locks grants every one.
 """
 
+import errno
+import fcntl
+import math
 import os
-import sys
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-if sys.platform == "win32":
-    import msvcrt
+_POLL_SECONDS = 0.1
 
-    def try_lock(descriptor: int) -> bool:
-        """Lock a file, and say whether nobody else has."""
-        try:
-            # Far behind what the file holds: a locked byte cannot be read by anybody else.
-            os.lseek(descriptor, 2**62, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
+
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Lock an open file or folder until the descriptor is closed, without waiting.
+
+    Args:
+        descriptor: the file's. Another descriptor of the same file counts as another holder, in
+            this process too.
+        shared: allow other shared holders.
+
+    Returns:
+        Whether the lock was granted.
+    """
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
         return True
+    return True
 
-    def try_share(_descriptor: int) -> bool:
-        """Windows removes no file that is open, and needs no lock for that."""
-        return True
 
-else:
-    import fcntl
+@contextmanager
+def lock_file(
+    path: Path, *, timeout: float = math.inf, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[bool]:
+    """Hold the exclusive lock that a file stands for. The file is made if missing, and it stays.
 
-    def try_lock(descriptor: int) -> bool:
-        """Lock a file, and say whether nobody else has; file systems without locks have none."""
-        return _flock(descriptor, fcntl.LOCK_EX)
+    Nothing is ever written into the file, and no link is followed, so another user's link in its
+    place can do no harm.
 
-    def try_share(descriptor: int) -> bool:
-        """Lock a file together with others, and say whether nobody has it alone."""
-        return _flock(descriptor, fcntl.LOCK_SH)
+    Args:
+        path: the lock file.
+        timeout: seconds to wait for another holder; 0 only tries.
+        on_wait: called once before waiting.
 
-    def _flock(descriptor: int, kind: int) -> bool:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+    Yields:
+        Whether the lock was granted in time.
+
+    Raises:
+        OSError: the file cannot be opened, or is a link or no regular file.
+    """
+    deadline = time.monotonic() + timeout
+    descriptor = _try_lock_file(path)
+    if descriptor is None and timeout:
+        on_wait()
+    while descriptor is None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        descriptor = _try_lock_file(path)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _try_lock_file(path: Path) -> int | None:
+    """Return the descriptor that holds the lock; None if another holder has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    try:
+        _require_plain(descriptor, path)
+        if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    # Held by another, or just removed by the previous holder.
+    os.close(descriptor)
+    return None
+
+
+def _require_plain(descriptor: int, path: Path) -> None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise OSError(errno.EINVAL, "is not a regular file with one name", str(path))

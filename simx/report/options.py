@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from simx.models.ranges import Range
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 Layout = Literal["models", "origin"]
 """``models``: models are rows, quantities columns. ``origin``: the other way round."""
@@ -19,8 +19,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ranges`` are the GFLOPS ranges in the order of the tables, ``width`` is the terminal's in
     columns, and ``color`` says whether escape codes may be written (``NO_COLOR`` still wins).
-    With ``pareto``, what is shown is which backbones nothing beats; ``wish`` says where and within
-    which limits. A format that has room for both shows both anyway.
+    With ``pareto``, the Pareto front of the backbones is shown; ``criteria`` gives the executors
+    and the limits. A format with room for both shows both anyway.
     """
 
     ranges: Sequence[Range]
@@ -28,4 +28,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     layout: Layout = "models"
     color: bool = False
     pareto: bool = False
-    wish: Wish = Wish()
+    criteria: SelectionCriteria = SelectionCriteria()

@@ -89,9 +89,9 @@ def _detectable(comparison: Comparison) -> float | None:
     Returns:
         As a share above 1; None of a comparison that was too noisy, or of too few launches.
     """
-    logs = log_ratios(*comparison.calm.cells)
+    logs = log_ratios(*comparison.filtered.cells)
     pilot = [log for index, log in logs.items() if index < comparison.pilot]
-    if comparison.calm.noisy or len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
+    if comparison.filtered.noisy or len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
         return None
     degrees = len(pilot) - 1
     spread = stdev(pilot)

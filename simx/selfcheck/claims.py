@@ -131,7 +131,7 @@ def real_coverage(slower: Trials) -> Check:
 def neighbour_flagged(beside: Trials) -> Check:
     """A busy neighbour does not go unnoticed."""
     count = len(beside.comparisons)
-    flagged = sum(each.calm.noisy or each.calm.excluded > 0 for each in beside.comparisons)
+    flagged = sum(each.filtered.noisy or each.filtered.excluded > 0 for each in beside.comparisons)
     return Check(
         name="a busy neighbour is flagged",
         value=100 * flagged / count,

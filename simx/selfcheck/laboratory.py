@@ -25,7 +25,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Ratio, ratio
-from simx.results.statistics.round_filter import Calm
+from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import Lane, PlannedCell
 from simx.runner.bench.launch import Bench, run_launch
@@ -48,14 +48,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Launches of two cells as they were measured, and of which of their rounds count."""
 
     measured: tuple[tuple[Launch, ...], ...]
-    calm: Calm
+    filtered: FilteredRounds
     pilot: int
     seconds: float
 
     @property
     def ratio(self) -> Ratio:
         """How many times as long the first cell takes as the second."""
-        first, second = self.calm.cells
+        first, second = self.filtered.cells
         found = ratio(first, second, self.pilot)
         assert found is not None  # noqa: S101 - both cells have every round
         return found
@@ -126,7 +126,7 @@ class Laboratory:
             launches.add(launch, self.canaries.references())
         return Comparison(
             measured=launches.forwards(),
-            calm=launches.calm(self.canaries.references()),
+            filtered=launches.filtered(self.canaries.references()),
             pilot=schedule.pilot,
             seconds=launches.elapsed,
         )

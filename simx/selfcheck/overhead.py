@@ -9,7 +9,7 @@ import numpy as np
 from simx.images.pictures import bundled
 from simx.models.backbone import Preset
 from simx.runner.backends.contract import Array, Backend, BackendFacts, Placed
-from simx.runner.measure.cell_worker import Cell
+from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.messages import BlockPlan, Measure
 from simx.runner.measure.timing import CLOCK
 
@@ -87,7 +87,7 @@ def measure_overhead(backend: Backend | None = None) -> Overhead:
     backend = backend or EmptyBackend()
     inputs = np.zeros((4, 3, 8, 8), dtype=np.float32)
     pictures: dict[str, Path] = dict(bundled().files())
-    cell = Cell(backend, inputs, _PRESET, pictures)  # type: ignore[arg-type]  # the same names
+    cell = CellWorker(backend, inputs, _PRESET, pictures)  # type: ignore[arg-type]  # the same names
     batched, single = [], []
     for _ in range(_REPEATS):
         bare = _bare_ns(backend, inputs)
@@ -98,7 +98,7 @@ def measure_overhead(backend: Backend | None = None) -> Overhead:
     return Overhead(batched_ns=median(batched), single_ns=median(single))
 
 
-def _per_call_ns(cell: Cell, plan: BlockPlan) -> float:
+def _per_call_ns(cell: CellWorker, plan: BlockPlan) -> float:
     (scoped,) = cell.measure(Measure("forward", None, 0, plan)).blocks
     return median(scoped.block.ns) / scoped.block.calls
 

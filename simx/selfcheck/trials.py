@@ -52,7 +52,7 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def noisy(self) -> int:
         """How many were called too noisy."""
-        return sum(each.calm.noisy for each in self.comparisons)
+        return sum(each.filtered.noisy for each in self.comparisons)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -136,7 +136,7 @@ def spread_of(comparisons: Sequence[Comparison]) -> Spread:
     rounds: list[float] = []
     calls: list[float] = []
     for each in comparisons:
-        first, second = each.calm.cells
+        first, second = each.filtered.cells
         launches += log_ratios(first, second).values()
         for a, b in zip(first, second, strict=True):
             pairs = zip(a.blocks, b.blocks, strict=True)

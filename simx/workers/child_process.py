@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
 
 
-def belong_to(parent: int) -> None:
+def bind_to_parent(parent: int) -> None:
     """Make this process its parent's own.
 
     Signals that are sent to a whole group (by a terminal, by a service manager) are for the parent
@@ -21,9 +22,8 @@ def belong_to(parent: int) -> None:
     Args:
         parent: its process id. If it is gone already, this process ends here.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # It may have ended before the kernel was asked, which then says nothing any more.
@@ -31,7 +31,7 @@ def belong_to(parent: int) -> None:
             os._exit(1)
 
 
-def go_first() -> None:
+def be_killed_first() -> None:
     """Have the kernel kill this process before its parent when memory runs out (Linux only)."""
     with contextlib.suppress(OSError):
         _MEMORY_SCORE.write_text("500", encoding="ascii")
@@ -39,7 +39,5 @@ def go_first() -> None:
 
 def limit_memory(most_bytes: int) -> None:
     """Limit this process's address space; 0 leaves it as it is."""
-    if most_bytes and sys.platform != "win32":
-        import resource  # noqa: PLC0415 - there is none on Windows
-
+    if most_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))

@@ -15,7 +15,7 @@ from typing import IO, Protocol, Self
 from simx.workers.connection import Connection
 from simx.workers.processes import PYTHON, Variables, environment
 from simx.workers.server import READY, RECORD, STARTED
-from simx.workers.stderr_tail import last_words
+from simx.workers.stderr_tail import stderr_tail
 from simx.workers.worker import Worker, WorkerDiedError
 
 IMPORT_SECONDS = 300.0
@@ -210,7 +210,7 @@ class _Server:
     def _obituary(self) -> str:
         self._end()
         self._stderr.seek(0)
-        spoken = last_words(self._stderr.read())
+        spoken = stderr_tail(self._stderr.read())
         reason = spoken[-1] if spoken else f"exit code {self._process.returncode}"
         return f"the worker server ended: {reason}"
 

@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import NoReturn
 
-from simx.workers.child_process import belong_to, go_first, limit_memory
+from simx.workers.child_process import be_killed_first, bind_to_parent, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 from simx.workers.worker import WorkerMain
@@ -73,13 +73,13 @@ def _become_worker(
     """Run the entry function and leave without the server's cleanup handlers."""
     code = 1
     try:
-        belong_to(server)
+        bind_to_parent(server)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Whatever a library prints belongs into the worker's own file, never among the results.
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
-        go_first()
+        be_killed_first()
         limit_memory(limit)
         main(Connection(connection_fd, connection_fd))
         code = 0
@@ -99,5 +99,5 @@ def _reap(alive: set[int], control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    belong_to(int(sys.argv[3]))
+    bind_to_parent(int(sys.argv[3]))
     serve(resolve(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), int(sys.argv[4]))

@@ -7,7 +7,7 @@ stdout. LIMIT is that of its address space in bytes, 0 for none.
 import os
 import sys
 
-from simx.workers.child_process import belong_to, go_first, limit_memory
+from simx.workers.child_process import be_killed_first, bind_to_parent, limit_memory
 from simx.workers.connection import Connection
 from simx.workers.entry import resolve
 
@@ -23,7 +23,7 @@ def take_standard_streams() -> Connection:
 
 
 if __name__ == "__main__":
-    belong_to(int(sys.argv[2]))
-    go_first()
+    bind_to_parent(int(sys.argv[2]))
+    be_killed_first()
     limit_memory(int(sys.argv[3]))
     resolve(sys.argv[1])(take_standard_streams())

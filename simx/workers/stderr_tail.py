@@ -24,7 +24,7 @@ _SHORTEST_NAME = 4
 """Shorter names of users and hosts (``root`` aside) are parts of other words' meaning."""
 
 
-def last_words(stderr: bytes) -> tuple[str, ...]:
+def stderr_tail(stderr: bytes) -> tuple[str, ...]:
     """Return the last lines of what a worker wrote."""
     lines = stderr[-TAIL_BYTES:].decode(errors="replace").split("\n")
     shown = [text for line in lines if (text := _anonymous(_visible(line)))]

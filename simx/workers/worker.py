@@ -11,7 +11,7 @@ import msgspec
 
 from simx.workers.connection import Connection
 from simx.workers.memory_kills import Verdict, count_memory_kills
-from simx.workers.stderr_tail import TAIL_BYTES, last_words
+from simx.workers.stderr_tail import TAIL_BYTES, stderr_tail
 
 T = TypeVar("T")
 
@@ -114,9 +114,9 @@ class Worker:
         return self._tail().decode(errors="replace")
 
     @property
-    def last_words(self) -> tuple[str, ...]:
+    def stderr_tail(self) -> tuple[str, ...]:
         """The last lines of what it wrote to stderr so far, without whose machine it was."""
-        return last_words(self._tail())
+        return stderr_tail(self._tail())
 
     @property
     def limit(self) -> str:
@@ -176,7 +176,7 @@ class Worker:
         return f"{self._ending(code)}{self.limit}{self._last_words()}"
 
     def _last_words(self) -> str:
-        spoken = self.last_words
+        spoken = self.stderr_tail
         return f"; its last words: {spoken[-1]}" if spoken else ""
 
     def _ending(self, code: int) -> str:

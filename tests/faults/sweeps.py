@@ -35,7 +35,7 @@ from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker
 from simx.runner.measure.messages import BlockPlan
-from simx.workers.child_process import belong_to
+from simx.workers.child_process import bind_to_parent
 from simx.workers.entry import resolve
 from simx.workers.forking import ForkServer, ServerProcess
 from simx.workers.server import serve
@@ -63,7 +63,7 @@ class WarmServer(ForkServer):
             return _Child(pid)
         try:
             os.setsid()
-            belong_to(parent)
+            bind_to_parent(parent)
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
             # Those of the parent's descriptors that an interpreter of its own would not have.

@@ -46,9 +46,9 @@ def test_the_wheels_libraries_are_told(wheels: Elsewhere) -> None:
     """With the versions that they tell of themselves, and without torch."""
     code = (
         "from simx.runner.backends.ort.cuda_libraries import preload\n"
-        "from simx.runner.measure.loaded_libraries import mapped_libraries\n"
+        "from simx.runner.measure.loaded_libraries import loaded_libraries\n"
         "preload('CUDAExecutionProvider')\n"
-        "found = mapped_libraries()\n"
+        "found = loaded_libraries()\n"
         "print(found['libcudart'].count('.'), found['libcudnn'].count('.'), 'libcublas' in found)\n"
         "import sys; print('torch' in sys.modules)"
     )

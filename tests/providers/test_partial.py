@@ -12,7 +12,7 @@ from onnx import helper
 
 from simx.common.errors import ExitCode
 from simx.results.files.report import read
-from simx.results.schema.partial_placement import share_in
+from simx.results.schema.partial_placement import partial_placement_in
 from simx.results.schema.report import FailedCell, MeasuredCell
 from tests.providers.conftest import Elsewhere
 
@@ -86,7 +86,7 @@ def test_a_part_is_measured_under_the_name_of_its_share(
 
     assert outcome.code == ExitCode.DONE
     assert cell.placement["CPUExecutionProvider"] == 6
-    assert share_in(cell.identity.backend) == f"{there}/{there + 6}"
+    assert partial_placement_in(cell.identity.backend) == f"{there}/{there + 6}"
     assert f"ort:partial={there}/{there + 6}" in outcome.out
     assert "ort openvino" not in outcome.out
     assert cell.parity.relative_l2 <= 1e-4

@@ -8,7 +8,7 @@ from simx.report.formats.comparison import Options as ComparisonOptions
 from simx.report.formats.registry import FORMATS, render
 from simx.report.options import Layout, Options
 from simx.results.schema.report import Report
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report
 from tests.results.comparison.builders import cell, compared, digest
@@ -51,7 +51,9 @@ def test_no_rendering_forgets_the_share(form: str, layout: Layout) -> None:
 @pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
 def test_the_decision_names_it_too(form: str) -> None:
     """Under its own name alone can it be asked for."""
-    options = Options(ranges=DEFAULT_RANGES, width=200, pareto=True, wish=Wish(backends=(LABEL,)))
+    options = Options(
+        ranges=DEFAULT_RANGES, width=200, pareto=True, criteria=SelectionCriteria(backends=(LABEL,))
+    )
     text = render([partial_and_fastest()], form, options)
 
     assert LABEL in text

@@ -8,7 +8,7 @@ import pytest
 
 from simx.results.schema.times import Block, Launch, Noise
 from simx.results.statistics.estimates import Ratio
-from simx.results.statistics.round_filter import Calm
+from simx.results.statistics.round_filter import FilteredRounds
 from simx.selfcheck.check import _detectable
 from simx.selfcheck.claims import _found, lower_bound
 from simx.selfcheck.laboratory import Comparison
@@ -20,8 +20,8 @@ from tests.results.builders import launches
 def comparison(
     first: tuple[Launch, ...], second: tuple[Launch, ...], *, noisy: bool = False
 ) -> Comparison:
-    calm = Calm(cells=(first, second), rounds=len(first), excluded=0, noisy=noisy)
-    return Comparison(measured=calm.cells, calm=calm, pilot=5, seconds=1.0)
+    filtered = FilteredRounds(cells=(first, second), rounds=len(first), excluded=0, noisy=noisy)
+    return Comparison(measured=filtered.cells, filtered=filtered, pilot=5, seconds=1.0)
 
 
 def around(*logs: float) -> tuple[Launch, ...]:
@@ -74,10 +74,10 @@ def test_a_spread_is_found_again() -> None:
 
 def test_flags_are_shares_of_the_blocks_looked_at() -> None:
     """Of the blocks without steal or pressure, only a wrong flag can be one."""
-    calm = Noise(wall_ns=100, steal_ns=0, pressure_ns=0)
+    quiet = Noise(wall_ns=100, steal_ns=0, pressure_ns=0)
     blocks = [
         Block(round=0, calls=1, ns=(1,), noise=noise)
-        for noise in (calm, calm, calm, Noise(wall_ns=100, steal_ns=0, pressure_ns=99))
+        for noise in (quiet, quiet, quiet, Noise(wall_ns=100, steal_ns=0, pressure_ns=99))
     ]
 
     assert flagged_share(blocks) == 0.25

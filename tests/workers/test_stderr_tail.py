@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.workers.stderr_tail import MOST_CHARACTERS, MOST_LINES, last_words
+from simx.workers.stderr_tail import MOST_CHARACTERS, MOST_LINES, stderr_tail
 
 
 def test_the_last_lines_are_kept() -> None:
     """In their order, without empty ones, each of a bounded length."""
     text = "\n".join(["", *(f"line {number}" for number in range(50)), "x" * 1000, "  "])
-    lines = last_words(text.encode())
+    lines = stderr_tail(text.encode())
 
     assert len(lines) == MOST_LINES
     assert lines[-2] == "line 49"
@@ -33,7 +33,7 @@ cannot write to /srv/people/carol
 carol@northwind: killed
 2/3 of 7 MB/s"""
 
-    assert last_words(text.encode()) == (
+    assert stderr_tail(text.encode()) == (
         'File "run.py", line 3, in f',
         "cannot write to ~",
         "~ is full, net.onnx too",
@@ -45,7 +45,7 @@ carol@northwind: killed
 @given(st.binary(max_size=4000))
 def test_whatever_was_written_is_short_and_visible(data: bytes) -> None:
     """Bytes that are no text, escape codes and control characters do no harm."""
-    lines = last_words(data)
+    lines = stderr_tail(data)
 
     assert len(lines) <= MOST_LINES
     assert all(line.isprintable() and 0 < len(line) <= MOST_CHARACTERS for line in lines)
@@ -54,6 +54,6 @@ def test_whatever_was_written_is_short_and_visible(data: bytes) -> None:
 def test_this_user_s_home_is_left_out() -> None:
     """Where it is asked of the system."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - as it is asked there
-    (line,) = last_words(f"cannot open {home / 'folder' / 'net.onnx'}".encode())
+    (line,) = stderr_tail(f"cannot open {home / 'folder' / 'net.onnx'}".encode())
 
     assert line == "cannot open net.onnx"

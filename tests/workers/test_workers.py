@@ -224,8 +224,8 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path, kind: str) -> None:
 def test_a_process_whose_parent_is_gone_already_ends() -> None:
     """A parent that died before the kernel could be asked is noticed all the same."""
     code = (
-        "from simx.workers.child_process import belong_to; "
-        f"belong_to({os.getpid()}); print('alive')"
+        "from simx.workers.child_process import bind_to_parent; "
+        f"bind_to_parent({os.getpid()}); print('alive')"
     )
     others = code.replace(str(os.getpid()), "1")
     outputs = [

@@ -1,5 +1,6 @@
 """What every export worker has to tell: the memory it needed, and what stopped it."""
 
+import resource
 import sys
 
 from simx.common.errors import InputError, SimxError, SystemFailureError, disk_failure
@@ -20,12 +21,8 @@ def failure_of(stage: str, error: Exception) -> ExportFailed:
     )
 
 
-def peak_bytes() -> int | None:
-    """Return the most memory that this process has had, None where the system does not say."""
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415 - not everywhere
-
+def peak_bytes() -> int:
+    """Return the most memory that this process has had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

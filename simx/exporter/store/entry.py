@@ -1,13 +1,12 @@
 """One export in the store: where its files are, and whether they are what its manifest says."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from simx.common.locking import try_share
+from simx.common.locking import try_lock
 from simx.exporter.store.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -91,16 +90,13 @@ class Entry(msgspec.Struct, frozen=True):
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep the entry from being pruned meanwhile. Waits for nobody, and changes nothing."""
-        if sys.platform == "win32":  # which removes no file that is open
-            yield
-            return
         try:
             file = (self.folder / MANIFEST_FILE).open("rb")
         except OSError:
             yield  # whoever loads it finds out, and says so
             return
         with file:
-            try_share(file.fileno())
+            try_lock(file.fileno(), shared=True)
             yield
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from simx.common.errors import SystemFailureError
-from simx.common.locking import try_lock
+from simx.common.locking import lock_file, try_lock
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
 from simx.exporter.store.entry import Entry, verify_file
@@ -211,10 +211,10 @@ def _remove_weights(store: Store, found: Sequence[Needless]) -> Iterator[Pruned]
 
 
 def _remove_locks(store: Store) -> None:
-    """Remove the files of locks that nobody holds; who is just about to makes another one."""
+    """Remove the lock files that no process holds."""
     for path in store.root.glob("locks/*.lock"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            if try_lock(file.fileno()):
+        with contextlib.suppress(OSError), lock_file(path, timeout=0) as is_granted:
+            if is_granted:
                 path.unlink(missing_ok=True)
 
 

@@ -10,8 +10,6 @@ def others_may_write(store: Path) -> str | None:
 
     A folder that its group may write to is shared on purpose, and nothing is said of it.
     """
-    if os.name == "nt":  # whose permissions are other ones
-        return None
     try:
         status = store.stat()
     except OSError:

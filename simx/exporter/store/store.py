@@ -12,6 +12,7 @@ An entry appears by one rename, complete or not at all, and is never changed aft
 neither torch nor onnxruntime: a machine that only measures reads the store too.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from simx.common.atomic import make_folder, sync_folder, write_synced
 from simx.common.errors import InputError, SystemFailureError
+from simx.common.locking import lock_file
 from simx.exporter.store.entry import Entry, is_intact
 from simx.exporter.store.manifest import (
     MANIFEST,
@@ -33,8 +35,6 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 _LOCK_SECONDS = 300.0
 """What a holder needs is the time to move a few files, and to hash those of one entry."""
-
-_POLL_SECONDS = 0.2
 
 
 class Store:
@@ -112,26 +112,19 @@ class Store:
         Raises:
             SystemFailureError: the store cannot be written.
         """
-        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
-
         folder = self._folder(identity, key)
         name = "-".join(folder.relative_to(self.root / "exports").parts)
-        lock = filelock.FileLock(self.root / "locks" / f"{name}.lock")
-        try:
-            make_folder(self.root / "locks")
-            lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
-        except filelock.Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise SystemFailureError(
-                f"store {self.root}: cannot be written ({error.strerror}); "
-                "choose another with --store or SIMX_STORE"
-            ) from None
-        try:
-            yield True
-        finally:
-            lock.release()
+        lock = lock_file(self.root / "locks" / f"{name}.lock", timeout=math.inf if wait else 0)
+        with ExitStack() as stack:
+            try:
+                make_folder(self.root / "locks")
+                is_granted = stack.enter_context(lock)
+            except OSError as error:
+                raise SystemFailureError(
+                    f"store {self.root}: cannot be written ({error.strerror}); "
+                    "choose another with --store or SIMX_STORE"
+                ) from None
+            yield is_granted
 
     def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
         """Move a prepared folder, with its weights file, into the store in one step.
@@ -228,16 +221,13 @@ class Store:
         Raises:
             SystemFailureError: somebody else does for too long.
         """
-        import filelock  # noqa: PLC0415 - only writers need it, and listing the store is frequent
-
-        try:
-            with filelock.FileLock(self.root / "lock", timeout=_LOCK_SECONDS):
-                yield
-        except filelock.Timeout:
-            raise SystemFailureError(
-                f"store {self.root}: another process has kept it locked for {_LOCK_SECONDS:g} s; "
-                "end that, or choose another store with --store"
-            ) from None
+        with lock_file(self.root / "lock", timeout=_LOCK_SECONDS) as is_granted:
+            if not is_granted:
+                raise SystemFailureError(
+                    f"store {self.root}: another process has kept it locked for "
+                    f"{_LOCK_SECONDS:g} s; end that, or choose another store with --store"
+                )
+            yield
 
     def _folder(self, identity: ExportIdentity, key: str) -> Path:
         leaf = f"{identity.embedding}-{identity.precision}-{key}"

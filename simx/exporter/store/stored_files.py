@@ -131,13 +131,8 @@ def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]
         yield names
 
 
-_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    # A pipe in the place of a file must not be waited for.
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Follow no link, and do not wait for a pipe's other end."""
 
 
 def _require_plain(path: Path, found: os.stat_result, expected: FileRecord) -> None:

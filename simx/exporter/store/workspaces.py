@@ -47,9 +47,6 @@ def locked_folder(folder: Path) -> Iterator[bool]:
     Raises:
         OSError: it cannot be opened.
     """
-    if os.name == "nt":  # which opens no folders
-        yield False
-        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield try_lock(descriptor)

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from functools import partial as bound
 from pathlib import Path
 
-from filelock import Timeout
-
 from simx.common.atomic import make_folder
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import shown
+from simx.common.locking import lock_file
 from simx.exporter.weights.address import is_safe
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.identity import Notice, accept, problem_of, tell_nobody
-from simx.exporter.weights.partial import Partial, lock_of, opened_partial, sweep
+from simx.exporter.weights.partial import Partial, lock_path, opened_partial, sweep
 from simx.exporter.weights.transfer import MEBIBYTE, Progress, Transfer, TransferError, Trouble
 from simx.models.backbone import Backbone
 
@@ -139,16 +138,9 @@ class Downloads:
     @contextmanager
     def _only_one(self, target: Path) -> Iterator[None]:
         """Be the only one who fetches this checkpoint."""
-        lock = lock_of(target)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self.notice(f"waiting for another process that downloads {target.name}")
-            lock.acquire()
-        try:
+        waiting = f"waiting for another process that downloads {target.name}"
+        with lock_file(lock_path(target), on_wait=lambda: self.notice(waiting)):
             yield
-        finally:
-            lock.release()
 
     def _complete(self, transfer: Transfer, partial: Partial, progress: Progress) -> None:
         """Fetch what is missing and publish the whole, if it is the checkpoint."""

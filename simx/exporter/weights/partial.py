@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock, Timeout
-
 from simx.common.atomic import sync_folder
+from simx.common.locking import lock_file
 
 STALE_SECONDS = 7 * 24 * 3600.0
 """How long what arrived is kept for a download that nobody goes on with."""
@@ -24,9 +23,9 @@ STALE_SECONDS = 7 * 24 * 3600.0
 _SUFFIX = ".partial"
 
 
-def lock_of(target: Path) -> FileLock:
-    """Return the lock that whoever fetches this checkpoint holds."""
-    return FileLock(f"{target}.lock")
+def lock_path(target: Path) -> Path:
+    """Return the lock file that a process holds while it fetches this checkpoint."""
+    return target.with_name(f"{target.name}.lock")
 
 
 def partial_path(target: Path) -> Path:
@@ -105,14 +104,15 @@ def sweep(folder: Path) -> None:
     limit = time.time() - STALE_SECONDS
     for path in folder.glob(f".*{_SUFFIX}"):
         target = path.with_name(path.name.removeprefix(".").removesuffix(_SUFFIX))
-        with contextlib.suppress(OSError, Timeout):
+        with contextlib.suppress(OSError):
             if path.lstat().st_mtime < limit:
-                with lock_of(target).acquire(timeout=0):
-                    path.unlink()
+                with lock_file(lock_path(target), timeout=0) as is_granted:
+                    if is_granted:
+                        path.unlink()
 
 
 def _opened(path: Path) -> IO[bytes]:
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     with contextlib.suppress(FileNotFoundError):
         if not _is_plain(path.lstat()):
             path.unlink()

@@ -94,7 +94,7 @@ def _document(decision: Decision) -> Document:
 
 
 def _records(decision: Decision) -> tuple[Record, ...]:
-    fitting, front = decision.fitting, decision.front
+    fitting, front = decision.fitting, decision.pareto_front
     kept_out = [each for each in front if each not in fitting]
     beaten = [each for each in decision.contenders if each not in front]
     return tuple(_record(decision, each) for each in (*fitting, *kept_out, *beaten))
@@ -121,7 +121,7 @@ def _record(decision: Decision, contender: Contender) -> Record:
         margin=cell.margin,
         margin_counts=merit.margin is not None,
         weights_origin=cell.weights_origin,
-        unbeaten=contender in decision.front,
+        unbeaten=contender in decision.pareto_front,
         keeps_limits=keeps(merit, decision.limits),
     )
 

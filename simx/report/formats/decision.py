@@ -41,7 +41,7 @@ def render(reports: Sequence[Report], form: str, options: Options) -> str:
         InputError: A report lacks the executor that is wished for.
     """
     decided = [
-        (report, decision) for report in reports for decision in decisions(report, options.wish)
+        (report, decision) for report in reports for decision in decisions(report, options.criteria)
     ]
     return FORMATS[form](decided, width=options.width, color=options.color)
 

@@ -30,7 +30,7 @@ def render(reports: Sequence[Report], options: Options) -> str:
     """Return the page.
 
     Raises:
-        InputError: ``options.wish`` names an executor that a report has not.
+        InputError: ``options.criteria`` names an executor that a report has not.
     """
     # Only this format needs what is imported here.
     from markupsafe import Markup  # noqa: PLC0415

@@ -38,7 +38,7 @@ def render(reports: Sequence[Report], name: str, options: Options) -> str:
         where ``options.color`` allows them in the format ``table``.
 
     Raises:
-        InputError: ``options.wish`` names an executor that a report has not.
+        InputError: ``options.criteria`` names an executor that a report has not.
     """
     if options.pareto and name in decision.FORMATS:
         return decision.render(reports, name, options)

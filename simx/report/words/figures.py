@@ -4,7 +4,7 @@ import math
 
 from simx.report.blocks.table import ABSENT, Value
 from simx.report.words.names import provider_name
-from simx.results.schema.partial_placement import share_of
+from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.summaries.summary import MeasuredSummary
@@ -108,7 +108,7 @@ def placement(cell: MeasuredSummary) -> Value:
     there = cell.placement.get(provider, 0)
     if not there:
         return ABSENT
-    share = share_of(cell.placement, cell.shape_nodes, provider)
+    share = partial_placement(cell.placement, cell.shape_nodes, provider)
     nodes = share or (f"{there}" if cell.shape_nodes else f"{there}/{there}")
     shapes = f" + {cell.shape_nodes} shape" if cell.shape_nodes else ""
     return Value(f"{nodes} {provider_name(provider)}{shapes}", tone="bad" if share else "plain")

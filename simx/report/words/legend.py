@@ -1,7 +1,7 @@
 """What the headings of the tables mean: once, at the end of a report."""
 
 from simx.report.words.names import FASTEST, TIED, TIMES
-from simx.results.schema.partial_placement import PARTIAL, share_in
+from simx.results.schema.partial_placement import PARTIAL, partial_placement_in
 from simx.results.schema.report import Report
 from simx.results.summaries.summary import executor_of
 
@@ -53,6 +53,6 @@ def legend(report: Report) -> tuple[str, ...]:
     """Return what the report's tables can show, one paragraph after the other."""
     if report.source is not None:
         return tuple(_QUOTED)
-    partial = any(share_in(cell.identity.backend) for cell in report.cells)
+    partial = any(partial_placement_in(cell.identity.backend) for cell in report.cells)
     reduced = any(executor_of(cell.identity).is_reduced for cell in report.cells)
     return (*_MEASURED, *((_REDUCED,) if reduced else ()), *((_PARTIAL,) if partial else ()))

@@ -52,9 +52,9 @@ def notes(decision: Decision) -> Iterator[str]:
     if not decision.contenders:
         return
     yield (
-        f"unbeaten: {len(decision.front)} of {len(decision.contenders)}; each of the others is "
-        "beaten by an unbeaten one, which is told to be faster and is at least as accurate, with "
-        "at least the margin"
+        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others "
+        "is beaten by an unbeaten one, which is told to be faster and is at least as accurate, "
+        "with at least the margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
     published = " in fp32" if decision.executor.is_reduced else ""
@@ -96,7 +96,7 @@ def _praise(decision: Decision, asked: str) -> str:
 def _ends(decision: Decision) -> str:
     """Return where the front begins and ends."""
     where = f"on {executor_name(decision.executor)}"
-    front = decision.front
+    front = decision.pareto_front
     if len(front) == 1:
         return f"Take {_figures(front[0])}: nothing measured {where} comes up to it."
     quickest = min(front, key=lambda each: each.merit.latency.median_ns)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.results.comparison.digest import CellDigest
-from simx.results.schema.partial_placement import without_share
+from simx.results.schema.partial_placement import without_partial_placement
 from simx.results.schema.report import Identity
 
 Pair = tuple[CellDigest, CellDigest]
@@ -70,4 +70,4 @@ def _alike(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> list[Pair]:
 
 
 def _kin(cell: CellDigest) -> tuple[str, str]:
-    return cell.identity.model, without_share(cell.identity.backend)
+    return cell.identity.model, without_partial_placement(cell.identity.backend)

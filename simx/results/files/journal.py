@@ -33,10 +33,6 @@ JOURNAL = InputKind(
     most_bytes=512 * 2**20,
 )
 
-_BINARY = getattr(os, "O_BINARY", 0)
-_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
-_REMOVES_OPEN_FILES = os.name != "nt"
-
 
 def journal_path(report: Path) -> Path:
     """Return where the journal of a report lies: beside it."""
@@ -72,7 +68,7 @@ class Journal:
             SystemFailureError: it cannot be written.
         """
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             raise InputError(_in_use(path) if _is_locked(path) else _in_the_way(path)) from None
         except OSError as error:
@@ -96,7 +92,7 @@ class Journal:
             SystemFailureError: it cannot be written.
         """
         try:
-            descriptor = os.open(path, os.O_RDWR | _BINARY | _NO_WAITING)
+            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(f"journal {path}: cannot be opened ({error.strerror})") from None
         try:
@@ -140,12 +136,10 @@ class Journal:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        if self._is_empty and _REMOVES_OPEN_FILES:
+        if self._is_empty:
             # While it is still locked: nobody can have opened it to go on with it.
             self.path.unlink(missing_ok=True)
         os.close(descriptor)
-        if self._is_empty and not _REMOVES_OPEN_FILES:
-            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -199,7 +193,7 @@ def _report_of(path: Path) -> Path:
 def _is_locked(path: Path) -> bool:
     """Whether somebody has a journal open at the moment; what cannot be asked is not locked."""
     try:
-        descriptor = os.open(path, os.O_RDWR | _BINARY | _NO_WAITING)
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -6,7 +6,7 @@ Reads a decoded report and names what is wrong; raises nothing and reads no file
 from collections.abc import Iterator, Sequence
 
 from simx.results.files.bounds import LARGEST, excesses
-from simx.results.schema.partial_placement import share_in, share_of
+from simx.results.schema.partial_placement import partial_placement, partial_placement_in
 from simx.results.schema.report import (
     FailedCell,
     Identity,
@@ -104,8 +104,8 @@ def _placement_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
     elif cell.placement and not cell.placement.get(its.provider):
         yield f"{path}.placement has no node on {its.provider}"
     else:
-        told = share_in(its.backend)
-        share = share_of(cell.placement, cell.shape_nodes, its.provider)
+        told = partial_placement_in(its.backend)
+        share = partial_placement(cell.placement, cell.shape_nodes, its.provider)
         if told != share:
             yield (
                 f"{path}.identity.backend tells that {told or 'all'} of its nodes ran on "

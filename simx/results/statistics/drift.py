@@ -48,7 +48,7 @@ def peaks(
 
     Args:
         canaries: A report's.
-        undisturbed_ns: What they take undisturbed; see ``calm.references``.
+        undisturbed_ns: What they take undisturbed; see ``round_filter.references``.
 
     Returns:
         Floating-point operations per second, by ``device_of`` the provider.

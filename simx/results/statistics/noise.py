@@ -1,10 +1,10 @@
-"""What disturbed a block, told from covariates alone and never from how long it took.
+"""What disturbed a block, judged by covariates alone and never by how long it took.
 
-Pure functions of blocks; which rounds count is ``results.calm``'s. A cell's own times have no say
-in whether they count: leaving out the slow ones would make any backend look fast. What has a say is
-what the system tells of a block, and the canary, which is other work than the cell's. The canary is
-needed because the disturbance that matters most in a virtual machine, a neighbour on the other
-hardware thread of the same core, shows in nothing that the system tells.
+Pure functions of blocks; ``round_filter`` decides which rounds count. A cell's own times do not
+decide it: leaving out the slow ones would make any backend look fast. It is decided by the system's
+figures of a block, and by the canary, which is work of its own. The canary is needed because the
+main disturbance of a virtual machine, a neighbour on the other hardware thread of the same core, is
+in none of the system's figures.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,6 @@
 """Which rounds of a backbone count: those in which nothing was disturbed.
 
-Pure functions of cells. What disturbs a block is ``results.noise``'s to say; a cell's own times
-have no say in it.
+Pure functions of cells. ``noise`` defines what disturbs a block; a cell's own times are not used.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,16 +22,16 @@ from simx.results.statistics.noise import (
 Where = tuple[int, int]
 """A launch's index and a round's."""
 
-FEWEST_CALM_SHARE = 0.5
-"""Of its rounds that a backbone has to have undisturbed; otherwise none is left out, since what
-would be left is no longer typical, and the cells are called noisy."""
+FEWEST_UNDISTURBED_SHARE = 0.5
+"""Smallest share of undisturbed rounds with which the others are left out. With fewer, the rest
+would not be typical: all rounds count, and the cells are called noisy."""
 
 
-class Calm(msgspec.Struct, frozen=True, kw_only=True):
+class FilteredRounds(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one backbone that count.
 
-    ``cells`` are each cell's launches without the excluded rounds, in the order they were given.
-    ``noisy`` says that too many were disturbed, and that therefore all of them count.
+    ``cells`` are each cell's launches without the excluded rounds, in the order of the argument.
+    ``noisy`` means that too many were disturbed, and that therefore all of them count.
     """
 
     cells: tuple[tuple[Launch, ...], ...]
@@ -42,7 +41,7 @@ class Calm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def references(canaries: Iterable[Canary]) -> dict[Executor, float]:
-    """Return what an undisturbed canary takes on each backend and provider, in nanoseconds."""
+    """Return the time of an undisturbed canary on each backend and provider, in nanoseconds."""
     seen: dict[Executor, list[float]] = {}
     for canary in canaries:
         ns = seen.setdefault((canary.backend, canary.provider), [])
@@ -50,11 +49,11 @@ def references(canaries: Iterable[Canary]) -> dict[Executor, float]:
     return {executor: canary_reference(ns) for executor, ns in seen.items()}
 
 
-def calm_rounds(
+def filter_rounds(
     cells: Sequence[Sequence[Launch]],
     canaries: Iterable[Canary],
     undisturbed_ns: Mapping[Executor, float],
-) -> Calm:
+) -> FilteredRounds:
     """Leave out the rounds in which anything was disturbed, for all cells of a backbone alike.
 
     A round is disturbed if one of its blocks is, or if the canaries at its beginning or at the next
@@ -63,7 +62,7 @@ def calm_rounds(
     Args:
         cells: The ``forward`` launches of each cell.
         canaries: Those taken in the same rounds.
-        undisturbed_ns: What an undisturbed canary takes; see ``references``.
+        undisturbed_ns: The time of an undisturbed canary; see ``references``.
     """
     blocks = {
         (launch.index, block.round, cell): block
@@ -82,8 +81,8 @@ def calm_rounds(
         if disturbances(block) or is_throttled(block, usual[cell])
     }
     disturbed |= taken & _slow_rounds(canaries, undisturbed_ns)
-    noisy = len(taken) - len(disturbed) < FEWEST_CALM_SHARE * len(taken)
-    return Calm(
+    noisy = len(taken) - len(disturbed) < FEWEST_UNDISTURBED_SHARE * len(taken)
+    return FilteredRounds(
         cells=tuple(
             tuple(launches) if noisy else _without(launches, disturbed) for launches in cells
         ),
@@ -93,7 +92,7 @@ def calm_rounds(
     )
 
 
-def calm_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
+def filter_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
     """Leave out the disturbed blocks of a scope that has no rounds, unless most are disturbed."""
     places = [(launch.index, block.round) for launch in launches for block in launch.blocks]
     blocks = [block for launch in launches for block in launch.blocks]
@@ -103,7 +102,7 @@ def calm_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
         for place, block in zip(places, blocks, strict=True)
         if disturbances(block) or is_throttled(block, usual)
     }
-    noisy = len(places) - len(disturbed) < FEWEST_CALM_SHARE * len(places)
+    noisy = len(places) - len(disturbed) < FEWEST_UNDISTURBED_SHARE * len(places)
     return tuple(launches) if noisy else _without(launches, disturbed)
 
 

@@ -20,7 +20,12 @@ from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
 from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest, ratio
-from simx.results.statistics.round_filter import Calm, calm_blocks, calm_rounds, references
+from simx.results.statistics.round_filter import (
+    FilteredRounds,
+    filter_blocks,
+    filter_rounds,
+    references,
+)
 from simx.results.summaries.published_figures import quoted_summary
 from simx.results.summaries.summary import (
     BackboneSummary,
@@ -55,7 +60,7 @@ class Summariser:
         """Return the summary of all cells of one backbone, in the order of their executors."""
         its, catalogue = cells[0].identity, cells[0].catalogue
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        calm, timings = self.counted(measured)
+        filtered, timings = self.counted(measured)
         return BackboneSummary(
             model=its.model,
             weights=its.weights,
@@ -66,13 +71,15 @@ class Summariser:
             cells=tuple(self._cell(cell, timings) for cell in cells),
             forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
             pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
-            rounds=calm.rounds,
-            excluded=calm.excluded,
-            noisy=calm.noisy,
+            rounds=filtered.rounds,
+            excluded=filtered.excluded,
+            noisy=filtered.noisy,
             stop=self._stops.get((its.model, its.weights)),
         )
 
-    def counted(self, cells: Sequence[MeasuredCell]) -> tuple[Calm, dict[Executor, Timings]]:
+    def counted(
+        self, cells: Sequence[MeasuredCell]
+    ) -> tuple[FilteredRounds, dict[Executor, Timings]]:
         """Return which rounds of a backbone count, and what counts of every cell's times.
 
         ``forward`` is judged by rounds, every other scope by its blocks.
@@ -87,13 +94,13 @@ class Summariser:
             for timing in cell.timings
             if (timing.scope, timing.image) == _FORWARD
         ]
-        calm = calm_rounds(forwards, canaries, self._undisturbed_ns)
-        rounds = iter(calm.cells)
-        return calm, {
+        filtered = filter_rounds(forwards, canaries, self._undisturbed_ns)
+        rounds = iter(filtered.cells)
+        return filtered, {
             executor_of(cell.identity): {
                 (timing.scope, timing.image): next(rounds)
                 if (timing.scope, timing.image) == _FORWARD
-                else calm_blocks(timing.launches)
+                else filter_blocks(timing.launches)
                 for timing in cell.timings
             }
             for cell in cells

@@ -1,6 +1,6 @@
-"""Which backbone to take: the front of a report on one executor, and what of it keeps limits.
+"""Which backbone to take: the Pareto front on one executor, and its members within the limits.
 
-Pure functions of summaries; renders nothing. What a front is, ``results.front`` says.
+Pure functions of summaries; renders nothing. ``pareto`` defines the front.
 """
 
 import math
@@ -14,8 +14,8 @@ from simx.results.schema.report import Report
 from simx.results.statistics.drift import levels
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import backbones, canaries_of, executors
-from simx.results.summaries.pareto import Merit, front, known, told_faster
-from simx.results.summaries.selection_criteria import LatencyOf, Limits, Wish
+from simx.results.summaries.pareto import Merit, clearly_faster, known, pareto_front
+from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary
 
 Order = Literal["fastest", "most accurate"]
@@ -33,12 +33,12 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The front of one executor, and which of it keeps the limits.
+    """The Pareto front of one executor, and its members within the limits.
 
-    ``contenders`` are all that have a latency, in the order of the tables, ``absent`` those that
-    have none. ``front`` and ``fitting``, the part of it that keeps the limits, are in ``order``.
-    Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is the largest
-    share by which the machine's speed differed between two of them.
+    ``contenders`` are the backbones that have a latency, in the order of the tables; ``absent``
+    have none. ``pareto_front``, and ``fitting``, the part of it that keeps the limits, are in
+    ``order``. Where nothing fits, ``nearest`` names what misses one limit by least. ``drift`` is
+    the largest relative difference of the machine's speed between two of them.
     """
 
     executor: Executor
@@ -48,39 +48,41 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     drift: float
     contenders: tuple[Contender, ...]
     absent: tuple[BackboneSummary, ...]
-    front: tuple[Contender, ...]
+    pareto_front: tuple[Contender, ...]
     fitting: tuple[Contender, ...]
     nearest: tuple[Contender, ...]
 
 
-def decisions(report: Report, wish: Wish) -> tuple[Decision, ...]:
-    """Return a decision for each executor that is wished for.
+def decisions(report: Report, criteria: SelectionCriteria) -> tuple[Decision, ...]:
+    """Return a decision for each executor that the criteria select.
 
     Raises:
         InputError: the report has no such executor.
     """
     summaries = backbones(report)
-    return tuple(decide(report, summaries, each, wish) for each in wished(report, wish))
+    return tuple(
+        decide(report, summaries, each, criteria) for each in selected_executors(report, criteria)
+    )
 
 
-def wished(report: Report, wish: Wish) -> tuple[Executor, ...]:
-    """Return the executors that are wished for, in the report's order.
+def selected_executors(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
+    """Return the executors that the criteria select, in the report's order.
 
     Raises:
         InputError: the report has none of them.
     """
     known = executors(report)
-    if not wish.narrows:
+    if not criteria.narrows:
         return known[:1]
     matching = tuple(
         each
         for each in known
-        if (not wish.backends or each.backend in wish.backends)
-        and (not wish.providers or each.provider in wish.providers)
-        and (not wish.precisions or each.precision in wish.precisions)
+        if (not criteria.backends or each.backend in criteria.backends)
+        and (not criteria.providers or each.provider in criteria.providers)
+        and (not criteria.precisions or each.precision in criteria.precisions)
     )
     if not matching:
-        asked = ", ".join((*wish.backends, *wish.providers, *wish.precisions))
+        asked = ", ".join((*criteria.backends, *criteria.providers, *criteria.precisions))
         there = ", ".join(_named(each) for each in known) or "nothing"
         raise InputError(
             f"{asked}: the report of {report.created} has none such; choose with --backend, "
@@ -95,26 +97,29 @@ def _named(executor: Executor) -> str:
 
 
 def decide(
-    report: Report, summaries: Sequence[BackboneSummary], executor: Executor, wish: Wish
+    report: Report,
+    summaries: Sequence[BackboneSummary],
+    executor: Executor,
+    criteria: SelectionCriteria,
 ) -> Decision:
-    """Return the front of a report on one executor.
+    """Return the Pareto front of a report on one executor.
 
     Args:
-        report: Whose canaries tell the drift.
+        report: Its canaries give the drift.
         summaries: Of its backbones; see ``results.derivation.backbones``.
-        executor: Where the latencies are from.
-        wish: Which latency is looked at, and what an answer has to keep.
+        executor: Its latencies are compared.
+        criteria: Which latency counts, and which limits apply.
     """
-    limits, speeds = wish.limits, levels(canaries_of(report, executor))
-    found = [_contender(backbone, executor, wish.latency_of, speeds) for backbone in summaries]
+    limits, speeds = criteria.limits, levels(canaries_of(report, executor))
+    found = [_contender(backbone, executor, criteria.latency_of, speeds) for backbone in summaries]
     contenders = [contender for contender in found if contender is not None]
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
-    unbeaten = [contenders[place] for place in front([each.merit for each in contenders])]
+    unbeaten = [contenders[place] for place in pareto_front([each.merit for each in contenders])]
     ranked = ordered(unbeaten, order)
     fitting = tuple(each for each in ranked if keeps(each.merit, limits))
     return Decision(
         executor=executor,
-        latency_of=wish.latency_of,
+        latency_of=criteria.latency_of,
         limits=limits,
         order=order,
         drift=_drift(contenders),
@@ -122,7 +127,7 @@ def decide(
         absent=tuple(
             backbone for backbone, each in zip(summaries, found, strict=True) if each is None
         ),
-        front=ranked,
+        pareto_front=ranked,
         fitting=fitting,
         nearest=() if fitting else _nearest(ranked, limits),
     )
@@ -149,7 +154,7 @@ def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, .
         return tuple(sorted(left, key=_inaccuracy))
     ranked: list[Contender] = []
     while left:
-        slower = [each for each in left if told_faster(left[0].merit, each.merit)]
+        slower = [each for each in left if clearly_faster(left[0].merit, each.merit)]
         ranked += sorted((each for each in left if each not in slower), key=_inaccuracy)
         left = slower
     return tuple(ranked)
@@ -170,7 +175,7 @@ def _contender(
     merit = Merit(
         latency=time,
         acc1=backbone.catalogue.acc1,
-        # Random weights see nothing in a picture.
+        # A margin of random weights means nothing.
         margin=None if cell.weights_origin == "random" else cell.margin,
         level=speeds.get((backbone.model, backbone.weights), _usual(speeds)),
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.models.ranges import Range
-from simx.results.schema.partial_placement import without_share
+from simx.results.schema.partial_placement import without_partial_placement
 from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser, Timings
@@ -28,7 +28,11 @@ def executors(report: Report) -> tuple[Executor, ...]:
     backends = report.config.backends if report.config else ()
     asked = {backend: place for place, backend in enumerate(backends)}
     seen = dict.fromkeys(executor_of(cell.identity) for cell in report.cells)
-    return tuple(sorted(seen, key=lambda each: asked.get(without_share(each.backend), len(asked))))
+    return tuple(
+        sorted(
+            seen, key=lambda each: asked.get(without_partial_placement(each.backend), len(asked))
+        )
+    )
 
 
 def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...]:
@@ -108,9 +112,9 @@ def counted_cells(report: Report) -> dict[Identity, Counted]:
     found: dict[Identity, Counted] = {}
     for cells in _groups(report).values():
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        calm, timings = summariser.counted(measured)
+        filtered, timings = summariser.counted(measured)
         for cell in measured:
-            found[cell.identity] = Counted(timings[executor_of(cell.identity)], calm.noisy)
+            found[cell.identity] = Counted(timings[executor_of(cell.identity)], filtered.noisy)
     return found
 
 

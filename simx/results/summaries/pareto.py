@@ -1,15 +1,15 @@
-"""Which of several backbones nothing beats, by latency, accuracy and margin at once.
+"""The Pareto front of backbones: those that none beats in latency, accuracy and margin at once.
 
 Pure functions of figures; knows no report.
 
-One beats another if it is told to be faster and is at least as accurate, with at least the margin.
-It is told to be faster if the intervals lie apart by more than the machine drifted between the two.
-That is a strict order, as intervals that lie apart are (P. C. Fishburn, "Intransitive indifference
-with unequal indifference intervals", Journal of Mathematical Psychology 7, 1970), since by the
-triangle inequality no way from one to another drifts less than it did between them; and so beating
-is one too. From that follows what a front has to have: no member is beaten, every other one is
-beaten by a member, and whatever keeps a limit on latency and accuracy is matched by a member that
-keeps it as well.
+One beats another if it is clearly faster and at least as accurate, with at least the margin. It is
+clearly faster if the intervals are separated by more than the machine's drift between the two. This
+is a strict order, as it is for separated intervals (P. C. Fishburn, "Intransitive indifference with
+unequal indifference intervals", Journal of Mathematical Psychology 7, 1970): by the triangle
+inequality, the drifts over any third backbone add up to at least the direct one. So beating is a
+strict order too. It follows that no member of the front is beaten, that every other backbone is
+beaten by a member, and that for each backbone within limits on latency and accuracy some member is
+within them as well.
 """
 
 import math
@@ -21,11 +21,11 @@ from simx.results.statistics.estimates import Estimate
 
 
 class Merit(msgspec.Struct, frozen=True, kw_only=True):
-    """What backbones are compared by; None where a figure is missing or takes no part.
+    """The figures that backbones are compared by; None where one is missing or does not count.
 
     ``acc1`` is in percent, ``margin`` (positive minus negative similarity) in percentage points.
-    ``level`` is the logarithm of what the canary took meanwhile; two of them differ by how much the
-    machine drifted.
+    ``level`` is the logarithm of the canary's time during the measurement; the difference of two is
+    the machine's drift between them.
     """
 
     latency: Estimate
@@ -35,17 +35,17 @@ class Merit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def low_ns(self) -> float:
-        """The latency's lower end; where it has no interval, the latency as it stands."""
+        """The lower end of the latency's interval; without an interval, the latency."""
         return self.latency.median_ns if self.latency.low_ns is None else self.latency.low_ns
 
     @property
     def high_ns(self) -> float:
-        """The latency's upper end; where it has no interval, the latency as it stands."""
+        """The upper end of the latency's interval; without an interval, the latency."""
         return self.latency.median_ns if self.latency.high_ns is None else self.latency.high_ns
 
 
-def front(merits: Sequence[Merit]) -> tuple[int, ...]:
-    """Return the indices of those that no other one beats, in their order."""
+def pareto_front(merits: Sequence[Merit]) -> tuple[int, ...]:
+    """Return the indices of the backbones that no other one beats, in ascending order."""
     return tuple(
         place
         for place, merit in enumerate(merits)
@@ -54,25 +54,25 @@ def front(merits: Sequence[Merit]) -> tuple[int, ...]:
 
 
 def beats(one: Merit, other: Merit) -> bool:
-    """Whether ``one`` is told faster, and is at least as accurate with at least the margin.
+    """Whether ``one`` is clearly faster, and at least as accurate with at least the margin.
 
-    A figure that is missing beats nothing and defends nobody: it counts as below any other.
+    A missing figure counts as below any other.
     """
     return (
-        told_faster(one, other)
+        clearly_faster(one, other)
         and known(one.acc1) >= known(other.acc1)
         and known(one.margin) >= known(other.margin)
     )
 
 
-def told_faster(one: Merit, other: Merit) -> bool:
-    """Whether the latencies' intervals lie apart, by more than the machine drifted.
+def clearly_faster(one: Merit, other: Merit) -> bool:
+    """Whether the latencies' intervals are separated by more than the machine's drift.
 
-    A latency without an interval counts as it stands.
+    A latency without an interval counts as an interval of no width.
     """
     return one.high_ns * math.exp(abs(one.level - other.level)) < other.low_ns
 
 
 def known(figure: float | None) -> float:
-    """Return a figure, or less than any other where there is none."""
+    """Return a figure, or minus infinity where it is missing."""
     return -math.inf if figure is None else figure

@@ -1,17 +1,17 @@
-"""What somebody who has to choose a backbone asks for. Data only."""
+"""Criteria for choosing a backbone. Data only."""
 
 from typing import Literal
 
 import msgspec
 
 LatencyOf = Literal["forward", "pipeline"]
-"""``pipeline`` is that of the positive picture, from its file to the vector."""
+"""``pipeline`` is the time of the positive picture, from its file to the vector."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer has to keep; None where it does not matter.
+    """Limits on the chosen backbone; None for no limit.
 
-    A latency keeps its limit with its whole interval. ``min_acc1`` is in percent.
+    A latency is within its limit if its whole interval is. ``min_acc1`` is in percent.
     """
 
     max_latency_ns: float | None = None
@@ -19,15 +19,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def any(self) -> bool:
-        """Whether anything is limited."""
+        """Whether there is any limit."""
         return self.max_latency_ns is not None or self.min_acc1 is not None
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to look, at which latency, and within which limits.
+class SelectionCriteria(msgspec.Struct, frozen=True, kw_only=True):
+    """On which executors, by which latency, and within which limits a backbone is chosen.
 
-    ``backends``, ``providers`` and ``precisions`` are names as the report has them; where one of
-    them is empty it narrows nothing down, and where all are, the report's first executor is meant.
+    ``backends``, ``providers`` and ``precisions`` are names as in the report. An empty one selects
+    all; if all three are empty, they select the report's first executor.
     """
 
     backends: tuple[str, ...] = ()
@@ -38,5 +38,5 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is said of where to look."""
+        """Whether executors are selected by name."""
         return bool(self.backends or self.providers or self.precisions)

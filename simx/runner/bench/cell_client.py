@@ -14,7 +14,7 @@ import msgspec
 
 from simx.common.errors import InputError
 from simx.exporter.verification.reference import Reference, load_reference
-from simx.results.schema.partial_placement import share_of
+from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, MeasuredCell, Parity
 from simx.results.schema.times import (
     IMAGES,
@@ -51,7 +51,7 @@ from simx.runner.measure.messages import (
     WarmUp,
     unpack,
 )
-from simx.runner.measure.sync_check import left_behind, not_there
+from simx.runner.measure.sync_check import early_return, unfinished_work
 from simx.workers.worker import Worker, WorkerError
 
 T = TypeVar("T")
@@ -113,9 +113,9 @@ class LiveCell:
         seconds = self.plan.loading_seconds(self._deadlines)
         self._prepared = self._ask(request, PREPARED, "prepare", seconds)
         self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
-        if (complaint := left_behind(self._prepared.calls)) is not None:
+        if (complaint := unfinished_work(self._prepared.calls)) is not None:
             raise CellFailedError("synchronise", complaint)
-        self._name_share(self._prepared.facts)
+        self._name_partial_placement(self._prepared.facts)
         first = {
             "first": self._prepared.create_ns + self._prepared.first_call_ns,
             "first.create": self._prepared.create_ns,
@@ -124,21 +124,22 @@ class LiveCell:
         for scope, ns in first.items():
             self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))  # type: ignore[index]
 
-    def _name_share(self, facts: BackendFacts) -> None:
-        """Make the share of its nodes that runs where it was asked for part of what it is called.
+    def _name_partial_placement(self, facts: BackendFacts) -> None:
+        """Make a partial placement part of the cell's name.
 
         Raises:
-            CellFailedError: The share was another one in the launches before.
+            CellFailedError: the placement differs from the launches before.
         """
         provider = self.plan.lane.provider
-        share = share_of(facts.placement, facts.shape_nodes, provider)
-        if self.plan.was_loaded and share != self.plan.share:
+        share = partial_placement(facts.placement, facts.shape_nodes, provider)
+        before = self.plan.partial_placement
+        if self.plan.was_loaded and share != before:
             raise CellFailedError(
                 "placement",
-                f"{share or 'all'} of its nodes ran on {provider}, and {self.plan.share or 'all'} "
-                "in the launches before",
+                f"{share or 'all'} of its nodes ran on {provider}, and {before or 'all'} in the "
+                "launches before",
             )
-        self.plan = msgspec.structs.replace(self.plan, share=share, was_loaded=True)
+        self.plan = msgspec.structs.replace(self.plan, partial_placement=share, was_loaded=True)
 
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
@@ -258,7 +259,7 @@ class LiveCell:
             )
             self._check_rows(scope, outputs, expected, self._bounds_of_repeats)
         if measured.fetch_ns is not None:
-            complaint = not_there(measured.fetch_ns, block_median(measured.blocks[0].block))
+            complaint = early_return(measured.fetch_ns, block_median(measured.blocks[0].block))
             if complaint is not None:
                 raise CellFailedError(scope, complaint)
         if image is not None:

@@ -6,7 +6,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.environment import Memory
-from simx.results.schema.partial_placement import with_share, without_share
+from simx.results.schema.partial_placement import with_partial_placement, without_partial_placement
 from simx.results.schema.report import Catalogue, FailedCell, Identity, WeightsOrigin
 from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends.contract import Task
@@ -34,9 +34,9 @@ class Lane(msgspec.Struct, frozen=True):
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone in one lane, with the export of the lane's precision.
 
-    ``memory`` is what a worker of it needs, once that has been looked at. ``allow_partial`` tells
-    that a share of its nodes on the provider suffices, and ``share`` which one that is, once a
-    launch before ``was_loaded``; None where it is all of them.
+    ``memory`` is what a worker of it needs, once measured. With ``allow_partial`` a part of its
+    nodes on the provider suffices; ``partial_placement`` is that part, known once a launch before
+    ``was_loaded``, or None for all nodes.
     """
 
     backbone: Backbone
@@ -45,7 +45,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
     threads: int
     memory: Memory | None = None
     allow_partial: bool = False
-    share: str | None = None
+    partial_placement: str | None = None
     was_loaded: bool = False
 
     @property
@@ -53,7 +53,9 @@ class PlannedCell(msgspec.Struct, frozen=True):
         """What tells this cell from all others of a report."""
         embedding = self.entry.manifest.identity.embedding
         whole = identify(self.backbone, embedding, self.lane, self.threads)
-        return msgspec.structs.replace(whole, backend=with_share(whole.backend, self.share))
+        return msgspec.structs.replace(
+            whole, backend=with_partial_placement(whole.backend, self.partial_placement)
+        )
 
     @property
     def task(self) -> Task:
@@ -114,7 +116,7 @@ def failed_cell(
     reason: str,
 ) -> FailedCell:
     """Return the record of a failure, with the command that shows it again."""
-    backend = without_share(identity.backend)
+    backend = without_partial_placement(identity.backend)
     command = (
         f"simx bench {backbone.model}:{backbone.weights} --backend {backend} "
         f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "

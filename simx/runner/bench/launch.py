@@ -129,14 +129,14 @@ class _LaunchRun:
         number = undisturbed = 0
         slow = self._canaries_are_slow(number)
         while undisturbed < wanted and self._live:
-            calm = False
+            is_undisturbed = False
             if slow and patience:
                 time.sleep(PAUSE_SECONDS)
             else:
-                calm = self._forward_is_calm(number) and not slow
+                is_undisturbed = self._forward_is_undisturbed(number) and not slow
             number += 1
             slow = self._canaries_are_slow(number)
-            if (calm and not slow) or not patience:
+            if (is_undisturbed and not slow) or not patience:
                 undisturbed += 1
             else:
                 patience -= 1
@@ -173,7 +173,7 @@ class _LaunchRun:
         self._each(("canary", number), take)
         return self._bench.canaries.are_slow(taken)
 
-    def _forward_is_calm(self, number: int) -> bool:
+    def _forward_is_undisturbed(self, number: int) -> bool:
         self._block("forward", None, number)
         blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
         return not any(disturbances(block) for block in blocks)
@@ -196,7 +196,7 @@ class _LaunchRun:
             try:
                 action(cell)
             except CellFailedError as error:
-                spoken = cell.worker.last_words
+                spoken = cell.worker.stderr_tail
                 cell.worker.close()
                 del self._live[place]
                 self._done[place] = cell.plan.failed(error.stage, str(error), spoken)

@@ -14,7 +14,7 @@ from simx.models.backbone import Backbone
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone
 from simx.results.schema.environment import Environment
-from simx.results.schema.partial_placement import share_in, without_share
+from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
 from simx.runner.bench.cells import Lane, PlannedCell
 from simx.runner.bench.reference_workload import CanaryHistory
@@ -42,7 +42,7 @@ class Earlier(msgspec.Struct, frozen=True):
             msgspec.structs.replace(
                 cell,
                 memory=found.memory,
-                share=share_in(found.identity.backend),
+                partial_placement=partial_placement_in(found.identity.backend),
                 was_loaded=True,
             )
             for cell in cells
@@ -141,7 +141,7 @@ def _measured(
 
 
 def _planned(identity: Identity) -> Identity:
-    return msgspec.structs.replace(identity, backend=without_share(identity.backend))
+    return msgspec.structs.replace(identity, backend=without_partial_placement(identity.backend))
 
 
 def _require_same_files(cell: PlannedCell, measured: Mapping[Identity, MeasuredCell]) -> None:

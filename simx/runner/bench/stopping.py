@@ -14,7 +14,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.report import Ending, MeasuredCell, Stop
 from simx.results.schema.times import Launch
 from simx.results.statistics.noise import Executor
-from simx.results.statistics.round_filter import Calm, calm_rounds
+from simx.results.statistics.round_filter import FilteredRounds, filter_rounds
 from simx.results.statistics.sample_size import launches_needed
 from simx.runner.bench.schedule import Schedule
 
@@ -84,7 +84,7 @@ class Launches:
         self._finished.append(launch)
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self.forwards():
-            needed = launches_needed(self.calm(undisturbed_ns).cells, half_width)
+            needed = launches_needed(self.filtered(undisturbed_ns).cells, half_width)
             # The pilot's launches were needed, also those of which every round was disturbed.
             self.needed = None if needed is None else max(needed, self.done)
 
@@ -93,10 +93,10 @@ class Launches:
         cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
         return tuple(forward_of(cell) for cell in cells if isinstance(cell, MeasuredCell))
 
-    def calm(self, undisturbed_ns: Mapping[Executor, float]) -> Calm:
+    def filtered(self, undisturbed_ns: Mapping[Executor, float]) -> FilteredRounds:
         """Return which of their rounds count."""
         canaries = merge_canaries(canary for each in self._finished for canary in each.canary)
-        return calm_rounds(self.forwards(), canaries, undisturbed_ns)
+        return filter_rounds(self.forwards(), canaries, undisturbed_ns)
 
     def verdict(self) -> Verdict:
         """Return why there is no further launch, or that there is one."""

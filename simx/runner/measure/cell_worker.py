@@ -1,6 +1,7 @@
-"""A loaded network in its worker: takes the blocks it is asked for, of every scope.
+"""A loaded network in its worker: measures the requested blocks of every scope.
 
-Imports no runtime. What a call computed goes back with its times, so that the parent can check it.
+Imports no runtime. The results of calls go back with their times, so that the parent can check
+them.
 """
 
 import hashlib
@@ -19,12 +20,12 @@ from simx.runner.measure.messages import Measure, Measured, ScopedBlock, pack
 from simx.runner.measure.pipeline import Pipeline
 from simx.runner.measure.rotating_inputs import RotatingInputs
 from simx.runner.measure.sampling import Sampler
-from simx.runner.measure.similarity_inputs import Pair
+from simx.runner.measure.similarity_inputs import SimilarityInputs
 from simx.runner.measure.timing import CLOCK, Watch, take_block
 from simx.runner.measure.warmup import PLAN
 
 
-class Cell:
+class CellWorker:
     """One loaded network with its inputs in place."""
 
     def __init__(
@@ -68,9 +69,9 @@ class Cell:
             case "pipeline":
                 return self._pipeline(request)
             case "similarity":
-                return self._similarity(request, self._pair_on_device)
+                return self._similarity(request, self._inputs_on_device)
             case "similarity.host":
-                return self._similarity(request, self._pair_on_host)
+                return self._similarity(request, self._inputs_on_host)
             case _:
                 raise BackendError(f"scope {request.scope} is not measured by blocks")
 
@@ -122,7 +123,7 @@ class Cell:
         )
 
     def _pipeline(self, request: Measure) -> Measured:
-        assert request.image is not None  # noqa: S101 - a pipeline without a picture is our bug
+        assert request.image is not None  # noqa: S101 - a pipeline without a picture is a bug
         # A giant's call is too dear for one that is not timed.
         is_giant = request.plan.max_calls is not None
         pipeline = Pipeline(
@@ -141,20 +142,24 @@ class Cell:
     def _similarity_on_host(self, left: Array, right: Array) -> float:
         return self.backend.similarity(self.backend.place(left), self.backend.place(right))
 
-    def _similarity(self, request: Measure, pair_of: Callable[[Image], Pair]) -> Measured:
-        assert request.image is not None  # noqa: S101 - a pair without a picture is our bug
-        pair = pair_of(request.image)
-        block = self._block(pair, request, pair.start, pair.look)
+    def _similarity(
+        self, request: Measure, inputs_of: Callable[[Image], SimilarityInputs]
+    ) -> Measured:
+        assert request.image is not None  # noqa: S101 - a similarity without a picture is a bug
+        inputs = inputs_of(request.image)
+        block = self._block(inputs, request, inputs.start, inputs.look)
         blocks = (ScopedBlock(request.scope, request.image, block),)
-        return Measured(blocks=blocks, cosines=tuple(pair.cosines))
+        return Measured(blocks=blocks, cosines=tuple(inputs.cosines))
 
-    def _pair_on_device(self, other: Image) -> Pair:
+    def _inputs_on_device(self, other: Image) -> SimilarityInputs:
         anchor, backend = self._embeddings["anchor"], self.backend
-        return Pair(backend.similarity, anchor, self._fetched[other], backend.place)
+        return SimilarityInputs(backend.similarity, anchor, self._fetched[other], backend.place)
 
-    def _pair_on_host(self, other: Image) -> Pair:
+    def _inputs_on_host(self, other: Image) -> SimilarityInputs:
         anchor = self._fetched["anchor"]
-        return Pair(self._similarity_on_host, anchor, self._fetched[other], lambda array: array)
+        return SimilarityInputs(
+            self._similarity_on_host, anchor, self._fetched[other], lambda array: array
+        )
 
     def _block(
         self,

@@ -1,6 +1,6 @@
-"""Which libraries of providers a process has really loaded, with their versions.
+"""The providers' libraries that this process has loaded, with their versions.
 
-Their names alone: where they lie is nobody's business. Reads the process's own maps.
+Reads the process's memory map and reports names only, no paths.
 """
 
 import ctypes
@@ -25,14 +25,14 @@ _NAME = re.compile(
 )
 
 
-def mapped_libraries() -> dict[str, str]:
+def loaded_libraries() -> dict[str, str]:
     """Return the libraries that this process has loaded, by name, with their versions.
 
-    Empty where the system does not tell.
+    Empty where the system does not list them.
     """
     try:
         maps = psutil.Process().memory_maps()
-    # Some systems have no such thing, and some do not let a process look.
+    # Some systems have no memory maps, and some do not allow reading them.
     except (AttributeError, OSError, psutil.Error):
         return {}
     return libraries_in(entry.path for entry in maps)
@@ -45,21 +45,21 @@ def libraries_in(
 
     Args:
         paths: The files that are mapped.
-        ask: Called with a library's name and path, asks it for its version.
+        ask: Called with a library's name and path; returns the version that it reports.
 
     Returns:
-        The version that the library tells, or the one in its file's name; empty where neither does.
+        The version that the library reports, or the one in its file's name, or an empty text.
     """
     found: dict[str, str] = {}
     for path in sorted(set(paths)):
         match = _NAME.search(Path(path).name)
         if match:
-            found[match[1]] = (ask or _told)(match[1], path) or match[2] or ""
+            found[match[1]] = (ask or _reported_version)(match[1], path) or match[2] or ""
     return found
 
 
-def _told(name: str, path: str) -> str | None:
-    """Return the version that CUDA's runtime and cuDNN tell of themselves: 13000 is 13.0."""
+def _reported_version(name: str, path: str) -> str | None:
+    """Return the version that CUDA's runtime or cuDNN reports: 13000 is 13.0."""
     try:
         if name == "libcudart":
             runtime = ctypes.c_int()

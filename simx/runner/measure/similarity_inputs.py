@@ -1,7 +1,7 @@
-"""Two embeddings whose cosine is timed, so that no answer but a computed one is right.
+"""Two embeddings whose cosine is timed, in a way that a cached answer is wrong.
 
-From entry to entry one of them changes its sign and its length. The cosine changes its sign with
-it and nothing else, so that every answer of a block can be compared with the same figure.
+One of them changes its sign and its length from entry to entry. This changes the sign of the cosine
+and nothing else, so every answer of a block can be compared with the same figure.
 """
 
 import secrets
@@ -12,12 +12,12 @@ import numpy as np
 from simx.runner.backends.contract import Array, Placed
 
 _MOST_DOUBLINGS = 4
-"""How far the length changes, in powers of two to either side, which round nothing."""
+"""Largest change of the length, as a power of two in either direction: exact in float32."""
 
 _CHANCE = secrets.SystemRandom()
 
 
-class Pair:
+class SimilarityInputs:
     """An embedding as ``forward`` left it, and another one, placed again before each entry."""
 
     def __init__(
@@ -27,13 +27,13 @@ class Pair:
         changing: Array,
         place: Callable[[Array], Placed],
     ) -> None:
-        """Take the pair.
+        """Take the two embeddings.
 
         Args:
             compare: computes the cosine of two embeddings.
             fixed: one of them, as ``compare`` takes it.
             changing: the other one, float32 [1, D].
-            place: brings that to where ``compare`` takes it from.
+            place: places it where ``compare`` reads it.
         """
         self.cosines: list[float] = []
         self._compare = compare
@@ -49,12 +49,12 @@ class Pair:
         self._answers.append(self._compare(self._fixed, self._changing))
 
     def start(self) -> None:
-        """Forget the calls that are not counted."""
+        """Drop the answers of the uncounted calls."""
         self._answers.clear()
         self._change()
 
     def look(self) -> None:
-        """Keep every answer of the entry that just ended, with the sign of the pair itself."""
+        """Keep every answer of the entry that just ended, with the sign of the unchanged pair."""
         self.cosines.extend(self._sign * answer for answer in self._answers)
         self._answers.clear()
         self._change()

@@ -1,10 +1,10 @@
-"""Whether a backend waits for its device: a call that returns too early is timed too short.
+"""Checks that a backend waits for its device: a call that returns too early is timed too short.
 
-Pure; the parent judges what a worker reports, twice. Before anything is timed, an embedding is
-fetched two times in a row: both fetches copy the same bytes, so what the first takes longer is work
-that ``forward`` left behind; and a fetch that did not wait for it either would bring other values,
-which the comparison with torch's reference shows. In a timed block, what follows an entry is one
-fetch, which must be short beside a call.
+Pure functions; the parent applies them twice to what a worker reports. Before anything is timed, an
+embedding is fetched twice in a row. Both fetches copy the same bytes, so the extra time of the
+first is work that ``forward`` did not wait for. A fetch that does not wait either returns wrong
+values, which the comparison with torch's reference detects. In a timed block, one fetch follows
+each entry, and must be short compared with a call.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from simx.runner.measure.messages import CallTimes
 
 LATE_SHARE = 0.10
-"""Of a call's time that may come to light when its embedding is fetched."""
+"""Largest accepted part of a call's time that is spent in fetching its embedding."""
 
 LATE_NS = 50_000
-"""What a first copy may take longer than a second one by itself."""
+"""Extra time of a first copy, in nanoseconds, that needs no unfinished work."""
 
 FETCH_SHARE = 0.5
-"""Of a timed call, that fetching its result may take: an embedding is copied in microseconds, and
-where half as much as the call itself is left to do, a third of the work was not in it."""
+"""Largest accepted time of a fetch, relative to a timed call. An embedding is copied in
+microseconds; a fetch of half a call means that a third of the work was not timed."""
 
 
-def left_behind(calls: Sequence[CallTimes]) -> str | None:
-    """Say what ``forward`` left for the fetch to wait for; None where it left nothing.
+def unfinished_work(calls: Sequence[CallTimes]) -> str | None:
+    """Describe work that ``forward`` did not wait for; None if there is none.
 
-    Every one of the calls has to show it: a single late fetch may be the machine's doing.
+    All calls must show it, because a single late fetch may have another cause.
     """
     late = min(call.fetch_ns - call.again_ns for call in calls)
     whole = min(call.whole_ns for call in calls)
@@ -37,11 +37,11 @@ def left_behind(calls: Sequence[CallTimes]) -> str | None:
     )
 
 
-def not_there(fetch_ns: int, call_ns: float) -> str | None:
-    """Say that timed calls end before their results are there; None where they do not.
+def early_return(fetch_ns: int, call_ns: float) -> str | None:
+    """Describe timed calls that end before their results exist; None if they do not.
 
-    What remains to be done then is done while the answer is fetched. Of an answer that is there,
-    fetching is a copy of one vector at the most.
+    Remaining work is done while the result is fetched. Fetching a finished result copies at most
+    one vector.
 
     Args:
         fetch_ns: the shortest of the fetches that followed a block's entries.

@@ -1,4 +1,4 @@
-"""What a worker executes, checked and loaded as one and the same open file."""
+"""Checks the file that a worker executes, and loads that same open file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ from simx.runner.backends.contract import BackendError, Task
 
 
 @contextmanager
-def checked(task: Task) -> Iterator[Task]:
-    """Lend a task whose paths lead to what was checked, for as long as it takes to load it.
+def verified_task(task: Task) -> Iterator[Task]:
+    """Provide a task whose paths lead to the verified files, while it is being loaded.
 
     Raises:
         BackendError: a file is not what the export's manifest says.

@@ -17,8 +17,8 @@ from simx.runner.backends.gpu.device_memory import DeviceMemoryMeter
 from simx.runner.backends.gpu.gpu_state import watch
 from simx.runner.backends.gpu.nvml import open_device
 from simx.runner.backends.ort.placement import CPU
-from simx.runner.measure.cell_worker import Cell
-from simx.runner.measure.loaded_libraries import mapped_libraries
+from simx.runner.measure.cell_worker import CellWorker
+from simx.runner.measure.loaded_libraries import loaded_libraries
 from simx.runner.measure.messages import (
     REQUESTS,
     CallTimes,
@@ -43,7 +43,7 @@ from simx.runner.measure.messages import (
 )
 from simx.runner.measure.system import forget_peak, resident_bytes
 from simx.runner.measure.timing import CLOCK, take_block
-from simx.runner.measure.verified_task import checked
+from simx.runner.measure.verified_task import verified_task
 from simx.runner.measure.warmup import warm_up
 from simx.workers.connection import Connection
 
@@ -66,7 +66,7 @@ Reply = (
 
 def serve(connection: Connection, runtime: Runtime) -> None:
     """Answer requests until the parent closes the connection."""
-    cell: Cell | None = None
+    cell: CellWorker | None = None
     while True:
         try:
             request = connection.receive(REQUESTS)
@@ -108,10 +108,10 @@ def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -
             return Weighed(_weigh(runtime, request))
 
 
-def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
+def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
     preset = request.task.backbone.preset
     inputs = _reference(request).inputs(preset)
-    with checked(request.task) as task:
+    with verified_task(request.task) as task:
         begun = CLOCK()
         backend = runtime.create(task)
         created = CLOCK()
@@ -120,7 +120,7 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[Cell, Prepared]:
     pictures = {image: Path(path) for image, path in request.pictures.items()}
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
-    cell = Cell(backend, inputs, preset, pictures, gpu.begin if gpu else None)
+    cell = CellWorker(backend, inputs, preset, pictures, gpu.begin if gpu else None)
     embeddings, digest = cell.embed_pictures()
     prepared = Prepared(
         create_ns=created - begun,
@@ -166,7 +166,7 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
 def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
     inputs = _reference(request).inputs(request.task.backbone.preset)
     gpu = open_device(request.task.cuda_device)
-    with checked(request.task) as task:
+    with verified_task(request.task) as task:
         forget_peak()
         before = resident_bytes(peak=False)
         with DeviceMemoryMeter(gpu) as meter:
@@ -193,7 +193,7 @@ def _thread_pools() -> tuple[ThreadPool, ...]:
 
 def _libraries_of(provider: str) -> dict[str, str]:
     """Return what was loaded for a provider; the processor's own needs nothing of the kind."""
-    return {} if provider == CPU else mapped_libraries()
+    return {} if provider == CPU else loaded_libraries()
 
 
 def _stage(request: object) -> str:

@@ -10,7 +10,7 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.registry import render
 from simx.report.options import Options
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.summaries.selection_criteria import Limits, Wish
+from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE
 from tests.results.builders import MS, failed, identity, measured, report
 
@@ -35,16 +35,18 @@ def shown(
     of: Report = REPORT,
     form: str = "table",
     *,
-    wish: Wish | None = None,
+    criteria: SelectionCriteria | None = None,
     width: int = 100,
 ) -> str:
-    options = Options(ranges=DEFAULT_RANGES, width=width, pareto=True, wish=wish or Wish())
+    options = Options(
+        ranges=DEFAULT_RANGES, width=width, pareto=True, criteria=criteria or SelectionCriteria()
+    )
     return render([of], form, options)
 
 
-def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> Wish:
+def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> SelectionCriteria:
     latency = None if milliseconds is None else milliseconds * MS
-    return Wish(limits=Limits(max_latency_ns=latency, min_acc1=acc1))
+    return SelectionCriteria(limits=Limits(max_latency_ns=latency, min_acc1=acc1))
 
 
 def words(text: str) -> str:
@@ -64,9 +66,9 @@ def test_the_table_says_where_it_looked_and_shows_the_front_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "answer"),
+    ("criteria", "answer"),
     [
-        (Wish(), "Nothing beats these 3 of 4 on torch cpu: from small:V1 (1.0"),
+        (SelectionCriteria(), "Nothing beats these 3 of 4 on torch cpu: from small:V1 (1.0"),
         (limited(milliseconds=6), "Take middle:V1 (5.00"),
         (limited(milliseconds=6), "of the 2 unbeaten ones on torch cpu that keep 6 ms, it is the"),
         (limited(acc1=75), "that keep an acc1 of 75 %, none is told to be faster."),
@@ -77,9 +79,9 @@ def test_the_table_says_where_it_looked_and_shows_the_front_alone() -> None:
         (limited(milliseconds=2, acc1=80), "%, 85.00 %) and small:V1 (1.0"),
     ],
 )
-def test_the_answer_is_one_sentence(wish: Wish, answer: str) -> None:
+def test_the_answer_is_one_sentence(criteria: SelectionCriteria, answer: str) -> None:
     """What to take and why, or what comes nearest."""
-    assert answer in words(shown(wish=wish))
+    assert answer in words(shown(criteria=criteria))
 
 
 def test_a_single_backbone_needs_no_limits_to_be_taken() -> None:
@@ -112,7 +114,7 @@ def test_nothing_to_decide_is_said() -> None:
 
 def test_csv_has_a_row_for_every_backbone_best_first() -> None:
     """Programs see the beaten ones as well, and which they are."""
-    rows = list(csv.DictReader(io.StringIO(shown(form="csv", wish=limited(milliseconds=6)))))
+    rows = list(csv.DictReader(io.StringIO(shown(form="csv", criteria=limited(milliseconds=6)))))
 
     assert [(row["model"], row["rank"], row["unbeaten"], row["keeps_limits"]) for row in rows] == [
         ("middle", "1", "yes", "yes"),
@@ -124,27 +126,29 @@ def test_csv_has_a_row_for_every_backbone_best_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "take", "nearest"),
+    ("criteria", "take", "nearest"),
     [
-        (Wish(), None, []),
+        (SelectionCriteria(), None, []),
         (limited(acc1=75), "middle:IMAGENET1K_V1", []),
         (limited(acc1=99), None, ["large:IMAGENET1K_V1"]),
     ],
 )
-def test_json_names_what_to_take(wish: Wish, take: str | None, nearest: list[str]) -> None:
+def test_json_names_what_to_take(
+    criteria: SelectionCriteria, take: str | None, nearest: list[str]
+) -> None:
     """Without limits there is no single answer, and where nothing fits there is none."""
-    document = msgspec.json.decode(shown(form="json", wish=wish))
+    document = msgspec.json.decode(shown(form="json", criteria=criteria))
 
     assert (document["take"], document["nearest"]) == (take, nearest)
     assert len(document["backbones"]) == 4
-    assert document["answer"] in words(shown(wish=wish, width=500))
+    assert document["answer"] in words(shown(criteria=criteria, width=500))
 
 
 def test_several_decisions_are_shown_in_the_report_s_order() -> None:
     """One for each executor that is named; as JSON they are a list."""
-    wish = Wish(backends=("ort", "torch"))
-    documents = msgspec.json.decode(shown(form="json", wish=wish))
-    text = shown(wish=wish)
+    criteria = SelectionCriteria(backends=("ort", "torch"))
+    documents = msgspec.json.decode(shown(form="json", criteria=criteria))
+    text = shown(criteria=criteria)
 
     assert [document["backend"] for document in documents] == ["torch", "ort"]
     assert text.index("to take on torch cpu") < text.index("to take on ort cpu")
@@ -153,7 +157,7 @@ def test_several_decisions_are_shown_in_the_report_s_order() -> None:
 @pytest.mark.parametrize("width", [60, 80])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     """Nothing wraps by itself."""
-    assert max(map(len, shown(wish=limited(acc1=75), width=width).splitlines())) <= width
+    assert max(map(len, shown(criteria=limited(acc1=75), width=width).splitlines())) <= width
 
 
 def test_names_from_elsewhere_are_text() -> None:

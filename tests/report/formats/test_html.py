@@ -19,7 +19,7 @@ from simx.report.words.notes import range_notes
 from simx.results.schema.report import Report
 from simx.results.schema.times import Timing
 from simx.results.summaries.derivation import by_range
-from simx.results.summaries.selection_criteria import Limits, Wish
+from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE, two_backbones
 from tests.results.builders import (
     MS,
@@ -80,8 +80,8 @@ class Parsed(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def page(*reports: Report, wish: Wish | None = None) -> str:
-    options = Options(ranges=DEFAULT_RANGES, width=100, wish=wish or Wish())
+def page(*reports: Report, criteria: SelectionCriteria | None = None) -> str:
+    options = Options(ranges=DEFAULT_RANGES, width=100, criteria=criteria or SelectionCriteria())
     return render(reports, "html", options)
 
 
@@ -226,8 +226,8 @@ def test_tables_say_what_their_headings_are_for() -> None:
 
 def test_limits_are_answered() -> None:
     """What was asked for on the command line is answered on the page."""
-    wish = Wish(limits=Limits(max_latency_ns=30 * MS))
-    text = page(two_backbones(), wish=wish)
+    criteria = SelectionCriteria(limits=Limits(max_latency_ns=30 * MS))
+    text = page(two_backbones(), criteria=criteria)
 
     assert "what comes nearest is resnet18:V1" in text
     assert "Take resnet18:V1 (25.0" in text
@@ -236,7 +236,7 @@ def test_limits_are_answered() -> None:
 def test_an_executor_that_is_not_there_is_refused() -> None:
     """As everywhere else."""
     with pytest.raises(InputError, match="tensorflow"):
-        page(two_backbones(), wish=Wish(backends=("tensorflow",)))
+        page(two_backbones(), criteria=SelectionCriteria(backends=("tensorflow",)))
 
 
 def test_a_report_without_a_cell_is_a_page() -> None:

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.results.schema.partial_placement import share_in, share_of, with_share, without_share
+from simx.results.schema.partial_placement import (
+    partial_placement,
+    partial_placement_in,
+    with_partial_placement,
+    without_partial_placement,
+)
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -24,7 +29,7 @@ def test_a_share_is_of_what_touches_image_data(
     placement: dict[str, int], shape_nodes: int, share: str | None
 ) -> None:
     """Nodes that only compute shapes belong on the CPU; a whole, or no graph, has no share."""
-    assert share_of(placement, shape_nodes, CUDA) == share
+    assert partial_placement(placement, shape_nodes, CUDA) == share
 
 
 @given(
@@ -34,13 +39,13 @@ def test_a_share_is_of_what_touches_image_data(
 )
 def test_the_name_tells_the_share(backend: str, there: int, total: int) -> None:
     """And without it is what the command line takes; an option that looks alike is none."""
-    named = with_share(backend, f"{there}/{total}")
+    named = with_partial_placement(backend, f"{there}/{total}")
 
-    assert share_in(named) == f"{there}/{total}"
-    assert without_share(named) == backend
-    assert (share_in(backend), without_share(backend)) == (None, backend)
+    assert partial_placement_in(named) == f"{there}/{total}"
+    assert without_partial_placement(named) == backend
+    assert (partial_placement_in(backend), without_partial_placement(backend)) == (None, backend)
 
 
 def test_a_whole_needs_no_word() -> None:
     """It is what the name means."""
-    assert with_share("ort", None) == "ort"
+    assert with_partial_placement("ort", None) == "ort"

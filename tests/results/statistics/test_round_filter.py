@@ -11,7 +11,7 @@ from simx.results.schema.gpu import GpuState
 from simx.results.schema.report import Canary
 from simx.results.schema.times import Block, Launch, Noise
 from simx.results.statistics.noise import disturbances
-from simx.results.statistics.round_filter import calm_blocks, calm_rounds, references
+from simx.results.statistics.round_filter import filter_blocks, filter_rounds, references
 from tests.results.builders import launches
 
 WALL = 100_000_000
@@ -79,17 +79,19 @@ def test_a_disturbed_round_is_left_out_of_every_cell() -> None:
     """One cell's disturbance takes the round from all, since ratios are paired by round."""
     first = cell([QUIET, noisy(wait_ns=WALL), QUIET], [QUIET, QUIET, QUIET])
     second = cell([QUIET] * 3, [QUIET] * 3)
-    calm = calm_rounds([first, second], [], {})
+    filtered = filter_rounds([first, second], [], {})
 
-    assert [kept(each) for each in calm.cells] == [[(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]] * 2
-    assert (calm.rounds, calm.excluded, calm.noisy) == (6, 1, False)
+    assert [kept(each) for each in filtered.cells] == [[(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]] * 2
+    assert (filtered.rounds, filtered.excluded, filtered.noisy) == (6, 1, False)
 
 
 def test_a_slow_canary_takes_the_rounds_on_both_of_its_sides() -> None:
     """A canary stands between two rounds, and what slowed it may have begun or ended in either."""
-    calm = calm_rounds([cell([QUIET] * 5)], [canary([100, 100, 120, 100, 100, 100])], {ORT: 100.0})
+    filtered = filter_rounds(
+        [cell([QUIET] * 5)], [canary([100, 100, 120, 100, 100, 100])], {ORT: 100.0}
+    )
 
-    assert kept(calm.cells[0]) == [(0, 0), (0, 3), (0, 4)]
+    assert kept(filtered.cells[0]) == [(0, 0), (0, 3), (0, 4)]
 
 
 def test_a_canary_has_to_be_slow_on_every_backend() -> None:
@@ -97,7 +99,7 @@ def test_a_canary_has_to_be_slow_on_every_backend() -> None:
     canaries = [canary([100, 120, 100]), canary([100, 101, 100], backend="torch")]
     undisturbed = {ORT: 100.0, ("torch", ORT[1]): 100.0}
 
-    assert calm_rounds([cell([QUIET] * 2)], canaries, undisturbed).excluded == 0
+    assert filter_rounds([cell([QUIET] * 2)], canaries, undisturbed).excluded == 0
 
 
 def test_a_device_s_calm_canary_does_not_hide_the_host_s_slow_one() -> None:
@@ -106,31 +108,31 @@ def test_a_device_s_calm_canary_does_not_hide_the_host_s_slow_one() -> None:
     canaries = [canary([100, 120, 100]), device]
     undisturbed = {ORT: 100.0, ("ort", "CUDAExecutionProvider"): 100.0}
 
-    assert calm_rounds([cell([QUIET] * 2)], canaries, undisturbed).noisy
+    assert filter_rounds([cell([QUIET] * 2)], canaries, undisturbed).noisy
 
 
 def test_where_most_is_disturbed_all_of_it_counts_and_is_called_noisy() -> None:
     """A minority of quiet rounds is not what the machine was like."""
     busy = noisy(wait_ns=WALL)
-    calm = calm_rounds([cell([busy, QUIET, busy])], [], {})
+    filtered = filter_rounds([cell([busy, QUIET, busy])], [], {})
 
-    assert calm.noisy
-    assert calm.excluded == 0
-    assert kept(calm.cells[0]) == [(0, 0), (0, 1), (0, 2)]
+    assert filtered.noisy
+    assert filtered.excluded == 0
+    assert kept(filtered.cells[0]) == [(0, 0), (0, 1), (0, 2)]
 
 
 def test_a_launch_without_a_quiet_round_is_gone() -> None:
     """No launch is left with nothing in it."""
-    calm = calm_rounds([cell([noisy(wait_ns=WALL)], [QUIET], [QUIET])], [], {})
+    filtered = filter_rounds([cell([noisy(wait_ns=WALL)], [QUIET], [QUIET])], [], {})
 
-    assert [launch.index for launch in calm.cells[0]] == [1, 2]
+    assert [launch.index for launch in filtered.cells[0]] == [1, 2]
 
 
 def test_a_throttled_block_is_disturbed() -> None:
     """A core well below its usual frequency takes the round, where frequencies are readable."""
     usual, low = noisy(frequency_khz=3_000_000), noisy(frequency_khz=2_500_000)
 
-    assert kept(calm_rounds([cell([usual, low, usual])], [], {}).cells[0]) == [(0, 0), (0, 2)]
+    assert kept(filter_rounds([cell([usual, low, usual])], [], {}).cells[0]) == [(0, 0), (0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -142,27 +144,27 @@ def test_a_disturbed_gpu_takes_the_round(gpu: GpuState) -> None:
     """From every cell, by that alone; a GPU that idled between blocks takes none."""
     disturbed = msgspec.structs.replace(QUIET, gpu=gpu)
     idle = msgspec.structs.replace(QUIET, gpu=GpuState(limits=("idle",), others=0))
-    calm = calm_rounds([cell([idle, disturbed, idle]), cell([QUIET] * 3)], [], {})
+    filtered = filter_rounds([cell([idle, disturbed, idle]), cell([QUIET] * 3)], [], {})
 
-    assert [kept(each) for each in calm.cells] == [[(0, 0), (0, 2)]] * 2
+    assert [kept(each) for each in filtered.cells] == [[(0, 0), (0, 2)]] * 2
 
 
 def test_blocks_of_a_scope_without_rounds_are_judged_alone() -> None:
     """A pipeline's disturbed block is left out like a round."""
-    assert kept(calm_blocks(cell([QUIET], [noisy(steal_ns=WALL)], [QUIET]))) == [(0, 0), (2, 0)]
+    assert kept(filter_blocks(cell([QUIET], [noisy(steal_ns=WALL)], [QUIET]))) == [(0, 0), (2, 0)]
 
 
 @given(st.lists(st.integers(min_value=1, max_value=10**12), min_size=2, max_size=2))
 def test_a_cell_s_own_times_have_no_say(times: list[int]) -> None:
     """Whatever a cell took, the same covariates leave out the same rounds."""
     noises = [QUIET, noisy(wait_ns=WALL), QUIET]
-    results = [calm_rounds([cell(noises, ns=ns)], [], {}) for ns in times]
+    results = [filter_rounds([cell(noises, ns=ns)], [], {}) for ns in times]
 
     assert kept(results[0].cells[0]) == kept(results[1].cells[0]) == [(0, 0), (0, 2)]
 
 
 def test_the_reference_is_an_undisturbed_canary() -> None:
     """It is a low percentile of the whole run's, whichever backbone they are of."""
-    calm, disturbed = canary([100] * 6), canary([120] * 14)
+    quiet, disturbed = canary([100] * 6), canary([120] * 14)
 
-    assert references([calm, disturbed]) == {ORT: 100.0}
+    assert references([quiet, disturbed]) == {ORT: 100.0}

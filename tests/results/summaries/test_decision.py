@@ -7,7 +7,7 @@ from simx.common.errors import InputError
 from simx.results.schema.report import Cell, MeasuredCell, Similarity
 from simx.results.schema.times import Timing
 from simx.results.summaries.decision import Decision, decisions
-from simx.results.summaries.selection_criteria import Limits, Wish
+from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from simx.results.summaries.summary import Executor
 from tests.results.builders import MS, around, failed, identity, launches, measured, report
 
@@ -39,14 +39,14 @@ POOR = cell("poor", 10, 70)
 """Slower than ``middle``, and less accurate."""
 
 
-def decided(*cells: Cell, wish: Wish | None = None) -> Decision:
-    (decision,) = decisions(report(*cells), wish or Wish())
+def decided(*cells: Cell, criteria: SelectionCriteria | None = None) -> Decision:
+    (decision,) = decisions(report(*cells), criteria or SelectionCriteria())
     return decision
 
 
-def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> Wish:
+def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> SelectionCriteria:
     latency = None if milliseconds is None else milliseconds * MS
-    return Wish(limits=Limits(max_latency_ns=latency, min_acc1=acc1))
+    return SelectionCriteria(limits=Limits(max_latency_ns=latency, min_acc1=acc1))
 
 
 def names(decision: Decision, part: str) -> list[str]:
@@ -58,7 +58,11 @@ def test_without_limits_all_of_the_front_fits_the_fastest_first() -> None:
     decision = decided(LARGE, POOR, MIDDLE, SMALL)
 
     assert names(decision, "contenders") == ["large", "middle", "poor", "small"]
-    assert names(decision, "front") == names(decision, "fitting") == ["small", "middle", "large"]
+    assert (
+        names(decision, "pareto_front")
+        == names(decision, "fitting")
+        == ["small", "middle", "large"]
+    )
     assert decision.order == "fastest"
 
 
@@ -66,12 +70,12 @@ def test_of_those_that_cannot_be_told_apart_the_most_accurate_is_first() -> None
     """A tie in latency is broken by accuracy, in each group of ties by itself."""
     tied = (cell("a", 1.0, 60), cell("b", 1.001, 62), cell("c", 5.0, 75), cell("d", 5.01, 74))
 
-    assert names(decided(*tied), "front") == ["b", "a", "c", "d"]
+    assert names(decided(*tied), "pareto_front") == ["b", "a", "c", "d"]
 
 
 def test_within_a_latency_the_most_accurate_is_first() -> None:
     """Whoever says how long it may take wants the best that is to be had in that time."""
-    decision = decided(LARGE, MIDDLE, SMALL, wish=limited(milliseconds=6))
+    decision = decided(LARGE, MIDDLE, SMALL, criteria=limited(milliseconds=6))
 
     assert names(decision, "fitting") == ["middle", "small"]
     assert decision.order == "most accurate"
@@ -80,7 +84,7 @@ def test_within_a_latency_the_most_accurate_is_first() -> None:
 
 def test_from_an_accuracy_on_the_fastest_is_first() -> None:
     """Whoever says how accurate it has to be wants the fastest of those."""
-    assert names(decided(LARGE, MIDDLE, SMALL, wish=limited(acc1=75)), "fitting") == [
+    assert names(decided(LARGE, MIDDLE, SMALL, criteria=limited(acc1=75)), "fitting") == [
         "middle",
         "large",
     ]
@@ -89,11 +93,11 @@ def test_from_an_accuracy_on_the_fastest_is_first() -> None:
 @pytest.mark.parametrize(("limit", "fitting"), [(5.02, []), (5.1, ["middle"])])
 def test_the_whole_interval_keeps_a_limit(limit: float, fitting: list[str]) -> None:
     """A median within the limit is not enough where the interval reaches beyond it."""
-    assert names(decided(MIDDLE, wish=limited(milliseconds=limit)), "fitting") == fitting
+    assert names(decided(MIDDLE, criteria=limited(milliseconds=limit)), "fitting") == fitting
 
 
 @pytest.mark.parametrize(
-    ("wish", "nearest"),
+    ("criteria", "nearest"),
     [
         (limited(milliseconds=0.5), ["small"]),
         (limited(acc1=90), ["large"]),
@@ -103,9 +107,11 @@ def test_the_whole_interval_keeps_a_limit(limit: float, fitting: list[str]) -> N
     ],
     ids=["too fast", "too accurate", "one or the other", "none is that fast", "neither"],
 )
-def test_where_nothing_fits_the_nearest_are_named(wish: Wish, nearest: list[str]) -> None:
+def test_where_nothing_fits_the_nearest_are_named(
+    criteria: SelectionCriteria, nearest: list[str]
+) -> None:
     """They keep one limit and miss the other by least, or are the ends of the front."""
-    decision = decided(LARGE, MIDDLE, SMALL, wish=wish)
+    decision = decided(LARGE, MIDDLE, SMALL, criteria=criteria)
 
     assert decision.fitting == ()
     assert names(decision, "nearest") == nearest
@@ -113,7 +119,7 @@ def test_where_nothing_fits_the_nearest_are_named(wish: Wish, nearest: list[str]
 
 def test_an_unknown_accuracy_keeps_no_limit() -> None:
     """Weights that cannot classify are not taken for accurate enough."""
-    assert names(decided(cell("blind", 1, None), MIDDLE, wish=limited(acc1=0)), "fitting") == [
+    assert names(decided(cell("blind", 1, None), MIDDLE, criteria=limited(acc1=0)), "fitting") == [
         "middle"
     ]
 
@@ -123,13 +129,13 @@ def test_a_margin_of_random_weights_takes_no_part() -> None:
     sharp = cell("sharp", 10, 70, margin=90)
     blind = msgspec.structs.replace(sharp, weights_origin="random")
 
-    assert names(decided(MIDDLE, sharp), "front") == ["middle", "sharp"]
-    assert names(decided(MIDDLE, blind), "front") == ["middle"]
+    assert names(decided(MIDDLE, sharp), "pareto_front") == ["middle", "sharp"]
+    assert names(decided(MIDDLE, blind), "pareto_front") == ["middle"]
 
 
 def test_the_pipeline_is_that_of_the_positive_picture() -> None:
     """Decoding and preprocessing count where the whole way is asked for."""
-    decision = decided(SMALL, wish=Wish(latency_of="pipeline"))
+    decision = decided(SMALL, criteria=SelectionCriteria(latency_of="pipeline"))
 
     (contender,) = decision.contenders
     assert contender.merit.latency == contender.cell.images["positive"].pipeline
@@ -153,24 +159,29 @@ def test_a_single_launch_is_compared_as_it_stands() -> None:
     once = Timing(scope="forward", image=None, launches=launches([[5000 * MS]]))
     alone = msgspec.structs.replace(giant, few_calls=True, timings=(once,))
 
-    assert names(decided(MIDDLE, alone), "front") == ["middle"]
+    assert names(decided(MIDDLE, alone), "pareto_front") == ["middle"]
 
 
 TWO = report(SMALL, cell("small", 2, 60, backend="ort"), cell("small", 3, 60, provider="Other"))
 
 
 @pytest.mark.parametrize(
-    ("wish", "executors"),
+    ("criteria", "executors"),
     [
-        (Wish(), [("torch", CPU)]),
-        (Wish(backends=("ort",)), [("ort", CPU)]),
-        (Wish(backends=("ort", "torch"), providers=(CPU,)), [("torch", CPU), ("ort", CPU)]),
-        (Wish(providers=("Other",)), [("torch", "Other")]),
+        (SelectionCriteria(), [("torch", CPU)]),
+        (SelectionCriteria(backends=("ort",)), [("ort", CPU)]),
+        (
+            SelectionCriteria(backends=("ort", "torch"), providers=(CPU,)),
+            [("torch", CPU), ("ort", CPU)],
+        ),
+        (SelectionCriteria(providers=("Other",)), [("torch", "Other")]),
     ],
 )
-def test_the_executor_is_chosen_by_name(wish: Wish, executors: list[tuple[str, str]]) -> None:
+def test_the_executor_is_chosen_by_name(
+    criteria: SelectionCriteria, executors: list[tuple[str, str]]
+) -> None:
     """The report's first one by default, and every one that fits what is named."""
-    assert [each.executor for each in decisions(TWO, wish)] == [
+    assert [each.executor for each in decisions(TWO, criteria)] == [
         Executor(*names) for names in executors
     ]
 
@@ -180,9 +191,9 @@ def test_an_executor_that_is_not_there_is_refused() -> None:
     there = "torch CPUExecutionProvider, torch Other, ort CPUExecutionProvider"
 
     with pytest.raises(InputError, match=f"^tensorflow: .*{there}$"):
-        decisions(TWO, Wish(backends=("tensorflow",)))
+        decisions(TWO, SelectionCriteria(backends=("tensorflow",)))
 
 
 def test_an_empty_report_decides_nothing() -> None:
     """Without a cell there is no executor to look at."""
-    assert decisions(report(), Wish()) == ()
+    assert decisions(report(), SelectionCriteria()) == ()

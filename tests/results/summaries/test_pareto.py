@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.pareto import Merit, beats, front
+from simx.results.summaries.pareto import Merit, beats, pareto_front
 
 
 def merit(
@@ -47,7 +47,7 @@ merits = st.one_of(
 @given(st.lists(merits, max_size=12))
 def test_no_member_is_beaten(drawn: list[Merit]) -> None:
     """Neither by another member nor by anything that was left out."""
-    members = front(drawn)
+    members = pareto_front(drawn)
 
     assert not any(beats(other, drawn[place]) for place in members for other in drawn)
 
@@ -55,7 +55,7 @@ def test_no_member_is_beaten(drawn: list[Merit]) -> None:
 @given(st.lists(merits, min_size=1, max_size=12))
 def test_every_other_one_is_beaten_by_a_member(drawn: list[Merit]) -> None:
     """What is left out has something in the front to be taken instead; a front is never empty."""
-    members = front(drawn)
+    members = pareto_front(drawn)
     others = set(range(len(drawn))) - set(members)
 
     assert members
@@ -68,7 +68,7 @@ def test_adding_a_beaten_one_changes_nothing(drawn: list[Merit], added: Merit) -
     if not any(beats(other, added) for other in drawn):
         return
 
-    assert front([*drawn, added]) == front(drawn)
+    assert pareto_front([*drawn, added]) == pareto_front(drawn)
 
 
 @given(st.lists(merits, min_size=1, max_size=12), st.integers(1, 20), figures)
@@ -82,7 +82,7 @@ def test_whatever_keeps_limits_is_matched_by_a_member(
             acc1 is None or (one.acc1 is not None and one.acc1 >= acc1)
         )
 
-    assert any(map(fits, drawn)) == any(fits(drawn[place]) for place in front(drawn))
+    assert any(map(fits, drawn)) == any(fits(drawn[place]) for place in pareto_front(drawn))
 
 
 @given(st.lists(merits, min_size=2, max_size=12), st.randoms(use_true_random=False))
@@ -90,9 +90,9 @@ def test_the_order_makes_no_difference(drawn: list[Merit], random: Random) -> No
     """The front depends on what there is, and on no order."""
     places = list(range(len(drawn)))
     random.shuffle(places)
-    shuffled = front([drawn[place] for place in places])
+    shuffled = pareto_front([drawn[place] for place in places])
 
-    assert sorted(places[place] for place in shuffled) == list(front(drawn))
+    assert sorted(places[place] for place in shuffled) == list(pareto_front(drawn))
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_the_order_makes_no_difference(drawn: list[Merit], random: Random) -> No
 )
 def test_what_beats(others: Sequence[Merit], members: tuple[int, ...]) -> None:
     """Each case against one backbone of 4 to 6 with an accuracy of 70 and no margin."""
-    assert front([merit(4, 5, 6), *others]) == members
+    assert pareto_front([merit(4, 5, 6), *others]) == members
 
 
 def test_a_margin_defends() -> None:
     """A backbone that tells the pictures apart better stays, whatever the others' speed."""
     slow_and_sharp = merit(10, 11, 12, acc1=60, margin=90)
 
-    assert front([slow_and_sharp, merit(1, 2, 3, acc1=80, margin=80)]) == (0, 1)
-    assert front([slow_and_sharp, merit(1, 2, 3, acc1=80, margin=90)]) == (1,)
+    assert pareto_front([slow_and_sharp, merit(1, 2, 3, acc1=80, margin=80)]) == (0, 1)
+    assert pareto_front([slow_and_sharp, merit(1, 2, 3, acc1=80, margin=90)]) == (1,)

@@ -1,4 +1,4 @@
-"""Devices without one: every call waits, events are read the right way round, slots are replayed.
+"""Devices without one: every call waits, events are read the right way round, buffers are replayed.
 
 What torch's module of a device does is remembered by a stand-in; tensors lie on the CPU.
 """
@@ -150,7 +150,7 @@ def test_the_allocator_is_asked_for_its_peak() -> None:
 def test_a_recorded_network_computes_what_lies_in_its_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each input keeps its embedding, and a slot that is free again gets the next input's."""
+    """Each input keeps its embedding, and a buffer that is free again gets the next input's."""
     recordings: list[torch.Tensor] = []
 
     def record(
@@ -245,7 +245,7 @@ def test_a_captured_network_keeps_its_addresses(task: Task) -> None:
     pictures = [generator.standard_normal((1, 3, size, size), dtype=np.float32) for _ in range(3)]
     expected = [plain.fetch(plain.run(plain.place(each))) for each in pictures]
     kept = captured.run(captured.place(pictures[0]))
-    # On the processor a fetched array is the slot's own memory; from a device it is a copy.
+    # On the processor a fetched array is the buffer's own memory; from a device it is a copy.
     passing = [captured.fetch(captured.run(captured.place(each))).copy() for each in pictures[1:]]
 
     assert np.allclose(captured.fetch(kept), expected[0])

@@ -15,7 +15,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import VERIFICATION_FILE
 from simx.exporter.verification.reference import load_reference
 from simx.models.backbone import Backbone
-from simx.results.schema.partial_placement import share_of
+from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError, Task
 from simx.runner.backends.ort import proof
 from simx.runner.backends.ort.backend import OrtRuntime
@@ -143,7 +143,7 @@ def test_half_of_the_nodes_can_be_allowed(
     facts = OrtRuntime().create(task).facts
     there, total = facts.placement[LYING], sum(facts.placement.values())
 
-    assert share_of(facts.placement, facts.shape_nodes, LYING) == f"{there}/{total}"
+    assert partial_placement(facts.placement, facts.shape_nodes, LYING) == f"{there}/{total}"
     assert 0 < there < total
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simx.runner.measure.loaded_libraries import cudnn_version, libraries_in, mapped_libraries
+from simx.runner.measure.loaded_libraries import cudnn_version, libraries_in, loaded_libraries
 
 PATHS = (
     "/home/ada/env/nvidia/cu13/lib/libcudart.so.13",
@@ -47,7 +47,7 @@ def test_cudnn_counts_in_one_number(number: int, version: str) -> None:
 
 def test_a_process_can_be_asked() -> None:
     """No folder is told, and no library that is everybody's."""
-    found = mapped_libraries()
+    found = loaded_libraries()
 
     assert not any("/" in text for pair in found.items() for text in pair)
     assert "libc" not in found

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simx.runner.measure.similarity_inputs import Pair
+from simx.runner.measure.similarity_inputs import SimilarityInputs
 from tests.runner.fakes import FakeBackend
 
 LEFT = np.array([[3.0, 0.0, 4.0]], dtype=np.float32)
@@ -29,7 +29,7 @@ class Watching(FakeBackend):
 
 
 def taken(backend: FakeBackend, entries: int, calls: int) -> list[float]:
-    pair = Pair(backend.similarity, LEFT, RIGHT, backend.place)
+    pair = SimilarityInputs(backend.similarity, LEFT, RIGHT, backend.place)
     pair()
     pair.start()
     for _ in range(entries):

@@ -3,7 +3,7 @@
 import pytest
 
 from simx.runner.measure.messages import CallTimes
-from simx.runner.measure.sync_check import left_behind
+from simx.runner.measure.sync_check import unfinished_work
 
 
 def call(forward: float, fetch: float, again: float) -> CallTimes:
@@ -25,7 +25,7 @@ def call(forward: float, fetch: float, again: float) -> CallTimes:
 )
 def test_a_call_that_waited_leaves_nothing(calls: list[CallTimes]) -> None:
     """Copies differ a little, and one late fetch is no rule."""
-    assert left_behind(calls) is None
+    assert unfinished_work(calls) is None
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_a_call_that_waited_leaves_nothing(calls: list[CallTimes]) -> None:
 )
 def test_a_call_that_did_not_wait_is_noticed(calls: list[CallTimes]) -> None:
     """By the part of its time that shows up in the fetch, every time."""
-    assert "return before their results exist" in str(left_behind(calls))
+    assert "return before their results exist" in str(unfinished_work(calls))

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from simx.exporter.store.stored_files import record_of
 from simx.runner.backends.contract import BackendError, Task
-from simx.runner.measure.verified_task import checked
+from simx.runner.measure.verified_task import verified_task
 from tests.runner.fakes import BACKBONE
 
 
@@ -53,13 +53,13 @@ def product(path: str) -> float:
 
 def test_external_data_is_found(task: Task) -> None:
     """Beside the graph, as ONNX Runtime looks for it."""
-    with checked(task) as lent:
+    with verified_task(task) as lent:
         assert product(lent.model_path) == 3.0
 
 
 def test_what_takes_the_place_of_a_checked_file_is_not_loaded(task: Task, tmp_path: Path) -> None:
     """ONNX Runtime asks where a file with external data is, and refuses one that has no place."""
-    with checked(task) as lent:
+    with verified_task(task) as lent:
         (tmp_path / "other").mkdir()
         save(tmp_path / "other", 7.0)
         for name in task.files:
@@ -76,7 +76,7 @@ def test_external_data_of_another_hash_is_refused(task: Task, tmp_path: Path) ->
     data = tmp_path / "model.onnx.data"
     data.write_bytes(data.read_bytes()[::-1])
 
-    with pytest.raises(BackendError, match=r"hash.*run simx export again"), checked(task):
+    with pytest.raises(BackendError, match=r"hash.*run simx export again"), verified_task(task):
         pass
 
 
@@ -85,18 +85,18 @@ def test_a_link_is_refused(task: Task, tmp_path: Path, name: str) -> None:
     """ONNX Runtime would follow one of either kind."""
     moved = (tmp_path / name).rename(tmp_path / "moved")
     (tmp_path / name).symlink_to(moved)
-    with pytest.raises(BackendError, match="is a link"), checked(task):
+    with pytest.raises(BackendError, match="is a link"), verified_task(task):
         pass
     (tmp_path / name).unlink()
     (tmp_path / name).hardlink_to(moved)
-    with pytest.raises(BackendError, match="has 2 names"), checked(task):
+    with pytest.raises(BackendError, match="has 2 names"), verified_task(task):
         pass
 
 
 def test_data_that_the_manifest_does_not_name_is_not_found(task: Task) -> None:
     """A graph cannot be made to read further files."""
     alone = msgspec.structs.replace(task, files={"model.onnx": task.files["model.onnx"]})
-    with checked(alone) as lent, pytest.raises(Exception, match=r"model\.onnx\.data"):
+    with verified_task(alone) as lent, pytest.raises(Exception, match=r"model\.onnx\.data"):
         product(lent.model_path)
 
 
@@ -107,7 +107,7 @@ def test_weights_are_lent_in_the_same_way(task: Task, tmp_path: Path) -> None:
     other = msgspec.structs.replace(
         task, weights_path=str(weights), files={weights.name: record_of(weights)}
     )
-    with checked(other) as lent:
+    with verified_task(other) as lent:
         assert Path(lent.weights_path).read_bytes() == b"weights"
         assert lent.weights_path != other.weights_path
         assert lent.model_path == other.model_path

@@ -21,9 +21,16 @@ from simx.report.words.notes import range_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.results.schema.report import Identity, Report
 from simx.results.schema.times import Launch
-from simx.results.summaries.decision import Decision, decide, keeps, latency, ordered, wished
+from simx.results.summaries.decision import (
+    Decision,
+    decide,
+    keeps,
+    latency,
+    ordered,
+    selected_executors,
+)
 from simx.results.summaries.derivation import by_range, counted, executors
-from simx.results.summaries.selection_criteria import LatencyOf, Wish
+from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
 from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
 
 MARKS = {
@@ -118,50 +125,52 @@ def page(report: Report, number: int, options: Options) -> Page:
     """Return what is shown of one report.
 
     Raises:
-        InputError: ``options.wish`` names an executor that the report has not.
+        InputError: ``options.criteria`` names an executor that the report has not.
     """
     ranges = by_range(report, options.ranges)
     backbones = [backbone for of in ranges for backbone in of.backbones]
-    wish = _wish(options.wish, backbones)
-    limit = wish.limits.max_latency_ns
-    decisions = {each: decide(report, backbones, each, wish) for each in executors(report)}
-    charts = chart_data(ranges, executors(report), _sources(report, decisions, wish.latency_of))
+    criteria = _criteria(options.criteria, backbones)
+    limit = criteria.limits.max_latency_ns
+    decisions = {each: decide(report, backbones, each, criteria) for each in executors(report)}
+    charts = chart_data(ranges, executors(report), _sources(report, decisions, criteria.latency_of))
     return Page(
         number=number,
         title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
         notes=tuple(map(clean, report.notes)),
-        choices=tuple(_choice(decisions[each]) for each in _shown(report, wish)),
+        choices=tuple(_choice(decisions[each]) for each in _shown(report, criteria)),
         max_latency=limit and limit / NANOSECONDS_PER_MS,
-        min_acc1=wish.limits.min_acc1,
+        min_acc1=criteria.limits.min_acc1,
         views=views(backbones, executors(report)) if backbones else (),
         ranges=tuple(_section(of, executors(report)) for of in ranges),
         legend=legend(report),
-        latency=wish.latency_of,
+        latency=criteria.latency_of,
         charts=charts,
         data=script_json(charts),
         thinned=MOST_TIMES if _is_thinned(charts) else None,
     )
 
 
-def _wish(wish: Wish, backbones: Sequence[BackboneSummary]) -> Wish:
-    """Return a wish for the pipeline instead, where no cell has a ``forward`` of its own."""
+def _criteria(
+    criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]
+) -> SelectionCriteria:
+    """Return criteria for the pipeline instead, where no cell has a ``forward`` of its own."""
     cells = [cell for backbone in backbones for cell in backbone.measured]
-    if any(latency(cell, wish.latency_of) for cell in cells):
-        return wish
-    other: LatencyOf = "pipeline" if wish.latency_of == "forward" else "forward"
+    if any(latency(cell, criteria.latency_of) for cell in cells):
+        return criteria
+    other: LatencyOf = "pipeline" if criteria.latency_of == "forward" else "forward"
     has_other = any(latency(cell, other) for cell in cells)
-    return msgspec.structs.replace(wish, latency_of=other) if has_other else wish
+    return msgspec.structs.replace(criteria, latency_of=other) if has_other else criteria
 
 
-def _shown(report: Report, wish: Wish) -> tuple[Executor, ...]:
+def _shown(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
     """Return the executors that are wished for, all of them where none is named."""
-    return wished(report, wish) if wish.narrows else executors(report)
+    return selected_executors(report, criteria) if criteria.narrows else executors(report)
 
 
 def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
     fronts = {
-        executor: [contender.backbone for contender in decision.front]
+        executor: [contender.backbone for contender in decision.pareto_front]
         for executor, decision in decisions.items()
     }
     times = {
@@ -186,7 +195,7 @@ def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, .
 
 
 def _choice(decision: Decision) -> Choice:
-    front = ordered(decision.front, "fastest")
+    front = ordered(decision.pareto_front, "fastest")
     table = decision_table(decision, front)
     view = View(name=title(decision), groups=groups_of(table.columns), table=table)
     return Choice(

@@ -1,8 +1,8 @@
-"""Addresses that stay the same from call to call, for calls that are recorded once and replayed.
+"""Buffers with fixed addresses, for calls that are recorded once as a CUDA graph and replayed.
 
-A replayed call reads and writes where it did when it was recorded. So every input lies in a slot,
-which has its own recording, and a slot is used again only when nobody holds what lies in it.
-Imports no runtime; what a slot is made of is the backend's.
+A replayed call reads and writes the addresses of its recording. So every input is in a buffer with
+a recording of its own, and a buffer is reused only when its input is no longer held. Imports no
+runtime; the backend decides what a buffer consists of.
 """
 
 import weakref
@@ -15,30 +15,30 @@ from simx.runner.backends.contract import Array
 S = TypeVar("S")
 
 
-class Lease(Generic[S]):
-    """The use of a slot, for as long as somebody holds it: as an input, and as its embedding."""
+class HeldBuffer(Generic[S]):
+    """A buffer in use, as an input and as its embedding; it is free again when this is dropped."""
 
-    def __init__(self, slot: S) -> None:
-        self.slot = slot
+    def __init__(self, buffer: S) -> None:
+        self.buffer = buffer
 
 
-class Slots(Generic[S]):
-    """Slots by the shape of what lies in them, as many as are held at once."""
+class GraphBuffers(Generic[S]):
+    """Buffers by the shape of their inputs, as many as are held at once."""
 
     def __init__(self, create: Callable[[Array], S], write: Callable[[S, Array], None]) -> None:
-        """Take how a slot is made for a first input, and how another is written into it."""
+        """Take the functions that make a buffer for a first input and write another input to it."""
         self._create = create
         self._write = write
         self._free: dict[tuple[int, ...], list[S]] = defaultdict(list)
 
-    def lease(self, array: Array) -> Lease[S]:
-        """Put an input into a slot that nobody holds, and make one where there is none."""
+    def hold(self, array: Array) -> HeldBuffer[S]:
+        """Put an input into a free buffer; make one if none is free."""
         free = self._free[array.shape]
         if free:
-            slot = free.pop()
-            self._write(slot, array)
+            buffer = free.pop()
+            self._write(buffer, array)
         else:
-            slot = self._create(array)
-        lease = Lease(slot)
-        weakref.finalize(lease, free.append, slot)
-        return lease
+            buffer = self._create(array)
+        held = HeldBuffer(buffer)
+        weakref.finalize(held, free.append, buffer)
+        return held

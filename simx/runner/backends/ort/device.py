@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from simx.runner.backends.contract import Array, BackendError, Placed
-from simx.runner.backends.gpu.cuda_graph_buffers import Lease, Slots
+from simx.runner.backends.gpu.cuda_graph_buffers import GraphBuffers, HeldBuffer
 
 _PICTURES = 4
 """Dimensions of a network's input; embeddings have two."""
@@ -62,7 +62,7 @@ class DeviceGraph:
         return options
 
 
-class _Slot:
+class _GraphBuffer:
     """An input and an output at fixed addresses, bound, and the number of their recording."""
 
     def __init__(self, source: Any, target: Any, binding: Any, options: Any) -> None:  # noqa: ANN401 - the runtime's own types
@@ -73,7 +73,7 @@ class _Slot:
 
 
 class CapturedGraph(DeviceGraph):
-    """A network whose call is recorded as a CUDA graph once for each slot, and replayed."""
+    """A network whose call is recorded as a CUDA graph once for each buffer, and replayed."""
 
     def __init__(
         self,
@@ -84,23 +84,23 @@ class CapturedGraph(DeviceGraph):
     ) -> None:
         super().__init__(session, device, device_id, run)
         self._numbers: Iterator[int] = itertools.count(1)
-        self._slots: Slots[_Slot] = Slots(
-            self._slot, lambda slot, of: slot.source.update_inplace(of)
+        self._buffers: GraphBuffers[_GraphBuffer] = GraphBuffers(
+            self._recorded, lambda buffer, of: buffer.source.update_inplace(of)
         )
 
     def place(self, array: Array) -> Placed:
-        """Put a picture into a slot; an embedding is only copied."""
-        return self._slots.lease(array) if array.ndim == _PICTURES else super().place(array)
+        """Put a picture into a buffer; an embedding is only copied."""
+        return self._buffers.hold(array) if array.ndim == _PICTURES else super().place(array)
 
     def run(self, *inputs: Placed) -> Placed:
-        """Replay the slot's recording."""
-        (lease,) = inputs
-        slot = lease.slot
-        self._session.run_with_iobinding(slot.binding, slot.options)
-        slot.binding.synchronize_outputs()
-        return lease
+        """Replay the buffer's recording."""
+        (held,) = inputs
+        buffer = held.buffer
+        self._session.run_with_iobinding(buffer.binding, buffer.options)
+        buffer.binding.synchronize_outputs()
+        return held
 
-    def _slot(self, array: Array) -> _Slot:
+    def _recorded(self, array: Array) -> _GraphBuffer:
         source = super().place(array)
         length = self._output.shape[-1]
         if not isinstance(length, int):
@@ -114,11 +114,11 @@ class CapturedGraph(DeviceGraph):
         binding.bind_ortvalue_input(self._inputs[0], source)
         binding.bind_ortvalue_output(self._output.name, target)
         options = self._run_options(gpu_graph_id=str(next(self._numbers)))
-        # Recorded here and now: the first call of a slot may be one that is timed.
+        # Recorded now, because the first call with a buffer may be a timed one.
         self._session.run_with_iobinding(binding, options)
-        return _Slot(source, target, binding, options)
+        return _GraphBuffer(source, target, binding, options)
 
 
 def on_device(value: Placed) -> Any:  # noqa: ANN401 - the runtime's own type
-    """Return the runtime's value of an input or an output; of a slot's it is the embedding."""
-    return value.slot.target if isinstance(value, Lease) else value
+    """Return the runtime's value of an input or an output; for a buffer, the embedding."""
+    return value.buffer.target if isinstance(value, HeldBuffer) else value

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from simx.results.schema.partial_placement import share_of
+from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError
 
 CPU = "CPUExecutionProvider"
@@ -61,9 +61,9 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     shape_nodes: int
     witness: Witness
 
-    def share(self, provider: str) -> str | None:
+    def partial(self, provider: str) -> str | None:
         """Return which share of them ran on a provider, or None where all did."""
-        return share_of(self.nodes, self.shape_nodes, provider)
+        return partial_placement(self.nodes, self.shape_nodes, provider)
 
 
 def placed(

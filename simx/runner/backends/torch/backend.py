@@ -20,7 +20,7 @@ from simx.runner.backends.contract import (
     Task,
     canary_matrix,
 )
-from simx.runner.backends.gpu.cuda_graph_buffers import Lease
+from simx.runner.backends.gpu.cuda_graph_buffers import HeldBuffer
 from simx.runner.backends.registry import TORCH_DEVICES
 from simx.runner.backends.torch.device import Device, recorded
 from simx.runner.measure.worker import serve
@@ -39,7 +39,7 @@ class TorchBackend:
         self._body = body.to(device.device).to(memory_format=self._memory_format)
         self._device = device
         self._variants = tuple(variants)
-        self._slots = recorded(self._body, self._copied) if "cuda-graph" in variants else None
+        self._buffers = recorded(self._body, self._copied) if "cuda-graph" in variants else None
         self._matrix = torch.from_numpy(canary_matrix()).to(device.device)
 
     @property
@@ -51,8 +51,8 @@ class TorchBackend:
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU the tensor shares the array's memory."""
-        if self._slots is not None and array.ndim == _PICTURES:
-            placed: Placed = self._slots.lease(array)
+        if self._buffers is not None and array.ndim == _PICTURES:
+            placed: Placed = self._buffers.hold(array)
         else:
             placed = self._copied(array)
         self._device.synchronise()
@@ -91,9 +91,9 @@ class TorchBackend:
 
     def _launch(self, image: Placed) -> Placed:
         with torch.inference_mode():
-            if not isinstance(image, Lease):
+            if not isinstance(image, HeldBuffer):
                 return self._body(image)
-            image.slot.replay()
+            image.buffer.replay()
             return image
 
     def _copied(self, array: Array) -> torch.Tensor:
@@ -115,14 +115,14 @@ class TorchBackend:
             "tf32_matmul": str(torch.backends.cuda.matmul.allow_tf32).lower(),
             "tf32_convolution": str(torch.backends.cudnn.allow_tf32).lower(),
             "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
-            "cuda_graph": str(self._slots is not None).lower(),
+            "cuda_graph": str(self._buffers is not None).lower(),
             "memory_arena": "on" if self._device.has_own_memory and cached else "off",
         }
 
 
 def _tensor(value: Placed) -> torch.Tensor:
-    """Return the tensor of an embedding; a slot's is where its recording leaves it."""
-    tensor: torch.Tensor = value.slot.target if isinstance(value, Lease) else value
+    """Return the tensor of an embedding; for a buffer, the one that its recording writes."""
+    tensor: torch.Tensor = value.buffer.target if isinstance(value, HeldBuffer) else value
     return tensor
 
 

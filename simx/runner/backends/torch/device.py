@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from simx.runner.backends.contract import Array
-from simx.runner.backends.gpu.cuda_graph_buffers import Slots
+from simx.runner.backends.gpu.cuda_graph_buffers import GraphBuffers
 
 _RECORDED_AFTER = 3
 """Calls before a recording, on the stream it is made on, as torch's documentation wants it: the
@@ -65,7 +65,7 @@ class Device:
         return int(self._module.max_memory_allocated()) if self.kind == "cuda" else None
 
 
-class Slot:
+class GraphBuffer:
     """An input and an embedding at fixed addresses, and how the recorded call is replayed."""
 
     def __init__(
@@ -76,19 +76,19 @@ class Slot:
         self.target = target
 
 
-def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> Slots[Slot]:
-    """Return slots whose calls are recorded as a CUDA graph when they are made."""
+def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> GraphBuffers[GraphBuffer]:
+    """Return buffers whose calls are recorded as a CUDA graph when they are made."""
 
-    def create(array: Array) -> Slot:
+    def create(array: Array) -> GraphBuffer:
         source = place(array)
         with torch.inference_mode():
             replay, target = record(body, source)
-        return Slot(source, replay, target)
+        return GraphBuffer(source, replay, target)
 
-    def write(slot: Slot, array: Array) -> None:
-        slot.source.copy_(torch.from_numpy(array))
+    def write(buffer: GraphBuffer, array: Array) -> None:
+        buffer.source.copy_(torch.from_numpy(array))
 
-    return Slots(create, write)
+    return GraphBuffers(create, write)
 
 
 def record(body: Body, source: torch.Tensor) -> tuple[Callable[[], object], torch.Tensor]:

@@ -15,7 +15,7 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.registry import render
 from simx.report.options import Options
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.summaries.selection_criteria import Limits, Wish
+from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.formats.page.browser import Watched, chromium
 from tests.report.samples import HOSTILE
 from tests.results.builders import MS, failed, identity, measured, quoted, quoted_report, report
@@ -264,8 +264,8 @@ def test_limits_name_one_to_take(opened: Watched) -> None:
 def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Path) -> None:
     """The fields hold them, the rows keep them, and the answer is the command line's."""
     path = folder / "limited.html"
-    wish = Wish(limits=Limits(max_latency_ns=60 * MS))
-    options = Options(ranges=DEFAULT_RANGES, width=100, wish=wish)
+    criteria = SelectionCriteria(limits=Limits(max_latency_ns=60 * MS))
+    options = Options(ranges=DEFAULT_RANGES, width=100, criteria=criteria)
     path.write_text(render([sample()], "html", options), encoding="utf-8")
     with Watched(browser, path) as opened:
         assert opened.page.get_by_label("latency at most").input_value() == "60"

@@ -3,11 +3,11 @@
 import numpy as np
 
 from simx.runner.backends.contract import Array
-from simx.runner.backends.gpu.cuda_graph_buffers import Slots
+from simx.runner.backends.gpu.cuda_graph_buffers import GraphBuffers
 
 
 class Written:
-    """A slot that remembers what was written into it."""
+    """A buffer that remembers what was written into it."""
 
     def __init__(self, array: Array) -> None:
         self.values = array.copy()
@@ -22,12 +22,12 @@ def picture(value: float, pixels: int = 2) -> Array:
 
 def test_what_is_held_keeps_its_slot() -> None:
     """An input that somebody holds stays as it is while others come and go."""
-    slots = Slots(Written, Written.write)
-    held = slots.lease(picture(1))
+    buffers = GraphBuffers(Written, Written.write)
+    held = buffers.hold(picture(1))
     for value in (2, 3):
-        slots.lease(picture(value))
+        buffers.hold(picture(value))
 
-    assert (held.slot.values == 1).all()
+    assert (held.buffer.values == 1).all()
 
 
 def test_a_slot_is_used_again_when_nobody_holds_it() -> None:
@@ -38,18 +38,18 @@ def test_a_slot_is_used_again_when_nobody_holds_it() -> None:
         made.append(Written(array))
         return made[-1]
 
-    slots = Slots(create, Written.write)
+    buffers = GraphBuffers(create, Written.write)
     for value in range(5):
-        lease = slots.lease(picture(value))
-        assert (lease.slot.values == value).all()
-        del lease
+        held = buffers.hold(picture(value))
+        assert (held.buffer.values == value).all()
+        del held
 
     assert len(made) == 1
 
 
 def test_a_slot_is_of_one_shape() -> None:
     """A recording is of one batch and one size."""
-    slots = Slots(Written, Written.write)
-    slots.lease(picture(1, pixels=2))
+    buffers = GraphBuffers(Written, Written.write)
+    buffers.hold(picture(1, pixels=2))
 
-    assert slots.lease(picture(2, pixels=4)).slot.values.shape == (1, 3, 4, 4)
+    assert buffers.hold(picture(2, pixels=4)).buffer.values.shape == (1, 3, 4, 4)
