@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import ProviderUnavailableError
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
@@ -18,7 +19,7 @@ from simx.results.schema.diagnosis import (
     StoreDiagnosis,
 )
 from simx.results.schema.environment import Environment
-from simx.runner.backends.contract import PluginFacts, RuntimeFacts
+from simx.runner.backends.contract import RuntimeFacts
 from simx.runner.backends.ort.plugins import runtime_distributions
 from simx.runner.backends.providers import probe, remedy
 from simx.runner.backends.registry import BACKENDS, BackendSpec, Choice, backend_named
@@ -54,7 +55,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
                 continue
             if facts.cuda is not None:
                 cuda[spec.name] = facts.cuda
-            plugins += (_plugin(each) for each in facts.plugins)
+            plugins += facts.plugins
             providers += _probed(Choice(spec), launcher, facts, named)
     environment = describe_environment()
     found = Diagnosis(
@@ -100,16 +101,10 @@ def _probed(
             provider=provider,
             named=provider in named,
             proof={} if isinstance(reply, Failed) else reply.placement,
-            reason=reply.reason if isinstance(reply, Failed) else None,
+            reason=anonymous(reply.reason) if isinstance(reply, Failed) else None,
             remedy=remedy(choice.spec, provider) if failed else None,
             libraries={} if isinstance(reply, Failed) else reply.libraries,
         )
-
-
-def _plugin(facts: PluginFacts) -> PluginDiagnosis:
-    return PluginDiagnosis(
-        name=facts.name, providers=facts.providers, devices=facts.devices, problem=facts.problem
-    )
 
 
 def _unavailable(
@@ -122,7 +117,7 @@ def _unavailable(
                 provider=provider,
                 named=provider in named,
                 proof={},
-                reason=reason,
+                reason=anonymous(reason),
                 remedy=None,
             )
 

@@ -14,7 +14,7 @@ from simx.results.schema.selfcheck import Check, SelfCheck
 from simx.results.statistics.estimates import CONFIDENCE, log_ratios
 from simx.runner.bench.schedule import PROFILES, Schedule
 from simx.selfcheck import claims
-from simx.selfcheck.laboratory import Comparison, Laboratory, laboratory
+from simx.selfcheck.laboratory import Laboratory, PairComparison, laboratory
 from simx.selfcheck.overhead import measure_overhead
 from simx.selfcheck.simulation import Spread, simulate
 from simx.selfcheck.trials import (
@@ -70,7 +70,7 @@ def run_selfcheck(extent: Extent, told: Told) -> SelfCheck:
     )
 
 
-def _floor(at: Laboratory, backend: str, extent: Extent, told: Told) -> Comparison:
+def _floor(at: Laboratory, backend: str, extent: Extent, told: Told) -> PairComparison:
     told(f"the noise of {backend}", BACKENDS.index(backend), len(BACKENDS))
     return at.compare(at.cell(backend), at.cell(backend, again=True), extent.schedule)
 
@@ -81,7 +81,7 @@ def _worst(detectable: list[float | None]) -> float | None:
     return max(known) if len(known) == len(detectable) else None
 
 
-def _detectable(comparison: Comparison) -> float | None:
+def _detectable(comparison: PairComparison) -> float | None:
     """Return the smallest ratio above 1 that nine in ten such comparisons would have found.
 
     It is (t_0.975 + t_0.90) s / sqrt(n) with the pilot's s and degrees of freedom.

@@ -44,8 +44,8 @@ AGAIN = "-again"
 PROVIDER = "CPUExecutionProvider"
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Launches of two cells as they were measured, and of which of their rounds count."""
+class PairComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The launches of two cells as measured, and their rounds that count."""
 
     measured: tuple[tuple[Launch, ...], ...]
     filtered: FilteredRounds
@@ -114,7 +114,9 @@ class Laboratory:
                 )
         return result.finished
 
-    def compare(self, first: PlannedCell, second: PlannedCell, schedule: Schedule) -> Comparison:
+    def compare(
+        self, first: PlannedCell, second: PlannedCell, schedule: Schedule
+    ) -> PairComparison:
         """Compare two cells as a benchmark does, by ``forward`` alone.
 
         Raises:
@@ -124,7 +126,7 @@ class Laboratory:
         while launches.verdict() == "go_on":
             launch = self.launch([first, second], schedule, launches.done)
             launches.add(launch, self.canaries.references())
-        return Comparison(
+        return PairComparison(
             measured=launches.forwards(),
             filtered=launches.filtered(self.canaries.references()),
             pilot=schedule.pilot,

@@ -13,7 +13,7 @@ from simx.results.schema.times import Block
 from simx.results.statistics.estimates import Ratio, block_median, log_ratios
 from simx.results.statistics.noise import disturbances
 from simx.runner.bench.schedule import Schedule
-from simx.selfcheck.laboratory import Comparison, Laboratory
+from simx.selfcheck.laboratory import Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread
 
 BACKENDS = ("torch", "ort")
@@ -35,7 +35,7 @@ NO_PRESSURE = 0.01
 class Trials(msgspec.Struct, frozen=True, kw_only=True):
     """Comparisons of one kind, and the ratio that is true of them as far as it is known."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[PairComparison, ...]
     truth: Ratio | None = None
 
     @property
@@ -127,7 +127,7 @@ def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
-def spread_of(comparisons: Sequence[Comparison]) -> Spread:
+def spread_of(comparisons: Sequence[PairComparison]) -> Spread:
     """Return the standard deviations of equal cells' times, from comparisons of equals.
 
     The difference of two equal cells has twice the variance of each.

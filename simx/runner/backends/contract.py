@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema.diagnosis import PluginDiagnosis
 
 Array = npt.NDArray[np.float32]
 
@@ -72,18 +73,6 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     shape_nodes: int = 0
 
 
-class PluginFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A package that brings providers to a runtime.
-
-    ``devices`` are those it finds on this machine; ``problem`` says why it cannot be loaded.
-    """
-
-    name: str
-    providers: tuple[str, ...]
-    devices: tuple[str, ...]
-    problem: str | None
-
-
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a runtime says of itself, which proves nothing.
 
@@ -93,7 +82,7 @@ class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     providers: tuple[str, ...]
     cuda: str | None
-    plugins: tuple[PluginFacts, ...] = ()
+    plugins: tuple[PluginDiagnosis, ...] = ()
 
 
 class Backend(Protocol):

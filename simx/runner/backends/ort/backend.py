@@ -7,12 +7,12 @@ from typing import Protocol
 
 import onnxruntime
 
+from simx.results.schema.diagnosis import PluginDiagnosis
 from simx.runner.backends.contract import (
     Array,
     BackendError,
     BackendFacts,
     Placed,
-    PluginFacts,
     RuntimeFacts,
     Task,
     canary_matrix,
@@ -23,7 +23,7 @@ from simx.runner.backends.ort.plugin_devices import device_name, devices
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins
 from simx.runner.backends.ort.proof import prove, recorded_nodes
 from simx.runner.backends.ort.session import SessionPlan, known_providers, open_session, source_of
-from simx.runner.backends.ort.settings import DEVICES, Settings, settings_of
+from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings_of
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -163,7 +163,7 @@ class OrtRuntime:
         return RuntimeFacts(
             providers=known_providers(),
             cuda=built or None,
-            plugins=tuple(map(_plugin_facts, installed_plugins())),
+            plugins=tuple(map(_plugin_diagnosis, installed_plugins())),
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
@@ -183,7 +183,7 @@ class OrtRuntime:
         return placement.nodes
 
 
-def _plugin_facts(plugin: Plugin) -> PluginFacts:
+def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
     found: list[str] = []
     problems: list[str] = []
     for provider in plugin.providers:
@@ -191,7 +191,7 @@ def _plugin_facts(plugin: Plugin) -> PluginFacts:
             found += map(device_name, devices(plugin, provider))
         except BackendError as error:
             problems.append(str(error))
-    return PluginFacts(
+    return PluginDiagnosis(
         name=plugin.name,
         providers=plugin.providers,
         devices=tuple(found),
@@ -199,11 +199,13 @@ def _plugin_facts(plugin: Plugin) -> PluginFacts:
     )
 
 
-def _plan(path: Path, task: Task, settings: Settings) -> SessionPlan:
+def _plan(path: Path, task: Task, settings: SessionSettings) -> SessionPlan:
     return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
 
 
-def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Settings) -> _Graph:
+def _graph(
+    session: onnxruntime.InferenceSession, provider: str, settings: SessionSettings
+) -> _Graph:
     device = DEVICES.get(provider)
     if device is None:
         return _HostGraph(session)
@@ -211,7 +213,7 @@ def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Setti
     return kind(session, device, settings.device_id, settings.run)
 
 
-def _settings(threads: int, settings: Settings) -> dict[str, str]:
+def _settings(threads: int, settings: SessionSettings) -> dict[str, str]:
     return {
         "intra_op_threads": str(threads),
         "inter_op_threads": "1",

@@ -10,7 +10,7 @@ from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of
 from simx.runner.backends.ort.plugin_devices import DEVICE_TYPE, chosen_device, registered
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
-from simx.runner.backends.ort.settings import Settings
+from simx.runner.backends.ort.settings import SessionSettings
 
 _LOG_ERRORS = 3
 
@@ -24,7 +24,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     provider: str
     threads: int
-    settings: Settings
+    settings: SessionSettings
     profile: str = ""
 
 

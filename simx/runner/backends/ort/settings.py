@@ -56,7 +56,7 @@ DEVICES: Mapping[str, str] = {CUDA: "cuda", "TensorrtExecutionProvider": "cuda"}
 """Providers whose memory is a device's own; the others take and return host memory."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a network's session is made and called.
 
     ``session`` and ``run`` are configuration entries of ONNX Runtime's, ``provider`` are the
@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether calls are recorded once and replayed."""
         return self.provider.get("enable_cuda_graph", "0").lower() in {"1", "true"}
 
-    def without_capturing(self) -> "Settings":
+    def without_capturing(self) -> "SessionSettings":
         """Return the settings with every call made by itself, which inputs from anywhere need."""
         if "enable_cuda_graph" not in self.provider:
             return self
@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_of(
     provider: str, variants: Iterable[str], asked: Iterable[str], *, own: bool = False
-) -> Settings:
+) -> SessionSettings:
     """Return the settings of a session.
 
     Args:
@@ -122,5 +122,5 @@ def settings_of(
     if provider == CUDA and not arena:
         # The provider always has an arena; this empties it at the end of every call.
         run["memory.enable_memory_arena_shrinkage"] = f"gpu:{options.get('device_id', '0')}"
-    settings = Settings(session=session, run=run, provider=options, arena=arena)
+    settings = SessionSettings(session=session, run=run, provider=options, arena=arena)
     return settings.without_capturing() if own else settings
