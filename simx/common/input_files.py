@@ -41,12 +41,6 @@ def shown(path: InputPath) -> str:
     return text if text and text.isprintable() else repr(text)
 
 
-def one_line(text: str) -> str:
-    """Return text that quotes a file's content as one line that is safe to print."""
-    visible = "".join(c if c.isprintable() or c.isspace() else "?" for c in text)
-    return " ".join(visible.split())
-
-
 @contextmanager
 def opened(
     path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
