@@ -7,10 +7,11 @@ from pathlib import Path
 
 import psutil
 
+from simx.common.cgroups import cpu_quota
 from simx.results.schema.environment import Environment
 from simx.runner.backends.gpu.gpus import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
-from simx.runner.bench.threads import affinity_cores, quota_cores
+from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
 _LIBRARIES = (
@@ -34,7 +35,7 @@ def describe_environment() -> Environment:
         architecture=platform.machine(),
         logical_cores=os.cpu_count() or 1,
         affinity_cores=affinity_cores(),
-        quota_cores=quota_cores(),
+        quota_cores=cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
         governor=_governor(),
         boost=_boost(),
