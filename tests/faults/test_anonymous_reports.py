@@ -26,7 +26,7 @@ from simx.runner.bench.deadlines import Deadlines
 from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.targets import OpenLanes
 from simx.runner.bench.workloads import Absent, Subject
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from simx.workers.spawning import Spawner
 from simx.workers.worker import Worker, WorkerError
 from tests.faults.revealing import revealing

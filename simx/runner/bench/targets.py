@@ -11,7 +11,7 @@ from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
 from simx.runner.backends.registry import Choice
 from simx.runner.bench.cells import Lane
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
 

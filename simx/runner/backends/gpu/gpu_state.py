@@ -11,7 +11,7 @@ import psutil
 
 from simx.results.schema.gpu import LIMITS, GpuState, Limit
 from simx.runner.backends.gpu.nvml import NvmlDevice
-from simx.workers.processes import ROOT_VARIABLE
+from simx.workers.child_process import ROOT_VARIABLE
 
 
 class Family:
