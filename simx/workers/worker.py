@@ -103,9 +103,7 @@ class Worker:
         except msgspec.MsgspecError as error:
             # Nothing after it on the pipe can be trusted.
             self._process.kill()
-            text = (
-                f"gave an answer that cannot be decoded ({error}) and was killed{self._last_line()}"
-            )
+            text = f"gave an answer that cannot be decoded ({error}) and was killed"
             raise WorkerGarbledError(text + self._last_line()) from None
         except (EOFError, OSError):
             raise WorkerDiedError(self._end_text()) from None

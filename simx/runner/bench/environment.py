@@ -9,7 +9,7 @@ import psutil
 
 from simx.common.cgroups import cpu_quota
 from simx.results.schema.environment import Environment
-from simx.runner.backends.gpu.gpus import describe_gpus
+from simx.runner.backends.gpu.nvml import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
 from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
