@@ -1,4 +1,4 @@
-"""What this install and machine can really do: everything asked, and nothing believed unproven."""
+"""Finds out what this install and this machine can do, with proof."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -30,17 +30,17 @@ from simx.runner.measure.messages import DESCRIBED, Describe, Described, Failed
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
-"""What all 80 architectures take, with their weights."""
+"""Size of the exports of all 80 architectures, with their weights."""
 
 _DESCRIBE_SECONDS = 120.0
 
 
 def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
-    """Ask every backend for its providers, and run something tiny on each of them.
+    """Ask every backend for its providers, and run a tiny graph on each of them.
 
     Args:
         store: The folder of exports.
-        named: Providers to look at besides those that backends offer, by ONNX Runtime's names.
+        named: Providers to test in addition to the backends' own, by ONNX Runtime's names.
     """
     providers: list[ProviderDiagnosis] = []
     plugins: list[PluginDiagnosis] = []
@@ -74,7 +74,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
 
 
 def judged(found: Diagnosis) -> Diagnosis:
-    """Return a diagnosis with what is broken, and what would make figures better."""
+    """Return a diagnosis with its problems and its advice."""
     return msgspec.structs.replace(
         found, problems=tuple(_problems(found)), advice=tuple(_advice(found))
     )
@@ -123,7 +123,7 @@ def _unavailable(
 
 
 def _free_bytes(folder: Path) -> int:
-    """Return what is free where a folder is or would be."""
+    """Return the free bytes of the disk of a folder, which need not exist yet."""
     existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     return shutil.disk_usage(existing).free
 
@@ -133,7 +133,7 @@ def _problems(found: Diagnosis) -> Iterator[str]:
         names = " and ".join(found.distributions)
         yield (
             f"{names} are installed at once and have overwritten each other: pip uninstall all of "
-            "them, then install the one that is wanted"
+            "them, then install only the one that you need"
         )
     majors = {backend: version.split(".")[0] for backend, version in found.cuda.items()}
     if len(set(majors.values())) > 1:

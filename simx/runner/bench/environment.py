@@ -1,4 +1,4 @@
-"""The machine and its software, as a report states them. No user, host or home directory names."""
+"""The machine and its software, as a report has them, without names of users, hosts or folders."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def describe_environment() -> Environment:
-    """Read everything that is not measured."""
+    """Read the description of the machine and its software."""
     return Environment(
         cpu=_cpu_model(),
         architecture=platform.machine(),
@@ -51,7 +51,7 @@ def describe_environment() -> Environment:
 def library_versions() -> dict[str, str]:
     """Return the versions of the installed libraries that a time can depend on.
 
-    Whatever build of ONNX Runtime there is, and its plug-ins, are among them.
+    Among them are all builds of ONNX Runtime and its plug-ins.
     """
     versions = {
         **runtime_distributions(),
@@ -72,7 +72,7 @@ def _governor(cores: Path = _CORES) -> str | None:
 
 
 def _boost(cores: Path = _CORES) -> bool | None:
-    """Whether cores may run above their nominal frequency; Intel's driver says the opposite."""
+    """Whether cores may run above their nominal frequency; Intel's driver has the inverse."""
     if (no_turbo := text(cores / "intel_pstate" / "no_turbo")) is not None:
         return no_turbo == "0"
     boost = text(cores / "cpufreq" / "boost")

@@ -45,7 +45,7 @@ class _Graph(Protocol):
 
 
 class _HostGraph:
-    """A graph whose inputs and outputs lie in host memory."""
+    """A graph whose inputs and outputs are in host memory."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -73,12 +73,12 @@ class _Loaded:
         self._session = open_session(plan)
         record = recorded_nodes(self._session)
         if record:
-            # What the record alone shows to be wrong is refused at once.
+            # If the record alone shows a wrong placement, it is refused at once.
             placed(plan.provider, record=record, allow_partial=allow_partial)
         self.graph = _graph(self._session, plan.provider, plan.settings)
 
     def prove(self) -> Placement:
-        """Ask all witnesses that are needed; takes a session and a call, and must not be timed."""
+        """Return the proven placement; may take a session and a call, and must not be timed."""
         return prove(self._session, self._plan, allow_partial=self._allow_partial)
 
 
@@ -92,9 +92,9 @@ class OrtBackend:
             _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
         )
         similar = settings_of(task.provider, task.variants, task.options, own=True)
-        # The canary is the same work whatever the variant, so that it can be compared.
+        # The canary is the same work for all variants, so that it can be compared.
         pinned = settings_of(task.provider, (), task.options, own=True)
-        # Of simx's own graphs there is no share: all of them has to run on the provider.
+        # All nodes of simx's own graphs have to run on the provider.
         self._own = {
             name: _Loaded(_plan(_GRAPHS / name, task, settings))
             for name, settings in ((_SIMILARITY, similar), (_CANARY, pinned))
@@ -106,7 +106,7 @@ class OrtBackend:
 
     @property
     def facts(self) -> BackendFacts:
-        """Where and how it runs; asks for the proof, and is not to be timed."""
+        """Where and how it runs, proven; must not be timed."""
         for own in self._own.values():
             own.prove()
         placement = self._loaded.prove()
@@ -122,7 +122,7 @@ class OrtBackend:
         )
 
     def place(self, array: Array) -> Placed:
-        """Bring an input to the device; on the CPU it is there already."""
+        """Bring an input to the device; on the CPU nothing is copied."""
         return self._network.place(array)
 
     def forward(self, image: Placed) -> Placed:
@@ -142,11 +142,11 @@ class OrtBackend:
         self._product.run(self._matrix, self._matrix)
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
-        """Return None: its stream is its own, and a stream given to it changes how it waits."""
+        """Return None: its stream is not accessible, and a stream of ours changes how it waits."""
         return None
 
     def peak_device_bytes(self) -> int | None:
-        """Return None: Python cannot ask its allocator."""
+        """Return None: its allocator is not accessible from Python."""
         return None
 
 
@@ -158,7 +158,7 @@ class OrtRuntime:
         return OrtBackend(task)
 
     def describe(self) -> RuntimeFacts:
-        """Return what it was built with."""
+        """Return its providers, plug-ins and CUDA version."""
         built = getattr(onnxruntime, "cuda_version", "")
         return RuntimeFacts(
             providers=known_providers(),
@@ -167,7 +167,7 @@ class OrtRuntime:
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
-        """Run the similarity graph on the provider, and look where its nodes went."""
+        """Run the similarity graph on the provider, and return its proven placement."""
         plan = SessionPlan(
             path=_GRAPHS / _SIMILARITY,
             provider=provider,
