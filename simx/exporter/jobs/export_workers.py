@@ -7,7 +7,7 @@ import msgspec
 
 from simx.exporter.jobs.deadline import export_seconds
 from simx.exporter.jobs.messages import ExportFailed, ExportRequest, ReduceRequest
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
 
 T = TypeVar("T")
