@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Screen, render
+from simx.report.results import report_content
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.formats.page.browser import Watched, chromium
@@ -59,8 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def written(folder: Path, name: str, *reports: Report) -> Path:
     path = folder / f"{name}.html"
-    options = Options(ranges=DEFAULT_RANGES, width=100)
-    path.write_text(render(reports, "html", options), encoding="utf-8")
+    content = report_content(reports, DEFAULT_RANGES)
+    path.write_text(render(content, "html", Screen(width=100)), encoding="utf-8")
     return path
 
 
@@ -264,9 +264,9 @@ def test_limits_name_one_to_take(opened: Watched) -> None:
 def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Path) -> None:
     """The fields hold them, the rows keep them, and the answer is the command line's."""
     path = folder / "limited.html"
-    criteria = SelectionCriteria(limits=Limits(max_latency_ns=60 * MS))
-    options = Options(ranges=DEFAULT_RANGES, width=100, criteria=criteria)
-    path.write_text(render([sample()], "html", options), encoding="utf-8")
+    wish = Wish(limits=Limits(max_latency_ns=60 * MS))
+    content = report_content([sample()], DEFAULT_RANGES, wish=wish)
+    path.write_text(render(content, "html", Screen(width=100)), encoding="utf-8")
     with Watched(browser, path) as opened:
         assert opened.page.get_by_label("latency at most").input_value() == "60"
         assert front(opened) == ["resnet18", "alexnet"]
