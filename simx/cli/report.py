@@ -15,7 +15,7 @@ from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
 from simx.report.blocks.document import Layout
 from simx.report.content import Form
-from simx.results.summaries.selection_criteria import LatencyOf, Limits, Wish
+from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -117,7 +117,7 @@ def command(
     decides = pareto or limits.any
     if not decides and format != "html":
         _require_nothing_chosen()
-    wish = Wish(
+    criteria = SelectionCriteria(
         backends=backend,
         providers=_full_names(provider),
         precisions=precision,
@@ -126,13 +126,13 @@ def command(
     )
     found = [read(path) for path in reports]
     if decides and format != "html":
-        show(decision_content(found, wish), format, output)
+        show(decision_content(found, criteria), format, output)
         return
     content = report_content(
         found,
         options.ranges_or_default(ranges),
         layout=layout,
-        wish=wish,
+        criteria=criteria,
         next_step=next_step(reports[0]) if format == "table" and not detail else "",
     )
     show(content, format, output, detail=detail)

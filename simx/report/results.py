@@ -18,7 +18,7 @@ from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
 from simx.results.summaries.decision import decisions
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 
 def report_content(
@@ -26,7 +26,7 @@ def report_content(
     ranges: Sequence[Range],
     *,
     layout: Layout = "models",
-    wish: Wish | None = None,
+    criteria: SelectionCriteria | None = None,
     next_step: str = "",
 ) -> Content:
     """Return reports, in their order.
@@ -35,12 +35,12 @@ def report_content(
         reports: At least one.
         ranges: The GFLOPS ranges in the order of the tables.
         layout: Whether models are rows or columns of the tables.
-        wish: Where the page looks for the backbone to take, and within which limits; by default
+        criteria: Where the page looks for the backbone to take, and within which limits; by default
             everywhere, without limits.
         next_step: What a reader can open next; the last words of a short rendering.
 
     Returns:
-        Every format. Its ``html`` raises InputError where ``wish`` names an executor that a report
+        Every format. Its ``html`` raises InputError where ``criteria`` names an executor that a report
         lacks.
     """
 
@@ -53,17 +53,17 @@ def report_content(
         blocks=blocks,
         csv=lambda: csv.to_string(reports),
         json=lambda: report_json(reports),
-        html=lambda: html.render(reports, ranges, wish or Wish()),
+        html=lambda: html.render(reports, ranges, criteria or SelectionCriteria()),
     )
 
 
-def decision_content(reports: Sequence[Report], wish: Wish) -> Content:
-    """Return which backbones to take, for each report and each executor that is wished for.
+def decision_content(reports: Sequence[Report], criteria: SelectionCriteria) -> Content:
+    """Return which backbones to take, for each report and each executor that is selected_executors for.
 
     Raises:
-        InputError: A report lacks the executor that is wished for.
+        InputError: A report lacks the executor that is selected_executors for.
     """
-    decided = [(report, each) for report in reports for each in decisions(report, wish)]
+    decided = [(report, each) for report in reports for each in decisions(report, criteria)]
     alone = [decision for _, decision in decided]
     return Content(
         blocks=lambda: chain.from_iterable(decision_blocks(*each) for each in decided),

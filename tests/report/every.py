@@ -10,7 +10,7 @@ from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES
 from simx.results.schema.report import Report
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 WIDTH = 100
 SCREEN = Screen(width=WIDTH, detail=True)
@@ -26,7 +26,7 @@ def renderings(of: Report) -> Iterator[tuple[str, str]]:
         for form in (*FORMS, "html") if layout == "models" else FORMS[:2]:
             yield f"{form} {layout}", render(content, form, SCREEN)
     for form in FORMS:
-        yield f"{form} pareto", render(decision_content([of], Wish()), form, SCREEN)
+        yield f"{form} pareto", render(decision_content([of], SelectionCriteria()), form, SCREEN)
 
 
 def differences(base: Report, new: Report, name: str = "new.json") -> Iterator[tuple[str, str]]:

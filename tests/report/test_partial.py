@@ -6,7 +6,7 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
 from simx.report.results import comparison_content, decision_content
 from simx.results.schema.report import Report
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 from tests.report.every import FORMS
 from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report
@@ -50,7 +50,7 @@ def test_no_rendering_forgets_the_share(form: Form, layout: Layout) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_decision_names_it_too(form: Form) -> None:
     """Under its own name alone can it be asked for."""
-    content = decision_content([partial_and_fastest()], Wish(backends=(LABEL,)))
+    content = decision_content([partial_and_fastest()], SelectionCriteria(backends=(LABEL,)))
     text = render(content, form, Screen(width=200))
 
     assert LABEL in text

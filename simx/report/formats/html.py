@@ -16,7 +16,7 @@ from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
 from simx.results.schema.report import Report
 from simx.results.schema.times import IMAGES
-from simx.results.summaries.selection_criteria import Wish
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -28,11 +28,11 @@ SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages
 """In the order in which they need each other."""
 
 
-def render(reports: Sequence[Report], ranges: Sequence[Range], wish: Wish) -> str:
+def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: SelectionCriteria) -> str:
     """Return the page.
 
     Raises:
-        InputError: ``wish`` names an executor that a report has not.
+        InputError: ``criteria`` names an executor that a report has not.
     """
     # Only this format needs what is imported here.
     from markupsafe import Markup  # noqa: PLC0415
@@ -42,7 +42,7 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], wish: Wish) -> st
 
     style, script = _style(), _script()
     text = _template().render(
-        pages=[page(report, number, ranges, wish) for number, report in enumerate(reports)],
+        pages=[page(report, number, ranges, criteria) for number, report in enumerate(reports)],
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own files

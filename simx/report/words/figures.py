@@ -4,7 +4,7 @@ import math
 
 from simx.report.words.names import provider_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.schema.partial_placement import share_of
+from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary

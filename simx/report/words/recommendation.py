@@ -51,7 +51,7 @@ def notes(decision: Decision) -> Iterator[str]:
     if not decision.contenders:
         return
     yield (
-        f"unbeaten: {len(decision.front)} of {len(decision.contenders)}; each of the others is "
+        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others is "
         "beaten by an unbeaten one, which is measurably faster and at least as accurate, with at "
         "least the margin"
     )

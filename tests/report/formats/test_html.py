@@ -80,8 +80,8 @@ class Parsed(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def page(*reports: Report, wish: Wish | None = None) -> str:
-    content = report_content(reports, DEFAULT_RANGES, wish=wish)
+def page(*reports: Report, criteria: SelectionCriteria | None = None) -> str:
+    content = report_content(reports, DEFAULT_RANGES, criteria=criteria)
     return render(content, "html", Screen(width=100))
 
 

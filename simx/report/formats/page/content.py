@@ -23,16 +23,9 @@ from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.results.schema.report import Identity, Report
 from simx.results.schema.times import Launch
-from simx.results.summaries.decision import (
-    Decision,
-    decide,
-    keeps,
-    latency,
-    ordered,
-    selected_executors,
-)
+from simx.results.summaries.decision import Decision, decide, keeps, latency, ordered, selected_executors
 from simx.results.summaries.derivation import by_range, counted, executors
-from simx.results.summaries.selection_criteria import LatencyOf, Wish
+from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
 from simx.results.summaries.speeds import fastest_executor
 from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
 
@@ -127,21 +120,21 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return any(cell.raw for cell in self.charts.cells)
 
 
-def page(report: Report, number: int, ranges: Sequence[Range], wish: Wish) -> Page:
+def page(report: Report, number: int, ranges: Sequence[Range], criteria: SelectionCriteria) -> Page:
     """Return what is shown of one report.
 
     Raises:
-        InputError: ``wish`` names an executor that the report has not.
+        InputError: ``criteria`` names an executor that the report has not.
     """
     summaries, found = by_range(report, ranges), executors(report)
     backbones = [backbone for of in summaries for backbone in of.backbones]
-    wish = _wish(wish, backbones)
+    criteria = _criteria(criteria, backbones)
     fastest = fastest_executor(backbones, found)
-    shown = _shown(report, wish)
+    shown = _shown(report, criteria)
     opened = fastest_executor(backbones, shown)
-    limit = wish.limits.max_latency_ns
-    decisions = {each: decide(report, backbones, each, wish) for each in found}
-    charts = chart_data(summaries, found, _sources(report, decisions, wish.latency_of))
+    limit = criteria.limits.max_latency_ns
+    decisions = {each: decide(report, backbones, each, criteria) for each in found}
+    charts = chart_data(summaries, found, _sources(report, decisions, criteria.latency_of))
     return Page(
         number=number,
         title=_TIME.sub(" ", clean(report.created)),
@@ -149,11 +142,11 @@ def page(report: Report, number: int, ranges: Sequence[Range], wish: Wish) -> Pa
         notes=tuple(map(clean, report.notes)),
         choices=tuple(_recommendation(decisions[each], first=each == opened) for each in shown),
         max_latency=limit and limit / NANOSECONDS_PER_MS,
-        min_acc1=wish.limits.min_acc1,
+        min_acc1=criteria.limits.min_acc1,
         views=views(backbones, found) if backbones else (),
         ranges=tuple(_section(of, found) for of in summaries),
         legend=(*legend(report), TIME_MARKS),
-        latency=wish.latency_of,
+        latency=criteria.latency_of,
         fastest=found.index(fastest) if fastest else 0,
         charts=charts,
         data=script_json(charts),
@@ -161,10 +154,8 @@ def page(report: Report, number: int, ranges: Sequence[Range], wish: Wish) -> Pa
     )
 
 
-def _criteria(
-    criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]
-) -> SelectionCriteria:
-    """Return criteria for the pipeline instead, where no cell has a ``forward`` of its own."""
+def _criteria(criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]) -> SelectionCriteria:
+    """Return a criteria for the pipeline instead, where no cell has a ``forward`` of its own."""
     cells = [cell for backbone in backbones for cell in backbone.measured]
     if any(latency(cell, criteria.latency_of) for cell in cells):
         return criteria
@@ -174,7 +165,7 @@ def _criteria(
 
 
 def _shown(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
-    """Return the executors that are wished for, all of them where none is named."""
+    """Return the executors that are selected_executors for, all of them where none is named."""
     return selected_executors(report, criteria) if criteria.narrows else executors(report)
 
 
@@ -205,7 +196,7 @@ def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, .
 
 
 def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
-    front = ordered(decision.front, "fastest")
+    front = ordered(decision.pareto_front, "fastest")
     return Recommendation(
         executor=executor_name(decision.executor),
         title=title(decision),

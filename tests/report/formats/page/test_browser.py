@@ -264,8 +264,8 @@ def test_limits_name_one_to_take(opened: Watched) -> None:
 def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Path) -> None:
     """The fields hold them, the rows keep them, and the answer is the command line's."""
     path = folder / "limited.html"
-    wish = Wish(limits=Limits(max_latency_ns=60 * MS))
-    content = report_content([sample()], DEFAULT_RANGES, wish=wish)
+    criteria = SelectionCriteria(limits=Limits(max_latency_ns=60 * MS))
+    content = report_content([sample()], DEFAULT_RANGES, criteria=criteria)
     path.write_text(render(content, "html", Screen(width=100)), encoding="utf-8")
     with Watched(browser, path) as opened:
         assert opened.page.get_by_label("latency at most").input_value() == "60"
