@@ -40,8 +40,8 @@ def report_content(
         next_step: What a reader can open next; the last words of a short rendering.
 
     Returns:
-        Every format. Its ``html`` raises InputError where ``criteria`` names an executor that a report
-        lacks.
+        Every format. Its ``html`` raises InputError where ``criteria`` names an executor that a
+        report lacks.
     """
 
     def blocks() -> Iterator[Block]:
@@ -58,10 +58,10 @@ def report_content(
 
 
 def decision_content(reports: Sequence[Report], criteria: SelectionCriteria) -> Content:
-    """Return which backbones to take, for each report and each executor that is selected_executors for.
+    """Return which backbones to take, for each report and each selected executor.
 
     Raises:
-        InputError: A report lacks the executor that is selected_executors for.
+        InputError: A report lacks the selected executor.
     """
     decided = [(report, each) for report in reports for each in decisions(report, criteria)]
     alone = [decision for _, decision in decided]

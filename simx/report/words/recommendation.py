@@ -51,9 +51,9 @@ def notes(decision: Decision) -> Iterator[str]:
     if not decision.contenders:
         return
     yield (
-        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others is "
-        "beaten by an unbeaten one, which is measurably faster and at least as accurate, with at "
-        "least the margin"
+        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others "
+        "is beaten by an unbeaten one, which is measurably faster and at least as accurate, with "
+        "at least the margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
     published = " in fp32" if decision.executor.is_reduced else ""

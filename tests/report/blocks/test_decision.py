@@ -37,7 +37,9 @@ def shown(
     criteria: SelectionCriteria | None = None,
     width: int = 100,
 ) -> str:
-    return render(decision_content([of], criteria or SelectionCriteria()), form, Screen(width=width))
+    return render(
+        decision_content([of], criteria or SelectionCriteria()), form, Screen(width=width)
+    )
 
 
 def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> SelectionCriteria:
@@ -129,7 +131,9 @@ def test_csv_has_a_row_for_every_backbone_best_first() -> None:
         (limited(acc1=99), None, ["large:IMAGENET1K_V1"]),
     ],
 )
-def test_json_names_what_to_take(criteria: SelectionCriteria, take: str | None, nearest: list[str]) -> None:
+def test_json_names_what_to_take(
+    criteria: SelectionCriteria, take: str | None, nearest: list[str]
+) -> None:
     """Without limits there is no single answer, and where nothing fits there is none."""
     document = msgspec.json.decode(shown(form="json", criteria=criteria))
 

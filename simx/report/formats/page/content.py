@@ -23,7 +23,14 @@ from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.results.schema.report import Identity, Report
 from simx.results.schema.times import Launch
-from simx.results.summaries.decision import Decision, decide, keeps, latency, ordered, selected_executors
+from simx.results.summaries.decision import (
+    Decision,
+    decide,
+    keeps,
+    latency,
+    ordered,
+    selected_executors,
+)
 from simx.results.summaries.derivation import by_range, counted, executors
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
 from simx.results.summaries.speeds import fastest_executor
@@ -154,8 +161,10 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
     )
 
 
-def _criteria(criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]) -> SelectionCriteria:
-    """Return a criteria for the pipeline instead, where no cell has a ``forward`` of its own."""
+def _criteria(
+    criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]
+) -> SelectionCriteria:
+    """Return criteria for the pipeline instead, where no cell has a ``forward`` of its own."""
     cells = [cell for backbone in backbones for cell in backbone.measured]
     if any(latency(cell, criteria.latency_of) for cell in cells):
         return criteria
@@ -165,7 +174,7 @@ def _criteria(criteria: SelectionCriteria, backbones: Sequence[BackboneSummary])
 
 
 def _shown(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
-    """Return the executors that are selected_executors for, all of them where none is named."""
+    """Return the selected executors, all of them where none is named."""
     return selected_executors(report, criteria) if criteria.narrows else executors(report)
 
 
