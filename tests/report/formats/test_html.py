@@ -284,3 +284,11 @@ def test_links_lead_to_places_on_the_page() -> None:
         anchors = set(re.findall(r'href="#([^"]+)"', text))
 
         assert anchors <= set(re.findall(r' id="([^"]+)"', text))
+
+
+def test_the_page_opens_on_the_fastest_backend() -> None:
+    """Its answer and its stages are the ones that are selected."""
+    found = parsed(two_backbones())
+    chosen = [each for each in found.all("option") if "selected" in each]
+
+    assert [each["value"] for each in chosen] == ["1", "1"]
