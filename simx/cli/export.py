@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.listings import show
-from simx.cli.output import tell_once
+from simx.cli.output import show, tell_once
 from simx.cli.parameters import TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
+from simx.report.content import Form
+from simx.report.listing import listing_content
 from simx.runner.bench.threads import default_threads
 
 
@@ -74,7 +75,7 @@ def command(
     prune: bool,
     dry_run: bool,
     store: Path,
-    format: str,
+    format: Form,
     output: Path | None,
     external_data: bool,
 ) -> ExitCode:
@@ -118,7 +119,7 @@ def command(
         records = [record_of(outcome) for outcome in outcomes]
     else:
         records = export_into(output, backbones, exports, plan, data_beside=external_data)
-    show(records, listing_of(records), format, None)
+    show(listing_content(records, listing_of(records)), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
@@ -130,10 +131,10 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
         raise InputError("--prune: looks at the whole store; leave the selection out")
 
 
-def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
+def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
     from simx.exporter.store.store import Store  # noqa: PLC0415
 
     records = pruned(Store(store), only_list=only_list)
-    show(records, listing_of(records), format, None)
+    show(listing_content(records, listing_of(records)), format, None)
     return ExitCode.DONE

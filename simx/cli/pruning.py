@@ -10,7 +10,7 @@ from simx.exporter.store.pruning import Kind, Pruned, Status, needless, prune
 from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
-from simx.report.formats.listing import Field, ListColumn, Listing
+from simx.report.listing import Field, ListColumn, Listing
 from simx.results.schema.report import WeightsOrigin
 
 

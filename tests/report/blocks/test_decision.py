@@ -6,9 +6,8 @@ import io
 import msgspec
 import pytest
 
-from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Form, Screen, render
+from simx.report.results import decision_content
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE
@@ -33,15 +32,14 @@ REPORT = report(
 
 def shown(
     of: Report = REPORT,
-    form: str = "table",
+    form: Form = "table",
     *,
     criteria: SelectionCriteria | None = None,
     width: int = 100,
 ) -> str:
-    options = Options(
-        ranges=DEFAULT_RANGES, width=width, pareto=True, criteria=criteria or SelectionCriteria()
+    return render(
+        decision_content([of], criteria or SelectionCriteria()), form, Screen(width=width)
     )
-    return render([of], form, options)
 
 
 def limited(*, milliseconds: float | None = None, acc1: float | None = None) -> SelectionCriteria:
@@ -71,11 +69,11 @@ def test_the_table_says_where_it_looked_and_shows_the_front_alone() -> None:
         (SelectionCriteria(), "Nothing beats these 3 of 4 on torch cpu: from small:V1 (1.0"),
         (limited(milliseconds=6), "Take middle:V1 (5.00"),
         (limited(milliseconds=6), "of the 2 unbeaten ones on torch cpu that keep 6 ms, it is the"),
-        (limited(acc1=75), "that keep an acc1 of 75 %, none is told to be faster."),
+        (limited(acc1=75), "that keep an acc1 of 75 %, none is measurably faster."),
         (limited(acc1=80), "on torch cpu, nothing else that is unbeaten keeps an acc1 of 80 %."),
         (limited(milliseconds=6, acc1=75), "nothing else that is unbeaten keeps 6 ms with an acc1"),
-        (limited(milliseconds=2, acc1=80), "known to keep 2 ms with an acc1 of 80 %; what comes"),
-        (limited(milliseconds=2, acc1=80), "what comes nearest is large:V1 (20.0"),
+        (limited(milliseconds=2, acc1=80), "known to keep 2 ms with an acc1 of 80 %; nearest is"),
+        (limited(milliseconds=2, acc1=80), "nearest is large:V1 (20.0"),
         (limited(milliseconds=2, acc1=80), "%, 85.00 %) and small:V1 (1.0"),
     ],
 )
@@ -88,19 +86,19 @@ def test_a_single_backbone_needs_no_limits_to_be_taken() -> None:
     """One that comes out ahead of all others is the answer by itself."""
     only = report(cell("small", 1, 90), cell("large", 20, 85))
 
-    assert "nothing measured on torch cpu comes up to it." in words(shown(only))
+    assert "nothing measured on torch cpu equals it." in words(shown(only))
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_what_is_labelled_in_the_tables_is_labelled_here(form: str) -> None:
+def test_what_is_labelled_in_the_tables_is_labelled_here(form: Form) -> None:
     """Random weights, accuracies that are the catalogue's, failures."""
     random = msgspec.structs.replace(cell("small", 1, 60), weights_origin="random")
     text = words(shown(report(random, failed(identity("broken"))), form))
 
     assert "85.96°" in text
-    assert "° random weights: the margin says nothing about the pictures and takes no part" in text
+    assert "° random weights: the margin has no meaning for the pictures and is left out" in text
     assert "acc1 is torchvision's published figure for the pretrained weights" in text
-    assert "not looked at, without such a latency there: broken:V1" in text
+    assert "left out, without such a latency there: broken:V1" in text
 
 
 def test_nothing_to_decide_is_said() -> None:
@@ -108,7 +106,7 @@ def test_nothing_to_decide_is_said() -> None:
     text = shown(report(failed(identity("broken"))))
 
     assert (
-        "No backbone has a forward latency on torch cpu; --latency-of looks at another one." in text
+        "No backbone has a forward latency on torch cpu; --latency-of chooses another one." in text
     )
 
 

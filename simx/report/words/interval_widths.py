@@ -1,23 +1,17 @@
-"""What precision was reached, and what stood in its way: lines under each range."""
+"""How wide the intervals of a range are, and what kept them wide: notes under its tables."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from simx.report.words.names import NOISY, backbone_name, executor_name
+from simx.report.words.names import backbone_name, executor_name
 from simx.results.schema.report import Stop
 from simx.results.summaries.summary import BackboneSummary
 
 
-def precision_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
-    """Yield how many launches it took, which widths were not reached, and what was disturbed."""
+def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    """Yield how many launches there were, which widths were missed, and what was disturbed."""
     yield from _launches(backbones)
     yield from _unreached(backbones)
     yield from _excluded(backbones)
-    noisy = [backbone_name(backbone) for backbone in backbones if backbone.noisy]
-    if noisy:
-        yield (
-            f"{NOISY} too noisy: most rounds were disturbed, so that all of them count and the "
-            f"figures are those of a busy machine ({', '.join(noisy)})"
-        )
     for backbone in backbones:
         for cell in backbone.measured:
             if cell.warmup_capped:
@@ -34,7 +28,7 @@ def precision_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
 
 
 def _launches(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
-    """Say how wide the ratios' intervals are."""
+    """Yield how wide the ratios' intervals are."""
     stopped = [backbone for backbone in backbones if backbone.stop is not None]
     widths = [width for backbone in stopped if (width := _half_width(backbone)) is not None]
     if not widths:
@@ -47,7 +41,7 @@ def _launches(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
 
 
 def _unreached(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
-    """Say of each backbone that got fewer launches than it was to have what ended it."""
+    """Yield for each backbone with fewer launches than planned what ended it."""
     for backbone in backbones:
         stop = backbone.stop
         if stop is not None and (cause := _cause(stop)):
@@ -59,7 +53,7 @@ def _unreached(backbones: Iterable[BackboneSummary]) -> Iterator[str]:
 def _cause(stop: Stop) -> str:
     if stop.ended_by == "budget":
         return f"the budget ended it after {stop.seconds:.0f} s"
-    return "that is the most there are" if stop.ended_by == "launches" and stop.needed else ""
+    return "that is the maximum" if stop.ended_by == "launches" and stop.needed else ""
 
 
 def _extent(stop: Stop) -> str:
@@ -73,8 +67,8 @@ def _excluded(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     if excluded:
         rounds = sum(backbone.rounds for backbone in backbones)
         yield (
-            f"{excluded} of {rounds} rounds were disturbed and do not count (by what the system "
-            "and the canary tell, not by their times)"
+            f"{excluded} of {rounds} rounds were disturbed and do not count (judged by the "
+            "system's counters and the canary, not by their times)"
         )
 
 

@@ -1,8 +1,8 @@
-"""The page's tables: every figure once, and every row by itself."""
+"""The tables of every figure: each figure once, and every row by itself."""
 
-from simx.report.blocks.range_tables import range_table
-from simx.report.blocks.table import Column
-from simx.report.formats.page.tables import VIEWS, groups_of, views
+from simx.report.blocks.quantities import quantities
+from simx.report.blocks.report_tables import VIEWS, views
+from simx.report.words.values import ABSENT
 from simx.results.schema.report import Report
 from simx.results.summaries.derivation import backbones, executors
 from tests.report.samples import two_backbones
@@ -12,23 +12,25 @@ from tests.results.builders import measured, report
 def tables(of: Report) -> dict[str, list[list[str]]]:
     """Return the rows of each view as text, keys first."""
     return {
-        view.name: [[*row.keys, *(value.text for value in row.values)] for row in view.table.rows]
+        view.title: [[value.text for value in row.values] for row in view.rows]
         for view in views(backbones(of), executors(of))
     }
 
 
 def test_every_column_is_in_one_view() -> None:
-    """Nothing that the terminal shows is missing from the page, and nothing is there twice."""
+    """Nothing that was measured is missing, and nothing is there twice."""
     of = report(measured())
-    everything = range_table(backbones(of), executors(of), "models").columns
-    shown = [
-        column for view in views(backbones(of), executors(of)) for column in view.table.columns
+    (backbone,) = backbones(of)
+    everything = [
+        quantity.column
+        for quantity in quantities("torch cpu")
+        if not quantity.optional or quantity.show(backbone, backbone.cells[0]) != ABSENT
     ]
+    found = views([backbone], executors(of))
+    shown = [column for view in found for column in view.columns[view.keys :]]
 
     assert sorted(map(repr, shown)) == sorted(map(repr, everything))
-    assert {name for name, _ in VIEWS} >= {
-        view.name for view in views(backbones(of), executors(of))
-    }
+    assert {name for name, _ in VIEWS} >= {view.title for view in found}
 
 
 def test_a_row_needs_no_other_one() -> None:
@@ -50,10 +52,3 @@ def test_views_have_the_same_rows() -> None:
     keys = {name: [row[:2] for row in rows] for name, rows in tables(two_backbones()).items()}
 
     assert len({str(rows) for rows in keys.values()}) == 1
-
-
-def test_groups_span_neighbouring_columns() -> None:
-    """As many as follow each other; one without a group stands alone."""
-    columns = [Column("a", group="x"), Column("b", group="x"), Column("c"), Column("d", group="y")]
-
-    assert groups_of(columns) == (("x", 2), ("", 1), ("y", 1))

@@ -1,14 +1,8 @@
-"""Comparisons in each of the formats that ``simx diff`` takes."""
+"""Comparisons as CSV: one row for each time, for other programs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 
-import msgspec
-
-from simx.report.blocks.comparison import Show, blocks
-from simx.report.blocks.document import Block, to_markdown, to_terminal
-from simx.report.formats.comma_separated import safe, to_string
-from simx.report.formats.json_text import json_document
+from simx.report.formats.comma_separated import safe, written
 from simx.report.words.comparison import differences_text
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 from simx.results.schema.report import Identity
@@ -39,48 +33,13 @@ HEADER = (
 NS_PER_MS = 1e6
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How a comparison is to be rendered; each format uses what concerns it."""
-
-    width: int
-    color: bool = False
-    show: Show = "auto"
-
-
-Render = Callable[[Sequence[Comparison], Options], str]
-
-
-def table(comparisons: Sequence[Comparison], options: Options) -> str:
-    """Return them for a terminal; no line is wider than it."""
-    return to_terminal(_blocks(comparisons, options), width=options.width, color=options.color)
-
-
-def markdown(comparisons: Sequence[Comparison], options: Options) -> str:
-    """Return them as GitHub-flavoured Markdown."""
-    return to_markdown(_blocks(comparisons, options))
-
-
-def json(comparisons: Sequence[Comparison], _options: Options) -> str:
-    """Return everything that was found; of several comparisons a list."""
-    found = comparisons[0] if len(comparisons) == 1 else comparisons
-    return json_document(found)
-
-
-def csv(comparisons: Sequence[Comparison], _options: Options) -> str:
+def to_string(comparisons: Sequence[Comparison]) -> str:
     """Return a row for each time, and one for each cell whose times were not compared.
 
     ``status`` is the verdict of the row's time, or ``not comparable``, ``failed``, ``only in base``
     or ``only in new``.
     """
-    return to_string(HEADER, (row for each in comparisons for row in _rows(each)))
-
-
-FORMATS: Mapping[str, Render] = {"table": table, "markdown": markdown, "json": json, "csv": csv}
-"""By the name that ``--format`` takes."""
-
-
-def _blocks(comparisons: Sequence[Comparison], options: Options) -> Iterator[Block]:
-    return chain.from_iterable(blocks(each, options.show) for each in comparisons)
+    return written(HEADER, (row for each in comparisons for row in _rows(each)))
 
 
 def _rows(comparison: Comparison) -> Iterator[list[str]]:

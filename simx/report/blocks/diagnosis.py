@@ -1,40 +1,33 @@
-"""Renders what ``simx doctor`` found: a line for each provider, the machine, and what to mend."""
+"""What ``simx doctor`` found, as a document: each provider, what to repair, and the machine."""
 
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
-from simx.report.blocks.document import Block, Paragraph, to_markdown, to_terminal
-from simx.report.blocks.table import Column, Row, Table, Value
-from simx.report.formats.json_text import json_document
+from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
+from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import provider_name
+from simx.report.words.values import Value
 from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
 
 
-def render(found: Diagnosis, form: str, *, width: int, color: bool) -> str:
-    """Return it as a ``table`` for a terminal, as ``markdown`` or as ``json``."""
-    if form == "json":
-        return json_document(found)
-    blocks: list[Block] = [_table(found), *_words(found)]
-    if form == "markdown":
-        return to_markdown(blocks)
-    return to_terminal(blocks, width=width, color=color)
-
-
-def _table(found: Diagnosis) -> Table:
-    return Table(
-        keys=(Column("backend", align="left"), Column("provider", align="left")),
-        columns=(Column("usable", align="left"), Column("nodes", align="left")),
-        rows=tuple(
-            Row(
-                (clean(each.backend), provider_name(each.provider)),
-                (
-                    Value("yes", tone="best") if each.usable else Value("no", tone="bad"),
-                    Value(_proof(each)),
-                ),
-            )
-            for each in found.providers
+def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
+    """Yield what works, what does not work and why, what to repair, and what is installed."""
+    yield Table(
+        columns=(
+            *key_columns("backend", "provider"),
+            Column("usable", justify="left"),
+            Column("nodes", justify="left"),
         ),
+        rows=tuple(Row(_values(each)) for each in found.providers),
+        keys=2,
     )
+    yield from _words(found)
+
+
+def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
+    usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
+    names = (clean(each.backend), provider_name(each.provider))
+    return (*map(Value, names), usable, Value(_proof(each)))
 
 
 def _proof(each: ProviderDiagnosis) -> str:
@@ -48,7 +41,6 @@ def _proof(each: ProviderDiagnosis) -> str:
 
 
 def _words(found: Diagnosis) -> Iterator[Paragraph]:
-    """Yield what does not work and why, what to mend, and what there is."""
     for each in found.providers:
         if each.reason is not None:
             why = clean("; ".join(filter(None, (each.reason, each.remedy))))
@@ -62,7 +54,7 @@ def _words(found: Diagnosis) -> Iterator[Paragraph]:
 
 
 def _plugin(each: PluginDiagnosis) -> str:
-    """Return what a plug-in brings and finds; what came of it is said of its providers."""
+    """Return what a plug-in brings and finds; its providers have rows of their own."""
     found = each.problem or (
         f"it finds {', '.join(each.devices)}" if each.devices else "it finds no device here"
     )
@@ -80,7 +72,7 @@ def _loaded(found: Diagnosis) -> Iterator[str]:
 def _store(found: Diagnosis) -> str:
     return (
         f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
-        f"{found.cached_weights} of the pretrained weights are here"
+        f"{found.cached_weights} of the pretrained weights are cached"
     )
 
 
@@ -91,8 +83,8 @@ def _machine(found: Diagnosis) -> str:
         f"{of.affinity_cores} of {of.logical_cores} cores",
         f"{found.threads} threads",
         "no quota" if of.quota_cores is None else f"quota {of.quota_cores:g} cores",
-        f"governor {of.governor or 'not told'}",
-        f"boost {'not told' if of.boost is None else 'on' if of.boost else 'off'}",
+        f"governor {of.governor or 'unknown'}",
+        f"boost {'unknown' if of.boost is None else 'on' if of.boost else 'off'}",
         f"{of.memory_bytes / 2**30:.0f} GiB",
         *(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus),
     ]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from simx.report.formats.comma_separated import safe, to_string
-from simx.report.formats.json_text import json_document
+from simx.report.formats.comma_separated import safe, written
+from simx.report.formats.json import json_document
 from simx.report.words.recommendation import answer
 from simx.results.summaries.decision import Contender, Decision, keeps
 
@@ -65,7 +65,7 @@ def to_csv(decisions: Sequence[Decision]) -> str:
         for decision in decisions
         for record in _records(decision)
     )
-    return to_string(Record.__struct_fields__, rows)
+    return written(Record.__struct_fields__, rows)
 
 
 def to_json(decisions: Sequence[Decision]) -> str:

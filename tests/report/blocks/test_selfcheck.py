@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from simx.report.formats.selfcheck import render
+from simx.report.content import Form, Screen, render
+from simx.report.results import selfcheck_content
 from simx.results.schema.selfcheck import Check, SelfCheck, Verdict
 
 
@@ -26,9 +27,9 @@ def found(*checks: Check, floor: float | None = 0.0123) -> SelfCheck:
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_each_claim_has_a_row_and_the_floor_a_sentence(form: str) -> None:
+def test_each_claim_has_a_row_and_the_floor_a_sentence(form: Form) -> None:
     """Figure, what was asked, verdict, how it was found, and the noise floor."""
-    text = render(found(check("false alarms")), form, width=100, color=False)
+    text = render(selfcheck_content(found(check("false alarms"))), form, Screen(width=100))
 
     for part in ("false alarms", "4.99", "4.5 to 5.5 %", "holds", "by hand", "noise floor: 1.2 %"):
         assert part in text
@@ -40,7 +41,7 @@ def test_each_claim_has_a_row_and_the_floor_a_sentence(form: str) -> None:
         ((check("a"),), 0.01, "the statistics hold, and the machine is quiet enough"),
         ((check("a"),), None, "too noisy for small differences"),
         ((check("a"), check("b", "too noisy")), 0.01, "too noisy for small differences"),
-        ((check("a"), check("b", "fails")), 0.01, "not to be believed here (b)"),
+        ((check("a"), check("b", "fails")), 0.01, "cannot be trusted (b)"),
     ],
 )
 def test_the_verdict_follows_from_the_checks(
@@ -49,14 +50,16 @@ def test_the_verdict_follows_from_the_checks(
     """One claim that fails is enough; noise is no failure."""
     of = found(*checks, floor=floor)
 
-    assert verdict in render(of, "table", width=200, color=False)
-    assert of.holds is ("not to be" not in verdict)
+    assert verdict in render(selfcheck_content(of), "table", Screen(width=200))
+    assert of.holds is ("cannot" not in verdict)
 
 
 def test_a_narrow_terminal_gets_no_wider_lines() -> None:
     """Eighty columns hold it all."""
     text = render(
-        found(check("coverage of a ratio of 1.00, simulated")), "table", width=80, color=False
+        selfcheck_content(found(check("coverage of a ratio of 1.00, simulated"))),
+        "table",
+        Screen(width=80),
     )
 
     assert max(map(len, text.splitlines())) <= 80
@@ -66,4 +69,7 @@ def test_programs_get_every_digit() -> None:
     """JSON is the record itself."""
     of = found(check("false alarms"), floor=None)
 
-    assert msgspec.json.decode(render(of, "json", width=80, color=False), type=SelfCheck) == of
+    assert (
+        msgspec.json.decode(render(selfcheck_content(of), "json", Screen(width=80)), type=SelfCheck)
+        == of
+    )

@@ -7,8 +7,10 @@ import json as standard_json
 import msgspec
 import pytest
 
-from simx.report.blocks.comparison import READABLE_CELLS
-from simx.report.formats.comparison import FORMATS, HEADER, Options
+from simx.report.blocks.comparison import READABLE_CELLS, Show
+from simx.report.content import Form, Screen, render
+from simx.report.formats.comparison_csv import HEADER
+from simx.report.results import comparison_content
 from simx.results.comparison.digest import CellDigest
 from simx.results.comparison.outcome import Comparison
 from tests.report.samples import HOSTILE
@@ -58,8 +60,8 @@ def many(count: int) -> Comparison:
     return compared(base, new)
 
 
-def shown(of: Comparison, form: str = "table", **options: object) -> str:
-    return FORMATS[form]([of], msgspec.convert({"width": 80, **options}, Options))
+def shown(*of: Comparison, form: Form = "table", width: int = 80, show: Show = "auto") -> str:
+    return render(comparison_content(of, show), form, Screen(width=width))
 
 
 def test_the_table_says_everything() -> None:
@@ -86,7 +88,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_markdown_has_the_tables_and_the_words() -> None:
     """Headings, pipe tables and paragraphs."""
-    text = shown(mixed(), "markdown")
+    text = shown(mixed(), form="markdown")
 
     assert text.startswith("## old.json → new.json\n")
     assert "| resnet18:V1 | torch cpu | 50.0 | 60.0 | +20.0 |" in text
@@ -95,8 +97,8 @@ def test_markdown_has_the_tables_and_the_words() -> None:
 
 def test_json_holds_all_of_it() -> None:
     """A program gets what was found, figures as figures; several comparisons are a list."""
-    found = standard_json.loads(shown(mixed(), "json"))
-    several = FORMATS["json"]([mixed(), mixed()], Options(width=80))
+    found = standard_json.loads(shown(mixed(), form="json"))
+    several = shown(mixed(), mixed(), form="json")
 
     (change,) = [
         change
@@ -112,7 +114,7 @@ def test_json_holds_all_of_it() -> None:
 
 def test_csv_has_a_row_for_everything() -> None:
     """Each time of each cell, and each cell that was not compared, with the reason."""
-    rows = list(standard_csv.DictReader(io.StringIO(shown(mixed(), "csv"))))
+    rows = list(standard_csv.DictReader(io.StringIO(shown(mixed(), form="csv"))))
     by_status = {row["status"]: row for row in rows}
     (resnet,) = [row for row in rows if row["model"] == "resnet18"]
 
@@ -140,14 +142,14 @@ def test_few_cells_are_all_shown_and_many_are_not() -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "csv"])
-def test_text_from_reports_is_harmless(form: str) -> None:
+def test_text_from_reports_is_harmless(form: Form) -> None:
     """Neither escape codes nor markup nor formulas of theirs come through."""
     hostile = identity(HOSTILE)
     base = digest(
         cell(its=hostile), CellDigest(cell=failed(identity("x"), reason=HOSTILE), times=())
     )
     new = digest(cell(its=hostile, milliseconds=70), cell("x"), created=LATER)
-    text = shown(compared(base, new), form)
+    text = shown(compared(base, new), form=form)
 
     assert "\x1b" not in text
     assert "\x07" not in text

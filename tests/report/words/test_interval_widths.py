@@ -4,19 +4,19 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.terminal import render
-from simx.report.options import Options
+from simx.report.words.interval_widths import range_notes
 from simx.report.words.names import NOISY, TIED
-from simx.report.words.precision import precision_notes
+from simx.report.words.notes import mark_notes
 from simx.results.schema.report import Ending, MeasuredCell, Report, Stop
 from simx.results.schema.times import Block, DeviceEvents, Launch, Noise, Timing, Warmup
 from simx.results.summaries.derivation import by_range
+from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report
 
 
 def notes(of: Report) -> str:
     (summary,) = by_range(of, DEFAULT_RANGES)
-    return "\n".join(precision_notes(summary.backbones))
+    return "\n".join((*range_notes(summary.backbones), *mark_notes(summary.backbones)))
 
 
 def stopped(ended_by: Ending, launches: int, needed: int | None, *cells: MeasuredCell) -> Report:
@@ -73,7 +73,7 @@ def test_the_width_that_was_reached_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("ended_by", "cause"),
-    [("budget", "the budget ended it after 58 s"), ("launches", "that is the most there are")],
+    [("budget", "the budget ended it after 58 s"), ("launches", "that is the maximum")],
 )
 def test_a_width_that_was_not_reached_is_said_with_its_cause(ended_by: Ending, cause: str) -> None:
     """How many launches there were of how many that it needs, why, and what was reached."""
@@ -111,7 +111,7 @@ def test_a_noisy_backbone_is_named_and_marked() -> None:
 
     assert f"{NOISY} too noisy" in notes(of)
     assert "(resnet18:V1)" in notes(of)
-    assert f"{TIED}{NOISY}" in render([of], Options(ranges=DEFAULT_RANGES, width=100))
+    assert f"{TIED}{NOISY}" in rendered(of)
 
 
 def test_a_warm_up_that_was_cut_off_is_said() -> None:
