@@ -1,4 +1,4 @@
-"""What ``simx export`` tells of each backbone: records for programs, columns for people."""
+"""What ``simx export`` prints of each backbone: records for programs, columns for people."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
     about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
     its files, without the state dict that the store keeps beside them. ``path`` is the file in the
-    store, ``output`` the one in the folder that was asked for.
+    store, ``output`` the one in the folder of ``--output``.
     """
 
     model: str
@@ -62,7 +62,7 @@ _COLUMNS = (
 
 
 def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
-    """Return what there is to say of one backbone in one precision."""
+    """Return the record of one backbone in one precision."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
         return ExportRecord(

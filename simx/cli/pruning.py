@@ -1,4 +1,4 @@
-"""``simx export --prune``: what nobody needs any more, listed and removed."""
+"""``simx export --prune``: what is no longer needed, listed and removed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from simx.results.schema.report import WeightsOrigin
 
 
 class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that nobody needs, as ``--format json`` gives it.
+    """Something that is no longer needed, as ``--format json`` gives it.
 
     ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work that was left);
     ``status`` is ``removed``, ``removable`` (of a dry run), ``in use`` or ``kept`` (it turned out
@@ -45,7 +45,7 @@ _COLUMNS = (
 
 
 def pruned(store: Store, *, only_list: bool) -> list[PrunedRecord]:
-    """Remove, or only list, what nobody needs, and say on stderr how much that is."""
+    """Remove, or only list, what is no longer needed, and print its size on stderr."""
     catalogue = load()
     if only_list:
         found = [Pruned(each, "removable") for each in needless(store, catalogue)]

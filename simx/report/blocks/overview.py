@@ -75,13 +75,13 @@ def picture_table(backbones: Sequence[BackboneSummary], executors: Sequence[Exec
             _Figure(_of(image, "ms"), _joined(executors, embedding_time(image, digits=3))),
             _Figure(
                 _of(image, unit, optional=True),
-                _joined(executors, similarity_time(image, unit, digits=2)),
+                _joined(executors, similarity_time(image, unit=unit, digits=2)),
             ),
             _Figure(_of(image, "%"), _similarity(executors, image)),
         )
     )
-    where = " / ".join(map(executor_name, executors))
-    title = f"By picture: embedding time (ms) and comparison ({unit}) on {where}, similarity (%)"
+    where = f"; {' / '.join(map(executor_name, executors))}" if len(executors) > 1 else ""
+    title = f"Each picture: embedding ms, comparison {unit}, similarity %{where}"
     return _table(title, backbones, found)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from simx.common.safe_text import clean
 from simx.report.formats.page.raw_times import RawTimes, raw_times
 from simx.report.words.names import backbone_name, executor_name
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.times import IMAGES, Image, Launch
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.decision import latency
@@ -19,8 +20,6 @@ from simx.results.summaries.summary import (
     MeasuredSummary,
     RangeSummary,
 )
-
-NANOSECONDS_PER_MS = 1e6
 
 Interval = tuple[float, float | None, float | None]
 """Milliseconds: an estimate and the ends of its interval."""
