@@ -51,7 +51,7 @@ def test_a_backend_without_the_device_gets_a_note_and_no_target() -> None:
         ("torch", "CPUExecutionProvider"),
         ("ort", "CPUExecutionProvider"),
     ]
-    assert notes == ["torch has no device for OpenVINOExecutionProvider, so no torch cells"]
+    assert notes == ["torch has no device for OpenVINOExecutionProvider, so it is not measured there"]
 
 
 def test_another_way_to_the_same_device_is_torch_s_own_way() -> None:
@@ -63,7 +63,7 @@ def test_another_way_to_the_same_device_is_torch_s_own_way() -> None:
         ("ort", "TensorrtExecutionProvider"),
         ("ort", "CUDAExecutionProvider"),
     ]
-    assert notes == ["torch is measured on CUDAExecutionProvider, which is its way to the device"]
+    assert notes == ["torch is measured on CUDAExecutionProvider, which is the same device"]
 
 
 @pytest.mark.parametrize(
