@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from simx.cli import options
-from simx.cli.output import emit, in_a_folder, tell, tell_once, wants_color, width
+from simx.cli.output import emit, in_a_folder, tell, wants_color, width
 from simx.cli.parameters import Duration, Share, Size, Text, TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
@@ -174,7 +174,7 @@ def command(
     --gflops and --family, everything in the store is measured.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
-    from simx.cli.exporting import export_with_progress  # noqa: PLC0415
+    from simx.cli.exporting import shown_exports  # noqa: PLC0415
     from simx.report.formats.registry import render  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
@@ -220,16 +220,14 @@ def command(
         negative=_text(negative),
         offline=offline,
     )
-    listener = session.Listener(
-        message=tell_once(), export=export_with_progress, measuring=_measuring
-    )
-    if resume is None:
-        path = output or session.new_report_path()
-        report = session.bench(config, inputs, path, listener)
-    else:
-        path = report_path(resume)
-        _require_in_place(context, output, path)
-        report = session.resume(path, Asked(config, inputs, _labels(context)), listener)
+    path = output or session.new_report_path() if resume is None else report_path(resume)
+    with shown_exports() as listener:
+        if resume is None:
+            report = session.bench(config, inputs, path, listener, _measuring)
+        else:
+            _require_in_place(context, output, path)
+            asked = Asked(config, inputs, _labels(context))
+            report = session.resume(path, asked, listener, _measuring)
     rendering = Options(
         ranges=options.ranges_or_default(ranges),
         width=width(),

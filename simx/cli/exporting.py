@@ -6,9 +6,7 @@ from threading import Lock
 
 from simx.cli.output import tell, tell_once
 from simx.cli.progress import Steps, steps
-from simx.exporter.jobs.export import export
-from simx.exporter.jobs.plan import ExportListener, ExportPlan, NotExported, Outcome
-from simx.exporter.store.store import Store
+from simx.exporter.jobs.plan import ExportListener, NotExported, Outcome
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.need import checkpoint_bytes, size_of
 from simx.models.backbone import Backbone, Precision
@@ -19,14 +17,6 @@ def shown_exports() -> Iterator[ExportListener]:
     """Show exports: one line of progress, and a line for each message, failure and download."""
     with ExitStack() as bar:
         yield _ShownExports(bar)
-
-
-def export_with_progress(
-    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
-) -> list[Outcome]:
-    """Export backbones as ``export`` does, and show it."""
-    with shown_exports() as listener:
-        return list(export(backbones, store, plan, listener))
 
 
 class _ShownExports(ExportListener):

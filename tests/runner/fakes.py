@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 import numpy as np
 
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.cache_key import RECIPE
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
@@ -428,6 +429,11 @@ def entry_in(folder: Path) -> Entry:
         seconds=1.0,
     )
     return Entry(folder, folder, manifest)
+
+
+def lacking(precision: Precision, stage: str, reason: str) -> NotExported:
+    """Return the failure of an export of the fake network."""
+    return NotExported(backbone=BACKBONE, precision=precision, stage=stage, reason=reason)
 
 
 def target(kind: str, precision: Precision = "fp32") -> Target:

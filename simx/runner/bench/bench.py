@@ -122,7 +122,7 @@ def _measure(
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
     backbone = workload.backbone
-    exports = {target: workload.export(target.precision) for target in targets}
+    exports = {target: workload.exports[target.precision] for target in targets}
     cells = [
         PlannedCell(backbone, target, entry, config.threads, allow_partial=config.allow_partial)
         for target, entry in exports.items()

@@ -100,7 +100,7 @@ def require_same_exports(
                 f"be made again ({failed.reason}); put it back into the store"
             )
         for target in targets:
-            entry = workload.export(target.precision)
+            entry = workload.exports[target.precision]
             if isinstance(entry, Entry):
                 cell = PlannedCell(workload.backbone, target, entry, threads)
                 _require_same_files(cell, measured)

@@ -1,6 +1,6 @@
 """A benchmark from its configuration to its report: prepare, measure, publish, resume.
 
-What a command line and a notebook both call. It prints nothing; a ``Listener`` gets what happens.
+A command line and a notebook both call it. It prints nothing; its listener gets messages.
 """
 
 import os
@@ -16,17 +16,15 @@ from platformdirs import user_data_path
 
 from simx.common.errors import InputError, SystemFailureError, Terminated
 from simx.common.input_files import shown
-from simx.exporter.jobs.export import export, require_fitting
+from simx.exporter.jobs.ensure import ensure
+from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import Exported, ExportPlan, NotExported, Outcome
-from simx.exporter.store.cache_key import outdated
-from simx.exporter.store.entry import Entry
-from simx.exporter.store.lookup import answering, find_export, held_backbones
+from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.store.lookup import held_backbones
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet, check_presets, chosen, describe
-from simx.models.backbone import Backbone, Precision
+from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
@@ -44,30 +42,22 @@ from simx.runner.bench.resumption import (
 from simx.runner.bench.targets import Target, open_targets, planned_targets
 from simx.runner.bench.workloads import Workload, journaled
 
-
-def _export(backbones: Sequence[Backbone], store: Store, plan: ExportPlan) -> Sequence[Outcome]:
-    return tuple(export(backbones, store, plan))
-
-
-class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """What is called while a benchmark runs.
-
-    ``message`` gets a line of text. ``export`` exports what the store lacks, and returns an outcome
-    for each backbone and precision. ``measuring`` is entered with the backbones to measure, and
-    gives what is called before each launch.
-    """
-
-    message: Callable[[str], None] = lambda _: None
-    export: Callable[[Sequence[Backbone], Store, ExportPlan], Sequence[Outcome]] = _export
-    measuring: Callable[[Sequence[Backbone]], AbstractContextManager[Progress]] = lambda _: (
-        nullcontext(lambda *_: None)
-    )
+Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
+"""Returns a context for the measurement of backbones; what it gives is called before each launch.
+"""
 
 
-SILENT = Listener()
+def _unseen(_: Sequence[Backbone]) -> AbstractContextManager[Progress]:
+    return nullcontext(lambda *_: None)
 
 
-def bench(config: Config, inputs: Inputs, path: Path, listener: Listener = SILENT) -> Report:
+def bench(
+    config: Config,
+    inputs: Inputs,
+    path: Path,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: Measuring = _unseen,
+) -> Report:
     """Measure, and write the report.
 
     Everything that can be wrong with the arguments is refused before any export or measurement.
@@ -77,7 +67,8 @@ def bench(config: Config, inputs: Inputs, path: Path, listener: Listener = SILEN
         config: what to measure, and how. Without ``backbones``, everything in the store.
         inputs: the files to use.
         path: where the report goes.
-        listener: what to call meanwhile.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured.
 
     Raises:
         InputError: an argument is not usable, or a journal lies at the report's place.
@@ -89,16 +80,22 @@ def bench(config: Config, inputs: Inputs, path: Path, listener: Listener = SILEN
         _how_to_resume(path, listener),
         Journal.begin(journal_path(path), session.header) as journal,
     ):
-        return session.measure(journal, path)
+        return session.measure(journal, path, measuring)
 
 
-def resume(path: Path, asked: Asked | None = None, listener: Listener = SILENT) -> Report:
+def resume(
+    path: Path,
+    asked: Asked | None = None,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: Measuring = _unseen,
+) -> Report:
     """Measure what is open of a run that ended early, with its own configuration.
 
     Args:
         path: its report, or its journal.
         asked: what the run has to agree with.
-        listener: what to call meanwhile.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured.
 
     Raises:
         InputError: there is no such run, it does not agree, or machine, software or exports are no
@@ -109,7 +106,7 @@ def resume(path: Path, asked: Asked | None = None, listener: Listener = SILENT) 
     path = report_path(path)
     if not journal_path(path).exists():
         report = read(path)
-        listener.message(f"{shown(path)} has no journal: nothing of it is open")
+        listener.notice(f"{shown(path)} has no journal: nothing of it is open")
         return report
     with Journal.resume(journal_path(path)) as journal:
         begun = journal.kept.header
@@ -128,7 +125,7 @@ def resume(path: Path, asked: Asked | None = None, listener: Listener = SILENT) 
             _how_to_resume(path, listener),
         ):
             journal.append(_resumption(begun, session.header))
-            return session.measure(journal, path)
+            return session.measure(journal, path, measuring)
 
 
 def new_report_path() -> Path:
@@ -157,14 +154,14 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     notes: tuple[str, ...]
     store: Store
-    listener: Listener
+    listener: ExportListener
 
     @property
     def header(self) -> Header:
         """The first line of its journal."""
         return Header(inputs=_absolute(self.inputs), report=begun_report(self.config, self.notes))
 
-    def measure(self, journal: Journal, path: Path) -> Report:
+    def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
         left = [each for each in self.backbones if journaled(each) not in journal.kept.finished]
         with (
@@ -172,77 +169,36 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
             ExitStack() as held,
         ):
             for note in self.notes:
-                self.listener.message(note)
+                self.listener.notice(note)
             workloads = self._workloads(left)
             for entry in (entry for workload in workloads for entry in workload.entries):
                 held.enter_context(entry.in_use())
-            progress = held.enter_context(self.listener.measuring(left))
+            progress = held.enter_context(measuring(left))
             return run_bench(self.config, self.pictures, opened, workloads, journal, path, progress)
 
     def _workloads(self, backbones: Sequence[Backbone]) -> list[Workload]:
-        """Pair every backbone with its exports, making those that the store lacks, fp32 first."""
-        full = self._exports(backbones, "fp32")
-        there = [each for each in backbones if isinstance(full[each], Entry)]
-        exports: dict[Precision, dict[Backbone, Entry | NotExported]] = {"fp32": full}
-        for precision in self.config.precisions:
-            if precision != "fp32":
-                exports[precision] = self._exports(there, precision)
-        return [
-            Workload(
-                backbone,
-                {each: of[backbone] for each, of in exports.items() if backbone in of},
-            )
-            for backbone in backbones
-        ]
-
-    def _exports(
-        self, backbones: Sequence[Backbone], precision: Precision
-    ) -> dict[Backbone, Entry | NotExported]:
-        """Return every backbone's export of a precision, or its failure."""
-        held = {each: self._sound_export(each, precision) for each in backbones}
-        lacking = [backbone for backbone, entry in held.items() if entry is None]
+        """Pair every backbone with its exports, making those that the store lacks."""
         plan = ExportPlan(
             embedding=self.config.embedding,
             request=_request(self.config, self.inputs),
-            precisions=(precision,),
+            precisions=self.config.precisions,
             threads=self.config.threads,
             jobs=default_jobs(self.config.threads),
             mirror=self.inputs.weights_mirror,
             offline=self.inputs.offline,
         )
-        outcomes = self.listener.export(lacking, self.store, plan) if lacking else ()
-        made = {
-            outcome.backbone: outcome.entry if isinstance(outcome, Exported) else outcome
-            for outcome in outcomes
-        }
-        return {backbone: entry or made[backbone] for backbone, entry in held.items()}
-
-    def _sound_export(self, backbone: Backbone, precision: Precision) -> Entry | None:
-        """Return the export to measure, or None where there is none whose files are intact."""
-        request = _request(self.config, self.inputs)
-        wanted = (self.store, backbone, self.config.embedding, request)
-        say, name = self.listener.message, backbone.name
-        entry = find_export(*wanted, precision)
-        if entry is None:
-            held = answering(*wanted) if precision == "fp32" else None
-            if held is not None:
-                say(f"{name}: its export was {outdated(held, backbone)}; exporting it again")
-            return None
-        if (reason := outdated(entry, backbone)) is not None:
-            say(f"{name}: measured from an export that was {reason}")
-        try:
-            entry.verify()
-        except DamagedEntryError as error:
-            say(f"{error}; exporting {name} again")
-            self.store.discard(entry)
-            return None
-        return entry
+        exports = ensure(backbones, self.store, plan, self.listener)
+        precisions = dict.fromkeys(("fp32", *self.config.precisions))
+        return [
+            Workload(backbone, {each: exports[backbone, each] for each in precisions})
+            for backbone in backbones
+        ]
 
 
 @contextmanager
-def _prepared(config: Config, inputs: Inputs, listener: Listener) -> Iterator[_Session]:
+def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
     """Check all that can be checked before anything is started, and find what is left open."""
-    store = Store(Path(inputs.store), listener.message)
+    store = Store(Path(inputs.store), listener.notice)
     backbones = selected(config.backbones) if config.backbones else _held(config, inputs, store)
     require_fitting(_request(config, inputs), backbones)
     targets, notes = planned_targets(config)
@@ -322,13 +278,13 @@ def _absolute(inputs: Inputs) -> Inputs:
 
 
 @contextmanager
-def _how_to_resume(path: Path, listener: Listener) -> Iterator[None]:
+def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
     """Give, when a run is ended early, the command that resumes it."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
         if journal_path(path).exists():
-            listener.message(f"what is finished is kept; go on: {resume_command(path)}")
+            listener.notice(f"what is finished is kept; go on: {resume_command(path)}")
         raise
 
 

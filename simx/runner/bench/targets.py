@@ -98,7 +98,9 @@ def product(
             devices = backend.providers
             its = dict(backend.stand_ins).get(provider, provider)
             if devices is not None and its not in devices:
-                notes.append(f"{backend.label} has no device for {provider}, so it is not measured there")
+                notes.append(
+                    f"{backend.label} has no device for {provider}, so no cells there"
+                )
                 continue
             # The processor's own provider takes any option in silence and has none.
             options = () if its == CPU else backend.options

@@ -11,10 +11,7 @@ from simx.results.files.journal_lines import JournaledBackbone
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """A backbone with its export of each precision, or the failure of that export.
-
-    Other precisions are made from fp32: where that failed, they have its failure.
-    """
+    """A backbone, with its export of fp32 and of each precision to measure, or its failure."""
 
     backbone: Backbone
     exports: Mapping[Precision, Entry | NotExported]
@@ -23,11 +20,6 @@ class Workload(msgspec.Struct, frozen=True):
     def name(self) -> JournaledBackbone:
         """Its name in a journal."""
         return journaled(self.backbone)
-
-    def export(self, precision: Precision) -> Entry | NotExported:
-        """Return the export of a precision, or its failure."""
-        full = self.exports["fp32"]
-        return full if isinstance(full, NotExported) else self.exports[precision]
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
-from simx.exporter.jobs.plan import NotExported
 from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.journal import journal_path, read_journal
@@ -20,7 +19,7 @@ from simx.runner.bench.deadlines import Deadlines
 from simx.runner.bench.targets import Target, open_targets
 from simx.runner.bench.workloads import Workload
 from tests.runner.benches import PLAN, run, small_pictures
-from tests.runner.fakes import BACKBONE, DIM, entry_in, target
+from tests.runner.fakes import BACKBONE, DIM, entry_in, lacking, target
 
 
 @pytest.fixture(autouse=True)
@@ -225,7 +224,7 @@ def test_a_giant_gets_one_launch_and_few_calls(
 
 def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
     """What could not be exported appears in the report, once for each target."""
-    failed = NotExported(BACKBONE, "export", "no such operator")
+    failed = lacking("fp32", "export", "no such operator")
     with open_targets([target("right")]) as opened:
         report = run(PLAN, opened, [Workload(BACKBONE, {"fp32": failed})], tmp_path / "report.json")
     (cell,) = report.cells

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError
-from simx.exporter.jobs.plan import NotExported
 from simx.models.backbone import PRECISIONS
 from simx.report.words.names import executor_name
 from simx.results.schema.config import Schedule
@@ -19,7 +18,7 @@ from simx.runner.bench import schedule as schedules
 from simx.runner.bench.targets import Target, open_targets, product
 from simx.runner.bench.workloads import Workload
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, target
+from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 
 CPU = "CPUExecutionProvider"
 
@@ -40,8 +39,8 @@ def workload_in(folder: Path) -> Workload:
     """Return a backbone that has an fp32 export, the same one for int8, and none for fp16."""
     folder.mkdir()
     entry = entry_in(folder)
-    lacking = NotExported(BACKBONE, "verification", "cosine 0.5", "fp16")
-    return Workload(BACKBONE, {"fp32": entry, "int8": entry, "fp16": lacking})
+    failed = lacking("fp16", "verification", "cosine 0.5")
+    return Workload(BACKBONE, {"fp32": entry, "int8": entry, "fp16": failed})
 
 
 def plan_in(folder: Path, launches: int) -> Plan:

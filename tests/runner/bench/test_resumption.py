@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError
-from simx.exporter.jobs.plan import NotExported
 from simx.models.backbone import Backbone
 from simx.results.files.journal import Journal, journal_path, read_journal
 from simx.results.files.report import read
@@ -21,7 +20,7 @@ from simx.runner.bench.targets import OpenTargets, open_targets
 from simx.runner.bench.workloads import Workload
 from tests.results.builders import report
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, target
+from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 
 SECOND = msgspec.structs.replace(BACKBONE, model="othernet")
 
@@ -172,7 +171,7 @@ def test_another_export_is_refused(
     weights = msgspec.structs.replace(entry.manifest.weights, sha256="f" * 64)
     manifest = msgspec.structs.replace(entry.manifest, weights=weights)
     other = Workload(BACKBONE, {"fp32": type(entry)(tmp_path, tmp_path, manifest)})
-    gone = Workload(BACKBONE, {"fp32": NotExported(BACKBONE, "weights", "no network")})
+    gone = Workload(BACKBONE, {"fp32": lacking("fp32", "weights", "no network")})
     with pytest.raises(KeyboardInterrupt):
         run(plan, opened, workloads, path, interrupted_at(1))
     with pytest.raises(InputError, match="from another export than the store now has"):
