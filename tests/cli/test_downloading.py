@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 
 import simx.cli.options
-from simx.cli.downloading import Downloading
+from simx.cli.exporting import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import LazyLauncher
 from simx.exporter.jobs.job import _Job
@@ -186,11 +186,11 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def downloading(said: list[str]) -> Downloading:
-    return Downloading([SQUEEZENET, ALEXNET], said.append)
+def downloading(said: list[str]) -> Downloads:
+    return Downloads([SQUEEZENET, ALEXNET], said.append)
 
 
-def test_progress_is_each_ones_and_of_all(downloading: Downloading, said: list[str]) -> None:
+def test_progress_is_each_ones_and_of_all(downloading: Downloads, said: list[str]) -> None:
     """Of several side by side each has its figures, and all of them together."""
     downloading.progress(SQUEEZENET, 1_000_000, 5_000_000)
     downloading.progress(ALEXNET, 20_000_000, None)
@@ -203,7 +203,7 @@ def test_progress_is_each_ones_and_of_all(downloading: Downloading, said: list[s
 
 
 def test_what_has_arrived_has_a_line(
-    downloading: Downloading, said: list[str], capsys: pytest.CaptureFixture[str]
+    downloading: Downloads, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It stays in the sum and is no longer under way."""
     downloading.progress(SQUEEZENET, 5_000_000, 5_000_000)
@@ -216,7 +216,7 @@ def test_what_has_arrived_has_a_line(
     assert said[-1] == "downloading alexnet 0 %: 6.0 MB of 205.0 MB"
 
 
-def test_what_failed_no_longer_counts(downloading: Downloading, said: list[str]) -> None:
+def test_what_failed_no_longer_counts(downloading: Downloads, said: list[str]) -> None:
     """Bytes that were thrown away are not among those that are here."""
     downloading.progress(SQUEEZENET, 1_000_000, 5_000_000)
     downloading.end(SQUEEZENET)

@@ -5,8 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.cli.export_records import ExportRecord
-from simx.cli.pruning import PrunedRecord
+from simx.cli.export_records import ExportRecord, PrunedRecord
 from simx.common.errors import ExitCode
 from simx.exporter.jobs.export_workers import LazyLauncher
 from simx.exporter.store.cache_key import RECIPE, export_key

@@ -4,6 +4,7 @@ fp32 comes first, and other precisions are made from it. Imports no runtime; a b
 is a record, and the rest goes on.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -12,16 +13,17 @@ from pathlib import Path
 import msgspec
 
 from simx.common.errors import InputError
+from simx.common.input_files import shown
 from simx.exporter.jobs.export_workers import LazyLauncher
 from simx.exporter.jobs.memory import memory_for_exports, needed_bytes
 from simx.exporter.jobs.memory_scheduler import Job, run_admitted
 from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
 from simx.exporter.jobs.plan import (
     Exported,
+    ExportListener,
     ExportPlan,
     NotExported,
     Outcome,
-    Started,
     make_folder_for,
     not_exported,
     require_no_system_failure,
@@ -35,8 +37,9 @@ from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Downloads, Listener
 from simx.exporter.weights.locate import Source, locate, require_file_of
+from simx.exporter.weights.need import need_of, size_of
 from simx.exporter.weights.request import WeightsRequest
-from simx.models.backbone import Backbone
+from simx.models.backbone import Backbone, Precision
 
 _ENTRY = "simx.exporter.jobs.job:main"
 
@@ -51,58 +54,71 @@ def export(
     backbones: Sequence[Backbone],
     store: Store,
     plan: ExportPlan,
-    *,
-    on_start: Started = lambda *_: None,
-    on_wait: Callable[[Sequence[Backbone]], None] = lambda _: None,
-    listener: Listener = Listener(),  # noqa: B008 - it is immutable
-) -> Iterator[Outcome]:
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+) -> tuple[Outcome, ...]:
     """Export backbones side by side; those the store holds are not exported again.
 
     Args:
         backbones: what to export.
         store: where to.
         plan: how.
-        on_start: called before each one.
-        on_wait: told once, when all others are finished, which backbones other processes are
-            exporting; what they make is taken, and what they fail to make is made.
-        listener: told how downloads get on.
+        listener: hears of each export and download.
 
-    Yields:
-        One outcome per backbone and precision, as soon as it is known. fp32 that others are only
-        made from is not told of.
+    Returns:
+        One outcome per backbone and precision, in the order of the backbones and of the plan's
+        precisions. fp32 that others are only made from is none of them.
 
     Raises:
         InputError: a weights file that was named is not usable.
-        SystemFailureError: the store, or torch's cache, cannot be written.
+        SystemFailureError: the store, or torch's cache, cannot be written or has no room.
     """
     require_fitting(plan.request, backbones)
     store.require_writable()
+    _announce_downloads(backbones, store, plan, listener)
+    listener.planned(len(backbones) * len(plan.precisions))
+    outcomes: list[Outcome] = []
+    for outcome in _exported(backbones, store, plan, listener):
+        outcomes.append(outcome)
+        listener.finished(outcome)
+    _warn_of_random_weights(outcomes, plan, listener)
+    place = {
+        pair: position
+        for position, pair in enumerate(itertools.product(backbones, plan.precisions))
+    }
+    return tuple(sorted(outcomes, key=lambda each: place[each.backbone, each.precision]))
+
+
+def _exported(
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
+) -> Iterator[Outcome]:
     wanted = "fp32" in plan.precisions
     full: list[Outcome] = []
     for outcome in _in_fp32(
-        backbones, store, plan, on_start if wanted else lambda *_: None, on_wait, listener
+        backbones, store, plan, listener, listener.started if wanted else lambda *_: None
     ):
         full.append(outcome)
         if wanted:
             yield outcome
 
     def remake(backbone: Backbone) -> Outcome:
-        (outcome,) = _in_fp32((backbone,), store, plan, lambda *_: None, on_wait, listener)
+        (outcome,) = _in_fp32((backbone,), store, plan, listener, lambda *_: None)
         return outcome
 
-    yield from reduce_all(full, store, plan, on_start, remake)
+    yield from reduce_all(full, store, plan, listener.started, remake)
 
 
 def _in_fp32(
     backbones: Sequence[Backbone],
     store: Store,
     plan: ExportPlan,
-    on_start: Started,
-    on_wait: Callable[[Sequence[Backbone]], None],
-    listener: Listener,
+    listener: ExportListener,
+    on_start: Callable[[Backbone, Precision], None],
 ) -> Iterator[Outcome]:
     workers = LazyLauncher(_ENTRY, REPLIES)
-    downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=listener)
+    heard = Listener(
+        progress=listener.downloading, arrived=listener.downloaded, notice=listener.notice
+    )
+    downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=heard)
     elsewhere: list[Backbone] = []
 
     def admitted(wanted: Sequence[Backbone], *, wait: bool) -> Iterator[Outcome | _Elsewhere]:
@@ -127,7 +143,7 @@ def _in_fp32(
     try:
         yield from settled(admitted(backbones, wait=False))
         if elsewhere:
-            on_wait(elsewhere)
+            listener.waiting(elsewhere)
             yield from settled(admitted(tuple(elsewhere), wait=True))
     finally:
         workers.close()
@@ -149,7 +165,34 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
     require_file_of(request)
 
 
-def to_download(
+def _announce_downloads(
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
+) -> None:
+    """Say, before the first byte, what is to be downloaded; nothing where nothing is.
+
+    Raises:
+        SystemFailureError: there is no room for it.
+    """
+    lacking = _to_download(backbones, store, plan)
+    if not lacking:
+        return
+    need = need_of(lacking)
+    checkpoints = "one checkpoint is" if len(lacking) == 1 else f"{len(lacking)} checkpoints are"
+    if plan.offline:
+        listener.notice(
+            f"offline: {checkpoints} not here, and nothing is downloaded; "
+            f"what is in {shown(need.folder)} and in the store is used"
+        )
+        return
+    need.require_room()
+    listener.downloads(lacking)
+    listener.notice(
+        f"{checkpoints} to be downloaded, {size_of(need.bytes)} in all, into "
+        f"{shown(need.folder)} ({size_of(need.free_bytes())} free there)"
+    )
+
+
+def _to_download(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan
 ) -> tuple[Backbone, ...]:
     """Return those whose export would download a checkpoint first."""
@@ -160,6 +203,24 @@ def to_download(
         for backbone in backbones
         if pretrained_cached(backbone) is None and _held(backbone, store, plan) is None
     )
+
+
+def _warn_of_random_weights(
+    outcomes: Sequence[Outcome], plan: ExportPlan, listener: ExportListener
+) -> None:
+    """``auto`` must never pass random weights off as trained ones."""
+    random = {
+        outcome.backbone
+        for outcome in outcomes
+        if isinstance(outcome, Exported)
+        and outcome.entry.manifest.identity.weights_origin == "random"
+    }
+    if random and plan.request.kind == "auto":
+        count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
+        listener.notice(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
+        )
 
 
 def _export_one(

@@ -1,6 +1,6 @@
-"""What is asked of exports, and what comes of each."""
+"""How to export, what a caller hears of it meanwhile, and what comes of each export."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -32,11 +32,16 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """A backbone that is in the store; ``fresh`` where this run put it there."""
+    """A backbone that is in the store.
+
+    ``fresh`` is true where this run put it there. ``output`` is the plain file that was made of it
+    in the folder that was asked for, if one was.
+    """
 
     backbone: Backbone
     entry: Entry
     fresh: bool
+    output: Path | None = None
 
     @property
     def precision(self) -> Precision:
@@ -63,8 +68,35 @@ class NotExported(msgspec.Struct, frozen=True):
 Outcome = Exported | NotExported
 
 
-Started = Callable[[Backbone, Precision], None]
-"""Told what is begun, from the caller's thread."""
+class ExportListener:
+    """What a caller hears of exports; all of it is ignored here, override what is of interest.
+
+    ``downloading`` and ``downloaded`` are called from any thread, all others from the caller's.
+    """
+
+    def planned(self, exports: int) -> None:
+        """As many outcomes follow as this number says."""
+
+    def downloads(self, backbones: Sequence[Backbone]) -> None:
+        """The checkpoints of these backbones are to be downloaded."""
+
+    def downloading(self, backbone: Backbone, done: int, total: int | None) -> None:
+        """``done`` bytes of a checkpoint are here, of ``total`` where that is known."""
+
+    def downloaded(self, backbone: Backbone) -> None:
+        """A checkpoint is here and intact."""
+
+    def started(self, backbone: Backbone, precision: Precision) -> None:
+        """An export begins, or begins again after another process failed to make it."""
+
+    def waiting(self, backbones: Sequence[Backbone]) -> None:
+        """All other exports are finished, and other processes are exporting these backbones."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """An export has an outcome."""
+
+    def notice(self, text: str) -> None:
+        """Something else that a user should know, in one line."""
 
 
 def not_exported(

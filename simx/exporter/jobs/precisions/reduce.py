@@ -18,7 +18,6 @@ from simx.exporter.jobs.plan import (
     ExportPlan,
     NotExported,
     Outcome,
-    Started,
     make_folder_for,
     not_exported,
     require_no_system_failure,
@@ -40,7 +39,7 @@ def reduce_all(
     full: Sequence[Outcome],
     store: Store,
     plan: ExportPlan,
-    on_start: Started,
+    on_start: Callable[[Backbone, Precision], None],
     remake: Remake,
 ) -> Iterator[Outcome]:
     """Make every other precision that a plan asks for, side by side.
