@@ -66,16 +66,17 @@ def record_of(outcome: Outcome) -> ExportRecord:
     """Return the record of one backbone in one precision."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
+        found = outcome.verified
         return ExportRecord(
             model=model,
             weights=weights,
             precision=outcome.precision,
             status="failed",
             weights_origin=outcome.weights_origin,
-            parity_cosine=outcome.parity.cosine if outcome.parity else None,
-            parity_relative_l2=_finite(outcome.parity.relative_l2) if outcome.parity else None,
-            margin=outcome.margin,
-            fp32_margin=outcome.reference_margin,
+            parity_cosine=found.parity.cosine if found else None,
+            parity_relative_l2=_finite(found.parity.relative_l2) if found else None,
+            margin=found.margin if found else None,
+            fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
             reason=outcome.reason,
         )

@@ -12,9 +12,10 @@ import safetensors.torch
 import simx.cli.options
 from simx.cli.exporting import Downloads
 from simx.common.errors import ExitCode, InputError
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.job import _Job
-from simx.exporter.jobs.messages import ExportDone, ExportFailed, ExportRequest
+from simx.exporter.jobs.from_weights import make
+from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
 from simx.exporter.weights.need import checkpoint_bytes, size_of
 from simx.exporter.weights.remembered import remembered_hash
@@ -36,11 +37,17 @@ class _Record(msgspec.Struct):
     path: str | None = None
 
 
-def _run_here(_launcher: LazyLauncher[ExportDone], request: ExportRequest) -> ExportFailed:
+def _run_here(_workers: ExportWorkers, request: ExportRequest) -> NotExported:
     """Do a worker's work in this process, which has torch already, as far as its first stage."""
     with pytest.raises(InputError) as refused:
-        _Job(request).run()
-    return ExportFailed("weights", str(refused.value), "input")
+        make(request, lambda _: None)
+    return NotExported(
+        backbone=request.backbone,
+        precision=request.precision,
+        stage="weights",
+        reason=str(refused.value),
+        blame="input",
+    )
 
 
 def records(outcome: Outcome) -> list[_Record]:
@@ -99,7 +106,7 @@ def test_pretrained_weights_come_from_the_server_into_the_store(
     damaged = bytearray(checkpoint)
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
-    monkeypatch.setattr(LazyLauncher, "run", _run_here)
+    monkeypatch.setattr(ExportWorkers, "run", _run_here)
     refused = export("another store")
 
     assert refused.code == ExitCode.CELLS_FAILED

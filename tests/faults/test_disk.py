@@ -17,12 +17,13 @@ import torch
 
 import simx.cli
 from simx.common.errors import ExitCode
-from simx.exporter.jobs import job
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.jobs import from_weights, job
+from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.workers import ExportWorkers
+from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
 from simx.exporter.store.store import Store
-from simx.exporter.verification.outputs import Verified
 from simx.exporter.weights.load import Weights
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
@@ -252,11 +253,11 @@ class OneReply:
         self.sent = msgspec.msgpack.encode(message)
 
 
-def run_here(_self: object, request: ExportRequest) -> ExportDone | ExportFailed:
+def run_here(_self: object, request: ExportRequest) -> ExportDone | NotExported:
     """Do a worker's job in this process, where its disk can be made to fail."""
     connection = OneReply(request)
-    job.main(connection)  # type: ignore[arg-type]  # as much of a connection as it needs
-    reply: ExportDone | ExportFailed = REPLIES.decode(connection.sent)
+    from_weights.main(connection)  # type: ignore[arg-type]  # as much of a connection as it needs
+    reply: ExportDone | NotExported = REPLIES.decode(connection.sent)
     return reply
 
 
@@ -270,11 +271,13 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
         margin=0.0,
         reference_margin=0.0,
     )
-    patch.setattr(LazyLauncher, "run", run_here)
-    patch.setattr(job, "load", lambda *_: tiny)
-    patch.setattr(job._Job, "_headless", lambda *_: torch.nn.Identity())
-    patch.setattr(job, "_embed", lambda *_: embeddings)
-    patch.setattr(job, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph"))
+    patch.setattr(ExportWorkers, "run", run_here)
+    patch.setattr(from_weights, "load", lambda *_: tiny)
+    patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
+    patch.setattr(from_weights, "_embed", lambda *_: embeddings)
+    patch.setattr(
+        from_weights, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph")
+    )
     patch.setattr(job, "verify_export", lambda *_: verified)
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from simx.common.errors import SystemFailureError
-from simx.exporter.jobs.messages import ExportFailed
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.store import Store
+from simx.exporter.store.manifest import Verified
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
-from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
+
+Blame = Literal["input", "system", "backbone"]
 
 
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,20 +50,21 @@ class Exported(msgspec.Struct, frozen=True):
         return self.entry.manifest.identity.precision
 
 
-class NotExported(msgspec.Struct, frozen=True):
-    """A backbone that is not: at which stage it failed, and why.
+class NotExported(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An export that failed: of what, at which stage, and why.
 
-    ``weights_origin``, ``parity`` and the margins are what was found of it, where it came so far.
+    ``blame`` is the cause: a named ``input``; the ``system``, which would not let the next export
+    be written either; or the ``backbone`` alone. ``verified`` has the figures of a file that
+    missed its bounds. ``weights_origin`` is None where the weights were not found.
     """
 
     backbone: Backbone
+    precision: Precision
     stage: str
     reason: str
-    precision: Precision = "fp32"
+    blame: Blame = "backbone"
     weights_origin: WeightsOrigin | None = None
-    parity: Parity | None = None
-    margin: float | None = None
-    reference_margin: float | None = None
+    verified: Verified | None = None
 
 
 Outcome = Exported | NotExported
@@ -97,47 +99,3 @@ class ExportListener:
 
     def notice(self, text: str) -> None:
         """Something else that a user should know, in one line."""
-
-
-def not_exported(
-    backbone: Backbone, precision: Precision, origin: WeightsOrigin, failed: ExportFailed
-) -> NotExported:
-    """Return what a worker's failure means for a backbone."""
-    return NotExported(
-        backbone,
-        failed.stage,
-        failed.reason,
-        precision,
-        origin,
-        failed.parity,
-        failed.margin,
-        failed.reference_margin,
-    )
-
-
-def require_no_system_failure(failed: ExportFailed, backbone: Backbone, store: Store) -> None:
-    """Let no further export begin where this one's failure would be theirs, too.
-
-    Raises:
-        SystemFailureError: the system would not let it be written.
-    """
-    if failed.blame == "system":
-        raise SystemFailureError(
-            f"store {store.root}: exporting {backbone.name} failed at {failed.stage} "
-            f"({failed.reason}); free some space or choose another store with --store"
-        )
-
-
-def make_folder_for(folder: Path, store: Store) -> None:
-    """Make the folder that an export is prepared in.
-
-    Raises:
-        SystemFailureError: the store cannot be written.
-    """
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise SystemFailureError(
-            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
-            "another store with --store"
-        ) from None

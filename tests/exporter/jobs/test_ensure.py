@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from simx.exporter.jobs.ensure import ensure
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import ExportFailed, ExportRequest, ReduceRequest
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, NotExported
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store import lookup
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.entry import Entry
@@ -16,6 +15,7 @@ from simx.exporter.store.manifest import Manifest
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, Precision
+from tests.exporter.jobs.test_exporting_together import refused
 from tests.exporter.store.test_store import RESNET18, RESNET34, publish
 from tests.faults.exporting import write_fake
 
@@ -39,7 +39,7 @@ class Heard(ExportListener):
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store, whose exports are fakes."""
-    monkeypatch.setattr(LazyLauncher, "run", write_fake)
+    monkeypatch.setattr(ExportWorkers, "run", write_fake)
     return Store(tmp_path / "store")
 
 
@@ -116,11 +116,7 @@ def test_other_precisions_need_an_fp32_export(
     publish(store, key=KEYS[RESNET18])
     asked: list[str] = []
 
-    def fail(_: object, request: ExportRequest | ReduceRequest) -> ExportFailed:
-        asked.append(request.backbone.name)
-        return ExportFailed("export", "a fake", "backbone")
-
-    monkeypatch.setattr(LazyLauncher, "run", fail)
+    monkeypatch.setattr(ExportWorkers, "run", lambda _, request: refused(asked, request))
     found = ensure([RESNET18, RESNET34], store, plan("int8"), heard)
 
     assert isinstance(found[RESNET18, "fp32"], Entry)

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from simx.exporter.jobs.export import export
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import ExportFailed
-from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan
+from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.manifest import ExportIdentity
 from simx.exporter.store.store import Store
@@ -67,7 +67,7 @@ def test_what_another_process_exports_is_taken(
 ) -> None:
     """It is waited for when all others are finished, and never done twice."""
     asked: list[str] = []
-    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
+    monkeypatch.setattr(ExportWorkers, "run", lambda _, request: refused(asked, request))
     with ExitStack() as other:
         other.enter_context(store.exporting(IDENTITY, KEY, wait=False))
         listener = Waiting(other, lambda: publish(store, key=KEY))
@@ -85,7 +85,7 @@ def test_what_another_process_failed_to_export_is_exported(
 ) -> None:
     """Waiting ends when the other one has ended, whatever came of it."""
     asked: list[str] = []
-    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
+    monkeypatch.setattr(ExportWorkers, "run", lambda _, request: refused(asked, request))
     with ExitStack() as other:
         other.enter_context(store.exporting(IDENTITY, KEY, wait=False))
         listener = Waiting(other, lambda: None)
@@ -95,10 +95,12 @@ def test_what_another_process_failed_to_export_is_exported(
     assert asked == ["resnet34", "resnet18"]
 
 
-def refused(asked: list[str], backbone: Backbone) -> ExportFailed:
+def refused(asked: list[str], request: ExportRequest) -> NotExported:
     """Stand for a worker that is asked and fails."""
-    asked.append(backbone.name)
-    return ExportFailed("export", "a fake", "backbone")
+    asked.append(request.backbone.name)
+    return NotExported(
+        backbone=request.backbone, precision=request.precision, stage="export", reason="a fake"
+    )
 
 
 def test_one_entry_is_exported_by_one_process(store: Store) -> None:
