@@ -31,7 +31,7 @@ from simx.exporter.store.output_manifest import (
     TensorInterface,
     read_delivery,
 )
-from simx.exporter.store.relocating import relocate, split
+from simx.exporter.store.relocating import relocate
 from simx.exporter.store.stored_files import copy_as_recorded, record_of
 from simx.exporter.store.workspaces import locked_folder, workspace
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
@@ -84,8 +84,7 @@ class Delivery:
         path = self._folder / name
         stored = entry.manifest.graph_files
         names = {each: name + each.removeprefix(MODEL_FILE) for each in stored}
-        to_split = data_beside and len(names) == 1
-        if to_split:
+        if data_beside:
             names[DATA_FILE] = data_name(name)
         if self._is_there(name, set(names.values()), entry):
             return path
@@ -94,9 +93,7 @@ class Delivery:
             with workspace(self._folder / _UNFINISHED) as unfinished:
                 for each, record in stored.items():
                     copy_as_recorded(entry.folder / each, record, unfinished / names[each])
-                if to_split:
-                    split(unfinished / name, names[DATA_FILE])
-                elif len(names) > 1:
+                if len(names) > 1:
                     relocate(unfinished / name, names)
                 self._appear(name, names, unfinished, entry.manifest)
         except OSError as error:
