@@ -16,7 +16,6 @@ from typing import Literal
 
 import msgspec
 
-from simx.common.errors import SystemFailureError
 from simx.common.locking import lock_file, try_lock
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
@@ -98,21 +97,15 @@ def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
     """
     judge = _Judge(store, catalogue)
     found = needless(store, catalogue)
-    try:
+    with store.written():
         for each in found:
             if each.kind == "export":
                 yield _with(each, _remove_export(store, judge, Path(each.path)))
-        weights = [each for each in found if each.kind == "weights"]
-        yield from _remove_weights(store, weights)
+        yield from _remove_weights(store, [each for each in found if each.kind == "weights"])
         for each in found:
             if each.kind == "unfinished":
                 yield _with(each, "removed" if remove_abandoned(Path(each.path)) else "in use")
         _remove_locks(store)
-    except OSError as error:
-        raise SystemFailureError(
-            f"store {store.root}: cannot be pruned ({error.strerror}); check who may write "
-            "to its folders"
-        ) from None
 
 
 class _Judge:

@@ -11,7 +11,7 @@ import pytest
 from simx.exporter.store import cache_key
 from simx.exporter.store.cache_key import RECIPE
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, written
+from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, sealed
 from simx.exporter.store.pruning import Needless, needless, prune
 from simx.exporter.store.store import Store
 from simx.models.catalogue import load
@@ -48,7 +48,7 @@ def statuses(found: list[Needless]) -> list[str]:
 def rewritten(entry: Entry, **changes: object) -> None:
     """Write an entry's manifest anew, with other fields."""
     manifest = msgspec.structs.replace(entry.manifest, **changes)
-    (entry.folder / MANIFEST_FILE).write_bytes(written(manifest))
+    (entry.folder / MANIFEST_FILE).write_bytes(sealed(manifest))
 
 
 def test_an_empty_store_has_nothing_needless(store: Store) -> None:
