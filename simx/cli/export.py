@@ -81,7 +81,7 @@ def command(
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
     Every export is run in ONNX Runtime and compared with PyTorch before it is kept. Other
-    precisions are made from the fp32 export, which is made first where the store lacks it.
+    precisions are made from the fp32 export, which is made first where it is missing.
     """
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:

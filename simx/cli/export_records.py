@@ -23,7 +23,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
     about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
     its files, without the state dict that the store keeps beside them. ``path`` is the file in the
-    store, ``output`` the one in the folder that was asked for.
+    store, ``output`` the one in the folder of ``--output``.
     """
 
     model: str

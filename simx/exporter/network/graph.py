@@ -32,7 +32,7 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
         path: where the model goes; its weights lie inside, or beside it where they are too large.
 
     Raises:
-        Exception: whatever torch's exporter raises; the caller records it with its stage.
+        Exception: what torch's exporter raises; the caller records it with its stage.
     """
     body.requires_grad_(requires_grad=False)
     example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if it were touched

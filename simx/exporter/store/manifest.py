@@ -1,4 +1,4 @@
-"""What the store knows of one export: the manifest that lies beside the model."""
+"""The manifest beside each model in the store."""
 
 import hashlib
 from pathlib import Path
@@ -125,7 +125,7 @@ class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What tells manifests of other versions from what is none."""
+    """What manifests of all versions have."""
 
     name: str
     version: int

@@ -54,7 +54,7 @@ class Store:
     def held(
         self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
     ) -> list[Entry]:
-        """Return all readable entries of a backbone's embedding, whatever they were made from."""
+        """Return all readable entries of a backbone's embedding, made from any weights."""
         return self._entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
 
     def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
@@ -74,7 +74,7 @@ class Store:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """Lend an empty folder on the store's own disk; it is removed afterwards.
+        """Yield an empty folder on the store's own disk; it is removed afterwards.
 
         Raises:
             SystemFailureError: the store cannot be written.

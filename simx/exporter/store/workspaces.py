@@ -24,7 +24,7 @@ _JUST_MADE_SECONDS = 10.0
 
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
-    """Lend an empty folder, which only this process uses; it is removed afterwards.
+    """Yield an empty folder, which only this process uses; it is removed afterwards.
 
     Args:
         parent: where it is made; also made where it is missing.
