@@ -9,7 +9,7 @@ import click
 from simx.cli.output import tell
 from simx.cli.parameters import Text, TextPath
 from simx.common.input_files import shown
-from simx.exporter.store.workspaces import others_may_write
+from simx.exporter.store.sharing import others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load

@@ -7,7 +7,7 @@ import pytest
 
 from simx.cli.export_records import ExportRecord
 from simx.common.errors import ExitCode
-from simx.exporter.jobs.workers import ExportWorkers
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
 from simx.exporter.store.pruning import Needless

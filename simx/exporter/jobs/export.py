@@ -14,12 +14,12 @@ import msgspec
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.jobs.announcements import announce_downloads, warn_of_random_weights
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.memory import memory_for_exports, needed_bytes
 from simx.exporter.jobs.memory_scheduler import Job, run_admitted
 from simx.exporter.jobs.messages import ExportDone
 from simx.exporter.jobs.orders import Order, order_from_fp32, order_from_weights
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store

@@ -1,14 +1,12 @@
-"""The folders of a store: who may write to it, and folders to prepare something in.
+"""Folders to prepare something in, on the store's own disk, that go when their process does.
 
-A prepared folder is locked for as long as its process works in it, and goes when the process ends.
-The folder of a killed process is not locked any more; the next one that prepares something removes
-it.
+A folder is locked for as long as its process works in it. The folder of a killed process is not
+locked any more; the next process that prepares something removes it.
 """
 
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -84,19 +82,3 @@ def remove_abandoned(folder: Path) -> bool:
         if is_free:
             shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
-
-
-def others_may_write(store: Path) -> str | None:
-    """Return why other users than this one and root can change a store; None if they cannot.
-
-    A folder that its group may write to is shared on purpose, and is not reported.
-    """
-    try:
-        status = store.stat()
-    except OSError:
-        return None
-    if status.st_mode & stat.S_IWOTH:
-        return "every user of this machine may write to it"
-    if status.st_uid not in {0, os.geteuid()}:
-        return "it belongs to another user, who may write to it"
-    return None

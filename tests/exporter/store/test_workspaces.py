@@ -7,10 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from simx.common.atomic import STALE_SECONDS
-from simx.exporter.store.workspaces import others_may_write, workspace
+from simx.exporter.store.workspaces import workspace
 
 HOLD = """
 import sys, time
@@ -68,26 +66,3 @@ def test_a_workspace_is_private_and_empty(tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o077 == 0
         assert list(folder.iterdir()) == []
     assert not folder.exists()
-
-
-@pytest.mark.parametrize(("mode", "open_to_all"), [(0o700, False), (0o775, False), (0o777, True)])
-def test_a_store_that_all_may_write_to_is_told_of(
-    tmp_path: Path, *, mode: int, open_to_all: bool
-) -> None:
-    """Sharing with a group is a choice, and with everyone an oversight."""
-    tmp_path.chmod(mode)
-
-    assert (others_may_write(tmp_path) is not None) == open_to_all
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
-def test_a_store_of_another_user_is_told_of(tmp_path: Path) -> None:
-    """Its owner may change it."""
-    os.chown(tmp_path, 12345, 12345)
-
-    assert others_may_write(tmp_path) == "it belongs to another user, who may write to it"
-
-
-def test_a_store_that_does_not_exist_yet_is_not_reported(tmp_path: Path) -> None:
-    """It will be this user's."""
-    assert others_may_write(tmp_path / "absent") is None
