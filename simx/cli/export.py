@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import show, tell_once
+from simx.cli.output import show, tell, tell_once
 from simx.cli.parameters import TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
@@ -41,8 +41,8 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
 @click.option(
     "--prune",
     is_flag=True,
-    help="Remove from the store what nobody needs: exports that others have replaced, damaged "
-    "ones, weights that no export was made from, and work that was left unfinished.",
+    help="Remove from the store what is no longer needed: replaced and damaged exports, weights "
+    "that no export was made from, and unfinished work.",
 )
 @click.option("--dry-run", is_flag=True, help="With --prune: only list it.")
 @options.store_option
@@ -82,7 +82,7 @@ def command(
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
     Every export is run in ONNX Runtime and compared with PyTorch before it is kept. Other
-    precisions are made from the fp32 export, which is made first where the store lacks it.
+    precisions are made from the fp32 export, which is made first where it is missing.
     """
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
@@ -96,9 +96,10 @@ def command(
         raise InputError("export: name backbones, or say --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
-    from simx.cli.delivering import export_into  # noqa: PLC0415
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
-    from simx.cli.exporting import export_with_progress  # noqa: PLC0415
+    from simx.cli.progress import shown_exports  # noqa: PLC0415
+    from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
+    from simx.exporter.jobs.export import export  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
@@ -114,11 +115,14 @@ def command(
         offline=offline,
     )
     exports = Store(store, tell_once())
-    if output is None:
-        outcomes = export_with_progress(backbones, exports, plan)
-        records = [record_of(outcome) for outcome in outcomes]
-    else:
-        records = export_into(output, backbones, exports, plan, data_beside=external_data)
+    with shown_exports() as shown:
+        if output is None:
+            outcomes = export(backbones, exports, plan, shown)
+        else:
+            outcomes = export_into(
+                output, backbones, exports, plan, shown, data_beside=external_data
+            )
+    records = [record_of(outcome) for outcome in outcomes]
     show(listing_content(records, listing_of(records)), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
@@ -132,9 +136,17 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 
 def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
-    from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
+    # What pruning needs would slow down --help.
+    from simx.cli.export_records import pruned_listing_of  # noqa: PLC0415
+    from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
+    from simx.models.catalogue import load  # noqa: PLC0415
 
-    records = pruned(Store(store), only_list=only_list)
-    show(listing_content(records, listing_of(records)), format, None)
+    act = needless if only_list else prune
+    found = list(act(Store(store), load()))
+    going = [each for each in found if each.status in {"removed", "removable"}]
+    size = sum(each.bytes for each in going) / 1e6
+    done = "could be removed" if only_list else "removed"
+    tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
+    show(listing_content(found, pruned_listing_of(found)), format, None)
     return ExitCode.DONE

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from simx.exporter.jobs.plan import NotExported, Outcome
+from simx.exporter.store.pruning import Needless
 from simx.models.backbone import Precision
 from simx.report.listing import Field, ListColumn, Listing
 from simx.results.schema.report import WeightsOrigin
@@ -61,20 +62,21 @@ _COLUMNS = (
 )
 
 
-def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
+def record_of(outcome: Outcome) -> ExportRecord:
     """Return the record of one backbone in one precision."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
+        found = outcome.verified
         return ExportRecord(
             model=model,
             weights=weights,
             precision=outcome.precision,
             status="failed",
             weights_origin=outcome.weights_origin,
-            parity_cosine=outcome.parity.cosine if outcome.parity else None,
-            parity_relative_l2=_finite(outcome.parity.relative_l2) if outcome.parity else None,
-            margin=outcome.margin,
-            fp32_margin=outcome.reference_margin,
+            parity_cosine=found.parity.cosine if found else None,
+            parity_relative_l2=_finite(found.parity.relative_l2) if found else None,
+            margin=found.margin if found else None,
+            fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
             reason=outcome.reason,
         )
@@ -93,7 +95,7 @@ def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
         fp32_margin=manifest.reference_margin,
         seconds=manifest.seconds,
         bytes=outcome.entry.bytes,
-        output=None if output is None else str(output),
+        output=None if outcome.output is None else str(outcome.output),
     )
 
 
@@ -131,3 +133,29 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
         None if record.output is None else Path(record.output).name,
         None if record.reason is None else f"{record.stage}: {record.reason}",
     )
+
+
+_PRUNED_COLUMNS = (
+    ListColumn(name="kind", heading="what", text=True),
+    ListColumn(name="name", heading="name", text=True),
+    ListColumn(name="embedding", heading="embedding", text=True),
+    ListColumn(name="status", heading="status", text=True),
+    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
+    ListColumn(name="reason", heading="why", text=True),
+)
+
+
+def pruned_listing_of(found: Sequence[Needless]) -> Listing:
+    """Return the columns of what is no longer needed."""
+    rows = tuple(
+        (
+            each.kind,
+            Path(each.path).name if each.model is None else f"{each.model}:{each.weights}",
+            each.embedding,
+            each.status,
+            each.bytes / 1e6,
+            each.reason,
+        )
+        for each in found
+    )
+    return Listing(columns=_PRUNED_COLUMNS, rows=rows, keys=2)

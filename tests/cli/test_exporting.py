@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from simx.cli.export_records import ExportRecord
-from simx.cli.pruning import PrunedRecord
 from simx.common.errors import ExitCode
-from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
+from simx.exporter.store.pruning import Needless
 from simx.exporter.store.store import Store
 from tests.cli.support import Outcome, Simx
 from tests.exporter.store.test_store import RESNET18, publish
@@ -30,7 +30,7 @@ def store(folder: Path) -> Store:
 def pruned(outcome: Outcome) -> list[tuple[str, str, str | None]]:
     """Return what was pruned: kind, status and model."""
     assert outcome.code == ExitCode.DONE, outcome.err
-    records = msgspec.json.decode(outcome.out, type=list[PrunedRecord])
+    records = msgspec.json.decode(outcome.out, type=list[Needless])
     return [(each.kind, each.status, each.model) for each in records]
 
 
@@ -76,7 +76,7 @@ def test_a_damaged_export_is_made_again_for_a_plain_file(
     simx: Simx, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its size may be right, so that it is noticed when it is copied."""
-    monkeypatch.setattr(LazyLauncher, "run", write_fake)
+    monkeypatch.setattr(ExportWorkers, "run", write_fake)
     (entry,) = store.entries()
     entry.model_path.write_bytes(b"Graph")
     exporting = ("export", "resnet18", "--weights", "random", "--store", store.root)

@@ -1,48 +1,71 @@
-"""The workers that exports run in, seen from the parent; knows nothing of the store."""
+"""The processes that exports run in, seen from the parent; knows nothing of the store."""
 
 import threading
-from typing import Generic, TypeVar
-
-import msgspec
+from types import TracebackType
+from typing import Self
 
 from simx.exporter.jobs.deadline import export_seconds
-from simx.exporter.jobs.messages import ExportFailed, ExportRequest, ReduceRequest
+from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
+from simx.exporter.jobs.plan import NotExported
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
 
-T = TypeVar("T")
+_ENTRIES: dict[type[FromWeights | FromFp32], str] = {
+    FromWeights: "simx.exporter.jobs.from_weights:main",
+    FromFp32: "simx.exporter.jobs.from_fp32:main",
+}
+"""What a worker runs; only the first imports torch."""
 
 
-class LazyLauncher(Generic[T]):
-    """Starts the workers' server with the first export: a full store needs none.
+class ExportWorkers:
+    """Runs each export in a worker of its own.
 
-    Args:
-        entry: what its workers run.
-        replies: reads what they answer.
+    The server of a kind of worker is started with the first export of that kind: a full store
+    needs none. May be used from several threads.
     """
 
-    def __init__(self, entry: str, replies: msgspec.msgpack.Decoder[T | ExportFailed]) -> None:
-        self._entry = entry
-        self._replies = replies
-        self._launcher: Launcher | None = None
+    def __init__(self) -> None:
+        self._launchers: dict[str, Launcher] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
 
-    def run(self, request: ExportRequest | ReduceRequest) -> T | ExportFailed:
-        """Run one export in a worker of its own."""
+    def run(self, request: ExportRequest) -> ExportDone | NotExported:
+        """Run one export; an export that takes far too long is ended."""
         seconds = export_seconds(request.backbone, request.embedding)
         try:
-            with self._started().launch() as worker:
-                return worker.request(request, self._replies, seconds)
+            with self._launcher(_ENTRIES[type(request.source)]).launch() as worker:
+                return worker.request(request, REPLIES, seconds)
         except WorkerError as error:
-            return ExportFailed("worker", f"the export worker {error}", "backbone")
+            return NotExported(
+                backbone=request.backbone,
+                precision=request.precision,
+                stage="worker",
+                reason=f"the export worker {error}",
+                weights_origin=request.weights_origin,
+            )
 
-    def _started(self) -> Launcher:
+    def _launcher(self, entry: str) -> Launcher:
         with self._lock:
-            if self._launcher is None:
-                self._launcher = launcher(self._entry)
-            return self._launcher
+            if self._is_closed:
+                raise WorkerError("was not started: all exports are being ended")
+            if entry not in self._launchers:
+                self._launchers[entry] = launcher(entry)
+            return self._launchers[entry]
 
     def close(self) -> None:
-        """End the server, if one was started, and with it every worker that still runs."""
-        if self._launcher is not None:
-            self._launcher.close()
+        """End the servers that were started, and with them every worker that still runs."""
+        with self._lock:
+            self._is_closed = True
+        for each in self._launchers.values():
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,4 +1,4 @@
-"""What the store knows of one export: the manifest that lies beside the model."""
+"""The manifest beside each model in the store."""
 
 import hashlib
 from pathlib import Path
@@ -44,6 +44,19 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     sha256: Sha256
     bytes: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What verification found of an exported file.
+
+    ``parity`` is the worst over all pictures and ``batches``, the batch sizes that were run. The
+    margins are those of the file's and of torch's embeddings, as in ``Manifest``.
+    """
+
+    parity: Parity
+    batches: tuple[int, ...]
+    margin: float | None
+    reference_margin: float | None
 
 
 class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,13 +126,13 @@ class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What tells manifests of other versions from what is none."""
+    """What manifests of all versions have."""
 
     name: str
     version: int
 
 
-def written(manifest: Manifest) -> bytes:
+def sealed(manifest: Manifest) -> bytes:
     """Return the one form in which a manifest is written, its own hash in it."""
     compact = msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest))
     fields = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
@@ -147,12 +160,12 @@ def read_manifest(path: Path) -> Manifest:
     if version_of(data) not in {None, MANIFEST_VERSION}:
         raise MANIFEST.refused(path, "is of another version of simx")
     try:
-        sealed = decode(data, _Sealed)
+        found = decode(data, _Sealed)
     except JsonDefectError as error:
         raise MANIFEST.refused(path, clean(f"is no manifest of simx ({error})")) from error
     names = Manifest.__struct_fields__
-    manifest = Manifest(**{name: getattr(sealed, name) for name in names})
-    if manifest.name != MANIFEST_NAME or data != written(manifest):
+    manifest = Manifest(**{name: getattr(found, name) for name in names})
+    if manifest.name != MANIFEST_NAME or data != sealed(manifest):
         raise MANIFEST.refused(path, "is not as simx wrote it")
     if excess := next(excesses(manifest), None):
         raise MANIFEST.refused(path, clean(f"is no sound manifest: {excess}"))

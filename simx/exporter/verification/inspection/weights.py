@@ -1,6 +1,6 @@
 """A graph holds the weights of the headless network, at most: neither the head's nor idle ones.
 
-Names do not tell, because weights that were fused or folded have others; shapes do. What is no
+They are known by their shapes, because fused and folded weights have other names. What is no
 weight of a convolution or of a linear layer (biases, masks, positions) may be folded freely.
 """
 
@@ -40,11 +40,6 @@ def complaints(walk: Walk, shapes: tuple[Shape, ...]) -> Iterator[str]:
     yield from _of_classes(walk)
     yield from _surplus(walk, Counter(map(unordered, shapes)))
     yield from _idle(walk)
-
-
-def weights_of(model: onnx.ModelProto) -> tuple[Shape, ...]:
-    """Return the shapes of a graph's weights, those of what is derived from it, too."""
-    return tuple(shape for _, _, shape in _weights(Walk(model)))
 
 
 def _of_classes(walk: Walk) -> Iterator[str]:
