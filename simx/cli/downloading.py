@@ -1,12 +1,12 @@
-"""What is said of downloads: what they will take, how they get on, and which have arrived."""
+"""Messages about downloads: their size beforehand, their progress, and what has arrived."""
 
 from collections.abc import Callable, Sequence
 from threading import Lock
 
 from simx.cli.output import tell
 from simx.common.input_files import shown
-from simx.exporter.weights.cache import checkpoint_path
-from simx.exporter.weights.need import checkpoint_bytes, need_of, size_of
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
+from simx.exporter.weights.disk_space import require_room, size_of
 from simx.models.backbone import Backbone
 
 
@@ -18,24 +18,26 @@ def announce(lacking: Sequence[Backbone], *, offline: bool) -> None:
     """
     if not lacking:
         return
-    need = need_of(lacking)
+    folder = shown(checkpoints_folder())
+    count = "one checkpoint is" if len(lacking) == 1 else f"{len(lacking)} checkpoints are"
     if offline:
         tell(
-            f"offline: {_checkpoints(need.checkpoints)} not here, and nothing is downloaded; "
-            f"what is in {shown(need.folder)} and in the store is used"
+            f"offline: {count} not here, and nothing is downloaded; what is in {folder} and in the "
+            "store is used"
         )
         return
-    need.require_room()
+    needed, free = require_room(lacking)
     tell(
-        f"{_checkpoints(need.checkpoints)} to be downloaded, {size_of(need.bytes)} in all, into "
-        f"{shown(need.folder)} ({size_of(need.free_bytes())} free there)"
+        f"{count} to be downloaded, {size_of(needed)} in all, into {folder} "
+        f"({size_of(free)} free there)"
     )
 
 
 class Downloading:
-    """Turns what running downloads tell, each from its own thread, into lines.
+    """Turns the callbacks of downloads, each from its own thread, into lines.
 
-    A line when a checkpoint has arrived, and one, of all that are under way, for the progress bar.
+    One line for each checkpoint that has arrived, and one for the progress bar, about all that are
+    under way.
     """
 
     def __init__(self, lacking: Sequence[Backbone], say: Callable[[str], None]) -> None:
@@ -46,14 +48,14 @@ class Downloading:
         self._arrived: set[str] = set()
 
     def progress(self, backbone: Backbone, done: int, total: int | None) -> None:
-        """Take note of how far one is."""
+        """Note how many bytes of a checkpoint are here, and how many it has if that is known."""
         with self._lock:
             self._done[backbone.name] = done
             self._sizes[backbone.name] = max(total or self._sizes.get(backbone.name, 0), done)
             self._say(self._under_way())
 
     def arrived(self, backbone: Backbone) -> None:
-        """Say that one is here."""
+        """Say that a checkpoint is here."""
         with self._lock:
             size = self._sizes.setdefault(backbone.name, checkpoint_bytes(backbone))
             self._done[backbone.name] = size
@@ -65,14 +67,14 @@ class Downloading:
             tell(line)
 
     def end(self, backbone: Backbone) -> None:
-        """Take note that nothing more will come of one, whether it is here or not."""
+        """Note that a download is over, whether its checkpoint arrived or not."""
         with self._lock:
             if backbone.name not in self._arrived:
                 self._done.pop(backbone.name, None)
 
     def _under_way(self) -> str:
         each = [
-            f"{name} {_percent(done, self._sizes[name])}"
+            f"{name} {100 * done // max(self._sizes[name], 1)} %"
             for name, done in self._done.items()
             if name not in self._arrived
         ]
@@ -80,11 +82,3 @@ class Downloading:
 
     def _overall(self) -> str:
         return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))}"
-
-
-def _percent(done: int, whole: int) -> str:
-    return f"{100 * done // max(whole, 1)} %"
-
-
-def _checkpoints(count: int) -> str:
-    return "one checkpoint is" if count == 1 else f"{count} checkpoints are"

@@ -8,7 +8,8 @@ from simx.common.errors import InputError
 from simx.exporter.network import architecture
 from simx.exporter.weights.cache import checkpoint_path
 from simx.exporter.weights.download import Downloads
-from simx.exporter.weights.load import obtain
+from simx.exporter.weights.load import Weights, load
+from simx.exporter.weights.locate import locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.exporter.weights.state import fill, fingerprint
 from simx.images.decoding import decode
@@ -21,6 +22,11 @@ from tests.exporter.weights.support import BackboneOf, PutCheckpoint, equal, ren
 TRAINED = Path(__file__).parents[2] / "data" / "squeezenet1_1.safetensors"
 ESPRESSO = 967
 AUTO = WeightsRequest("auto")
+
+
+def obtain(backbone: Backbone, request: WeightsRequest, *, seed: int = 0) -> Weights:
+    """Locate and load weights without a download."""
+    return load(backbone, locate(backbone, request, seed=seed))
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +69,14 @@ def test_auto_loads_a_cached_checkpoint(
 def test_pretrained_is_fetched_and_loaded(
     small: Backbone, trained: dict[str, torch.Tensor]
 ) -> None:
-    """From the server to the tensors in one call."""
+    """From the server to the tensors."""
     content = saved(trained)
     with serving({}, otherwise=Answer(body=content, announced=len(content))) as site:
         named = renamed_for(small, content)
-        weights = obtain(
+        source = locate(
             named, WeightsRequest("pretrained"), downloads=Downloads(mirror=site.address)
         )
+    weights = load(named, source)
 
     assert weights.origin == "pretrained"
     assert equal(weights.state, trained)
