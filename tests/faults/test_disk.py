@@ -23,7 +23,6 @@ from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportFailed, Expor
 from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
 from simx.exporter.store.store import Store
 from simx.exporter.verification.outputs import Verified
-from simx.exporter.weights.load import Weights
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
 from simx.results.schema.report import Parity
@@ -262,7 +261,7 @@ def run_here(_self: object, request: ExportRequest) -> ExportDone | ExportFailed
 
 def without_the_work(patch: pytest.MonkeyPatch) -> None:
     """Leave of an export what it writes: weights, verification and graph are small."""
-    tiny = Weights("random", {"w": torch.ones(3)}, "")
+    tiny = {"w": torch.ones(3)}
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(
         parity=Parity(cosine=1.0, relative_l2=0.0),

@@ -28,7 +28,7 @@ from simx.exporter.verification.reference import (
     verification_batches,
     verification_pixels,
 )
-from simx.exporter.weights.load import Weights, load
+from simx.exporter.weights.load import load
 from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, save_state
 from simx.images.preprocessing import normalise
@@ -77,11 +77,11 @@ class _Job:
         torch.set_num_threads(request.threads)
         path = None if request.source_path is None else Path(request.source_path)
         source = Source(request.origin, path, request.source_sha256, request.seed)
-        weights = load(backbone, source)
-        save_state(weights.state, Path(request.weights_path))
+        state = load(backbone, source)
+        save_state(state, Path(request.weights_path))
 
         self.stage = "reference"
-        body = self._headless(weights)
+        body = self._headless(state)
         pixels = verification_pixels(backbone)
         reference = Reference(pixels, _embed(body, pixels, request))
         reference.save(self._folder / VERIFICATION_FILE)
@@ -89,7 +89,7 @@ class _Job:
         self.stage = "export"
         export_graph(body, backbone.preset.crop, self._folder / MODEL_FILE)
         expected = _expectation(body, request)
-        del body, weights
+        del body, state
 
         self.stage = "verification"
         verified = verify_export(
@@ -112,9 +112,9 @@ class _Job:
             reference_margin=verified.reference_margin,
         )
 
-    def _headless(self, weights: Weights) -> torch.nn.Module:
+    def _headless(self, state: dict[str, torch.Tensor]) -> torch.nn.Module:
         model = build_empty(self._request.backbone)
-        fill(model, weights.state)
+        fill(model, state)
         return prepare_for_export(remove_head(model, self._request.embedding))
 
 
