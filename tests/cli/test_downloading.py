@@ -144,7 +144,7 @@ def test_too_little_room_is_an_error_before_the_first_byte(
 
 
 def test_without_a_network_each_backbone_has_its_line(simx: Simx, folder: Path) -> None:
-    """The host is asked for the first one only."""
+    """Only the first one is requested from the host."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

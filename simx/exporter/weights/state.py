@@ -1,6 +1,6 @@
 """A backbone's state dict as one file: the canonical form that is stored and loaded again.
 
-The form is safetensors, written here rather than by its library so that equal weights are equal
+The form is safetensors. It is written here and not by its library, so that equal weights are equal
 bytes under every release of it: no metadata, tensors ordered by width (widest first, which keeps
 all of them aligned) and then by name, header padded to 8 bytes.
 """
@@ -64,9 +64,10 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Put a fitted state dict into a model, which takes the tensors over without copying them.
+    """Put a fitted state dict into a model, which uses the tensors without copying them.
 
-    The model may have been built on the meta device, which saves drawing weights for nothing.
+    The model may have been built on the meta device, which saves initialising weights that are not
+    used.
 
     Args:
         model: as ``architecture.build`` makes it.

@@ -232,7 +232,7 @@ def test_an_unreachable_host_is_one_line(named: Backbone) -> None:
     ],
 )
 def test_unsafe_mirror_is_refused(mirror: str, named: Backbone) -> None:
-    """Only https is asked, or http on this machine; a password in the address is never shown."""
+    """Only https is used, or http on this machine; a password in the address is never shown."""
     with pytest.raises(InputError, match="correct SIMX_WEIGHTS_MIRROR") as raised:
         fetch(named, mirror=mirror)
     assert "secret" not in str(raised.value)
