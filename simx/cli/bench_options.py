@@ -9,8 +9,8 @@ import msgspec
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportPlan
 from simx.exporter.weights.request import WeightsRequest
-from simx.images.pictures import PictureSet
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.models.pictures import PictureSet
 from simx.models.ranges import Range
 from simx.report.options import Layout
 from simx.results.files.journal_lines import Invocation

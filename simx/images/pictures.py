@@ -6,9 +6,7 @@ in the middle of a measurement.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
@@ -18,49 +16,11 @@ from simx.images.decoding import decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
 from simx.models.backbone import Preset
-
-PictureName = Literal["anchor", "positive", "negative", "negative_resized"]
+from simx.models.pictures import Picture, PictureSet
 
 RESIZED_JPEG_QUALITY = 75
 """libjpeg's default. Bytes per pixel, and so the decoding cost, are about those of the bundled
 picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureSet:
-    """The files of one comparison: the anchor, and what it is compared with."""
-
-    anchor: Path
-    positive: Path
-    negative: Path
-    negative_resized: Path
-
-    def path(self, name: PictureName) -> Path:
-        """Return one picture's file."""
-        return dict(self.files())[name]
-
-    def files(self) -> tuple[tuple[PictureName, Path], ...]:
-        """Return every picture's name and file, in the order of the tables."""
-        return (
-            ("anchor", self.anchor),
-            ("positive", self.positive),
-            ("negative", self.negative),
-            ("negative_resized", self.negative_resized),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFacts:
-    """What identifies a picture: its file's hash and length, and its size in pixels as seen.
-
-    ``bundled`` says that its content is one of simx's own pictures, the same for everyone.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    bundled: bool
 
 
 def bundled() -> PictureSet:
@@ -116,7 +76,7 @@ def chosen(
     )
 
 
-def describe(path: InputPath) -> PictureFacts:
+def describe(path: InputPath) -> Picture:
     """Return what identifies a picture.
 
     Args:
@@ -130,7 +90,7 @@ def describe(path: InputPath) -> PictureFacts:
     """
     width, height = decode(path).size
     sha256, length = _fingerprint(path)
-    return PictureFacts(
+    return Picture(
         sha256=sha256,
         width=width,
         height=height,

@@ -8,9 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from simx.images.pictures import PictureSet
+from simx.models.pictures import IMAGES, PictureSet
 from simx.results.schema.report import FailedCell, MeasuredCell
-from simx.results.schema.times import IMAGES
 from simx.runner.backends.registry import BackendSpec, Choice
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules

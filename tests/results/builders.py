@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image, Picture
 from simx.results.files.journal_lines import Header, Invocation
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.report import (
@@ -14,7 +15,6 @@ from simx.results.schema.report import (
     Identity,
     MeasuredCell,
     Parity,
-    Picture,
     Published,
     QuotedCell,
     QuotedMedian,
@@ -23,7 +23,7 @@ from simx.results.schema.report import (
     Similarity,
     WeightsOrigin,
 )
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
+from simx.results.schema.times import Block, Launch, Scope, Timing
 
 MS = 1_000_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simx.images.pictures import PictureSet
+from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, journal_path
 from simx.results.schema.report import Report
 from simx.runner.bench.bench import BenchPlan, Progress, begun_report, run_bench

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.report.blocks.table import ABSENT, Column, Value
 from simx.report.words import figures
 from simx.report.words.names import FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, TIMES
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Image
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
 

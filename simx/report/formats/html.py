@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simx import __version__
+from simx.models.pictures import IMAGES
 from simx.report.options import Options
 from simx.results.schema.report import Report
-from simx.results.schema.times import IMAGES
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
+from simx.models.pictures import Image
 from simx.report.blocks.table import ABSENT, Tone, Value
 from simx.report.words.names import executor_name, weights_name
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.summaries import summary
 
 TONES: dict[Verdict, Tone] = {

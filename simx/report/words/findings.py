@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from simx.models.pictures import COMPARED_IMAGES
 from simx.report.blocks.range_tables import differing_settings, setting_text
 from simx.report.words import figures
 from simx.report.words.names import THE_IMAGES, backbone_name, executor_name, listed
 from simx.report.words.smallest_times import smallest_times
-from simx.results.schema.times import COMPARED_IMAGES
 from simx.results.summaries.findings import (
     DIFFERENCE_POINTS,
     HIGH_PERCENT,

@@ -24,8 +24,9 @@ from typing import Literal
 
 from simx.common.record import Struct
 from simx.models.backbone import EmbeddingKind
+from simx.models.pictures import Image, Picture
 from simx.results.schema.environment import Environment, Memory, ThreadPool
-from simx.results.schema.times import Image, Launch, Scope, Timing
+from simx.results.schema.times import Launch, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
 SCHEMA_VERSION = 4
@@ -38,16 +39,6 @@ class SchemaId(Struct, frozen=True, kw_only=True):
 
     name: str = SCHEMA_NAME
     version: int = SCHEMA_VERSION
-
-
-class Picture(Struct, frozen=True, kw_only=True):
-    """One picture that was measured with, identified by its content."""
-
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    bundled: bool
 
 
 class Config(Struct, frozen=True, kw_only=True):

@@ -12,12 +12,13 @@ import msgspec
 import simx
 from simx.common.errors import SystemFailureError, Terminated
 from simx.exporter.store.entry import Entry
-from simx.images.pictures import PictureSet, describe
+from simx.images.pictures import describe
 from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone
 from simx.results.files.report import write
-from simx.results.schema.report import Config, Ending, FailedCell, Picture, Report, SchemaId
+from simx.results.schema.report import Config, Ending, FailedCell, Report, SchemaId
 from simx.runner.bench.cells import BATCH, Lane, PlannedCell, failed_cell, identify
 from simx.runner.bench.deadlines import Deadlines
 from simx.runner.bench.environment import describe_environment
@@ -211,7 +212,6 @@ def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLau
 
 def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -> Report:
     """Return the report of a run in which nothing has been measured yet."""
-    pictures = {name: describe(path) for name, path in plan.pictures.files()}
     config = Config(
         backends=tuple(dict.fromkeys(lane.choice.name for lane in lanes)),
         providers=tuple(dict.fromkeys(lane.provider for lane in lanes)),
@@ -228,16 +228,7 @@ def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -
         launches=plan.schedule.launches,
         rounds=plan.schedule.rounds,
         seed=plan.schedule.seed,
-        pictures={
-            name: Picture(
-                sha256=facts.sha256,
-                width=facts.width,
-                height=facts.height,
-                bytes=facts.bytes,
-                bundled=facts.bundled,
-            )
-            for name, facts in pictures.items()
-        },
+        pictures={name: describe(path) for name, path in plan.pictures.files()},
         worker_memory=plan.worker_memory,
     )
     return Report(
