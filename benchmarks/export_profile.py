@@ -31,8 +31,14 @@ PLAIN_STEPS = {
 """What torch's exporter does, under the names that simx's steps have."""
 
 SIMX_STEPS = {
-    "weights": ("simx.exporter.jobs.job:load", "simx.exporter.jobs.job:save_state"),
-    "reference": ("simx.exporter.jobs.job:_embed", "simx.exporter.jobs.job:verification_pixels"),
+    "weights": (
+        "simx.exporter.jobs.from_weights:load",
+        "simx.exporter.jobs.from_weights:save_state",
+    ),
+    "reference": (
+        "simx.exporter.jobs.from_weights:_embed",
+        "simx.exporter.jobs.from_weights:verification_pixels",
+    ),
     "trace": ("simx.exporter.network.graph:_trace",),
     "prepare": ("simx.exporter.network.graph:lower",),
     "translate": ("simx.exporter.network.graph:_translate",),
@@ -130,8 +136,9 @@ def plain_export(name: str, folder: Path) -> Callable[[], object]:
 
 def simx_export(name: str, folder: Path) -> Callable[[], object]:
     """Return what an export worker does, verification and hashing included."""
-    from simx.exporter.jobs import job  # noqa: PLC0415 - as above
-    from simx.exporter.jobs.messages import ExportFailed, ExportRequest  # noqa: PLC0415
+    from simx.exporter.jobs import from_weights  # noqa: PLC0415 - as above
+    from simx.exporter.jobs.messages import ExportRequest, FromWeights  # noqa: PLC0415
+    from simx.exporter.jobs.plan import NotExported  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
 
     backbone = next(each for each in load() if each.model == name and each.default)
@@ -139,13 +146,13 @@ def simx_export(name: str, folder: Path) -> Callable[[], object]:
     request = ExportRequest(
         backbone=backbone,
         embedding="pooled",
-        origin="random",
-        source_path=None,
-        source_sha256=None,
-        seed=0,
+        precision="fp32",
+        weights_origin="random",
+        source=FromWeights(
+            path=None, sha256=None, seed=0, state_path=str(folder / "weights.safetensors")
+        ),
         threads=1,
         folder=str(folder / "entry"),
-        weights_path=str(folder / "weights.safetensors"),
     )
 
     class Direct:
@@ -155,10 +162,10 @@ def simx_export(name: str, folder: Path) -> Callable[[], object]:
             return request
 
         def send(self, reply: object) -> None:
-            if isinstance(reply, ExportFailed):
+            if isinstance(reply, NotExported):
                 sys.exit(f"{name} was not exported: {reply.stage}: {reply.reason}")
 
-    return lambda: job.main(Direct())  # type: ignore[arg-type]  # it only sends and receives
+    return lambda: from_weights.main(Direct())  # type: ignore[arg-type]  # it only sends and receives
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_every_example_is_understood(arguments: tuple[str, ...]) -> None:
 
     chosen = [backend_named(backend) for backend in given.get("backend", ())]
 
-    assert [choice.name for choice in chosen] == list(given.get("backend", ()))
+    assert [backend.label for backend in chosen] == list(given.get("backend", ()))
 
 
 def test_every_command_has_an_example() -> None:

@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.listings import show
-from simx.cli.output import tell_once
+from simx.cli.output import tell, tell_once
 from simx.cli.parameters import TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
@@ -95,9 +95,10 @@ def command(
         raise InputError("export: name backbones, or say --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
-    from simx.cli.delivering import export_into  # noqa: PLC0415
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
-    from simx.cli.exporting import export_with_progress  # noqa: PLC0415
+    from simx.cli.exporting import shown_exports  # noqa: PLC0415
+    from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
+    from simx.exporter.jobs.export import export  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
@@ -113,11 +114,14 @@ def command(
         offline=offline,
     )
     exports = Store(store, tell_once())
-    if output is None:
-        outcomes = export_with_progress(backbones, exports, plan)
-        records = [record_of(outcome) for outcome in outcomes]
-    else:
-        records = export_into(output, backbones, exports, plan, data_beside=external_data)
+    with shown_exports() as shown:
+        if output is None:
+            outcomes = export(backbones, exports, plan, shown)
+        else:
+            outcomes = export_into(
+                output, backbones, exports, plan, shown, data_beside=external_data
+            )
+    records = [record_of(outcome) for outcome in outcomes]
     show(records, listing_of(records), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
@@ -131,9 +135,20 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 
 def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
-    from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
+    # What pruning needs would slow down --help.
+    from simx.cli.export_records import pruned_listing_of, pruned_record_of  # noqa: PLC0415
+    from simx.exporter.store.pruning import Pruned, needless, prune  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
+    from simx.models.catalogue import load  # noqa: PLC0415
 
-    records = pruned(Store(store), only_list=only_list)
-    show(records, listing_of(records), format, None)
+    if only_list:
+        found = [Pruned(each, "removable") for each in needless(Store(store), load())]
+    else:
+        found = list(prune(Store(store), load()))
+    going = [each for each in found if each.status in {"removed", "removable"}]
+    size = sum(each.what.bytes for each in going) / 1e6
+    done = "could be removed" if only_list else "removed"
+    tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
+    records = [pruned_record_of(each) for each in found]
+    show(records, pruned_listing_of(records), format, None)
     return ExitCode.DONE

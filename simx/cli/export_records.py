@@ -1,4 +1,4 @@
-"""What ``simx export`` tells of each backbone: records for programs, columns for people."""
+"""What ``simx export`` prints: records for programs, columns for people."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from simx.exporter.jobs.plan import NotExported, Outcome
-from simx.models.backbone import Precision
+from simx.exporter.store.pruning import Kind, Pruned, Status
+from simx.models.backbone import EmbeddingKind, Precision
 from simx.report.formats.listing import Field, ListColumn, Listing
 from simx.results.schema.report import WeightsOrigin
 
@@ -61,20 +62,21 @@ _COLUMNS = (
 )
 
 
-def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
-    """Return what there is to say of one backbone in one precision."""
+def record_of(outcome: Outcome) -> ExportRecord:
+    """Return the record of one backbone in one precision."""
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
+        found = outcome.verified
         return ExportRecord(
             model=model,
             weights=weights,
             precision=outcome.precision,
             status="failed",
             weights_origin=outcome.weights_origin,
-            parity_cosine=outcome.parity.cosine if outcome.parity else None,
-            parity_relative_l2=_finite(outcome.parity.relative_l2) if outcome.parity else None,
-            margin=outcome.margin,
-            fp32_margin=outcome.reference_margin,
+            parity_cosine=found.parity.cosine if found else None,
+            parity_relative_l2=_finite(found.parity.relative_l2) if found else None,
+            margin=found.margin if found else None,
+            fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
             reason=outcome.reason,
         )
@@ -93,7 +95,7 @@ def record_of(outcome: Outcome, output: Path | None = None) -> ExportRecord:
         fp32_margin=manifest.reference_margin,
         seconds=manifest.seconds,
         bytes=outcome.entry.bytes,
-        output=None if output is None else str(output),
+        output=None if outcome.output is None else str(outcome.output),
     )
 
 
@@ -131,3 +133,69 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
         None if record.output is None else Path(record.output).name,
         None if record.reason is None else f"{record.stage}: {record.reason}",
     )
+
+
+class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is no longer needed, as ``--format json`` gives it.
+
+    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work
+    that a process left behind);
+    ``status`` is ``removed``, ``removable`` (in a dry run), ``in use`` or ``kept`` (it turned out
+    to be needed). The fields of an export are known where its manifest can be read.
+    """
+
+    kind: Kind
+    status: Status
+    reason: str
+    bytes: int
+    path: str
+    model: str | None = None
+    weights: str | None = None
+    weights_origin: WeightsOrigin | None = None
+    embedding: EmbeddingKind | None = None
+    precision: str | None = None
+
+
+_PRUNED_COLUMNS = (
+    ListColumn(name="kind", heading="what", text=True),
+    ListColumn(name="name", heading="name", text=True),
+    ListColumn(name="embedding", heading="embedding", text=True),
+    ListColumn(name="status", heading="status", text=True),
+    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
+    ListColumn(name="reason", heading="why", text=True),
+)
+
+
+def pruned_listing_of(records: Sequence[PrunedRecord]) -> Listing:
+    """Return the columns of what is no longer needed."""
+    rows = tuple(_pruned_row(record) for record in records)
+    return Listing(columns=_PRUNED_COLUMNS, rows=rows, keys=2)
+
+
+def pruned_record_of(found: Pruned) -> PrunedRecord:
+    """Return the record of something that is no longer needed."""
+    what, identity = found.what, found.what.identity
+    return PrunedRecord(
+        kind=what.kind,
+        status=found.status,
+        reason=what.reason,
+        bytes=what.bytes,
+        path=str(what.path),
+        model=identity.model if identity else None,
+        weights=identity.weights if identity else None,
+        weights_origin=identity.weights_origin if identity else None,
+        embedding=identity.embedding if identity else None,
+        precision=identity.precision if identity else None,
+    )
+
+
+def _pruned_row(record: PrunedRecord) -> tuple[Field, ...]:
+    size = record.bytes / 1e6
+    return (record.kind, _name(record), record.embedding, record.status, size, record.reason)
+
+
+def _name(record: PrunedRecord) -> str:
+    """Return the backbone of an export, and of anything else its file's name."""
+    if record.model is not None:
+        return f"{record.model}:{record.weights}"
+    return Path(record.path).name

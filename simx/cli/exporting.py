@@ -1,121 +1,141 @@
-"""Exporting with its progress and warnings, as ``export`` and ``bench`` both do it."""
+"""What ``export`` and ``bench`` show on stderr while backbones are exported."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 
-from simx.cli.downloading import Downloading, announce
 from simx.cli.output import tell, tell_once
 from simx.cli.progress import Steps, steps
-from simx.exporter.jobs.export import export, to_download
-from simx.exporter.jobs.plan import Exported, ExportPlan, NotExported, Outcome
-from simx.exporter.store.store import Store
-from simx.exporter.weights.download import Listener
+from simx.exporter.jobs.plan import ExportListener, NotExported, Outcome
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path
+from simx.exporter.weights.disk_space import size_of
 from simx.models.backbone import Backbone, Precision
 
 
-def export_with_progress(
-    backbones: Sequence[Backbone], store: Store, plan: ExportPlan
-) -> list[Outcome]:
-    """Export backbones, say on stderr what happens, and warn where weights are random.
+@contextmanager
+def shown_exports() -> Iterator[ExportListener]:
+    """Show exports: one line of progress, and a line for each message, failure and download."""
+    with ExitStack() as bar:
+        yield _ShownExports(bar)
 
-    Returns:
-        One outcome per backbone and precision, in the order of the backbones.
 
-    Raises:
-        InputError: a weights file that was named is not usable.
-        SystemFailureError: a disk has no room, or the system failed on simx's own files.
+class _ShownExports(ExportListener):
+    """Turns what it hears into one line of progress and lines of messages.
+
+    ``bar`` holds the progress of the exports that were planned last.
     """
-    outcomes: list[Outcome] = []
-    lacking = to_download(backbones, store, plan)
-    announce(lacking, offline=plan.offline)
-    with steps(len(backbones) * len(plan.precisions)) as shown:
-        announcer = _Announcer(shown)
 
-        def arrived(backbone: Backbone) -> None:
-            downloading.arrived(backbone)
-            announcer.say_what_runs()
-
-        downloading = Downloading(lacking, announcer.say)
-        listener = Listener(progress=downloading.progress, arrived=arrived, notice=tell_once())
-        for outcome in export(
-            backbones,
-            store,
-            plan,
-            on_start=announcer.begin,
-            on_wait=announcer.wait,
-            listener=listener,
-        ):
-            outcomes.append(outcome)
-            announcer.end(outcome.backbone, outcome.precision)
-            downloading.end(outcome.backbone)
-            if isinstance(outcome, NotExported):
-                tell(describe_failure(outcome))
-    _warn_of_random_weights(outcomes, plan)
-    return sorted(
-        outcomes,
-        key=lambda outcome: (
-            backbones.index(outcome.backbone),
-            plan.precisions.index(outcome.precision),
-        ),
-    )
-
-
-def describe_failure(outcome: NotExported) -> str:
-    """Return one line about a backbone that could not be exported."""
-    what = _name(outcome.backbone, outcome.precision)
-    return f"{what} was not exported: {outcome.stage}: {outcome.reason}"
-
-
-class _Announcer:
-    """Turns what the exporter tells into one line of progress."""
-
-    def __init__(self, shown: Steps) -> None:
-        self._shown = shown
+    def __init__(self, bar: ExitStack) -> None:
+        self._bar = bar
+        self._shown: Steps | None = None
         self._running: list[str] = []
+        self._left = 0
         self._finished = 0
+        self._downloads = Downloads((), self._say)
+        self._notice = tell_once()
 
-    def begin(self, backbone: Backbone, precision: Precision) -> None:
-        """Announce a further export, or one that is begun again."""
+    def planned(self, exports: int) -> None:
+        self._bar.close()
+        self._shown = self._bar.enter_context(steps(exports))
+        self._left, self._finished = exports, 0
+
+    def downloads(self, backbones: Sequence[Backbone]) -> None:
+        self._downloads = Downloads(backbones, self._say)
+
+    def downloading(self, backbone: Backbone, done: int, total: int | None) -> None:
+        self._downloads.progress(backbone, done, total)
+
+    def downloaded(self, backbone: Backbone) -> None:
+        self._downloads.arrived(backbone)
+        self._say_what_runs()
+
+    def started(self, backbone: Backbone, precision: Precision) -> None:
         name = _name(backbone, precision)
         if name not in self._running:
             self._running.append(name)
-        self.say_what_runs()
+        self._say_what_runs()
 
-    def say_what_runs(self) -> None:
-        """Announce all that is being exported."""
-        self.say(f"exporting {', '.join(self._running)}")
+    def waiting(self, backbones: Sequence[Backbone]) -> None:
+        names = ", ".join(backbone.name for backbone in backbones)
+        tell(f"{names}: another process is exporting; simx waits for it and uses its result")
 
-    def end(self, backbone: Backbone, precision: Precision) -> None:
-        """Count an export as finished."""
-        name = _name(backbone, precision)
+    def finished(self, outcome: Outcome) -> None:
+        name = _name(outcome.backbone, outcome.precision)
         if name in self._running:  # what failed before its turn was never announced
             self._running.remove(name)
         self._finished += 1
+        self._downloads.end(outcome.backbone)
+        if isinstance(outcome, NotExported):
+            tell(f"{name} was not exported: {outcome.stage}: {outcome.reason}")
+        if self._finished == self._left:
+            self._bar.close()
+            self._shown = None
 
-    def wait(self, backbones: Sequence[Backbone]) -> None:
-        """Say what nothing can be done about but to wait."""
-        names = ", ".join(backbone.name for backbone in backbones)
-        tell(f"{names}: another process is exporting; what it makes is waited for and taken")
+    def notice(self, text: str) -> None:
+        self._notice(text)
 
-    def say(self, text: str) -> None:
-        """Announce what is being done now."""
-        self._shown.at(self._finished, text)
+    def _say_what_runs(self) -> None:
+        self._say(f"exporting {', '.join(self._running)}")
+
+    def _say(self, text: str) -> None:
+        if self._shown is not None:
+            self._shown.at(self._finished, text)
+
+
+class Downloads:
+    """Turns what running downloads report, each from its own thread, into lines.
+
+    One line for each checkpoint that has arrived, and one for the progress bar, of all downloads
+    that are under way.
+
+    Args:
+        backbones: those whose checkpoints are to be downloaded.
+        say: shows a line in the progress bar.
+    """
+
+    def __init__(self, backbones: Sequence[Backbone], say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = Lock()
+        self._sizes = {backbone.name: checkpoint_bytes(backbone) for backbone in backbones}
+        self._done: dict[str, int] = {}
+        self._arrived: set[str] = set()
+
+    def progress(self, backbone: Backbone, done: int, total: int | None) -> None:
+        """Note how much of a checkpoint is here."""
+        with self._lock:
+            self._done[backbone.name] = done
+            self._sizes[backbone.name] = max(total or self._sizes.get(backbone.name, 0), done)
+            self._say(self._under_way())
+
+    def arrived(self, backbone: Backbone) -> None:
+        """Say that a checkpoint is here."""
+        with self._lock:
+            size = self._sizes.setdefault(backbone.name, checkpoint_bytes(backbone))
+            self._done[backbone.name] = size
+            self._arrived.add(backbone.name)
+            line = f"downloaded {checkpoint_path(backbone).name}, {size_of(size)}"
+            if len(self._sizes) > 1:
+                count = f"{len(self._arrived)} of {len(self._sizes)}"
+                line += f" ({count} checkpoints, {self._overall()})"
+            tell(line)
+
+    def end(self, backbone: Backbone) -> None:
+        """Leave out the bytes of a download that ended without a checkpoint."""
+        with self._lock:
+            if backbone.name not in self._arrived:
+                self._done.pop(backbone.name, None)
+
+    def _under_way(self) -> str:
+        each = [
+            f"{name} {100 * done // max(self._sizes[name], 1)} %"
+            for name, done in self._done.items()
+            if name not in self._arrived
+        ]
+        return f"downloading {', '.join(each)}: {self._overall()}"
+
+    def _overall(self) -> str:
+        return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))}"
 
 
 def _name(backbone: Backbone, precision: Precision) -> str:
     return backbone.name if precision == "fp32" else f"{backbone.name} in {precision}"
-
-
-def _warn_of_random_weights(outcomes: Sequence[Outcome], plan: ExportPlan) -> None:
-    """``auto`` must never pass random weights off as trained ones."""
-    random = {
-        outcome.backbone
-        for outcome in outcomes
-        if isinstance(outcome, Exported)
-        and outcome.entry.manifest.identity.weights_origin == "random"
-    }
-    if random and plan.request.kind == "auto":
-        count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
-        tell(
-            f"{count} random weights, because no pretrained ones are here: latencies hold, "
-            "similarities mean nothing; --weights pretrained downloads them"
-        )

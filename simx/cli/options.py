@@ -54,7 +54,9 @@ gflops_option = click.option(
 )
 
 family_option = click.option(
-    "--family", multiple=True, help="Select the backbones of this family, such as resnet. Repeatable."
+    "--family",
+    multiple=True,
+    help="Select the backbones of this family, such as resnet. Repeatable.",
 )
 
 all_option = click.option(

@@ -10,11 +10,12 @@ import pytest
 import safetensors.torch
 
 import simx.cli.options
-from simx.cli.downloading import Downloading
+from simx.cli.exporting import Downloads
 from simx.common.errors import ExitCode, InputError
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.job import _Job
-from simx.exporter.jobs.messages import ExportDone, ExportFailed, ExportRequest
+from simx.exporter.jobs.from_weights import make
+from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
 from simx.exporter.weights.disk_space import size_of
 from simx.exporter.weights.identity import remembered_hash
@@ -36,11 +37,17 @@ class _Record(msgspec.Struct):
     path: str | None = None
 
 
-def _run_here(_launcher: LazyLauncher[ExportDone], request: ExportRequest) -> ExportFailed:
+def _run_here(_workers: ExportWorkers, request: ExportRequest) -> NotExported:
     """Do a worker's work in this process, which has torch already, as far as its first stage."""
     with pytest.raises(InputError) as refused:
-        _Job(request).run()
-    return ExportFailed("weights", str(refused.value), "input")
+        make(request, lambda _: None)
+    return NotExported(
+        backbone=request.backbone,
+        precision=request.precision,
+        stage="weights",
+        reason=str(refused.value),
+        blame="input",
+    )
 
 
 def records(outcome: Outcome) -> list[_Record]:
@@ -99,7 +106,7 @@ def test_pretrained_weights_come_from_the_server_into_the_store(
     damaged = bytearray(checkpoint)
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
-    monkeypatch.setattr(LazyLauncher, "run", _run_here)
+    monkeypatch.setattr(ExportWorkers, "run", _run_here)
     refused = export("another store")
 
     assert refused.code == ExitCode.CELLS_FAILED
@@ -186,11 +193,11 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def downloading(said: list[str]) -> Downloading:
-    return Downloading([SQUEEZENET, ALEXNET], said.append)
+def downloading(said: list[str]) -> Downloads:
+    return Downloads([SQUEEZENET, ALEXNET], said.append)
 
 
-def test_progress_is_each_ones_and_of_all(downloading: Downloading, said: list[str]) -> None:
+def test_progress_is_each_ones_and_of_all(downloading: Downloads, said: list[str]) -> None:
     """Of several side by side each has its figures, and all of them together."""
     downloading.progress(SQUEEZENET, 1_000_000, 5_000_000)
     downloading.progress(ALEXNET, 20_000_000, None)
@@ -203,7 +210,7 @@ def test_progress_is_each_ones_and_of_all(downloading: Downloading, said: list[s
 
 
 def test_what_has_arrived_has_a_line(
-    downloading: Downloading, said: list[str], capsys: pytest.CaptureFixture[str]
+    downloading: Downloads, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It stays in the sum and is no longer under way."""
     downloading.progress(SQUEEZENET, 5_000_000, 5_000_000)
@@ -216,7 +223,7 @@ def test_what_has_arrived_has_a_line(
     assert said[-1] == "downloading alexnet 0 %: 6.0 MB of 205.0 MB"
 
 
-def test_what_failed_no_longer_counts(downloading: Downloading, said: list[str]) -> None:
+def test_what_failed_no_longer_counts(downloading: Downloads, said: list[str]) -> None:
     """Bytes that were thrown away are not among those that are here."""
     downloading.progress(SQUEEZENET, 1_000_000, 5_000_000)
     downloading.end(SQUEEZENET)

@@ -5,10 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.cli.export_records import ExportRecord
-from simx.cli.pruning import PrunedRecord
+from simx.cli.export_records import ExportRecord, PrunedRecord
 from simx.common.errors import ExitCode
-from simx.exporter.jobs.export_workers import LazyLauncher
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
 from simx.exporter.store.store import Store
@@ -76,7 +75,7 @@ def test_a_damaged_export_is_made_again_for_a_plain_file(
     simx: Simx, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its size may be right, so that it is noticed when it is copied."""
-    monkeypatch.setattr(LazyLauncher, "run", write_fake)
+    monkeypatch.setattr(ExportWorkers, "run", write_fake)
     (entry,) = store.entries()
     entry.model_path.write_bytes(b"Graph")
     exporting = ("export", "resnet18", "--weights", "random", "--store", store.root)

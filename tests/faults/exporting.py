@@ -15,11 +15,17 @@ import msgspec
 import numpy as np
 
 from simx.exporter.jobs.export import export
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import ExportDone, ExportRequest
+from simx.exporter.jobs.messages import ExportDone, ExportRequest, FromWeights
 from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE
+from simx.exporter.store.manifest import (
+    INPUT_NAME,
+    MODEL_FILE,
+    OUTPUT_NAME,
+    VERIFICATION_FILE,
+    Verified,
+)
 from simx.exporter.store.pruning import prune
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import confined, record_of
@@ -48,10 +54,11 @@ def mark(model: str, source: str) -> bytes:
     return f"{model} {source}; ".encode()
 
 
-def write_fake(_self: LazyLauncher[ExportDone], request: ExportRequest) -> ExportDone:
+def write_fake(_self: ExportWorkers, request: ExportRequest) -> ExportDone:
     """Do a worker's job with files that say whose they are, slowly enough to be met in the act."""
-    folder, weights = Path(request.folder), Path(request.weights_path)
-    content = mark(request.backbone.model, f"seed {request.seed}") * 1000
+    assert isinstance(request.source, FromWeights)
+    folder, weights = Path(request.folder), Path(request.source.state_path)
+    content = mark(request.backbone.model, f"seed {request.source.seed}") * 1000
     (folder / MODEL_FILE).write_bytes(content)
     pixels = np.frombuffer(content[: 2 * 8 * 8 * 3], np.uint8).reshape(2, 8, 8, 3)
     time.sleep(0.02)
@@ -61,10 +68,12 @@ def write_fake(_self: LazyLauncher[ExportDone], request: ExportRequest) -> Expor
         weights=record_of(weights),
         files={path.name: record_of(path) for path in sorted(folder.iterdir())},
         embedding_dim=5,
-        parity=Parity(cosine=1.0, relative_l2=0.0),
-        batches=(2,),
-        margin=None,
-        reference_margin=None,
+        verified=Verified(
+            parity=Parity(cosine=1.0, relative_l2=0.0),
+            batches=(2,),
+            margin=None,
+            reference_margin=None,
+        ),
         seconds=0.02,
         peak_bytes=1000,
     )
@@ -80,7 +89,7 @@ def until(seconds: float) -> Iterator[float]:
 def export_all_the_while(store: Store, chance: Random, seconds: float, kind: str) -> Done:
     """Export what others export too, most of the time."""
     if kind == "fake":
-        LazyLauncher.run = write_fake  # type: ignore[method-assign,assignment]
+        ExportWorkers.run = write_fake  # type: ignore[method-assign,assignment]
     made = taken = 0
     for passed in until(seconds):
         seed = chance.randrange(1 + int(passed * SEEDS_A_SECOND[kind]))

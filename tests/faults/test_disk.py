@@ -17,25 +17,25 @@ import torch
 
 import simx.cli
 from simx.common.errors import ExitCode
-from simx.exporter.jobs import job
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportFailed, ExportRequest
+from simx.exporter.jobs import from_weights, job
+from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.workers import ExportWorkers
+from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
 from simx.exporter.store.store import Store
-from simx.exporter.verification.outputs import Verified
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import Parity
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes, open_lanes
-from simx.runner.bench.workloads import Subject
+from simx.runner.bench.targets import OpenTargets, open_targets
+from simx.runner.bench.workloads import Workload
 from tests.faults.faulty_disk import FaultyDisk
 from tests.results.builders import measured, report
-from tests.runner.bench.test_bench import PLAN
-from tests.runner.benches import run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from tests.runner.benches import PLAN, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, target
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EDQUOT)
 MOUNT, UNMOUNT = "/bin/mount", "/bin/umount"
@@ -185,14 +185,14 @@ def test_an_output_is_the_old_or_the_new(
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[OpenLanes]:
-    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as lanes:
-        yield lanes
+def opened() -> Iterator[OpenTargets]:
+    with open_targets([target("right")]) as targets:
+        yield targets
 
 
 def test_a_bench_loses_no_report(
     tmp_path: Path,
-    opened: OpenLanes,
+    opened: OpenTargets,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     often: Often,
@@ -202,7 +202,7 @@ def test_a_bench_loses_no_report(
     monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
     monkeypatch.setattr(launches, "REPEATS", 0)
     schedule = Schedule(pilot=2, launches=2, rounds=1, seed=3)
-    plan = msgspec.structs.replace(PLAN, schedule=schedule, pictures=small_pictures(tmp_path))
+    plan = PLAN.of(schedule, small_pictures(tmp_path))
 
     def prepare(folder: Path) -> None:
         write(folder / "report.json", report(measured()))
@@ -210,8 +210,8 @@ def test_a_bench_loses_no_report(
         entry_in(folder / "entry")
 
     def bench(folder: Path) -> int:
-        subject = Subject(BACKBONE, entry)
-        return as_command(lambda: run(plan, opened, [subject], folder / "report.json"))
+        workload = Workload(BACKBONE, {"fp32": entry})
+        return as_command(lambda: run(plan, opened, [workload], folder / "report.json"))
 
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
@@ -251,11 +251,11 @@ class OneReply:
         self.sent = msgspec.msgpack.encode(message)
 
 
-def run_here(_self: object, request: ExportRequest) -> ExportDone | ExportFailed:
+def run_here(_self: object, request: ExportRequest) -> ExportDone | NotExported:
     """Do a worker's job in this process, where its disk can be made to fail."""
     connection = OneReply(request)
-    job.main(connection)  # type: ignore[arg-type]  # as much of a connection as it needs
-    reply: ExportDone | ExportFailed = REPLIES.decode(connection.sent)
+    from_weights.main(connection)  # type: ignore[arg-type]  # as much of a connection as it needs
+    reply: ExportDone | NotExported = REPLIES.decode(connection.sent)
     return reply
 
 
@@ -269,11 +269,13 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
         margin=0.0,
         reference_margin=0.0,
     )
-    patch.setattr(LazyLauncher, "run", run_here)
-    patch.setattr(job, "load", lambda *_: tiny)
-    patch.setattr(job._Job, "_headless", lambda *_: torch.nn.Identity())
-    patch.setattr(job, "_embed", lambda *_: embeddings)
-    patch.setattr(job, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph"))
+    patch.setattr(ExportWorkers, "run", run_here)
+    patch.setattr(from_weights, "load", lambda *_: tiny)
+    patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
+    patch.setattr(from_weights, "_embed", lambda *_: embeddings)
+    patch.setattr(
+        from_weights, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph")
+    )
     patch.setattr(job, "verify_export", lambda *_: verified)
 
 

@@ -1,86 +1,62 @@
-"""What the exporting parent and an export worker say to each other."""
-
-from typing import Literal
+"""What the exporting parent and an export worker say to each other. All paths are absolute."""
 
 import msgspec
 
-from simx.exporter.store.manifest import FileRecord
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.store.manifest import FileRecord, Verified
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
-from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
 
-Blame = Literal["input", "system", "backbone"]
+
+class FromWeights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Export the network itself, in fp32.
+
+    ``path`` is the weights file and ``sha256`` the hash that it must have, both None for random
+    weights drawn from ``seed``. ``state_path`` is where the state dict goes, outside of the
+    export's folder.
+    """
+
+    path: str | None
+    sha256: str | None
+    seed: int
+    state_path: str
+
+
+class FromFp32(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Convert an fp32 export: the folder that it is in, and what its files must be.
+
+    ``weights`` is the state dict that it was made from.
+    """
+
+    folder: str
+    files: dict[str, FileRecord]
+    weights: FileRecord
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Export one backbone into a folder of its own. Paths are absolute.
-
-    ``source_path`` is the weights file and ``source_sha256`` what it has to have, both None for
-    random weights drawn from ``seed``.
-    ``weights_path`` is where the state dict goes, outside of ``folder``.
-    """
-
-    backbone: Backbone
-    embedding: EmbeddingKind
-    origin: WeightsOrigin
-    source_path: str | None
-    source_sha256: str | None
-    seed: int
-    threads: int
-    folder: str
-    weights_path: str
-
-
-class ReduceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Make another precision of an fp32 export, in a folder of its own. Paths are absolute.
-
-    ``source`` is the folder of that export, and ``files`` are what it has to hold.
-    """
+    """Make one export of a backbone in ``folder``, which is empty."""
 
     backbone: Backbone
     embedding: EmbeddingKind
     precision: Precision
-    source: str
-    files: dict[str, FileRecord]
+    weights_origin: WeightsOrigin
+    source: FromWeights | FromFp32
     threads: int
     folder: str
 
 
-class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The folder holds a verified export."""
+class ExportDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The folder holds a verified export; ``weights`` is the state dict that it was made from."""
 
     files: dict[str, FileRecord]
+    weights: FileRecord
     embedding_dim: int
-    parity: Parity
-    batches: tuple[int, ...]
-    margin: float | None
-    reference_margin: float | None
+    verified: Verified
     seconds: float
     peak_bytes: int | None
 
 
-class ExportDone(ReduceDone, frozen=True, kw_only=True, tag=True):
-    """The same, and where it was told to the weights are."""
-
-    weights: FileRecord
-
-
-class ExportFailed(msgspec.Struct, frozen=True, tag=True):
-    """The export did not come about.
-
-    ``blame`` says whose failure it is: that of a named ``input``; of the ``system``, which would
-    not let the next export be written either; or of the ``backbone`` alone. ``parity`` and the
-    margins are what verification found, where it came so far.
-    """
-
-    stage: str
-    reason: str
-    blame: Blame
-    parity: Parity | None = None
-    margin: float | None = None
-    reference_margin: float | None = None
-
-
 REQUESTS = msgspec.msgpack.Decoder(ExportRequest)
-REDUCE_REQUESTS = msgspec.msgpack.Decoder(ReduceRequest)
-REPLIES = msgspec.msgpack.Decoder(ExportDone | ExportFailed)
-REDUCE_REPLIES = msgspec.msgpack.Decoder(ReduceDone | ExportFailed)
+REPLIES: msgspec.msgpack.Decoder[ExportDone | NotExported] = msgspec.msgpack.Decoder(
+    ExportDone | NotExported
+)

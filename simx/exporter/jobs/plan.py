@@ -1,17 +1,18 @@
-"""What is asked of exports, and what comes of each."""
+"""How to export, what a caller hears of it meanwhile, and what comes of each export."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from simx.common.errors import SystemFailureError
-from simx.exporter.jobs.messages import ExportFailed
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.store import Store
+from simx.exporter.store.manifest import Verified
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
-from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
+
+Blame = Literal["input", "system", "backbone"]
 
 
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +33,16 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """A backbone that is in the store; ``fresh`` where this run put it there."""
+    """A backbone that is in the store.
+
+    ``fresh`` is true where this run put it there. ``output`` is the plain file that was made of it
+    in the folder that was asked for, if one was.
+    """
 
     backbone: Backbone
     entry: Entry
     fresh: bool
+    output: Path | None = None
 
     @property
     def precision(self) -> Precision:
@@ -44,68 +50,52 @@ class Exported(msgspec.Struct, frozen=True):
         return self.entry.manifest.identity.precision
 
 
-class NotExported(msgspec.Struct, frozen=True):
-    """A backbone that is not: at which stage it failed, and why.
+class NotExported(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An export that failed: of what, at which stage, and why.
 
-    ``weights_origin``, ``parity`` and the margins are what was found of it, where it came so far.
+    ``blame`` is the cause: a named ``input``; the ``system``, which would not let the next export
+    be written either; or the ``backbone`` alone. ``verified`` has the figures of a file that
+    missed its bounds. ``weights_origin`` is None where the weights were not found.
     """
 
     backbone: Backbone
+    precision: Precision
     stage: str
     reason: str
-    precision: Precision = "fp32"
+    blame: Blame = "backbone"
     weights_origin: WeightsOrigin | None = None
-    parity: Parity | None = None
-    margin: float | None = None
-    reference_margin: float | None = None
+    verified: Verified | None = None
 
 
 Outcome = Exported | NotExported
 
 
-Started = Callable[[Backbone, Precision], None]
-"""Told what is begun, from the caller's thread."""
+class ExportListener:
+    """What a caller hears of exports; all of it is ignored here, override what is of interest.
 
-
-def not_exported(
-    backbone: Backbone, precision: Precision, origin: WeightsOrigin, failed: ExportFailed
-) -> NotExported:
-    """Return what a worker's failure means for a backbone."""
-    return NotExported(
-        backbone,
-        failed.stage,
-        failed.reason,
-        precision,
-        origin,
-        failed.parity,
-        failed.margin,
-        failed.reference_margin,
-    )
-
-
-def require_no_system_failure(failed: ExportFailed, backbone: Backbone, store: Store) -> None:
-    """Let no further export begin where this one's failure would be theirs, too.
-
-    Raises:
-        SystemFailureError: the system would not let it be written.
+    ``downloading`` and ``downloaded`` are called from any thread, all others from the caller's.
     """
-    if failed.blame == "system":
-        raise SystemFailureError(
-            f"store {store.root}: exporting {backbone.name} failed at {failed.stage} "
-            f"({failed.reason}); free some space or choose another store with --store"
-        )
 
+    def planned(self, exports: int) -> None:
+        """As many outcomes follow as this number says."""
 
-def make_folder_for(folder: Path, store: Store) -> None:
-    """Make the folder that an export is prepared in.
+    def downloads(self, backbones: Sequence[Backbone]) -> None:
+        """The checkpoints of these backbones are to be downloaded."""
 
-    Raises:
-        SystemFailureError: the store cannot be written.
-    """
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise SystemFailureError(
-            f"store {store.root}: cannot be written ({error.strerror}); free some space or choose "
-            "another store with --store"
-        ) from None
+    def downloading(self, backbone: Backbone, done: int, total: int | None) -> None:
+        """``done`` bytes of a checkpoint are here, of ``total`` where that is known."""
+
+    def downloaded(self, backbone: Backbone) -> None:
+        """A checkpoint is here and intact."""
+
+    def started(self, backbone: Backbone, precision: Precision) -> None:
+        """An export begins, or begins again after another process failed to make it."""
+
+    def waiting(self, backbones: Sequence[Backbone]) -> None:
+        """All other exports are finished, and other processes are exporting these backbones."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """An export has an outcome."""
+
+    def notice(self, text: str) -> None:
+        """Something else that a user should know, in one line."""

@@ -45,6 +45,19 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What verification found of an exported file.
+
+    ``parity`` is the worst over all pictures and ``batches``, the batch sizes that were run. The
+    margins are those of the file's and of torch's embeddings, as in ``Manifest``.
+    """
+
+    parity: Parity
+    batches: tuple[int, ...]
+    margin: float | None
+    reference_margin: float | None
+
+
 class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What makes two exports the same thing to a user."""
 

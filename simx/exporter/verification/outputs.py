@@ -1,4 +1,4 @@
-"""Does the exported file compute what torch computes? Asked before it is published.
+"""Does the exported file compute what torch computes? Checked before it is published.
 
 Imports onnx and onnxruntime, but not torch; runs inside an export worker only.
 """
@@ -7,17 +7,14 @@ import math
 from itertools import permutations
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME
-from simx.exporter.verification.inspection import Expectation, complaints, evaluation, interface
-from simx.exporter.verification.inspection.walk import Walk
-from simx.exporter.verification.reference import margin_of
-from simx.results.schema.report import Parity
+from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, Verified
+from simx.exporter.verification.inspection import Expectation, complaints
+from simx.exporter.verification.reference import margin_of, verification_batches
 from simx.results.statistics.parity import FP32, Bounds, disagreement, worst_parity
 from simx.results.statistics.vector_math import relative_l2
 
@@ -25,18 +22,6 @@ Array = npt.NDArray[np.float32]
 
 _TOLD_APART = 10 * FP32.relative_l2
 """How different the embeddings of two pictures are at least; 0.01 is the least that was seen."""
-
-
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: the worst parity over all rows and batches, and the batches tried.
-
-    The margins are those of the file's and of torch's embeddings; see ``reference.margin_of``.
-    """
-
-    parity: Parity
-    batches: tuple[int, ...]
-    margin: float | None
-    reference_margin: float | None
 
 
 class VerificationError(Exception):
@@ -55,22 +40,22 @@ def verify_export(
     expected: Expectation,
     inputs: Array,
     reference: Array,
-    batches: tuple[int, ...],
     threads: int,
+    bounds: Bounds = FP32,
 ) -> Verified:
-    """Check and inspect the file, then run it in ONNX Runtime and compare with torch's answer.
+    """Check and inspect a file, then run it in ONNX Runtime and compare with torch's answers.
 
     Args:
         path: the ONNX file.
-        expected: the headless network that it was made of.
-        inputs: real pictures, [N, 3, H, W].
-        reference: torch's embeddings of them, [N, D], each computed by itself.
-        batches: batch sizes to run, none of them the exported one, none above N.
+        expected: what its graph has to be.
+        inputs: real pictures, float32 [N, 3, H, W].
+        reference: torch's embeddings of them in fp32, [N, D], each computed by itself.
         threads: of the session.
+        bounds: how far an embedding may be from torch's.
 
     Raises:
-        VerificationError: a graph that is no export's, pictures that no mixing up would show with,
-            or parity beyond the bounds.
+        VerificationError: a graph that is not an export's, pictures whose embeddings are too much
+            alike to notice exchanged rows, or parity beyond the bounds.
     """
     onnx.checker.check_model(str(path))
     graph = onnx.load(str(path), load_external_data=False)
@@ -78,46 +63,11 @@ def verify_export(
         raise VerificationError(complaint)
     del graph
     _require_different(reference)
-    return verify_answers(path, inputs, reference, batches, threads, FP32)
-
-
-def verify_reduced(
-    path: Path,
-    expected: Expectation,
-    inputs: Array,
-    reference: Array,
-    batches: tuple[int, ...],
-    threads: int,
-    bounds: Bounds,
-) -> Verified:
-    """Do the same with a graph of another precision, whose weights are no longer the network's.
-
-    Args:
-        path: the ONNX file.
-        expected: of which the interface is looked at.
-        inputs: as above.
-        reference: torch's embeddings in fp32.
-        batches: as above.
-        threads: as above.
-        bounds: how far an embedding may be from torch's.
-
-    Raises:
-        VerificationError: another interface, or parity beyond the bounds.
-    """
-    onnx.checker.check_model(str(path))
-    walk = Walk(onnx.load(str(path), load_external_data=False))
-    for complaint in (*interface.complaints(walk, expected), *evaluation.complaints(walk)):
-        raise VerificationError(complaint)
-    return verify_answers(path, inputs, reference, batches, threads, bounds)
+    return verify_answers(path, inputs, reference, threads, bounds)
 
 
 def verify_answers(
-    path: Path,
-    inputs: Array,
-    reference: Array,
-    batches: tuple[int, ...],
-    threads: int,
-    bounds: Bounds,
+    path: Path, inputs: Array, reference: Array, threads: int, bounds: Bounds
 ) -> Verified:
     """Run a file in ONNX Runtime and compare with torch's answers; arguments are as above.
 
@@ -125,6 +75,7 @@ def verify_answers(
         VerificationError: parity beyond the bounds, with the figures that were found.
     """
     session = _session(path, threads)
+    batches = verification_batches(len(inputs))
     answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
     found = Verified(
         parity=worst_parity(

@@ -13,8 +13,9 @@ from simx.results.comparison.matching import fields_that_differ
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.others import placement_text
 from simx.results.comparison.outcome import Difference
+from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
-from simx.results.schema.report import Cell, Config, MeasuredCell
+from simx.results.schema.report import Cell, MeasuredCell
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""

@@ -6,6 +6,7 @@ import numpy as np
 from simx.exporter.store.manifest import FileRecord
 from simx.models.pictures import Image
 from simx.results.schema.environment import Memory, ThreadPool
+from simx.results.schema.report import Failure
 from simx.results.schema.times import Block, DeviceEvents, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
 
@@ -201,19 +202,13 @@ class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     events: DeviceEvents | None
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """Any request can end so: at which stage, and why."""
-
-    stage: str
-    reason: str
-
-
 REQUESTS = msgspec.msgpack.Decoder(Request)
-DESCRIBED = msgspec.msgpack.Decoder(Described | Failed)
-PROBED = msgspec.msgpack.Decoder(Usable | Failed)
-WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
-WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)
-PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
-MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
-CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failed)
-CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)
+DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
+PROBED = msgspec.msgpack.Decoder(Usable | Failure)
+WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
+WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
+PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
+MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
+CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
+CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)
+"""Any request can end in a failure."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from simx.exporter.jobs.export import export
-from simx.exporter.jobs.export_workers import LazyLauncher
-from simx.exporter.jobs.messages import ExportFailed
-from simx.exporter.jobs.plan import Exported, ExportPlan, Outcome
+from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
+from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.manifest import ExportIdentity
 from simx.exporter.store.store import Store
@@ -35,7 +35,7 @@ import sys, time
 from pathlib import Path
 import msgspec
 from simx.exporter.store.manifest import ExportIdentity
-from simx.exporter.store import Store
+from simx.exporter.store.store import Store
 identity = msgspec.json.decode(sys.argv[2], type=ExportIdentity)
 with Store(Path(sys.argv[1])).exporting(identity, sys.argv[3], wait=False) as is_ours:
     print(is_ours, flush=True)
@@ -48,18 +48,18 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def exported(
-    store: Store, told: list[str], stack: ExitStack, *, mended: bool
-) -> tuple[Outcome, ...]:
-    """Export two backbones, one of which the holder of a stack is exporting until it is told of."""
+class Waiting(ExportListener):
+    """Notes what is waited for, and lets the other process finish then."""
 
-    def on_wait(backbones: Sequence[Backbone]) -> None:
-        told.extend(backbone.name for backbone in backbones)
-        if mended:
-            publish(store, key=KEY)
-        stack.close()
+    def __init__(self, other: ExitStack, publish: Callable[[], object]) -> None:
+        self._other = other
+        self._publish = publish
+        self.names: list[str] = []
 
-    return tuple(export([RESNET18, RESNET34], store, PLAN, on_wait=on_wait))
+    def waiting(self, backbones: Sequence[Backbone]) -> None:
+        self.names.extend(backbone.name for backbone in backbones)
+        self._publish()
+        self._other.close()
 
 
 def test_what_another_process_exports_is_taken(
@@ -67,15 +67,15 @@ def test_what_another_process_exports_is_taken(
 ) -> None:
     """It is waited for when all others are finished, and never done twice."""
     asked: list[str] = []
-    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
-    told: list[str] = []
-    with ExitStack() as stack:
-        stack.enter_context(store.exporting(IDENTITY, KEY, wait=False))
-        other, taken = exported(store, told, stack, mended=True)
+    monkeypatch.setattr(ExportWorkers, "run", lambda _, request: refused(asked, request))
+    with ExitStack() as other:
+        other.enter_context(store.exporting(IDENTITY, KEY, wait=False))
+        listener = Waiting(other, lambda: publish(store, key=KEY))
+        taken, failed = export([RESNET18, RESNET34], store, PLAN, listener)
 
-    assert told == ["resnet18"]
+    assert listener.names == ["resnet18"]
     assert asked == ["resnet34"]
-    assert other.backbone == RESNET34
+    assert failed.backbone == RESNET34
     assert isinstance(taken, Exported)
     assert not taken.fresh
 
@@ -85,20 +85,22 @@ def test_what_another_process_failed_to_export_is_exported(
 ) -> None:
     """Waiting ends when the other one has ended, whatever came of it."""
     asked: list[str] = []
-    monkeypatch.setattr(LazyLauncher, "run", lambda _, request: refused(asked, request.backbone))
-    told: list[str] = []
-    with ExitStack() as stack:
-        stack.enter_context(store.exporting(IDENTITY, KEY, wait=False))
-        exported(store, told, stack, mended=False)
+    monkeypatch.setattr(ExportWorkers, "run", lambda _, request: refused(asked, request))
+    with ExitStack() as other:
+        other.enter_context(store.exporting(IDENTITY, KEY, wait=False))
+        listener = Waiting(other, lambda: None)
+        export([RESNET18, RESNET34], store, PLAN, listener)
 
-    assert told == ["resnet18"]
+    assert listener.names == ["resnet18"]
     assert asked == ["resnet34", "resnet18"]
 
 
-def refused(asked: list[str], backbone: Backbone) -> ExportFailed:
+def refused(asked: list[str], request: ExportRequest) -> NotExported:
     """Stand for a worker that is asked and fails."""
-    asked.append(backbone.name)
-    return ExportFailed("export", "a fake", "backbone")
+    asked.append(request.backbone.name)
+    return NotExported(
+        backbone=request.backbone, precision=request.precision, stage="export", reason="a fake"
+    )
 
 
 def test_one_entry_is_exported_by_one_process(store: Store) -> None:

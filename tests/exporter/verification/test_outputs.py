@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from simx.exporter.network.graph import EXPORTED_BATCH
-from simx.exporter.verification.outputs import VerificationError, Verified, verify_export
+from simx.exporter.store.manifest import Verified
+from simx.exporter.verification.outputs import VerificationError, verify_export
 from simx.exporter.verification.reference import verification_batches, verification_pictures
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
@@ -31,10 +32,10 @@ def answers(inputs: Array) -> Array:
     return np.repeat(mean[:, None], 5, 1).astype(np.float32)
 
 
-def verify(model: onnx.ModelProto, folder: Path, batches: tuple[int, ...] = (1, 4)) -> Verified:
+def verify(model: onnx.ModelProto, folder: Path) -> Verified:
     path, inputs = folder / "model.onnx", pictures()
     onnx.save(model, path)
-    return verify_export(path, EXPECTED, inputs, answers(inputs), batches, threads=1)
+    return verify_export(path, EXPECTED, inputs, answers(inputs), threads=1)
 
 
 def test_the_right_answers_are_verified(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_pictures_that_look_alike_verify_nothing(tmp_path: Path) -> None:
     onnx.save(graph(SOUND), path)
 
     with pytest.raises(VerificationError, match="almost the same embedding"):
-        verify_export(path, EXPECTED, inputs, answers(inputs), (1, 2), threads=1)
+        verify_export(path, EXPECTED, inputs, answers(inputs), threads=1)
 
 
 @pytest.mark.parametrize("backbone", load(), ids=lambda backbone: backbone.name)

@@ -5,35 +5,38 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-from simx.exporter.verification.inspection.expectation import Expectation
+from simx.exporter.store.manifest import DATA_FILE
 from simx.exporter.verification.inspection.walk import Walk, described, is_external
+
+_STANDARD = frozenset({"", "ai.onnx"})
+"""The domains of ONNX's own operators: two names of one."""
 
 _OF_A_MACHINE = re.compile(r"\.py\b|site-packages|^[A-Za-z]:\\|^/(home|root|tmp|usr|Users|var)/")
 """What a name has in it that was made of a file's."""
 
 
-def complaints(walk: Walk, expected: Expectation) -> Iterator[str]:
-    """Say what only some engines could read, or what tells of whoever exported it."""
+def complaints(walk: Walk) -> Iterator[str]:
+    """Say what only some engines could read, or what names the machine that exported it."""
     model = walk.model
     if model.functions:
         yield f"local function {model.functions[0].name} is left"
-    yield from _operators(walk, expected.domains)
+    yield from _operators(walk)
     for name, text in _remarks(walk):
         yield f"{name} has metadata: {text[:60]!r}"
     for name in _names(walk):
         if _OF_A_MACHINE.search(name):
             yield f"the name {name[:60]!r} is that of a file"
-    yield from _external(walk, expected.data_file)
+    yield from _external(walk)
 
 
-def _operators(walk: Walk, domains: frozenset[str]) -> Iterator[str]:
+def _operators(walk: Walk) -> Iterator[str]:
     versions = {each.domain: each.version for each in walk.model.opset_import}
-    if not any(versions.get(name, 0) > 0 for name in ("", "ai.onnx")):
+    if not any(versions.get(name, 0) > 0 for name in _STANDARD):
         yield "it states no version of ONNX's operators"
-    for domain in versions.keys() - domains:
+    for domain in versions.keys() - _STANDARD:
         yield f"it imports operators of {domain}, which is no domain of ONNX's own"
     for node in walk.nodes:
-        if node.domain not in domains:
+        if node.domain not in _STANDARD:
             yield f"{described(node)} is of {node.domain}, which is no domain of ONNX's own"
 
 
@@ -73,9 +76,9 @@ def _texts(strings: Iterable[bytes]) -> Iterator[str]:
     return (text.decode(errors="replace") for text in strings)
 
 
-def _external(walk: Walk, data_file: str) -> Iterator[str]:
+def _external(walk: Walk) -> Iterator[str]:
     for name, tensor in walk.constants.items():
         if is_external(tensor):
             location = next((e.value for e in tensor.external_data if e.key == "location"), "")
-            if location != data_file:
-                yield f"{name} lies in {location!r}, not in {data_file!r} beside the model"
+            if location != DATA_FILE:
+                yield f"{name} lies in {location!r}, not in {DATA_FILE!r} beside the model"

@@ -42,11 +42,6 @@ def complaints(walk: Walk, shapes: tuple[Shape, ...]) -> Iterator[str]:
     yield from _idle(walk)
 
 
-def weights_of(model: onnx.ModelProto) -> tuple[Shape, ...]:
-    """Return the shapes of a graph's weights, those of what is derived from it, too."""
-    return tuple(shape for _, _, shape in _weights(Walk(model)))
-
-
 def _of_classes(walk: Walk) -> Iterator[str]:
     for node in walk.nodes:
         for name in node.input:

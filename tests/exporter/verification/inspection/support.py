@@ -11,9 +11,7 @@ from onnx import numpy_helper
 
 from simx.exporter.verification.inspection import Expectation, complaints
 
-EXPECTED = Expectation(
-    batch=101, crop=8, dim=5, weights=((5, 3, 3, 3),), data_file="model.onnx.data"
-)
+EXPECTED = Expectation(batch=101, crop=8, dim=5, weights=((5, 3, 3, 3),))
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
 SIGNATURE = "tested (float[N, 3, 8, 8] image) => (float[N, 5] embedding)"

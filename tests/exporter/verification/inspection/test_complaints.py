@@ -51,7 +51,6 @@ def inspected(body: nn.Module, path: Path, dim: int = 5) -> list[str]:
         crop=SIDE,
         dim=dim,
         weights=tuple(tuple(parameter.shape) for parameter in parameters),
-        data_file=f"{path.name}.data",
     )
     return list(complaints(onnx.load(path), expected))
 

@@ -21,7 +21,6 @@ def test_operators_of_other_domains_are_refused() -> None:
         "it imports operators of com.example, which is no domain of ONNX's own",
         f"Fused node other {OTHER}",
     ]
-    assert found(model, domains=frozenset({"", "com.example"})) == []
 
 
 def test_a_graph_without_a_version_of_its_operators_is_refused() -> None:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from simx.exporter.jobs.precisions.calibration import calibration_pixels
+from simx.exporter.jobs.calibration import calibration_pixels
 from simx.exporter.verification.reference import verification_pixels
 from simx.models.catalogue import load
 

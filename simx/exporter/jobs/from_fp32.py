@@ -1,7 +1,7 @@
-"""The tools of ONNX Runtime that make another precision of a graph, and how they are set.
+"""Another precision of an fp32 export: ONNX Runtime's tools convert its graph.
 
-Imports onnx and onnxruntime, but not torch; runs inside a worker only. What is said of the tools
-was seen with onnxruntime 1.32.
+Imports onnx and onnxruntime, but not torch, whose answers lie beside the fp32 graph; runs inside an
+export worker only. What is said of the tools was seen with onnxruntime 1.32.
 """
 
 import tempfile
@@ -21,9 +21,50 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from simx.exporter.store.manifest import INPUT_NAME, SINGLE_FILE_LIMIT
+from simx.exporter.jobs.calibration import calibration_pixels
+from simx.exporter.jobs.job import Made, Stage, answer
+from simx.exporter.jobs.messages import ExportRequest, FromFp32
+from simx.exporter.store.manifest import (
+    INPUT_NAME,
+    MODEL_FILE,
+    SINGLE_FILE_LIMIT,
+    VERIFICATION_FILE,
+)
+from simx.exporter.store.stored_files import copy_as_recorded
+from simx.exporter.verification.inspection import Expectation
+from simx.exporter.verification.reference import load_reference
+from simx.images.preprocessing import normalise
+from simx.workers.connection import Connection
 
 Array = npt.NDArray[np.float32]
+
+
+def main(connection: Connection) -> None:
+    """Run an export worker: one request, one answer."""
+    answer(connection, make)
+
+
+def make(request: ExportRequest, stage: Stage) -> Made:
+    """Write the graph in another precision, and a copy of torch's answers.
+
+    Raises:
+        Exception: whatever stopped it, at the stage that was named last.
+    """
+    source, folder, preset = request.source, Path(request.folder), request.backbone.preset
+    if not isinstance(source, FromFp32):
+        raise TypeError("another precision is made from an fp32 export")
+    stage("conversion")
+    full, path = Path(source.folder) / MODEL_FILE, folder / MODEL_FILE
+    if request.precision == "fp16":
+        to_float16(full, path)
+    else:
+        pixels = calibration_pixels(request.backbone)
+        to_int8(full, path, (normalise(each[None], preset) for each in pixels))
+    answers = source.files[VERIFICATION_FILE]
+    copy_as_recorded(full.with_name(VERIFICATION_FILE), answers, folder / VERIFICATION_FILE)
+    reference = load_reference(folder / VERIFICATION_FILE, answers)
+    expected = Expectation(crop=preset.crop, dim=reference.embeddings.shape[1])
+    return Made(reference=reference, expected=expected, weights=source.weights)
 
 
 def to_float16(source: Path, path: Path, limit: int = SINGLE_FILE_LIMIT) -> None:

@@ -1,0 +1,51 @@
+"""Messages about all exports of a run: downloads beforehand, random weights at the end."""
+
+from collections.abc import Sequence
+
+from simx.common.input_files import shown
+from simx.exporter.jobs.plan import Exported, ExportListener, Outcome
+from simx.exporter.weights.cache import checkpoints_folder
+from simx.exporter.weights.disk_space import require_room, size_of
+from simx.models.backbone import Backbone
+
+
+def announce_downloads(
+    lacking: Sequence[Backbone], listener: ExportListener, *, offline: bool
+) -> None:
+    """Say, before the first byte, which checkpoints are to be downloaded; nothing without any.
+
+    Raises:
+        SystemFailureError: there is no room for them.
+    """
+    if not lacking:
+        return
+    folder = shown(checkpoints_folder())
+    checkpoints = "one checkpoint is" if len(lacking) == 1 else f"{len(lacking)} checkpoints are"
+    if offline:
+        listener.notice(
+            f"offline: {checkpoints} not here, and nothing is downloaded; "
+            f"what is in {folder} and in the store is used"
+        )
+        return
+    needed, free = require_room(lacking)
+    listener.downloads(lacking)
+    listener.notice(
+        f"{checkpoints} to be downloaded, {size_of(needed)} in all, into {folder} "
+        f"({size_of(free)} free there)"
+    )
+
+
+def warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener) -> None:
+    """Say how many exports have random weights: they must never pass for trained ones."""
+    random = {
+        outcome.backbone
+        for outcome in outcomes
+        if isinstance(outcome, Exported)
+        and outcome.entry.manifest.identity.weights_origin == "random"
+    }
+    if random:
+        count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
+        listener.notice(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
+        )

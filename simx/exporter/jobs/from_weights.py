@@ -1,0 +1,109 @@
+"""An export of a network with its weights, in fp32: weights -> torch's answers -> ONNX file.
+
+Imports torch; runs inside an export worker only.
+"""
+
+import contextlib
+import gc
+import importlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from simx.exporter.jobs.job import Made, Stage, answer
+from simx.exporter.jobs.messages import ExportRequest, FromWeights
+from simx.exporter.network.architecture import build_empty
+from simx.exporter.network.graph import EXPORTED_BATCH, export_graph
+from simx.exporter.network.heads import prepare_for_export, remove_head
+from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
+from simx.exporter.store.stored_files import record_of
+from simx.exporter.verification.inspection import Expectation
+from simx.exporter.verification.reference import Reference, verification_pixels
+from simx.exporter.weights.load import load
+from simx.exporter.weights.locate import Source
+from simx.exporter.weights.state import fill, save_state
+from simx.images.preprocessing import normalise
+from simx.workers.connection import Connection
+
+_LOADED_LATE = ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops")
+"""What torch's exporter loads on its way, with hundreds of modules behind it."""
+
+# Loaded before the first worker is forked, it is shared by all of them.
+for _name in _LOADED_LATE:
+    with contextlib.suppress(ImportError):  # another version of the library has it elsewhere
+        importlib.import_module(_name)
+
+
+def main(connection: Connection) -> None:
+    """Run an export worker: one request, one answer."""
+    # A short-lived process: what it would collect is little, and looking for it takes a tenth of
+    # the time.
+    gc.disable()
+    answer(connection, make)
+
+
+def make(request: ExportRequest, stage: Stage) -> Made:
+    """Write a backbone's graph, torch's answers and the state dict.
+
+    Raises:
+        Exception: whatever stopped it, at the stage that was named last.
+    """
+    source, folder = request.source, Path(request.folder)
+    if not isinstance(source, FromWeights):
+        raise TypeError("a network is exported from weights")
+    stage("weights")
+    torch.set_num_threads(request.threads)
+    path = None if source.path is None else Path(source.path)
+    state = load(request.backbone, Source(request.weights_origin, path, source.sha256, source.seed))
+    save_state(state, Path(source.state_path))
+
+    stage("reference")
+    body = _headless(state, request)
+    pixels = verification_pixels(request.backbone)
+    reference = Reference(pixels, _embed(body, pixels, request))
+    reference.save(folder / VERIFICATION_FILE)
+
+    stage("export")
+    export_graph(body, request.backbone.preset.crop, folder / MODEL_FILE)
+    return Made(
+        reference=reference,
+        expected=_expectation(body, request),
+        weights=record_of(Path(source.state_path)),
+    )
+
+
+def _headless(state: dict[str, torch.Tensor], request: ExportRequest) -> nn.Module:
+    model = build_empty(request.backbone)
+    fill(model, state)
+    return prepare_for_export(remove_head(model, request.embedding))
+
+
+def _expectation(body: nn.Module, request: ExportRequest) -> Expectation:
+    backbone = request.backbone
+    return Expectation(
+        batch=EXPORTED_BATCH,
+        crop=backbone.preset.crop,
+        dim=backbone.embedding_dims.of(request.embedding),
+        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
+    )
+
+
+def _embed(
+    body: nn.Module, pixels: npt.NDArray[np.uint8], request: ExportRequest
+) -> npt.NDArray[np.float32]:
+    """Return torch's embeddings of the verification pictures, [N, D], one picture at a time."""
+    inputs = torch.from_numpy(normalise(pixels, request.backbone.preset))
+    with torch.inference_mode():
+        rows = [body(inputs[row : row + 1]) for row in range(len(inputs))]
+    embeddings: npt.NDArray[np.float32] = torch.cat(rows).numpy()
+    expected = request.backbone.embedding_dims.of(request.embedding)
+    if embeddings.shape[1] != expected:
+        raise ValueError(
+            f"the embedding has {embeddings.shape[1]} dimensions, the catalogue says {expected}"
+        )
+    if not np.isfinite(embeddings).all():
+        raise ValueError("torch's own embedding holds values that are not finite")
+    return embeddings

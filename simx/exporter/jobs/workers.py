@@ -1,0 +1,93 @@
+"""The processes that exports run in, seen from the parent; knows nothing of the store."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
+from simx.exporter.jobs.plan import NotExported
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.workers.launchers import launcher
+from simx.workers.slowest import SLOWEST_GMACS, SLOWEST_READING
+from simx.workers.worker import Launcher, WorkerError
+
+_ENTRIES: dict[type[FromWeights | FromFp32], str] = {
+    FromWeights: "simx.exporter.jobs.from_weights:main",
+    FromFp32: "simx.exporter.jobs.from_fp32:main",
+}
+"""What a worker runs; only the first imports torch."""
+
+_TRANSLATION_SECONDS = 1800.0
+"""For tracing and translating, which follow from the number of layers and from no figure of the
+catalogue: twenty times what the largest takes on one core of a server."""
+
+_CALLS = 10
+"""torch's answers to four pictures, and ONNX Runtime's, at two batch sizes."""
+
+_READINGS = 8
+"""Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
+
+_BYTES_PER_PARAMETER = 4
+
+_MOST_SECONDS = 4 * 3600.0
+
+
+class ExportWorkers:
+    """Runs each export in a worker of its own.
+
+    The server of a kind of worker is started with the first export of that kind: a full store
+    needs none. May be used from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._launchers: dict[str, Launcher] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def run(self, request: ExportRequest) -> ExportDone | NotExported:
+        """Run one export; an export that takes far too long is ended."""
+        seconds = export_seconds(request.backbone, request.embedding)
+        try:
+            with self._launcher(_ENTRIES[type(request.source)]).launch() as worker:
+                return worker.request(request, REPLIES, seconds)
+        except WorkerError as error:
+            return NotExported(
+                backbone=request.backbone,
+                precision=request.precision,
+                stage="worker",
+                reason=f"the export worker {error}",
+                weights_origin=request.weights_origin,
+            )
+
+    def _launcher(self, entry: str) -> Launcher:
+        with self._lock:
+            if self._is_closed:
+                raise WorkerError("was not started: all exports are being ended")
+            if entry not in self._launchers:
+                self._launchers[entry] = launcher(entry)
+            return self._launchers[entry]
+
+    def close(self) -> None:
+        """End the servers that were started, and with them every worker that still runs."""
+        with self._lock:
+            self._is_closed = True
+        for each in self._launchers.values():
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
+    """Return how long a worker may take for an export; far beyond what a slow machine takes."""
+    calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
+    reading = _READINGS * _BYTES_PER_PARAMETER * backbone.params / SLOWEST_READING
+    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)
