@@ -1,9 +1,6 @@
 """``simx bench``: measure; write a report and print the tables."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -18,9 +15,6 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.options import Layout, Options
 from simx.results.schema.config import ProfileName
-
-if TYPE_CHECKING:
-    from simx.runner.bench.bench import Progress
 
 _picture_path = TextPath(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
@@ -174,7 +168,7 @@ def command(
     --gflops and --family, everything in the store is measured.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
-    from simx.cli.exporting import shown_exports  # noqa: PLC0415
+    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.formats.registry import render  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
@@ -223,11 +217,11 @@ def command(
     path = output or session.new_report_path() if resume is None else report_path(resume)
     with shown_exports() as listener:
         if resume is None:
-            report = session.bench(config, inputs, path, listener, _measuring)
+            report = session.bench(config, inputs, path, listener, shown_launches)
         else:
             _require_in_place(context, output, path)
             asked = Asked(config, inputs, _labels(context))
-            report = session.resume(path, asked, listener, _measuring)
+            report = session.resume(path, asked, listener, shown_launches)
     rendering = Options(
         ranges=options.ranges_or_default(ranges),
         width=width(),
@@ -260,17 +254,3 @@ def _labels(context: click.Context) -> dict[str, str]:
 def _require_in_place(context: click.Context, output: Path | None, path: Path) -> None:
     if context.get_parameter_source("output") is _TYPED and output != path:
         raise InputError(f"--output {output} with --resume {path}: a report stays in place")
-
-
-@contextmanager
-def _measuring(backbones: Sequence[Backbone]) -> Iterator["Progress"]:
-    """Show how far a measurement of backbones is."""
-    from simx.cli.progress import steps  # noqa: PLC0415 - rich, which --help does not need
-
-    with steps(len(backbones)) as bar:
-
-        def progress(backbone: Backbone, launch: int, planned: int) -> None:
-            text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
-            bar.at(backbones.index(backbone) + min(launch / planned, 1.0), text)
-
-        yield progress

@@ -233,8 +233,10 @@ def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
     """Return the backbones of names or globs, in the catalogue's order.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a name is unknown, or there is none.
     """
+    if not names:
+        raise InputError("no backbone is named; `simx models` lists all there are")
     return select(Selection(names=tuple(names)), load())
 
 

@@ -62,7 +62,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedules, "BLOCK_SECONDS", 0.001)
         patch.setattr(launches, "REPEATS", 0)
-        return bench(tmp_path_factory.mktemp("bench"), "right", launches=2)
+        return bench(tmp_path_factory.mktemp("bench"), "right", launches=3)
 
 
 def test_every_backend_has_the_precisions_it_computes_in() -> None:
@@ -114,7 +114,7 @@ def test_one_cell_of_a_backend_takes_the_canary(report: Report) -> None:
     """It is the same in any precision, and belongs to the backend and provider."""
     (canary,) = report.canary
 
-    assert [launch.index for launch in canary.launches] == [0, 1]
+    assert [launch.index for launch in canary.launches] == [0, 1, 2]
 
 
 def test_each_precision_has_its_own_bound(tmp_path: Path) -> None:
