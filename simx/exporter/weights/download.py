@@ -9,7 +9,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -31,18 +30,8 @@ RETRY_SECONDS = (1.0, 5.0, 20.0)
 """Waits before a host that has trouble is asked again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Callbacks of downloads; each is called in the thread that downloads.
-
-    ``progress`` gets a backbone, the bytes of its checkpoint that have arrived, and its length in
-    bytes if that is known; ``arrived`` a backbone whose checkpoint is complete and verified;
-    ``notice`` one line for the user.
-    """
-
-    progress: Callable[[Backbone, int, int | None], None] = lambda *_: None
-    arrived: Callable[[Backbone], None] = lambda _: None
-    notice: Notice = lambda _: None
+Progress = Callable[[Backbone, int, int | None], None]
+"""Receives a backbone, the bytes of its checkpoint that have arrived, and its length if known."""
 
 
 class Downloads:
@@ -56,7 +45,9 @@ class Downloads:
         *,
         mirror: str | None = None,
         offline: bool = False,
-        listener: Listener = Listener(),
+        progress: Progress = lambda *_: None,
+        arrived: Callable[[Backbone], None] = lambda _: None,
+        notice: Notice = lambda _: None,
         stall_seconds: float = STALL_SECONDS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
@@ -66,12 +57,16 @@ class Downloads:
             mirror: address of a folder with the same files under the same names, to be used
                 instead of torchvision's server: https, or http on a loopback host.
             offline: never use the network.
-            listener: callbacks.
+            progress: called for each piece that arrives.
+            arrived: called when a backbone's checkpoint is complete and verified.
+            notice: called with everything else that the user should know. All three are called in
+                the thread that downloads.
             stall_seconds: longest time without a byte.
             retry_seconds: waits before further attempts at one checkpoint.
         """
-        self.notice = listener.notice
-        self._listener = listener
+        self.notice = notice
+        self._progress = progress
+        self._arrived = arrived
         self._mirror = mirror
         self._offline = offline
         self._stall_seconds = stall_seconds
@@ -106,7 +101,7 @@ class Downloads:
             with lock_file(target.with_name(f"{target.name}.lock"), on_wait=waiting):
                 if not target.exists():
                     self._download(backbone, address, target)
-                    self._listener.arrived(backbone)
+                    self._arrived(backbone)
         except OSError as error:
             raise SystemFailureError(
                 f"cannot write {shown(target)}: {error.strerror or error}; "
@@ -174,7 +169,7 @@ class Downloads:
                     raise TransferError(Trouble.LASTING, reason)
                 file.write(piece)
                 digest.update(piece)
-                self._listener.progress(backbone, done, total)
+                self._progress(backbone, done, total)
         return digest.hexdigest()
 
 

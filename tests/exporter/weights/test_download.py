@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.download import Downloads
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
 from tests.exporter.weights.support import renamed_for
@@ -28,18 +28,10 @@ def named(small: Backbone) -> Backbone:
 
 @dataclass
 class Heard:
-    """What the callbacks of a listener received."""
+    """What the callbacks of downloads received."""
 
     figures: list[tuple[int, int | None]] = field(default_factory=list)
     arrived: list[Backbone] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-    def listener(self) -> Listener:
-        return Listener(
-            progress=lambda _, *figures: self.figures.append(figures),
-            arrived=self.arrived.append,
-            notice=self.notices.append,
-        )
 
 
 def fetch(
@@ -49,9 +41,11 @@ def fetch(
     stall_seconds: float = 30.0,
 ) -> Path:
     """Fetch a checkpoint, trying again at once."""
+    heard = heard or Heard()
     return Downloads(
         mirror=mirror,
-        listener=(heard or Heard()).listener(),
+        progress=lambda _, *figures: heard.figures.append(figures),
+        arrived=heard.arrived.append,
         stall_seconds=stall_seconds,
         retry_seconds=(0.0, 0.0),
     ).fetch(backbone)

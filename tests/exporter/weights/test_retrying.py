@@ -12,7 +12,7 @@ import pytest
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.weights.address import TransferError, Trouble, pieces
 from simx.exporter.weights.cache import checkpoint_path
-from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.identity import record_path, remember
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
@@ -48,7 +48,7 @@ class Trial:
         with serving({name: self._answers}) as self.site:
             downloads = Downloads(
                 mirror=self.site.address,
-                listener=Listener(notice=self.notices.append),
+                notice=self.notices.append,
                 stall_seconds=0.2,
                 retry_seconds=(0.0,) * self._retries,
             )
