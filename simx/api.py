@@ -20,7 +20,7 @@ from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
-from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
+from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.sharing import default_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
@@ -299,7 +299,7 @@ def _preset(model: AnyPath) -> Preset:
         return backbones[0].preset
     if path.name == MODEL_FILE:
         return read_manifest(path.with_name(MANIFEST_FILE)).preset
-    found = read_delivery(path.with_name(DELIVERY_FILE)).of(path.name)
+    found = read_output_manifest(path.with_name(OUTPUT_MANIFEST_FILE)).of(path.name)
     if found is None:
         raise InputError(f"model {shown(path)}: the manifest beside it does not have it")
     return found.preprocessing

@@ -40,7 +40,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/inspection/walk.py": {"onnx"},
     "exporter/verification/inspection/weights.py": {"onnx"},
     "exporter/jobs/from_fp32.py": {"onnx", "onnxruntime"},
-    "exporter/network/simplification.py": TORCH,
     "exporter/weights/checkpoint.py": TORCH,
     "exporter/weights/fit.py": TORCH,
     "exporter/weights/initialised.py": TORCH,

@@ -40,8 +40,8 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
 @click.option(
     "--prune",
     is_flag=True,
-    help="Remove from the store what nobody needs: exports that others have replaced, damaged "
-    "ones, weights that no export was made from, and work that was left unfinished.",
+    help="Remove from the store what is no longer needed: replaced and damaged exports, weights "
+    "that no export was made from, and unfinished work.",
 )
 @click.option("--dry-run", is_flag=True, help="With --prune: only list it.")
 @options.store_option
@@ -81,7 +81,7 @@ def command(
     """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
 
     Every export is run in ONNX Runtime and compared with PyTorch before it is kept. Other
-    precisions are made from the fp32 export, which is made first where the store lacks it.
+    precisions are made from the fp32 export, which is made first where it is missing.
     """
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
@@ -136,19 +136,16 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
     # What pruning needs would slow down --help.
-    from simx.cli.export_records import pruned_listing_of, pruned_record_of  # noqa: PLC0415
-    from simx.exporter.store.pruning import Pruned, needless, prune  # noqa: PLC0415
+    from simx.cli.export_records import pruned_listing_of  # noqa: PLC0415
+    from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
 
-    if only_list:
-        found = [Pruned(each, "removable") for each in needless(Store(store), load())]
-    else:
-        found = list(prune(Store(store), load()))
+    act = needless if only_list else prune
+    found = list(act(Store(store), load()))
     going = [each for each in found if each.status in {"removed", "removable"}]
-    size = sum(each.what.bytes for each in going) / 1e6
+    size = sum(each.bytes for each in going) / 1e6
     done = "could be removed" if only_list else "removed"
     tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
-    records = [pruned_record_of(each) for each in found]
-    show(records, pruned_listing_of(records), format, None)
+    show(found, pruned_listing_of(found), format, None)
     return ExitCode.DONE

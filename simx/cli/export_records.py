@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from simx.exporter.jobs.plan import NotExported, Outcome
-from simx.exporter.store.pruning import Kind, Pruned, Status
-from simx.models.backbone import EmbeddingKind, Precision
+from simx.exporter.store.pruning import Needless
+from simx.models.backbone import Precision
 from simx.report.formats.listing import Field, ListColumn, Listing
 from simx.results.schema.report import WeightsOrigin
 
@@ -23,7 +23,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
     about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
     its files, without the state dict that the store keeps beside them. ``path`` is the file in the
-    store, ``output`` the one in the folder that was asked for.
+    store, ``output`` the one in the folder of ``--output``.
     """
 
     model: str
@@ -135,27 +135,6 @@ def _row(record: ExportRecord) -> tuple[Field, ...]:
     )
 
 
-class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is no longer needed, as ``--format json`` gives it.
-
-    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work
-    that a process left behind);
-    ``status`` is ``removed``, ``removable`` (in a dry run), ``in use`` or ``kept`` (it turned out
-    to be needed). The fields of an export are known where its manifest can be read.
-    """
-
-    kind: Kind
-    status: Status
-    reason: str
-    bytes: int
-    path: str
-    model: str | None = None
-    weights: str | None = None
-    weights_origin: WeightsOrigin | None = None
-    embedding: EmbeddingKind | None = None
-    precision: str | None = None
-
-
 _PRUNED_COLUMNS = (
     ListColumn(name="kind", heading="what", text=True),
     ListColumn(name="name", heading="name", text=True),
@@ -166,36 +145,17 @@ _PRUNED_COLUMNS = (
 )
 
 
-def pruned_listing_of(records: Sequence[PrunedRecord]) -> Listing:
+def pruned_listing_of(found: Sequence[Needless]) -> Listing:
     """Return the columns of what is no longer needed."""
-    rows = tuple(_pruned_row(record) for record in records)
-    return Listing(columns=_PRUNED_COLUMNS, rows=rows, keys=2)
-
-
-def pruned_record_of(found: Pruned) -> PrunedRecord:
-    """Return the record of something that is no longer needed."""
-    what, identity = found.what, found.what.identity
-    return PrunedRecord(
-        kind=what.kind,
-        status=found.status,
-        reason=what.reason,
-        bytes=what.bytes,
-        path=str(what.path),
-        model=identity.model if identity else None,
-        weights=identity.weights if identity else None,
-        weights_origin=identity.weights_origin if identity else None,
-        embedding=identity.embedding if identity else None,
-        precision=identity.precision if identity else None,
+    rows = tuple(
+        (
+            each.kind,
+            Path(each.path).name if each.model is None else f"{each.model}:{each.weights}",
+            each.embedding,
+            each.status,
+            each.bytes / 1e6,
+            each.reason,
+        )
+        for each in found
     )
-
-
-def _pruned_row(record: PrunedRecord) -> tuple[Field, ...]:
-    size = record.bytes / 1e6
-    return (record.kind, _name(record), record.embedding, record.status, size, record.reason)
-
-
-def _name(record: PrunedRecord) -> str:
-    """Return the backbone of an export, and of anything else its file's name."""
-    if record.model is not None:
-        return f"{record.model}:{record.weights}"
-    return Path(record.path).name
+    return Listing(columns=_PRUNED_COLUMNS, rows=rows, keys=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]
 """A picture's name, as it stands in reports."""

@@ -12,10 +12,10 @@ import safetensors.torch
 import simx.cli.options
 from simx.cli.progress import Downloads
 from simx.common.errors import ExitCode, InputError
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.from_weights import make
 from simx.exporter.jobs.messages import ExportRequest
 from simx.exporter.jobs.plan import NotExported
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
 from simx.exporter.weights.disk_space import size_of
 from simx.exporter.weights.identity import remembered_hash

@@ -5,11 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.cli.export_records import ExportRecord, PrunedRecord
+from simx.cli.export_records import ExportRecord
 from simx.common.errors import ExitCode
-from simx.exporter.jobs.workers import ExportWorkers
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
+from simx.exporter.store.pruning import Needless
 from simx.exporter.store.store import Store
 from tests.cli.support import Outcome, Simx
 from tests.exporter.store.test_store import RESNET18, publish
@@ -29,7 +30,7 @@ def store(folder: Path) -> Store:
 def pruned(outcome: Outcome) -> list[tuple[str, str, str | None]]:
     """Return what was pruned: kind, status and model."""
     assert outcome.code == ExitCode.DONE, outcome.err
-    records = msgspec.json.decode(outcome.out, type=list[PrunedRecord])
+    records = msgspec.json.decode(outcome.out, type=list[Needless])
     return [(each.kind, each.status, each.model) for each in records]
 
 

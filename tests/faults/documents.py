@@ -13,7 +13,7 @@ from simx.exporter.store.manifest import (
     FileRecord,
     Manifest,
     read_manifest,
-    written,
+    sealed,
 )
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
@@ -43,7 +43,7 @@ def kinds() -> tuple[Kind, ...]:
     return (
         Kind("report", report_file.read, tuple(map(report_file.encode, reports))),
         Kind("journal", read_journal, (journal(),), lines=True),
-        Kind("manifest", read_forged, (written(manifest()),)),
+        Kind("manifest", read_forged, (sealed(manifest()),)),
     )
 
 
@@ -53,7 +53,7 @@ def read_forged(path: Path) -> Manifest:
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
         found.pop("sha256", None)
         forged = msgspec.json.decode(msgspec.json.encode(found), type=Manifest)
-        path.write_bytes(written(forged))
+        path.write_bytes(sealed(forged))
     return read_manifest(path)
 
 

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from simx.exporter.jobs.export import export
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.messages import ExportDone, ExportRequest, FromWeights
 from simx.exporter.jobs.plan import Exported, ExportPlan
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     INPUT_NAME,

@@ -16,7 +16,7 @@ from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.targets import OpenTargets, Target
 from simx.runner.bench.workloads import Workload
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from tests.runner.benches import PLAN, run
 from tests.runner.cheats import CHEATS, HONEST
 from tests.runner.fakes import BACKBONE, entry_in

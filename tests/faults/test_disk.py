@@ -18,11 +18,11 @@ import torch
 import simx.cli
 from simx.common.errors import ExitCode
 from simx.exporter.jobs import from_weights, job
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest
 from simx.exporter.jobs.plan import NotExported
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.manifest import Verified
-from simx.exporter.store.output_manifest import DELIVERY_FILE, read_delivery
+from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.store import Store
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
@@ -319,10 +319,10 @@ def test_an_export_leaves_the_store_as_it_was(
         assert {"resnet18"} <= models <= {"resnet18", "resnet34"}
         assert list((store.root / "unfinished").iterdir()) == [], name
         plain = {path.name for path in (folder / "out").iterdir()}
-        assert {"resnet18.onnx", DELIVERY_FILE} <= plain, name
-        assert plain <= {"resnet18.onnx", "resnet34.onnx", DELIVERY_FILE}, name
-        owned = read_delivery(folder / "out" / DELIVERY_FILE).owned
-        assert plain - {DELIVERY_FILE} <= owned, name
+        assert {"resnet18.onnx", OUTPUT_MANIFEST_FILE} <= plain, name
+        assert plain <= {"resnet18.onnx", "resnet34.onnx", OUTPUT_MANIFEST_FILE}, name
+        owned = read_output_manifest(folder / "out" / OUTPUT_MANIFEST_FILE).owned
+        assert plain - {OUTPUT_MANIFEST_FILE} <= owned, name
         assert all((folder / "out" / file).read_bytes() == b"graph" for file in plain & owned)
     assert len(calls) > 20
     counted(f"disk: {len(tried)} failures of an export, which makes {len(calls)} calls")

@@ -23,7 +23,7 @@ SHARES = (0.9, 0.6)
 _CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 _OF_A_GIANT = 4
-"""Its calls take seconds, so that so many parts have to do."""
+"""The number of its parts; its calls take seconds."""
 
 
 def calibration_pixels(backbone: Backbone) -> Iterator[npt.NDArray[np.uint8]]:

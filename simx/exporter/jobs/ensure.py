@@ -1,6 +1,6 @@
 """Exports whose files are intact: to be measured, or as plain files in a folder of the user's.
 
-What the store lacks, or holds damaged, is exported. Imports no runtime.
+Exports that are missing in the store or damaged are made. Imports no runtime.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExp
 from simx.exporter.store.cache_key import outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import answering, find_export
-from simx.exporter.store.output_folder import data_name, delivery, plain_name
+from simx.exporter.store.output_folder import data_name, opened_output_folder, plain_name
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
 from simx.models.backbone import Backbone, Precision
@@ -122,7 +122,7 @@ def export_into(
             export; or a weights file that was named is not usable.
         SystemFailureError: the folder or the store cannot be written.
     """
-    with delivery(folder) as delivered:
+    with opened_output_folder(folder) as opened:
         names = {
             plain_name(each, plan.embedding, precision): each.name
             for each in backbones
@@ -130,13 +130,13 @@ def export_into(
         }
         if data_beside:
             names |= {data_name(name): what for name, what in names.items()}
-        delivered.require_free(names)
+        opened.require_free(names)
 
         def put(outcome: Outcome) -> Outcome:
             if isinstance(outcome, NotExported):
                 return outcome
             try:
-                path = delivered.put(outcome.backbone, outcome.entry, data_beside=data_beside)
+                path = opened.put(outcome.backbone, outcome.entry, data_beside=data_beside)
             except DamagedEntryError as error:
                 return put(_made_again(outcome, error, store, plan, listener))
             return msgspec.structs.replace(outcome, output=path)

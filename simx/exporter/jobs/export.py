@@ -14,12 +14,12 @@ import msgspec
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.jobs.announcements import announce_downloads, warn_of_random_weights
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.memory import memory_for_exports, needed_bytes
 from simx.exporter.jobs.memory_scheduler import Job, run_admitted
 from simx.exporter.jobs.messages import ExportDone
 from simx.exporter.jobs.orders import Order, order_from_fp32, order_from_weights
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
@@ -260,10 +260,8 @@ class _Exporter:
             SystemFailureError: the store cannot be written.
         """
         folder, state_path = workspace / "entry", workspace / "weights.safetensors"
-        try:
+        with self._store.written():
             folder.mkdir()
-        except OSError as error:
-            raise self._unwritable(f"cannot be written ({error.strerror})") from None
         threads = max(1, self._plan.threads // self._plan.jobs)
         reply = self._workers.run(order.request(folder, state_path, threads))
         if isinstance(reply, ExportDone):
@@ -273,15 +271,12 @@ class _Exporter:
         if reply.blame == "input" and order.is_from_a_file:
             raise InputError(reply.reason)
         if reply.blame == "system":
-            name = order.backbone.name
-            raise self._unwritable(f"exporting {name} failed at {reply.stage} ({reply.reason})")
+            raise SystemFailureError(
+                f"store {self._store.root}: exporting {order.backbone.name} failed at "
+                f"{reply.stage} ({reply.reason}); free some space, or choose another store with "
+                "--store or SIMX_STORE"
+            )
         return reply
-
-    def _unwritable(self, problem: str) -> SystemFailureError:
-        return SystemFailureError(
-            f"store {self._store.root}: {problem}; free some space or choose another store with "
-            "--store"
-        )
 
 
 def _failed(backbone: Backbone, precision: Precision, stage: str, reason: str) -> NotExported:

@@ -48,7 +48,7 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     """Write the graph in another precision, and a copy of torch's answers.
 
     Raises:
-        Exception: whatever stopped it, at the stage that was named last.
+        Exception: the libraries' own errors; the stage that was named last has failed.
     """
     source, folder, preset = request.source, Path(request.folder), request.backbone.preset
     if not isinstance(source, FromFp32):

@@ -49,7 +49,7 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     """Write a backbone's graph, torch's answers and the state dict.
 
     Raises:
-        Exception: whatever stopped it, at the stage that was named last.
+        Exception: the libraries' own errors; the stage that was named last has failed.
     """
     source, folder = request.source, Path(request.folder)
     if not isinstance(source, FromWeights):

@@ -74,7 +74,7 @@ class _Raised(msgspec.Struct, frozen=True):
 
 
 class _Crew(Generic[T]):
-    """Threads that do one job after the other, and end with the process whatever they wait for.
+    """Threads that do one job after the other, and end with the process even while they wait.
 
     They live as long as there may be jobs: a process that one of them has started may ask the
     kernel to be ended with its starter, which is the thread.

@@ -7,7 +7,7 @@ import msgspec
 
 from simx.exporter.jobs.messages import ExportDone, ExportRequest, FromFp32, FromWeights
 from simx.exporter.jobs.plan import Exported
-from simx.exporter.store.cache_key import RECIPE, export_key, library_versions, reduced_key
+from simx.exporter.store.cache_key import RECIPE, converted_key, export_key, library_versions
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import ExportIdentity, Manifest
 from simx.exporter.weights.locate import Source
@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.source, Source) and self.source.origin == "file"
 
     def request(self, folder: Path, state_path: Path, threads: int) -> ExportRequest:
-        """Return what a worker is asked for.
+        """Return the request to a worker.
 
         Args:
             folder: where the export is made.
@@ -116,6 +116,6 @@ def order_from_fp32(full: Exported, precision: Precision) -> Order:
     return Order(
         backbone=full.backbone,
         identity=msgspec.structs.replace(manifest.identity, precision=precision),
-        key=reduced_key(manifest.graph_sha256, manifest.preset, precision),
+        key=converted_key(manifest.graph_sha256, manifest.preset, precision),
         source=full.entry,
     )

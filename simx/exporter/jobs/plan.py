@@ -35,8 +35,8 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Exported(msgspec.Struct, frozen=True):
     """A backbone that is in the store.
 
-    ``fresh`` is true where this run put it there. ``output`` is the plain file that was made of it
-    in the folder that was asked for, if one was.
+    ``fresh`` is true where this run put it there. ``output`` is its plain file in the folder of
+    ``export_into``, None without one.
     """
 
     backbone: Backbone

@@ -6,11 +6,13 @@ Imports torch and onnx; runs inside an export worker only.
 from pathlib import Path
 
 import onnx_ir
+import onnxscript.optimizer
+import onnxscript.rewriter
 import torch
+from onnx_ir.passes import Sequential, common
 from torch import nn
 
 from simx.exporter.network.lowering import lower
-from simx.exporter.network.simplification import simplify
 from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
 
 EXPORTED_BATCH = 101
@@ -30,7 +32,7 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
         path: where the model goes; its weights lie inside, or beside it where they are too large.
 
     Raises:
-        Exception: whatever torch's exporter raises; the caller records it with its stage.
+        Exception: what torch's exporter raises; the caller records it with its stage.
     """
     body.requires_grad_(requires_grad=False)
     example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if it were touched
@@ -63,6 +65,33 @@ def _translate(traced: torch.export.ExportedProgram) -> torch.onnx.ONNXProgram:
     if program is None:
         raise RuntimeError("torch's exporter returned no model")
     return program
+
+
+def simplify(model: onnx_ir.Model) -> None:
+    """Fold constants, rewrite patterns and remove what is left over, in place.
+
+    The passes are those of onnxscript's own optimizer, which torch's exporter would run. That one
+    looks for patterns first in the graph as it was translated, and twice: a third of an export's
+    time for attention networks. Here they are looked for once, when folding has left a third of the
+    nodes.
+    """
+    common.InlinePass()(model)
+    onnxscript.optimizer.fold_constants(model)
+    _clean(model)
+    onnxscript.rewriter.rewrite(model)
+    _clean(model)
+    Sequential(common.OutputFixPass(), common.NameFixPass())(model)
+
+
+def _clean(model: onnx_ir.Model) -> None:
+    Sequential(
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        common.RemoveUnusedOpsetsPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+    )(model)
 
 
 def _parameter_bytes(body: nn.Module) -> int:

@@ -27,10 +27,10 @@ _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 _VOUCHING = ("onnxruntime",)
 """Libraries that a file is verified with."""
 
-_REDUCING_RECIPE = 1
+_CONVERTING_RECIPE = 1
 """Counts the ways in which simx has made, and calibrated, other precisions."""
 
-_REDUCING = ("onnx", "onnxruntime", "numpy", "pillow")
+_CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")
 """Libraries that change a file of another precision: they convert, calibrate, or make the pictures
 to calibrate on."""
 
@@ -42,10 +42,10 @@ def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def reduced_key(made_from: str, preset: Preset, precision: Precision) -> str:
+def converted_key(made_from: str, preset: Preset, precision: Precision) -> str:
     """Return the same of another precision, made from an fp32 graph of this hash."""
-    versions = [(name, library_versions().get(name)) for name in _REDUCING]
-    parts = (made_from, preset, precision, versions, _REDUCING_RECIPE)
+    versions = [(name, library_versions().get(name)) for name in _CONVERTING]
+    parts = (made_from, preset, precision, versions, _CONVERTING_RECIPE)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -53,7 +53,7 @@ def reduced_key(made_from: str, preset: Preset, precision: Precision) -> str:
 def library_versions() -> Mapping[str, str]:
     """Return the releases that an export made here would name; imports none of them."""
     versions = {"simx": simx.__version__}
-    for name in dict.fromkeys((*_SHAPING, *_VOUCHING, *_REDUCING)):
+    for name in dict.fromkeys((*_SHAPING, *_VOUCHING, *_CONVERTING)):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -66,21 +66,21 @@ def can_export() -> bool:
     return set(_SHAPING) <= library_versions().keys()
 
 
-def can_reduce() -> bool:
+def can_convert() -> bool:
     """Whether everything is installed that another precision is made with."""
-    return set(_REDUCING) <= library_versions().keys()
+    return set(_CONVERTING) <= library_versions().keys()
 
 
 def outdated(entry: Entry, backbone: Backbone) -> str | None:
-    """Say why an export made here would be another one; None where it would not.
+    """Return why an export made here would differ; None where it would not.
 
     Where nothing can be exported there are no libraries that an entry could be compared with, and
-    only its recipe and its weights tell.
+    only its recipe and its weights are compared.
     """
     manifest = entry.manifest
     if manifest.made_from is not None:
-        key = reduced_key(manifest.made_from, manifest.preset, manifest.identity.precision)
-        is_current = entry.key == key or not can_reduce()
+        key = converted_key(manifest.made_from, manifest.preset, manifest.identity.precision)
+        is_current = entry.key == key or not can_convert()
         return None if is_current else "made in another way, or with other libraries"
     if manifest.recipe != RECIPE:
         other = "an earlier" if manifest.recipe < RECIPE else "a later"

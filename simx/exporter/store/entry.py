@@ -89,11 +89,11 @@ class Entry(msgspec.Struct, frozen=True):
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the entry from being pruned meanwhile. Waits for nobody, and changes nothing."""
+        """Keep the entry from being pruned meanwhile, without waiting or changing anything."""
         try:
             file = (self.folder / MANIFEST_FILE).open("rb")
         except OSError:
-            yield  # whoever loads it finds out, and says so
+            yield  # loading it fails, with an error of its own
             return
         with file:
             try_lock(file.fileno(), shared=True)

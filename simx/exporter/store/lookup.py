@@ -1,8 +1,8 @@
-"""Which of the store's exports stands for a backbone, given the weights that were asked for.
+"""Which of the store's exports is used for a backbone, given the requested weights.
 
-Where exports can be made, it is the one that would be made now: what an earlier recipe, other
-libraries or other weights gave is left to be made again. Where none can be made, any will do, and
-``keys.outdated`` says what is to be said of it.
+Where exports can be made, it is the one that would be made now: an export by an earlier recipe, by
+other libraries or from other weights is made again. Where none can be made, any is used, and
+``cache_key.outdated`` gives the reason why it is outdated.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,14 +40,14 @@ def find_export(
     """
     if precision != "fp32":
         full = find_export(store, backbone, embedding, request, seed=seed)
-        return None if full is None else _reduced(store, backbone, full, precision)
+        return None if full is None else _converted(store, backbone, full, precision)
     found = answering(store, backbone, embedding, request, seed=seed)
     if found is None or outdated(found, backbone) is None or not can_export():
         return found
     return found if request.kind == "auto" and _is_last_of_its_weights(found, backbone) else None
 
 
-def _reduced(store: Store, backbone: Backbone, full: Entry, precision: Precision) -> Entry | None:
+def _converted(store: Store, backbone: Backbone, full: Entry, precision: Precision) -> Entry | None:
     held = store.held(backbone, full.manifest.identity.embedding, precision)
     return best(
         backbone,
@@ -68,7 +68,7 @@ def answering(
     *,
     seed: int = 0,
 ) -> Entry | None:
-    """Return the best export of what was asked for, outdated or not.
+    """Return the best export of the requested weights, outdated or not.
 
     Raises:
         InputError: the named file cannot be read.
@@ -128,7 +128,7 @@ def _is_of(entry: Entry, origin: WeightsOrigin, label: str) -> bool:
 
 
 def _is_last_of_its_weights(entry: Entry, backbone: Backbone) -> bool:
-    """Pretrained weights that were exported are here, whatever became of their checkpoint.
+    """Whether the checkpoint of exported pretrained weights is gone.
 
     ``auto`` downloads nothing, so that it could not make the export again.
     """

@@ -1,4 +1,4 @@
-"""What the store knows of one export: the manifest that lies beside the model."""
+"""The manifest beside each model in the store."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-from simx.common.input_files import InputKind, one_line, read_whole
+from simx.common.input_files import InputKind, read_whole
+from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, decode
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.files.bounds import excesses
@@ -125,13 +126,13 @@ class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What tells manifests of other versions from what is none."""
+    """What manifests of all versions have."""
 
     name: str
     version: int
 
 
-def written(manifest: Manifest) -> bytes:
+def sealed(manifest: Manifest) -> bytes:
     """Return the one form in which a manifest is written, its own hash in it."""
     compact = msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest))
     fields = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
@@ -159,13 +160,13 @@ def read_manifest(path: Path) -> Manifest:
     if version_of(data) not in {None, MANIFEST_VERSION}:
         raise MANIFEST.refused(path, "is of another version of simx")
     try:
-        sealed = decode(data, _Sealed)
+        found = decode(data, _Sealed)
     except JsonDefectError as error:
-        raise MANIFEST.refused(path, one_line(f"is no manifest of simx ({error})")) from error
+        raise MANIFEST.refused(path, clean(f"is no manifest of simx ({error})")) from error
     names = Manifest.__struct_fields__
-    manifest = Manifest(**{name: getattr(sealed, name) for name in names})
-    if manifest.name != MANIFEST_NAME or data != written(manifest):
+    manifest = Manifest(**{name: getattr(found, name) for name in names})
+    if manifest.name != MANIFEST_NAME or data != sealed(manifest):
         raise MANIFEST.refused(path, "is not as simx wrote it")
     if excess := next(excesses(manifest), None):
-        raise MANIFEST.refused(path, one_line(f"is no sound manifest: {excess}"))
+        raise MANIFEST.refused(path, clean(f"is no sound manifest: {excess}"))
     return manifest

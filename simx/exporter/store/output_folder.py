@@ -1,8 +1,8 @@
 """Plain ``NAME.onnx`` files in a folder of the user's, with a manifest, from exports in the store.
 
 Files are copied, never linked, and hashed on the way. The manifest names a file before it appears,
-so that whatever ends the process, the next one knows which files are simx's: those are replaced,
-and no others. A file whose hash is not the manifest's is to be made again.
+so that the next process knows which files are simx's even if this one is killed: those are
+replaced, and no others. A file whose hash is not the manifest's is made again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ from simx.exporter.store.manifest import (
     Manifest,
 )
 from simx.exporter.store.output_manifest import (
-    DELIVERY_FILE,
-    Delivered,
-    DeliveryManifest,
+    OUTPUT_MANIFEST_FILE,
+    OutputManifest,
+    OutputModel,
     Preprocessing,
     TensorInterface,
-    read_delivery,
+    read_output_manifest,
 )
-from simx.exporter.store.relocating import relocate, split
+from simx.exporter.store.relocating import relocate
 from simx.exporter.store.stored_files import copy_as_recorded, record_of
 from simx.exporter.store.workspaces import locked_folder, workspace
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
@@ -40,13 +40,13 @@ from simx.workers.worker import WorkerError
 _UNFINISHED = ".simx-unfinished"
 
 
-class Delivery:
-    """A folder that models are put into; nobody else does meanwhile."""
+class OutputFolder:
+    """A folder that models are put into, by this process alone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        path = folder / DELIVERY_FILE
-        self._manifest = read_delivery(path) if path.exists() else DeliveryManifest()
+        path = folder / OUTPUT_MANIFEST_FILE
+        self._manifest = read_output_manifest(path) if path.exists() else OutputManifest()
 
     def require_free(self, names: Mapping[str, str]) -> None:
         """Refuse to replace files that are not simx's, before any work is done.
@@ -55,7 +55,7 @@ class Delivery:
             names: of files, and what each is to be.
 
         Raises:
-            InputError: one of them is somebody else's.
+            InputError: one of them is not simx's.
         """
         for name, what in names.items():
             path = self._folder / name
@@ -76,7 +76,7 @@ class Delivery:
 
         Raises:
             DamagedEntryError: a file of the export is not what it was; nothing has changed.
-            InputError: a file in its place is somebody else's.
+            InputError: a file in its place is not simx's.
             SystemFailureError: the folder cannot be written.
         """
         identity = entry.manifest.identity
@@ -84,8 +84,7 @@ class Delivery:
         path = self._folder / name
         stored = entry.manifest.graph_files
         names = {each: name + each.removeprefix(MODEL_FILE) for each in stored}
-        to_split = data_beside and len(names) == 1
-        if to_split:
+        if data_beside:
             names[DATA_FILE] = data_name(name)
         if self._is_there(name, set(names.values()), entry):
             return path
@@ -94,9 +93,7 @@ class Delivery:
             with workspace(self._folder / _UNFINISHED) as unfinished:
                 for each, record in stored.items():
                     copy_as_recorded(entry.folder / each, record, unfinished / names[each])
-                if to_split:
-                    split(unfinished / name, names[DATA_FILE])
-                elif len(names) > 1:
+                if len(names) > 1:
                     relocate(unfinished / name, names)
                 self._appear(name, names, unfinished, entry.manifest)
         except OSError as error:
@@ -112,7 +109,7 @@ class Delivery:
         return (
             model is not None
             and model.files.keys() == files
-            and model == _delivered(name, model.files, entry.manifest)
+            and model == _output_model(name, model.files, entry.manifest)
             and all(is_intact(self._folder / each, record) for each, record in model.files.items())
         )
 
@@ -121,9 +118,9 @@ class Delivery:
     ) -> None:
         files = {target: record_of(unfinished / target) for target in names.values()}
         former = self._manifest.of(name)
-        self._manifest = self._manifest.with_model(_delivered(name, files, manifest))
+        self._manifest = self._manifest.with_model(_output_model(name, files, manifest))
         text = msgspec.json.format(msgspec.json.encode(self._manifest)) + b"\n"
-        write_atomically(self._folder / DELIVERY_FILE, text)
+        write_atomically(self._folder / OUTPUT_MANIFEST_FILE, text)
         # The data before the graph that refers to it.
         for target in sorted(files, key=len, reverse=True):
             (unfinished / target).replace(self._folder / target)
@@ -133,11 +130,11 @@ class Delivery:
 
 
 @contextmanager
-def delivery(folder: Path) -> Iterator[Delivery]:
-    """Open a folder, made where it lacks, to put models into.
+def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
+    """Open a folder, made where it is missing, to put models into.
 
     Raises:
-        InputError: another process puts models into it, or its manifest is somebody else's.
+        InputError: another process puts models into it, or its manifest is not simx's.
         SystemFailureError: it cannot be made.
     """
     with ExitStack() as stack:
@@ -152,14 +149,14 @@ def delivery(folder: Path) -> Iterator[Delivery]:
                 "finished, or name another folder"
             )
         try:
-            yield Delivery(folder)
+            yield OutputFolder(folder)
         finally:
             with suppress(OSError):
                 (folder / _UNFINISHED).rmdir()
 
 
 def plain_name(backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32") -> str:
-    """Return the file's name: the model's, with whatever about it is not the default."""
+    """Return the file's name: the model's, with each property that is not the default."""
     special = (
         ("" if backbone.default else backbone.weights, ""),
         (embedding, "pooled"),
@@ -173,9 +170,9 @@ def data_name(name: str) -> str:
     return f"{name}.data"
 
 
-def _delivered(name: str, files: Mapping[str, FileRecord], manifest: Manifest) -> Delivered:
+def _output_model(name: str, files: Mapping[str, FileRecord], manifest: Manifest) -> OutputModel:
     identity, preset = manifest.identity, manifest.preset
-    return Delivered(
+    return OutputModel(
         file=name,
         files=dict(files),
         graph_sha256=manifest.graph_sha256,

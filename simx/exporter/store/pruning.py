@@ -1,9 +1,9 @@
-"""What in a store nobody needs any more, and its removal, whoever else uses the store meanwhile.
+"""What a store no longer needs, and its removal while other processes use the store.
 
-Judged cautiously: an export goes when it is damaged, or when another one has taken its place; what
-a later version of simx has put there stays. Everything is judged twice, the second time under the
-store's lock, where nothing else changes. What somebody measures from stays, and a file that
-somebody has open stays open.
+An export is removed when it is damaged, or when another one has replaced it; what a later version
+of simx has put there stays. Everything is judged twice, the second time under the store's lock,
+where nothing else changes. An export that is being measured stays, and a file that is open stays
+open.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ from typing import Literal
 
 import msgspec
 
-from simx.common.errors import SystemFailureError
 from simx.common.locking import lock_file, try_lock
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
 from simx.exporter.store.entry import Entry, verify_file
-from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, ExportIdentity, version_of
+from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, version_of
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
 from simx.exporter.store.workspaces import abandoned, remove_abandoned
-from simx.models.backbone import Backbone
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.results.schema.report import WeightsOrigin
 
 Kind = Literal["export", "weights", "unfinished"]
 Status = Literal["removable", "removed", "in use", "kept"]
@@ -35,16 +35,24 @@ _WEIGHTS = re.compile(r"[0-9a-f]{64}\.safetensors")
 
 
 class Needless(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that nobody needs: where it is, what it is, why it is needless, and its size.
+    """Something that is no longer needed, as ``--format json`` gives it.
 
-    ``identity`` is None for what is no export, or one that cannot be read.
+    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work that a process left
+    behind). ``status`` is ``removable`` before it is removed, then ``removed``, ``in use`` or
+    ``kept`` (it turned out to be needed). The fields of an export are None for other things, and
+    where its manifest cannot be read.
     """
 
-    path: Path
     kind: Kind
+    status: Status = "removable"
     reason: str
     bytes: int
-    identity: ExportIdentity | None = None
+    path: str
+    model: str | None = None
+    weights: str | None = None
+    weights_origin: WeightsOrigin | None = None
+    embedding: EmbeddingKind | None = None
+    precision: Precision | None = None
 
 
 class _WeightsRecord(msgspec.Struct, frozen=True):
@@ -59,15 +67,8 @@ class _Naming(msgspec.Struct, frozen=True):
     weights: _WeightsRecord
 
 
-class Pruned(msgspec.Struct, frozen=True):
-    """What became of it; what is ``kept`` turned out to be needed after all."""
-
-    what: Needless
-    status: Status
-
-
 def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
-    """Return what nobody needs, exports first. Reads every file of every export.
+    """Return what is no longer needed, exports first. Reads every file of every export.
 
     Args:
         store: where to look.
@@ -76,38 +77,39 @@ def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
     judge = _Judge(store, catalogue)
     exports = [found for folder in _export_folders(store) if (found := judge.needless(folder))]
     going = {found.path for found in exports}
-    staying = [folder for folder in _export_folders(store) if folder not in going]
-    weights = [_unreferenced(path) for path in _weights_beside(store, staying)]
-    unfinished = [_left_over(path) for path in abandoned(store.root / "unfinished")]
+    staying = [folder for folder in _export_folders(store) if str(folder) not in going]
+    weights = [
+        _needless("weights", path, "no export was made from it", path.lstat().st_size)
+        for path in _weights_beside(store, staying)
+    ]
+    unfinished = [
+        _needless("unfinished", path, "left by a process that has ended", _bytes_in(path))
+        for path in abandoned(store.root / "unfinished")
+    ]
     return [*exports, *weights, *unfinished]
 
 
-def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Pruned]:
-    """Remove what nobody needs, and say what became of each.
+def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
+    """Remove what is no longer needed, and yield each with its new status.
 
     Raises:
         SystemFailureError: the store cannot be written.
     """
     judge = _Judge(store, catalogue)
     found = needless(store, catalogue)
-    try:
+    with store.written():
         for each in found:
             if each.kind == "export":
-                yield Pruned(each, _remove_export(store, judge, each))
-        weights = [each for each in found if each.kind == "weights"]
-        yield from _remove_weights(store, weights)
+                yield _with(each, _remove_export(store, judge, Path(each.path)))
+        yield from _remove_weights(store, [each for each in found if each.kind == "weights"])
         for each in found:
             if each.kind == "unfinished":
-                yield Pruned(each, "removed" if remove_abandoned(each.path) else "in use")
+                yield _with(each, "removed" if remove_abandoned(Path(each.path)) else "in use")
         _remove_locks(store)
-    except OSError as error:
-        raise SystemFailureError(
-            f"store {store.root}: cannot be pruned ({error.strerror}); see who may write to it"
-        ) from None
 
 
 class _Judge:
-    """Tells which exports nobody needs; reads every file once."""
+    """Decides which exports are no longer needed; reads every file once."""
 
     def __init__(self, store: Store, catalogue: Sequence[Backbone]) -> None:
         self._store = store
@@ -120,9 +122,10 @@ class _Judge:
         reason = _defect(folder) if entry is None else self._reason(entry)
         if reason is None:
             return None
-        identity = entry.manifest.identity if entry else None
-        size = _bytes_in(folder)
-        return Needless(path=folder, kind="export", reason=reason, bytes=size, identity=identity)
+        found = _needless("export", folder, reason, _bytes_in(folder))
+        if entry is None:
+            return found
+        return msgspec.structs.replace(found, **msgspec.structs.asdict(entry.manifest.identity))
 
     def look_again(self, folder: Path) -> Needless | None:
         """Judge once more, as the export is now."""
@@ -183,31 +186,32 @@ def _defect(folder: Path) -> str | None:
     return "its manifest is damaged"
 
 
-def _remove_export(store: Store, judge: _Judge, each: Needless) -> Status:
-    """Move an export out of the others' sight, unless it is needed after all, and remove it."""
+def _remove_export(store: Store, judge: _Judge, folder: Path) -> Status:
+    """Move an export to where no process looks for it, and remove it, unless it is needed."""
     with store.workspace() as workspace, store.locked(), ExitStack() as stack:
-        if judge.look_again(each.path) is None:
+        if judge.look_again(folder) is None:
             return "kept"
         try:
-            manifest = stack.enter_context((each.path / MANIFEST_FILE).open("rb"))
+            manifest = stack.enter_context((folder / MANIFEST_FILE).open("rb"))
         except OSError:
-            pass  # without one nobody measures from it
+            pass  # without one it cannot be measured
         else:
             if not try_lock(manifest.fileno()):
                 return "in use"
-        each.path.rename(workspace / "pruned")
+        folder.rename(workspace / "pruned")
     return "removed"
 
 
-def _remove_weights(store: Store, found: Sequence[Needless]) -> Iterator[Pruned]:
+def _remove_weights(store: Store, found: Sequence[Needless]) -> Iterator[Needless]:
     if not found:
         return
     with store.locked():
         still = set(_weights_beside(store, _export_folders(store)))
         for each in found:
-            if each.path in still:
-                each.path.unlink(missing_ok=True)
-            yield Pruned(each, "removed" if each.path in still else "kept")
+            path = Path(each.path)
+            if path in still:
+                path.unlink(missing_ok=True)
+            yield _with(each, "removed" if path in still else "kept")
 
 
 def _remove_locks(store: Store) -> None:
@@ -243,14 +247,12 @@ def _weights_named_in(manifest: Path) -> str | None:
         return None
 
 
-def _unreferenced(path: Path) -> Needless:
-    size = path.lstat().st_size
-    return Needless(path=path, kind="weights", reason="no export was made from it", bytes=size)
+def _needless(kind: Kind, path: Path, reason: str, size: int) -> Needless:
+    return Needless(kind=kind, path=str(path), reason=reason, bytes=size)
 
 
-def _left_over(path: Path) -> Needless:
-    reason = "left by a process that has ended"
-    return Needless(path=path, kind="unfinished", reason=reason, bytes=_bytes_in(path))
+def _with(found: Needless, status: Status) -> Needless:
+    return msgspec.structs.replace(found, status=status)
 
 
 def _bytes_in(folder: Path) -> int:

@@ -9,10 +9,12 @@ import onnx
 from onnx.external_data_helper import (
     convert_model_to_external_data,
     load_external_data_for_model,
+    uses_external_data,
     write_external_data_tensors,
 )
 
-from simx.exporter.store.relocating import REQUESTS, Relocate, Rewritten
+from simx.exporter.store.manifest import DATA_FILE
+from simx.exporter.store.relocating import REQUESTS, Relocated
 from simx.workers.connection import Connection
 
 _LOCATION = "location"
@@ -25,40 +27,37 @@ def main(connection: Connection) -> None:
     """Run a relocation worker: one request, one answer."""
     request = connection.receive(REQUESTS)
     path = Path(request.path)
-    if isinstance(request, Relocate):
-        graph = relocated(path, request.names)
+    model = onnx.load(path, load_external_data=False)
+    if any(map(uses_external_data, model.graph.initializer)):
+        _rename(model, request.names)
+        connection.send(Relocated(model.SerializeToString()))
     else:
-        graph = divided(path, request.data)
-    connection.send(Rewritten(graph))
+        connection.send(Relocated(_divided(model, path, request.names[DATA_FILE])))
 
 
-def relocated(path: Path, names: dict[str, str]) -> bytes:
-    """Return a graph's file with its data in files of other names.
+def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
+    """Let tensors refer to files of new names.
 
     Raises:
         KeyError: a tensor refers to a file that has no new name.
     """
-    model = onnx.load(path, load_external_data=False)
     for tensor in model.graph.initializer:
         for field in tensor.external_data:
             if field.key == _LOCATION:
                 field.value = names[field.value]
-    graph: bytes = model.SerializeToString()
-    return graph
 
 
-def divided(path: Path, data: str) -> bytes:
-    """Write a graph's data into a file beside it, and return the graph's own that refers to it.
+def _divided(model: onnx.ModelProto, path: Path, data: str) -> bytes:
+    """Write a graph's data into a file beside it, and return the graph that refers to that file.
 
     Raises:
-        ValueError: read again, the data is another.
+        ValueError: the data that is read back is different.
         OSError: the file cannot be written.
     """
-    model = onnx.load(path)
     before = _values(model)
     convert_model_to_external_data(model, location=data, size_threshold=_LEAST_BYTES)
     graph: bytes = write_external_data_tensors(model, str(path.parent)).SerializeToString()
-    # onnx lets nobody else read what it writes; whoever may read the graph needs its data.
+    # onnx makes the file readable for its owner alone; everyone who may read the graph needs it.
     (path.parent / data).chmod(path.stat().st_mode)
     again = onnx.load_model_from_string(graph)
     load_external_data_for_model(again, str(path.parent))

@@ -28,7 +28,7 @@ from simx.exporter.store.manifest import (
     ExportIdentity,
     Manifest,
     read_manifest,
-    written,
+    sealed,
 )
 from simx.exporter.store.workspaces import workspace
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
@@ -40,8 +40,7 @@ _LOCK_SECONDS = 300.0
 class Store:
     """A folder of exports.
 
-    An entry whose manifest cannot be read does not exist for anybody; ``on_damage`` is told of it
-    in one line.
+    An entry whose manifest cannot be read is left out; ``on_damage`` gets one line about it.
     """
 
     def __init__(self, root: Path, on_damage: Callable[[str], None] = lambda _: None) -> None:
@@ -50,25 +49,18 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return all readable entries, in the order of their names."""
-        manifests = sorted(self.root.glob(f"exports/*/*/*/{MANIFEST_FILE}"))
-        read = ((path, self._read_manifest(path)) for path in manifests)
-        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
+        return self._entries("*/*/*")
 
     def held(
         self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
     ) -> list[Entry]:
-        """Return all readable entries of a backbone's embedding, whatever they were made from."""
-        folder = self.root / "exports" / backbone.model / backbone.weights
-        paths = sorted(folder.glob(f"{embedding}-{precision}-*/{MANIFEST_FILE}"))
-        read = ((path, self._read_manifest(path)) for path in paths)
-        return [Entry(path.parent, self.root, manifest) for path, manifest in read if manifest]
+        """Return all readable entries of a backbone's embedding, made from any weights."""
+        return self._entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
 
     def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
-        """Return the most memory that such an export of a backbone needed, if one has told."""
-        folder = self.root / "exports" / backbone.model / backbone.weights
-        paths = folder.glob(f"*-{precision}-*/{MANIFEST_FILE}")
-        manifests = (self._read_manifest(path) for path in paths)
-        peaks = (manifest.peak_bytes for manifest in manifests if manifest is not None)
+        """Return the most memory that such an export of a backbone needed, where it is known."""
+        entries = self._entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
+        peaks = (entry.manifest.peak_bytes for entry in entries)
         return max((peak for peak in peaks if peak is not None), default=None)
 
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
@@ -82,24 +74,19 @@ class Store:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """Lend an empty folder on the store's own disk; it is removed afterwards.
+        """Yield an empty folder on the store's own disk; it is removed afterwards.
 
         Raises:
             SystemFailureError: the store cannot be written.
         """
         with ExitStack() as stack:
-            try:
+            with self.written():
                 folder = stack.enter_context(workspace(self.root / "unfinished"))
-            except OSError as error:
-                raise SystemFailureError(
-                    f"store {self.root}: cannot be written ({error.strerror}); "
-                    "choose another with --store or SIMX_STORE"
-                ) from None
             yield folder
 
     @contextmanager
     def exporting(self, identity: ExportIdentity, key: str, *, wait: bool) -> Iterator[bool]:
-        """Be the only one who exports an entry; the system ends that with its process.
+        """Hold the lock of an entry that is exported; the system releases it with the process.
 
         Args:
             identity: the entry's.
@@ -107,7 +94,7 @@ class Store:
             wait: for another process that exports it, until it has finished or ended.
 
         Yields:
-            Whether that was granted: always, with ``wait``.
+            Whether the lock was granted: always, with ``wait``.
 
         Raises:
             SystemFailureError: the store cannot be written.
@@ -116,21 +103,16 @@ class Store:
         name = "-".join(folder.relative_to(self.root / "exports").parts)
         lock = lock_file(self.root / "locks" / f"{name}.lock", timeout=math.inf if wait else 0)
         with ExitStack() as stack:
-            try:
+            with self.written():
                 make_folder(self.root / "locks")
                 is_granted = stack.enter_context(lock)
-            except OSError as error:
-                raise SystemFailureError(
-                    f"store {self.root}: cannot be written ({error.strerror}); "
-                    "choose another with --store or SIMX_STORE"
-                ) from None
             yield is_granted
 
     def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
         """Move a prepared folder, with its weights file, into the store in one step.
 
         A sound entry of the same key, which another process may have published meanwhile, stays as
-        it is: somebody may be reading it.
+        it is: another process may be reading it.
 
         Args:
             prepared: folder on the store's disk, holding the files the manifest names.
@@ -143,8 +125,8 @@ class Store:
         """
         folder = self._folder(manifest.identity, key)
         entry = Entry(folder, self.root, manifest)
-        try:
-            write_synced(prepared / MANIFEST_FILE, written(manifest))
+        with self.written():
+            write_synced(prepared / MANIFEST_FILE, sealed(manifest))
             sync_folder(prepared)
             make_folder(folder.parent)
             make_folder(entry.weights_path.parent)
@@ -159,33 +141,22 @@ class Store:
                     folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
                 prepared.rename(folder)
                 sync_folder(folder.parent)
-        except OSError as error:
-            raise SystemFailureError(
-                f"store {self.root}: publishing {manifest.identity.model} failed "
-                f"({error.strerror}); free some space or choose another store with --store"
-            ) from None
         return entry
 
     def discard(self, entry: Entry) -> None:
-        """Remove an entry that turned out to be damaged, unless another process has mended it.
+        """Remove an entry that turned out to be damaged, unless another process has repaired it.
 
-        Its weights file goes only if it is the damaged one: other entries may share it.
+        Its weights file is removed only if that is damaged: other entries may share it.
 
         Raises:
             SystemFailureError: the store cannot be written.
         """
-        with self.workspace() as workspace:
-            try:
-                with self.locked():
-                    if not entry.folder.exists() or entry.is_sound():
-                        return
-                    entry.folder.rename(workspace / "discarded")
-                    if not is_intact(entry.weights_path, entry.manifest.weights):
-                        entry.weights_path.unlink(missing_ok=True)
-            except OSError as error:
-                raise SystemFailureError(
-                    f"store {self.root}: a damaged entry cannot be removed ({error.strerror})"
-                ) from None
+        with self.workspace() as workspace, self.written(), self.locked():
+            if not entry.folder.exists() or entry.is_sound():
+                return
+            entry.folder.rename(workspace / "discarded")
+            if not is_intact(entry.weights_path, entry.manifest.weights):
+                entry.weights_path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
         """Fail early, before any work is done.
@@ -199,8 +170,28 @@ class Store:
         with self.workspace():
             pass
 
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Name the store in the error of a write that fails.
+
+        Raises:
+            SystemFailureError: the store cannot be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise SystemFailureError(
+                f"store {self.root}: cannot be written ({error.strerror}); "
+                "free some space, or choose another store with --store or SIMX_STORE"
+            ) from None
+
+    def _entries(self, pattern: str) -> list[Entry]:
+        """Return the readable entries in matching folders, in the order of their names."""
+        folders = sorted((self.root / "exports").glob(pattern))
+        return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
+
     def _read_manifest(self, path: Path) -> Manifest | None:
-        """Return None where there is none, or none that is ours."""
+        """Return the manifest of an entry, None where there is none that simx wrote there."""
         if not os.path.lexists(path):
             return None
         try:
@@ -216,10 +207,10 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only one who changes what has been published; nobody who reads waits for that.
+        """Hold the lock of what has been published, to change it; readers do not wait for it.
 
         Raises:
-            SystemFailureError: somebody else does for too long.
+            SystemFailureError: another process holds it for too long.
         """
         with lock_file(self.root / "lock", timeout=_LOCK_SECONDS) as is_granted:
             if not is_granted:

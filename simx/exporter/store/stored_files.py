@@ -1,8 +1,8 @@
-"""Files of the store as they are opened: what their manifest says, and nobody else's.
+"""Stored files, checked against their manifest when they are opened.
 
 A stored file is regular, has one name, is no link, and has the size and the hash that its manifest
-names. All of that is asked of the open file, so that what is loaded from it is what was checked,
-whatever happens to its name meanwhile. Imports no runtime.
+names. All of that is checked on the open file, so that what is loaded from it is what was checked,
+even if its name is changed meanwhile. Imports no runtime.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
@@ -34,7 +35,7 @@ def record_of(path: Path) -> FileRecord:
 
 
 @contextmanager
-def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
+def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[BufferedReader]:
     """Open a stored file that is what its manifest says.
 
     Raises:
@@ -66,7 +67,7 @@ def copy_as_recorded(path: Path, expected: FileRecord, target: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, expected: FileRecord) -> Iterator[IO[bytes]]:
+def _opened(path: Path, expected: FileRecord) -> Iterator[BufferedReader]:
     try:
         file = os.fdopen(os.open(path, _FLAGS), "rb")
     except OSError as error:
@@ -87,7 +88,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
 
 
-def _read(file: IO[bytes], path: Path) -> bytes:
+def _read(file: BufferedReader, path: Path) -> bytes:
     with _reading(path):
         return file.read(_CHUNK)
 
@@ -95,19 +96,19 @@ def _read(file: IO[bytes], path: Path) -> bytes:
 def name_of(file: IO[bytes], path: Path) -> Path:
     """Return a name of an open file, for a library that opens it by a name once more.
 
-    Where the system has names for open files, it leads to this one whatever has become of its path;
-    elsewhere it is the path.
+    Where the system has names for open files, the name leads to this file even if its path has
+    changed; elsewhere it is the path.
     """
     return _DESCRIPTORS / str(file.fileno()) if _DESCRIPTORS.is_dir() else path
 
 
 @contextmanager
 def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]:
-    """Lend a folder in which these files of another one lie as they were checked, and no others.
+    """Yield a folder that holds these files of another one as they were checked, and no others.
 
     It holds names for the open files, so that a library that wants a path, and looks for further
     files beside it, finds those that were checked and cannot be led anywhere else. Where open files
-    have no names of their own, the folder itself is lent, with its files checked.
+    have no names of their own, it is the folder itself, with its files checked.
 
     Args:
         folder: where the files are.
@@ -154,9 +155,6 @@ def _require_hash(path: Path, found: FileRecord, expected: FileRecord) -> None:
         raise DamagedEntryError(f"{path} does not have the hash its manifest names")
 
 
-def _record(file: IO[bytes]) -> FileRecord:
-    digest, size = hashlib.sha256(), 0
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-    return FileRecord(sha256=digest.hexdigest(), bytes=size)
+def _record(file: BufferedReader) -> FileRecord:
+    digest = hashlib.file_digest(file, "sha256")
+    return FileRecord(sha256=digest.hexdigest(), bytes=file.tell())

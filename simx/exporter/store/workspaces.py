@@ -1,7 +1,7 @@
 """Folders to prepare something in, on the store's own disk, that go when their process does.
 
-A folder is locked for as long as its process works in it. What a killed process left is not locked
-any more, and is removed by the next one that prepares something.
+A folder is locked for as long as its process works in it. The folder of a killed process is not
+locked any more; the next process that prepares something removes it.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ _JUST_MADE_SECONDS = 10.0
 
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
-    """Lend an empty folder, for nobody else to look into; it is removed afterwards.
+    """Yield an empty folder, which only this process uses; it is removed afterwards.
 
     Args:
-        parent: where it is made; made itself where it lacks.
+        parent: where it is made; also made where it is missing.
 
     Raises:
         OSError: the system refused.

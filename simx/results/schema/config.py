@@ -5,7 +5,7 @@ It is written into the journal when a run begins, and kept in the report as it i
 
 from typing import Literal
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.pictures import Image, Picture
 

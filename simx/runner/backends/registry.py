@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.results.schema.partial_placement import PARTIAL
@@ -75,8 +76,12 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: its name in a report."""
-        changes = "+".join((*self.variants, *self.options))
+        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: its name in a report.
+
+        A path in an option is reduced to the name of its file.
+        """
+        options = (anonymous(each) if "/" in each else each for each in self.options)
+        changes = "+".join((*self.variants, *options))
         return f"{self.name}:{changes}" if changes else self.name
 
     def with_options(self, options: Sequence[str]) -> "BackendSpec":

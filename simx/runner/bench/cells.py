@@ -1,7 +1,10 @@
 """What is to be measured: the product of backbones, backends, providers and precisions."""
 
+from pathlib import Path
+
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -56,8 +59,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
             embedding=self.entry.manifest.identity.embedding,
             provider=self.target.provider,
             threads=self.threads,
-            model_path=str(self.entry.model_path.resolve()),
-            weights_path=str(self.entry.weights_path.resolve()),
+            model_path=_absolute(self.entry.model_path),
+            weights_path=_absolute(self.entry.weights_path),
             files=self._files,
             variants=self.target.backend.variants,
             options=self.target.backend.options,
@@ -67,8 +70,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> StoredFile:
         """Its verification inputs, and the right answers to them."""
-        path = self.entry.verification_path.resolve()
-        return StoredFile(str(path), self.entry.manifest.files[path.name])
+        path = self.entry.verification_path
+        return StoredFile(_absolute(path), self.entry.manifest.files[path.name])
 
     def loading_seconds(self, deadlines: Deadlines) -> float:
         """Return how long a worker may take to load it and answer for the first time."""
@@ -99,6 +102,11 @@ class PlannedCell(msgspec.Struct, frozen=True):
         )
 
 
+def _absolute(path: Path) -> str:
+    """Return the path of a stored file, which must not be a link, in the real folder."""
+    return str(path.parent.resolve() / path.name)
+
+
 def failed_cell(
     backbone: Backbone,
     identity: Identity,
@@ -107,7 +115,7 @@ def failed_cell(
     *,
     allow_partial: bool = False,
 ) -> FailedCell:
-    """Return the record of a failure, with the command that shows it again."""
+    """Return the record of a failure, anonymised, with the command that repeats it."""
     options = {
         "--backend": without_partial_placement(identity.backend),
         "--provider": short_name(identity.provider),
@@ -123,7 +131,7 @@ def failed_cell(
         catalogue=catalogue_figures(backbone, identity.embedding),
         weights_origin=origin,
         stage=failure.stage,
-        reason=failure.reason,
+        reason=anonymous(failure.reason),
         stderr=failure.stderr,
         command=command + (" --allow-partial" if allow_partial else ""),
     )

@@ -18,7 +18,7 @@ from simx.runner.backends.registry import (
     require_meaning,
     require_precisions,
 )
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
 
@@ -79,6 +79,13 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    by_label = {target.backend.label: target.backend for target in targets}
+    for target in targets:
+        if by_label[target.backend.label] != target.backend:
+            raise InputError(
+                f"--backend {target.backend.label}: two backends differ in the folder of a file "
+                "alone, which a report does not keep; give the files different names"
+            )
     return targets, notes
 
 
@@ -98,9 +105,7 @@ def product(
             devices = backend.providers
             its = dict(backend.stand_ins).get(provider, provider)
             if devices is not None and its not in devices:
-                notes.append(
-                    f"{backend.label} has no device for {provider}, so no cells there"
-                )
+                notes.append(f"{backend.label} has no device for {provider}, so no cells there")
                 continue
             # The processor's own provider takes any option in silence and has none.
             options = () if its == CPU else backend.options

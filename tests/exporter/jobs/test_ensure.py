@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from simx.exporter.jobs.ensure import ensure
+from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, NotExported
-from simx.exporter.jobs.workers import ExportWorkers
 from simx.exporter.store import lookup
 from simx.exporter.store.cache_key import RECIPE, export_key
 from simx.exporter.store.entry import Entry

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.store import output_folder as delivering
+from simx.exporter.store import output_folder
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     DATA_FILE,
@@ -22,8 +22,12 @@ from simx.exporter.store.manifest import (
     VERIFICATION_FILE,
     Manifest,
 )
-from simx.exporter.store.output_folder import delivery, plain_name
-from simx.exporter.store.output_manifest import DELIVERY_FILE, DeliveryManifest, read_delivery
+from simx.exporter.store.output_folder import opened_output_folder, plain_name
+from simx.exporter.store.output_manifest import (
+    OUTPUT_MANIFEST_FILE,
+    OutputManifest,
+    read_output_manifest,
+)
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError, record_of
 from simx.models.catalogue import load
@@ -44,12 +48,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def put(folder: Path, entry: Entry, *, data_beside: bool = False) -> Path:
-    with delivery(folder) as delivered:
-        return delivered.put(RESNET18, entry, data_beside=data_beside)
+    with opened_output_folder(folder) as opened:
+        return opened.put(RESNET18, entry, data_beside=data_beside)
 
 
-def read(folder: Path) -> DeliveryManifest:
-    return read_delivery(folder / DELIVERY_FILE)
+def read(folder: Path) -> OutputManifest:
+    return read_output_manifest(folder / OUTPUT_MANIFEST_FILE)
 
 
 def names(folder: Path) -> set[str]:
@@ -71,7 +75,7 @@ def test_a_model_is_copied_and_described(store: Store, folder: Path) -> None:
     (model,) = read(folder).models
 
     assert path == folder / "resnet18.onnx"
-    assert names(folder) == {"resnet18.onnx", DELIVERY_FILE}
+    assert names(folder) == {"resnet18.onnx", OUTPUT_MANIFEST_FILE}
     assert path.read_bytes() == entry.model_path.read_bytes()
     assert entry.model_path.stat().st_nlink == 1
     assert model.files == {"resnet18.onnx": record_of(path)}
@@ -133,7 +137,7 @@ def test_what_is_somebody_elses_is_refused(store: Store, folder: Path, kind: str
 def test_somebody_elses_manifest_is_refused(store: Store, folder: Path) -> None:
     """It would have to be replaced."""
     folder.mkdir(parents=True)
-    (folder / DELIVERY_FILE).write_text('{"name": "mine"}')
+    (folder / OUTPUT_MANIFEST_FILE).write_text('{"name": "mine"}')
 
     with pytest.raises(InputError, match=r"manifest\.json: is not simx's own"):
         put(folder, publish(store))
@@ -145,15 +149,15 @@ def test_other_files_stay(store: Store, folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     put(folder, publish(store))
 
-    assert names(folder) == {"notes.txt", "resnet18.onnx", DELIVERY_FILE}
+    assert names(folder) == {"notes.txt", "resnet18.onnx", OUTPUT_MANIFEST_FILE}
 
 
 def test_one_process_at_a_time(folder: Path) -> None:
     """The manifest would lose what the other one adds."""
     with (
-        delivery(folder),
+        opened_output_folder(folder),
         pytest.raises(InputError, match="another simx process"),
-        delivery(folder),
+        opened_output_folder(folder),
     ):
         pass
 
@@ -166,7 +170,7 @@ def test_damage_is_noticed_while_copying(store: Store, folder: Path) -> None:
 
     with pytest.raises(DamagedEntryError):
         put(folder, damaged)
-    assert names(folder) == {"resnet18.onnx", DELIVERY_FILE}
+    assert names(folder) == {"resnet18.onnx", OUTPUT_MANIFEST_FILE}
     assert (folder / "resnet18.onnx").read_bytes() == b"graph"
     assert [model.source for model in read(folder).models] == ["seed 0"]
 
@@ -180,11 +184,11 @@ def test_a_full_disk_leaves_what_was_there(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     put(folder, publish(store))
-    monkeypatch.setattr(delivering, "copy_as_recorded", full)
+    monkeypatch.setattr(output_folder, "copy_as_recorded", full)
     with pytest.raises(SystemFailureError, match=r"cannot be written .*No space"):
         put(folder, publish(store, source="seed 1", key="f" * 16, content=b"other graph"))
 
-    assert names(folder) == {"resnet18.onnx", DELIVERY_FILE}
+    assert names(folder) == {"resnet18.onnx", OUTPUT_MANIFEST_FILE}
     assert (folder / "resnet18.onnx").read_bytes() == b"graph"
 
 
@@ -197,7 +201,7 @@ def test_an_end_in_the_middle_is_mended(
         patch.setattr(Path, "replace", _ended)
         with pytest.raises(KeyboardInterrupt):
             put(folder, entry)
-    assert names(folder) == {DELIVERY_FILE}
+    assert names(folder) == {OUTPUT_MANIFEST_FILE}
 
     assert put(folder, entry).read_bytes() == b"graph"
 
@@ -241,7 +245,7 @@ def test_data_beside_a_graph_is_renamed_with_it(store: Store, folder: Path) -> N
     path = put(folder, adding(publish(store), data_beside=True))
 
     assert np.array_equal(sum_with_zeros(path), np.arange(512))
-    assert names(folder) == {"resnet18.onnx", "resnet18.onnx.data", DELIVERY_FILE}
+    assert names(folder) == {"resnet18.onnx", "resnet18.onnx.data", OUTPUT_MANIFEST_FILE}
     assert read(folder).owned == {"resnet18.onnx", "resnet18.onnx.data"}
     assert DATA_FILE.encode() not in path.read_bytes()
     (model,) = read(folder).models
@@ -275,4 +279,4 @@ def test_data_goes_when_it_is_no_longer_asked_for(store: Store, folder: Path) ->
     path = put(folder, entry)
 
     assert path.read_bytes() == entry.model_path.read_bytes()
-    assert names(folder) == {"resnet18.onnx", DELIVERY_FILE}
+    assert names(folder) == {"resnet18.onnx", OUTPUT_MANIFEST_FILE}

@@ -11,8 +11,8 @@ import pytest
 from simx.exporter.store import cache_key
 from simx.exporter.store.cache_key import RECIPE
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, written
-from simx.exporter.store.pruning import Pruned, needless, prune
+from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, sealed
+from simx.exporter.store.pruning import Needless, needless, prune
 from simx.exporter.store.store import Store
 from simx.models.catalogue import load
 from tests.exporter.store.test_lookup import HERE, checkpoint, put
@@ -34,21 +34,21 @@ def pruned(store: Store) -> dict[str, str]:
     listed = needless(store, load())
     found = list(prune(store, load()))
 
-    assert [each.what for each in found] == listed
+    assert [msgspec.structs.replace(each, status="removable") for each in found] == listed
     assert {each.status for each in found} <= {"removed"}
-    assert not any(each.what.path.exists() for each in found)
+    assert not any(Path(each.path).exists() for each in found)
     assert needless(store, load()) == []
-    return {each.what.kind: each.what.reason for each in found}
+    return {each.kind: each.reason for each in found}
 
 
-def statuses(found: list[Pruned]) -> list[str]:
+def statuses(found: list[Needless]) -> list[str]:
     return [each.status for each in found]
 
 
 def rewritten(entry: Entry, **changes: object) -> None:
     """Write an entry's manifest anew, with other fields."""
     manifest = msgspec.structs.replace(entry.manifest, **changes)
-    (entry.folder / MANIFEST_FILE).write_bytes(written(manifest))
+    (entry.folder / MANIFEST_FILE).write_bytes(sealed(manifest))
 
 
 def test_an_empty_store_has_nothing_needless(store: Store) -> None:
@@ -209,7 +209,7 @@ def test_weights_that_are_published_meanwhile_stay(store: Store) -> None:
     entry = put(store)
     (entry.folder / MANIFEST_FILE).write_bytes(b"{}")
     pruning = prune(store, load())
-    assert next(pruning).what.kind == "export"
+    assert next(pruning).kind == "export"
     again = publish(store)
     assert again.weights_path == entry.weights_path
 
@@ -247,7 +247,7 @@ def test_sizes_are_told(store: Store) -> None:
 
     assert export.bytes == len(b"graph") + len(b"answers") + len(b"{}")
     assert weights.bytes == len(b"weights of seed 0")
-    assert export.identity is None
+    assert export.model is None
 
 
 def test_another_precision_goes_with_what_it_was_made_from(store: Store) -> None:

@@ -17,7 +17,7 @@ from simx.exporter.store.manifest import (
     VERIFICATION_FILE,
     ExportIdentity,
     Manifest,
-    written,
+    sealed,
 )
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError, record_of
@@ -254,7 +254,7 @@ def test_a_manifest_that_points_elsewhere_is_no_entry(store: Store, name: str) -
     entry = publish(store)
     files = {name: entry.manifest.files[MODEL_FILE]}
     manifest = msgspec.structs.replace(entry.manifest, files=files)
-    (entry.folder / MANIFEST_FILE).write_bytes(written(manifest))
+    (entry.folder / MANIFEST_FILE).write_bytes(sealed(manifest))
 
     assert store.held(RESNET18, "pooled") == []
 

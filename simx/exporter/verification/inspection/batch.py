@@ -28,7 +28,7 @@ _MEASURES = frozenset({"Shape", "Size"})
 """What they read is a tensor, however it is used afterwards."""
 
 _ENDLESS = 2**31 - 1
-"""From here on an integer stands for the end of whatever is there."""
+"""From here on an integer stands for the end of a dimension."""
 
 
 def complaints(walk: Walk, batch: int) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _reductions(walk: Walk) -> Iterator[str]:
 
 
 def _sizes(node: onnx.NodeProto, walk: Walk) -> Iterator[str]:
-    """Yield the constants that a node's sizes are made of, by whatever arithmetic."""
+    """Yield the constants that a node's sizes are computed from."""
     places = _SHAPE_OPERANDS.get(node.op_type, ())
     open_names = [node.input[place] for place in places if place < len(node.input)]
     seen = set(open_names)

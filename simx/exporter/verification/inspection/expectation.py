@@ -14,8 +14,8 @@ class Expectation:
     Attributes:
         crop: Height and width of its input in pixels.
         dim: Components of its embedding.
-        batch: The batch it was traced with, of which nothing may be left. To be told from other
-            sizes by its value, it divides no size of the network. None for a graph that was
+        batch: The batch it was traced with, of which nothing may be left. Known by its value:
+            it divides no size of the network. None for a graph that was
             converted from an inspected one to another precision.
         weights: Shapes of the headless network's parameters; the graph may hold fewer. Not looked
             at in a converted graph.

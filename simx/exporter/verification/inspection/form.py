@@ -41,7 +41,7 @@ def _operators(walk: Walk) -> Iterator[str]:
 
 
 def _remarks(walk: Walk) -> Iterator[tuple[str, str]]:
-    """Yield whatever has a remark, and the remark."""
+    """Yield each thing that has a remark, and the remark."""
     model = walk.model
     holders: list[tuple[str, onnx.ModelProto | onnx.GraphProto | onnx.NodeProto]] = [
         ("the model", model),

@@ -1,4 +1,4 @@
-"""A graph made easy to ask: its nodes, whatever they are nested in, and where values come from."""
+"""A graph made easy to query: its nodes, at any depth, and where values come from."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """A graph holds the weights of the headless network, at most: neither the head's nor idle ones.
 
-Names do not tell, because weights that were fused or folded have others; shapes do. What is no
+They are known by their shapes, because fused and folded weights have other names. What is no
 weight of a convolution or of a linear layer (biases, masks, positions) may be folded freely.
 """
 

@@ -4,11 +4,10 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from simx.exporter.jobs.deadline import export_seconds
 from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
 from simx.exporter.jobs.plan import NotExported
-from simx.models.backbone import Backbone, EmbeddingKind
-from simx.workers.launchers import launcher
-from simx.workers.slowest import SLOWEST_GMACS, SLOWEST_READING
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
 
 _ENTRIES: dict[type[FromWeights | FromFp32], str] = {
@@ -16,20 +15,6 @@ _ENTRIES: dict[type[FromWeights | FromFp32], str] = {
     FromFp32: "simx.exporter.jobs.from_fp32:main",
 }
 """What a worker runs; only the first imports torch."""
-
-_TRANSLATION_SECONDS = 1800.0
-"""For tracing and translating, which follow from the number of layers and from no figure of the
-catalogue: twenty times what the largest takes on one core of a server."""
-
-_CALLS = 10
-"""torch's answers to four pictures, and ONNX Runtime's, at two batch sizes."""
-
-_READINGS = 8
-"""Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
-
-_BYTES_PER_PARAMETER = 4
-
-_MOST_SECONDS = 4 * 3600.0
 
 
 class ExportWorkers:
@@ -84,10 +69,3 @@ class ExportWorkers:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
-    """Return how long a worker may take for an export; far beyond what a slow machine takes."""
-    calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
-    reading = _READINGS * _BYTES_PER_PARAMETER * backbone.params / SLOWEST_READING
-    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)

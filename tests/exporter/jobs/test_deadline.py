@@ -1,6 +1,6 @@
-"""How long an export may take: it depends on the size of what is exported."""
+"""How long an export may take: by the size of what is exported."""
 
-from simx.exporter.jobs.workers import export_seconds
+from simx.exporter.jobs.deadline import export_seconds
 from simx.models.catalogue import load
 
 

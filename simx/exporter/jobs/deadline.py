@@ -1,0 +1,32 @@
+"""How long an export may take, so that one that hangs does not hold up the rest for ever."""
+
+from simx.models.backbone import Backbone, EmbeddingKind
+
+SLOWEST_GMACS = 0.5
+"""1e9 multiply-accumulates a second of the slowest supported machine: a quarter of a small board's
+single thread. Two cores of a server do 20 to 100."""
+
+SLOWEST_READING = 5e6
+"""Bytes of weights a second that the slowest supported machine reads and packs, from a slow network
+disk."""
+
+_TRANSLATION_SECONDS = 1800.0
+"""For tracing and translating, which follow from the number of layers and from no figure of the
+catalogue: twenty times what the largest takes on one core of a server."""
+
+_CALLS = 10
+"""torch's answers to four pictures, and ONNX Runtime's, at two batch sizes."""
+
+_READINGS = 8
+"""Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
+
+_BYTES_PER_PARAMETER = 4
+
+_MOST_SECONDS = 4 * 3600.0
+
+
+def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
+    """Return how long a worker may take for an export; far beyond what a slow machine takes."""
+    calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
+    reading = _READINGS * _BYTES_PER_PARAMETER * backbone.params / SLOWEST_READING
+    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)
