@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.report.blocks.document import Column, Row, Table
 from simx.report.blocks.quantities import (
     FAILURE,
@@ -24,7 +25,6 @@ from simx.report.words.names import (
     executor_name,
 )
 from simx.report.words.values import ABSENT, Value
-from simx.results.schema.times import COMPARED_IMAGES, Image
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
 from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.report.blocks.document import Column
 from simx.report.words import figures
 from simx.report.words.names import (
@@ -20,7 +21,6 @@ from simx.report.words.names import (
 )
 from simx.report.words.values import ABSENT, Value
 from simx.results.schema.environment import Memory
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Image
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import (
     BackboneSummary,

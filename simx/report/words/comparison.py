@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
+from simx.models.pictures import Image
 from simx.report.words.names import IMAGE_WORDS, executor_name, listed, weights_name
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.summaries.summary import executor_of
 
 TONES: dict[Verdict, Tone] = {

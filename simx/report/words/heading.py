@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
+from simx.models.pictures import IMAGES
 from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.schema.times import IMAGES
 from simx.results.statistics.drift import peaks
 from simx.results.statistics.round_filter import references
 

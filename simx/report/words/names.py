@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean
-from simx.results.schema.times import Image
+from simx.models.pictures import Image
 from simx.results.summaries.summary import BackboneSummary, Executor
 
 TIMES = "\N{MULTIPLICATION SIGN}"

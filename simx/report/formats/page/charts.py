@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from simx.common.safe_text import clean
+from simx.models.pictures import IMAGES, Image
 from simx.report.formats.page.raw_times import RawTimes, raw_times
 from simx.report.words.names import backbone_name, executor_name
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.schema.times import IMAGES, Image, Launch
+from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.decision import latency
 from simx.results.summaries.selection_criteria import LatencyOf
