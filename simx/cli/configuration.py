@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, one_line, read_whole
+from simx.common.input_files import InputKind, read_whole
+from simx.common.safe_text import clean
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 
@@ -84,7 +85,7 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise SETTINGS.refused(path, f"is not UTF-8 text (byte {error.start})") from None
     except (ValueError, OverflowError) as error:  # a number of thousands of digits, too
-        raise SETTINGS.refused(path, one_line(f"is not TOML ({error})")) from None
+        raise SETTINGS.refused(path, clean(f"is not TOML ({error})")) from None
     except RecursionError:
         raise SETTINGS.refused(path, "is nested too deeply to be read") from None
 

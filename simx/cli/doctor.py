@@ -1,4 +1,4 @@
-"""``simx doctor``: what this install and machine can really do."""
+"""``simx doctor``: finds out what this install and this machine can do."""
 
 from pathlib import Path
 
@@ -14,16 +14,15 @@ from simx.common.errors import ExitCode
     "--provider",
     multiple=True,
     metavar="NAME",
-    help="Look at this execution provider, too, by ONNX Runtime's name or a short form. "
-    "Repeatable.",
+    help="Also test this execution provider, by ONNX Runtime's name or a short form. Repeatable.",
 )
 @options.store_option
 @options.verdict_format_option
 @output_option
 def command(provider: tuple[str, ...], store: Path, format: str, output: Path | None) -> ExitCode:
-    """Run something tiny on every provider of every backend, and say what does not work and why.
+    """Run a tiny graph on every provider of every backend, and report what does not work and why.
 
-    Exits 4 if a provider that was named cannot be used, and 3 if the install is broken.
+    Exits 4 if a named provider cannot be used, and 3 if the install is broken.
     """
     # Heavy: numpy and the runner, which --help does not need.
     from simx.report.formats.diagnosis import render  # noqa: PLC0415

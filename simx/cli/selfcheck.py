@@ -1,4 +1,4 @@
-"""``simx selfcheck``: is this machine quiet enough, and do the statistics hold here."""
+"""``simx selfcheck``: tests how quiet this machine is, and whether the statistics hold on it."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from simx.common.errors import ExitCode
 @click.option(
     "--quick",
     is_flag=True,
-    help="The noise floor and the simulated figures only, within two minutes.",
+    help="Measure the noise floor and simulate the rest; takes up to two minutes.",
 )
 @click.option(
     "--comparisons",
     type=click.IntRange(2, 10_000),
     default=40,
     show_default=True,
-    help="Comparisons of a network with itself.",
+    help="Number of comparisons of a network with itself.",
 )
 @options.threads_option
 @options.verdict_format_option
@@ -29,11 +29,12 @@ from simx.common.errors import ExitCode
 def command(
     quick: bool, comparisons: int, threads: int | None, format: str, output: Path | None
 ) -> ExitCode:
-    """Put simx's own claims to the test on this machine, and find its noise floor.
+    """Test simx's own claims on this machine, and find its noise floor.
 
     Compares a small network with itself and with a slightly slower one, with and without a busy
-    neighbour, and puts comparisons of known ratios through the same statistics. Takes about a
-    quarter of an hour, and exits 3 if a claim does not hold. Leave the machine alone meanwhile.
+    neighbour, and applies the same statistics to simulated comparisons with known ratios. Takes
+    about a quarter of an hour, and exits 3 if a claim does not hold. Do not use the machine
+    meanwhile.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
     from simx.report.formats.selfcheck import render  # noqa: PLC0415

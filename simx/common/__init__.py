@@ -1,1 +1,1 @@
-"""What every room needs and none owns: errors, files, locks, safe text."""
+"""Shared by all rooms: errors, files, locks, safe and anonymous texts, control groups."""

@@ -1,7 +1,4 @@
-"""Writes a file so that a reader sees the old content or the new, never a part of either.
-
-Knows nothing of what it writes.
-"""
+"""Writes a file so that a reader sees the old content or the new, never a part of either."""
 
 import contextlib
 import os
@@ -18,26 +15,25 @@ from simx.common.locking import try_lock
 _TEMPORARY = re.compile(r"\.simx-[0-9a-f]{16}\.tmp")
 
 STALE_SECONDS = 3600.0
-"""How old what an ended process left must be before it is removed: what has just been made may not
-be locked yet, and some file systems have no locks."""
+"""Age at which an ended process's temporary files are removed. Newer ones may not be locked yet,
+and some file systems have no locks."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of a file, whole or not at all, and see it onto the disk.
+    """Replace the content of a file completely or not at all, and sync it to the disk.
 
     The bytes go to a temporary file in the same folder, which is synced and then renamed over the
-    target; the folder is synced last, so that the rename survives a power cut too. A symbolic link
-    is followed. A target that is no regular file (a pipe, ``/dev/null``) is written to as it is,
-    since renaming over it would take the device away. Temporary files of processes that were killed
-    are removed.
+    target; the folder is synced last, so that the rename survives a power cut. A symbolic link is
+    followed. A target that is not a regular file (a pipe, ``/dev/null``) is written to directly,
+    because a rename would replace the device. Temporary files of killed processes are removed.
 
     Args:
-        path: The target; its folder must exist. A new file is readable as the umask allows, one
-            that was there stays as private as it was.
-        data: All of the new content.
+        path: The target; its folder must exist. A new file has the permissions of the umask, an
+            existing one keeps its own.
+        data: The whole new content.
 
     Raises:
-        SystemFailureError: The system refused; the target is as it was and no temporary file stays.
+        SystemFailureError: The system refused; the target is unchanged and no temporary file stays.
     """
     try:
         mode = _mode(path)
@@ -53,7 +49,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file, in a folder that nobody else looks into yet, and see it onto the disk.
+    """Write a new file, in a folder that no other process reads yet, and sync it to the disk.
 
     Raises:
         OSError: The system refused.
@@ -65,7 +61,7 @@ def write_synced(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """See the names in a folder (a file just made or renamed) onto the disk.
+    """Sync the names in a folder (of files just made or renamed) to the disk.
 
     Raises:
         OSError: The system refused.
@@ -78,10 +74,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that lack, and see their names onto the disk.
+    """Make a folder and its missing parents, and sync their names to the disk.
 
     Raises:
-        OSError: The system refused, or something that is no folder has the name.
+        OSError: The system refused, or the name is taken by something else.
     """
     if folder.is_dir():
         return
@@ -110,7 +106,7 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        # What made it fail is told, and not that the disk does not let go of the rest either.
+        # The first error is reported, also if the temporary file cannot be removed.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
@@ -118,7 +114,7 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove temporary files whose process was killed; those of a living one are locked."""
+    """Remove temporary files of killed processes; those of running processes are locked."""
     with contextlib.suppress(OSError):
         for path in _stale(folder):
             with contextlib.suppress(OSError), path.open("rb") as file:

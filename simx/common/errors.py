@@ -1,7 +1,7 @@
-"""Every error a user can meet, with its exit code.
+"""The errors of simx, with their exit codes.
 
-Nothing here knows any other room. A ``SimxError`` is shown as one line on stderr, without a
-traceback; anything that is not a ``SimxError`` is a bug in simx and ends with ``ExitCode.BUG``.
+A ``SimxError`` is shown as one line on stderr, without a traceback. Any other error is a bug in
+simx and ends with ``ExitCode.BUG``.
 """
 
 import errno
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """The exit codes of the command."""
 
     DONE = 0
     BUG = 1
@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 
 class Terminated(BaseException):
-    """A signal asked the process to end; raised where it came, so that nothing is left behind."""
+    """A signal asks the process to end; raised at the current place, so that it cleans up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -33,22 +33,22 @@ class Terminated(BaseException):
 
 
 class SimxError(Exception):
-    """Something a user can act on.
+    """An error that a user can correct.
 
-    The message is one line that names the thing, says what is wrong with it and what to do next.
+    The message is one line that names the thing, what is wrong with it and what to do.
     """
 
     exit_code: ExitCode = ExitCode.BUG
 
 
 class InputError(SimxError):
-    """A usage error, or a named input that is absent, unreadable or not what it should be."""
+    """A usage error, or a named input that is missing, unreadable or invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 class ProviderUnavailableError(SimxError):
-    """The execution provider that was asked for cannot be used on this machine or install."""
+    """The requested execution provider cannot be used on this machine or with this install."""
 
     exit_code = ExitCode.PROVIDER_UNAVAILABLE
 
@@ -69,11 +69,11 @@ _DISK = {
     errno.ENOSPC,
     errno.EROFS,
 }
-"""What a full, failing or read-only disk answers, and a process that may open no more files."""
+"""The errors of a full, failing or read-only disk, and of too many open files."""
 
 
 def disk_failure(error: BaseException | None) -> OSError | None:
-    """Return the failure of a disk that an error is, or was raised because of; None without one."""
+    """Return the disk failure that an error is or was caused by; None without one."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK:
             return error

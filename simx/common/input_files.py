@@ -1,6 +1,6 @@
-"""Opening a file that anybody may have made: what it is, and how large, before it is read.
+"""Opens files of any origin: their kind and their size are checked before they are read.
 
-Knows nothing of what is inside a file, and no other room but ``errors``.
+Knows nothing of their contents.
 """
 
 import os
@@ -13,16 +13,15 @@ from io import BufferedReader, FileIO
 from simx.common.errors import InputError
 
 InputPath = str | os.PathLike[str]
-"""A path as it was given; messages repeat it exactly."""
+"""A path as the user gave it; messages repeat it exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputKind:
-    """What a file is to be.
+    """A kind of input file.
 
-    ``label`` stands before its path in messages (``picture ``), ``mend`` says what to give
-    instead, and ``most_bytes`` is how long it may be. ``pipes`` allows a pipe, such as the shell's
-    ``<(...)``.
+    ``label`` precedes its path in messages (``picture ``), ``mend`` says what to give instead, and
+    ``most_bytes`` is its largest size. ``pipes`` allows a pipe, such as the shell's ``<(...)``.
     """
 
     label: str
@@ -31,41 +30,35 @@ class InputKind:
     pipes: bool = False
 
     def refused(self, path: InputPath, problem: str) -> InputError:
-        """Return the error of a file that is not what it should be."""
+        """Return the error for a file with a problem."""
         return InputError(f"{self.label}{shown(path)}: {problem}; {self.mend}")
 
 
 def shown(path: InputPath) -> str:
-    """Return a path as the user typed it, escaped where it would not print as part of one line."""
+    """Return a path as the user typed it, escaped if it would not print on one line."""
     text = os.fspath(path)
     return text if text and text.isprintable() else repr(text)
-
-
-def one_line(text: str) -> str:
-    """Return text that quotes a file's content as one line that is safe to print."""
-    visible = "".join(c if c.isprintable() or c.isspace() else "?" for c in text)
-    return " ".join(visible.split())
 
 
 @contextmanager
 def opened(
     path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
 ) -> Iterator[BufferedReader]:
-    """Open a file for reading, and close it in the end.
+    """Open a file for reading, and close it afterwards.
 
-    What kind of file it is, and how long, is asked of the opened descriptor, so that nothing can
-    take its place in between. A named pipe that nobody writes to is not waited for.
+    The kind of the file and its size are those of the open descriptor, so the file cannot be
+    replaced in between. A named pipe without a writer does not block.
 
     Args:
         path: The file.
-        kind: What it is to be.
-        reader: What reads it.
+        kind: Its expected kind.
+        reader: The class that reads it.
 
     Yields:
         The file, unread.
 
     Raises:
-        InputError: The path is absent, unreadable or no file, or the file is too long.
+        InputError: The path is missing, unreadable or not a file, or the file is too long.
     """
     try:
         file = reader(FileIO(path, "rb", opener=_without_waiting))
@@ -77,23 +70,23 @@ def opened(
 
 
 def read_whole(path: InputPath, kind: InputKind) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Raises:
-        InputError: As for ``opened``, or the file turned out to be too long, or unreadable.
+        InputError: As for ``opened``, or reading failed or gave too many bytes.
     """
     with opened(path, kind) as file:
         try:
             data = file.read(kind.most_bytes + 1)
         except OSError as error:
             raise kind.refused(path, _reason(error)) from error
-    if len(data) > kind.most_bytes:  # a pipe, or what the system makes up while it is read
+    if len(data) > kind.most_bytes:  # a pipe, or a file of the system without a size
         raise kind.refused(path, _too_long(kind))
     return data
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open like the system's ``open``, but never wait for a pipe's other end (where it would)."""
+    """Open a file without waiting for the other end of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -1,4 +1,4 @@
-"""Makes strings from files safe to print: a report may come from anywhere."""
+"""Makes texts of unknown origin safe to print."""
 
 import re
 import unicodedata
@@ -16,8 +16,8 @@ _INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
 def clean(text: str) -> str:
     """Return one line of visible characters.
 
-    Escape sequences go with what belongs to them, control characters and line breaks become
-    spaces, and characters that are invisible or reverse the reading direction are dropped.
+    Escape sequences are removed with their arguments, control characters and line breaks become
+    spaces, and characters that are invisible or reverse the reading direction are removed.
     """
     visible = (_visible(character) for character in _ESCAPE.sub("", text))
     return " ".join("".join(visible).split())

@@ -1,4 +1,4 @@
-"""Parses JSON as the standard has it: what Python's parser lets pass is refused here.
+"""Parses JSON strictly: what the standard forbids and Python's parser accepts is refused.
 
 Knows nothing of reports.
 """
@@ -16,7 +16,11 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, Overflow
 
 
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
-"""What fits into 64 bits, with or without a sign."""
+"""The range of integers of 64 bits, signed or unsigned."""
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every record in a file of simx: immutable, and unknown fields are refused."""
 
 
 class JsonDefectError(ValueError):
@@ -24,7 +28,7 @@ class JsonDefectError(ValueError):
 
 
 class _Defect(msgspec.Struct, frozen=True):
-    """Stands in the parsed tree where something was wrong, so that its place can be told."""
+    """Marks the place of a defect in the parsed tree."""
 
     message: str
 
@@ -32,8 +36,8 @@ class _Defect(msgspec.Struct, frozen=True):
 def decode(data: bytes, kind: type[T]) -> T:
     """Decode one JSON document of a type, as strictly as ``parse``.
 
-    Data that is what encoding makes of it has no key twice and nothing that the type does not
-    know, which otherwise takes a slow look at every value.
+    Data that equals its own encoding has no duplicate and no unknown keys. All other data is parsed
+    a second time, value by value.
 
     Raises:
         JsonDefectError: With a message that reads after a file's name and a colon.

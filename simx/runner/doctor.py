@@ -1,4 +1,4 @@
-"""What this install and machine can really do: everything asked, and nothing believed unproven."""
+"""Finds out what this install and this machine can do, with proof."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import ProviderUnavailableError
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
@@ -18,7 +19,7 @@ from simx.results.schema.diagnosis import (
     StoreDiagnosis,
 )
 from simx.results.schema.environment import Environment
-from simx.runner.backends.contract import PluginFacts, RuntimeFacts
+from simx.runner.backends.contract import RuntimeFacts
 from simx.runner.backends.ort.plugins import runtime_distributions
 from simx.runner.backends.providers import probe, remedy
 from simx.runner.backends.registry import BACKENDS, BackendSpec, Choice, backend_named
@@ -29,17 +30,17 @@ from simx.runner.measure.messages import DESCRIBED, Describe, Described, Failed
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
-"""What all 80 architectures take, with their weights."""
+"""Size of the exports of all 80 architectures, with their weights."""
 
 _DESCRIBE_SECONDS = 120.0
 
 
 def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
-    """Ask every backend for its providers, and run something tiny on each of them.
+    """Ask every backend for its providers, and run a tiny graph on each of them.
 
     Args:
         store: The folder of exports.
-        named: Providers to look at besides those that backends offer, by ONNX Runtime's names.
+        named: Providers to test in addition to the backends' own, by ONNX Runtime's names.
     """
     providers: list[ProviderDiagnosis] = []
     plugins: list[PluginDiagnosis] = []
@@ -54,7 +55,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
                 continue
             if facts.cuda is not None:
                 cuda[spec.name] = facts.cuda
-            plugins += (_plugin(each) for each in facts.plugins)
+            plugins += facts.plugins
             providers += _probed(Choice(spec), launcher, facts, named)
     environment = describe_environment()
     found = Diagnosis(
@@ -73,7 +74,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
 
 
 def judged(found: Diagnosis) -> Diagnosis:
-    """Return a diagnosis with what is broken, and what would make figures better."""
+    """Return a diagnosis with its problems and its advice."""
     return msgspec.structs.replace(
         found, problems=tuple(_problems(found)), advice=tuple(_advice(found))
     )
@@ -100,16 +101,10 @@ def _probed(
             provider=provider,
             named=provider in named,
             proof={} if isinstance(reply, Failed) else reply.placement,
-            reason=reply.reason if isinstance(reply, Failed) else None,
+            reason=anonymous(reply.reason) if isinstance(reply, Failed) else None,
             remedy=remedy(choice.spec, provider) if failed else None,
             libraries={} if isinstance(reply, Failed) else reply.libraries,
         )
-
-
-def _plugin(facts: PluginFacts) -> PluginDiagnosis:
-    return PluginDiagnosis(
-        name=facts.name, providers=facts.providers, devices=facts.devices, problem=facts.problem
-    )
 
 
 def _unavailable(
@@ -122,13 +117,13 @@ def _unavailable(
                 provider=provider,
                 named=provider in named,
                 proof={},
-                reason=reason,
+                reason=anonymous(reason),
                 remedy=None,
             )
 
 
 def _free_bytes(folder: Path) -> int:
-    """Return what is free where a folder is or would be."""
+    """Return the free bytes of the disk of a folder, which need not exist yet."""
     existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     return shutil.disk_usage(existing).free
 
@@ -138,7 +133,7 @@ def _problems(found: Diagnosis) -> Iterator[str]:
         names = " and ".join(found.distributions)
         yield (
             f"{names} are installed at once and have overwritten each other: pip uninstall all of "
-            "them, then install the one that is wanted"
+            "them, then install only the one that you need"
         )
     majors = {backend: version.split(".")[0] for backend, version in found.cuda.items()}
     if len(set(majors.values())) > 1:

@@ -1,4 +1,4 @@
-"""The whole self-check: claims, what was measured of them, and whether they hold here."""
+"""The whole self-check: measures simx's claims on this machine and judges them."""
 
 import math
 import time
@@ -14,13 +14,13 @@ from simx.results.schema.selfcheck import Check, SelfCheck
 from simx.results.statistics.estimates import CONFIDENCE, log_ratios
 from simx.runner.bench.schedule import PROFILES, Schedule
 from simx.selfcheck import claims
-from simx.selfcheck.laboratory import Comparison, Laboratory, laboratory
+from simx.selfcheck.laboratory import Laboratory, PairComparison, laboratory
 from simx.selfcheck.overhead import measure_overhead
 from simx.selfcheck.simulation import Spread, simulate
 from simx.selfcheck.trials import (
     AT_LENGTH,
     BACKENDS,
-    Told,
+    OnComparison,
     neighbour,
     of_equals,
     of_unequals,
@@ -29,10 +29,11 @@ from simx.selfcheck.trials import (
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is looked at. ``quick`` leaves out everything real but the noise floor.
+    """The extent of a self-check. ``quick`` measures the noise floor alone, and simulates the rest.
 
-    ``comparisons`` are of equals, ``trials`` of a slowdown whose true ratio is measured by
-    ``at_length``, ``simulated`` of each known ratio; all else is by ``schedule``.
+    ``comparisons`` is the number of comparisons of equals, ``trials`` that of comparisons with a
+    slower network, whose true ratio is measured with ``at_length``, and ``simulated`` that of
+    simulations of each known ratio. All other measurements follow ``schedule``.
     """
 
     quick: bool
@@ -44,20 +45,20 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     at_length: Schedule = AT_LENGTH
 
 
-def run_selfcheck(extent: Extent, told: Told) -> SelfCheck:
-    """Put simx's claims to the test on this machine, now.
+def run_selfcheck(extent: Extent, on_comparison: OnComparison) -> SelfCheck:
+    """Test simx's claims on this machine.
 
     Raises:
         ProviderUnavailableError: a backend is not installed.
-        SystemFailureError: something that is to be measured failed.
+        SystemFailureError: a measurement failed.
     """
     begun = time.monotonic()
     with laboratory(extent.threads) as at:
-        floors = [_floor(at, backend, extent, told) for backend in BACKENDS]
+        floors = [_floor(at, backend, extent, on_comparison) for backend in BACKENDS]
         spread = spread_of(floors)
-        checks = list(_simulated(extent, spread, told))
+        checks = list(_simulated(extent, spread, on_comparison))
         if not extent.quick:
-            checks += [*_overhead(), *_real(at, extent, told)]
+            checks += [*_overhead(), *_real(at, extent, on_comparison)]
     detectable = [_detectable(each) for each in floors]
     return SelfCheck(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,24 +71,26 @@ def run_selfcheck(extent: Extent, told: Told) -> SelfCheck:
     )
 
 
-def _floor(at: Laboratory, backend: str, extent: Extent, told: Told) -> Comparison:
-    told(f"the noise of {backend}", BACKENDS.index(backend), len(BACKENDS))
+def _floor(
+    at: Laboratory, backend: str, extent: Extent, on_comparison: OnComparison
+) -> PairComparison:
+    on_comparison(f"the noise of {backend}", BACKENDS.index(backend), len(BACKENDS))
     return at.compare(at.cell(backend), at.cell(backend, again=True), extent.schedule)
 
 
 def _worst(detectable: list[float | None]) -> float | None:
-    """Return the largest, or None where one of them could not be told."""
+    """Return the largest, or None where one of them is unknown."""
     known = [each for each in detectable if each is not None]
     return max(known) if len(known) == len(detectable) else None
 
 
-def _detectable(comparison: Comparison) -> float | None:
-    """Return the smallest ratio above 1 that nine in ten such comparisons would have found.
+def _detectable(comparison: PairComparison) -> float | None:
+    """Return the smallest ratio that nine in ten such comparisons would have found, minus 1.
 
-    It is (t_0.975 + t_0.90) s / sqrt(n) with the pilot's s and degrees of freedom.
+    It is exp((t_0.975 + t_0.90) s / sqrt(n)) - 1 with the pilot's s and degrees of freedom.
 
     Returns:
-        As a share above 1; None of a comparison that was too noisy, or of too few launches.
+        None for a comparison that was too noisy, or had too few launches.
     """
     logs = log_ratios(*comparison.filtered.cells)
     pilot = [log for index, log in logs.items() if index < comparison.pilot]
@@ -99,15 +102,15 @@ def _detectable(comparison: Comparison) -> float | None:
     return math.expm1(quantiles * spread / math.sqrt(len(logs)))
 
 
-def _simulated(extent: Extent, spread: Spread, told: Told) -> Iterator[Check]:
+def _simulated(extent: Extent, spread: Spread, on_comparison: OnComparison) -> Iterator[Check]:
     count = len(claims.TRUE_RATIOS) + 1
     for place, true_ratio in enumerate(claims.TRUE_RATIOS):
-        told("simulated comparisons", place, count)
+        on_comparison("simulated comparisons", place, count)
         shares = simulate(true_ratio, Spread(), extent.schedule, extent.simulated, seed=place)
         if true_ratio == 1.0:
             yield claims.simulated_alarms(shares)
         yield claims.simulated_coverage(true_ratio, shares)
-    told("simulated comparisons", count - 1, count)
+    on_comparison("simulated comparisons", count - 1, count)
     fewer = extent.simulated // 10
     yield claims.simulated_power(
         simulate(claims.SLOWDOWN, spread, extent.schedule, fewer, seed=count), spread
@@ -120,14 +123,14 @@ def _overhead() -> Iterator[Check]:
     yield claims.small_share(overhead)
 
 
-def _real(at: Laboratory, extent: Extent, told: Told) -> Iterator[Check]:
-    equals = of_equals(at, extent.comparisons, told)
+def _real(at: Laboratory, extent: Extent, on_comparison: OnComparison) -> Iterator[Check]:
+    equals = of_equals(at, extent.comparisons, on_comparison)
     yield claims.real_alarms(equals)
-    truth = of_unequals(at, "ort", 1, extent.at_length, told).comparisons[0].ratio
-    slower = of_unequals(at, "ort", extent.trials, extent.schedule, told, truth)
+    truth = of_unequals(at, "ort", 1, extent.at_length, on_comparison).comparisons[0].ratio
+    slower = of_unequals(at, "ort", extent.trials, extent.schedule, on_comparison, truth)
     yield claims.real_power(slower, truth)
     yield claims.real_coverage(slower)
     with neighbour():
-        beside = of_equals(at, len(BACKENDS), told)
+        beside = of_equals(at, len(BACKENDS), on_comparison)
     yield claims.neighbour_flagged(beside)
     yield claims.nothing_flagged(equals.blocks)

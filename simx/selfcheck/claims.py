@@ -1,6 +1,6 @@
-"""simx's claims about itself, each with what is asked of it: figures in, checks out.
+"""simx's claims about itself: pure functions that judge measured figures by a bound.
 
-Pure; what measures and what simulates is elsewhere in this folder.
+Other modules of this folder measure and simulate.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ TRUE_RATIOS = (1.00, 1.01, 1.03, 1.10)
 SLOWDOWN = 1.03
 
 POWER = 0.90
-"""Of the trials that a slowdown has to be found in."""
+"""Share of the trials in which a slowdown has to be found."""
 
 SIMULATED_ALARMS = (0.045, 0.055)
 SIMULATED_COVERAGE = (0.93, 0.97)
@@ -29,7 +29,7 @@ FALSELY_FLAGGED = 0.01
 
 
 def simulated_alarms(shares: Shares) -> Check:
-    """Equals are called different as often as promised."""
+    """Claim: equals are called different at the nominal rate."""
     return _between(
         "false alarms, simulated",
         shares.significant,
@@ -39,13 +39,13 @@ def simulated_alarms(shares: Shares) -> Check:
 
 
 def simulated_coverage(true_ratio: float, shares: Shares) -> Check:
-    """Intervals hold a ratio as often as promised."""
+    """Claim: intervals contain a ratio at the nominal rate."""
     name = f"coverage of a ratio of {true_ratio:.2f}, simulated"
     return _between(name, shares.covered, SIMULATED_COVERAGE)
 
 
 def simulated_power(shares: Shares, spread: Spread) -> Check:
-    """A slowdown is found, with the spread that was measured."""
+    """Claim: a slowdown is found, with the measured spread."""
     return Check(
         name="a 3 % slowdown found, simulated",
         value=100 * shares.significant,
@@ -60,7 +60,7 @@ def simulated_power(shares: Shares, spread: Spread) -> Check:
 
 
 def small_overhead(overhead: Overhead) -> Check:
-    """The harness costs next to nothing."""
+    """Claim: the harness adds almost no time to a call."""
     worst = max(overhead.batched_ns, overhead.single_ns)
     return Check(
         name="overhead of the harness",
@@ -73,7 +73,7 @@ def small_overhead(overhead: Overhead) -> Check:
 
 
 def small_share(overhead: Overhead) -> Check:
-    """And less than that of a call that is worth timing."""
+    """Claim: the harness adds almost nothing to a call of 10 ms."""
     return Check(
         name="overhead of a 10 ms call",
         value=1e6 * overhead.share,
@@ -84,7 +84,7 @@ def small_share(overhead: Overhead) -> Check:
 
 
 def real_alarms(equals: Trials) -> Check:
-    """Equals are called different no more often than chance allows."""
+    """Claim: equals are called different no more often than chance allows."""
     count = len(equals.comparisons)
     most = int(binom.ppf(CONFIDENCE, count, 1 - CONFIDENCE))
     return Check(
@@ -99,7 +99,7 @@ def real_alarms(equals: Trials) -> Check:
 
 
 def real_power(slower: Trials, truth: Ratio) -> Check:
-    """A slowdown of a network is found."""
+    """Claim: a slowdown of a network is found."""
     count = len(slower.comparisons)
     return Check(
         name="a real slowdown found",
@@ -115,7 +115,7 @@ def real_power(slower: Trials, truth: Ratio) -> Check:
 
 
 def real_coverage(slower: Trials) -> Check:
-    """Intervals hold the ratio that was measured at length."""
+    """Claim: intervals contain the ratio that was measured with many launches."""
     count = len(slower.comparisons)
     least = int(binom.ppf(1 - CONFIDENCE, count, CONFIDENCE))
     return Check(
@@ -129,7 +129,7 @@ def real_coverage(slower: Trials) -> Check:
 
 
 def neighbour_flagged(beside: Trials) -> Check:
-    """A busy neighbour does not go unnoticed."""
+    """Claim: the disturbance of a busy neighbour is flagged."""
     count = len(beside.comparisons)
     flagged = sum(each.filtered.noisy or each.filtered.excluded > 0 for each in beside.comparisons)
     return Check(
@@ -143,7 +143,7 @@ def neighbour_flagged(beside: Trials) -> Check:
 
 
 def nothing_flagged(blocks: Sequence[Block]) -> Check:
-    """Where there was neither steal nor pressure, nothing is called disturbed."""
+    """Claim: blocks without steal and pressure are not flagged."""
     share = flagged_share(blocks, quiet=True)
     return Check(
         name="blocks flagged without a reason",

@@ -1,7 +1,7 @@
-"""Small networks whose difference is known, and comparisons of them by the real machinery.
+"""Two small networks of known difference, and real comparisons of them.
 
-The networks are an AlexNet and the same one with a slightly larger crop, exported to a folder of
-their own. A backend is compared with itself under another name, since two cells need two names.
+The networks are an AlexNet and the same one with a slightly larger crop, exported to a temporary
+folder. A backend is compared with itself under another name, because two cells need two names.
 """
 
 import tempfile
@@ -37,15 +37,15 @@ from simx.workers.worker import Launcher
 
 MODEL = "alexnet"
 MORE_PIXELS = 8
-"""What is added to each side of the crop. AlexNet's second convolution then has 7.5 % more to do,
-the whole network about 3 %."""
+"""Added to each side of the crop. AlexNet's second convolution then has 7.5 % more work, and the
+whole network about 3 %."""
 
 AGAIN = "-again"
 PROVIDER = "CPUExecutionProvider"
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Launches of two cells as they were measured, and of which of their rounds count."""
+class PairComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The launches of two cells as measured, and their rounds that count."""
 
     measured: tuple[tuple[Launch, ...], ...]
     filtered: FilteredRounds
@@ -54,7 +54,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> Ratio:
-        """How many times as long the first cell takes as the second."""
+        """The ratio of the first cell's time to the second's."""
         first, second = self.filtered.cells
         found = ratio(first, second, self.pilot)
         assert found is not None  # noqa: S101 - both cells have every round
@@ -62,7 +62,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Laboratory:
-    """Both backends' workers, and the two networks."""
+    """The workers of both backends, and the two networks."""
 
     def __init__(
         self, backbone: Backbone, opened: OpenLanes, entries: dict[str, Entry], threads: int
@@ -81,7 +81,7 @@ class Laboratory:
         Args:
             backend: ``torch`` or ``ort``.
             network: ``usual`` or ``larger``.
-            again: Whether it is to be told from an equal one.
+            again: Give the backend another name, to compare it with itself.
         """
         entry = self._entries[network]
         lane = self._lanes[backend]
@@ -114,7 +114,9 @@ class Laboratory:
                 )
         return result.finished
 
-    def compare(self, first: PlannedCell, second: PlannedCell, schedule: Schedule) -> Comparison:
+    def compare(
+        self, first: PlannedCell, second: PlannedCell, schedule: Schedule
+    ) -> PairComparison:
         """Compare two cells as a benchmark does, by ``forward`` alone.
 
         Raises:
@@ -124,7 +126,7 @@ class Laboratory:
         while launches.verdict() == "go_on":
             launch = self.launch([first, second], schedule, launches.done)
             launches.add(launch, self.canaries.references())
-        return Comparison(
+        return PairComparison(
             measured=launches.forwards(),
             filtered=launches.filtered(self.canaries.references()),
             pilot=schedule.pilot,
@@ -143,11 +145,11 @@ def forwards(launch: FinishedLaunch) -> dict[str, tuple[Launch, ...]]:
 
 @contextmanager
 def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
-    """Export the networks and start the workers; everything is gone afterwards.
+    """Export the networks and start the workers; both end with the context.
 
     Args:
-        threads: Of every backend.
-        model: Whose default architecture is measured.
+        threads: Threads of every backend.
+        model: The model to measure, with its default weights.
 
     Raises:
         ProviderUnavailableError: a backend is not installed.

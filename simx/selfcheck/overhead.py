@@ -1,4 +1,4 @@
-"""What the harness itself costs: the timed loop on a backend that does nothing, and a bare loop."""
+"""Measures the harness's own cost: its timed loop on an empty backend against a bare loop."""
 
 from pathlib import Path
 from statistics import median
@@ -19,14 +19,14 @@ _PRESET = Preset(
 _REPEATS = 9
 _CALLS = 20_000
 _TYPICAL_CALL_NS = 10_000_000
-"""What the cost of a call timed by itself is compared with: a small network's call."""
+"""A small network's call, with which the cost of a call is compared."""
 
 
 class Overhead(msgspec.Struct, frozen=True, kw_only=True):
-    """Nanoseconds that a call appears to take longer than in a bare loop.
+    """Extra nanoseconds of a call compared with a bare loop.
 
-    ``batched_ns`` where several calls share an entry, as those too short for the clock do;
-    ``single_ns`` where each has its own, with two readings of the clock.
+    ``batched_ns`` is for entries of several calls, as short calls have them, ``single_ns`` for
+    entries of one call, with two readings of the clock.
     """
 
     batched_ns: float
@@ -39,18 +39,18 @@ class Overhead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmptyBackend:
-    """Keeps the contract and computes nothing."""
+    """A backend that computes nothing."""
 
     def __init__(self) -> None:
         self._embedding = np.ones((1, 4), dtype=np.float32)
 
     @property
     def facts(self) -> BackendFacts:
-        """Nowhere, and without settings."""
+        """No placement and no settings."""
         return BackendFacts(placement={}, settings={}, resident=False)
 
     def place(self, array: Array) -> Placed:
-        """Return it as it is."""
+        """Return the argument."""
         return array
 
     def forward(self, image: Placed) -> Placed:  # noqa: ARG002 - it does nothing
@@ -58,7 +58,7 @@ class EmptyBackend:
         return self._embedding
 
     def fetch(self, embedding: Placed) -> Array:
-        """Return it as it is."""
+        """Return the argument."""
         array: Array = embedding
         return array
 
@@ -70,19 +70,19 @@ class EmptyBackend:
         """Do nothing."""
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
-        """Have no device."""
+        """Return None: there is no device."""
         return None
 
     def peak_device_bytes(self) -> int | None:
-        """Have no memory."""
+        """Return None: there is no device memory."""
         return None
 
 
 def measure_overhead(backend: Backend | None = None) -> Overhead:
-    """Compare the loop that every ``forward`` is timed by with a bare one, in turns.
+    """Compare the loop that times every ``forward`` with a bare loop, in turns.
 
     Args:
-        backend: One that does nothing; replaced in tests.
+        backend: An empty one; replaced in tests.
     """
     backend = backend or EmptyBackend()
     inputs = np.zeros((4, 3, 8, 8), dtype=np.float32)
@@ -92,7 +92,7 @@ def measure_overhead(backend: Backend | None = None) -> Overhead:
     for _ in range(_REPEATS):
         bare = _bare_ns(backend, inputs)
         batched.append(_per_call_ns(cell, BlockPlan(seconds=0.05, min_calls=5)) - bare)
-        # With a cap no call is uncounted and each has an entry of its own.
+        # With a cap, all calls count and each has its own entry.
         plan = BlockPlan(seconds=0.0, min_calls=64, max_calls=64)
         single.append(_per_call_ns(cell, plan) - bare)
     return Overhead(batched_ns=median(batched), single_ns=median(single))

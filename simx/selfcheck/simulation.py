@@ -1,7 +1,7 @@
-"""Comparisons made of random numbers, with a known true ratio, put through the real statistics.
+"""Simulates comparisons with a known true ratio, and applies the real statistics to them.
 
-They go through the same functions as measured ones, the pilot included, so that what they show of
-false alarms, coverage and power is what a report has.
+They pass through the same functions as measured ones, including the pilot. Their rates of false
+alarms, coverage and power therefore apply to reports.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,10 +20,10 @@ _CALL_NS = 5_000_000
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Standard deviations of the logarithm of a time, as shares.
+    """Standard deviations of the logarithm of a time.
 
-    ``launch`` and ``own_round`` differ from cell to cell; ``round`` is what disturbs a whole round.
-    The defaults are like a quiet machine's; what was measured is in benchmarks/RESULTS.md.
+    ``launch`` and ``own_round`` are independent for each cell; ``round`` is common to all cells of
+    a round. The defaults are those of a quiet machine; see benchmarks/RESULTS.md.
     """
 
     launch: float = 0.012
@@ -33,9 +33,9 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
-    """Of many comparisons: how many intervals left out 1, held the truth, and how wide they were.
+    """Shares of many comparisons: of intervals without 1, and of intervals with the true ratio.
 
-    ``half_width`` is the median's.
+    ``half_width`` is the median half-width, ``launches`` the mean number of launches.
     """
 
     comparisons: int
@@ -48,7 +48,7 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
 def simulate(
     true_ratio: float, spread: Spread, schedule: Schedule, comparisons: int, seed: int = 0
 ) -> Shares:
-    """Return what many comparisons of a known ratio show."""
+    """Return the shares of many simulated comparisons of a known ratio."""
     random = np.random.default_rng(seed)
     found = [_compare(true_ratio, spread, schedule, random) for _ in range(comparisons)]
     ends = [(each.low, each.high) for each in found if each.low is not None and each.high]
@@ -83,7 +83,7 @@ def _compare(
 def _launches(
     true_ratio: float, spread: Spread, rounds: int, random: np.random.Generator
 ) -> Iterator[tuple[Launch, Launch]]:
-    """Yield launches of two cells, the first of which takes ``true_ratio`` times as long."""
+    """Yield launches of two cells; the first takes ``true_ratio`` times as long."""
     index = 0
     while True:
         shared = random.normal(0, spread.round, rounds)

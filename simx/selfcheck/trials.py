@@ -13,50 +13,50 @@ from simx.results.schema.times import Block
 from simx.results.statistics.estimates import Ratio, block_median, log_ratios
 from simx.results.statistics.noise import disturbances
 from simx.runner.bench.schedule import Schedule
-from simx.selfcheck.laboratory import Comparison, Laboratory
+from simx.selfcheck.laboratory import Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread
 
 BACKENDS = ("torch", "ort")
 
-Told = Callable[[str, int, int], None]
-"""Called before each comparison, with what it is and its place among how many."""
+OnComparison = Callable[[str, int, int], None]
+"""Called before each comparison, with its description, its index and the number of them."""
 
 AT_LENGTH = Schedule(pilot=10, launches=60, rounds=5, half_width=0.004, budget_seconds=300.0)
-"""Of the comparison that stands for the truth: several times as precise as those it judges."""
+"""Schedule of the reference comparison, several times as precise as those it judges."""
 
 SHORT = Schedule(pilot=5, launches=5, rounds=2)
-"""Of one comparison of many: whether intervals hold does not depend on how narrow they are."""
+"""Schedule of one of many comparisons: the coverage of intervals does not depend on their width."""
 
 
 NO_PRESSURE = 0.01
-"""Of a block's time: so much comes from being woken up at all."""
+"""Share of a block's time that counts as no pressure: waking up takes as much."""
 
 
 class Trials(msgspec.Struct, frozen=True, kw_only=True):
-    """Comparisons of one kind, and the ratio that is true of them as far as it is known."""
+    """Comparisons of one kind, and their true ratio if it is known."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[PairComparison, ...]
     truth: Ratio | None = None
 
     @property
     def significant(self) -> int:
-        """In how many the interval leaves out 1."""
+        """The number of comparisons whose interval does not contain 1."""
         return sum(not _holds(each.ratio, 1.0) for each in self.comparisons)
 
     @property
     def covered(self) -> int:
-        """In how many the interval holds the true ratio, which has an interval of its own."""
+        """The number of comparisons that agree with the true ratio, within both intervals."""
         truth = self.truth
         return 0 if truth is None else sum(_agree(each.ratio, truth) for each in self.comparisons)
 
     @property
     def noisy(self) -> int:
-        """How many were called too noisy."""
+        """The number of comparisons that were too noisy."""
         return sum(each.filtered.noisy for each in self.comparisons)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Every block of all of them."""
+        """All blocks of all comparisons."""
         return tuple(
             block
             for each in self.comparisons
@@ -66,11 +66,13 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def of_equals(laboratory: Laboratory, count: int, told: Told, schedule: Schedule = SHORT) -> Trials:
+def of_equals(
+    laboratory: Laboratory, count: int, on_comparison: OnComparison, schedule: Schedule = SHORT
+) -> Trials:
     """Compare a network with itself, on either backend in turns."""
     found = []
     for place in range(count):
-        told("equal ones", place, count)
+        on_comparison("equal ones", place, count)
         backend = BACKENDS[place % len(BACKENDS)]
         seeded = msgspec.structs.replace(schedule, seed=place)
         cells = laboratory.cell(backend), laboratory.cell(backend, again=True)
@@ -83,13 +85,13 @@ def of_unequals(
     backend: str,
     count: int,
     schedule: Schedule,
-    told: Told,
+    on_comparison: OnComparison,
     truth: Ratio | None = None,
 ) -> Trials:
-    """Compare the network of the larger crop with the usual one."""
+    """Compare the network with the larger crop with the usual one."""
     found = []
     for place in range(count):
-        told("a known slowdown", place, count)
+        on_comparison("a known slowdown", place, count)
         seeded = msgspec.structs.replace(schedule, seed=place)
         cells = laboratory.cell(backend, "larger", again=True), laboratory.cell(backend)
         found.append(laboratory.compare(*cells, seeded))
@@ -98,7 +100,7 @@ def of_unequals(
 
 @contextmanager
 def neighbour() -> Iterator["subprocess.Popen[bytes]"]:
-    """Keep one core busy with a process of its own."""
+    """Keep one core busy with another process."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:
         try:
             yield hog
@@ -110,15 +112,15 @@ def flagged_share(blocks: Sequence[Block], *, quiet: bool = False) -> float:
     """Return the share of blocks that are flagged.
 
     Args:
-        blocks: Any.
-        quiet: Only of those that ``quiet_blocks`` returns.
+        blocks: The blocks.
+        quiet: Consider only those that ``quiet_blocks`` returns.
     """
-    looked_at = quiet_blocks(blocks) if quiet else blocks
-    return sum(bool(disturbances(block)) for block in looked_at) / max(1, len(looked_at))
+    considered = quiet_blocks(blocks) if quiet else blocks
+    return sum(bool(disturbances(block)) for block in considered) / max(1, len(considered))
 
 
 def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
-    """Return those during which nothing was stolen, and next to nothing had to wait for a core."""
+    """Return the blocks without steal and almost without pressure."""
     return [
         block
         for block in blocks
@@ -127,7 +129,7 @@ def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
-def spread_of(comparisons: Sequence[Comparison]) -> Spread:
+def spread_of(comparisons: Sequence[PairComparison]) -> Spread:
     """Return the standard deviations of equal cells' times, from comparisons of equals.
 
     The difference of two equal cells has twice the variance of each.
@@ -158,7 +160,7 @@ def _holds(found: Ratio, value: float) -> bool:
 
 
 def _agree(found: Ratio, truth: Ratio) -> bool:
-    """Whether two estimates differ by no more than their intervals leave open together."""
+    """Whether two estimates agree within their combined intervals."""
     if found.half_width is None or truth.half_width is None:
         return True
     widths = math.hypot(math.log1p(found.half_width), math.log1p(truth.half_width))

@@ -1,23 +1,62 @@
-"""What makes a process a worker: it lives and dies with its parent, and leaves signals to it."""
+"""What a worker's process is started with, and what makes it a worker.
+
+It lives and dies with its parent, and leaves signals to it.
+"""
 
 import contextlib
 import ctypes
+import importlib
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from simx.workers.worker import WorkerMain
+
+# Isolated from the current folder, where another file could take the place of a library.
+PYTHON = (sys.executable, "-P", "-m")
+
+ROOT_VARIABLE = "_SIMX_ROOT"
+"""The process id of the run that a worker belongs to, which identifies the processes of a run."""
+
+Variables = Iterable[tuple[str, str | None]]
+"""Names and values that workers see instead of this process's; None removes one."""
+
+_PRIVATE = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Keeps libraries in workers offline. ONNX Runtime sends telemetry by default since 1.29, and reads
+this when it is imported. Its sender is also a thread, and a process with threads cannot be forked
+safely."""
 
 _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
 
 
-def bind_to_parent(parent: int) -> None:
-    """Make this process its parent's own.
+def environment(variables: Variables) -> dict[str, str]:
+    """Return the environment variables of a worker's interpreter."""
+    private = {**_PRIVATE, ROOT_VARIABLE: str(os.getpid())}
+    merged: dict[str, str | None] = {**os.environ, **dict(variables), **private}
+    return {name: value for name, value in merged.items() if value is not None}
 
-    Signals that are sent to a whole group (by a terminal, by a service manager) are for the parent
-    alone, which ends its workers in order. On Linux the kernel kills this process when the thread
-    that started it ends, whatever it is doing; elsewhere it ends when it next looks for a message.
+
+def resolve(entry: str) -> WorkerMain:
+    """Import ``package.module:function``; importing it loads the runtime.
+
+    Raises:
+        ImportError: the module, or something it needs, is not installed.
+    """
+    module, _, function = entry.partition(":")
+    main: WorkerMain = getattr(importlib.import_module(module), function)
+    return main
+
+
+def bind_to_parent(parent: int) -> None:
+    """Tie this process to its parent.
+
+    It ignores signals that are sent to a whole group (by a terminal, by a service manager): the
+    parent handles them and ends its workers in order. On Linux the kernel kills this process when
+    the thread that started it ends; elsewhere it ends when it next reads a message.
 
     Args:
         parent: its process id. If it is gone already, this process ends here.
@@ -26,7 +65,7 @@ def bind_to_parent(parent: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # It may have ended before the kernel was asked, which then says nothing any more.
+        # The parent may have ended before this call, which then has no effect.
         if os.getppid() != parent:
             os._exit(1)
 

@@ -1,7 +1,7 @@
 """Messages over a pair of file descriptors.
 
-A message is a msgspec struct as MessagePack behind its length in eight bytes. Both ends decode
-into declared types, so that what arrives has been checked, and nothing is ever unpickled.
+A message is its length in eight bytes, then a msgspec struct as MessagePack. Both ends decode into
+declared types, so every message is checked, and nothing is unpickled.
 """
 
 import os
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _LENGTH_BYTES = 8
 _CHUNK = 1 << 20
 _LARGEST = 1 << 32
-"""No message is that large; a length beyond it is not one."""
+"""Bytes; a longer message is an error."""
 
 
 class Connection:
@@ -42,12 +42,12 @@ class Connection:
 
         Args:
             decoder: of the type, or union of types, that may arrive.
-            timeout: seconds to wait for the whole message; None waits for ever.
+            timeout: seconds to wait for the whole message; None for no limit.
 
         Raises:
             EOFError: the other end is gone.
-            TimeoutError: nothing complete arrived in time.
-            msgspec.DecodeError: what arrived is not what was declared.
+            TimeoutError: no complete message arrived in time.
+            msgspec.DecodeError: the message is not of a declared type.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         length = int.from_bytes(self._read(_LENGTH_BYTES, deadline), "big")

@@ -1,4 +1,4 @@
-"""Starting workers as forks of a server, which is started again should it end or hang."""
+"""Starting workers as forks of a server, which is restarted if it ends or hangs."""
 
 import contextlib
 import os
@@ -6,30 +6,49 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import IO, Protocol, Self
 
+from simx.workers.child_process import PYTHON, Variables, environment
 from simx.workers.connection import Connection
-from simx.workers.processes import PYTHON, Variables, environment
 from simx.workers.server import READY, RECORD, STARTED
+from simx.workers.spawning import Spawner
 from simx.workers.stderr_tail import stderr_tail
-from simx.workers.worker import Worker, WorkerDiedError
+from simx.workers.worker import Launcher, Worker, WorkerDiedError
 
 IMPORT_SECONDS = 300.0
-"""For a server to import its runtime: a minute from a cold network disk, and then some."""
+"""Time for a server to import its runtime; a cold network disk takes about a minute."""
 
 LAUNCH_SECONDS = 60.0
-"""For a server to fork, which takes milliseconds; one that is hung takes for ever."""
+"""Time for a server to fork, which takes milliseconds unless it hangs."""
 
 _CLOSE_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 
 
+def launcher(entry: str, variables: Variables = (), memory: int | None = None) -> Launcher:
+    """Return the launcher for workers that run ``package.module:function`` on this system.
+
+    On Linux a fork server imports the module once and at once; elsewhere each worker imports it.
+
+    Args:
+        entry: the function to run.
+        variables: environment variables that workers see instead of this process's.
+        memory: bytes of address space that each worker may have.
+
+    Raises:
+        WorkerDiedError: the module cannot be imported.
+    """
+    best = ForkServer if sys.platform == "linux" else Spawner
+    return best(entry, variables, memory)
+
+
 class ForkServer:
-    """Starts every worker as a fork of a server that has the entry's module imported."""
+    """Starts every worker as a fork of a server that has imported the entry's module."""
 
     def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
         self._entry = entry
@@ -40,12 +59,12 @@ class ForkServer:
         self._server = self._started()
 
     def launch(self) -> Worker:
-        """Start one worker; several threads may.
+        """Start one worker. May be called from several threads.
 
-        A server that has ended or hangs, with all its workers, is replaced once.
+        If the server has ended or hangs, it and its workers are replaced once.
 
         Raises:
-            WorkerDiedError: the server is gone, and another one does not come up.
+            WorkerDiedError: the server has ended, and another one does not start.
         """
         server = self._server
         try:
@@ -54,12 +73,12 @@ class ForkServer:
             return self._replacement(server).launch()
 
     def close(self) -> None:
-        """End the server, and with it every worker still alive."""
+        """End the server, and with it every worker that is alive."""
         self._is_closed = True
         self._server.close()
 
     def _replacement(self, dead: "_Server") -> "_Server":
-        """Return the server that has taken the place of a dead one, starting it if need be."""
+        """Return the server that replaces a dead one; start it if no other thread has."""
         with self._replacing:
             if self._server is dead and not self._is_closed:
                 dead.close()
@@ -79,7 +98,7 @@ class ForkServer:
         return _Server(self._start_process, self._memory)
 
     def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
-        """Start a server at the other end of a control socket, which it inherits."""
+        """Start a server that inherits the other end of a control socket."""
         return subprocess.Popen(
             [
                 *(*PYTHON, "simx.workers.server", self._entry, str(control.fileno())),
@@ -90,13 +109,13 @@ class ForkServer:
             stderr=output,
             pass_fds=[control.fileno()],
             env=self._environment,
-            # A terminal's interrupt is for the parent alone, which ends its workers in order.
+            # The parent alone handles a terminal's interrupt, and ends its workers in order.
             start_new_session=True,
         )
 
 
 class ServerProcess(Protocol):
-    """A server's process, as ``subprocess.Popen`` is one."""
+    """A server's process: what is used of ``subprocess.Popen``."""
 
     pid: int
     returncode: int | None
@@ -105,11 +124,11 @@ class ServerProcess(Protocol):
         """End it at once."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for it to end; ``subprocess.TimeoutExpired`` is raised if it does not in time."""
+        """Wait for its end; raise ``subprocess.TimeoutExpired`` after the timeout."""
 
 
 class _Server:
-    """One server process, and what is known of the workers it has forked."""
+    """One server process, with the exit codes of the workers it has forked."""
 
     def __init__(
         self, start: Callable[[socket.socket, IO[bytes]], ServerProcess], memory: int
@@ -125,7 +144,7 @@ class _Server:
         try:
             self._expect(READY, IMPORT_SECONDS)
         except BaseException:
-            # In the middle of an import it would not notice that nobody wants it any more.
+            # During an import it would not notice that its parent has given it up.
             self._process.kill()
             self.close()
             raise
@@ -134,7 +153,7 @@ class _Server:
         """Fork one worker.
 
         Raises:
-            WorkerDiedError: the server has ended, or hangs and was killed.
+            WorkerDiedError: the server has ended, or hung and was killed.
         """
         if self._closed:
             raise WorkerDiedError("the worker server has ended")
@@ -148,13 +167,13 @@ class _Server:
             ours.close()
             stderr.close()
             if isinstance(error, OSError):
-                raise WorkerDiedError(self._obituary()) from None
+                raise WorkerDiedError(self._end_text()) from None
             raise
         end = ours.detach()
         return Worker(_Forked(self, pid), Connection(end, end), stderr, self._memory)
 
     def close(self) -> None:
-        """End the server, and with it every worker still alive; kill one that does not end."""
+        """End the server, and with it every worker that is alive; kill it if it does not end."""
         if self._closed:
             return
         self._closed = True
@@ -177,11 +196,11 @@ class _Server:
                     return self._ended[pid]
             if time.monotonic() > deadline:
                 return None
-            # Another thread may take the record that is waited for, and keep it in the table.
+            # Another thread may read this worker's record, and then puts it into the table.
             select.select([self._control], [], [], _POLL_SECONDS)
 
     def _expect(self, kind: bytes, seconds: float) -> int:
-        """Read records until one of this kind comes, keeping the endings met on the way."""
+        """Read records until one of this kind arrives; keep the ends of workers among them."""
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -203,15 +222,15 @@ class _Server:
     def _record(self) -> tuple[bytes, int, int]:
         data = self._control.recv(RECORD.size, socket.MSG_WAITALL)
         if len(data) < RECORD.size:
-            raise WorkerDiedError(self._obituary())
+            raise WorkerDiedError(self._end_text())
         kind, pid, code = RECORD.unpack(data)
         return kind, pid, code
 
-    def _obituary(self) -> str:
+    def _end_text(self) -> str:
         self._end()
         self._stderr.seek(0)
-        spoken = stderr_tail(self._stderr.read())
-        reason = spoken[-1] if spoken else f"exit code {self._process.returncode}"
+        tail = stderr_tail(self._stderr.read())
+        reason = tail[-1] if tail else f"exit code {self._process.returncode}"
         return f"the worker server ended: {reason}"
 
     def _end(self) -> None:
@@ -231,7 +250,7 @@ class _Forked:
         self.pid = pid
 
     def kill(self) -> None:
-        # The server reaps its workers, so an id it has not reported ended is still this worker's.
+        # The server reaps its workers, so an id whose end it has not reported is still this one's.
         with contextlib.suppress(WorkerDiedError, ProcessLookupError):
             if self._server.exit_code(self.pid, timeout=0) is None:
                 os.kill(self.pid, signal.SIGKILL)

@@ -17,9 +17,13 @@ import struct
 import sys
 from typing import NoReturn
 
-from simx.workers.child_process import be_killed_first, bind_to_parent, limit_memory
+from simx.workers.child_process import (
+    be_killed_first,
+    bind_to_parent,
+    limit_memory,
+    resolve,
+)
 from simx.workers.connection import Connection
-from simx.workers.entry import resolve
 from simx.workers.worker import WorkerMain
 
 RECORD = struct.Struct("!cii")
@@ -76,14 +80,14 @@ def _become_worker(
         bind_to_parent(server)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # Whatever a library prints belongs into the worker's own file, never among the results.
+        # The output of libraries goes to the worker's own file, never to stdout.
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
         be_killed_first()
         limit_memory(limit)
         main(Connection(connection_fd, connection_fd))
         code = 0
-    except BaseException:  # noqa: BLE001 - the exit code and the traceback are all that is left
+    except BaseException:  # noqa: BLE001 - only the exit code and the traceback can be reported
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()

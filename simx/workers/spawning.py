@@ -1,12 +1,25 @@
-"""Starting workers as fresh interpreters: slower than forking, but right on every system."""
+"""Starting workers as fresh interpreters: slower than forking, but right on every system.
+
+Run as ``python -m simx.workers.spawning ENTRY PARENT LIMIT``, it is the worker; the connection is
+its stdin and stdout. LIMIT is that of its address space in bytes, 0 for none.
+"""
 
 import os
 import subprocess
+import sys
 import tempfile
 from typing import IO, Self
 
+from simx.workers.child_process import (
+    PYTHON,
+    Variables,
+    be_killed_first,
+    bind_to_parent,
+    environment,
+    limit_memory,
+    resolve,
+)
 from simx.workers.connection import Connection
-from simx.workers.processes import PYTHON, Variables, environment
 from simx.workers.worker import Worker
 
 
@@ -23,7 +36,7 @@ class Spawner:
         stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the worker's handle closes it
         process = subprocess.Popen(
             [
-                *(*PYTHON, "simx.workers.spawned", self._entry),
+                *(*PYTHON, "simx.workers.spawning", self._entry),
                 *(str(os.getpid()), str(self._memory)),
             ],
             stdin=subprocess.PIPE,
@@ -40,7 +53,7 @@ class Spawner:
         return Worker(_Spawned(process), ends, stderr, self._memory)
 
     def close(self) -> None:
-        """Nothing is kept running."""
+        """Do nothing: no process is kept running."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,3 +77,20 @@ class _Spawned:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
+
+
+def _take_standard_streams() -> Connection:
+    """Keep stdin and stdout for messages; the output of libraries goes to stderr instead."""
+    connection = Connection(os.dup(0), os.dup(1))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return connection
+
+
+if __name__ == "__main__":
+    bind_to_parent(int(sys.argv[2]))
+    be_killed_first()
+    limit_memory(int(sys.argv[3]))
+    resolve(sys.argv[1])(_take_standard_streams())

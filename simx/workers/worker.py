@@ -18,18 +18,18 @@ T = TypeVar("T")
 _STOP_SECONDS = 1.0
 _DEATH_SECONDS = 5.0
 _KILLED_SECONDS = 0.5
-"""For a killed process to be reaped; one that a device's driver holds on to is not waited for."""
+"""Time for a killed process to be reaped, unless a device's driver holds it."""
 
 _MEMORY_VERDICTS: dict[Verdict, str] = {
     "yes": " because the system ran out of memory",
     "likely": " while the system was out of memory",
-    "no": ", but not by the kernel for want of memory",
+    "no": ", but not by the kernel for lack of memory",
     "unknown": " (often the system running out of memory)",
 }
 
 
 class WorkerError(Exception):
-    """A worker could not answer; the text says how it ended and what it last wrote to stderr."""
+    """A worker could not answer; the text says how it ended and has its last line on stderr."""
 
 
 class WorkerDiedError(WorkerError):
@@ -41,29 +41,29 @@ class WorkerTimeoutError(WorkerError):
 
 
 class WorkerGarbledError(WorkerError):
-    """What the worker answered is none of the answers it may give; it was killed."""
+    """The worker's answer was not one of the declared answers; it was killed."""
 
 
 class Process(Protocol):
-    """A started process, as far as a handle needs to know it."""
+    """A started process: what a handle uses of it."""
 
     @property
     def pid(self) -> int:
         """The process id."""
 
     def kill(self) -> None:
-        """End the process at once; no error if it has ended already."""
+        """End the process at once; no error if it has already ended."""
 
     def wait(self, timeout: float) -> int | None:
-        """Return the exit code, negative for a signal; None if it is still running then.
+        """Return the exit code, negative for a signal; None if it is still running.
 
         Raises:
-            WorkerDiedError: it has ended, and how is not known.
+            WorkerDiedError: it has ended with an unknown exit code.
         """
 
 
 class Worker:
-    """One launch: a process that answers messages until it is told to stop, or is killed."""
+    """One launch: a process that answers messages until its connection closes or it is killed."""
 
     def __init__(
         self, process: Process, connection: Connection, stderr: IO[bytes], memory: int = 0
@@ -98,39 +98,39 @@ class Worker:
             return self._connection.receive(decoder, timeout)
         except TimeoutError:
             self._process.kill()
-            text = f"gave no answer within {timeout:.0f} s and was killed{self._last_words()}"
+            text = f"gave no answer within {timeout:.0f} s and was killed{self._last_line()}"
             raise WorkerTimeoutError(text) from None
         except msgspec.MsgspecError as error:
-            # What follows on the pipe could be anything, too.
+            # Nothing after it on the pipe can be trusted.
             self._process.kill()
-            text = f"gave an answer that is none ({error}) and was killed{self._last_words()}"
-            raise WorkerGarbledError(text) from None
+            text = f"gave an answer that cannot be decoded ({error}) and was killed"
+            raise WorkerGarbledError(text + self._last_line()) from None
         except (EOFError, OSError):
-            raise WorkerDiedError(self._obituary()) from None
+            raise WorkerDiedError(self._end_text()) from None
 
     @property
     def stderr(self) -> str:
-        """The last of what it wrote to stderr so far."""
+        """The end of what it has written to stderr so far."""
         return self._tail().decode(errors="replace")
 
     @property
     def stderr_tail(self) -> tuple[str, ...]:
-        """The last lines of what it wrote to stderr so far, without whose machine it was."""
+        """The last lines that it has written to stderr so far, anonymised."""
         return stderr_tail(self._tail())
 
     @property
     def limit(self) -> str:
-        """What is to be said of a failure that its limit may have caused; empty without one."""
+        """A remark for failures that its memory limit may have caused; empty without a limit."""
         if not self._memory:
             return ""
         return f"; its address space is limited to {self._memory / 1e9:.3g} GB"
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
+        """End the process at once."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the worker: closing its connection tells it to stop; one that does not is killed."""
+        """End the worker: close its connection, and kill it if it does not stop."""
         close_workers([self])
 
     def __enter__(self) -> Self:
@@ -150,15 +150,15 @@ class Worker:
         return self._closed
 
     def hang_up(self) -> None:
-        """Close the connection, which tells it to stop."""
+        """Close the connection, on which it stops."""
         if not self._closed:
             self._closed = True
             self._connection.close()
 
-    def end(self, patience: float) -> None:
-        """Wait for it to end, and kill it if it does not."""
+    def end(self, timeout: float) -> None:
+        """Wait for its end, and kill it after the timeout."""
         with contextlib.suppress(WorkerDiedError):
-            if self._process.wait(patience) is None:
+            if self._process.wait(timeout) is None:
                 self._process.kill()
                 self._process.wait(_KILLED_SECONDS)
         self._stderr.close()
@@ -168,16 +168,16 @@ class Worker:
         self._stderr.seek(max(0, size - TAIL_BYTES))
         return self._stderr.read()
 
-    def _obituary(self) -> str:
+    def _end_text(self) -> str:
         code = self._process.wait(_DEATH_SECONDS)
         if code is None:
             self._process.kill()
-            return f"closed its connection without ending, and was killed{self._last_words()}"
-        return f"{self._ending(code)}{self.limit}{self._last_words()}"
+            return f"closed its connection without ending, and was killed{self._last_line()}"
+        return f"{self._ending(code)}{self.limit}{self._last_line()}"
 
-    def _last_words(self) -> str:
-        spoken = self.stderr_tail
-        return f"; its last words: {spoken[-1]}" if spoken else ""
+    def _last_line(self) -> str:
+        tail = self.stderr_tail
+        return f"; its last line on stderr: {tail[-1]}" if tail else ""
 
     def _ending(self, code: int) -> str:
         if code >= 0:
@@ -189,11 +189,11 @@ class Worker:
 
 
 def close_workers(workers: Iterable[Worker], *, at_once: bool = False) -> None:
-    """End workers: all are told to stop, and together have a second to do so.
+    """End workers: close their connections, and kill those that run on after a second.
 
     Args:
-        workers: any; those that are closed already are left out.
-        at_once: kill them instead.
+        workers: the workers; closed ones are skipped.
+        at_once: kill them immediately.
     """
     open_ones = [worker for worker in workers if not worker.is_closed]
     for worker in open_ones:
@@ -206,7 +206,7 @@ def close_workers(workers: Iterable[Worker], *, at_once: bool = False) -> None:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether this is no error, but somebody who wants the process to end."""
+    """Whether this is an interrupt or a signal, and no error."""
     return error is not None and not isinstance(error, Exception)
 
 
@@ -224,7 +224,7 @@ class Launcher(Protocol):
         """Start one worker."""
 
     def close(self) -> None:
-        """End whatever the launcher keeps running; workers still alive die with it."""
+        """End the processes that the launcher keeps running, and all its workers."""
 
     def __enter__(self) -> Self: ...
 
@@ -232,4 +232,4 @@ class Launcher(Protocol):
 
 
 WorkerMain = Callable[[Connection], None]
-"""What runs in a worker: answers messages until the connection ends."""
+"""The function that runs in a worker: it answers messages until the connection ends."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, one_line, opened, read_whole, shown
+from simx.common.input_files import InputKind, opened, read_whole, shown
 
 KIND = InputKind(label="picture ", mend="name another", most_bytes=2**20)
 
@@ -138,11 +138,6 @@ def test_a_file_that_the_system_makes_up_is_bounded() -> None:
     """What is endless although it has a length of 0 is read as far as a file may go."""
     with pytest.raises(InputError, match=r"more than the 1,048,576 allowed|cannot be read"):
         read_whole("/proc/self/pagemap", KIND)
-
-
-def test_quoted_text_is_one_line() -> None:
-    """What a message quotes of a file neither breaks the line nor drives a terminal."""
-    assert one_line("a\n\tb\x1b[31m\u202e") == "a b?[31m?"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -35,8 +35,7 @@ from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker
 from simx.runner.measure.messages import BlockPlan
-from simx.workers.child_process import bind_to_parent
-from simx.workers.entry import resolve
+from simx.workers.child_process import bind_to_parent, resolve
 from simx.workers.forking import ForkServer, ServerProcess
 from simx.workers.server import serve
 from tests.runner.benches import go_on, run, small_pictures

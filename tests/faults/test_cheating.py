@@ -18,7 +18,7 @@ from simx.runner.bench.cells import Lane
 from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.targets import OpenLanes
 from simx.runner.bench.workloads import Subject
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from tests.runner.bench.test_bench import PLAN
 from tests.runner.benches import run
 from tests.runner.cheats import CHEATS, HONEST

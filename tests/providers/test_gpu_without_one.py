@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import ExitCode
-from simx.runner.backends.gpu.gpus import describe_gpus
+from simx.runner.backends.gpu.nvml import describe_gpus
 from tests.providers.conftest import Elsewhere
 
 

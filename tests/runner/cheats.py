@@ -267,7 +267,7 @@ CHEATS: dict[str, tuple[Callable[[], FakeBackend], str, str]] = {
     "stale": (Stale, "forward", "differs from torch's"),
     "right-at-first": (RightAtFirst, "forward", "differs from torch's"),
     "every-second": (EverySecond, "forward", "differs from torch's"),
-    "asynchronous": (Asynchronous, "forward", "returns before its result is there"),
+    "asynchronous": (Asynchronous, "forward", "returns before its result exists"),
     "early": (Early, "forward", "differs from torch's"),
     "cached-pipeline": (CachedPipeline, "pipeline", "differs from"),
     "stale-pipeline": (StalePipeline, "pipeline", "differs from"),

@@ -1,9 +1,6 @@
-"""What a worker said in the end can be given away."""
+"""The last lines of a worker are short, visible and anonymous."""
 
 import getpass
-import os
-import socket
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,24 +19,13 @@ def test_the_last_lines_are_kept() -> None:
     assert lines[-1] == "x" * (MOST_CHARACTERS - 1) + "…"
 
 
-def test_folders_and_names_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose machine it was is nobody's business; which file it was helps."""
+def test_paths_and_names_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line can be given away."""
     monkeypatch.setenv("HOME", "/srv/people/carol")
     monkeypatch.setattr(getpass, "getuser", lambda: "carol")
-    monkeypatch.setattr(socket, "gethostname", lambda: "northwind")
-    text = """  File "/srv/people/carol/work/run.py", line 3, in f
-cannot write to /srv/people/carol
-/home/alice is full, C:\\Users\\bob\\models\\net.onnx too
-carol@northwind: killed
-2/3 of 7 MB/s"""
+    text = '  File "/srv/people/carol/run.py", line 3\n\x1b[31mcarol: killed'
 
-    assert stderr_tail(text.encode()) == (
-        'File "run.py", line 3, in f',
-        "cannot write to ~",
-        "~ is full, net.onnx too",
-        "USER@HOST: killed",
-        "2/3 of 7 MB/s",
-    )
+    assert stderr_tail(text.encode()) == ('File "run.py", line 3', "USER: killed")
 
 
 @given(st.binary(max_size=4000))
@@ -49,11 +35,3 @@ def test_whatever_was_written_is_short_and_visible(data: bytes) -> None:
 
     assert len(lines) <= MOST_LINES
     assert all(line.isprintable() and 0 < len(line) <= MOST_CHARACTERS for line in lines)
-
-
-def test_this_user_s_home_is_left_out() -> None:
-    """Where it is asked of the system."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - as it is asked there
-    (line,) = stderr_tail(f"cannot open {home / 'folder' / 'net.onnx'}".encode())
-
-    assert line == "cannot open net.onnx"

@@ -129,13 +129,19 @@ def test_a_limit_of_memory_is_told(start: Start) -> None:
     ("how", "expected"),
     [
         ("segfault", "killed by SIGSEGV"),
-        ("exit", "ended with exit code 3 before it answered; its last words: out of cheese"),
+        (
+            "exit",
+            "ended with exit code 3 before it answered; its last line on stderr: out of cheese",
+        ),
         ("kill", "killed by SIGKILL"),
-        ("raise", "ended with exit code 1 before it answered; its last words: RuntimeError"),
+        (
+            "raise",
+            "ended with exit code 1 before it answered; its last line on stderr: RuntimeError",
+        ),
     ],
 )
 def test_a_death_is_told_with_its_cause(start: Start, how: str, expected: str) -> None:
-    """A worker that dies instead of answering is reported with signal or code and last words."""
+    """A worker that dies is reported with its signal or code, and its last line on stderr."""
     with start("dying").launch() as worker, pytest.raises(WorkerDiedError) as error:
         worker.request(Note(how), NOTES, 30)
 
@@ -155,7 +161,7 @@ def test_a_hang_is_ended(start: Start) -> None:
 def test_an_answer_that_is_none_is_refused(start: Start) -> None:
     """It is the worker's failure, as a death is, and the worker is killed."""
     with start("dying").launch() as worker:
-        with pytest.raises(WorkerGarbledError, match="gave an answer that is none"):
+        with pytest.raises(WorkerGarbledError, match="gave an answer that cannot be decoded"):
             worker.request(Note("another answer"), NOTES, 30)
         pid = worker.pid
 

@@ -1,7 +1,14 @@
 """How long an export may take, so that one that hangs does not hold up the rest for ever."""
 
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.workers.slowest import SLOWEST_GMACS, SLOWEST_READING
+
+SLOWEST_GMACS = 0.5
+"""1e9 multiply-accumulates a second of the slowest supported machine: a quarter of a small board's
+single thread. Two cores of a server do 20 to 100."""
+
+SLOWEST_READING = 5e6
+"""Bytes of weights a second that the slowest supported machine reads and packs, from a slow network
+disk."""
 
 _TRANSLATION_SECONDS = 1800.0
 """For tracing and translating, which follow from the number of layers and from no figure of the

@@ -1,13 +1,10 @@
 """How much memory an export needs, and how much there is for exports."""
 
-from pathlib import Path
-
 import psutil
 
+from simx.common.cgroups import memory_left
 from simx.exporter.store.store import Store
 from simx.models.backbone import Backbone, Precision
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 _BASE_BYTES = 900 * 2**20
 """What a worker needs before the first parameter: the libraries, and tracing a small network."""
@@ -43,35 +40,7 @@ def default_jobs(cores: int) -> int:
     return max(1, min(cores, memory_for_exports() // _USUAL_BYTES))
 
 
-def memory_for_exports(cgroup: Path = _CGROUP) -> int:
-    """Return the bytes that exports may use together: of what the machine, or its container, has.
-
-    Args:
-        cgroup: root of the control group file system, version 2 or 1.
-    """
-    left = psutil.virtual_memory().available
-    for limit, used, statistics in (
-        ("memory.max", "memory.current", "memory.stat"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-    ):
-        bound, taken = _number(cgroup / limit), _number(cgroup / used)
-        if bound is not None and taken is not None:
-            left = min(left, max(0, bound - taken + _reclaimable(cgroup / statistics)))
-    return round(_SHARE * left)
-
-
-def _reclaimable(statistics: Path) -> int:
-    """Return the bytes of files in memory that the kernel gives up before anything fails."""
-    try:
-        fields = dict(line.split() for line in statistics.read_text().splitlines())
-    except (OSError, ValueError):
-        return 0
-    return int(fields.get("inactive_file", 0))
-
-
-def _number(path: Path) -> int | None:
-    """Return a control file's number; None where it has none (``max``) or is not there."""
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
+def memory_for_exports() -> int:
+    """Return the bytes that exports may use together: of the machine's, or of the container's."""
+    available, left = psutil.virtual_memory().available, memory_left()
+    return round(_SHARE * (available if left is None else min(available, left)))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-from simx.common.input_files import InputKind, one_line, read_whole
+from simx.common.input_files import InputKind, read_whole
+from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, decode
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.files.bounds import excesses
@@ -161,11 +162,11 @@ def read_manifest(path: Path) -> Manifest:
     try:
         found = decode(data, _Sealed)
     except JsonDefectError as error:
-        raise MANIFEST.refused(path, one_line(f"is no manifest of simx ({error})")) from error
+        raise MANIFEST.refused(path, clean(f"is no manifest of simx ({error})")) from error
     names = Manifest.__struct_fields__
     manifest = Manifest(**{name: getattr(found, name) for name in names})
     if manifest.name != MANIFEST_NAME or data != sealed(manifest):
         raise MANIFEST.refused(path, "is not as simx wrote it")
     if excess := next(excesses(manifest), None):
-        raise MANIFEST.refused(path, one_line(f"is no sound manifest: {excess}"))
+        raise MANIFEST.refused(path, clean(f"is no sound manifest: {excess}"))
     return manifest

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from simx.common.input_files import InputKind, one_line, read_whole
+from simx.common.input_files import InputKind, read_whole
+from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import EmbeddingKind, Precision, Preset
@@ -101,7 +102,7 @@ def read_output_manifest(path: Path) -> OutputManifest:
     try:
         manifest = decode(read_whole(path, OUTPUT_MANIFEST), OutputManifest)
     except JsonDefectError as error:
-        raise OUTPUT_MANIFEST.refused(path, one_line(f"is not simx's own ({error})")) from error
+        raise OUTPUT_MANIFEST.refused(path, clean(f"is not simx's own ({error})")) from error
     if (manifest.name, manifest.version) != (OUTPUT_MANIFEST_NAME, OUTPUT_MANIFEST_VERSION):
         raise OUTPUT_MANIFEST.refused(path, "is not simx's own, or another version's")
     return manifest

@@ -14,7 +14,8 @@ import safetensors
 import safetensors.numpy
 
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, one_line
+from simx.common.input_files import InputKind
+from simx.common.safe_text import clean
 from simx.exporter.store.manifest import FileRecord
 from simx.exporter.store.stored_files import DamagedEntryError, opened_as_recorded
 from simx.images.decoding import decode
@@ -75,7 +76,7 @@ def load_reference(path: Path, expected: FileRecord) -> Reference:
     except DamagedEntryError as error:
         raise InputError(f"{REFERENCE.label}{error}; {REFERENCE.mend}") from error
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
-        problem = one_line(f"is no verification reference ({error})")
+        problem = clean(f"is no verification reference ({error})")
         raise REFERENCE.refused(path, problem) from error
     if problem := _problem(reference):
         raise REFERENCE.refused(path, f"is no verification reference ({problem})")

@@ -14,8 +14,9 @@ import msgspec
 
 from simx.common.atomic import sync_folder
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import InputKind, one_line, read_whole
+from simx.common.input_files import InputKind, read_whole
 from simx.common.locking import try_lock
+from simx.common.safe_text import clean
 from simx.results.files.journal_lines import (
     Header,
     JournalDefectError,
@@ -177,7 +178,7 @@ def _decoded(path: Path, data: bytes) -> Kept:
     try:
         return decode(data)
     except JournalDefectError as error:
-        problem = one_line(f"is not a journal of simx, or damaged: {error}")
+        problem = clean(f"is not a journal of simx, or damaged: {error}")
         raise JOURNAL.refused(path, problem) from None
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from simx.common import strict_json
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.results.files.assembly import merge_canaries, merge_cells
 from simx.results.files.validation import first_problem

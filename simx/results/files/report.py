@@ -12,7 +12,8 @@ import msgspec
 from simx import __version__
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, one_line, read_whole, shown
+from simx.common.input_files import InputKind, read_whole, shown
+from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, parse
 from simx.results.files.validation import first_problem
 from simx.results.schema.report import SCHEMA_NAME, SCHEMA_VERSION, Cell, Report, SchemaId
@@ -106,7 +107,7 @@ def _require_known_schema(path: Path, tree: object) -> None:
         raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")
     if (version := schema.get("version")) != SCHEMA_VERSION or isinstance(version, bool):
         raise InputError(
-            one_line(
+            clean(
                 f"{shown(path)}: a report of version {version!r:.40}, and simx {__version__} reads "
                 f"version {SCHEMA_VERSION}; use the simx that wrote it"
             )
@@ -136,7 +137,7 @@ def _numbered(tree: object, problem: str) -> str:
 
 def _refused(path: Path, problem: str) -> InputError:
     """Return an error of one line that is safe to print, whatever the file's content."""
-    return REPORT.refused(path, one_line(problem))
+    return REPORT.refused(path, clean(problem))
 
 
 def _lines(value: object, depth: int) -> Iterator[str]:

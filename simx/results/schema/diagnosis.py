@@ -29,10 +29,10 @@ class ProviderDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """An installed package that brings providers to ONNX Runtime.
+    """An installed package that adds providers to ONNX Runtime.
 
-    ``devices`` are those that it finds here; ``problem`` says why it cannot be loaded. Whether its
-    providers can be used is said with the others.
+    ``devices`` are those that it finds on this machine; ``problem`` is why it cannot be loaded.
+    Whether its providers can be used is in their own records.
     """
 
     name: str

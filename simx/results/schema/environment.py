@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 
 
 class Gpu(Struct, frozen=True, kw_only=True):

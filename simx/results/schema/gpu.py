@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 
 Limit = Literal[
     "idle",

@@ -16,13 +16,13 @@ History of the format:
 3. Reports of quoted figures: ``source``, cells without raw times, and no environment, configuration
    or number of threads where nobody tells them.
 4. What a GPU did beside each block, its memory and its own events, the libraries that were loaded,
-   where a provider came from, shares of networks, a failed worker's last words, and several
+   where a provider came from, partial placements, a failed worker's last lines, and several
    precisions of one backbone.
 """
 
 from typing import Literal
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.times import Image, Launch, Scope, Timing
@@ -147,7 +147,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     ``exported_with`` are the versions of what made and verified that file, wherever that was.
     ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph);
     ``shape_nodes`` of those on the CPU only compute shapes. Where other nodes ran elsewhere than on
-    the identity's provider, its backend's name has the share; see ``results.share``.
+    the identity's provider, its backend's name has the part; see ``partial_placement``.
     ``settings`` are the backend's pinned settings. ``libraries`` are what was loaded for the
     provider, such as CUDA's, by name, with their versions (empty where they do not tell).
     ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory`` is None

@@ -1,6 +1,6 @@
-"""What ``simx selfcheck`` found: whether this machine is quiet enough and the statistics hold.
+"""The findings of ``simx selfcheck``: how quiet this machine is, and whether the statistics hold.
 
-Data only; made in ``runner.selfcheck``, rendered in ``report``.
+Data only; made in ``selfcheck``, rendered in ``report``.
 """
 
 from typing import Literal
@@ -11,10 +11,10 @@ Verdict = Literal["holds", "fails", "too noisy", "not looked at"]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim that was put to the test.
+    """One tested claim.
 
-    ``value`` is in ``unit``, None where nothing was measured; ``bound`` says in words what was
-    asked of it, and ``note`` how it was found.
+    ``value`` is in ``unit``, None where nothing was measured; ``bound`` is the criterion in words,
+    and ``note`` how the value was found.
     """
 
     name: str
@@ -28,8 +28,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     """All checks of one run.
 
-    ``noise_floor`` is the smallest ratio, as a share above 1, that a comparison at the default
-    profile would show with a probability of 90 %; None where it could not be told.
+    ``noise_floor`` is the smallest ratio, minus 1, that a comparison at the default profile finds
+    with a probability of 90 %; None where it is unknown.
     """
 
     created: str

@@ -5,7 +5,7 @@ A part of the report's schema, which ``results.schema`` puts together.
 
 from typing import Literal
 
-from simx.common.record import Struct
+from simx.common.strict_json import Struct
 from simx.results.schema.gpu import GpuState
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]

@@ -1,7 +1,7 @@
-"""The contract between the harness and whatever executes a network.
+"""The contract between the harness and a backend, which executes networks.
 
-A backend returns values and sets nothing; it never looks at a clock. One contract suite of tests
-runs over every backend. Adding one is a new file and a line in ``runner.registry``.
+A backend returns values, sets nothing, and never reads a clock. One suite of contract tests runs
+for every backend. A new one is a new file and a line in ``registry``.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,25 @@ import numpy.typing as npt
 
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema.diagnosis import PluginDiagnosis
 
 Array = npt.NDArray[np.float32]
 
 Placed = Any
-"""A tensor where the backend's device wants it; only the backend that made one understands it."""
+"""A tensor where the backend's device needs it; only the backend that made it can use it."""
 
 CANARY_SIZE = 512
-"""n of the canary's n x n by n x n product: a few milliseconds on two cores, so that rounds stay
-short, and far above the clock."""
+"""n of the canary's n x n by n x n product, which takes a few milliseconds on two cores: short in a
+round, and far above the clock's resolution."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to load: one backbone on one provider. Paths are absolute.
 
-    ``files`` are those that the backend executes, by their names beside each other, with what each
-    of them has to be; ``variants`` are the names of what differs from the backend's pinned
-    settings, and ``options`` those of the provider, each as ``key=value``. ``allow_partial`` tells
-    that a share of its nodes on the provider suffices.
+    ``files`` are those that the backend executes, by their names in one folder, with their expected
+    sizes and hashes. ``variants`` are named changes of the backend's pinned settings, ``options``
+    are the provider's, each as ``key=value``. With ``allow_partial`` a part of the nodes on the
+    provider suffices.
     """
 
     backbone: Backbone
@@ -62,8 +63,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``placement`` counts graph nodes per provider, empty where the backend has no graph;
     ``shape_nodes`` of those on the CPU only compute shapes.
-    ``settings`` are the pinned settings by name. ``resident`` tells that the device has a memory of
-    its own, so that ``host`` differs from ``forward``.
+    ``settings`` are the pinned settings by name. ``resident`` means that the device has its own
+    memory, so that ``host`` differs from ``forward``.
     """
 
     placement: dict[str, int]
@@ -72,28 +73,16 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     shape_nodes: int = 0
 
 
-class PluginFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A package that brings providers to a runtime.
-
-    ``devices`` are those it finds on this machine; ``problem`` says why it cannot be loaded.
-    """
-
-    name: str
-    providers: tuple[str, ...]
-    devices: tuple[str, ...]
-    problem: str | None
-
-
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime says of itself, which proves nothing.
+    """What a runtime reports of itself, without proof.
 
     ``providers`` are those that it was built with or has a plug-in for, by ONNX Runtime's names.
-    ``cuda`` is the version of CUDA it was built for, None where it was built without.
+    ``cuda`` is the version of CUDA that it was built for, None for a build without CUDA.
     """
 
     providers: tuple[str, ...]
     cuda: str | None
-    plugins: tuple[PluginFacts, ...] = ()
+    plugins: tuple[PluginDiagnosis, ...] = ()
 
 
 class Backend(Protocol):
@@ -104,7 +93,7 @@ class Backend(Protocol):
         """Where and how it runs."""
 
     def place(self, array: Array) -> Placed:
-        """Bring an input, float32 [N, 3, H, W], to where the device wants it."""
+        """Bring an input, float32 [N, 3, H, W], to the device."""
 
     def forward(self, image: Placed) -> Placed:
         """Compute the embeddings of a placed input; they stay on the device."""
@@ -119,34 +108,31 @@ class Backend(Protocol):
         """Compute one fixed matrix product of ``CANARY_SIZE`` on the device."""
 
     def timed_by_device(self, image: Placed) -> int | None:
-        """Compute embeddings, and return the nanoseconds between two events of the device's own.
+        """Compute embeddings, and return the nanoseconds between two events of the device.
 
-        The events lie around the call's work on the device's queue and are read by its clock: a
-        cross-check of the harness's. None where a device has no events.
+        The events enclose the call's work in the device's queue, and the device's clock reads them.
+        They cross-check the harness's clock. None for a device without events.
         """
 
     def peak_device_bytes(self) -> int | None:
-        """Return the most of the device's memory that the backend's allocator has handed out.
-
-        None where it does not tell.
-        """
+        """Return the peak of the allocator's device memory, in bytes; None where it is unknown."""
 
 
 class Runtime(Protocol):
-    """What creates backends: one per installed runtime."""
+    """Creates backends; one per installed runtime."""
 
     def create(self, task: Task) -> Backend:
         """Load a network.
 
         Raises:
-            BackendError: it did not load, or does not run where it was asked to.
+            BackendError: it did not load, or does not run on the requested provider.
         """
 
     def describe(self) -> RuntimeFacts:
-        """Say what it was built for."""
+        """Return its providers and its CUDA version."""
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
-        """Run something tiny on a provider, with proof that it ran there.
+        """Run a tiny graph on a provider, with proof that it ran there.
 
         Returns:
             Its nodes on each provider, empty where the runtime has no graph.
@@ -157,6 +143,6 @@ class Runtime(Protocol):
 
 
 def canary_matrix() -> Array:
-    """Return the canary's factor, float32 [CANARY_SIZE, CANARY_SIZE], the same every time."""
+    """Return the canary's constant factor, float32 [CANARY_SIZE, CANARY_SIZE]."""
     generator = np.random.default_rng(0)
     return generator.standard_normal((CANARY_SIZE, CANARY_SIZE), dtype=np.float32)

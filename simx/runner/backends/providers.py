@@ -1,4 +1,4 @@
-"""Execution providers by name, and whether one can really be used: asked before any measuring."""
+"""Execution providers by name, and a test whether one can be used, before anything is measured."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ _OTHER_NAMES = (
     "WebNNExecutionProvider",
     "XnnpackExecutionProvider",
 )
-"""What ONNX Runtime has besides; a name that is on no list is taken for a misspelling."""
+"""Further providers of ONNX Runtime; any other name is taken for a misspelling."""
 
 _REMEDIES = {
     "CUDAExecutionProvider": (
@@ -53,9 +53,6 @@ _REMEDIES = {
     "OpenVINOExecutionProvider": (
         "for OpenVINO: pip install onnxruntime-ep-openvino, on Intel's hardware; elsewhere pip "
         "uninstall onnxruntime, then pip install onnxruntime-openvino"
-    ),
-    "DmlExecutionProvider": (
-        "for DirectML, on Windows: pip uninstall onnxruntime, then pip install onnxruntime-directml"
     ),
     "CoreMLExecutionProvider": "onnxruntime has CoreML where it is installed on macOS",
     "MIGraphXExecutionProvider": (
@@ -83,20 +80,20 @@ _DEVICES = {
     "QNNExecutionProvider": "it needs an NPU of Qualcomm's; backend_type says which part of it",
     "WebGpuExecutionProvider": "it needs a GPU, and on Linux libvulkan.so.1",
 }
-"""What plug-ins need of a machine."""
+"""What plug-ins need on a machine."""
 
 
 def provider_named(text: str) -> str:
-    """Return ONNX Runtime's name for what was typed: a short form, or the name itself.
+    """Return ONNX Runtime's name of a provider, given by this name or by a short form.
 
     Raises:
-        InputError: neither ONNX Runtime nor a plug-in has one that is called so; close names are
-            offered.
+        InputError: neither ONNX Runtime nor a plug-in has a provider of this name; the message
+            offers similar names.
     """
     known = _by_every_name((*SHORT_NAMES.values(), *_OTHER_NAMES))
     found = known.get(text.lower())
     if found is None:
-        # Looking at packages takes a while, and most names are ONNX Runtime's own.
+        # Only now, because reading the packages is slow.
         known |= _by_every_name(name for each in installed_plugins() for name in each.providers)
         found = known.get(text.lower())
     if found is None:
@@ -124,7 +121,7 @@ def short_name(provider: str) -> str:
 
 
 def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usable | Failed:
-    """Run something tiny on the provider in a worker, and return the proof of where it ran."""
+    """Run a tiny graph on the provider in a worker, and return the proof of where it ran."""
     try:
         with launcher.launch() as worker:
             reply: Usable | Failed = worker.request(
@@ -139,10 +136,10 @@ def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usa
 
 
 def require_usable(choice: Choice, provider: str, launcher: Launcher) -> None:
-    """Run something tiny on the provider, with proof of where it ran.
+    """Run a tiny graph on the provider, with proof of where it ran.
 
     Raises:
-        ProviderUnavailableError: it cannot be used here; says why and what to install.
+        ProviderUnavailableError: it cannot be used here; the message says why and what to install.
     """
     reply = probe(provider, launcher, choice.options)
     if isinstance(reply, Failed):
@@ -153,9 +150,9 @@ def require_usable(choice: Choice, provider: str, launcher: Launcher) -> None:
 
 
 def remedy(spec: BackendSpec, provider: str) -> str:
-    """Return what has to be installed, or be there, for a backend to run on a provider."""
+    """Return what a backend needs to run on a provider: packages or hardware."""
     if spec.name == "torch":
-        return "it needs a GPU with its driver, and a build of torch for it; or say --backend ort"
+        return "it needs a GPU with its driver, and a build of torch for it; or use --backend ort"
     plugin = plugin_for(provider)
     if plugin is not None:
         return _DEVICES.get(provider, f"see the documentation of {plugin.distribution}")
@@ -163,4 +160,4 @@ def remedy(spec: BackendSpec, provider: str) -> str:
 
 
 _PROBE_SECONDS = 120.0
-"""Loading a GPU's libraries for the first time can take most of a minute."""
+"""Loading a GPU's libraries for the first time can take almost a minute."""

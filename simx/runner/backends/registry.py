@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.results.schema.partial_placement import PARTIAL
@@ -189,8 +190,12 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: the cells' label."""
-        changes = "+".join((*self.variants, *self.options))
+        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: the cells' label.
+
+        A path in an option is reduced to the name of its file.
+        """
+        options = (anonymous(each) if "/" in each else each for each in self.options)
+        changes = "+".join((*self.variants, *options))
         return f"{self.spec.name}:{changes}" if changes else self.spec.name
 
     def with_options(self, options: Sequence[str]) -> "Choice":

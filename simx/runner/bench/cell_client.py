@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import InputError
 from simx.exporter.verification.reference import Reference, load_reference
 from simx.results.schema.partial_placement import partial_placement
@@ -204,7 +205,7 @@ class LiveCell:
             parity=self.parity,
             placement=prepared.facts.placement,
             shape_nodes=prepared.facts.shape_nodes,
-            settings=prepared.facts.settings,
+            settings={name: anonymous(value) for name, value in prepared.facts.settings.items()},
             thread_pools=prepared.thread_pools,
             libraries=prepared.libraries,
             memory=self.plan.memory,

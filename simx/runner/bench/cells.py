@@ -1,7 +1,10 @@
 """What is to be measured: the product of backbones, backends, providers and precisions."""
 
+from pathlib import Path
+
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
@@ -65,8 +68,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
             embedding=self.entry.manifest.identity.embedding,
             provider=self.lane.provider,
             threads=self.threads,
-            model_path=str(self.entry.model_path.resolve()),
-            weights_path=str(self.entry.weights_path.resolve()),
+            model_path=_absolute(self.entry.model_path),
+            weights_path=_absolute(self.entry.weights_path),
             files=self._files,
             variants=self.lane.choice.variants,
             options=self.lane.choice.options,
@@ -76,8 +79,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> StoredFile:
         """Its verification inputs, and the right answers to them."""
-        path = self.entry.verification_path.resolve()
-        return StoredFile(str(path), self.entry.manifest.files[path.name])
+        path = self.entry.verification_path
+        return StoredFile(_absolute(path), self.entry.manifest.files[path.name])
 
     def loading_seconds(self, deadlines: Deadlines) -> float:
         """Return how long a worker may take to load it and answer for the first time."""
@@ -108,6 +111,11 @@ class PlannedCell(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(failed, command=failed.command + allowing, stderr=stderr)
 
 
+def _absolute(path: Path) -> str:
+    """Return the path of a stored file, which must not be a link, in the real folder."""
+    return str(path.parent.resolve() / path.name)
+
+
 def failed_cell(
     backbone: Backbone,
     identity: Identity,
@@ -115,7 +123,7 @@ def failed_cell(
     stage: str,
     reason: str,
 ) -> FailedCell:
-    """Return the record of a failure, with the command that shows it again."""
+    """Return the record of a failure, anonymised, with the command that repeats it."""
     backend = without_partial_placement(identity.backend)
     command = (
         f"simx bench {backbone.model}:{backbone.weights} --backend {backend} "
@@ -130,7 +138,7 @@ def failed_cell(
         catalogue=catalogue_figures(backbone, identity.embedding),
         weights_origin=origin,
         stage=stage,
-        reason=reason,
+        reason=anonymous(reason),
         command=command + weights,
     )
 

@@ -6,11 +6,11 @@ follows from what is known: the network's size before its first call, and one ca
 
 import msgspec
 
+from simx.exporter.jobs.deadline import SLOWEST_GMACS, SLOWEST_READING
 from simx.runner.bench.schedule import BLOCK_SECONDS
 from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.warmup import MOST_BLOCKS
 from simx.runner.measure.warmup import PLAN as WARMING_BLOCK
-from simx.workers.slowest import SLOWEST_GMACS, SLOWEST_READING
 
 PATIENCE = 20.0
 """How many times as long as expected a measured phase may take."""

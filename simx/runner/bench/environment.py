@@ -1,4 +1,4 @@
-"""The machine and its software, as a report states them. No user, host or home directory names."""
+"""The machine and its software, as a report has them, without names of users, hosts or folders."""
 
 import os
 import platform
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import psutil
 
+from simx.common.cgroups import cpu_quota
 from simx.results.schema.environment import Environment
-from simx.runner.backends.gpu.gpus import describe_gpus
+from simx.runner.backends.gpu.nvml import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
-from simx.runner.bench.threads import affinity_cores, quota_cores
+from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
 _LIBRARIES = (
@@ -28,13 +29,13 @@ _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def describe_environment() -> Environment:
-    """Read everything that is not measured."""
+    """Read the description of the machine and its software."""
     return Environment(
         cpu=_cpu_model(),
         architecture=platform.machine(),
         logical_cores=os.cpu_count() or 1,
         affinity_cores=affinity_cores(),
-        quota_cores=quota_cores(),
+        quota_cores=cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
         governor=_governor(),
         boost=_boost(),
@@ -50,7 +51,7 @@ def describe_environment() -> Environment:
 def library_versions() -> dict[str, str]:
     """Return the versions of the installed libraries that a time can depend on.
 
-    Whatever build of ONNX Runtime there is, and its plug-ins, are among them.
+    Among them are all builds of ONNX Runtime and its plug-ins.
     """
     versions = {
         **runtime_distributions(),
@@ -71,7 +72,7 @@ def _governor(cores: Path = _CORES) -> str | None:
 
 
 def _boost(cores: Path = _CORES) -> bool | None:
-    """Whether cores may run above their nominal frequency; Intel's driver says the opposite."""
+    """Whether cores may run above their nominal frequency; Intel's driver has the inverse."""
     if (no_turbo := text(cores / "intel_pstate" / "no_turbo")) is not None:
         return no_turbo == "0"
     boost = text(cores / "cpufreq" / "boost")
@@ -88,11 +89,7 @@ def _threads_per_core(cores: Path = _CORES) -> int | None:
 
 
 def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
+    for line in (text(Path("/proc/cpuinfo")) or "").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()

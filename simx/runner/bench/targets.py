@@ -11,7 +11,7 @@ from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
 from simx.runner.backends.registry import Choice
 from simx.runner.bench.cells import Lane
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
 
@@ -64,6 +64,13 @@ def planned_lanes(
     lanes, notes = product(choices, providers, precisions)
     if not lanes:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
+    choices_by_name = {lane.choice.name: lane.choice for lane in lanes}
+    for lane in lanes:
+        if choices_by_name[lane.choice.name] != lane.choice:
+            raise InputError(
+                f"--backend {lane.choice.name}: two backends differ in the folder of a file alone, "
+                "which a report does not keep; give the files different names"
+            )
     return lanes, notes
 
 

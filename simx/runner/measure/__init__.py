@@ -1,1 +1,1 @@
-"""What runs in the worker: load a network, take the blocks, check each answer."""
+"""What runs in the worker: it loads a network, measures blocks and samples the results."""

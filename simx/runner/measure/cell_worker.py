@@ -60,7 +60,7 @@ class CellWorker:
         return np.concatenate([self._fetched[image] for image in IMAGES]), digest.hexdigest()
 
     def measure(self, request: Measure) -> Measured:
-        """Take one block."""
+        """Measure one block."""
         match request.scope:
             case "forward":
                 return self._rotating(request, self.backend.forward)
@@ -76,12 +76,12 @@ class CellWorker:
                 raise BackendError(f"scope {request.scope} is not measured by blocks")
 
     def warming_block(self, number: int) -> Block:
-        """Take one short block of ``forward``; its inputs rotate from call to call."""
+        """Measure one short block of ``forward``, with rotating inputs."""
         inputs = itertools.cycle(self._placed.placed)
         return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
 
     def cross_check(self, calls: int) -> DeviceEvents | None:
-        """Time some calls by the clock and by the device's own events, both around each of them."""
+        """Time some calls by the clock and by the device's events at the same time."""
         inputs = itertools.cycle(self._placed.placed)
         wall_ns, device_ns = [], []
         for _ in range(calls):
@@ -98,7 +98,7 @@ class CellWorker:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))
 
     def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
-        """Time calls whose inputs rotate, so that a cached answer shows in the samples."""
+        """Time calls with rotating inputs, so that a cached answer is wrong in the samples."""
         is_forward = request.scope == "forward"
         inputs = self._placed if is_forward else self._hosted
         sampler = Sampler(self.backend.fetch if is_forward else np.asarray, len(inputs))
@@ -124,7 +124,7 @@ class CellWorker:
 
     def _pipeline(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a pipeline without a picture is a bug
-        # A giant's call is too dear for one that is not timed.
+        # A giant's call is too long for an uncounted one.
         is_giant = request.plan.max_calls is not None
         pipeline = Pipeline(
             self.backend,
@@ -179,5 +179,5 @@ class CellWorker:
 
 
 def _another(image: Image) -> Image:
-    """Return a picture whose embedding differs: negative and resized negative are alike."""
+    """Return a picture with another embedding; negative and resized negative are similar."""
     return "anchor" if image != "anchor" else "negative"

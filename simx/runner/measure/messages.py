@@ -1,4 +1,4 @@
-"""What parent and worker say to each other; decoded into these types and nothing else."""
+"""The messages between parent and worker; both decode into these types alone."""
 
 import msgspec
 import numpy as np
@@ -10,19 +10,19 @@ from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Tas
 
 
 class ArrayMessage(msgspec.Struct, frozen=True):
-    """A float32 array on its way through the pipe: its shape, and its values in C order."""
+    """A float32 array: its shape, and its values in C order."""
 
     shape: tuple[int, ...]
     data: bytes
 
 
 def pack(array: Array) -> ArrayMessage:
-    """Make a message of an array, always as float32."""
+    """Return the message of an array, converted to float32."""
     return ArrayMessage(array.shape, np.ascontiguousarray(array, dtype="<f4").tobytes())
 
 
 def unpack(message: ArrayMessage) -> Array:
-    """Make an array of a message."""
+    """Return the array of a message."""
     return np.frombuffer(message.data, dtype="<f4").reshape(message.shape)
 
 
@@ -35,18 +35,18 @@ class BlockPlan(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True, tag=True):
-    """Can this provider be used at all, with these options?"""
+    """Test whether this provider can be used with these options."""
 
     provider: str
     options: tuple[str, ...] = ()
 
 
 class Describe(msgspec.Struct, frozen=True, tag=True):
-    """What does this runtime say it can do?"""
+    """Ask the runtime for its providers."""
 
 
 class StoredFile(msgspec.Struct, frozen=True):
-    """Where a file of the store is, absolute, and what it must be."""
+    """The absolute path of a file in the store, and its expected size and hash."""
 
     path: str
     record: FileRecord
@@ -61,17 +61,17 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
-    """Load a network, call it once, and tell what memory that took; nothing is timed."""
+    """Load a network, call it once, and report the memory that it took; nothing is timed."""
 
     task: Task
     reference: StoredFile
 
 
 class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """One call before anything is timed, in nanoseconds.
+    """The parts of one call before anything is timed, in nanoseconds.
 
-    ``forward_ns`` from the host's array to the embedding on the device, ``fetch_ns`` from there to
-    the host's array, and ``again_ns`` the same once more, when nothing can be left to wait for.
+    ``forward_ns`` is from the host's array to the embedding on the device, ``fetch_ns`` from there
+    to the host's array, and ``again_ns`` a second fetch, when no work can be unfinished.
     """
 
     forward_ns: int
@@ -80,16 +80,16 @@ class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole_ns(self) -> int:
-        """From array to array."""
+        """The time from array to array, in nanoseconds."""
         return self.forward_ns + self.fetch_ns
 
 
 class WarmUp(msgspec.Struct, frozen=True, tag=True):
-    """Call the network until its times have levelled off."""
+    """Call the network until its times are level."""
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Take one block of one scope; ``image`` where the scope has one."""
+    """Measure one block of one scope; ``image`` is None for scopes without one."""
 
     scope: Scope
     image: Image | None
@@ -98,14 +98,14 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
 
 
 class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
-    """Take one block of the fixed matrix product."""
+    """Measure one block of the fixed matrix product."""
 
     round: int
     plan: BlockPlan
 
 
 class CrossCheck(msgspec.Struct, frozen=True, tag=True):
-    """Make some calls of ``forward`` between events of the device's own; none of them counts."""
+    """Make some uncounted calls of ``forward`` between events of the device."""
 
     calls: int
 
@@ -120,9 +120,9 @@ class Described(msgspec.Struct, frozen=True, tag=True):
 
 
 class Usable(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``Probe``: something tiny ran there, its nodes counted per provider.
+    """Answer to ``Probe``: a tiny graph ran there; its nodes are counted per provider.
 
-    ``libraries`` are what was loaded for it, by name, with their versions.
+    ``libraries`` are those that were loaded for it, by name, with their versions.
     """
 
     placement: dict[str, int]
@@ -130,7 +130,7 @@ class Usable(msgspec.Struct, frozen=True, tag=True):
 
 
 class Weighed(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``WeighMemory``; None where the system does not tell."""
+    """Answer to ``WeighMemory``; None where the system does not report it."""
 
     memory: Memory | None
 
@@ -146,9 +146,9 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
     the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
-    inputs, so that the parent can see that every backend was fed the same bytes. ``libraries`` are
-    those of the provider that were loaded, by name, with their versions. Times are nanoseconds;
-    ``call_ns`` is one call of ``forward`` once warm, the shortest of ``calls``.
+    inputs, by which the parent checks that every backend had the same bytes. ``libraries`` are the
+    provider's loaded libraries, by name, with their versions. Times are nanoseconds; ``call_ns`` is
+    the shortest of ``calls``.
     """
 
     create_ns: int
@@ -172,12 +172,12 @@ class ScopedBlock(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Answer to ``Measure``: blocks (a pipeline's stages have their own), and what was computed.
+    """Answer to ``Measure``: blocks (a pipeline's stages have their own), and samples of results.
 
-    ``outputs`` are embeddings taken from the timed calls themselves, [K, D]: the first and the last
-    one, and one at random of each picture; for ``forward`` and ``host``, whose inputs are the
-    reference's pictures, ``rows`` tells which of them each belongs to. ``fetch_ns`` is the least
-    that fetching one of ``forward`` took right after its call. ``cosines`` are all values of a
+    ``outputs`` are embeddings from the timed calls themselves, [K, D]: the first and the last one,
+    and one at random of each picture. For ``forward`` and ``host``, whose inputs are the
+    reference's pictures, ``rows`` are the indices of their pictures. ``fetch_ns`` is the shortest
+    fetch of a result of ``forward`` right after its call. ``cosines`` are all values of a
     ``similarity`` block.
     """
 
@@ -195,13 +195,13 @@ class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
 
 
 class CrossChecked(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``CrossCheck``; None where there are no events."""
+    """Answer to ``CrossCheck``; None for a device without events."""
 
     events: DeviceEvents | None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """Any request can end so: at which stage, and why."""
+    """Answer to any request that failed: the stage and the reason."""
 
     stage: str
     reason: str

@@ -1,6 +1,6 @@
-"""What disturbed a block, read from the system: cheap enough to read before and after each one.
+"""Reads what may have disturbed a block; cheap enough to read before and after each one.
 
-What the figures mean for a block is decided in ``results.noise``.
+``results.statistics.noise`` decides what the figures mean for a block.
 """
 
 import resource
@@ -25,13 +25,13 @@ class _Reading(msgspec.Struct, frozen=True):
 
 
 class NoiseMeter:
-    """Counts from its creation until it is read."""
+    """Measures from its creation until it is read."""
 
     def __init__(self) -> None:
         self._start = _read()
 
     def read(self) -> Noise:
-        """Return what happened since then; what the system does not tell is None."""
+        """Return the differences since then; a figure that the system does not have is None."""
         start, end = self._start, _read()
         own = end.own_cpu_ns - start.own_cpu_ns
         busy = _difference(start.busy_ns, end.busy_ns)
@@ -40,7 +40,7 @@ class NoiseMeter:
             wait_ns=_difference(start.wait_ns, end.wait_ns),
             pressure_ns=_difference(start.pressure_ns, end.pressure_ns),
             steal_ns=_difference(start.steal_ns, end.steal_ns),
-            # The system counts in ticks of 10 ms, so a quiet machine can come out below zero.
+            # The system counts in ticks of 10 ms, so the difference can be negative.
             others_cpu_ns=None if busy is None else max(0, busy - own),
             involuntary_switches=end.switches - start.switches,
             frequency_khz=frequency_khz(),
@@ -48,7 +48,7 @@ class NoiseMeter:
 
 
 def _difference(start: int | None, end: int | None) -> int | None:
-    # A thread that ended takes its share of a sum with it.
+    # A thread that has ended is missing from the later sum.
     return None if start is None or end is None else max(0, end - start)
 
 

@@ -1,7 +1,7 @@
-"""File to embedding, with each stage's own time, for the scopes named ``pipeline``.
+"""From file to embedding, with the time of each stage, for the scopes named ``pipeline``.
 
-No two entries of a block give the network the same bytes: the mean and the standard deviation that
-preprocessing works with differ by their last bits, which costs the timed region nothing.
+No two entries of a block give the network the same bytes: the last bits of the preprocessing's mean
+and standard deviation differ, which costs no time in the timed region.
 """
 
 import secrets
@@ -19,24 +19,24 @@ from simx.runner.measure.sampling import Sampler
 from simx.runner.measure.timing import CLOCK
 
 _LAST_BITS = 1
-"""How many steps of float32 a mean or standard deviation is moved by, to either side. An embedding
-is then off by no more than what two right orders of the same sums differ by."""
+"""Largest change of a mean or standard deviation, in steps of float32 in either direction. An
+embedding changes by no more than with another order of its sums."""
 
 _CHANCE = secrets.SystemRandom()
 
 
 class Pipeline:
-    """The whole way of one picture, with a running sum of each stage's time."""
+    """All stages for one picture, with a running sum of each stage's time."""
 
     def __init__(self, backend: Backend, preset: Preset, picture: Path, decoy: Path | None) -> None:
-        """Begin without any times.
+        """Start without times.
 
         Args:
-            backend: what embeds.
-            preset: what prepares.
-            picture: the file that is timed.
-            decoy: another file, which is embedded before the first timed call, so that an answer
-                left from the call before is another picture's; None to go without.
+            backend: computes the embeddings.
+            preset: the preprocessing.
+            picture: the timed file.
+            decoy: another file, embedded before the first timed call, so that a cached answer
+                belongs to another picture; None for no such call.
         """
         self.sampler = Sampler(np.asarray)
         self.stages: dict[Scope, list[int]] = {
@@ -65,7 +65,7 @@ class Pipeline:
         self._sums[2] += done - preprocessed
 
     def start(self) -> None:
-        """Forget the calls made so far, and embed the decoy."""
+        """Drop the uncounted calls, and embed the decoy."""
         if self._decoy is not None:
             timed, self._picture = self._picture, self._decoy
             self()
@@ -75,7 +75,7 @@ class Pipeline:
         self._preset = _nudged(self._usual)
 
     def keep_entry(self) -> None:
-        """Note the stage times of the calls since the last entry, and sample their answers."""
+        """Record the stage times of the entry that just ended, and sample its results."""
         for ns, total in zip(self.stages.values(), self._sums, strict=True):
             ns.append(total)
         self._sums = [0, 0, 0]

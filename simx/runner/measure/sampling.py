@@ -1,8 +1,8 @@
-"""Samples of what the timed calls of a block gave back, taken between its entries.
+"""Samples of the results of a block's timed calls, taken between its entries.
 
-A call does no more than append its answer to a list; everything else happens outside of the timed
-region. Answers are fetched right after the entry that gave them, so that one which does not exist
-yet is either not what it should be, or takes long to fetch.
+A call only appends its result to a list; everything else is done outside of the timed region.
+Results are fetched right after their entry. One that does not exist yet is then either wrong, or
+takes long to fetch.
 """
 
 import secrets
@@ -14,18 +14,18 @@ from simx.runner.backends.contract import Array, Placed
 from simx.runner.measure.timing import CLOCK
 
 _CHANCE = secrets.SystemRandom()
-"""Not drawn from the run's seed: a backend could know by it which answers will be looked at."""
+"""Not drawn from the run's seed, so that a backend cannot predict which results are checked."""
 
 
 class Sampler:
-    """Takes the first answer of a block, the last one, and one at random of each picture."""
+    """Keeps the first result of a block, the last one, and one at random of each picture."""
 
     def __init__(self, fetch: Callable[[Placed], Array], pictures: int = 1) -> None:
-        """Begin without any.
+        """Start without samples.
 
         Args:
-            fetch: brings an answer to the host, float32 [1, D].
-            pictures: how many places the calls take their inputs from, in turns.
+            fetch: brings a result to the host, float32 [1, D].
+            pictures: the number of places that the calls take their inputs from, in turns.
         """
         self.answers: list[Placed] = []
         self.calls = 0
@@ -44,21 +44,21 @@ class Sampler:
 
     @property
     def fetch_ns(self) -> int:
-        """The shortest nanoseconds that fetching an answer took right after its entry."""
+        """The shortest time of a fetch right after its entry, in nanoseconds."""
         return min(self._fetch_ns)
 
     def start(self) -> None:
-        """Forget the calls that are not counted."""
+        """Drop the results of the uncounted calls."""
         self.calls += len(self.answers)
         self.answers.clear()
 
     def look(self) -> None:
-        """Take from the entry that just ended what is to be taken, and forget the rest of it."""
+        """Keep a sample of the entry that just ended, and drop its other results."""
         is_first = self._first is None
         number = 0 if is_first else _CHANCE.randrange(len(self.answers))
         place = (self.calls + number) % self._pictures
         self._seen[place] += 1
-        # Reservoir sampling: in the end every entry's answer was as likely to stay as any other.
+        # Reservoir sampling: in the end each entry's result is kept with the same probability.
         if _CHANCE.randrange(self._seen[place]) == 0:
             self._kept[place] = self._fetched(number)
         if is_first:
@@ -68,14 +68,14 @@ class Sampler:
         self.answers.clear()
 
     def taken(self) -> tuple[list[int], Array]:
-        """Return the places that the samples' inputs lay in, and the samples, float32 [K, D]."""
+        """Return the places of the samples' inputs, and the samples, float32 [K, D]."""
         assert self._first is not None  # noqa: S101 - a block has at least one entry
         last = (self.calls - 1) % self._pictures, np.array(self._fetch(self._last))
         samples = [self._first, *sorted(self._kept.items()), last]
         return [place for place, _ in samples], np.concatenate([array for _, array in samples])
 
     def _fetched(self, number: int) -> Array:
-        """Copy an answer, the first that is fetched after its entry."""
+        """Return a copy of a result, and record the time of its fetch."""
         begun = CLOCK()
         array = self._fetch(self.answers[number])
         self._fetch_ns.append(CLOCK() - begun)

@@ -33,7 +33,7 @@ def unfinished_work(calls: Sequence[CallTimes]) -> str | None:
         return None
     return (
         f"its calls return before their results exist: {late / 1e6:.3f} ms of {whole / 1e6:.3f} ms "
-        "come to light when the embedding is fetched, and would be missing in every time"
+        "pass only while the embedding is fetched, and would be missing from every time"
     )
 
 
@@ -50,6 +50,6 @@ def early_return(fetch_ns: int, call_ns: float) -> str | None:
     if fetch_ns <= FETCH_SHARE * call_ns:
         return None
     return (
-        f"it returns before its result is there: fetching that takes {fetch_ns / 1e6:.3f} ms "
+        f"it returns before its result exists: fetching it takes {fetch_ns / 1e6:.3f} ms "
         f"after a call of {call_ns / 1e6:.3f} ms"
     )

@@ -1,4 +1,4 @@
-"""Reads single figures from Linux's own files; what is not there is None."""
+"""Reads single figures from Linux's files; a missing figure is None."""
 
 import os
 from pathlib import Path
@@ -51,7 +51,7 @@ def waiting_ns(tasks: Path = _TASKS) -> int | None:
 
 
 def pressure_ns(pressure: Path = _PRESSURE) -> int | None:
-    """Return how long anything on this system has waited for a core, in nanoseconds.
+    """Return how long any process of this system has waited for a core, in nanoseconds.
 
     It is the ``some`` total of the kernel's pressure stall information; see its
     Documentation/accounting/psi.
@@ -76,7 +76,7 @@ def frequency_khz(cores: Path = _CORES) -> int | None:
 
 
 def resident_bytes(*, peak: bool, status: Path = _STATUS) -> int | None:
-    """Return this process's resident memory, now or at its highest since ``forget_peak``."""
+    """Return this process's resident memory in bytes: now, or its peak since ``forget_peak``."""
     name = "VmHWM:" if peak else "VmRSS:"
     for line in (text(status) or "").splitlines():
         if line.startswith(name):
@@ -85,7 +85,7 @@ def resident_bytes(*, peak: bool, status: Path = _STATUS) -> int | None:
 
 
 def forget_peak(clear_refs: Path = _CLEAR_REFS) -> None:
-    """Let the highest resident memory count from now on; a fork begins with its server's."""
+    """Reset the peak of the resident memory; a fork starts with that of its server."""
     try:
         clear_refs.write_text("5")
     except OSError:

@@ -1,4 +1,4 @@
-"""The one clock and the one loop that every time in a report comes from.
+"""The clock and the loop that all times in a report come from.
 
 The loop knows nothing of backends: it times a call that returns only when its result exists.
 """
@@ -15,27 +15,27 @@ from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.noise import NoiseMeter
 
 Clock = Callable[[], int]
-"""Nanoseconds from an arbitrary start, never going back."""
+"""Monotonic nanoseconds from an arbitrary start."""
 
 CLOCK: Clock = time.perf_counter_ns
 
 MAX_ENTRIES = 64
-"""Entries a block holds at most; more calls than that are timed several to an entry."""
+"""Most entries of a block; with more calls, an entry times several of them."""
 
 _SETTLING_NS = 10_000_000
-"""Uncounted time at the start of a block: another worker had the caches."""
+"""Uncounted time at the start of a block, because another worker has used the caches."""
 
 _LONG_CALL_NS = 25_000_000
-"""From here on one uncounted call is enough; a shorter first one may be slow by itself, and would
-make all calls seem long."""
+"""From this length on, one uncounted call is enough. The first of shorter calls may be slow by
+chance, and would make all calls seem long."""
 
 _HEADROOM = 1.25
-"""How much faster than in the uncounted calls a call may become before a block of the most entries
-would be too short."""
+"""How much faster than the uncounted calls the timed ones may be before a full block is too
+short."""
 
 
 Watch = Callable[[], Callable[[], GpuState]]
-"""Looks at the device, and returns what looks again and tells of both."""
+"""Reads the device's state; returns a function that reads it again and combines both."""
 
 
 def take_block(
@@ -52,11 +52,11 @@ def take_block(
 
     Args:
         call: does the work once and returns when its result exists.
-        plan: how long the block is to be.
+        plan: the length of the block.
         round_index: recorded with the block.
-        watch: looks at the device before the uncounted calls and after the last counted one, so
-            that what it takes is in no time and leaves no pause before one.
-        on_start: called when the uncounted calls are over, outside of every timed region.
+        watch: reads the device's state before the uncounted calls and after the last counted one,
+            so that it neither adds to a time nor leaves a pause before one.
+        on_start: called after the uncounted calls, outside of every timed region.
         on_entry: called after each entry, outside of every timed region.
         clock: replaced in tests.
     """
@@ -77,7 +77,7 @@ def take_block(
 def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
     """Make the uncounted calls and return the shortest nanoseconds a call took.
 
-    A plan with a cap is a giant's, whose one call is too dear to throw away.
+    A plan with a cap belongs to a giant, whose calls are too long to leave any uncounted.
     """
     if plan.max_calls is not None:
         return math.inf

@@ -1,7 +1,7 @@
-"""Calling a fresh network until its times have levelled off.
+"""Calls a fresh network until its times are level.
 
-First calls are different work: memory is allocated, weights are packed, code is compiled. How many
-there are of them differs between runtimes and networks, so it is looked at instead of assumed.
+First calls do other work: they allocate memory, pack weights and compile code. Their number differs
+between runtimes and networks, so it is measured and not assumed.
 """
 
 import math
@@ -13,24 +13,24 @@ from simx.results.statistics.estimates import block_median
 from simx.runner.measure.messages import BlockPlan
 
 LEVEL = 0.02
-"""How much two neighbouring blocks' medians may differ and still be level; blocks of a network that
-is warm differ by 1 to 2 % on a quiet machine."""
+"""Largest relative difference of two neighbouring blocks' medians that counts as level. Blocks of a
+warm network differ by 1 to 2 % on a quiet machine."""
 
 LEVEL_STEPS = 2
-"""Steps in a row that have to be level."""
+"""Number of consecutive level steps that end the warm-up."""
 
 MOST_BLOCKS = 20
-"""Where warming up ends in any case; the launch then says that it did."""
+"""The warm-up ends after these in any case; the launch then records it as capped."""
 
 PLAN = BlockPlan(seconds=0.02, min_calls=1)
-"""Of each block: as long as what another worker's turn takes to be forgotten, twice over."""
+"""Of each block: twice the time in which the effect of another worker's turn fades."""
 
 
 def warm_up(take: Callable[[int], Block]) -> Warmup:
-    """Take blocks until their medians no longer trend.
+    """Measure blocks until their medians have no trend.
 
     Args:
-        take: takes the block of a number.
+        take: measures the block with a number.
     """
     medians: list[float] = []
     while not is_level(medians) and len(medians) < MOST_BLOCKS:
@@ -39,9 +39,9 @@ def warm_up(take: Callable[[int], Block]) -> Warmup:
 
 
 def is_level(medians: Sequence[float]) -> bool:
-    """Whether the last steps from block to block were level, or went back and forth.
+    """Whether the last steps from block to block have no trend.
 
-    A step is level if it is small, or if it undoes the step before: a trend does neither.
+    A step has none if it is small, or if its direction is opposite to that of the step before.
     """
     steps = [math.log(later / earlier) for earlier, later in pairwise(medians)]
     level = [

@@ -1,6 +1,6 @@
-"""The worker's side of a cell: loads one network and takes the blocks it is asked for.
+"""The worker's side of a cell: loads one network and measures the requested blocks.
 
-Runs inside a worker process with whichever runtime it is given; imports none itself.
+Runs inside a worker process with the runtime that it is given; imports none itself.
 """
 
 from pathlib import Path
@@ -90,14 +90,14 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                     reply = CrossChecked(cell.cross_check(request.calls))
                 case _:
                     reply = Failed("prepare", "nothing is loaded yet")
-        # Whatever a runtime raises is this cell's failure and must not end the sweep.
+        # Any error of a runtime is a failure of this cell and must not end the sweep.
         except Exception as error:  # noqa: BLE001
             reply = Failed(_stage(request), _reason(error))
         connection.send(reply)
 
 
 def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -> Reply:
-    """Answer what leaves no network loaded."""
+    """Answer the requests that leave no network loaded."""
     match request:
         case Describe():
             return Described(runtime.describe())
@@ -125,7 +125,7 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
     prepared = Prepared(
         create_ns=created - begun,
         first_call_ns=first.whole_ns,
-        # The shortest: one disturbed call must not make a giant of a small network.
+        # The shortest, because one disturbed call must not make a small network a giant.
         call_ns=min(times.whole_ns for _, times in answers),
         calls=tuple(times for _, times in answers),
         facts=backend.facts,
@@ -146,9 +146,9 @@ def _reference(request: Prepare | WeighMemory) -> Reference:
 
 
 def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
-    """Return the embedding of one input, and what its call took.
+    """Return the embedding of one input, and the times of its call.
 
-    It is fetched twice: what the first fetch takes longer is what ``forward`` did not wait for.
+    It is fetched twice: extra time of the first fetch is work that ``forward`` did not wait for.
     """
     begun = CLOCK()
     embedding = backend.forward(backend.place(array))
@@ -179,7 +179,7 @@ def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
 
 
 def _thread_pools() -> tuple[ThreadPool, ...]:
-    """Return the thread pools of what is loaded; their files' places are nobody's business."""
+    """Return the thread pools of the loaded libraries, without paths."""
     return tuple(
         ThreadPool(
             api=pool["user_api"],
@@ -192,7 +192,7 @@ def _thread_pools() -> tuple[ThreadPool, ...]:
 
 
 def _libraries_of(provider: str) -> dict[str, str]:
-    """Return what was loaded for a provider; the processor's own needs nothing of the kind."""
+    """Return the libraries that were loaded for a provider; the CPU's needs none."""
     return {} if provider == CPU else loaded_libraries()
 
 

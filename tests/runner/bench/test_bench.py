@@ -201,7 +201,7 @@ def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> N
 
 
 def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
-    """A worker that never answers is killed; its last words are kept, and others go on."""
+    """A worker that never answers is killed; its last lines are kept, and others go on."""
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
     other = msgspec.structs.replace(BACKBONE, model="othernet")

@@ -8,7 +8,7 @@ import pytest
 
 from simx.runner.backends.providers import require_usable
 from simx.runner.backends.registry import backend_named
-from simx.workers.launchers import launcher
+from simx.workers.forking import launcher
 
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript")
 

@@ -1,27 +1,27 @@
-"""How much of a GPU's memory a worker needs, by the driver, while nothing is timed."""
+"""Measures how much of a GPU's memory a worker needs, while nothing is timed."""
 
 import os
 import threading
 from typing import Self
 
 from simx.results.schema.environment import DeviceMemory
-from simx.runner.backends.gpu.nvml import NvmlDevice
+from simx.runner.backends.gpu.nvml import NvmlDevice, largest
 
 _SECONDS = 0.005
-"""Between two looks: as often as the driver can be asked without a core of its own."""
+"""Between two queries of the driver; a shorter pause would keep a core busy."""
 
 
 class DeviceMemoryMeter:
-    """Looks again and again, in a thread of its own, from when it is entered until it is left."""
+    """Queries the driver repeatedly, in a thread of its own, while it is entered."""
 
     def __init__(self, device: NvmlDevice | None) -> None:
-        """Take the GPU to look at, or None where there is none to ask."""
+        """Take the GPU, or None where it is not available."""
         self._device = device
         self._before: int | None = None
         self._of_process: int | None = None
         self._of_device: int | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread = threading.Thread(target=self._query_repeatedly, daemon=True)
 
     def __enter__(self) -> Self:
         if self._device is not None:
@@ -33,13 +33,13 @@ class DeviceMemoryMeter:
         if self._device is not None:
             self._ended.set()
             self._thread.join()
-            self._look(self._device)
+            self._query(self._device)
 
     def read(self, allocated: int | None) -> DeviceMemory | None:
-        """Return the peak, or None where neither driver nor allocator tells one.
+        """Return the peak, or None if neither driver nor allocator reports one.
 
         Args:
-            allocated: What the backend's own allocator says.
+            allocated: The figure of the backend's own allocator.
         """
         if self._of_process is not None:
             return DeviceMemory(peak=self._of_process, by="process", allocated=allocated)
@@ -50,14 +50,10 @@ class DeviceMemoryMeter:
             return DeviceMemory(peak=allocated, by="allocator", allocated=allocated)
         return None
 
-    def _look_on(self) -> None:
+    def _query_repeatedly(self) -> None:
         while self._device is not None and not self._ended.wait(_SECONDS):
-            self._look(self._device)
+            self._query(self._device)
 
-    def _look(self, device: NvmlDevice) -> None:
-        self._of_process = _larger(self._of_process, (device.processes() or {}).get(os.getpid()))
-        self._of_device = _larger(self._of_device, device.used_bytes())
-
-
-def _larger(one: int | None, other: int | None) -> int | None:
-    return max((each for each in (one, other) if each is not None), default=None)
+    def _query(self, device: NvmlDevice) -> None:
+        self._of_process = largest(self._of_process, (device.processes() or {}).get(os.getpid()))
+        self._of_device = largest(self._of_device, device.used_bytes())

@@ -1,6 +1,6 @@
-"""Looks at the GPU that a block runs on, at the block's two ends and never while it is timed.
+"""Reads the state of the GPU before and after each block, never while it is timed.
 
-Each look takes the driver up to milliseconds. What the figures mean is ``results.gpu``'s.
+Each query takes the driver up to some milliseconds. ``results.schema.gpu`` defines the figures.
 """
 
 import os
@@ -10,12 +10,12 @@ import msgspec
 import psutil
 
 from simx.results.schema.gpu import LIMITS, GpuState, Limit
-from simx.runner.backends.gpu.nvml import NvmlDevice
-from simx.workers.processes import ROOT_VARIABLE
+from simx.runner.backends.gpu.nvml import NvmlDevice, largest
+from simx.workers.child_process import ROOT_VARIABLE
 
 
 class Family:
-    """The processes of this run: simx's own, whatever it has started, and what that has started."""
+    """The processes of this run: the root and all its descendants."""
 
     def __init__(self, root: int, parents: Callable[[int], list[int]] | None = None) -> None:
         self._root = root
@@ -23,25 +23,25 @@ class Family:
         self._known: dict[int, bool] = {os.getpid(): True}
 
     def has(self, pid: int) -> bool:
-        """Whether a process is one of them."""
+        """Whether a process belongs to this run."""
         if pid not in self._known:
             self._known[pid] = pid == self._root or self._root in self._parents(pid)
         return self._known[pid]
 
 
 class GpuWatch:
-    """One GPU, looked at by the worker that computes on it."""
+    """Reads the state of one GPU, in the worker that computes on it."""
 
     def __init__(self, device: NvmlDevice, family: Family) -> None:
         self._device = device
         self._family = family
 
     def begin(self) -> Callable[[], GpuState]:
-        """Look at it now, and return what looks again and tells of both."""
-        before = self._look()
-        return lambda: _both(before, self._look())
+        """Read the state now; return a function that reads it again and combines both."""
+        before = self._query()
+        return lambda: _both(before, self._query())
 
-    def _look(self) -> GpuState:
+    def _query(self) -> GpuState:
         ask, nvml = self._device.ask, self._device.nvml
         rates = ask("nvmlDeviceGetUtilizationRates")
         return GpuState(
@@ -60,9 +60,9 @@ class GpuWatch:
         )
 
     def _others(self) -> int | None:
-        """Count the others' processes; without our own among them the numbers are not ours to read.
+        """Count the processes of other runs; None if this process is not among those listed.
 
-        A container may show the processes by the numbers they have outside of it, or none at all.
+        A container may list the processes by their ids outside of it, or list none.
         """
         found = self._device.processes()
         if found is None or os.getpid() not in found:
@@ -71,7 +71,7 @@ class GpuWatch:
 
 
 def watch(device: NvmlDevice | None) -> GpuWatch | None:
-    """Return what looks at a GPU, if there is one to look at."""
+    """Return what reads the state of a GPU, if there is one."""
     if device is None:
         return None
     return GpuWatch(device, Family(int(os.environ.get(ROOT_VARIABLE, os.getppid()))))
@@ -91,13 +91,9 @@ def _both(before: GpuState, after: GpuState) -> GpuState:
     return msgspec.structs.replace(
         after,
         limits=limits,
-        temperature_c=_higher(before.temperature_c, after.temperature_c),
-        others=_higher(before.others, after.others),
+        temperature_c=largest(before.temperature_c, after.temperature_c),
+        others=largest(before.others, after.others),
     )
-
-
-def _higher(one: int | None, other: int | None) -> int | None:
-    return max((each for each in (one, other) if each is not None), default=None)
 
 
 def _parents(pid: int) -> list[int]:

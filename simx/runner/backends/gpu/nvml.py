@@ -1,7 +1,7 @@
-"""NVIDIA's management library, asked about the one GPU that a runtime's device number stands for.
+"""NVIDIA's management library: the GPUs of this machine, and the one that a runtime uses.
 
-The binding (package nvidia-ml-py) may be missing, old, or without what a GPU does not support:
-whatever cannot be told is None.
+The binding (package nvidia-ml-py) may be missing or old, and a GPU may not support a query: a
+figure that is not available is None.
 """
 
 import ctypes
@@ -10,17 +10,19 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from simx.results.schema.environment import Gpu
+
 MODULE = "pynvml"
-"""What the package nvidia-ml-py installs; simx's extra ``cuda`` asks for it."""
+"""The module of the package nvidia-ml-py, which simx's extra ``cuda`` installs."""
 
 _DRIVER = "libcuda.so.1"
 
 
 def pci_bus_id(ordinal: int, load: Callable[[str], Any] = ctypes.CDLL) -> str | None:
-    """Return where on the bus a CUDA device is, by CUDA's own driver.
+    """Return the bus id of a CUDA device, from CUDA's own driver.
 
-    Runtimes number devices as CUDA does, by speed and by what CUDA_VISIBLE_DEVICES leaves; the
-    management library numbers all of them by their place. Must not be called before a fork.
+    Runtimes number devices as CUDA does, by speed and among CUDA_VISIBLE_DEVICES; the management
+    library numbers all of them by their place on the bus. Must not be called before a fork.
 
     Args:
         ordinal: CUDA's number of the device.
@@ -42,18 +44,18 @@ def pci_bus_id(ordinal: int, load: Callable[[str], Any] = ctypes.CDLL) -> str | 
 
 
 class NvmlDevice:
-    """One GPU; the library stays open for as long as the process lives."""
+    """One GPU; the library stays open until the process ends."""
 
     def __init__(self, nvml: Any, handle: Any) -> None:  # noqa: ANN401 - the binding has no types
         self.nvml = nvml
         self._handle = handle
 
     def ask(self, *functions: str, of: int | None = None) -> Any:  # noqa: ANN401 - likewise
-        """Return the answer of the first of these functions that has one.
+        """Return the result of the first of these functions that is available.
 
         Args:
             functions: Names of the binding's functions, newest first.
-            of: A further argument, such as which clock is meant.
+            of: A further argument, such as the kind of clock.
         """
         further = () if of is None else (of,)
         for name in functions:
@@ -67,12 +69,12 @@ class NvmlDevice:
         return None
 
     def processes(self) -> dict[int, int | None] | None:
-        """Return the processes that compute on it, with the bytes of its memory that they have."""
+        """Return the processes that compute on it, with the bytes of its memory that each uses."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses")
         return None if found is None else {each.pid: each.usedGpuMemory for each in found}
 
     def used_bytes(self) -> int | None:
-        """Return how much of its memory is in use, whoever uses it."""
+        """Return the bytes of its memory that all processes use."""
         memory = self.ask("nvmlDeviceGetMemoryInfo")
         return None if memory is None else int(memory.used)
 
@@ -82,12 +84,12 @@ def open_device(
     module: str = MODULE,
     bus_id: Callable[[int], str | None] = pci_bus_id,
 ) -> NvmlDevice | None:
-    """Return the GPU of a runtime's device number, or None where it cannot be asked.
+    """Return the GPU of a runtime's device number, or None where it is not available.
 
     Args:
-        ordinal: CUDA's number of the device; None for whatever is no CUDA device.
+        ordinal: CUDA's number of the device; None for another kind of device.
         module: The binding; replaced in tests.
-        bus_id: Where on the bus a device is; replaced in tests.
+        bus_id: Returns the bus id of a device; replaced in tests.
     """
     if ordinal is None or find_spec(module) is None:
         return None
@@ -100,3 +102,49 @@ def open_device(
         return NvmlDevice(nvml, nvml.nvmlDeviceGetHandleByPciBusId(place))
     except nvml.NVMLError:
         return None
+
+
+def describe_gpus(module: str = MODULE) -> tuple[Gpu, ...]:
+    """Return every GPU, or none where there is no library, no driver or no GPU.
+
+    Args:
+        module: The binding; replaced in tests.
+    """
+    if find_spec(module) is None:
+        return ()
+    nvml = import_module(module)
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        return ()
+    try:
+        handles = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+        return tuple(_describe(NvmlDevice(nvml, handle)) for handle in handles)
+    except nvml.NVMLError:
+        return ()
+    finally:
+        nvml.nvmlShutdown()
+
+
+def largest(*figures: int | None) -> int | None:
+    """Return the largest of the available figures; None without any."""
+    return max((each for each in figures if each is not None), default=None)
+
+
+def _describe(gpu: NvmlDevice) -> Gpu:
+    def highest(clock: int) -> int | None:
+        mhz = gpu.ask("nvmlDeviceGetMaxClockInfo", of=clock)
+        return None if mhz is None else int(mhz)
+
+    return Gpu(
+        name=_text(gpu.ask("nvmlDeviceGetName")),
+        driver=_text(gpu.nvml.nvmlSystemGetDriverVersion()),
+        memory_bytes=gpu.ask("nvmlDeviceGetMemoryInfo").total,
+        core_clock_mhz=highest(gpu.nvml.NVML_CLOCK_SM),
+        memory_clock_mhz=highest(gpu.nvml.NVML_CLOCK_MEM),
+    )
+
+
+def _text(value: str | bytes) -> str:
+    """Return a name; bindings before 11.5 return bytes."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

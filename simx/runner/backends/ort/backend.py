@@ -7,12 +7,12 @@ from typing import Protocol
 
 import onnxruntime
 
+from simx.results.schema.diagnosis import PluginDiagnosis
 from simx.runner.backends.contract import (
     Array,
     BackendError,
     BackendFacts,
     Placed,
-    PluginFacts,
     RuntimeFacts,
     Task,
     canary_matrix,
@@ -23,7 +23,7 @@ from simx.runner.backends.ort.plugin_devices import device_name, devices
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins
 from simx.runner.backends.ort.proof import prove, recorded_nodes
 from simx.runner.backends.ort.session import SessionPlan, known_providers, open_session, source_of
-from simx.runner.backends.ort.settings import DEVICES, Settings, settings_of
+from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings_of
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -45,7 +45,7 @@ class _Graph(Protocol):
 
 
 class _HostGraph:
-    """A graph whose inputs and outputs lie in host memory."""
+    """A graph whose inputs and outputs are in host memory."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -73,12 +73,12 @@ class _Loaded:
         self._session = open_session(plan)
         record = recorded_nodes(self._session)
         if record:
-            # What the record alone shows to be wrong is refused at once.
+            # If the record alone shows a wrong placement, it is refused at once.
             placed(plan.provider, record=record, allow_partial=allow_partial)
         self.graph = _graph(self._session, plan.provider, plan.settings)
 
     def prove(self) -> Placement:
-        """Ask all witnesses that are needed; takes a session and a call, and must not be timed."""
+        """Return the proven placement; may take a session and a call, and must not be timed."""
         return prove(self._session, self._plan, allow_partial=self._allow_partial)
 
 
@@ -92,9 +92,9 @@ class OrtBackend:
             _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
         )
         similar = settings_of(task.provider, task.variants, task.options, own=True)
-        # The canary is the same work whatever the variant, so that it can be compared.
+        # The canary is the same work for all variants, so that it can be compared.
         pinned = settings_of(task.provider, (), task.options, own=True)
-        # Of simx's own graphs there is no share: all of them has to run on the provider.
+        # All nodes of simx's own graphs have to run on the provider.
         self._own = {
             name: _Loaded(_plan(_GRAPHS / name, task, settings))
             for name, settings in ((_SIMILARITY, similar), (_CANARY, pinned))
@@ -106,7 +106,7 @@ class OrtBackend:
 
     @property
     def facts(self) -> BackendFacts:
-        """Where and how it runs; asks for the proof, and is not to be timed."""
+        """Where and how it runs, proven; must not be timed."""
         for own in self._own.values():
             own.prove()
         placement = self._loaded.prove()
@@ -122,7 +122,7 @@ class OrtBackend:
         )
 
     def place(self, array: Array) -> Placed:
-        """Bring an input to the device; on the CPU it is there already."""
+        """Bring an input to the device; on the CPU nothing is copied."""
         return self._network.place(array)
 
     def forward(self, image: Placed) -> Placed:
@@ -142,11 +142,11 @@ class OrtBackend:
         self._product.run(self._matrix, self._matrix)
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
-        """Return None: its stream is its own, and a stream given to it changes how it waits."""
+        """Return None: its stream is not accessible, and a stream of ours changes how it waits."""
         return None
 
     def peak_device_bytes(self) -> int | None:
-        """Return None: Python cannot ask its allocator."""
+        """Return None: its allocator is not accessible from Python."""
         return None
 
 
@@ -158,16 +158,16 @@ class OrtRuntime:
         return OrtBackend(task)
 
     def describe(self) -> RuntimeFacts:
-        """Return what it was built with."""
+        """Return its providers, plug-ins and CUDA version."""
         built = getattr(onnxruntime, "cuda_version", "")
         return RuntimeFacts(
             providers=known_providers(),
             cuda=built or None,
-            plugins=tuple(map(_plugin_facts, installed_plugins())),
+            plugins=tuple(map(_plugin_diagnosis, installed_plugins())),
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
-        """Run the similarity graph on the provider, and look where its nodes went."""
+        """Run the similarity graph on the provider, and return its proven placement."""
         plan = SessionPlan(
             path=_GRAPHS / _SIMILARITY,
             provider=provider,
@@ -183,7 +183,7 @@ class OrtRuntime:
         return placement.nodes
 
 
-def _plugin_facts(plugin: Plugin) -> PluginFacts:
+def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
     found: list[str] = []
     problems: list[str] = []
     for provider in plugin.providers:
@@ -191,7 +191,7 @@ def _plugin_facts(plugin: Plugin) -> PluginFacts:
             found += map(device_name, devices(plugin, provider))
         except BackendError as error:
             problems.append(str(error))
-    return PluginFacts(
+    return PluginDiagnosis(
         name=plugin.name,
         providers=plugin.providers,
         devices=tuple(found),
@@ -199,11 +199,13 @@ def _plugin_facts(plugin: Plugin) -> PluginFacts:
     )
 
 
-def _plan(path: Path, task: Task, settings: Settings) -> SessionPlan:
+def _plan(path: Path, task: Task, settings: SessionSettings) -> SessionPlan:
     return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
 
 
-def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Settings) -> _Graph:
+def _graph(
+    session: onnxruntime.InferenceSession, provider: str, settings: SessionSettings
+) -> _Graph:
     device = DEVICES.get(provider)
     if device is None:
         return _HostGraph(session)
@@ -211,7 +213,7 @@ def _graph(session: onnxruntime.InferenceSession, provider: str, settings: Setti
     return kind(session, device, settings.device_id, settings.run)
 
 
-def _settings(threads: int, settings: Settings) -> dict[str, str]:
+def _settings(threads: int, settings: SessionSettings) -> dict[str, str]:
     return {
         "intra_op_threads": str(threads),
         "inter_op_threads": "1",

@@ -1,17 +1,16 @@
-"""Loads the CUDA, cuDNN and TensorRT that ONNX Runtime's providers need, from where pip puts them.
+"""Loads the CUDA, cuDNN and TensorRT libraries of ONNX Runtime's providers from pip's folders.
 
-ONNX Runtime looks for them in the system's folders alone unless it is told to look elsewhere first:
-``preload_dlls`` loads those of the ``nvidia-*`` wheels, or of a folder that it is given
+ONNX Runtime searches the system's folders alone. ``preload_dlls`` loads the libraries of the
+``nvidia-*`` wheels, or of a given folder
 (https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html#preload-dlls). torch's
-own do where they are for the same major version of CUDA; they are found without importing torch.
-For TensorRT there is no such function: its wheel's libraries are loaded here.
+libraries are used if they have the same major version of CUDA; they are found without importing
+torch. TensorRT has no such function, so the libraries of its wheel are loaded here.
 """
 
 import contextlib
 import ctypes
 import io
 import re
-import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,20 +21,20 @@ TENSORRT = "TensorrtExecutionProvider"
 PROVIDERS = ("CUDAExecutionProvider", TENSORRT)
 
 _TENSORRT_LIBRARIES = ("libnvinfer.so.*", "libnvinfer_plugin.so.*", "libnvonnxparser.so.*")
-"""In the order in which they need each other."""
+"""In the order of their dependencies."""
 
 _TORCH_CUDA = re.compile(r"^cuda\b[^=]*=\s*['\"](\d+)\.", re.MULTILINE)
 
 
 def preload(provider: str) -> None:
-    """Load what a provider needs, if it is one that needs any; what is not there stays away.
+    """Load the libraries that a provider needs, as far as they are installed.
 
-    Nothing is raised: the session that follows says what is missing.
+    Never raises: the session that follows reports missing libraries.
     """
     version: str = onnxruntime.cuda_version
     if provider not in PROVIDERS or not version:
         return
-    # It prints what it does not find, and warns of it; so does the session.
+    # It prints and warns about missing libraries, and so does the session.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         onnxruntime.preload_dlls(directory=cuda_folder(version))
     if provider == TENSORRT:
@@ -43,17 +42,15 @@ def preload(provider: str) -> None:
 
 
 def cuda_folder(version: str) -> str | None:
-    """Return torch's folder of libraries where it has what a version of CUDA needs.
+    """Return torch's folder of libraries if they fit a version of CUDA.
 
     Args:
-        version: That ONNX Runtime was built for, such as ``13.0``.
+        version: The version that ONNX Runtime was built for, such as ``13.0``.
 
     Returns:
-        None where the ``nvidia-*`` wheels have it, or where torch has another major version: then
-        ONNX Runtime's own order holds.
+        None if the ``nvidia-*`` wheels have them, or if torch has another major version; then
+        ONNX Runtime's own order applies.
     """
-    if not sys.platform.startswith("linux"):
-        return None
     major = version.partition(".")[0]
     needed = f"libcublas.so.{major}"
     if any(any(folder.glob(f"*/lib/{needed}")) for folder in package_folders("nvidia")):
@@ -74,7 +71,7 @@ def preload_tensorrt(folders: Sequence[Path], load: Callable[[str], object] = ct
 
 
 def package_folders(package: str) -> tuple[Path, ...]:
-    """Return where a package lies, without importing it."""
+    """Return the folders of a package, without importing it."""
     spec = find_spec(package)
     found = spec.submodule_search_locations if spec else None
     return tuple(map(Path, found or ()))

@@ -1,7 +1,7 @@
 """Graphs whose inputs and outputs stay on a device, by IO binding. Imports onnxruntime.
 
-``run_with_iobinding`` waits for the provider's stream unless a run option tells it not to, and
-``synchronize_outputs`` waits for providers whose outputs another stream writes.
+``run_with_iobinding`` waits for the provider's stream unless a run option disables that, and
+``synchronize_outputs`` waits for outputs that another stream writes.
 """
 
 import itertools

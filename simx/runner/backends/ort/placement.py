@@ -1,8 +1,8 @@
-"""Where did the nodes run: counting what the witnesses say, and refusing what is not as asked.
+"""Checks where a graph's nodes ran: counts them by provider, and refuses a wrong placement.
 
-Asking ONNX Runtime for a provider that is not there succeeds with a warning and runs on the CPU,
-and a provider that is listed may have no node placed on it. Only the session's own record of what
-it assigned is proof, or where there is none, the profile of what it ran.
+A request for a missing provider succeeds in ONNX Runtime with a warning, and runs on the CPU. A
+listed provider may get no node. The proof is the session's record of its assignments or, without
+one, the profile of what it ran.
 """
 
 from collections import Counter
@@ -33,20 +33,20 @@ SHAPE_OPERATORS = frozenset(
     }
 )
 """Operators that device providers leave on the CPU on purpose where they compute shapes: a few
-integers of the batch dimension, no image data."""
+integers, no image data."""
 
 SHAPE_ELEMENTS = 64
-"""The most that a node's outputs hold where it computes a shape: some dimensions of a tensor. The
+"""Most values of the outputs of a node that computes a shape, the dimensions of a tensor. The
 smallest feature map of any backbone has several times as many."""
 
 Witness = Literal["record", "profile"]
-"""The session's record of the nodes it assigned, or the profile of the nodes it ran."""
+"""The source of a placement: the session's record of assigned nodes, or the profile of its run."""
 
 
 class Node(msgspec.Struct, frozen=True):
     """One node and the provider it was assigned to, or ran on.
 
-    ``elements`` is how many values its outputs hold, None where the witness does not tell.
+    ``elements`` is the number of values of its outputs, None where it is unknown.
     """
 
     provider: str
@@ -62,7 +62,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     witness: Witness
 
     def partial(self, provider: str) -> str | None:
-        """Return which share of them ran on a provider, or None where all did."""
+        """Return which part of them ran on a provider, or None where all did."""
         return partial_placement(self.nodes, self.shape_nodes, provider)
 
 
@@ -73,17 +73,17 @@ def placed(
     profile: Sequence[Node] = (),
     allow_partial: bool = False,
 ) -> Placement:
-    """Count nodes per provider, having checked that the work is done by the one asked for.
+    """Check that the requested provider does the work, and count the nodes of each provider.
 
     Args:
-        provider: The provider asked for, by ONNX Runtime's name.
-        record: What the session says it assigned; empty where it does not tell.
-        profile: What it ran, where that was looked at: it stands in for a record, and only it can
-            tell a ``Concat`` of two dimensions from one of two feature maps.
-        allow_partial: Whether a share of the nodes suffices.
+        provider: The requested provider, by ONNX Runtime's name.
+        record: The nodes that the session assigned; empty without a record.
+        profile: The nodes that it ran, if they were profiled. They replace a missing record, and
+            only they distinguish a ``Concat`` of two dimensions from one of two feature maps.
+        allow_partial: Whether a part of the nodes suffices.
 
     Raises:
-        BackendError: No node ran there, or one that touches image data ran elsewhere.
+        BackendError: No node ran on it, or a node with image data ran elsewhere.
     """
     nodes = record or profile
     counted = Counter(node.provider for node in nodes)
@@ -97,7 +97,7 @@ def placed(
         listed = ", ".join(f"{count} {operator}" for operator, count in strays.most_common(5))
         raise BackendError(
             f"{strays.total()} of {len(nodes)} nodes ran elsewhere than on {provider}: {listed}; "
-            "with --allow-partial it is measured all the same, with its share in its name"
+            "with --allow-partial it is measured anyway, with its share in its name"
         )
     return Placement(
         nodes=dict(counted),
@@ -107,7 +107,7 @@ def placed(
 
 
 def needs_profile(record: Sequence[Node], provider: str) -> bool:
-    """Say whether a record tells nothing, or leaves open what a node elsewhere works on."""
+    """Whether a record is empty, or does not show if a node elsewhere computes a shape."""
     return not record or any(node.provider != provider and _could_be_shape(node) for node in record)
 
 
@@ -123,11 +123,11 @@ def _could_be_shape(node: Node) -> bool:
 
 
 def _carrying_image_data(assigned: Sequence[Node], profile: Sequence[Node]) -> Counter[str]:
-    """Count nodes that could compute shapes by their operators, and by their outputs do not.
+    """Count nodes whose operators may compute shapes, and whose outputs are too large for that.
 
-    The profile has nodes after they were fused, the record before, and under other names: the two
-    are compared by operator. One of which all outputs are small computes shapes alone; of one that
-    also has large outputs, only as many do as the profile vouches for.
+    The record has nodes before fusion, and the profile has them after it under other names, so the
+    two are compared by operator. An operator with small outputs alone computes shapes. Of one that
+    also has large outputs, only as many nodes do as have small outputs in the profile.
     """
     recorded = Counter(node.operator for node in assigned if _could_be_shape(node))
     ran = [node for node in profile if _could_be_shape(node)]

@@ -1,4 +1,4 @@
-"""Loads providers' libraries into ONNX Runtime, and finds the devices that they have here."""
+"""Loads providers' libraries into ONNX Runtime, and lists their devices on this machine."""
 
 import onnxruntime
 
@@ -7,13 +7,13 @@ from simx.runner.backends.ort.log import cause_of
 from simx.runner.backends.ort.plugins import Plugin
 
 DEVICE_TYPE = "device_type"
-"""The option that chooses among the devices of a plug-in, as it does for the built-in OpenVINO."""
+"""The option that selects a device of a plug-in, as for the built-in OpenVINO."""
 
 
 def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
-    """Return the devices that a plug-in has for a provider, having loaded its library.
+    """Load a plug-in's library, and return its devices for a provider.
 
-    Virtual ones, which only compile and never run, are none.
+    Virtual devices, which only compile and never run, are left out.
 
     Raises:
         BackendError: Its library cannot be loaded.
@@ -22,10 +22,10 @@ def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
     if found:
         return found
     try:
-        # Under the provider's own name: there are libraries that call their provider by this.
+        # Under the provider's own name, because some libraries name their provider by it.
         onnxruntime.register_execution_provider_library(provider, plugin.library_path)
     except Exception as error:
-        # ONNX Runtime raises classes of its own, and refuses to register a library twice.
+        # ONNX Runtime has its own error classes, and refuses to register a library twice.
         if "already registered" not in str(error):
             raise BackendError(
                 f"{plugin.name} cannot be loaded by onnxruntime {onnxruntime.__version__}: "
@@ -35,7 +35,7 @@ def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
 
 
 def registered(provider: str) -> Plugin | None:
-    """Return what stands for a provider that the build itself registers as a plug-in, or None."""
+    """Return a plug-in for a provider that the build itself registers as one, or None."""
     if not _listed(provider):
         return None
     return Plugin(
@@ -47,24 +47,24 @@ def registered(provider: str) -> Plugin | None:
 
 
 def chosen_device(plugin: Plugin, provider: str, wanted: str | None) -> onnxruntime.OrtEpDevice:
-    """Return the first device of a provider, or the first one of the type that is wanted.
+    """Return the first device of a provider, or its first one of a type.
 
     Args:
-        plugin: What brings the provider.
+        plugin: The provider's plug-in.
         provider: By ONNX Runtime's name.
         wanted: ``CPU``, ``GPU`` or ``NPU``, in any case.
 
     Raises:
-        BackendError: There is none, or the library cannot be loaded.
+        BackendError: There is no such device, or the library cannot be loaded.
     """
     there = devices(plugin, provider)
     if not there:
         raise BackendError(f"{plugin.name} finds no device for {provider} on this machine")
-    fitting = [each for each in there if wanted is None or device_type(each) == wanted.upper()]
-    if not fitting:
+    matching = [each for each in there if wanted is None or device_type(each) == wanted.upper()]
+    if not matching:
         types = ", ".join(dict.fromkeys(map(device_type, there)))
         raise BackendError(f"{plugin.name} has no device of the type {wanted} here, but {types}")
-    return fitting[0]
+    return matching[0]
 
 
 def device_type(device: onnxruntime.OrtEpDevice) -> str:
@@ -75,7 +75,7 @@ def device_type(device: onnxruntime.OrtEpDevice) -> str:
 
 def device_name(device: onnxruntime.OrtEpDevice) -> str:
     """Return for example ``CPU of GenuineIntel``."""
-    return f"{device_type(device)} of {device.device.vendor or 'a vendor that is not told'}"
+    return f"{device_type(device)} of {device.device.vendor or 'an unknown vendor'}"
 
 
 def _listed(provider: str) -> list[onnxruntime.OrtEpDevice]:

@@ -1,7 +1,7 @@
-"""Execution providers that come as packages of their own, beside any build of ONNX Runtime.
+"""Execution providers in packages of their own, in addition to a build of ONNX Runtime.
 
-Such a package has the provider as a library, and says where that is and what it is called:
-``get_library_path()`` and ``get_ep_names()``, as ONNX Runtime's guidance for packaging asks for
+Such a package contains the provider as a library. Its ``get_library_path()`` and ``get_ep_names()``
+return the path and the names, as ONNX Runtime's packaging guidance requires
 (https://onnxruntime.ai/docs/execution-providers/plugin-ep-libraries/packaging.html). Imports these
 packages, which are a few lines of Python, and no runtime.
 """
@@ -16,7 +16,7 @@ _RUNTIME = "onnxruntime"
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
-    """An installed package with providers, by ONNX Runtime's names, and where their library is."""
+    """An installed package with providers, by ONNX Runtime's names, and the path of its library."""
 
     distribution: str
     version: str
@@ -30,20 +30,20 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def installed_plugins() -> tuple[Plugin, ...]:
-    """Return the plug-ins of this environment; what only looks like one is none."""
+    """Return the plug-ins of this environment."""
     found = (_plugin(each) for each in metadata.distributions() if _may_concern(each))
     return tuple(plugin for plugin in found if plugin is not None)
 
 
 def plugin_for(provider: str) -> Plugin | None:
-    """Return the plug-in that brings a provider, or None."""
+    """Return the plug-in that has a provider, or None."""
     return next((each for each in installed_plugins() if provider in each.providers), None)
 
 
 def runtime_distributions() -> dict[str, str]:
-    """Return the installed distributions that bring ONNX Runtime itself, with their versions.
+    """Return the installed distributions of ONNX Runtime itself, with their versions.
 
-    All of them install the same folder; that they do is what counts, not what they are called.
+    They are recognised by the folder that they install, and not by their names.
     """
     return {
         each.metadata["Name"]: each.version
@@ -74,12 +74,12 @@ def _brought_by(package: str, distribution: metadata.Distribution) -> Plugin | N
             providers=tuple(_providers(module)),
             library_path=str(module.get_library_path()),
         )
-    # Somebody's package: whatever it raises, it brings no provider.
+    # A third party's package may raise anything; then it has no provider.
     except Exception:  # noqa: BLE001
         return None
 
 
-def _providers(module: Any) -> list[str]:  # noqa: ANN401 - somebody's package
+def _providers(module: Any) -> list[str]:  # noqa: ANN401 - a third party's package
     names = getattr(module, "get_ep_names", None)
     return [str(name) for name in (names() if names else [module.get_ep_name()])]
 

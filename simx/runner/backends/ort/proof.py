@@ -1,6 +1,6 @@
-"""Asks ONNX Runtime's two witnesses where a graph's nodes run: a session's record, and a profile.
+"""Finds out where a graph's nodes run, from two sources: a session's record, and a profile.
 
-The profile is taken in a session of its own, which is never timed: profiling slows a session down.
+The profile is taken in a session of its own, which is never timed, because profiling is slow.
 """
 
 import tempfile
@@ -16,13 +16,13 @@ from simx.runner.backends.ort.session import SessionPlan, open_session
 
 
 def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
-    """Return the nodes that a session says it assigned; none where its version does not tell.
+    """Return the nodes of a session's assignment record; none if it has no record.
 
-    Providers that were compiled against another version may leave the record empty, or have none.
+    Providers that were compiled for another version may leave the record empty.
     """
     try:
         subgraphs = session.get_provider_graph_assignment_info()
-    # Whatever it raises for a record that is not kept: there is another witness.
+    # Any error means that there is no record; the profile is the other source.
     except Exception:  # noqa: BLE001
         return ()
     return tuple(
@@ -35,15 +35,15 @@ def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
 def prove(
     session: onnxruntime.InferenceSession, plan: SessionPlan, *, allow_partial: bool = False
 ) -> Placement:
-    """Return where a session's nodes run, having asked the second witness where it is needed.
+    """Return where a session's nodes run, from its record and, if needed, from a profile.
 
     Args:
-        session: The one that is used.
-        plan: What it was made from; the second witness is made from it, too, and runs once.
-        allow_partial: Whether a share of the nodes suffices.
+        session: The session in use.
+        plan: How it was made; the session of the profile is made alike, and runs once.
+        allow_partial: Whether a part of the nodes suffices.
 
     Raises:
-        BackendError: Its nodes do not run where they were asked to.
+        BackendError: Its nodes do not run on the requested provider.
     """
     record = recorded_nodes(session)
     profile = profiled_nodes(plan) if needs_profile(record, plan.provider) else ()
@@ -54,7 +54,7 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
     """Run a graph once with a profile, on inputs of zeros and a batch of one.
 
     Raises:
-        BackendError: There is no session.
+        BackendError: The session cannot be made.
     """
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         session = open_session(
@@ -62,7 +62,7 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
                 plan, profile=f"{folder}/profile", settings=plan.settings.without_capturing()
             )
         )
-        # A size that is left open is a name instead of a number: the batch.
+        # The batch size is open: a name instead of a number.
         feeds = {
             value.name: np.zeros(
                 [size if isinstance(size, int) else 1 for size in value.shape], dtype=np.float32

@@ -1,4 +1,4 @@
-"""Makes ONNX Runtime's sessions: on one provider, with no way back to another that goes unseen."""
+"""Makes sessions of ONNX Runtime on one provider, without a silent fallback to another."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of
 from simx.runner.backends.ort.plugin_devices import DEVICE_TYPE, chosen_device, registered
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
-from simx.runner.backends.ort.settings import Settings
+from simx.runner.backends.ort.settings import SessionSettings
 
 _LOG_ERRORS = 3
 
@@ -18,36 +18,36 @@ _LOG_ERRORS = 3
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to make a session.
 
-    ``profile`` begins the path that its profile is written to; it is empty where it has none.
+    ``profile`` is the prefix of the path of its profile; empty for none.
     """
 
     path: Path
     provider: str
     threads: int
-    settings: Settings
+    settings: SessionSettings
     profile: str = ""
 
 
 def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
-    """Make a session on a provider, and on no other.
+    """Make a session on one provider alone.
 
-    A provider that the build has goes before a plug-in that brings one of the same name.
+    A provider of the build takes precedence over a plug-in's of the same name.
 
     Raises:
-        BackendError: The provider is not there, or makes no session of this graph.
+        BackendError: The provider is missing, or cannot make a session of this graph.
     """
     preload(plan.provider)
     if plan.provider in onnxruntime.get_available_providers():
         session = _built_in(plan)
     else:
         session = _plugged_in(plan, _plugin(plan.provider))
-    # Without this a failing call would be repeated on the CPU, with a line on stdout.
+    # Otherwise a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
 
 
 def source_of(provider: str) -> str:
-    """Return what brings a provider: ``built in``, or its plug-in with its version."""
+    """Return the source of a provider: ``built in``, or its plug-in with its version."""
     if provider in onnxruntime.get_available_providers():
         return "built in"
     return _plugin(provider).name
@@ -59,10 +59,10 @@ def _built_in(plan: SessionPlan) -> onnxruntime.InferenceSession:
             plan.path,
             _options(plan),
             providers=[(plan.provider, plan.settings.provider)],
-            # Otherwise what goes wrong is printed, and a session on the CPU is made instead.
+            # Otherwise an error is only printed, and a session on the CPU is made instead.
             enable_fallback=0,
         )
-    # ONNX Runtime raises classes of its own that share no base below Exception.
+    # The errors of ONNX Runtime have no common base class below Exception.
     except Exception as error:
         raise BackendError(f"no session on {plan.provider}: {cause_of(error)}") from error
 
@@ -85,13 +85,13 @@ def _plugin(provider: str) -> Plugin:
     if found is None:
         raise BackendError(
             f"onnxruntime {onnxruntime.__version__} was built without {provider}, and no plug-in "
-            f"brings it; there is {', '.join(known_providers())}"
+            f"has it; available are {', '.join(known_providers())}"
         )
     return found
 
 
 def known_providers() -> tuple[str, ...]:
-    """Return what this build has and what plug-ins bring, which proves nothing."""
+    """Return the providers of this build and of plug-ins; whether they work is not tested."""
     plugged_in = (name for each in installed_plugins() for name in each.providers)
     return tuple(dict.fromkeys((*onnxruntime.get_available_providers(), *plugged_in)))
 

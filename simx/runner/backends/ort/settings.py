@@ -1,6 +1,6 @@
-"""What is pinned in ONNX Runtime, and what each variant changes of it. Data, and no import of it.
+"""The pinned settings of ONNX Runtime, and what each variant changes. Data; imports no runtime.
 
-The names of the variants are torch's too, so that like is compared with like.
+Variants have the same names as torch's, so that equal settings are compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,15 +11,15 @@ CUDA = "CUDAExecutionProvider"
 
 SESSION_ENTRIES: Mapping[str, str] = {
     "session.intra_op.allow_spinning": "1",
-    # Threads that spin after a call steal the cores from whatever is timed next.
+    # Threads that spin after a call take the cores from the next timed call.
     "session.force_spinning_stop": "1",
     "session.set_denormal_as_zero": "0",
-    # The proof of where each node runs; see runner.placement.
+    # The proof of where each node runs; see ``placement``.
     "session.record_ep_graph_assignment_info": "1",
 }
 
 RUN_ENTRIES: Mapping[str, str] = {
-    # A call has to wait for its device, whatever a later version does by default.
+    # A call has to wait for its device, also if a later version does not by default.
     "disable_synchronize_execution_providers": "0",
 }
 
@@ -32,9 +32,9 @@ PROVIDER_OPTIONS: Mapping[str, Mapping[str, str]] = {
         "arena_extend_strategy": "kNextPowerOfTwo",
     },
 }
-"""What is pinned so that both backends compute alike: full float32, no exhaustive search where
-torch does none, the channels where the graph has them, every kernel launched by itself, and an
-arena that keeps what it has, as torch's allocator does."""
+"""Pinned so that both backends compute alike: full float32, no exhaustive search, as in torch, the
+graph's own channel order, kernels launched one by one, and an arena that keeps its memory, as
+torch's allocator does."""
 
 _VARIANT_ENTRIES: Mapping[str, Mapping[str, str]] = {
     "flush-denormals": {"session.set_denormal_as_zero": "1"},
@@ -53,15 +53,15 @@ _VARIANT_OPTIONS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 
 DEVICES: Mapping[str, str] = {CUDA: "cuda", "TensorrtExecutionProvider": "cuda"}
-"""Providers whose memory is a device's own; the others take and return host memory."""
+"""Providers of devices with their own memory; all others take and return host memory."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a network's session is made and called.
 
-    ``session`` and ``run`` are configuration entries of ONNX Runtime's, ``provider`` are the
-    provider's options, those that were asked for among them, and ``arena`` tells whether memory is
-    kept from call to call.
+    ``session`` and ``run`` are configuration entries of ONNX Runtime, ``provider`` are the
+    provider's options, including the user's, and ``arena`` is whether memory is kept from call to
+    call.
     """
 
     session: dict[str, str]
@@ -71,16 +71,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def device_id(self) -> int:
-        """Which of the visible devices it runs on."""
+        """The number of the visible device that it runs on."""
         return int(self.provider.get("device_id", "0"))
 
     @property
     def captures(self) -> bool:
-        """Whether calls are recorded once and replayed."""
+        """Whether calls are recorded as a CUDA graph and replayed."""
         return self.provider.get("enable_cuda_graph", "0").lower() in {"1", "true"}
 
-    def without_capturing(self) -> "Settings":
-        """Return the settings with every call made by itself, which inputs from anywhere need."""
+    def without_capturing(self) -> "SessionSettings":
+        """Return the settings without recorded calls, which need inputs at fixed addresses."""
         if "enable_cuda_graph" not in self.provider:
             return self
         provider = {**self.provider, "enable_cuda_graph": "0"}
@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stated(self) -> dict[str, str]:
-        """What a report says of it."""
+        """The settings as a report has them."""
         state = "on" if self.arena else "off"
         return {
             "memory_arena": state,
@@ -101,15 +101,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_of(
     provider: str, variants: Iterable[str], asked: Iterable[str], *, own: bool = False
-) -> Settings:
+) -> SessionSettings:
     """Return the settings of a session.
 
     Args:
-        provider: What it runs on.
-        variants: What is to differ from what is pinned.
-        asked: Options of the provider, each ``key=value``; they win over a variant.
-        own: Whether it is for one of simx's own small graphs, whose calls are never recorded: they
-            have inputs from many places.
+        provider: The provider that it runs on.
+        variants: Changes of the pinned settings.
+        asked: Options of the provider, each ``key=value``; they override a variant.
+        own: Whether it is for one of simx's own small graphs, whose calls are never recorded,
+            because their inputs have changing addresses.
     """
     chosen = tuple(variants)
     session, options = dict(SESSION_ENTRIES), dict(PROVIDER_OPTIONS.get(provider, {}))
@@ -120,7 +120,7 @@ def settings_of(
     arena = "no-arena" not in chosen
     run = dict(RUN_ENTRIES) if provider in DEVICES else {}
     if provider == CUDA and not arena:
-        # The provider always has an arena; this empties it at the end of every call.
+        # The provider always has an arena; this empties it after every call.
         run["memory.enable_memory_arena_shrinkage"] = f"gpu:{options.get('device_id', '0')}"
-    settings = Settings(session=session, run=run, provider=options, arena=arena)
+    settings = SessionSettings(session=session, run=run, provider=options, arena=arena)
     return settings.without_capturing() if own else settings

@@ -76,17 +76,17 @@ class TorchBackend:
             return float(cosine.item())
 
     def canary(self) -> None:
-        """Compute the fixed product: the same work, whatever the variant."""
+        """Compute the fixed product, which is the same work for all variants."""
         with torch.inference_mode(), _full_precision("tf32" in self._variants):
             torch.mm(self._matrix, self._matrix)
         self._device.synchronise()
 
     def timed_by_device(self, image: Placed) -> int | None:
-        """Compute embeddings between two events of the device's."""
+        """Compute embeddings between two events of the device."""
         return self._device.timed_by_events(lambda: self._launch(image))
 
     def peak_device_bytes(self) -> int | None:
-        """Return the most that torch's allocator has handed out."""
+        """Return the peak of the memory that torch's allocator has allocated."""
         return self._device.peak_bytes()
 
     def _launch(self, image: Placed) -> Placed:
@@ -128,7 +128,7 @@ def _tensor(value: Placed) -> torch.Tensor:
 
 @contextmanager
 def _full_precision(needed: bool) -> Iterator[None]:  # noqa: FBT001 - a switch that is passed on
-    """Switch TF32 off for a while, where it is on."""
+    """Switch TF32 off for a while, if it is on."""
     if needed:
         torch.backends.cuda.matmul.allow_tf32 = False
     try:
@@ -163,7 +163,7 @@ class TorchRuntime:
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
-        """Add two numbers on the device; it has no options."""
+        """Add two numbers on the device; torch has no options."""
         assert not options  # noqa: S101 - the registry lets torch have none
         device = _device(provider)
         try:
@@ -188,7 +188,7 @@ def _device(provider: str) -> torch.device:
 
 
 def _pin(task: Task) -> None:
-    """Set what would otherwise differ from ONNX Runtime, or from machine to machine."""
+    """Pin the settings that could differ from ONNX Runtime, or between machines."""
     torch.set_num_threads(task.threads)
     torch.set_flush_denormal("flush-denormals" in task.variants)
     tf32 = "tf32" in task.variants
@@ -199,7 +199,7 @@ def _pin(task: Task) -> None:
 
 
 def _flushes_denormals() -> bool:
-    """Look what the processor does, instead of believing what was asked for."""
+    """Test whether the processor flushes denormals, whatever the setting is."""
     smallest = torch.finfo(torch.float32).tiny
     return float((torch.tensor(smallest) / 2).item()) == 0.0
 

@@ -1,7 +1,4 @@
-"""What torch's devices can do beyond computing. Imports torch.
-
-Waiting for them, their own clock, their memory, and calls that are recorded once and replayed.
-"""
+"""torch's devices: synchronisation, events, memory, and recorded calls. Imports torch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +9,8 @@ from simx.runner.backends.contract import Array
 from simx.runner.backends.gpu.cuda_graph_buffers import GraphBuffers
 
 _RECORDED_AFTER = 3
-"""Calls before a recording, on the stream it is made on, as torch's documentation wants it: the
-first ones allocate and choose algorithms, which a recording must not."""
+"""Calls on the recording's stream before a recording, as torch's documentation requires: the first
+ones allocate memory and choose algorithms, which a recording must not do."""
 
 _NS_PER_MS = 1_000_000
 
@@ -21,7 +18,7 @@ Body = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Device:
-    """A device of torch's, by the module that torch has for its kind."""
+    """A device, with torch's module for its kind."""
 
     def __init__(self, device: torch.device, module: Any = None, kind: str = "") -> None:  # noqa: ANN401 - a module
         """Take a device; its module and its kind are replaced in tests."""
@@ -36,14 +33,14 @@ class Device:
         return self.kind != "cpu"
 
     def synchronise(self) -> None:
-        """Wait for everything that was queued, so that nothing is charged to what comes next."""
+        """Wait for all queued work, so that none of it counts for the next call."""
         if self.has_own_memory:
             self._module.synchronize()
 
     def timed_by_events(self, call: Callable[[], object]) -> int | None:
         """Make a call and return the nanoseconds between two events around it.
 
-        They lie on the device's own queue and are read by its own clock. None where it has none.
+        They are in the device's queue, and its clock reads them. None without events.
         """
         if self.kind != "cuda":
             return None
@@ -61,12 +58,12 @@ class Device:
         return round(float(start.elapsed_time(end)) * _NS_PER_MS)
 
     def peak_bytes(self) -> int | None:
-        """Return the most bytes that torch's allocator has handed out, None where it has none."""
+        """Return the peak of the allocated memory in bytes; None for a device without allocator."""
         return int(self._module.max_memory_allocated()) if self.kind == "cuda" else None
 
 
 class GraphBuffer:
-    """An input and an embedding at fixed addresses, and how the recorded call is replayed."""
+    """An input and an embedding at fixed addresses, and the replay of the recorded call."""
 
     def __init__(
         self, source: torch.Tensor, replay: Callable[[], object], target: torch.Tensor
@@ -92,7 +89,7 @@ def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> GraphBuffers
 
 
 def record(body: Body, source: torch.Tensor) -> tuple[Callable[[], object], torch.Tensor]:
-    """Record one call of a network, and return how to replay it and where its result will be."""
+    """Record one call of a network; return its replay and the tensor of its result."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):

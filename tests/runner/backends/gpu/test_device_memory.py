@@ -17,7 +17,7 @@ def test_the_process_s_own_peak_is_taken() -> None:
     meter = DeviceMemoryMeter(NvmlDevice(nvml, 0))
     with meter:
         nvml.bytes_of_each = 7000
-        meter._look(NvmlDevice(nvml, 0))
+        meter._query(NvmlDevice(nvml, 0))
         nvml.bytes_of_each = 3000
 
     assert meter.read(6000) == DeviceMemory(peak=7000, by="process", allocated=6000)

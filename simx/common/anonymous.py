@@ -1,0 +1,56 @@
+"""Removes from a text what identifies its author's machine: folders, users and hosts.
+
+For every text that becomes part of a report, since reports are given away. Messages on the user's
+own terminal keep their paths.
+"""
+
+import getpass
+import os
+import pwd
+import re
+import socket
+from collections.abc import Iterator
+
+_QUOTED = re.compile(r"(['\"])(?:~|\.{1,2})?/(?:[^'\"\n]*/)?([^'\"/\n]*)\1")
+"""A path in quotes, which may have spaces in its folders."""
+
+_HOMES = re.compile(r"(?<![\w.])(?:/home|/Users|[A-Za-z]:\\Users)[/\\][^\s/\\:'\"]+")
+_FOLDERS = re.compile(
+    r"(?<![\w.])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\]+[^\s/\\:'\"]+)*[/\\]+(?=[^\s/\\:'\"]+)"
+)
+_RELATIVE = re.compile(r"(?<![\w./~-])(?:[\w.-]+/)+(?=[\w.-]*\.[A-Za-z]\w*)")
+"""The folders before a file with an extension."""
+
+_SHORTEST_NAME = 3
+"""Shorter names are part of too many other words' meaning."""
+
+_EVERYBODYS = {"root", "localhost"}
+
+
+def anonymous(text: str) -> str:
+    """Return a text whose paths are reduced to the names of their files.
+
+    A home folder becomes ``~``, and the names of this user and this host become ``USER`` and
+    ``HOST``, unless they are shorter than three characters or ``root``.
+    """
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
+    if len(home) > 1:
+        text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+    text = _QUOTED.sub(r"\1\2\1", text)
+    text = _RELATIVE.sub("", _FOLDERS.sub("", _HOMES.sub("~", text)))
+    for name, stands_for in _names():
+        if len(name) >= _SHORTEST_NAME and name not in _EVERYBODYS:
+            text = re.sub(rf"\b{re.escape(name)}\b", stands_for, text)
+    return text
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    """Yield the names of this user and this host, the longest of a host's first."""
+    for ask in (getpass.getuser, lambda: pwd.getpwuid(os.getuid()).pw_name):
+        try:
+            yield ask(), "USER"
+        except (OSError, KeyError, ImportError):
+            continue
+    host = socket.gethostname()
+    yield host, "HOST"
+    yield host.partition(".")[0], "HOST"

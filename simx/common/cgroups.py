@@ -1,0 +1,122 @@
+"""The limits of control groups on this process: CPU quota and memory, of versions 2 and 1.
+
+A limit holds for a group and for everything below it, so all ancestors of this process's group are
+read, and the smallest limit counts. A container often shows its own group as the root of the file
+system, and may hide the groups above it or this process's own; what is visible is read.
+
+Source: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst; cgroups(7).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+Controller = Literal["cpu", "memory"]
+
+_ROOT = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
+_ROOTS_ONLY = "0::/\n1:cpu:/\n2:memory:/\n"
+"""What is assumed of a process whose groups are not stated."""
+
+
+def cpu_quota(own: Path = _OWN, root: Path = _ROOT) -> float | None:
+    """Return the smallest CPU quota, in cores; None without one.
+
+    Args:
+        own: the file with this process's groups; replaced in tests.
+        root: the root of the control group file system; replaced in tests.
+    """
+    found = [_quota(folder) for group in _groups("cpu", own, root) for folder in group]
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def memory_left(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+    """Return the bytes of memory that the groups still allow; None without a limit.
+
+    Cached files count as free, because the kernel drops them before anything fails.
+
+    Args:
+        own: as for ``cpu_quota``.
+        root: as for ``cpu_quota``.
+    """
+    found = [_left(folder) for group in _groups("memory", own, root) for folder in group]
+    return min((left for left in found if left is not None), default=None)
+
+
+def memory_kills(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+    """Return how many processes of this process's group the kernel has killed for lack of memory.
+
+    None where it is not counted. The count of an ancestor would include other groups' processes.
+
+    Args:
+        own: as for ``cpu_quota``.
+        root: as for ``cpu_quota``.
+    """
+    names = ("memory.events", "memory.oom_control")
+    files = [group[0] / name for group in _groups("memory", own, root) for name in names]
+    found = [named_number(path, "oom_kill") for path in files]
+    return next((count for count in found if count is not None), None)
+
+
+def named_number(path: Path, name: str) -> int | None:
+    """Return the number behind a name in a file of lines ``name number``; None if it has none."""
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
+    return None
+
+
+def _groups(controller: Controller, own: Path, root: Path) -> Iterator[list[Path]]:
+    """Yield, for each version, the folders of this process's group and of its ancestors above."""
+    for line in (_text(own) or _ROOTS_ONLY).splitlines():
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if number == "0" and not controllers:
+            yield _upwards(root, path)
+        elif controller in controllers.split(","):
+            mounts = (root / controller, root / controllers)
+            yield _upwards(next((each for each in mounts if each.is_dir()), root), path)
+
+
+def _upwards(mount: Path, path: str) -> list[Path]:
+    """Return the folder of a group below a mount, and those above it up to the mount.
+
+    Where the mount shows only the lower part of the hierarchy, the group is found under the end of
+    its path.
+    """
+    parts = [part for part in PurePosixPath(path).parts if part != "/"]
+    while parts and (".." in parts or not mount.joinpath(*parts).is_dir()):
+        del parts[0]
+    return [mount.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
+
+
+def _quota(folder: Path) -> float | None:
+    fields = _text(folder / "cpu.max").split() or [
+        *_text(folder / "cpu.cfs_quota_us").split(),
+        *_text(folder / "cpu.cfs_period_us").split(),
+    ]
+    if len(fields) != len(("quota", "period")) or not all(each.isdigit() for each in fields):
+        return None  # no quota is "max" in version 2 and -1 in version 1
+    quota, period = map(int, fields)
+    return quota / period if period else None
+
+
+def _left(folder: Path) -> int | None:
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        bound, taken = _text(folder / limit).strip(), _text(folder / used).strip()
+        if bound.isdigit() and taken.isdigit():
+            cached = named_number(folder / "memory.stat", "total_inactive_file")
+            if cached is None:
+                cached = named_number(folder / "memory.stat", "inactive_file")
+            return max(0, int(bound) - int(taken) + (cached or 0))
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,221 @@
+"""No report names a folder, a user or a host, whatever has failed."""
+
+import getpass
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.job import failure_of
+from simx.exporter.jobs.messages import ExportRequest, FromWeights
+from simx.exporter.jobs.plan import ExportPlan, NotExported
+from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.catalogue import load
+from simx.results.schema.report import FailedCell, MeasuredCell, Report
+from simx.runner.backends.registry import Choice
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.bench import BenchPlan
+from simx.runner.bench.cells import Lane
+from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.targets import OpenLanes
+from simx.runner.bench.workloads import Absent, Subject
+from simx.workers.forking import launcher
+from simx.workers.spawning import Spawner
+from simx.workers.worker import Worker, WorkerError
+from tests.faults.revealing import revealing
+from tests.runner.benches import run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, lane
+
+USER, HOST = "caroline", "northwind"
+REVEALING = ("configured", "refusing", "unloadable", "memory", "exiting", "late", "garbled")
+STAGES = ("weights", "reference", "export", "verification", "conversion", "worker")
+
+
+class Private:
+    """The folders of a user, all in one whose name a report must not have."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = root / "people" / USER
+        self.store = self.home / "my exports"
+        self.temporary = root / "temporary"
+        for folder in (self.store, self.temporary):
+            folder.mkdir(parents=True)
+
+    def assert_absent(self, report: Report) -> None:
+        """Look for each of them in the report's file."""
+        text = msgspec.json.encode(report).decode()
+        words = (str(self.root), "people", "my exports", "temporary/", USER, HOST)
+        assert [word for word in words if word in text] == []
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Private:
+    """Be another user, on another host."""
+    folders = Private(tmp_path)
+    monkeypatch.setenv("HOME", str(folders.home))
+    monkeypatch.setenv("TORCH_HOME", str(folders.home / "torch"))
+    monkeypatch.setenv("TMPDIR", str(folders.temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(folders.temporary))
+    monkeypatch.setenv("LOGNAME", USER)
+    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+    monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+    return folders
+
+
+@pytest.fixture
+def bench(private: Private) -> Callable[..., Report]:
+    """Return what measures in the private folders, with short blocks and deadlines."""
+    plan = BenchPlan(
+        embedding="pooled",
+        weights="random",
+        threads=1,
+        profile="quick",
+        schedule=Schedule(pilot=1, launches=1, rounds=1),
+        pictures=small_pictures(private.home),
+        deadlines=Deadlines(loading=60.0, floor=1.0),
+    )
+
+    def measure(opened: OpenLanes, subject: Subject | Absent) -> Report:
+        return run(plan, opened, [subject], private.home / "report.json")
+
+    return measure
+
+
+@pytest.fixture
+def launchers() -> Iterator[ExitStack]:
+    """End all launchers after the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def opened(stack: ExitStack, *lanes: Lane) -> OpenLanes:
+    """Start a launcher for each lane, without asking whether its provider can be used."""
+    started = {
+        each.choice.name: stack.enter_context(launcher(each.choice.spec.entry)) for each in lanes
+    }
+    return OpenLanes(lanes, started, ())
+
+
+def revealing_lane(kind: str) -> Lane:
+    """Return the lane of a worker whose texts are full of names."""
+    spec = msgspec.structs.replace(
+        lane(kind).choice.spec, entry=f"tests.faults.revealing:{kind}", takes_options=True
+    )
+    option = f"cache={Path.home()}/engine-{kind}.bin"
+    return Lane(Choice(spec, options=(option,)), "CPUExecutionProvider")
+
+
+def test_the_texts_of_the_fakes_do_reveal(private: Private) -> None:
+    """What the reports are searched for is in the errors of the workers."""
+    text = revealing("x")
+
+    assert all(word in text for word in (str(private.home), str(private.temporary), USER, HOST))
+    assert getpass.getuser() == USER
+
+
+def test_failures_of_workers(
+    private: Private, bench: Callable[..., Report], launchers: ExitStack
+) -> None:
+    """Errors of the backend and of the system, an end, a crash, a hang, no memory, nonsense."""
+    lanes = [*map(revealing_lane, REVEALING), lane("dying"), lane("stuck")]
+    report = bench(opened(launchers, *lanes), Subject(BACKBONE, entry_in(private.store)))
+    found = {cell.identity.backend.partition(":")[0]: cell for cell in report.cells}
+
+    assert isinstance(found["configured"], MeasuredCell)
+    assert found["configured"].settings["cache"] == "engine.bin"
+    failed = [cell for cell in report.cells if isinstance(cell, FailedCell)]
+    assert len(failed) == len(lanes) - 1
+    assert any(cell.stderr for cell in failed)
+    private.assert_absent(report)
+
+
+def test_a_worker_that_cannot_be_launched(private: Private, bench: Callable[..., Report]) -> None:
+    """The last line of its server is in the reason."""
+
+    class Broken(Spawner):
+        def launch(self) -> Worker:
+            raise WorkerError(f"the worker server ended: {revealing('cannot import')}")
+
+    subject = Subject(BACKBONE, entry_in(private.store))
+    report = bench(OpenLanes((lane("right"),), {"right": Broken("nothing:main")}, ()), subject)
+
+    assert "cannot import" in failures(report)[0].reason
+    private.assert_absent(report)
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, VERIFICATION_FILE])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "changed", "a link"])
+def test_files_of_the_store(
+    private: Private, bench: Callable[..., Report], launchers: ExitStack, name: str, damage: str
+) -> None:
+    """What was wrong with a stored file is told without its place."""
+    entry = entry_in(private.store)
+    path = private.store / name
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "a link":
+        (private.store / "other").write_bytes(data)
+        path.symlink_to(private.store / "other")
+    elif damage != "missing":
+        path.write_bytes(data[:-1] if damage == "truncated" else data[:-1] + b"\0")
+    report = bench(opened(launchers, lane("right")), Subject(BACKBONE, entry))
+
+    assert name in failures(report)[0].reason
+    private.assert_absent(report)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_exports_that_fail(private: Private, bench: Callable[..., Report], stage: str) -> None:
+    """At each stage, by an error of the system with a path and by one with a long text."""
+    request = ExportRequest(
+        backbone=BACKBONE,
+        embedding="pooled",
+        precision="fp32",
+        weights_origin="random",
+        source=FromWeights(path=None, sha256=None, seed=0, state_path="weights"),
+        threads=1,
+        folder="entry",
+    )
+    for error in (
+        OSError(13, "Permission denied", str(private.store / "entry" / "model.onnx")),
+        RuntimeError(revealing("Unsupported operator")),
+    ):
+        failed = failure_of(request, stage, error)
+        absent = Absent(BACKBONE, failed.stage, failed.reason)
+        report = bench(OpenLanes((lane("right"),), {}, ()), absent)
+
+        assert failures(report)[0].stage == stage
+        private.assert_absent(report)
+
+
+def test_a_download_that_fails(private: Private, bench: Callable[..., Report]) -> None:
+    """Its message advises to put the file into a folder, which is the user's own."""
+    backbone = next(each for each in load() if each.name == "squeezenet1_1")
+    plan = ExportPlan(
+        embedding="pooled",
+        request=WeightsRequest("pretrained"),
+        threads=1,
+        mirror="http://127.0.0.1:9",
+    )
+    (outcome,) = export([backbone], Store(private.store), plan)
+    assert isinstance(outcome, NotExported)
+    assert str(private.home) in outcome.reason
+    absent = Absent(outcome.backbone, outcome.stage, outcome.reason)
+    report = bench(OpenLanes((lane("right"),), {}, ()), absent)
+
+    assert "cannot fetch" in failures(report)[0].reason
+    private.assert_absent(report)
+
+
+def failures(report: Report) -> list[FailedCell]:
+    """Return the failed cells."""
+    return [cell for cell in report.cells if isinstance(cell, FailedCell)]
