@@ -93,6 +93,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @options.store_option
 @options.ranges_option
 @options.layout_option
+@options.detail_option
 @options.report_format_option
 @click.option(
     "-o",

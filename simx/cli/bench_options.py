@@ -12,7 +12,8 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import PictureSet
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
-from simx.report.options import Layout
+from simx.report.blocks.document import Layout
+from simx.report.content import Form
 from simx.results.files.journal_lines import Invocation
 from simx.runner.bench.bench import BenchPlan
 from simx.runner.bench.schedule import ProfileName, Schedule, schedule
@@ -49,7 +50,8 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: Path
     ranges: tuple[Range, ...] | None
     layout: Layout
-    format: str
+    detail: bool
+    format: Form
     output: Path | None
 
     def export_plan(self, precision: Precision) -> ExportPlan:

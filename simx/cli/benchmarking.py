@@ -13,7 +13,8 @@ from platformdirs import user_data_path
 from simx.cli.bench_options import BenchOptions, invocation_of
 from simx.cli.exporting import export_with_progress
 from simx.cli.options import ranges_or_default, selected
-from simx.cli.output import emit, tell, tell_once, wants_color, width
+from simx.cli.output import next_step, tell, tell_once
+from simx.cli.output import show as show_content
 from simx.cli.progress import steps
 from simx.common.errors import ExitCode, InputError, SystemFailureError, Terminated
 from simx.common.input_files import shown
@@ -27,8 +28,7 @@ from simx.exporter.store.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
 from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.results import report_content
 from simx.results.files.journal import Journal, journal_path, resume_command
 from simx.results.files.journal_lines import Header
 from simx.results.schema.report import FailedCell, Report
@@ -106,17 +106,14 @@ def run(
 
 def show(options: BenchOptions, report: Report, path: Path) -> ExitCode:
     """Print a report that was written, and return what it means."""
-    text = render(
+    short = options.format == "table" and not options.detail
+    content = report_content(
         [report],
-        options.format,
-        Options(
-            ranges=ranges_or_default(options.ranges),
-            width=width(),
-            layout=options.layout,
-            color=wants_color(None),
-        ),
+        ranges_or_default(options.ranges),
+        layout=options.layout,
+        next_step=next_step(path) if short else "",
     )
-    emit(text, None)
+    show_content(content, options.format, None, detail=options.detail)
     tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE

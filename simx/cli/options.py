@@ -54,7 +54,9 @@ gflops_option = click.option(
 )
 
 family_option = click.option(
-    "--family", multiple=True, help="Select the backbones of this family, such as resnet. Repeatable."
+    "--family",
+    multiple=True,
+    help="Select the backbones of this family, such as resnet. Repeatable.",
 )
 
 all_option = click.option(
@@ -168,6 +170,12 @@ layout_option = click.option(
     default="models",
     show_default=True,
     help="models: one row per model; origin: one column per model.",
+)
+
+detail_option = click.option(
+    "--detail",
+    is_flag=True,
+    help="With tables: show also stages, placement, memory, parity, first calls and all notes.",
 )
 
 

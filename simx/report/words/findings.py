@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from simx.report.blocks.range_tables import differing_settings, setting_text
 from simx.report.words import figures
-from simx.report.words.names import THE_IMAGES, backbone_name, executor_name, listed
+from simx.report.words.names import (
+    MOST_NAMED,
+    THE_IMAGES,
+    backbone_name,
+    differing_settings,
+    executor_name,
+    listed,
+    setting_text,
+)
 from simx.report.words.smallest_times import smallest_times
 from simx.results.schema.times import COMPARED_IMAGES
 from simx.results.summaries.findings import (
@@ -19,15 +26,16 @@ from simx.results.summaries.findings import (
 )
 from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
 
-MOST_SHARING = 4
-"""So many backbones that share an extreme are named; more are counted."""
 
+def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
+    """Return the findings of a range, safe to print, one sentence each.
 
-def sentences(summary: RangeSummary) -> tuple[str, ...]:
-    """Return what the figures of a range amount to, safe to print, one sentence each."""
-    found, words = findings(summary), _Words(summary.backbones)
+    ``brief`` leaves out those about similarity times, and names only a few backbones in others.
+    """
+    found, words = findings(summary), _Words(summary.backbones, MOST_NAMED if brief else None)
+    smallest = [each for each in found.smallest if not brief or each.scope != "similarity"]
     return (
-        *smallest_times(found.smallest, summary.drift, words.names),
+        *smallest_times(smallest, summary.drift, words.names),
         *words.negative(found.negative),
         *words.high(found.high, found.almost),
         *words.dimension(found.dimension),
@@ -39,9 +47,10 @@ def sentences(summary: RangeSummary) -> tuple[str, ...]:
 
 
 class _Words:
-    """Speaks of the backbones of one range."""
+    """Words the findings about the backbones of one range."""
 
-    def __init__(self, backbones: Sequence[BackboneSummary]) -> None:
+    def __init__(self, backbones: Sequence[BackboneSummary], most: int | None) -> None:
+        self._most = most
         self._count = len(backbones)
         self._names = _distinct_names(backbones)
 
@@ -64,7 +73,7 @@ class _Words:
 
     def high(self, reached: Sequence[Similar], almost: Sequence[Similar]) -> Iterator[str]:
         goal = f"a similarity of {HIGH_PERCENT:g} % with the positive"
-        if len(reached) == self._count > MOST_SHARING:
+        if len(reached) == self._count > MOST_NAMED:
             percents = sorted(reached, key=lambda each: each.percent)
             span = f"{_percent(percents[0])} to {_percent(percents[-1])}"
             yield f"All {len(reached)} backbones reach {goal} ({span})."
@@ -102,7 +111,7 @@ class _Words:
             )
         for pair, names in by_pair.items():
             slower, than = map(executor_name, pair)
-            yield f"In forward {slower} is slower than {than} for {listed(names)}."
+            yield f"In forward {slower} is slower than {than} for {listed(names, self._most)}."
 
     def costs(self, found: Sequence[Cost]) -> Iterator[str]:
         by_executor: dict[Executor, list[Cost]] = {}
@@ -110,7 +119,7 @@ class _Words:
             by_executor.setdefault(each.executor, []).append(each)
         for executor, costs in by_executor.items():
             where = executor_name(executor)
-            if len(costs) <= MOST_SHARING:
+            if len(costs) <= MOST_NAMED:
                 margins = listed([self._cost(each) for each in costs])
                 yield f"With {where} the margin is {margins}."
             else:
@@ -143,10 +152,11 @@ class _Words:
         return f"{name} with {image}, {' and '.join(sides)}"
 
     def _similar(self, found: Sequence[Similar]) -> str:
-        return listed([f"{self._name(each.backbone)} ({_percent(each)})" for each in found])
+        names = [f"{self._name(each.backbone)} ({_percent(each)})" for each in found]
+        return listed(names, self._most)
 
     def _sharing(self, backbones: Sequence[BackboneSummary]) -> str:
-        if len(backbones) <= MOST_SHARING:
+        if len(backbones) <= MOST_NAMED:
             return listed(self.names(backbones))
         return f"{len(backbones)} of {self._count} backbones"
 

@@ -14,6 +14,9 @@ NOISY = "‡"
 TIED = "≈"
 FAILED = "✗"
 
+MOST_NAMED = 3
+"""So many backbones that share something a sentence names; more are counted."""
+
 THE_IMAGES: dict[Image, str] = {
     "anchor": "the anchor",
     "positive": "the positive",
@@ -21,6 +24,15 @@ THE_IMAGES: dict[Image, str] = {
     "negative_resized": "the resized negative",
 }
 """Within a sentence."""
+
+
+IMAGE_NAMES: dict[Image, str] = {
+    "anchor": "anchor",
+    "positive": "positive",
+    "negative": "negative",
+    "negative_resized": "resized",
+}
+"""Headings of columns; the legend says what they mean."""
 
 
 def executor_name(executor: Executor) -> str:
@@ -44,7 +56,38 @@ def backbone_name(backbone: BackboneSummary) -> str:
     return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them: ``a``, ``a and b``, ``a, b and c``."""
+def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
+    """Return the settings that are not the same for all backbones, and so belong to their names."""
+    return tuple(
+        name
+        for name in ("embedding", "batch", "threads")
+        if len({setting_text(backbone, name) for backbone in backbones}) > 1
+    )
+
+
+def setting_text(backbone: BackboneSummary, name: str) -> str:
+    """Return one of the settings that ``differing_settings`` names, in words."""
+    settings = {
+        "embedding": clean(backbone.embedding),
+        "batch": f"batch {backbone.batch}",
+        "threads": f"{'?' if backbone.threads is None else backbone.threads} threads",
+    }
+    return settings[name]
+
+
+def listed(names: Sequence[str], most: int | None = None) -> str:
+    """Return names as a sentence lists them: ``a``, ``a and b``, ``a, b and 4 more``.
+
+    Args:
+        names: At least one.
+        most: How many are named; the others are counted.
+    """
+    if most is not None and len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def counted(count: int, noun: str) -> str:
+    """Return for example ``1 cell`` or ``2,000 cells``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
