@@ -3,8 +3,8 @@
     python scripts/make_readme.py REPORT
 
 ``docs/example-run.md`` gets all tables of the report. README.md gets the first of them, between
-``<!-- table -->`` and ``<!-- /table -->``; the rest of it is left alone. ``docs/terminal.svg`` shows
-what a terminal shows first. The same report gives the same bytes on every terminal.
+``<!-- table -->`` and ``<!-- /table -->``; the rest of it is left alone. ``docs/terminal.svg``
+shows what a terminal shows first. The same report gives the same bytes on every terminal.
 """
 
 import argparse
@@ -41,8 +41,8 @@ PAGE = """# An example run
 
 <!-- made by scripts/make_readme.py from a report; changes here are lost -->
 
-All tables of one run, as `simx report REPORT --format markdown` prints them. `make readme` makes this
-page again from the last `make bench`.
+All tables of one run, as `simx report REPORT --format markdown` prints them. `make readme` makes
+this page again from the last `make bench`.
 
 """
 
