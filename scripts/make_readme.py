@@ -74,12 +74,17 @@ def update(report_path: Path, root: Path) -> None:
     """
     report = read(report_path)
     readme, docs = root / "README.md", root / "docs"
-    markdown = render([report], "markdown", Options(ranges=DEFAULT_RANGES, width=WIDTH))
+    markdown = rendered(report, "markdown")
     text = filled(readme.read_text(encoding="utf-8"), "table", first_table(markdown))
     docs.mkdir(exist_ok=True)
     write_atomically(docs / "example-run.md", page(markdown).encode())
     write_atomically(docs / "terminal.svg", screen(report).encode())
     write_atomically(readme, text.encode())
+
+
+def rendered(report: Report, form: str) -> str:
+    """Return a report as ``simx report --format`` shows it on the picture's terminal."""
+    return render([report], form, Options(ranges=DEFAULT_RANGES, width=WIDTH, color=True))
 
 
 def filled(text: str, name: str, content: str) -> str:
@@ -116,8 +121,7 @@ def page(markdown: str) -> str:
 
 def screen(report: Report) -> str:
     """Return an SVG of the beginning of what a terminal shows."""
-    options = Options(ranges=DEFAULT_RANGES, width=WIDTH, color=True)
-    lines = beginning(render([report], "table", options).splitlines())
+    lines = beginning(rendered(report, "table").splitlines())
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
     drawn = console.export_svg(title="simx bench", unique_id="simx")
