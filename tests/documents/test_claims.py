@@ -295,6 +295,13 @@ def test_every_benchmark_is_run_and_has_its_results() -> None:
     assert all(f"benchmarks/{name}.py" in text_of(RESULTS) for name in scripts)
 
 
+def test_an_environment_without_torch_gets_what_the_tests_install() -> None:
+    """The packages for an environment without PyTorch are those that `make test-providers` uses."""
+    (packages,) = re.findall(r"^WITHOUT_TORCH := (.*)$", text_of(ROOT / "Makefile"), re.MULTILINE)
+
+    assert f"pip install {packages}\n" in text_of(DOCS / "providers.md")
+
+
 def test_the_bounds_of_findings_are_those_of_the_code() -> None:
     """The methodology says what is high, what almost is, and when similarities differ."""
     stated = words_of(STATISTICS)
