@@ -21,8 +21,8 @@ from rich.text import Text
 from simx.common.atomic import write_atomically
 from simx.common.errors import SimxError
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Form, Screen, render
+from simx.report.results import report_content
 from simx.results.files.report import read
 from simx.results.schema.report import Report
 
@@ -82,9 +82,10 @@ def update(report_path: Path, root: Path) -> None:
     write_atomically(readme, text.encode())
 
 
-def rendered(report: Report, form: str) -> str:
+def rendered(report: Report, form: Form) -> str:
     """Return a report as ``simx report --format`` shows it on the picture's terminal."""
-    return render([report], form, Options(ranges=DEFAULT_RANGES, width=WIDTH, color=True))
+    content = report_content([report], DEFAULT_RANGES)
+    return render(content, form, Screen(width=WIDTH, color=True))
 
 
 def filled(text: str, name: str, content: str) -> str:

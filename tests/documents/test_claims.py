@@ -302,6 +302,15 @@ def test_an_environment_without_torch_gets_what_the_tests_install() -> None:
     assert f"pip install {packages}\n" in text_of(DOCS / "providers.md")
 
 
+@pytest.mark.parametrize("path", [*WRITTEN, README, CONTRIBUTING], ids=name_of)
+def test_the_targets_of_make_exist(path: Path) -> None:
+    """What a document says to make is a target of the Makefile."""
+    rules = re.findall(r"^([a-z][a-z -]*):", text_of(ROOT / "Makefile"), re.MULTILINE)
+    named = re.findall(r"(?:^|`)make ([a-z][a-z-]*)", text_of(path), re.MULTILINE)
+
+    assert set(named) <= {target for rule in rules for target in rule.split()}
+
+
 def test_the_bounds_of_findings_are_those_of_the_code() -> None:
     """The methodology says what is high, what almost is, and when similarities differ."""
     stated = words_of(STATISTICS)
