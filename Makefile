@@ -5,17 +5,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .simx/store
 
-.PHONY: bench test test-all test-html test-providers test-faults test-offline cuda-acceptance check install readme benchmark clean
+# What is measured stays a range; all else is installed as constraints.txt has it, its build too.
+INSTALL := -m pip install --quiet --constraint constraints.txt
+EDITABLE := $(INSTALL) --no-build-isolation --editable
+NEEDS := setup.cfg pyproject.toml constraints.txt
+QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
+
+.PHONY: help bench test test-all test-html test-providers test-faults test-offline \
+	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark clean
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
 	mkdir -p .simx
 	$(BIN)/simx bench --gflops 0 --profile quick --store $(STORE) -o .simx/report.json
 
 test: check  ## lint, type-check and run the quick suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python $(QUICK)
 
 test-all: check  ## the quick suite and the slow one
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/formats/page/test_browser.py
@@ -25,12 +35,27 @@ test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make t
 	$(MAKE) test-offline
 
 test-offline: $(VENV)/.installed-dev  ## the quick suite where no network can be reached; Linux
-	$(BIN)/python scripts/without_network.py $(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python scripts/without_network.py $(BIN)/python $(QUICK)
 
-check: $(VENV)/.installed-dev
+RESOLUTION_latest := highest
+RESOLUTION_lowest := lowest-direct
+
+test-latest test-lowest: test-%: $(VENV)/.installed-dev  ## the quick suite on the newest, or the oldest, dependencies
+	$(PYTHON) -m venv --clear $(VENV)-$*
+	$(BIN)/uv pip install --quiet --python $(VENV)-$* --resolution $(RESOLUTION_$*) --editable ".[dev,docs]"
+	$(BIN)/uv pip list --python $(VENV)-$*
+	$(VENV)-$*/bin/python $(QUICK)
+
+coverage: $(VENV)/.installed-dev  ## the quick suite, and which lines and branches of simx/ it runs
+	$(BIN)/python $(QUICK) --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.installed-dev  ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-dev  ## build the documentation into site/; a warning is an error
+	$(BIN)/mkdocs build --strict
 
 OTHERS := openvino gpu plugins conflict
 PACKAGES_openvino := onnxruntime-openvino
@@ -41,7 +66,7 @@ PACKAGES_conflict := onnxruntime onnxruntime-openvino
 PACKAGES_wheels := "onnxruntime-gpu[cuda,cudnn]"
 WITHOUT_TORCH := click jinja2 msgspec numpy Pillow platformdirs psutil rich safetensors scipy threadpoolctl
 
-FOR_CUDA := torch torchvision onnx onnxscript 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
+PACKAGES_cuda := torch torchvision onnx onnxscript 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
 
 test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, without torch
 	$(BIN)/simx export squeezenet1_1 mobilenet_v3_small regnet_y_400mf --store $(STORE)
@@ -53,6 +78,17 @@ cuda-acceptance:  ## everything about GPUs, for real, on a machine that has one;
 	$(VENV)-cuda/bin/python -m scripts.cuda_acceptance --store $(STORE) --folder .simx/cuda-acceptance
 
 install: $(VENV)/.installed  ## install simx into .venv
+
+MEASURED := torch|torchvision|onnx|onnxruntime[a-z-]*
+WITH_TORCH := triton|cuda-[a-z]+|nvidia-(cu|nc|nv)[a-z0-9-]*
+
+update: $(VENV)/.installed-dev  ## resolve constraints.txt anew, with the newest of everything
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--annotation-style line --custom-compile-command "make update" --output-file constraints.txt setup.cfg
+	sed -i -E '/^($(MEASURED)|$(WITH_TORCH))==/d' constraints.txt
+
+dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
+	$(BIN)/python -m build --no-isolation
 
 readme: $(VENV)/.installed  ## make the README's tables and picture again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
@@ -70,31 +106,26 @@ benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; two hours and
 	$(BIN)/python benchmarks/diff_speed.py .simx/precision.json --cells 2000
 
 clean:  ## remove what make made
-	rm -rf $(VENV) $(OTHERS:%=$(VENV)-%) $(VENV)-cuda .simx build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-* .simx build dist site *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
-
-$(VENV)-%/.installed: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)-$*
-	$(VENV)-$*/bin/python -m pip install --quiet $(WITHOUT_TORCH) $(PACKAGES_$*)
-	$(VENV)-$*/bin/python -m pip install --quiet --no-deps --editable .
-	touch $@
-
-$(VENV)-cuda/.installed: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)-cuda
-	$(VENV)-cuda/bin/python -m pip install --quiet $(WITHOUT_TORCH) $(FOR_CUDA)
-	$(VENV)-cuda/bin/python -m pip install --quiet --no-deps --editable .
+$(VENV)/.installed: $(NEEDS) | $(VENV)/bin/python
+	$(BIN)/python $(INSTALL) setuptools
+	$(BIN)/python $(EDITABLE) .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python $(EDITABLE) ".[dev,docs]"
 	touch $@
 
 $(VENV)/.installed-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --editable ".[browser]"
+	$(BIN)/python $(EDITABLE) ".[browser]"
+	touch $@
+
+$(VENV)-%/.installed: $(NEEDS)
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python $(INSTALL) setuptools $(WITHOUT_TORCH) $(PACKAGES_$*)
+	$(VENV)-$*/bin/python $(EDITABLE) . --no-deps
 	touch $@

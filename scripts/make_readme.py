@@ -20,8 +20,8 @@ from rich.text import Text
 from simx.common.atomic import write_atomically
 from simx.common.errors import SimxError
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Screen, render
+from simx.report.results import report_content
 from simx.results.files.report import read
 from simx.results.schema.report import Report
 
@@ -88,14 +88,15 @@ def filled(text: str, name: str, content: str) -> str:
 
 def tables(report: Report) -> str:
     """Return the report as Markdown, its headings two levels down, below the README's own."""
-    markdown = render([report], "markdown", Options(ranges=DEFAULT_RANGES, width=WIDTH))
+    content = report_content([report], DEFAULT_RANGES)
+    markdown = render(content, "markdown", Screen(width=WIDTH))
     return re.sub(r"^(?=#+ )", "##", markdown, flags=re.MULTILINE)
 
 
 def screen(report: Report) -> str:
     """Return an SVG of the beginning of what a terminal shows."""
-    options = Options(ranges=DEFAULT_RANGES, width=WIDTH, color=True)
-    lines = beginning(render([report], "table", options).splitlines())
+    content = report_content([report], DEFAULT_RANGES)
+    lines = beginning(render(content, "table", Screen(width=WIDTH, color=True)).splitlines())
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
     drawn = console.export_svg(title="simx bench", unique_id="simx")

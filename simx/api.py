@@ -28,8 +28,7 @@ from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess as preprocess_image
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.csv import render
-from simx.report.options import Options
+from simx.report.formats.csv import to_string
 from simx.results.comparison.compare import Named, Settings
 from simx.results.comparison.compare import compare as compare_digests
 from simx.results.comparison.digest import digest
@@ -94,7 +93,7 @@ def rows(report: Report) -> tuple[Row, ...]:
 
     A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
     """
-    _, *lines = csv.reader(render([report], Options(ranges=(), width=0)).splitlines())
+    _, *lines = csv.reader(to_string([report]).splitlines())
     values = (
         {name: value or None for name, value in zip(Row._fields, line, strict=True)}
         for line in lines

@@ -15,8 +15,7 @@ from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import preprocess
 from simx.models.catalogue import load
-from simx.report.formats.csv import HEADER, render
-from simx.report.options import Options
+from simx.report.formats.csv import HEADER, to_string
 from simx.results.files.report import write
 from tests.cli.support import TRAINED_WEIGHTS
 from tests.results.builders import failed, identity, measured, report
@@ -48,7 +47,7 @@ def test_rows_are_those_of_the_csv(tmp_path: Path) -> None:
     write(tmp_path / "report.json", report(measured(), failed(identity("vgg11"))))
     found = simx.read_report(tmp_path / "report.json")
     rows = simx.rows(found)
-    header, *lines = csv.reader(render([found], Options(ranges=(), width=0)).splitlines())
+    header, *lines = csv.reader(to_string([found]).splitlines())
     forward = next(row for row in rows if row.scope == "forward")
     lacking = rows[-1]
 

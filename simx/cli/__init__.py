@@ -55,7 +55,8 @@ class _LazyGroup(click.Group):
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
     epilog="Options can also come from SIMX_* variables (SIMX_STORE, SIMX_BENCH_THREADS) and from "
-    "simx.toml or [tool.simx] in pyproject.toml: flags override variables, and variables override files.",
+    "simx.toml or [tool.simx] in pyproject.toml. Flags override variables, variables override "
+    "files.",
 )
 # Images and build scripts often use the variable SIMX_VERSION for something else.
 @click.version_option(__version__, prog_name="simx", allow_from_autoenv=False)

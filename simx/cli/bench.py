@@ -6,14 +6,15 @@ import click
 import msgspec
 
 from simx.cli import options
-from simx.cli.output import emit, in_a_folder, tell, wants_color, width
+from simx.cli.output import in_a_folder, next_step, show, tell
 from simx.cli.parameters import Duration, Share, Size, Text, TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
-from simx.report.options import Layout, Options
+from simx.report.blocks.document import Layout
+from simx.report.content import Form
 from simx.results.schema.config import ProfileName
 
 _picture_path = TextPath(path_type=Path)
@@ -112,6 +113,7 @@ _FIELDS = {
 @options.store_option
 @options.ranges_option
 @options.layout_option
+@options.detail_option
 @options.report_format_option
 @click.option(
     "-o",
@@ -158,7 +160,8 @@ def command(
     store: Path,
     ranges: tuple[Range, ...] | None,
     layout: Layout,
-    format: str,
+    detail: bool,
+    format: Form,
     output: Path | None,
     resume: Path | None,
 ) -> ExitCode:
@@ -169,7 +172,7 @@ def command(
     """
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
-    from simx.report.formats.registry import render  # noqa: PLC0415
+    from simx.report.results import report_content  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
     from simx.results.schema.config import Config  # noqa: PLC0415
@@ -222,13 +225,13 @@ def command(
             _require_in_place(context, output, path)
             asked = Asked(config, inputs, _labels(context))
             report = session.resume(path, asked, listener, shown_launches)
-    rendering = Options(
-        ranges=options.ranges_or_default(ranges),
-        width=width(),
+    content = report_content(
+        [report],
+        options.ranges_or_default(ranges),
         layout=layout,
-        color=wants_color(None),
+        next_step=next_step(path) if format == "table" and not detail else "",
     )
-    emit(render([report], format, rendering), None)
+    show(content, format, None, detail=detail)
     tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE

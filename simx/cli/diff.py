@@ -1,4 +1,4 @@
-"""``simx diff``: what changed between two reports, and whether that can be said."""
+"""``simx diff``: what changed between two reports, and how certain that is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from simx.cli import options
-from simx.cli.output import append_step_summary, emit, output_option, wants_color, width
+from simx.cli.output import append_step_summary, output_option
+from simx.cli.output import show as show_content
 from simx.cli.parameters import Names, Share
 from simx.common.errors import ExitCode
 from simx.models.ranges import Range
+from simx.report.content import Form
 from simx.results.comparison.names import DIFFERENCE_NAMES, DifferenceName
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
     type=click.Choice(["regression", "inconclusive", "never"]),
     default="regression",
     show_default=True,
-    help="What ends with another exit code than 0: 6 for a regression, 7 for anything of BASE "
-    "that cannot be told. Nothing comparable at all is 7 in any case.",
+    help="What ends with another exit code than 0: 6 for a regression, 7 for any cell of BASE "
+    "without a verdict. If nothing is comparable, the code is 7 in any case.",
 )
 @click.option(
     "--show",
@@ -68,7 +70,7 @@ def command(
     fail_on: "FailOn",
     show: "Show",
     ranges: tuple[Range, ...] | None,
-    format: str,
+    format: Form,
     output: Path | None,
 ) -> ExitCode:
     """Compare NEW reports with BASE, cell by cell.
@@ -78,7 +80,7 @@ def command(
     and libraries, are listed and explained, and compared only if --allow lets the difference pass.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.formats.comparison import FORMATS, Options  # noqa: PLC0415
+    from simx.report.results import comparison_content  # noqa: PLC0415
     from simx.results.comparison.compare import Named, Settings, compare  # noqa: PLC0415
     from simx.results.comparison.gate import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415
@@ -94,13 +96,13 @@ def command(
         compare(Named(name[base], first), Named(name[path], digest), settings, others[len(new) :])
         for path, digest in zip(new, others, strict=False)
     ]
-    rendering = Options(width=width(), color=wants_color(output), show=show)
-    emit(FORMATS[format](compared, rendering), output)
-    append_step_summary(lambda: FORMATS["markdown"](compared, rendering))
+    content = comparison_content(compared, show)
+    show_content(content, format, output)
+    append_step_summary(content)
     return gate(compared, fail_on)
 
 
 def _names(paths: tuple[Path, ...]) -> dict[Path, str]:
-    """Return what reports are called: their files' names, or their paths where those are alike."""
+    """Return the names of reports: of their files, or their paths where those are alike."""
     alike = len({path.name for path in paths}) < len(set(paths))
     return {path: str(path) if alike else path.name for path in paths}

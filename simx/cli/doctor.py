@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import emit, output_option, wants_color, width
+from simx.cli.output import output_option, show
 from simx.common.errors import ExitCode
+from simx.report.content import Form
 
 
 @click.command("doctor")
@@ -19,19 +20,19 @@ from simx.common.errors import ExitCode
 @options.store_option
 @options.verdict_format_option
 @output_option
-def command(provider: tuple[str, ...], store: Path, format: str, output: Path | None) -> ExitCode:
+def command(provider: tuple[str, ...], store: Path, format: Form, output: Path | None) -> ExitCode:
     """Run a tiny graph on every provider of every backend, and report what does not work and why.
 
     Exits 4 if a named provider cannot be used, and 3 if the install is broken.
     """
     # Heavy: numpy and the runner, which --help does not need.
-    from simx.report.formats.diagnosis import render  # noqa: PLC0415
+    from simx.report.results import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
     named = [provider_named(name) for name in provider]
     found = diagnose(store, named)
-    emit(render(found, format, width=width(), color=wants_color(output)), output)
+    show(diagnosis_content(found), format, output)
     usable = {each.provider for each in found.providers if each.usable}
     if not usable.issuperset(named):
         return ExitCode.PROVIDER_UNAVAILABLE

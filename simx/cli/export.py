@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.listings import show
-from simx.cli.output import tell, tell_once
+from simx.cli.output import show, tell, tell_once
 from simx.cli.parameters import TextPath
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
+from simx.report.content import Form
+from simx.report.listing import listing_content
 from simx.runner.bench.threads import default_threads
 
 
@@ -74,7 +75,7 @@ def command(
     prune: bool,
     dry_run: bool,
     store: Path,
-    format: str,
+    format: Form,
     output: Path | None,
     external_data: bool,
 ) -> ExitCode:
@@ -122,7 +123,7 @@ def command(
                 output, backbones, exports, plan, shown, data_beside=external_data
             )
     records = [record_of(outcome) for outcome in outcomes]
-    show(records, listing_of(records), format, None)
+    show(listing_content(records, listing_of(records)), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
@@ -134,7 +135,7 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
         raise InputError("--prune: looks at the whole store; leave the selection out")
 
 
-def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
+def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     # What pruning needs would slow down --help.
     from simx.cli.export_records import pruned_listing_of  # noqa: PLC0415
     from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
@@ -147,5 +148,5 @@ def _prune(store: Path, format: str, *, only_list: bool) -> ExitCode:
     size = sum(each.bytes for each in going) / 1e6
     done = "could be removed" if only_list else "removed"
     tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
-    show(found, pruned_listing_of(found), format, None)
+    show(listing_content(found, pruned_listing_of(found)), format, None)
     return ExitCode.DONE

@@ -10,7 +10,7 @@ import msgspec
 from simx.exporter.jobs.plan import NotExported, Outcome
 from simx.exporter.store.pruning import Needless
 from simx.models.backbone import Precision
-from simx.report.formats.listing import Field, ListColumn, Listing
+from simx.report.listing import Field, ListColumn, Listing
 from simx.results.schema.report import WeightsOrigin
 
 

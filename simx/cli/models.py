@@ -1,4 +1,4 @@
-"""``simx models``: what there is, and what is exported."""
+"""``simx models``: the backbones, and which of them are exported."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.listings import show
-from simx.cli.output import output_option, tell_once
+from simx.cli.output import output_option, show, tell_once
 from simx.exporter.store.cache_key import outdated
 from simx.exporter.store.lookup import best
 from simx.exporter.store.store import Store
@@ -17,7 +16,8 @@ from simx.models.listing import ListedBackbone, ListedExport, listing
 from simx.models.ranges import Range
 from simx.models.selection import Selection
 from simx.models.selection import select as select_backbones
-from simx.report.formats.listing import ListColumn, Listing
+from simx.report.content import Form
+from simx.report.listing import ListColumn, Listing, listing_content
 
 _COLUMNS = (
     ListColumn(name="model", heading="model", text=True),
@@ -50,7 +50,7 @@ def command(
     embedding: EmbeddingKind,
     ranges: tuple[Range, ...] | None,
     store: Path,
-    format: str,
+    format: Form,
     output: Path | None,
 ) -> None:
     """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
@@ -62,7 +62,7 @@ def command(
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }
     listed = listing(chosen, options.ranges_or_default(ranges), embedding, found)
-    show(listed, _listing(listed), format, output)
+    show(listing_content(listed, _listing(listed)), format, output)
 
 
 def _listing(listed: Sequence[ListedBackbone]) -> Listing:

@@ -165,6 +165,12 @@ layout_option = click.option(
     help="models: one row per model; origin: one column per model.",
 )
 
+detail_option = click.option(
+    "--detail",
+    is_flag=True,
+    help="With tables: show also stages, placement, memory, parity, first calls and all notes.",
+)
+
 
 def selected(
     names: tuple[str, ...],

@@ -1,6 +1,7 @@
 """Where a result goes: stdout, or the file that ``-o`` names."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ import click
 
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError, SystemFailureError
+from simx.common.input_files import shown
 from simx.common.safe_text import clean
+from simx.report.content import Content, Form, Screen, render
 
 _PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, unless ``COLUMNS`` says otherwise."""
@@ -38,6 +41,17 @@ output_option = click.option(
 )
 
 
+def show(content: Content, form: Form, output: Path | None, *, detail: bool = False) -> None:
+    """Write a result in a format, as the terminal allows.
+
+    Raises:
+        InputError: the result cannot be made as asked for.
+        SystemFailureError: the file, or stdout, cannot be written.
+    """
+    screen = Screen(width=width(), color=wants_color(output), detail=detail)
+    emit(render(content, form, screen), output)
+
+
 def emit(text: str, output: Path | None) -> None:
     """Write a rendered result, ending in one line break.
 
@@ -62,11 +76,17 @@ def _print(text: str) -> None:
             raise SystemFailureError(f"stdout: cannot be written ({error.strerror})") from None
 
 
-def append_step_summary(text: Callable[[], str]) -> None:
-    """Append Markdown to the summary of a CI system's step, where one is named.
+def next_step(report: Path) -> str:
+    """Return what opens the rest of a report that was shown in short."""
+    name = shlex.quote(shown(report))
+    return (
+        f"All figures: simx report {name} --detail, or as a page: "
+        f"simx report {name} --format html -o report.html"
+    )
 
-    Args:
-        text: Makes it, if it is wanted.
+
+def append_step_summary(content: Content) -> None:
+    """Append a result as Markdown to the summary of a CI system's step, where one is named.
 
     Raises:
         SystemFailureError: it cannot be written.
@@ -76,7 +96,7 @@ def append_step_summary(text: Callable[[], str]) -> None:
         return
     try:
         with Path(path).open("a", encoding="utf-8") as summary:
-            summary.write(text())
+            summary.write(render(content, "markdown", Screen(width=width())))
     except OSError as error:
         raise SystemFailureError(
             f"{path}: the step summary cannot be written ({error.strerror}); "

@@ -8,12 +8,13 @@ import click
 from click.core import ParameterSource
 
 from simx.cli import options
-from simx.cli.output import emit, output_option, wants_color, width
+from simx.cli.output import emit, next_step, output_option, show
 from simx.cli.parameters import Duration, Percent
 from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
-from simx.report.options import Layout, Options
+from simx.report.blocks.document import Layout
+from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,6 +76,7 @@ def _with_decision_options(command: F) -> F:
 @click.argument("reports", nargs=-1, metavar="[REPORT]...", type=click.Path(path_type=Path))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a report instead.")
 @options.layout_option
+@options.detail_option
 @options.ranges_option
 @_with_decision_options
 @options.report_format_option
@@ -83,6 +85,7 @@ def command(
     reports: tuple[Path, ...],
     schema: bool,
     layout: Layout,
+    detail: bool,
     ranges: tuple[Range, ...] | None,
     pareto: bool,
     max_latency: float | None,
@@ -91,7 +94,7 @@ def command(
     backend: tuple[str, ...],
     provider: tuple[str, ...],
     precision: tuple[Precision, ...],
-    format: str,
+    format: Form,
     output: Path | None,
 ) -> None:
     """Render REPORTs: tables per GFLOPS range, as bench printed them or in another form.
@@ -99,7 +102,7 @@ def command(
     With --pareto, show instead which backbones nothing beats, and which of them to take.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.formats.registry import render  # noqa: PLC0415
+    from simx.report.results import decision_content, report_content  # noqa: PLC0415
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
     if schema:
@@ -114,21 +117,25 @@ def command(
     decides = pareto or limits.any
     if not decides and format != "html":
         _require_nothing_chosen()
-    rendering = Options(
-        ranges=options.ranges_or_default(ranges),
-        width=width(),
-        layout=layout,
-        color=wants_color(output),
-        pareto=decides,
-        criteria=SelectionCriteria(
-            backends=backend,
-            providers=_full_names(provider),
-            precisions=precision,
-            latency_of=latency_of,
-            limits=limits,
-        ),
+    criteria = SelectionCriteria(
+        backends=backend,
+        providers=_full_names(provider),
+        precisions=precision,
+        latency_of=latency_of,
+        limits=limits,
     )
-    emit(render([read(path) for path in reports], format, rendering), output)
+    found = [read(path) for path in reports]
+    if decides and format != "html":
+        show(decision_content(found, criteria), format, output)
+        return
+    content = report_content(
+        found,
+        options.ranges_or_default(ranges),
+        layout=layout,
+        criteria=criteria,
+        next_step=next_step(reports[0]) if format == "table" and not detail else "",
+    )
+    show(content, format, output, detail=detail)
 
 
 def _full_names(providers: tuple[str, ...]) -> tuple[str, ...]:

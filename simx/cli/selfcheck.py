@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import emit, output_option, wants_color, width
+from simx.cli.output import output_option, show
 from simx.cli.progress import steps
 from simx.common.errors import ExitCode
+from simx.report.content import Form
 
 
 @click.command("selfcheck")
@@ -27,7 +28,7 @@ from simx.common.errors import ExitCode
 @options.verdict_format_option
 @output_option
 def command(
-    quick: bool, comparisons: int, threads: int | None, format: str, output: Path | None
+    quick: bool, comparisons: int, threads: int | None, format: Form, output: Path | None
 ) -> ExitCode:
     """Test simx's own claims on this machine, and find its noise floor.
 
@@ -37,7 +38,7 @@ def command(
     meanwhile.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
-    from simx.report.formats.selfcheck import render  # noqa: PLC0415
+    from simx.report.results import selfcheck_content  # noqa: PLC0415
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
@@ -46,5 +47,5 @@ def command(
         found = run_selfcheck(
             extent, lambda what, place, count: shown.at(0, f"{what}, {place + 1} of {count}")
         )
-    emit(render(found, format, width=width(), color=wants_color(output)), output)
+    show(selfcheck_content(found), format, output)
     return ExitCode.DONE if found.holds else ExitCode.CELLS_FAILED

@@ -52,6 +52,19 @@ def test_json_is_the_report_itself(simx: Simx) -> None:
     assert msgspec.json.decode(outcome.out, type=Report) == REPORT
 
 
+def test_details_are_shown_where_they_are_asked_for(simx: Simx, folder: Path) -> None:
+    """By ``--detail`` or a settings file; the short form names the command instead."""
+    short, long = simx("report", "report.json"), simx("report", "report.json", "--detail")
+    (folder / "simx.toml").write_text("[report]\ndetail = true\n")
+    by_file = simx("report", "report.json")
+
+    assert "preprocess" not in short.out
+    assert "simx report report.json --detail" in " ".join(short.out.split())
+    assert "preprocess" in long.out
+    assert "--detail" not in long.out
+    assert by_file.out == long.out
+
+
 def test_several_reports_are_rendered_in_their_order(simx: Simx, folder: Path) -> None:
     """Each one named is rendered, the same one twice if need be."""
     write(folder / "other.json", report(measured(identity(model="alexnet"))))
@@ -120,7 +133,7 @@ def test_the_example_gives_its_tables_back(simx: Simx) -> None:
     titles = [line for line in outcome.out.splitlines() if line.startswith("GFLOPS ")]
 
     assert outcome.code == ExitCode.DONE
-    assert [title.partition(",")[0] for title in titles[:-1]] == [
+    assert [title.partition(",")[0] for title in titles] == [
         "GFLOPS 0 (from 0 to below 1)",
         "GFLOPS 1-3 (from 1 to below 4)",
         "GFLOPS 4-6 (from 4 to below 7)",

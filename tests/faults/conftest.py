@@ -1,7 +1,8 @@
-"""The short and the long form of the fault suite, and the counts it prints."""
+"""The short and the long form of the fault suite, its mark, and the counts it prints."""
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,17 @@ __all__ = ["folder", "simx"]
 _LONG = "SIMX_TEST_FAULTS"
 """Set by ``make test-faults``: the long form."""
 
-_COUNTS = pytest.StashKey[list[str]]()
+_COUNT = "faults"
+"""The property that carries a count to the process that prints the summary."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test in this folder before tests are chosen by their marks."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +35,9 @@ def often() -> Callable[[int, int], int]:
 
 
 @pytest.fixture
-def counted(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Take a line with what was tried and what was found, printed when the suite ends."""
-    return request.config.stash.setdefault(_COUNTS, []).append
+    return lambda line: record_property(_COUNT, line)
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +48,10 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweeps]:
     found.close()
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the counts."""
-    for line in config.stash.get(_COUNTS, []):
-        terminalreporter.write_line(f"faults: {line}")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, line in report.user_properties:
+                if name == _COUNT and report.when == "call":
+                    terminalreporter.write_line(f"faults: {line}")

@@ -1,4 +1,4 @@
-"""A limit on how long one input may take."""
+"""A limit on how much processor time one input may take; other processes use up none of it."""
 
 import signal
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ class DeadlineError(BaseException):
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raise ``DeadlineError`` in the main thread once so much time has passed."""
+    """Raise ``DeadlineError`` in the main thread once the process has used up so much time."""
 
     def expire(*_: object) -> None:
-        raise DeadlineError(f"took more than {seconds:g} s")
+        raise DeadlineError(f"took more than {seconds:g} s of processor time")
 
-    handled = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    handled = signal.signal(signal.SIGPROF, expire)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handled)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, handled)

@@ -60,8 +60,9 @@ def main(first: int, beyond: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     path = folder / f"picture-{first}"
     for seed in range(first, beyond):
-        # A signal waits for a decoder to return; this does not, and ends the process.
-        faulthandler.dump_traceback_later(2 * SECONDS, exit=True)
+        # A signal waits for a decoder to return; this does not, and ends the process. It goes by
+        # the clock, so it allows for a busy machine.
+        faulthandler.dump_traceback_later(20 * SECONDS, exit=True)
         name, data = mutated_picture(seed, made)
         path.write_bytes(data)
         line = {"seed": seed, "sample": name, "outcome": outcome(path)}

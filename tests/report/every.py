@@ -3,31 +3,35 @@
 from collections.abc import Iterator
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats import comparison as comparisons
-from simx.report.formats.registry import FORMATS, render
-from simx.report.options import LAYOUTS, Options
+from simx.report.blocks.document import Layout
+from simx.report.content import Form, Screen, render
+from simx.report.results import comparison_content, decision_content, report_content
 from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES
 from simx.results.schema.report import Report
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 WIDTH = 100
+SCREEN = Screen(width=WIDTH, detail=True)
+FORMS: tuple[Form, ...] = ("table", "markdown", "csv", "json")
+LAYOUTS: tuple[Layout, ...] = ("models", "origin")
 
 
 def renderings(of: Report) -> Iterator[tuple[str, str]]:
     """Yield the name of each form of a report, and what it gives."""
-    for name in FORMATS:
-        for layout in LAYOUTS if name in {"table", "markdown"} else LAYOUTS[:1]:
-            options = Options(ranges=DEFAULT_RANGES, width=WIDTH, layout=layout)
-            yield f"{name} {layout}", render([of], name, options)
-    for name in FORMATS.keys() - {"html"}:
-        options = Options(ranges=DEFAULT_RANGES, width=WIDTH, pareto=True)
-        yield f"{name} pareto", render([of], name, options)
+    for layout in LAYOUTS:
+        content = report_content([of], DEFAULT_RANGES, layout=layout, next_step="simx report x")
+        yield f"table {layout} short", render(content, "table", Screen(width=WIDTH))
+        for form in (*FORMS, "html") if layout == "models" else FORMS[:2]:
+            yield f"{form} {layout}", render(content, form, SCREEN)
+    for form in FORMS:
+        yield f"{form} pareto", render(decision_content([of], SelectionCriteria()), form, SCREEN)
 
 
 def differences(base: Report, new: Report, name: str = "new.json") -> Iterator[tuple[str, str]]:
     """Yield the name of each form of a comparison of two reports, and what it gives."""
     settings = Settings(threshold=0.03, ranges=DEFAULT_RANGES, allow=frozenset(DIFFERENCE_NAMES))
     found = compare(Named("base.json", digest(base)), Named(name, digest(new)), settings, [])
-    for form, write in comparisons.FORMATS.items():
-        yield f"diff {form}", write([found], comparisons.Options(width=WIDTH, show="all"))
+    for form in FORMS:
+        yield f"diff {form}", render(comparison_content([found], "all"), form, SCREEN)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Layout, Options
+from simx.report.blocks.document import Layout
+from simx.report.content import Form, Screen, render
+from simx.report.results import report_content
 from simx.results.schema.report import Report, Similarity
 from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
 
@@ -18,9 +19,16 @@ def expected(name: str) -> str:
 
 
 def rendered(
-    of: Report, name: str = "table", *, width: int = 200, layout: Layout = "models"
+    *reports: Report,
+    form: Form = "table",
+    width: int = 200,
+    layout: Layout = "models",
+    detail: bool = True,
+    color: bool = False,
 ) -> str:
-    return render([of], name, Options(ranges=DEFAULT_RANGES, width=width, layout=layout))
+    """Return reports in a format; a table with all its details unless asked otherwise."""
+    content = report_content(reports, DEFAULT_RANGES, layout=layout)
+    return render(content, form, Screen(width=width, color=color, detail=detail))
 
 
 def two_backbones() -> Report:

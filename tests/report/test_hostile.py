@@ -13,15 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from simx.report.formats import diagnosis, selfcheck
+from simx.report.content import Form, render
 from simx.report.formats.comma_separated import safe
-from simx.report.formats.listing import LISTING_FORMATS, ListColumn, Listing
-from simx.report.formats.pipe_tables import escape
+from simx.report.formats.markdown import escape
+from simx.report.listing import ListColumn, Listing, listing_content
+from simx.report.results import diagnosis_content, selfcheck_content
 from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import Check, SelfCheck
 from tests.faults.documents import full_report
-from tests.report.every import WIDTH, differences, renderings
+from tests.report.every import FORMS, SCREEN, differences, renderings
 from tests.report.samples import quotations, two_backbones
 
 HOSTILE = (
@@ -66,12 +67,13 @@ def places(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
 
 
 FIXED = {"scope", "image", "status", "embedding", "weights_origin", "ended_by", "schema"}
+CHOSEN = {("config", name) for name in ("precisions", "profile", "weights")}
+"""Fixed choices whose names are also those of free texts."""
 PLACES = tuple(
     tuple(
         path
         for path in places(json.loads(msgspec.json.encode(report)))
-        # An embedding is one of three in a cell, and any text in the configuration.
-        if not FIXED & {path[-1], path[0]} or path[0] == "config"
+        if not FIXED & {path[-1], path[0]} and path[:2] not in CHOSEN
     )
     for report in REPORTS
 )
@@ -115,8 +117,8 @@ def test_lists_are_harmless(found: list[str]) -> None:
         ListColumn(name="weights", heading="weights", text=True),
     )
     listing = Listing(columns=columns, rows=tuple((text, found[0]) for text in found))
-    for form, render in LISTING_FORMATS.items():
-        assert_harmless(form, render(listing, width=WIDTH, color=False))
+    for form in FORMS:
+        assert_harmless(form, render(listing_content((), listing), form, SCREEN))
 
 
 @settings(max_examples=50)
@@ -153,9 +155,10 @@ def test_what_doctor_and_selfcheck_found_is_harmless(text: str) -> None:
         noise_floor=None,
         checks=(check,),
     )
-    for form in ("table", "markdown", "json"):
-        assert_harmless(form, diagnosis.render(found, form, width=WIDTH, color=False))
-        assert_harmless(form, selfcheck.render(checked, form, width=WIDTH, color=False))
+    forms: tuple[Form, ...] = ("table", "markdown", "json")
+    for form in forms:
+        assert_harmless(form, render(diagnosis_content(found), form, SCREEN))
+        assert_harmless(form, render(selfcheck_content(checked), form, SCREEN))
 
 
 @pytest.mark.parametrize(

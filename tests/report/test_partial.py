@@ -2,13 +2,12 @@
 
 import pytest
 
-from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.comparison import FORMATS as COMPARISONS
-from simx.report.formats.comparison import Options as ComparisonOptions
-from simx.report.formats.registry import FORMATS, render
-from simx.report.options import Layout, Options
+from simx.report.blocks.document import Layout
+from simx.report.content import Form, Screen, render
+from simx.report.results import comparison_content, decision_content
 from simx.results.schema.report import Report
 from simx.results.summaries.selection_criteria import SelectionCriteria
+from tests.report.every import FORMS
 from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report
 from tests.results.comparison.builders import cell, compared, digest
@@ -38,23 +37,21 @@ def unlabelled(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*FORMS, "html"])
 @pytest.mark.parametrize("layout", ["models", "origin"])
-def test_no_rendering_forgets_the_share(form: str, layout: Layout) -> None:
+def test_no_rendering_forgets_the_share(form: Form, layout: Layout) -> None:
     """In no format, layout, finding, note or chart is it called what a whole cell is called."""
-    text = rendered(partial_and_fastest(), form, layout=layout)
+    text = rendered(partial_and_fastest(), form=form, layout=layout)
 
     assert LABEL in text
     assert unlabelled(text) == []
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
-def test_the_decision_names_it_too(form: str) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_the_decision_names_it_too(form: Form) -> None:
     """Under its own name alone can it be asked for."""
-    options = Options(
-        ranges=DEFAULT_RANGES, width=200, pareto=True, criteria=SelectionCriteria(backends=(LABEL,))
-    )
-    text = render([partial_and_fastest()], form, options)
+    content = decision_content([partial_and_fastest()], SelectionCriteria(backends=(LABEL,)))
+    text = render(content, form, Screen(width=200))
 
     assert LABEL in text
     assert unlabelled(text) == []
@@ -64,24 +61,24 @@ def test_the_word_is_explained_where_it_is_used() -> None:
     """And nowhere else."""
     explanation = "partial: the share of the graph's nodes that ran on the provider"
 
-    assert explanation in rendered(partial_and_fastest(), "markdown")
-    assert explanation not in rendered(report(measured()), "markdown")
+    assert explanation in rendered(partial_and_fastest(), form="markdown")
+    assert explanation not in rendered(report(measured()), form="markdown")
 
 
 def test_a_finding_that_it_wins_says_so() -> None:
     """The sentence has the share, as has the one about what is slower."""
-    text = " ".join(rendered(partial_and_fastest(), "markdown").split())
+    text = " ".join(rendered(partial_and_fastest(), form="markdown").split())
 
     assert f"{LABEL} cuda" in text.partition("fastest")[0] + text.partition("fastest")[2]
 
 
-@pytest.mark.parametrize("form", COMPARISONS)
-def test_a_comparison_with_a_whole_is_none(form: str) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_comparison_with_a_whole_is_none(form: Form) -> None:
     """Nodes that ran elsewhere are another thing, and both names are told."""
     whole = identity(backend="ort", provider=CUDA)
     share = identity(backend=LABEL, provider=CUDA)
     found = compared(digest(cell(its=whole)), digest(cell(its=share)))
-    text = COMPARISONS[form]([found], ComparisonOptions(width=200))
+    text = render(comparison_content([found]), form, Screen(width=200))
 
     assert found.compared == ()
     assert [each.name for each in found.cells[0].barred] == ["placement"]

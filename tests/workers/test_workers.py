@@ -248,7 +248,7 @@ def _running(pid: int) -> bool:
 
 
 def _all_gone(processes: list[psutil.Process]) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(_running(process.pid) for process in processes):
         if time.monotonic() > deadline:
             return False

@@ -1,4 +1,4 @@
-"""A comparison as headings, paragraphs and tables, which the formats for people all start from."""
+"""A comparison of reports as a document."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -9,16 +9,15 @@ from simx.report.blocks.comparison_tables import forward_table, other_changes, o
 from simx.report.blocks.document import Block, Heading, Paragraph
 from simx.report.words.comparison import (
     GATED,
+    MOST_CELLS,
     VERDICT_WORDS,
     cell_name,
-    counted,
     difference_text,
     differences_text,
-    listed,
     names,
     share,
 )
-from simx.report.words.names import NOISY, executor_name
+from simx.report.words.names import NOISY, counted, listed, target_name
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -39,12 +38,12 @@ LEGEND = (
     "lies beyond the threshold. equal: it lies within, and has no change in it. small: it lies "
     "within, but there is a change. open: it reaches across the threshold; seen from: the smallest "
     f"slowdown that would have been called one. {NOISY} one of the runs was mostly disturbed "
-    f"there, so nothing is said. {GATED} a regression, corrected for the number of cells."
+    f"there, so there is no verdict. {GATED} a regression, corrected for the number of cells."
 )
 
 
-def blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
-    """Yield everything that people are told of a comparison; its text is safe to print."""
+def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
+    """Yield everything that people read of a comparison."""
     yield Heading(f"{clean(comparison.base.name)} → {clean(comparison.new.name)}")
     yield from _premises(comparison)
     yield from _summary(comparison)
@@ -70,9 +69,9 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         return
     spread = f"{100 * comparison.run_to_run.spread:.2g} %"
     source = (
-        f"learnt from {counted(comparison.repeats + 1, 'run')}"
+        f"learned from {counted(comparison.repeats + 1, 'run')}"
         if comparison.repeats
-        else "the default; --repeat REPORT learns it from the base measured again"
+        else "the default; --repeat REPORT derives it from the base measured again"
     )
     yield Paragraph(
         f"threshold {100 * comparison.threshold:g} %; runs of the same thing are taken to differ "
@@ -82,9 +81,9 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         if abs(shift.ratio - 1) >= 0.005:  # noqa: PLR2004 - would show as 0 %
             slower = "slower" if shift.ratio > 1 else "faster"
             yield Paragraph(
-                f"by its canary on {executor_name(shift.executor)} the machine was "
-                f"{100 * abs(shift.ratio - 1):.0f} % {slower} in the new run: intervals reach as "
-                "much further, since that may be all there is to a change"
+                f"by its canary on {target_name(shift.target)} the machine was "
+                f"{100 * abs(shift.ratio - 1):.0f} % {slower} in the new run: intervals are wider "
+                "by as much, because the machine alone may cause such a change"
             )
     if comparison.pictures:
         yield Paragraph(
@@ -95,7 +94,7 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
 
 
 def _summary(comparison: Comparison) -> Iterator[Block]:
-    """Yield how many cells fared how, and the regressions by name."""
+    """Yield how many cells have which verdict, and the regressions by name."""
     verdicts = [each.forward.verdict for each in comparison.compared if each.forward]
     if not comparison.compared:
         yield Paragraph("nothing could be compared", "warning")
@@ -120,7 +119,7 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
         texts = [
             f"{cell_name(cell.new)} {share(cell.forward.ratio)} %" for cell in worst if cell.forward
         ]
-        yield Paragraph(f"regression: {listed(texts)}", "warning")
+        yield Paragraph(f"regression: {listed(texts, MOST_CELLS)}", "warning")
     else:
         yield Paragraph("no regression")
 
@@ -156,7 +155,7 @@ def _is_news(cell: CellComparison) -> bool:
 
 
 def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
-    """Return what the cells amount to that a table left out."""
+    """Return how many cells of each verdict a table leaves out."""
     changes = [cell.forward for cell in cells if cell.forward]
     verdicts = [change.verdict for change in changes]
     counts = [f"{verdicts.count(each):,} {VERDICT_WORDS[each]}" for each in _present(verdicts)]
@@ -170,7 +169,7 @@ def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
 
 def _mean(mean: MeanChange) -> str:
     return (
-        f"geometric mean of {counted(mean.cells, 'cell')} on {executor_name(mean.executor)}: "
+        f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
         f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
         f"{VERDICT_WORDS[mean.verdict]}"
     )
@@ -199,7 +198,7 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
         {difference_text(each) for cell in comparison.compared for each in cell.allowed}
     )
     if allowed:
-        yield Paragraph(f"let pass: {listed(allowed)}", "warning")
+        yield Paragraph(f"allowed to differ: {listed(allowed, MOST_CELLS)}", "warning")
 
 
 def _missing(where: str, identities: Sequence[Identity]) -> Iterator[str]:

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean
-from simx.report.blocks.document import Block, Heading, Paragraph
-from simx.report.blocks.table import ABSENT, Column, Row, Table, Value
+from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
+from simx.report.blocks.report_tables import key_columns
 from simx.report.words.comparison import (
     GATED,
     TONES,
     VERDICT_WORDS,
     backbone_of,
-    executor_of,
+    backend_of,
     share_value,
     time_name,
 )
 from simx.report.words.names import NOISY
+from simx.report.words.values import ABSENT, Value
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 
 MOST_ROWS = 40
@@ -35,18 +36,23 @@ CHANGE_COLUMNS = (
 def forward_table(cells: Sequence[CellComparison]) -> Table:
     """Return how ``forward`` changed in each of the cells, all of which have it."""
     return Table(
-        keys=(Column("model", align="left"), Column("backend", align="left")),
         columns=(
+            *key_columns("model", "backend"),
             *CHANGE_COLUMNS,
-            Column("verdict", align="left"),
+            Column("verdict", justify="left"),
             Column("seen from", "%"),
         ),
         rows=tuple(
-            Row((backbone_of(cell.new), executor_of(cell.new)), _values(cell.forward))
+            Row((*_keys(cell), *_values(cell.forward)))
             for cell in cells
             if cell.forward is not None
         ),
+        keys=2,
     )
+
+
+def _keys(cell: CellComparison) -> tuple[Value, Value]:
+    return Value(backbone_of(cell.new)), Value(backend_of(cell.new))
 
 
 def _values(change: Change) -> tuple[Value, ...]:
@@ -76,7 +82,7 @@ def _milliseconds(ns: float) -> str:
 def other_times(comparison: Comparison) -> Iterator[Block]:
     """Yield the times besides ``forward`` that changed, cells with the largest changes first.
 
-    Of cells without a ``forward``, as quoted ones are, all are told.
+    Of cells without a ``forward``, such as quoted ones, all are shown.
     """
     by_cell = [
         (
@@ -96,11 +102,10 @@ def other_times(comparison: Comparison) -> Iterator[Block]:
     rows = [
         Row(
             (
-                backbone_of(cell.new),
-                executor_of(cell.new),
-                time_name(change.scope, change.image),
-            ),
-            _values(change)[:5],
+                *_keys(cell),
+                Value(time_name(change.scope, change.image)),
+                *_values(change)[: len(CHANGE_COLUMNS)],
+            )
         )
         for cell, changes in found
         for change in changes
@@ -109,9 +114,9 @@ def other_times(comparison: Comparison) -> Iterator[Block]:
         return
     yield Heading("Other times")
     yield Table(
-        keys=tuple(Column(name, align="left") for name in ("model", "backend", "time")),
-        columns=CHANGE_COLUMNS,
+        columns=(*key_columns("model", "backend", "time"), *CHANGE_COLUMNS),
         rows=tuple(rows[:MOST_ROWS]),
+        keys=3,
     )
     yield from _more(rows)
 
@@ -124,19 +129,16 @@ def _distance(change: Change) -> float:
 def other_changes(comparison: Comparison) -> Iterator[Block]:
     """Yield what changed besides times."""
     rows = [
-        Row(
-            (backbone_of(cell.new), executor_of(cell.new)),
-            (Value(other.name), Value(clean(other.base)), Value(clean(other.new))),
-        )
+        Row((*_keys(cell), Value(other.name), Value(clean(other.base)), Value(clean(other.new))))
         for cell in comparison.cells
         for other in cell.others
     ]
     if rows:
         yield Heading("Besides latency")
         yield Table(
-            keys=(Column("model", align="left"), Column("backend", align="left")),
-            columns=(Column("what", align="left"), Column("base"), Column("new")),
+            columns=(*key_columns("model", "backend", "what"), Column("base"), Column("new")),
             rows=tuple(rows[:MOST_ROWS]),
+            keys=3,
         )
         yield from _more(rows)
 

@@ -1,97 +1,121 @@
-"""Headings, paragraphs and tables, and what a terminal and Markdown make of them.
+"""A document: what every result becomes for people, before a format renders it.
 
-Whatever is told to people beside a report's own tables is put together from these once.
+All text in it is safe to print. Blocks with ``detail`` are left out of a short rendering.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal
 
 import msgspec
-from rich.text import Text
 
-from simx.report.blocks.table import Table
-from simx.report.console import NARROWEST, to_string
-from simx.report.formats.pipe_tables import escape, table_lines
-from simx.report.grid import lines
-from simx.report.wrapping import wrap
+from simx.report.words.values import Tone, Value
 
-Weight = Literal["plain", "faint", "warning", "bad"]
-"""``faint`` explains, ``warning`` has to be seen, and ``bad`` has to be mended."""
+Justify = Literal["left", "right"]
 
-_STYLES: dict[Weight, str] = {
-    "plain": "",
-    "faint": "dim",
-    "warning": "yellow",
-    "bad": "bold red",
-}
+Layout = Literal["models", "origin"]
+"""``models``: models are rows, quantities columns. ``origin``: the other way round."""
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """The title of what follows."""
+    """The title of what follows; ``level`` 1 is a whole report's."""
 
     text: str
+    level: int = 2
+    detail: bool = False
 
 
 class Paragraph(msgspec.Struct, frozen=True):
     """A sentence or a few."""
 
     text: str
-    weight: Weight = "plain"
+    tone: Tone = "plain"
+    detail: bool = False
 
 
-Block = Heading | Paragraph | Table
+class Points(msgspec.Struct, frozen=True):
+    """Sentences that stand one below the other."""
+
+    texts: tuple[str, ...]
+    tone: Tone = "plain"
+    detail: bool = False
 
 
-def to_terminal(blocks: Iterable[Block], *, width: int, color: bool) -> str:
-    """Return blocks of text that is safe to print; no line is wider than the terminal."""
-    width = max(width, NARROWEST)
-    texts: list[Text] = []
-    above: Block | None = None
-    for block in blocks:
-        if above is not None and _are_apart(above, block):
-            texts.append(Text())
-        texts += _for_terminal(block, width)
-        above = block
-    return to_string(texts, width=width, color=color)
+class Facts(msgspec.Struct, frozen=True):
+    """Names, each with the items that belong to it."""
+
+    items: tuple[tuple[str, tuple[str, ...]], ...]
+    detail: bool = False
 
 
-def to_markdown(blocks: Iterable[Block]) -> str:
-    """Return blocks as GitHub-flavoured Markdown."""
-    every = chain.from_iterable((*_for_markdown(block), "") for block in blocks)
-    return "\n".join(every).rstrip() + "\n"
+class Column(msgspec.Struct, frozen=True):
+    """A column's heading: its name and unit, below the group that neighbouring columns share.
+
+    A short rendering leaves out ``optional`` columns where a table would be too wide with them.
+    """
+
+    name: str
+    unit: str = ""
+    group: str = ""
+    justify: Justify = "right"
+    optional: bool = False
+
+    @property
+    def label(self) -> str:
+        """Name and unit on one line."""
+        return ", ".join(part for part in (self.name, self.unit) if part)
 
 
-def indented(text: str, width: int, style: str = "") -> Iterator[Text]:
-    """Yield a paragraph whose further lines stand below its first word."""
-    first, *further = wrap(text, width - 2)
-    yield Text(first, style)
-    for line in further:
-        yield Text("  " + line, style)
+class Row(msgspec.Struct, frozen=True):
+    """One value for each column; rows of a ``section`` follow each other."""
+
+    values: tuple[Value, ...]
+    section: str = ""
 
 
-def _are_apart(above: Block, block: Block) -> bool:
-    """Whether an empty line goes between two blocks: paragraphs of a kind stand together."""
-    if isinstance(above, Paragraph) and isinstance(block, Paragraph):
-        return block.weight == "faint" and above.weight != "faint"
-    return True
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A table; its first ``keys`` columns say what a row is about."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    keys: int = 1
+    title: str = ""
+    detail: bool = False
 
 
-def _for_terminal(block: Block, width: int) -> Iterator[Text]:
-    match block:
-        case Heading(text):
-            yield from indented(text, width, "bold cyan")
-        case Paragraph(text, weight):
-            yield from indented(text, width, _STYLES[weight])
-        case Table():
-            yield from lines(block, width)
+Block = Heading | Paragraph | Points | Facts | Table
 
 
-def _for_markdown(block: Block) -> Iterator[str]:
-    match block:
-        case Heading(text):
-            yield f"## {escape(text)}"
-        case Paragraph(text, weight):
-            yield f"**{escape(text)}**" if weight in {"warning", "bad"} else escape(text)
-        case Table():
-            yield from table_lines(block)
+def groups_of(columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
+    """Return the groups of neighbouring columns, each with how many columns it spans."""
+    return tuple((name, len(list(of))) for name, of in groupby(columns, lambda each: each.group))
+
+
+def parts_of(table: Table, widths: Sequence[int], available: int) -> Iterator[list[int]]:
+    """Spread a table's columns over as many parts as it takes to cut none.
+
+    A group stays whole where a part can hold it.
+
+    Args:
+        table: With at least as many columns as keys.
+        widths: Of its columns, in characters, each with the space beside it.
+        available: Width of a part.
+
+    Yields:
+        The places of a part's columns: those of the keys, then at least one other.
+    """
+    keys, part, used = list(range(table.keys)), list[int](), 0
+    left = available - sum(widths[: table.keys])
+    others = range(table.keys, len(widths))
+    for _, places in groupby(others, key=lambda place: table.columns[place].group or place):
+        group = list(places)
+        if part and used + sum(widths[place] for place in group) > left:
+            yield keys + part
+            part, used = [], 0
+        for place in group:
+            if part and used + widths[place] > left:
+                yield keys + part
+                part, used = [], 0
+            part.append(place)
+            used += widths[place]
+    yield keys + part

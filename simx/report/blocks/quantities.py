@@ -1,276 +1,122 @@
-"""What the tables show: one entry for each quantity, in the order of the columns."""
+"""What the tables of a report show: one entry for each quantity, in the order of the columns."""
 
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
-from simx.report.blocks.table import ABSENT, Column, Value
+from simx.report.blocks.document import Column
 from simx.report.words import figures
-from simx.report.words.names import FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, TIMES
+from simx.report.words.names import (
+    FAILED,
+    FASTEST,
+    FEW_CALLS,
+    IMAGE_NAMES,
+    NOISY,
+    RANDOM,
+    TIED,
+    TIMES,
+)
+from simx.report.words.values import ABSENT, Value
+from simx.results.schema.environment import Memory
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.summary import BackboneSummary, Executor, ImageSummary, MeasuredSummary
+from simx.results.summaries.summary import (
+    BackboneSummary,
+    FailedSummary,
+    ImageSummary,
+    MeasuredSummary,
+    TargetId,
+)
 
-IMAGE_NAMES: dict[Image, str] = {
-    "anchor": "anchor",
-    "positive": "positive",
-    "negative": "negative",
-    "negative_resized": "resized",
-}
-"""Headings of columns; what they stand for is said below the tables."""
+FAILURE = Value(FAILED, tone="bad")
+
+CellSummary = MeasuredSummary | FailedSummary
+Show = Callable[[BackboneSummary, CellSummary], Value]
+Read = Callable[[BackboneSummary, MeasuredSummary], Value]
+
+ORIGIN = ("positive (with the anchor)", "negative", "negative, resized", "embedding", "catalogue")
+"""The sections of the origin's tables."""
 
 IMAGE_SECTIONS: dict[Image, str] = {
     "anchor": "anchor",
-    "positive": "positive (with the anchor)",
-    "negative": "negative",
-    "negative_resized": "negative, resized",
+    "positive": ORIGIN[0],
+    "negative": ORIGIN[1],
+    "negative_resized": ORIGIN[2],
 }
-SECTIONS = (
-    *IMAGE_SECTIONS.values(),
-    "embedding",
-    "catalogue",
-    "forward",
-    "stages",
-    "parity with torch",
-    "placement",
-    "memory",
-)
-"""Of the rows, where models are columns: the origin's order, then what it lacked."""
 
 
-Show = Callable[[BackboneSummary, MeasuredSummary], Value]
+class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+    """A column where models are rows; where they are columns, the row ``label`` of ``section``.
 
-
-class CellQuantity(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between backends and providers.
-
-    It is a column where models are rows; where they are columns it is a row of ``section``, called
-    ``label``. An ``optional`` one is left out where nothing has a figure for it.
+    ``shared`` means that it is the same for every backend and provider. An ``optional`` one is
+    left out where nothing has a figure for it.
     """
 
     column: Column
     section: str
     label: str
     show: Show
+    shared: bool = False
     optional: bool = False
-
-
-class BackboneQuantity(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same for every backend and provider, and is shown once."""
-
-    column: Column
-    section: str
-    label: str
-    show: Callable[[BackboneSummary], Value]
-
-
-Quantity = CellQuantity | BackboneQuantity
 
 
 def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
     """Return every quantity.
 
     Args:
-        baseline: Names the executor that speeds are relative to.
+        baseline: Names the target that speeds are relative to.
         quoted: Whether it is for figures that are shown in the units they were published in.
     """
+    unit = figures.similarity_unit(quoted=quoted)
     return (
         *_forward(baseline),
-        *(_embedding_time(image) for image in IMAGES),
-        *(_similarity_time(image, quoted=quoted) for image in COMPARED_IMAGES),
+        *(
+            _of_image(image, "embedding inference time, ms", embedding_time(image, spread=True))
+            for image in IMAGES
+        ),
+        *(
+            _of_image(image, f"similarity inference time, {unit}", similarity_time(image, unit))
+            for image in COMPARED_IMAGES
+        ),
         *(_similarity_from_host(image) for image in COMPARED_IMAGES),
-        *(_similarity(image) for image in COMPARED_IMAGES),
+        *(_of_image(image, "similarity, %", similarity(image)) for image in COMPARED_IMAGES),
         _margin(),
-        *_backbone(),
+        *_of_backbone(),
         *(stage for image in ("anchor", "negative") for stage in _stages(image)),
-        *_parity(),
+        _quantity("parity with torch", "cosine", "", lambda _, cell: figures.cosine(cell.parity)),
+        _quantity("parity with torch", "L2 error", "", lambda _, cell: figures.error(cell.parity)),
         _placement(),
         *_memory(),
     )
 
 
-def _forward(baseline: str) -> tuple[Quantity, ...]:
-    def show_time(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        value = figures.time(cell.forward, spread=True, decimals=cell.decimals)
-        return _timed(value, backbone, cell, backbone.forward_fastest)
-
-    extras: tuple[tuple[str, str, Show], ...] = (
-        ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
-        ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
-        ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
-        ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
-        ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
-        ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
-    )
-    return (
-        _in_group("forward", "time", "ms", show_time),
-        *(
-            msgspec.structs.replace(_in_group("forward", name, unit, show), optional=True)
-            for name, unit, show in extras
-        ),
-    )
+def forward_time(backbone: BackboneSummary, cell: MeasuredSummary, *, spread: bool) -> Value:
+    """Return how long the network alone takes, marked where it is the fastest."""
+    value = figures.time(cell.forward, spread=spread, decimals=cell.decimals)
+    return _timed(value, backbone, cell, backbone.forward_fastest)
 
 
-def _parity() -> tuple[Quantity, ...]:
-    group = "parity with torch"
-    return (
-        _in_group(group, "cosine", "", lambda _, cell: figures.cosine(cell.parity)),
-        _in_group(group, "L2 error", "", lambda _, cell: figures.error(cell.parity)),
-    )
+def embedding_time(image: Image, *, spread: bool = False, digits: int | None = None) -> Read:
+    """Return what reads the time from a picture's file to its vector, marked as ``forward`` is."""
 
-
-def _placement() -> CellQuantity:
-    found = _in_group("placement", "nodes", "", lambda _, cell: figures.placement(cell))
-    return msgspec.structs.replace(
-        found, optional=True, column=msgspec.structs.replace(found.column, align="left")
-    )
-
-
-def _memory() -> tuple[Quantity, ...]:
-    shows: tuple[tuple[str, Show], ...] = (
-        ("peak", lambda _, cell: figures.mebibytes(cell.memory.peak if cell.memory else None)),
-        (
-            "network",
-            lambda _, cell: figures.mebibytes(
-                cell.memory.peak - cell.memory.before if cell.memory else None
-            ),
-        ),
-        ("device", lambda _, cell: figures.mebibytes(_device_bytes(cell))),
-    )
-    return tuple(
-        msgspec.structs.replace(_in_group("memory", name, "MiB", show), optional=True)
-        for name, show in shows
-    )
-
-
-def _device_bytes(cell: MeasuredSummary) -> int | None:
-    return cell.memory.device.peak if cell.memory and cell.memory.device else None
-
-
-def _in_group(group: str, name: str, unit: str, show: Show) -> CellQuantity:
-    label = ", ".join(part for part in (name, unit) if part)
-    return CellQuantity(column=Column(name, unit, group), section=group, label=label, show=show)
-
-
-def _of_image(image: Image, title: str, show: Show) -> CellQuantity:
-    column = Column(IMAGE_NAMES[image], group=title)
-    return CellQuantity(column=column, section=IMAGE_SECTIONS[image], label=title, show=show)
-
-
-def _embedding_time(image: Image) -> CellQuantity:
-    def show(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        value = figures.time(cell.images[image].pipeline, spread=True, decimals=cell.decimals)
+    def read(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
+        time = cell.images[image].pipeline
+        value = figures.time(time, spread=spread, decimals=cell.decimals, digits=digits)
         return _timed(value, backbone, cell, backbone.pipeline_fastest[image])
 
-    return _of_image(image, "embedding inference time, ms", show)
+    return read
 
 
-def similarity_unit(*, quoted: bool) -> str:
-    """Return the unit of similarity times: they are published in milliseconds."""
-    return "ms" if quoted else "µs"
-
-
-def _similarity_time(image: Image, *, quoted: bool) -> CellQuantity:
-    unit = similarity_unit(quoted=quoted)
-    return _of_image(
-        image,
-        f"similarity inference time, {unit}",
-        lambda _, cell: figures.time(
-            cell.images[image].similarity_time, unit, decimals=cell.decimals
-        ),
+def similarity_time(image: Image, unit: str, *, digits: int | None = None) -> Read:
+    """Return what reads how long the comparison of the anchor with a picture takes."""
+    return lambda _, cell: figures.time(
+        cell.images[image].similarity_time, unit, decimals=cell.decimals, digits=digits
     )
 
 
-def _similarity_from_host(image: Image) -> CellQuantity:
-    found = _of_image(
-        image,
-        "similarity from the host, µs",
-        lambda _, cell: figures.time(cell.images[image].similarity_host, "µs"),
-    )
-    return msgspec.structs.replace(found, optional=True)
-
-
-def _similarity(image: Image) -> CellQuantity:
-    return _of_image(
-        image,
-        "similarity, %",
-        lambda _, cell: of_weights(cell.images[image].similarity_percent, cell),
-    )
-
-
-def _margin() -> CellQuantity:
-    return CellQuantity(
-        column=Column("margin", group="similarity, %"),
-        section=IMAGE_SECTIONS["negative"],
-        label="margin, %",
-        show=lambda _, cell: of_weights(cell.margin, cell),
-    )
-
-
-def _stages(image: Image) -> tuple[CellQuantity, ...]:
-    reads: dict[str, Callable[[ImageSummary], Estimate | None]] = {
-        "decode": lambda of_image: of_image.decode,
-        "preprocess": lambda of_image: of_image.preprocess,
-        "forward": lambda of_image: of_image.forward,
-    }
-    return tuple(_stage(image, name, read) for name, read in reads.items())
-
-
-def _stage(
-    image: Image, name: str, read: Callable[[ImageSummary], Estimate | None]
-) -> CellQuantity:
-    return CellQuantity(
-        column=Column(name, group=f"stages of the {image}, ms"),
-        section="stages",
-        label=f"{image}: {name}, ms",
-        show=lambda _, cell: figures.time(read(cell.images[image]), decimals=cell.decimals),
-    )
-
-
-def _backbone() -> tuple[BackboneQuantity, ...]:
-    return (
-        _once("embedding", "dimension", "", dimension),
-        _once("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
-        _once("catalogue", "acc1", "%", lambda of: accuracy(of, of.catalogue.acc1)),
-        _once("catalogue", "acc5", "%", lambda of: accuracy(of, of.catalogue.acc5)),
-    )
-
-
-def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
-    """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
-    return figures.fixed(percent, 3 if backbone.quoted else 2)
-
-
-def _once(
-    group: str, name: str, unit: str, show: Callable[[BackboneSummary], Value]
-) -> BackboneQuantity:
-    return BackboneQuantity(
-        column=Column(name, unit, group),
-        section=group,
-        label=", ".join(part for part in (name, unit) if part),
-        show=show,
-    )
-
-
-def dimension(backbone: BackboneSummary) -> Value:
-    """Return the length of a backbone's embedding; of several, each."""
-    lengths = dict.fromkeys(str(cell.embedding_dim) for cell in backbone.measured)
-    return Value(" ".join(lengths)) if lengths else ABSENT
-
-
-def _timed(
-    value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[Executor]
-) -> Value:
-    if value == ABSENT:
-        return value
-    if cell.few_calls:
-        return msgspec.structs.replace(value, mark=FEW_CALLS)
-    noisy = NOISY if backbone.noisy else ""
-    if cell.executor not in fastest:
-        return msgspec.structs.replace(value, mark=noisy)
-    if len(fastest) > 1:
-        return msgspec.structs.replace(value, mark=TIED + noisy)
-    return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")
+def similarity(image: Image) -> Read:
+    """Return what reads the similarity of the anchor with a picture, in percent."""
+    return lambda _, cell: of_weights(cell.images[image].similarity_percent, cell)
 
 
 def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
@@ -279,3 +125,161 @@ def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
     if cell.weights_origin != "random" or value == ABSENT:
         return value
     return msgspec.structs.replace(value, mark=RANDOM, tone="faint")
+
+
+def measured(read: Read) -> Show:
+    """Return what shows a figure of measured cells, and a failed one as failed."""
+
+    def show(backbone: BackboneSummary, cell: CellSummary) -> Value:
+        return read(backbone, cell) if isinstance(cell, MeasuredSummary) else FAILURE
+
+    return show
+
+
+def _quantity(
+    group: str,
+    name: str,
+    unit: str,
+    read: Read,
+    *,
+    section: str = "",
+    label: str = "",
+    optional: bool = False,
+) -> Quantity:
+    column = Column(name, unit, group)
+    return Quantity(
+        column=column,
+        section=section or group,
+        label=label or column.label,
+        show=measured(read),
+        optional=optional,
+    )
+
+
+def _forward(baseline: str) -> tuple[Quantity, ...]:
+    extras: tuple[tuple[str, str, Read], ...] = (
+        ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
+        ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
+        ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
+        ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
+        ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
+        ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
+    )
+    return (
+        _quantity("forward", "time", "ms", lambda of, cell: forward_time(of, cell, spread=True)),
+        *(_quantity("forward", name, unit, read, optional=True) for name, unit, read in extras),
+    )
+
+
+def _of_image(image: Image, group: str, read: Read, *, optional: bool = False) -> Quantity:
+    return _quantity(
+        group,
+        IMAGE_NAMES[image],
+        "",
+        read,
+        section=IMAGE_SECTIONS[image],
+        label=group,
+        optional=optional,
+    )
+
+
+def _similarity_from_host(image: Image) -> Quantity:
+    return _of_image(
+        image,
+        "similarity from the host, µs",
+        lambda _, cell: figures.time(cell.images[image].similarity_host, "µs"),
+        optional=True,
+    )
+
+
+def _margin() -> Quantity:
+    return _quantity(
+        "similarity, %",
+        "margin",
+        "",
+        lambda _, cell: of_weights(cell.margin, cell),
+        section=IMAGE_SECTIONS["negative"],
+        label="margin, %",
+    )
+
+
+def _of_backbone() -> tuple[Quantity, ...]:
+    return (
+        _shared("embedding", "dimension", "", figures.dimension),
+        _shared("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
+        _shared("catalogue", "acc1", "%", lambda of: figures.accuracy(of, of.catalogue.acc1)),
+        _shared("catalogue", "acc5", "%", lambda of: figures.accuracy(of, of.catalogue.acc5)),
+    )
+
+
+def _shared(group: str, name: str, unit: str, read: Callable[[BackboneSummary], Value]) -> Quantity:
+    column = Column(name, unit, group)
+    return Quantity(
+        column=column,
+        section=group,
+        label=column.label,
+        show=lambda backbone, _: read(backbone),
+        shared=True,
+    )
+
+
+def _stages(image: Image) -> tuple[Quantity, ...]:
+    return (
+        _stage(image, "decode", lambda of_image: of_image.decode),
+        _stage(image, "preprocess", lambda of_image: of_image.preprocess),
+        _stage(image, "forward", lambda of_image: of_image.forward),
+    )
+
+
+def _stage(image: Image, name: str, read: Callable[[ImageSummary], Estimate | None]) -> Quantity:
+    return _quantity(
+        f"stages of the {image}, ms",
+        name,
+        "",
+        lambda _, cell: figures.time(read(cell.images[image]), decimals=cell.decimals),
+        section="stages",
+        label=f"{image}: {name}, ms",
+    )
+
+
+def _placement() -> Quantity:
+    return Quantity(
+        column=Column("nodes", group="placement", justify="left"),
+        section="placement",
+        label="nodes",
+        show=measured(lambda _, cell: figures.placement(cell)),
+        optional=True,
+    )
+
+
+def _memory() -> tuple[Quantity, ...]:
+    return (
+        _bytes("peak", lambda memory: memory.peak),
+        _bytes("network", lambda memory: memory.peak - memory.before),
+        _bytes("device", lambda memory: memory.device.peak if memory.device else None),
+    )
+
+
+def _bytes(name: str, read: Callable[[Memory], int | None]) -> Quantity:
+    return _quantity(
+        "memory",
+        name,
+        "MiB",
+        lambda _, cell: figures.mebibytes(read(cell.memory) if cell.memory else None),
+        optional=True,
+    )
+
+
+def _timed(
+    value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[TargetId]
+) -> Value:
+    if value == ABSENT:
+        return value
+    if cell.few_calls:
+        return msgspec.structs.replace(value, mark=FEW_CALLS)
+    noisy = NOISY if backbone.noisy else ""
+    if cell.target not in fastest:
+        return msgspec.structs.replace(value, mark=noisy)
+    if len(fastest) > 1:
+        return msgspec.structs.replace(value, mark=TIED + noisy)
+    return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from simx.common.safe_text import clean
 
 _FORMULA = re.compile(r"[=+\-@\uFF1D\uFF0B\uFF0D\uFF20']")
-"""What a formula begins with, in full width too, and the apostrophe that tells it is none."""
+"""What a formula begins with, in full width too, and the apostrophe that marks text."""
 
 _SEPARATOR = re.compile(r"[,;\t\"\r\n]")
 """What separates cells, to whichever program opens the file."""
 
 
-def to_string(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def written(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return CSV; text that is not our own has to come through ``safe``."""
-    return "".join(f"{','.join(map(_written, row))}\n" for row in (header, *rows))
+    return "".join(f"{','.join(map(_quoted, row))}\n" for row in (header, *rows))
 
 
 def safe(text: str) -> str:
@@ -27,6 +27,6 @@ def safe(text: str) -> str:
     return f"'{cleaned}" if _FORMULA.match(cleaned) else cleaned
 
 
-def _written(cell: str) -> str:
+def _quoted(cell: str) -> str:
     """Quote a cell as RFC 4180 has it, also for a separator that only other countries use."""
     return '"' + cell.replace('"', '""') + '"' if _SEPARATOR.search(cell) else cell

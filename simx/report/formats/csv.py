@@ -6,8 +6,7 @@ Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expec
 from collections.abc import Iterator, Sequence
 
 from simx.models.pictures import COMPARED_IMAGES, Image
-from simx.report.formats.comma_separated import safe, to_string
-from simx.report.options import Options
+from simx.report.formats.comma_separated import safe, written
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics.device_events import typical_device_ns
@@ -44,7 +43,7 @@ NANOSECONDS_PER_MS = 1e6
 PERCENTILES = (0.90, 0.95, 0.99)
 
 
-def render(reports: Sequence[Report], _options: Options) -> str:
+def to_string(reports: Sequence[Report]) -> str:
     """Return the rows of all reports under one header; a failed cell has a single row.
 
     Times are in milliseconds per call, of what was not disturbed, with the interval's ends where
@@ -52,7 +51,7 @@ def render(reports: Sequence[Report], _options: Options) -> str:
     has its value in ``median``, which is all that a quoted time has.
     """
     rows = (row for report in reports for row in _report_rows(report))
-    return to_string(HEADER, rows)
+    return written(HEADER, rows)
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:

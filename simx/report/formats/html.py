@@ -1,4 +1,4 @@
-"""Renders reports as one HTML page that stands alone and asks for nothing.
+"""Renders reports as one HTML page that stands alone and loads nothing.
 
 Scripts, style and data are in the page. A policy in it allows these very scripts and this very
 style, by their hashes, and nothing else, from here or elsewhere; so even text that had found a way
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from simx import __version__
 from simx.models.pictures import IMAGES
-from simx.report.options import Options
+from simx.models.ranges import Range
+from simx.report.blocks.document import groups_of
 from simx.results.schema.report import Report
+from simx.results.summaries.selection_criteria import SelectionCriteria
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -26,11 +28,11 @@ SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages
 """In the order in which they need each other."""
 
 
-def render(reports: Sequence[Report], options: Options) -> str:
+def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: SelectionCriteria) -> str:
     """Return the page.
 
     Raises:
-        InputError: ``options.criteria`` names an executor that a report has not.
+        InputError: ``criteria`` names a target that a report has not.
     """
     # Only this format needs what is imported here.
     from markupsafe import Markup  # noqa: PLC0415
@@ -40,7 +42,7 @@ def render(reports: Sequence[Report], options: Options) -> str:
 
     style, script = _style(), _script()
     text = _template().render(
-        pages=[page(report, number, options) for number, report in enumerate(reports)],
+        pages=[page(report, number, ranges, criteria) for number, report in enumerate(reports)],
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own files
@@ -62,6 +64,7 @@ def _template() -> "Template":
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
+    environment.filters["groups"] = groups_of
     return environment.get_template("page.html.j2")
 
 

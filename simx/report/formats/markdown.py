@@ -1,45 +1,73 @@
-"""Renders reports as GitHub-flavoured Markdown: the terminal's tables, for a page."""
+"""Renders documents as GitHub-flavoured Markdown, whole, and whatever is in their text."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 
-from simx.common.safe_text import clean
-from simx.report.blocks.range_tables import range_table
-from simx.report.formats.pipe_tables import escape, table_lines
-from simx.report.options import Options
-from simx.report.words.findings import sentences
-from simx.report.words.heading import heading
-from simx.report.words.legend import legend
-from simx.report.words.notes import range_notes, range_title
-from simx.results.schema.report import Report
-from simx.results.summaries.derivation import by_range, executors
-from simx.results.summaries.summary import RangeSummary
+from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
+from simx.report.words.values import Value
 
+_SPECIAL = re.compile(
+    r"[\\`*\[\]|~$#]"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|(?<=:)/(?=/)|(?<=www)\."
+    r"|^[-+=](?=[\s\-+=]|$)",
+    re.IGNORECASE,
+)
+"""What Markdown would read as markup. An underscore within a word is none; an address is, and so is
+what a line of a list begins with."""
 
-def render(reports: Sequence[Report], options: Options) -> str:
-    """Return a section for each report, with its tables and notes."""
-    return "\n".join(line for report in reports for line in _report(report, options)) + "\n"
-
-
-def _report(report: Report, options: Options) -> Iterator[str]:
-    yield f"# simx report, {escape(clean(report.created))}"
-    yield ""
-    for name, items in heading(report):
-        yield f"- **{name}:** {escape(' · '.join(items))}"
-    for note in report.notes:
-        yield f"- **note:** {escape(clean(note))}"
-    for summary in by_range(report, options.ranges):
-        yield ""
-        yield from _range(summary, report, options)
-    yield from ("", "---", "")
-    yield from (f"- {escape(paragraph)}" for paragraph in legend(report))
+_NUMBER_OF_A_LIST = re.compile(r"^(\d+)([.)])(?=\s|$)")
 
 
-def _range(summary: RangeSummary, report: Report, options: Options) -> Iterator[str]:
-    found = executors(report)
-    yield f"## {escape(range_title(summary, found))}"
-    yield ""
-    yield from table_lines(range_table(summary.backbones, found, options.layout))
-    notes = (*sentences(summary), *range_notes(summary))
-    if notes:
-        yield ""
-    yield from (f"- {escape(note)}" for note in notes)
+def render(blocks: Iterable[Block]) -> str:
+    """Return a document's text, with its details."""
+    return "\n".join(line for block in blocks for line in (*_lines(block), "")).rstrip() + "\n"
+
+
+def escape(text: str) -> str:
+    """Return clean text as Markdown that shows it as it is, on one line and in a table too."""
+    entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], entities)
+    return _NUMBER_OF_A_LIST.sub(r"\1\\\2", escaped)
+
+
+def _lines(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield f"{'#' * level} {escape(text)}"
+        case Paragraph(text, tone):
+            yield f"**{escape(text)}**" if tone in {"strong", "warning", "bad"} else escape(text)
+        case Points(texts):
+            yield from (f"- {escape(text)}" for text in texts)
+        case Facts(items):
+            yield from (f"- **{escape(name)}:** {escape(' · '.join(of))}" for name, of in items)
+        case Table():
+            yield from _table(block)
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.title:
+        yield from (f"**{escape(table.title)}**", "")
+    yield _line(_head(column) for column in table.columns)
+    yield _line("---" if column.justify == "left" else "---:" for column in table.columns)
+    yield from (_line(_fields(row)) for row in table.rows)
+
+
+def _line(fields: Iterable[str]) -> str:
+    return f"| {' | '.join(fields)} |"
+
+
+def _head(column: Column) -> str:
+    return "<br>".join(escape(part) for part in (column.group, column.label) if part)
+
+
+def _fields(row: Row) -> Iterator[str]:
+    """Yield a row's fields; its section, which has no line of its own here, precedes the first."""
+    first, *others = row.values
+    yield escape(f"{row.section}: {first.text}") if row.section else _field(first)
+    yield from map(_field, others)
+
+
+def _field(value: Value) -> str:
+    text = escape(value.text)
+    return f"**{text}**" if value.tone == "best" else text

@@ -1,60 +1,198 @@
-"""Renders reports for a terminal, or for a file that is read like one."""
+"""Renders documents for a terminal, or for a file that is read like one."""
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
+import msgspec
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from simx.common.safe_text import clean
-from simx.report.blocks.document import indented
-from simx.report.blocks.range_tables import range_table
-from simx.report.console import NARROWEST, to_string
-from simx.report.grid import lines
-from simx.report.options import Layout, Options
-from simx.report.words.findings import sentences
-from simx.report.words.heading import heading
-from simx.report.words.legend import legend
-from simx.report.words.notes import range_notes, range_title
-from simx.report.wrapping import join, pad
-from simx.results.schema.report import Report
-from simx.results.summaries.derivation import by_range, executors
-from simx.results.summaries.summary import RangeSummary
+from simx.report.blocks.document import (
+    Block,
+    Column,
+    Facts,
+    Heading,
+    Paragraph,
+    Points,
+    Row,
+    Table,
+    parts_of,
+)
+from simx.report.content import Screen
+from simx.report.words.values import Tone
 
-NAME_WIDTH = 10
+NARROWEST = 60
+"""Columns; a narrower terminal has to wrap lines by itself."""
 
+NARROWEST_KEY = 8
+"""Columns that a key keeps, however many there are."""
 
-def render(reports: Sequence[Report], options: Options) -> str:
-    """Return each report's heading, tables and notes; no line is wider than the terminal."""
-    width = max(options.width, NARROWEST)
-    gap = [Text(), Text()]
-    texts = [line for report in reports for line in (*gap, *_report(report, options, width))]
-    return to_string(texts[len(gap) :], width=width, color=options.color)
+GAP = 2
+"""Spaces between columns."""
 
-
-def _report(report: Report, options: Options, width: int) -> Iterator[Text]:
-    yield from _heading(report, width)
-    for summary in by_range(report, options.ranges):
-        yield Text()
-        yield from _range(summary, report, options.layout, width)
-    yield Text()
-    for text in legend(report):
-        yield from indented(text, width, "dim")
+STYLES: dict[Tone, str] = {
+    "plain": "",
+    "strong": "bold",
+    "best": "bold green",
+    "bad": "bold red",
+    "faint": "dim",
+    "warning": "magenta",
+}
+"""Names of the terminal's own colours that can be read on light and on dark."""
 
 
-def _heading(report: Report, width: int) -> Iterator[Text]:
-    for name, items in heading(report):
-        for number, line in enumerate(join(items, " · ", width - NAME_WIDTH)):
-            yield Text(pad("" if number else name, NAME_WIDTH), "dim").append(line, "not dim")
-    for note in report.notes:
-        yield from indented(f"! {clean(note)}", width, "yellow")
+def render(blocks: Iterable[Block], screen: Screen) -> str:
+    """Return a document's text; no line is wider than the screen, unless that is too narrow."""
+    screen = msgspec.structs.replace(screen, width=max(screen.width, NARROWEST))
+    console = Console(
+        file=io.StringIO(),
+        width=screen.width,
+        height=25,
+        force_terminal=screen.color,
+        color_system="standard" if screen.color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    shown = [block for block in blocks if screen.detail or not block.detail]
+    with console.capture() as capture:
+        for above, block in zip([None, *shown], shown, strict=False):
+            if above is not None and _are_apart(above, block):
+                console.print()
+            for renderable in _renderables(block, screen):
+                console.print(renderable)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def _range(summary: RangeSummary, report: Report, layout: Layout, width: int) -> Iterator[Text]:
-    found = executors(report)
-    yield from indented(range_title(summary, found), width, "bold cyan")
-    yield Text()
-    yield from lines(range_table(summary.backbones, found, layout), width)
-    for texts in (sentences(summary), range_notes(summary)):
-        if texts:
+def _are_apart(above: Block, block: Block) -> bool:
+    """Whether an empty line parts two blocks: paragraphs of a kind stand together."""
+    if isinstance(above, Heading):
+        return above.level > 1
+    if isinstance(above, Facts):
+        return not isinstance(block, Facts)
+    if isinstance(above, Paragraph) and isinstance(block, Paragraph):
+        return block.tone == "faint" and above.tone != "faint"
+    return True
+
+
+def _renderables(block: Block, screen: Screen) -> Iterator[RenderableType]:
+    match block:
+        case Heading(text):
+            yield Text(text, "bold")
+        case Paragraph(text, tone):
+            yield Text(text, STYLES[tone])
+        case Points(texts, tone):
+            lead = "!" if tone in {"warning", "bad"} else "·"
+            yield _list(((lead, text) for text in texts), STYLES[tone])
+        case Facts(items):
+            yield _list((name, " · ".join(of)) for name, of in items)
+        case Table():
+            yield from _tables(block, screen)
+
+
+def _list(entries: Iterable[tuple[str, str]], style: str = "") -> RichTable:
+    """Return texts that stand right of what leads them, and wrap there."""
+    found = RichTable.grid(padding=(0, 1))
+    found.add_column(no_wrap=True)
+    found.add_column(overflow="fold")
+    for lead, text in entries:
+        found.add_row(Text(lead, "dim"), Text(text, style))
+    return found
+
+
+def _tables(table: Table, screen: Screen) -> Iterator[RenderableType]:
+    """Yield the table, or the parts that it takes to keep to the width, with the keys in each."""
+    width = screen.width
+    if table.title:
+        yield Text(table.title, "italic")
+    widths = _widths(table, width)
+    left_out = 0
+    if not screen.detail and sum(widths) + GAP * (len(widths) - 1) > width:
+        left_out = sum(column.optional for column in table.columns)
+        table = _without_optional(table)
+        widths = _widths(table, width)
+    for number, places in enumerate(parts_of(table, [each + GAP for each in widths], width + GAP)):
+        if number:
             yield Text()
-        for text in texts:
-            yield from indented(text, width, "")
+        yield _part(table, places, widths)
+    if left_out:
+        yield Text(f"further columns in a wider terminal: {left_out}", STYLES["faint"])
+
+
+def _without_optional(table: Table) -> Table:
+    kept = [place for place, column in enumerate(table.columns) if not column.optional]
+    return msgspec.structs.replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(
+            Row(tuple(row.values[place] for place in kept), row.section) for row in table.rows
+        ),
+    )
+
+
+def _widths(table: Table, width: int) -> list[int]:
+    """Return what each column needs; keys leave room for others, and one alone fits the width."""
+    groups = ["", *(column.group for column in table.columns)]
+    natural = [
+        max(map(cell_len, [*_heading(column, first=column.group != before).split(), *texts]))
+        for before, column, texts in zip(groups, table.columns, _columns(table), strict=False)
+    ]
+    limit = width * 3 // 5 - GAP * table.keys
+    fitting = (
+        most
+        for most in range(limit, NARROWEST_KEY, -1)
+        if sum(min(each, most) for each in natural[: table.keys]) <= limit
+    )
+    most = next(fitting, NARROWEST_KEY)
+    keys = [min(each, most) for each in natural[: table.keys]]
+    left = width - sum(keys) - GAP * len(keys)
+    return keys + [min(each, left) for each in natural[table.keys :]]
+
+
+def _columns(table: Table) -> Iterator[list[str]]:
+    """Yield the texts below each heading."""
+    for place in range(len(table.columns)):
+        texts = [row.values[place].text for row in table.rows]
+        yield [*texts, *(row.section for row in table.rows)] if place == 0 else texts
+
+
+def _part(table: Table, places: Sequence[int], widths: Sequence[int]) -> RichTable:
+    found = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1), pad_edge=False)
+    found.collapse_padding = True
+    group = ""
+    for place in places:
+        column = table.columns[place]
+        found.add_column(
+            Text(_heading(column, first=column.group != group)),
+            header_style="dim",
+            justify=column.justify,
+            vertical="bottom",
+            overflow="fold",
+            width=widths[place],
+        )
+        group = column.group
+    for section, rows in groupby(table.rows, lambda row: row.section):
+        if section:
+            found.add_row(Text(section, "bold"))
+        for row in rows:
+            found.add_row(*_cells(row, places))
+    return found
+
+
+def _heading(column: Column, *, first: bool) -> str:
+    """Return a heading that wraps at its spaces; the first column of a group has its name."""
+    return "\n".join(part for part in (column.group if first else "", column.label) if part)
+
+
+def _cells(row: Row, places: Sequence[int]) -> Iterator[Text]:
+    for place in places:
+        value = row.values[place]
+        text = Text(value.figure, STYLES[value.tone])
+        if value.detail:
+            text.append(f" {value.detail}", "not bold")
+        yield text.append(value.mark)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.blocks.table import ABSENT, Tone, Value
-from simx.report.words.names import executor_name, weights_name
+from simx.report.words.names import listed, target_name, weights_name
+from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
 from simx.results.schema.times import Scope
-from simx.results.summaries import summary
+from simx.results.summaries.summary import target_of
 
 TONES: dict[Verdict, Tone] = {
     "slower": "bad",
@@ -27,7 +27,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "equivalent": "equal",
     "inconclusive": "open",
 }
-"""As tables have them; the legend says what they mean."""
+"""As tables have them; the legend explains them."""
 
 GATED = "!"
 UNKNOWN = "unknown"
@@ -43,13 +43,13 @@ _SCOPE_WORDS: dict[Scope, str] = {
 
 _IMAGE_WORDS: dict[Image, str] = {"negative_resized": "resized negative"}
 
-_NAMED = 8
-"""Names that a sentence lists before it says how many more there are."""
+MOST_CELLS = 8
+"""So many cells a sentence names; more are counted."""
 
 
 def cell_name(identity: Identity) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_of(identity)} on {executor_of(identity)}"
+    return f"{backbone_of(identity)} on {backend_of(identity)}"
 
 
 def backbone_of(identity: Identity) -> str:
@@ -57,9 +57,9 @@ def backbone_of(identity: Identity) -> str:
     return f"{clean(identity.model)}:{weights_name(identity.weights)}"
 
 
-def executor_of(identity: Identity) -> str:
+def backend_of(identity: Identity) -> str:
     """Return for example ``ort cpu``."""
-    return executor_name(summary.executor_of(identity))
+    return target_name(target_of(identity))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:
@@ -71,7 +71,7 @@ def time_name(scope: Scope, image: Image | None) -> str:
 def share(ratio: float) -> str:
     """Return a ratio as a change with its sign: ``+3.2`` for 1.032, in percent."""
     percent = 100 * (ratio - 1)
-    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would say nothing
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would mean nothing
         return ">+999"
     return f"{percent + 0.0:+.1f}" if round(percent, 1) else "0.0"
 
@@ -92,30 +92,18 @@ def difference_text(difference: Difference) -> str:
 
 
 def differences_text(differences: Sequence[Difference]) -> str:
-    """Return all of them, those of which a side says nothing by their names alone."""
-    told = [each for each in differences if each.base is not None and each.new is not None]
-    parts = [difference_text(each) for each in told]
+    """Return all of them, those that a side does not record by their names alone."""
+    known = [each for each in differences if each.base is not None and each.new is not None]
+    parts = [difference_text(each) for each in known]
     for side, missing in (
         ("base", [each.name for each in differences if each.base is None]),
         ("new", [each.name for each in differences if each.new is None]),
     ):
         if missing:
-            parts.append(f"{side} says nothing of {', '.join(dict.fromkeys(missing))}")
+            parts.append(f"{side} does not record {', '.join(dict.fromkeys(missing))}")
     return "; ".join(parts)
 
 
 def names(identities: Iterable[Identity]) -> str:
     """Return a list of cells for a sentence, the first few by name."""
-    return listed([cell_name(identity) for identity in identities])
-
-
-def listed(texts: Sequence[str]) -> str:
-    """Join texts, the first few, and say how many more there are."""
-    more = len(texts) - _NAMED
-    shown = ", ".join(texts[:_NAMED])
-    return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def counted(count: int, noun: str) -> str:
-    """Return for example ``1 cell`` or ``2,000 cells``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return listed([cell_name(identity) for identity in identities], MOST_CELLS)

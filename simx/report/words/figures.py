@@ -2,12 +2,12 @@
 
 import math
 
-from simx.report.blocks.table import ABSENT, Value
 from simx.report.words.names import provider_name
+from simx.report.words.values import ABSENT, Value
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
-from simx.results.summaries.summary import MeasuredSummary
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 
 FEWEST_DIGITS = 2
 MOST_DIGITS = 4
@@ -28,10 +28,16 @@ def time(
     *,
     spread: bool = False,
     decimals: int | None = None,
+    digits: int | None = None,
 ) -> Value:
-    """Return a time; with ``spread`` its interval stands beside it, in percent.
+    """Return a time.
 
-    A time that is quoted to so many ``decimals`` of a millisecond keeps all its digits.
+    Args:
+        estimate: None for no time.
+        unit: ``ms`` or ``µs``.
+        spread: Whether its interval stands beside it, in percent.
+        decimals: Of a millisecond, to which a time is quoted; it keeps all of them.
+        digits: The most significant digits of a time that is not quoted.
     """
     if estimate is None:
         return ABSENT
@@ -40,8 +46,11 @@ def time(
     if decimals is not None:
         return Value(_rounded(value, decimals - round(math.log10(NANOSECONDS["ms"] / scale))))
     half = None if estimate.high_ns is None else estimate.high_ns / scale - value
-    figure = _rounded(value, _decimals(value, half))
-    return Value(figure, _percent(half / value) if spread and half is not None else "")
+    shown = _decimals(value, half)
+    if digits is not None:
+        shown = min(shown, digits - _leading(value))
+    detail = _percent(half / value) if spread and half is not None else ""
+    return Value(_rounded(value, shown), detail)
 
 
 def ratio(value: Ratio | None) -> Value:
@@ -73,6 +82,22 @@ def similarity(percent: float | None, decimals: int | None) -> Value:
     return fixed(percent, SIMILARITY_DECIMALS if decimals is None else decimals)
 
 
+def similarity_unit(*, quoted: bool) -> str:
+    """Return the unit of similarity times: they are published in milliseconds."""
+    return "ms" if quoted else "µs"
+
+
+def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
+    """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
+    return fixed(percent, 3 if backbone.quoted else 2)
+
+
+def dimension(backbone: BackboneSummary) -> Value:
+    """Return the length of a backbone's embedding; of several, each."""
+    lengths = dict.fromkeys(str(cell.embedding_dim) for cell in backbone.measured)
+    return Value(" ".join(lengths)) if lengths else ABSENT
+
+
 def percent(share: float | None) -> Value:
     """Return a share in percent, to one decimal."""
     return fixed(None if share is None else 100 * share, 1)
@@ -101,10 +126,10 @@ def error(parity: Parity | None) -> Value:
 def placement(cell: MeasuredSummary) -> Value:
     """Return where a graph's nodes ran: ``142/142 cuda``, or ``562 cuda + 13 shape``.
 
-    Where others than those that only compute shapes ran elsewhere, their share is told and marked:
+    Where others than those that only compute shapes ran elsewhere, the share is shown and marked:
     ``118/142 cuda + 13 shape``.
     """
-    provider = cell.executor.provider
+    provider = cell.target.provider
     there = cell.placement.get(provider, 0)
     if not there:
         return ABSENT
@@ -123,7 +148,7 @@ def _decimals(value: float, half: float | None) -> int:
 
     ``half`` is half the width of the interval, in the unit of the value.
     """
-    leading = math.floor(math.log10(value)) + 1
+    leading = _leading(value)
     if half is None:
         digits = DIGITS_WITHOUT_INTERVAL
     elif half > 0 and math.isfinite(half):
@@ -133,6 +158,11 @@ def _decimals(value: float, half: float | None) -> int:
     return min(MOST_DIGITS, max(FEWEST_DIGITS, digits)) - leading
 
 
+def _leading(value: float) -> int:
+    """Return how many digits stand before the decimal point; 0 or less below 1."""
+    return math.floor(math.log10(value)) + 1
+
+
 def _rounded(value: float, decimals: int) -> str:
     """Write a figure without the digits it does not have; never a negative zero."""
     return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
@@ -140,6 +170,6 @@ def _rounded(value: float, decimals: int) -> str:
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would say nothing
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would mean nothing
         return "±>999%"
     return f"±{percent:.0f}%" if percent >= 0.95 else f"±{max(percent, 0.1):.1f}%"  # noqa: PLR2004 - 0.95 rounds to 1.0

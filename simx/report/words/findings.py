@@ -3,9 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.blocks.range_tables import differing_settings, setting_text
 from simx.report.words import figures
-from simx.report.words.names import THE_IMAGES, backbone_name, executor_name, listed
+from simx.report.words.names import (
+    MOST_NAMED,
+    THE_IMAGES,
+    backbone_name,
+    differing_settings,
+    listed,
+    setting_text,
+    target_name,
+)
 from simx.report.words.smallest_times import smallest_times
 from simx.results.summaries.findings import (
     DIFFERENCE_POINTS,
@@ -17,17 +24,18 @@ from simx.results.summaries.findings import (
     Slower,
     findings,
 )
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
-
-MOST_SHARING = 4
-"""So many backbones that share an extreme are named; more are counted."""
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 
-def sentences(summary: RangeSummary) -> tuple[str, ...]:
-    """Return what the figures of a range amount to, safe to print, one sentence each."""
-    found, words = findings(summary), _Words(summary.backbones)
+def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
+    """Return the findings of a range, safe to print, one sentence each.
+
+    ``brief`` leaves out those about similarity times, and names only a few backbones in others.
+    """
+    found, words = findings(summary), _Words(summary.backbones, MOST_NAMED if brief else None)
+    smallest = [each for each in found.smallest if not brief or each.scope != "similarity"]
     return (
-        *smallest_times(found.smallest, summary.drift, words.names),
+        *smallest_times(smallest, summary.drift, words.names),
         *words.negative(found.negative),
         *words.high(found.high, found.almost),
         *words.dimension(found.dimension),
@@ -39,9 +47,10 @@ def sentences(summary: RangeSummary) -> tuple[str, ...]:
 
 
 class _Words:
-    """Speaks of the backbones of one range."""
+    """Words the findings about the backbones of one range."""
 
-    def __init__(self, backbones: Sequence[BackboneSummary]) -> None:
+    def __init__(self, backbones: Sequence[BackboneSummary], most: int | None) -> None:
+        self._most = most
         self._count = len(backbones)
         self._names = _distinct_names(backbones)
 
@@ -64,7 +73,7 @@ class _Words:
 
     def high(self, reached: Sequence[Similar], almost: Sequence[Similar]) -> Iterator[str]:
         goal = f"a similarity of {HIGH_PERCENT:g} % with the positive"
-        if len(reached) == self._count > MOST_SHARING:
+        if len(reached) == self._count > MOST_NAMED:
             percents = sorted(reached, key=lambda each: each.percent)
             span = f"{_percent(percents[0])} to {_percent(percents[-1])}"
             yield f"All {len(reached)} backbones reach {goal} ({span})."
@@ -94,23 +103,23 @@ class _Words:
             )
 
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
-        by_pair: dict[tuple[Executor, Executor], list[str]] = {}
+        by_pair: dict[tuple[TargetId, TargetId], list[str]] = {}
         for each in found:
             speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
-            by_pair.setdefault((each.executor, each.than), []).append(
+            by_pair.setdefault((each.target, each.than), []).append(
                 f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
             )
         for pair, names in by_pair.items():
-            slower, than = map(executor_name, pair)
-            yield f"In forward {slower} is slower than {than} for {listed(names)}."
+            slower, than = map(target_name, pair)
+            yield f"In forward {slower} is slower than {than} for {listed(names, self._most)}."
 
     def costs(self, found: Sequence[Cost]) -> Iterator[str]:
-        by_executor: dict[Executor, list[Cost]] = {}
+        by_target: dict[TargetId, list[Cost]] = {}
         for each in found:
-            by_executor.setdefault(each.executor, []).append(each)
-        for executor, costs in by_executor.items():
-            where = executor_name(executor)
-            if len(costs) <= MOST_SHARING:
+            by_target.setdefault(each.target, []).append(each)
+        for target, costs in by_target.items():
+            where = target_name(target)
+            if len(costs) <= MOST_NAMED:
                 margins = listed([self._cost(each) for each in costs])
                 yield f"With {where} the margin is {margins}."
             else:
@@ -136,17 +145,18 @@ class _Words:
 
     def _difference(self, found: Differing) -> str:
         sides = (
-            f"{_percent(each)} on {executor_name(each.cell.executor)}"
+            f"{_percent(each)} on {target_name(each.cell.target)}"
             for each in (found.lower, found.higher)
         )
         name, image = self._name(found.lower.backbone), THE_IMAGES[found.lower.image]
         return f"{name} with {image}, {' and '.join(sides)}"
 
     def _similar(self, found: Sequence[Similar]) -> str:
-        return listed([f"{self._name(each.backbone)} ({_percent(each)})" for each in found])
+        names = [f"{self._name(each.backbone)} ({_percent(each)})" for each in found]
+        return listed(names, self._most)
 
     def _sharing(self, backbones: Sequence[BackboneSummary]) -> str:
-        if len(backbones) <= MOST_SHARING:
+        if len(backbones) <= MOST_NAMED:
             return listed(self.names(backbones))
         return f"{len(backbones)} of {self._count} backbones"
 

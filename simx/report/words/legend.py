@@ -3,7 +3,13 @@
 from simx.report.words.names import FASTEST, TIED, TIMES
 from simx.results.schema.partial_placement import PARTIAL, partial_placement_in
 from simx.results.schema.report import Report
-from simx.results.summaries.summary import executor_of
+from simx.results.summaries.summary import target_of
+
+TIME_MARKS = (
+    f"{FASTEST} the fastest backend, {TIED} tied with it; forward: the network alone; pipeline: "
+    "from the anchor's file to its embedding"
+)
+"""What a short rendering explains."""
 
 _PICTURES = (
     "positive, negative, resized: the picture that the anchor is compared with, resized being "
@@ -17,8 +23,7 @@ _MEASURED = (
     f"{_PICTURES}\n"
     f"{TIMES}: how many times as fast as the backend named there, forward, paired by launch and "
     "round. ±: half of the 95 % interval over launches; other figures have the digits that theirs "
-    f"supports (all intervals: --format csv). {FASTEST} faster than every other backend by "
-    f"more than the intervals leave open; {TIED} the fastest, but not to be told apart.\n"
+    "supports (all intervals: --format csv).\n"
     "peak: the share of this machine's peak that forward achieves, the peak being that of a "
     "512 by 512 matrix product. memory: resident in a worker that has called the network once; "
     "network: without the interpreter and the runtime; device: of the device's own. nodes: where "
@@ -35,7 +40,7 @@ _PARTIAL = (
 
 _REDUCED = (
     "fp16, int8: the same network in these numbers, made from fp32. Its embedding is not the same "
-    "vector but one near it: parity and margin say how near, and acc1 and acc5 are fp32's. "
+    "vector but one near it: parity and margin show how near, and acc1 and acc5 are fp32's. "
     f"{TIMES} fp32: how many times as fast as its own backend and provider in fp32."
 )
 
@@ -54,5 +59,5 @@ def legend(report: Report) -> tuple[str, ...]:
     if report.source is not None:
         return tuple(_QUOTED)
     partial = any(partial_placement_in(cell.identity.backend) for cell in report.cells)
-    reduced = any(executor_of(cell.identity).is_reduced for cell in report.cells)
+    reduced = any(target_of(cell.identity).is_reduced for cell in report.cells)
     return (*_MEASURED, *((_REDUCED,) if reduced else ()), *((_PARTIAL,) if partial else ()))

@@ -1,46 +1,57 @@
-"""What a reader has to know beside the figures of each range."""
+"""What a reader must know beside the figures of each range."""
 
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean
-from simx.report.words.names import FAILED, FEW_CALLS, RANDOM, backbone_name, executor_name
-from simx.report.words.precision import precision_notes
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
+from simx.report.words.names import (
+    FAILED,
+    FEW_CALLS,
+    MOST_NAMED,
+    NOISY,
+    RANDOM,
+    backbone_name,
+    counted,
+    listed,
+    target_name,
+)
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 
-def range_title(summary: RangeSummary, executors: Sequence[Executor]) -> str:
-    """Return the heading of a range; of a single executor it says what no row then does."""
+def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
+    """Return the heading of a range; it names a single target, which no row then does."""
     label = clean(summary.label)
-    where = f" on {executor_name(executors[0])}" if len(executors) == 1 else ""
+    count = counted(len(summary.backbones), "backbone")
+    where = f" on {target_name(targets[0])}" if len(targets) == 1 else ""
     if summary.low is None:
-        return f"GFLOPS {label}, {_count(summary.backbones)}{where}"
+        return f"GFLOPS {label}, {count}{where}"
     high = " up" if summary.high is None else f" to below {summary.high:g}"
-    return f"GFLOPS {label} (from {summary.low:g}{high}), {_count(summary.backbones)}{where}"
+    return f"GFLOPS {label} (from {summary.low:g}{high}), {count}{where}"
 
 
-def range_notes(summary: RangeSummary) -> tuple[str, ...]:
-    """Return what precision was reached, what a range's marks mean, and what failed."""
-    backbones = summary.backbones
+def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
+    """Return what the marks in a range's tables mean, and what failed."""
     measured = [cell for backbone in backbones for cell in backbone.measured]
-    notes = [*precision_notes(backbones)]
+    notes = []
     if any(cell.weights_origin == "random" for cell in measured):
         notes.append(
-            f"{RANDOM} random weights: similarity and margin say nothing about the pictures; "
+            f"{RANDOM} random weights: similarity and margin have no meaning for the pictures; "
             "measure with --weights pretrained"
         )
     if any(cell.few_calls for cell in measured):
         notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
+    noisy = [backbone_name(backbone) for backbone in backbones if backbone.noisy]
+    if noisy:
+        notes.append(
+            f"{NOISY} too noisy: most rounds were disturbed, so all of them count and the figures "
+            f"are those of a busy machine ({listed(noisy, MOST_NAMED)})"
+        )
     return (*notes, *_failures(backbones))
-
-
-def _count(backbones: Sequence[BackboneSummary]) -> str:
-    return f"{len(backbones)} backbone{'' if len(backbones) == 1 else 's'}"
 
 
 def _failures(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     for backbone in backbones:
         for cell in backbone.failed:
             yield (
-                f"{FAILED} {backbone_name(backbone)} on {executor_name(cell.executor)} failed at "
+                f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
                 f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
             )

@@ -1,11 +1,10 @@
-"""A decision in words: the answer in one sentence, and what a reader has to know beside it."""
+"""A decision in words: the answer in one sentence, and notes on it."""
 
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean
-from simx.report.blocks.quantities import accuracy
 from simx.report.words import figures
-from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, executor_name
+from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
 from simx.results.summaries.summary import BackboneSummary
@@ -16,15 +15,15 @@ LATENCY_NAMES: dict[LatencyOf, str] = {
 }
 
 _ORDERS: dict[Order, str] = {
-    "fastest": "the fastest first; of those that cannot be told apart, the most accurate",
+    "fastest": "the fastest first; among ties, the most accurate",
     "most accurate": "the most accurate first; of equally accurate ones, the faster",
 }
 
 
 def title(decision: Decision) -> str:
-    """Return the heading of a decision; it says which executor is looked at."""
+    """Return the heading of a decision, with the target that it is about."""
     return (
-        f"Which backbone to take on {executor_name(decision.executor)}, by "
+        f"Which backbone to take on {target_name(decision.target)}, by "
         f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
     )
 
@@ -34,15 +33,15 @@ def answer(decision: Decision) -> str:
     if not decision.contenders:
         return (
             f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
-            f"{executor_name(decision.executor)}; --latency-of looks at another one."
+            f"{target_name(decision.target)}; --latency-of chooses another one."
         )
     asked = _asked(decision.limits)
     if not asked:
         return _ends(decision)
     if not decision.fitting:
         near = " and ".join(map(_figures, decision.nearest))
-        where = executor_name(decision.executor)
-        return f"Nothing on {where} is known to keep {asked}; what comes nearest is {near}."
+        where = target_name(decision.target)
+        return f"Nothing on {where} is known to keep {asked}; nearest is {near}."
     best = decision.fitting[0]
     return f"Take {_figures(best)}: {_praise(decision, asked)}."
 
@@ -53,11 +52,11 @@ def notes(decision: Decision) -> Iterator[str]:
         return
     yield (
         f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others "
-        "is beaten by an unbeaten one, which is told to be faster and is at least as accurate, "
-        "with at least the margin"
+        "is beaten by an unbeaten one, which is measurably faster and at least as accurate, with "
+        "at least the margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
-    published = " in fp32" if decision.executor.is_reduced else ""
+    published = " in fp32" if decision.target.is_reduced else ""
     yield (
         f"acc1 is torchvision's published figure for the pretrained weights{published}, not "
         "measured here; margin is the similarity of the positive minus that of the negative, in "
@@ -67,8 +66,8 @@ def notes(decision: Decision) -> Iterator[str]:
         yield "a latency keeps its limit if its whole interval does"
     if decision.drift:
         yield (
-            f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; none is "
-            "told to be faster than another by less than it drifted between the two"
+            f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; a "
+            "difference between two that is smaller than their drift does not count"
         )
     yield from _marks(decision.contenders)
     yield from _absent(decision.absent)
@@ -84,21 +83,21 @@ def _asked(limits: Limits) -> str:
 
 
 def _praise(decision: Decision, asked: str) -> str:
-    count, where = len(decision.fitting), executor_name(decision.executor)
+    count, where = len(decision.fitting), target_name(decision.target)
     if count == 1:
         return f"on {where}, nothing else that is unbeaten keeps {asked}"
     of = f"of the {count} unbeaten ones on {where} that keep {asked}"
     if decision.order == "most accurate":
         return f"{of}, it is the most accurate"
-    return f"{of}, none is told to be faster"
+    return f"{of}, none is measurably faster"
 
 
 def _ends(decision: Decision) -> str:
     """Return where the front begins and ends."""
-    where = f"on {executor_name(decision.executor)}"
+    where = f"on {target_name(decision.target)}"
     front = decision.pareto_front
     if len(front) == 1:
-        return f"Take {_figures(front[0])}: nothing measured {where} comes up to it."
+        return f"Take {_figures(front[0])}: nothing measured {where} equals it."
     quickest = min(front, key=lambda each: each.merit.latency.median_ns)
     finest = max(front, key=lambda each: each.merit.acc1 or 0)
     return (
@@ -110,7 +109,9 @@ def _ends(decision: Decision) -> str:
 def _figures(contender: Contender) -> str:
     backbone, merit = contender.backbone, contender.merit
     latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
-    acc1 = "acc1 unknown" if merit.acc1 is None else f"{accuracy(backbone, merit.acc1).text} %"
+    acc1 = (
+        "acc1 unknown" if merit.acc1 is None else f"{figures.accuracy(backbone, merit.acc1).text} %"
+    )
     time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
     return f"{backbone_name(backbone)} ({time}, {acc1})"
 
@@ -118,7 +119,7 @@ def _figures(contender: Contender) -> str:
 def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
     if any(each.cell.weights_origin == "random" for each in contenders):
         yield (
-            f"{RANDOM} random weights: the margin says nothing about the pictures and takes no part"
+            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
         )
     if any(each.cell.few_calls for each in contenders):
         yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
@@ -131,4 +132,4 @@ def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
 def _absent(absent: Sequence[BackboneSummary]) -> Iterator[str]:
     if absent:
         names = ", ".join(map(backbone_name, absent))
-        yield f"not looked at, without such a latency there: {clean(names)}"
+        yield f"left out, without such a latency there: {clean(names)}"

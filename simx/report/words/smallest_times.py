@@ -1,17 +1,13 @@
-"""Who has the smallest times, in words: a sentence for each executor and scope."""
+"""Which backbones have the smallest times: a sentence for each target and scope."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from simx.report.blocks.quantities import similarity_unit
 from simx.report.words import figures
-from simx.report.words.names import THE_IMAGES, executor_name, listed
+from simx.report.words.names import MOST_NAMED, THE_IMAGES, listed, target_name
 from simx.results.schema.times import Scope
 from simx.results.summaries.findings import Smallest
-from simx.results.summaries.summary import BackboneSummary, Executor
-
-MOST_TIED = 4
-"""So many tied names are told; of more, those that are not tied, where they are fewer."""
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 Names = Callable[[Sequence[BackboneSummary]], list[str]]
 
@@ -23,24 +19,24 @@ _SCOPES: Mapping[Scope, str] = {
 
 
 def smallest_times(
-    found: Sequence[Smallest], drift: Mapping[Executor, float], names: Names
+    found: Sequence[Smallest], drift: Mapping[TargetId, float], names: Names
 ) -> Iterator[str]:
-    """Yield the sentences, and one on how far the machine drifted meanwhile.
+    """Yield the sentences, and one on how far the machine's speed drifted meanwhile.
 
     Args:
-        found: By executor and scope.
-        drift: What was allowed for, as a share, of every executor of the report.
+        found: By target and scope.
+        drift: What was allowed for, as a share, of every target of the report.
         names: Returns the names of backbones.
     """
-    for (executor, scope), group in groupby(found, lambda each: (each.executor, each.scope)):
+    for (target, scope), group in groupby(found, lambda each: (each.target, each.scope)):
         of = list(group)
-        where = f"on {executor_name(executor)}" if len(drift) > 1 else ""
+        where = f"on {target_name(target)}" if len(drift) > 1 else ""
         how = "by the medians alone" if of[0].decimals is not None else ""
         yield _opening([where, how]) + _statement(of, _SCOPES[scope], names)
     drifted = {
-        executor: share
-        for executor, share in drift.items()
-        if round(100 * share, 1) and any(each.executor == executor for each in found)
+        target: share
+        for target, share in drift.items()
+        if round(100 * share, 1) and any(each.target == target for each in found)
     }
     if drifted:
         yield _drift(drifted)
@@ -52,14 +48,15 @@ def _opening(parts: Sequence[str]) -> str:
 
 
 def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
-    """Say who has the smallest time of each picture, and what cannot be told from it."""
-    by_leaders: dict[str, list[Smallest]] = {}
+    """Name the backbone with the smallest time of each picture, and those tied with it."""
+    by_leaders: dict[tuple[str, ...], list[Smallest]] = {}
     for each in found:
-        by_leaders.setdefault(listed(names(each.leaders)), []).append(each)
+        by_leaders.setdefault(tuple(names(each.leaders)), []).append(each)
     verb = "has" if len(found[0].leaders) == 1 else "have"
     claims: list[str] = []
     for leaders, of in by_leaders.items():
-        claims.append(leaders + ("" if claims else f" {verb} the smallest {what}") + _occasions(of))
+        claim = "" if claims else f" {verb} the smallest {what}"
+        claims.append(listed(leaders, MOST_NAMED) + claim + _occasions(of))
     ties = _shared_ties(found, names) if len(claims) > 1 else None
     if ties is not None:
         return f"{', '.join(claims[:-1])}, and {claims[-1]}{ties}."
@@ -68,7 +65,7 @@ def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
 
 
 def _shared_ties(found: Sequence[Smallest], names: Names) -> str | None:
-    """Say what cannot be told from several leaders; None where it is not the same for all."""
+    """Name what is tied with several leaders; None where it is not the same for all of them."""
     sets = {frozenset(names((*each.leaders, *each.tied))) for each in found}
     if not any(each.tied for each in found):
         return ""
@@ -76,39 +73,21 @@ def _shared_ties(found: Sequence[Smallest], names: Names) -> str | None:
         return None
     leaders = {name for each in found for name in names(each.leaders)}
     tied = [name for name in names(found[0].tied) if name not in leaders]
-    others = names(found[0].others)
-    if _is_shorter(others, tied):
-        return f"; of the others {_only(others)} can be told from them"
-    return f"; they {f'and {listed(tied)} ' if tied else ''}cannot be told apart"
+    others = f" with each other and with {listed(tied, MOST_NAMED)}" if tied else ""
+    return f"; they are tied{others}"
 
 
 def _ties(found: Sequence[Smallest], names: Names) -> str:
-    """Say what cannot be told from a leader: with all its pictures, and further with some."""
+    """Name what is tied with a leader for all its pictures, and what further for some."""
     tied = [names(each.tied) for each in found]
     common = [name for name in tied[0] if all(name in of for of in tied)]
-    if all(of == common for of in tied):
-        return _common_ties(common, names(found[0].others))
-    text = f", and {listed(common)} cannot be told from it" if common else ""
+    text = f", tied with {listed(common, MOST_NAMED)}" if common else ""
     for each, of in zip(found, tied, strict=True):
         further = [name for name in of if name not in common]
         if further and each.image:
-            ties = _further_ties(further, names(each.others), alone=not common)
-            text += f"; for {THE_IMAGES[each.image]} {ties}"
+            also = "also with" if common else "tied with"
+            text += f"; for {THE_IMAGES[each.image]} {also} {listed(further, MOST_NAMED)}"
     return text
-
-
-def _common_ties(tied: Sequence[str], others: Sequence[str]) -> str:
-    if not tied:
-        return ""
-    if _is_shorter(others, tied):
-        return f", and of the others {_only(others)} can be told from it"
-    return f", and {listed(tied)} cannot be told from it"
-
-
-def _further_ties(tied: Sequence[str], others: Sequence[str], *, alone: bool) -> str:
-    if _is_shorter(others, tied):
-        return f"{_only(others)} can{' be told from it' if alone else ''}"
-    return f"{listed(tied)} cannot be told from it" if alone else f"neither can {listed(tied)}"
 
 
 def _occasions(found: Sequence[Smallest]) -> str:
@@ -122,21 +101,10 @@ def _occasions(found: Sequence[Smallest]) -> str:
 
 def _time(found: Smallest) -> str:
     quoted = found.decimals is not None
-    unit = similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
+    unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
     return f"{figures.time(found.time, unit, decimals=found.decimals).figure} {unit}"
 
 
-def _is_shorter(others: Sequence[str], tied: Sequence[str]) -> bool:
-    """Whether what can be told is quicker read than what cannot."""
-    return len(tied) > MOST_TIED and len(others) < len(tied)
-
-
-def _only(names: Sequence[str]) -> str:
-    return f"only {listed(names)}" if names else "none"
-
-
-def _drift(drifted: Mapping[Executor, float]) -> str:
-    shares = [
-        f"{100 * share:.1f} % on {executor_name(executor)}" for executor, share in drifted.items()
-    ]
-    return f"Between backbones the machine drifted by {listed(shares)}, which is allowed for."
+def _drift(drifted: Mapping[TargetId, float]) -> str:
+    shares = [f"{100 * share:.1f} % on {target_name(target)}" for target, share in drifted.items()]
+    return f"Between backbones the machine drifted by {listed(shares)}; ties allow for it."

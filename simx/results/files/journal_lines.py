@@ -112,8 +112,10 @@ class Kept(Struct, frozen=True, kw_only=True):
     def report(self) -> Report:
         """Make the report of it."""
         notes = (note for line in self.lines if isinstance(line, Resumption) for note in line.notes)
+        config = self.header.report.config
         return msgspec.structs.replace(
             self.header.report,
+            config=None if config is None else config.anonymised,
             cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
             canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
             stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),

@@ -1,10 +1,14 @@
 """A run's configuration: everything that decides what is measured and how, and no file's path.
 
-It is written into the journal when a run begins, and kept in the report as it is.
+It is written into the journal when a run begins, and kept in the report. Only options of a
+provider can hold a path; a report has the name of the file.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
+import msgspec
+
+from simx.common.anonymous import anonymous
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.pictures import Image, Picture
@@ -67,3 +71,16 @@ class Config(Schedule, frozen=True, kw_only=True):
     profile: ProfileName
     worker_memory: int | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
+
+    @property
+    def anonymised(self) -> Self:
+        """The configuration as a report keeps it: a path in an option is the name of its file."""
+        return msgspec.structs.replace(
+            self,
+            backends=tuple(map(_without_folders, self.backends)),
+            provider_options=tuple(map(_without_folders, self.provider_options)),
+        )
+
+
+def _without_folders(text: str) -> str:
+    return "+".join(anonymous(part) if "/" in part else part for part in text.split("+"))

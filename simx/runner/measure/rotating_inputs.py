@@ -49,8 +49,13 @@ class RotatingInputs:
         return self._order[place]
 
     def shuffle(self) -> None:
-        """Shuffle the original pictures among the places."""
-        _CHANCE.shuffle(self._order)
+        """Let the pictures change places, each of them as it was before all nudges.
+
+        An order that stays as it was would hide an answer that was kept for a place.
+        """
+        before = self._order.copy()
+        while self._order == before and len(before) > 1:
+            _CHANCE.shuffle(self._order)
         for place, picture in enumerate(self._order):
             self._hosted[place][0] = self._pictures[picture]
             self.placed[place] = self._place(self._hosted[place])

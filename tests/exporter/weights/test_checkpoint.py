@@ -1,5 +1,6 @@
 import contextlib
 import io
+import itertools
 import os
 import pickle
 import re
@@ -86,6 +87,8 @@ def test_state_dicts_are_read_in_every_form(content: bytes, tmp_path: Path) -> N
         (saved({"a": torch.ones(2, device="meta")}), "not a state dict"),
         (pickle.dumps([1], protocol=4), "torch cannot read it|it holds more than tensors"),
     ],
+    # Pickled files differ from process to process, and the names of tests must not.
+    ids=itertools.count(),
 )
 def test_what_is_no_state_dict_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     """Anything else ends in one line with the file, the reason and what to save instead."""

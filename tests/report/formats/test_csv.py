@@ -37,7 +37,7 @@ def test_what_a_device_adds_has_rows_of_its_own() -> None:
         measured(of=(Timing(scope="forward", image=None, launches=(launch,)),)),
         memory=Memory(before=1, peak=2, device=device),
     )
-    output = rendered(report(of), "csv")
+    output = rendered(report(of), form="csv")
 
     assert f"{RESNET},device_events,,ms,,,4.9,,,,,,\n" in output
     assert f"{RESNET},device_memory,,bytes,,,734003200,,,,,,\n" in output
@@ -48,7 +48,9 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
     three = launches([[1_000_000, 1_200_000]], [[2_000_000, 2_400_000]], [[4_000_000, 4_800_000]])
     timing = Timing(scope="pipeline", image="anchor", launches=three)
 
-    lines = rendered(report(measured(of=(timing,)), failed(identity("vgg11"))), "csv").split("\n")
+    lines = rendered(report(measured(of=(timing,)), failed(identity("vgg11"))), form="csv").split(
+        "\n"
+    )
 
     assert lines == [
         HEADER,
@@ -72,7 +74,7 @@ def test_quoted_figures_are_as_they_were_quoted() -> None:
     partly = Similarity(positive=54.0608, negative=None, negative_resized=None)
     row = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,,quoted"
 
-    lines = rendered(quoted_report(quoted(similarity=partly)), "csv").split("\n")
+    lines = rendered(quoted_report(quoted(similarity=partly)), form="csv").split("\n")
 
     assert lines == [
         HEADER,
@@ -96,7 +98,7 @@ def test_percentiles_appear_where_the_samples_carry_them() -> None:
     of = launches(*([[1_000_000 + 7919 * (5 * i + j) % 1000 for i in range(20)]] for j in range(5)))
     timing = Timing(scope="forward", image=None, launches=of)
 
-    (row, *_) = csv.DictReader(io.StringIO(rendered(report(measured(of=(timing,))), "csv")))
+    (row, *_) = csv.DictReader(io.StringIO(rendered(report(measured(of=(timing,))), form="csv")))
 
     assert float(row["p90"]) > float(row["median"])
     assert row["p99"] == ""
@@ -105,7 +107,7 @@ def test_percentiles_appear_where_the_samples_carry_them() -> None:
 def test_every_row_has_every_column() -> None:
     """Strings with commas, quotes and line breaks do not shift a column."""
     of = report(*two_backbones().cells, failed(identity(f'a,"b" {HOSTILE}', HOSTILE)))
-    rows = list(csv.reader(io.StringIO(rendered(of, "csv"))))
+    rows = list(csv.reader(io.StringIO(rendered(of, form="csv"))))
 
     assert {len(row) for row in rows} == {21}
     assert rows[-1][0].startswith('a,"b" =cmd')
@@ -130,7 +132,7 @@ def test_no_text_is_a_formula(text: str, cell: str) -> None:
 
 def test_a_hostile_name_is_quoted_in_its_row() -> None:
     """The protection reaches the rendering."""
-    output = rendered(report(failed(identity(HOSTILE))), "csv")
+    output = rendered(report(failed(identity(HOSTILE))), form="csv")
 
     assert output.splitlines()[1].startswith("'=cmd|'/c calc'!A1 [red]x[/red] <b>& next,")
 
@@ -145,7 +147,7 @@ def test_what_was_disturbed_is_in_no_row() -> None:
     )
     timing = Timing(scope="forward", image=None, launches=(*quiet[:2], disturbed))
 
-    row = rendered(report(measured(of=(timing,))), "csv").split("\n")[1]
+    row = rendered(report(measured(of=(timing,))), form="csv").split("\n")[1]
 
     assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000"
 
@@ -157,7 +159,7 @@ def test_intervals_keep_the_pilot_s_spread() -> None:
     longer = launches(*([[round(time * 1e6)]] for time in (*times, *[1.0] * 15)))
 
     rows = [
-        rendered(report(measured(of=(Timing(scope="host", image=None, launches=of),))), "csv")
+        rendered(report(measured(of=(Timing(scope="host", image=None, launches=of),))), form="csv")
         .split("\n")[1]
         .split(",")
         for of in (pilot, longer)

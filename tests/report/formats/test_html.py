@@ -11,11 +11,11 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Screen, render
+from simx.report.results import report_content
 from simx.report.words.findings import sentences
+from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import legend
-from simx.report.words.notes import range_notes
 from simx.results.schema.report import Report
 from simx.results.schema.times import Timing
 from simx.results.summaries.derivation import by_range
@@ -81,8 +81,8 @@ class Parsed(HTMLParser):
 
 
 def page(*reports: Report, criteria: SelectionCriteria | None = None) -> str:
-    options = Options(ranges=DEFAULT_RANGES, width=100, criteria=criteria or SelectionCriteria())
-    return render(reports, "html", options)
+    content = report_content(reports, DEFAULT_RANGES, criteria=criteria)
+    return render(content, "html", Screen(width=100))
 
 
 def parsed(*reports: Report) -> Parsed:
@@ -187,7 +187,7 @@ def test_the_charts_draw_what_was_measured() -> None:
     """A record for each cell, in the order of the rows, with its interval and its stages."""
     cells = data_of(parsed(two_backbones()))["cells"]
 
-    assert [(cell["name"], cell["executor"]) for cell in cells] == [
+    assert [(cell["name"], cell["target"]) for cell in cells] == [
         ("resnet18:V1", 0),
         ("resnet18:V1", 1),
         ("vgg11:V1", 0),
@@ -207,7 +207,7 @@ def test_findings_and_notes_are_those_of_the_tables(of: Report) -> None:
     """Every sentence under a range, and all of the legend, in the same words."""
     text = "".join(parsed(of).text)
     ranges = by_range(of, DEFAULT_RANGES)
-    said = [each for found in ranges for each in (*sentences(found), *range_notes(found))]
+    said = [each for found in ranges for each in (*sentences(found), *range_notes(found.backbones))]
 
     assert said
     assert all(each in text for each in (*said, *legend(of)))
@@ -229,11 +229,11 @@ def test_limits_are_answered() -> None:
     criteria = SelectionCriteria(limits=Limits(max_latency_ns=30 * MS))
     text = page(two_backbones(), criteria=criteria)
 
-    assert "what comes nearest is resnet18:V1" in text
+    assert "nearest is resnet18:V1" in text
     assert "Take resnet18:V1 (25.0" in text
 
 
-def test_an_executor_that_is_not_there_is_refused() -> None:
+def test_a_target_that_is_not_there_is_refused() -> None:
     """As everywhere else."""
     with pytest.raises(InputError, match="tensorflow"):
         page(two_backbones(), criteria=SelectionCriteria(backends=("tensorflow",)))
@@ -269,7 +269,7 @@ def test_what_is_left_out_is_said(count: int) -> None:
 
 
 def test_a_cell_adds_little_to_the_page() -> None:
-    """Eighty backbones on four executors stay near a megabyte, the library included."""
+    """Eighty backbones on four targets stay near a megabyte, the library included."""
     cells = [measured(identity(f"resnet{place}")) for place in range(21)]
     one, many = (len(page(report(*some))) for some in (cells[:1], cells))
 
@@ -284,3 +284,11 @@ def test_links_lead_to_places_on_the_page() -> None:
         anchors = set(re.findall(r'href="#([^"]+)"', text))
 
         assert anchors <= set(re.findall(r' id="([^"]+)"', text))
+
+
+def test_the_page_opens_on_the_fastest_backend() -> None:
+    """Its answer and its stages are the ones that are selected."""
+    found = parsed(two_backbones())
+    chosen = [each for each in found.all("option") if "selected" in each]
+
+    assert [each["value"] for each in chosen] == ["1", "1"]

@@ -4,34 +4,36 @@ import re
 
 import pytest
 
-from simx.report.formats.pipe_tables import escape
+from simx.report.formats.markdown import escape
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
 from tests.results.builders import failed, identity, measured, report
 
 
 def test_the_whole_output_is_as_expected() -> None:
-    """Groups head their columns, figures stand to the right, keys repeat, the fastest is bold."""
-    assert rendered(two_backbones(), "markdown") == expected("models.md")
+    """Groups head their columns, figures stand to the right, the fastest is bold."""
+    assert rendered(two_backbones(), form="markdown") == expected("report.md")
 
 
 def test_the_terminals_width_does_not_matter() -> None:
     """A page is as wide as it is."""
-    assert rendered(two_backbones(), "markdown", width=80) == rendered(two_backbones(), "markdown")
+    narrow, wide = (rendered(two_backbones(), form="markdown", width=width) for width in (80, 200))
+
+    assert narrow == wide
 
 
 def test_the_origins_layout_names_its_sections() -> None:
     """A row says which image it is about, having no heading above it."""
-    output = rendered(two_backbones(), "markdown", layout="origin")
+    output = rendered(two_backbones(), form="markdown", layout="origin")
 
     assert "| negative: similarity, % | torch cpu | -1.83 | -1.83° |" in output
 
 
 def test_a_single_backend_is_in_the_heading_of_its_tables() -> None:
     """No table has a column for it."""
-    output = rendered(report(measured()), "markdown")
+    output = rendered(report(measured()), form="markdown")
 
     assert "## GFLOPS 1-3 (from 1 to below 4), 1 backbone on torch cpu" in output
-    assert "| model | forward<br>time, ms |" in output
+    assert "| model | forward<br>ms |" in output
 
 
 def test_every_row_has_as_many_fields_as_its_heading() -> None:
@@ -41,7 +43,7 @@ def test_every_row_has_as_many_fields_as_its_heading() -> None:
         failed(reason=HOSTILE),
         notes=["a|b"],
     )
-    lines = rendered(of, "markdown").splitlines()
+    lines = rendered(of, form="markdown").splitlines()
     tables = [line for line in lines if line.startswith("|")]
     fields = [len(re.findall(r"(?<!\\)\|", line)) for line in tables]
     rules = [place for place, line in enumerate(tables) if line.startswith("| ---")]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from simx.report.blocks.table import ABSENT
 from simx.report.words import figures
+from simx.report.words.values import ABSENT
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
 

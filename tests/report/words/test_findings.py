@@ -12,7 +12,7 @@ from simx.results.schema.times import Timing
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Smallest
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.report.samples import HOSTILE
 from tests.results.builders import (
     around,
@@ -25,8 +25,8 @@ from tests.results.builders import (
     report,
 )
 
-TORCH = Executor("torch", "CPUExecutionProvider")
-ORT = Executor("ort", "CPUExecutionProvider")
+TORCH = TargetId("torch", "CPUExecutionProvider")
+ORT = TargetId("ort", "CPUExecutionProvider")
 
 
 def said(of: Report) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def smallest(image: Image | None, groups: str, milliseconds: float = 10) -> Smal
     """Return a smallest time of ``pipeline`` by models: ``leaders / tied / others``."""
     leaders, tied, others = (backbones(*group.split()) for group in groups.split("/"))
     return Smallest(
-        executor=TORCH,
+        target=TORCH,
         scope="pipeline" if image else "forward",
         image=image,
         time=Estimate(median_ns=milliseconds * 1e6, low_ns=1, high_ns=milliseconds * 1.01e6),
@@ -83,7 +83,7 @@ def test_times_of_one_leader_share_a_sentence() -> None:
     ) == [
         (
             "alexnet has the smallest embedding inference time for the positive (10.00 ms) and the "
-            "negative (30.00 ms), and vgg11 cannot be told from it."
+            "negative (30.00 ms), tied with vgg11."
         )
     ]
 
@@ -105,33 +105,20 @@ def test_times_of_several_leaders_share_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("positive", "negative", "ties"),
     [
-        ("a / b / c", "a / b / c", ", and b cannot be told from it"),
-        (
-            "a / b / c",
-            "a / b c /",
-            ", and b cannot be told from it; for the negative neither can c",
-        ),
-        ("a / / b c", "a / b / c", "; for the negative b cannot be told from it"),
-        (
-            "a / b c d e f / g h",
-            "a / b c d e f / g h",
-            ", and of the others only g and h can be told from it",
-        ),
-        ("a / b c d e f /", "a / b c d e f /", ", and of the others none can be told from it"),
+        ("a / b / c", "a / b / c", ", tied with b"),
+        ("a / b / c", "a / b c /", ", tied with b; for the negative also with c"),
+        ("a / / b c", "a / b / c", "; for the negative tied with b"),
+        ("a / b c d / e", "a / b c d / e", ", tied with b, c and d"),
+        ("a / b c d e f / g h", "a / b c d e f / g h", ", tied with b, c, d and 2 more"),
         (
             "a / b / c d e f g h",
             "a / b c d e f g / h",
-            ", and b cannot be told from it; for the negative only h can",
-        ),
-        (
-            "a / / b c d e f g h",
-            "a / b c d e f g / h",
-            "; for the negative only h can be told from it",
+            ", tied with b; for the negative also with c, d, e and 2 more",
         ),
     ],
 )
-def test_ties_are_said_the_short_way(positive: str, negative: str, ties: str) -> None:
-    """What holds for all pictures is said once, and of many ties what is none."""
+def test_at_most_three_ties_are_named(positive: str, negative: str, ties: str) -> None:
+    """What holds for all pictures is said once, and further ties are counted."""
     (text,) = told(smallest("positive", positive), smallest("negative", negative))
 
     assert text == (
@@ -146,28 +133,28 @@ def test_ties_are_said_the_short_way(positive: str, negative: str, ties: str) ->
         (
             "a / b / c",
             "b / a / c",
-            "a has {} for the positive {}, and b for the negative {}; they cannot be told apart.",
+            "a has {} for the positive {}, and b for the negative {}; they are tied.",
         ),
         (
             "a / b c / d",
             "b / a c / d",
             (
-                "a has {} for the positive {}, and b for the negative {}; they and c cannot be "
-                "told apart."
+                "a has {} for the positive {}, and b for the negative {}; they are tied with "
+                "each other and with c."
             ),
         ),
         (
             "a / b c d e f g / h",
             "b / a c d e f g / h",
             (
-                "a has {} for the positive {}, and b for the negative {}; of the others only h "
-                "can be told from them."
+                "a has {} for the positive {}, and b for the negative {}; they are tied with "
+                "each other and with c, d, e and 2 more."
             ),
         ),
         (
             "a / c / b",
             "b / / a c",
-            "a has {} for the positive {}, and c cannot be told from it; b for the negative {}.",
+            "a has {} for the positive {}, tied with c; b for the negative {}.",
         ),
     ],
 )
@@ -180,7 +167,7 @@ def test_ties_of_several_leaders_are_said_together(positive: str, negative: str,
     ]
 
 
-def test_each_executor_speaks_for_itself() -> None:
+def test_each_target_speaks_for_itself() -> None:
     """With several of them each sentence says where, and drift that was allowed for is said."""
     of = report(
         *(
@@ -207,15 +194,12 @@ def test_each_executor_speaks_for_itself() -> None:
 
     assert said(msgspec.structs.replace(of, canary=canaries)) == (
         "On torch cpu, resnet18:V1 has the smallest forward time (50.0 ms).",
-        (
-            "On ort cpu, vgg11:V1 has the smallest forward time (40.0 ms), and resnet18:V1 "
-            "cannot be told from it."
-        ),
-        "Between backbones the machine drifted by 2.3 % on ort cpu, which is allowed for.",
+        "On ort cpu, vgg11:V1 has the smallest forward time (40.0 ms), tied with resnet18:V1.",
+        "Between backbones the machine drifted by 2.3 % on ort cpu; ties allow for it.",
     )
 
 
-def test_a_single_executor_needs_no_name() -> None:
+def test_a_single_target_needs_no_name() -> None:
     """The heading of the table has said it."""
     of = report(forward(identity("resnet18"), 50), forward(identity("vgg11"), 90))
 
@@ -305,7 +289,7 @@ def test_dimensions_in_words() -> None:
 
 
 def test_where_onnx_runtime_is_slower_is_said_with_the_interval() -> None:
-    """The ratio and its ends, for each executor of it."""
+    """The ratio and its ends, for each target of it."""
     cells = [
         forward(identity(model, backend=backend), time)
         for model, backend, time in (
@@ -347,7 +331,7 @@ def test_the_same_backbone_twice_is_told_apart() -> None:
         "resnet18:V1 batch 1 has the smallest forward time (50.0 ms).",
     )
     assert said(report(*cells[1:])) == (
-        "resnet18:V1 has the smallest forward time (90.0 ms), and vgg11:V1 cannot be told from it.",
+        "resnet18:V1 has the smallest forward time (90.0 ms), tied with vgg11:V1.",
     )
 
 

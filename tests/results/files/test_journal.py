@@ -288,3 +288,26 @@ def test_a_journal_has_the_configuration_once(
     assert made.config == first.report.config
     assert first.inputs.store == "/store"
     assert b"/store" not in msgspec.json.encode(made)
+
+
+def test_a_report_has_no_folder_of_an_option(
+    tmp_path: Path, first: Header, cell: MeasuredCell
+) -> None:
+    """The journal keeps the path, which a resumed run needs; the report has the file's name."""
+    assert first.report.config is not None
+    config = msgspec.structs.replace(
+        first.report.config,
+        backends=("torch", "ort:spinning+cache=/home/ada/engine.bin"),
+        provider_options=("use_tf32=1", "plan=/home/ada/plans/a.plan"),
+    )
+    begun = msgspec.structs.replace(
+        first, report=msgspec.structs.replace(first.report, config=config)
+    )
+    write(tmp_path / "j", begun, (one_launch(cell, 0),))
+    kept = read_journal(tmp_path / "j")
+    made = kept.report().config
+
+    assert kept.header.report.config == config
+    assert made is not None
+    assert made.backends == ("torch", "ort:spinning+cache=engine.bin")
+    assert made.provider_options == ("use_tf32=1", "plan=a.plan")

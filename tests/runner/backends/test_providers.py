@@ -51,9 +51,7 @@ def test_a_backend_without_the_device_gets_a_note_and_no_target() -> None:
         ("torch", "CPUExecutionProvider"),
         ("ort", "CPUExecutionProvider"),
     ]
-    assert notes == [
-        "torch has no device for OpenVINOExecutionProvider, so no cells there"
-    ]
+    assert notes == ["torch has no device for OpenVINOExecutionProvider, so no cells there"]
 
 
 def test_another_way_to_the_same_device_is_torch_s_own_way() -> None:

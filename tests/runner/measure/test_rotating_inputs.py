@@ -26,6 +26,25 @@ def test_pictures_change_places_and_are_known_there() -> None:
     assert len(orders) > 1
 
 
+def test_no_block_finds_the_order_of_the_block_before() -> None:
+    """Some picture changes its place each time, so that answers kept for places are wrong."""
+    inputs = RotatingInputs(PICTURES[:2], lambda array: array)
+    orders = [inputs.picture_at(0)]
+    for _ in range(20):
+        inputs.shuffle()
+        orders.append(inputs.picture_at(0))
+
+    assert orders == [0, 1] * 10 + [0]
+
+
+def test_a_single_picture_stays_in_its_place() -> None:
+    """There is no other order that it could have."""
+    inputs = RotatingInputs(PICTURES[:1], lambda array: array)
+    inputs.shuffle()
+
+    assert inputs.picture_at(0) == 0
+
+
 def test_a_place_keeps_its_memory() -> None:
     """Pictures are written into it, so that an answer kept for the place is another one's."""
     inputs = RotatingInputs(PICTURES, lambda array: array)

@@ -7,17 +7,19 @@ import msgspec
 from markupsafe import Markup
 
 from simx.common.safe_text import clean
-from simx.report.formats.decision import decision_table
+from simx.models.ranges import Range
+from simx.report.blocks.decision import decision_table
+from simx.report.blocks.document import Table
+from simx.report.blocks.report_tables import views
 from simx.report.formats.page.charts import NANOSECONDS_PER_MS, ChartData, Sources, chart_data
 from simx.report.formats.page.raw_times import MOST_TIMES
 from simx.report.formats.page.script_data import script_json
-from simx.report.formats.page.tables import View, groups_of, views
-from simx.report.options import Options
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.legend import legend
-from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
-from simx.report.words.notes import range_notes, range_title
+from simx.report.words.interval_widths import range_notes
+from simx.report.words.legend import TIME_MARKS, legend
+from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, target_name
+from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.results.schema.report import Identity, Report
 from simx.results.schema.times import Launch
@@ -27,21 +29,22 @@ from simx.results.summaries.decision import (
     keeps,
     latency,
     ordered,
-    selected_executors,
+    selected_targets,
 )
-from simx.results.summaries.derivation import by_range, counted, executors
+from simx.results.summaries.derivation import by_range, counted, targets
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
+from simx.results.summaries.speeds import fastest_target
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 MARKS = {
     FASTEST: "the fastest",
-    TIED: "the fastest, but not to be told apart",
+    TIED: "tied with the fastest",
     RANDOM: "of random weights",
     FEW_CALLS: "a few calls of one launch, no interval",
     NOISY: "too noisy",
     FAILED: "failed",
 }
-"""What each mark means, for whoever points at it and whoever has the page read out."""
+"""What each mark means, for a pointer and for a screen reader."""
 
 
 _TIME = re.compile(r"(?<=\d)T(?=\d)")
@@ -59,22 +62,23 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     keeps: bool
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backbone to take on one executor: the answer, the front, and what to know beside it.
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backbone to take on one target: the answer, the front, and notes.
 
-    ``standings`` belong to the rows of ``view``.
+    ``standings`` belong to the rows of ``table``. The page opens on the ``first`` one.
     """
 
-    executor: str
+    target: str
     title: str
     answer: str
-    view: View | None
+    table: Table | None
     standings: tuple[Standing, ...]
     notes: tuple[str, ...]
+    first: bool
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of one range: what its figures amount to, and what to know beside them."""
+    """The words about one range: its findings, and notes on its figures."""
 
     title: str
     findings: tuple[str, ...]
@@ -84,8 +88,9 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One report.
 
-    ``number`` tells its elements from those of other reports on the page. ``latency`` names the
-    latency that is drawn. ``max_latency`` (ms) and ``min_acc1`` are the limits that were given.
+    ``number`` distinguishes its elements from those of other reports on the page. ``fastest`` is
+    the place of the fastest target among those of the charts. ``latency`` names the latency that
+    is drawn. ``max_latency`` (ms) and ``min_acc1`` are the limits that were given.
     ``thinned`` is how many times a cell has at most, where some were left
     out, else None.
     """
@@ -94,13 +99,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     notes: tuple[str, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Recommendation, ...]
     max_latency: float | None
     min_acc1: float | None
-    views: tuple[View, ...]
+    views: tuple[Table, ...]
     ranges: tuple[Section, ...]
     legend: tuple[str, ...]
     latency: str
+    fastest: int
     charts: ChartData
     data: Markup
     thinned: int | None
@@ -121,30 +127,34 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return any(cell.raw for cell in self.charts.cells)
 
 
-def page(report: Report, number: int, options: Options) -> Page:
+def page(report: Report, number: int, ranges: Sequence[Range], criteria: SelectionCriteria) -> Page:
     """Return what is shown of one report.
 
     Raises:
-        InputError: ``options.criteria`` names an executor that the report has not.
+        InputError: ``criteria`` names a target that the report has not.
     """
-    ranges = by_range(report, options.ranges)
-    backbones = [backbone for of in ranges for backbone in of.backbones]
-    criteria = _criteria(options.criteria, backbones)
+    summaries, found = by_range(report, ranges), targets(report)
+    backbones = [backbone for of in summaries for backbone in of.backbones]
+    criteria = _criteria(criteria, backbones)
+    fastest = fastest_target(backbones, found)
+    shown = _shown(report, criteria)
+    opened = fastest_target(backbones, shown)
     limit = criteria.limits.max_latency_ns
-    decisions = {each: decide(report, backbones, each, criteria) for each in executors(report)}
-    charts = chart_data(ranges, executors(report), _sources(report, decisions, criteria.latency_of))
+    decisions = {each: decide(report, backbones, each, criteria) for each in found}
+    charts = chart_data(summaries, found, _sources(report, decisions, criteria.latency_of))
     return Page(
         number=number,
         title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
         notes=tuple(map(clean, report.notes)),
-        choices=tuple(_choice(decisions[each]) for each in _shown(report, criteria)),
+        choices=tuple(_recommendation(decisions[each], first=each == opened) for each in shown),
         max_latency=limit and limit / NANOSECONDS_PER_MS,
         min_acc1=criteria.limits.min_acc1,
-        views=views(backbones, executors(report)) if backbones else (),
-        ranges=tuple(_section(of, executors(report)) for of in ranges),
-        legend=legend(report),
+        views=views(backbones, found) if backbones else (),
+        ranges=tuple(_section(of, found) for of in summaries),
+        legend=(*legend(report), TIME_MARKS),
         latency=criteria.latency_of,
+        fastest=found.index(fastest) if fastest else 0,
         charts=charts,
         data=script_json(charts),
         thinned=MOST_TIMES if _is_thinned(charts) else None,
@@ -163,46 +173,44 @@ def _criteria(
     return msgspec.structs.replace(criteria, latency_of=other) if has_other else criteria
 
 
-def _shown(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
-    """Return the executors that are wished for, all of them where none is named."""
-    return selected_executors(report, criteria) if criteria.narrows else executors(report)
+def _shown(report: Report, criteria: SelectionCriteria) -> tuple[TargetId, ...]:
+    """Return the selected targets, all of them where none is named."""
+    return selected_targets(report, criteria) if criteria.narrows else targets(report)
 
 
-def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
+def _sources(report: Report, decisions: dict[TargetId, Decision], latency_of: LatencyOf) -> Sources:
     fronts = {
-        executor: [contender.backbone for contender in decision.pareto_front]
-        for executor, decision in decisions.items()
+        target: [contender.backbone for contender in decision.pareto_front]
+        for target, decision in decisions.items()
     }
     times = {
-        _key(its, executor_of(its)): timings.get(("forward", None), ())
+        _key(its, target_of(its)): timings.get(("forward", None), ())
         for its, timings in counted(report).items()
     }
 
-    def forward(backbone: BackboneSummary, executor: Executor) -> Sequence[Launch]:
-        return times.get(_key(backbone, executor), ())
+    def forward(backbone: BackboneSummary, target: TargetId) -> Sequence[Launch]:
+        return times.get(_key(backbone, target), ())
 
     return Sources(
         latency_of=latency_of,
-        unbeaten=lambda backbone, executor: backbone in fronts[executor],
+        unbeaten=lambda backbone, target: backbone in fronts[target],
         forward=forward,
     )
 
 
-def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, ...]:
-    """Return what tells cells apart."""
+def _key(its: Identity | BackboneSummary, target: TargetId) -> tuple[object, ...]:
+    """Return what distinguishes cells."""
     settings = (its.embedding, its.batch, its.threads)
-    return (its.model, its.weights, *settings, executor)
+    return (its.model, its.weights, *settings, target)
 
 
-def _choice(decision: Decision) -> Choice:
+def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
     front = ordered(decision.pareto_front, "fastest")
-    table = decision_table(decision, front)
-    view = View(name=title(decision), groups=groups_of(table.columns), table=table)
-    return Choice(
-        executor=executor_name(decision.executor),
+    return Recommendation(
+        target=target_name(decision.target),
         title=title(decision),
         answer=answer(decision),
-        view=view if front else None,
+        table=decision_table(decision, front) if front else None,
         standings=tuple(
             Standing(
                 latency=each.merit.high_ns / NANOSECONDS_PER_MS,
@@ -212,14 +220,15 @@ def _choice(decision: Decision) -> Choice:
             for each in front
         ),
         notes=tuple(notes(decision)),
+        first=first,
     )
 
 
-def _section(summary: RangeSummary, executors: Sequence[Executor]) -> Section:
+def _section(summary: RangeSummary, targets: Sequence[TargetId]) -> Section:
     return Section(
-        title=range_title(summary, executors),
+        title=range_title(summary, targets),
         findings=sentences(summary),
-        notes=range_notes(summary),
+        notes=(*mark_notes(summary.backbones), *range_notes(summary.backbones)),
     )
 
 

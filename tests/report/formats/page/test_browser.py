@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.registry import render
-from simx.report.options import Options
+from simx.report.content import Screen, render
+from simx.report.results import report_content
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.formats.page.browser import Watched, chromium
@@ -59,8 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def written(folder: Path, name: str, *reports: Report) -> Path:
     path = folder / f"{name}.html"
-    options = Options(ranges=DEFAULT_RANGES, width=100)
-    path.write_text(render(reports, "html", options), encoding="utf-8")
+    content = report_content(reports, DEFAULT_RANGES)
+    path.write_text(render(content, "html", Screen(width=100)), encoding="utf-8")
     return path
 
 
@@ -165,7 +165,7 @@ def test_a_heading_sorts_by_names(opened: Watched) -> None:
     [
         ("range", "7-8", ["resnet101:V1 torch cpu", "resnet101:V1 ort cpu"]),
         (
-            "executor",
+            "target",
             "ort cpu",
             ["alexnet:V1 ort cpu", "resnet18:V1 ort cpu", "resnet101:V1 ort cpu"],
         ),
@@ -217,14 +217,14 @@ def test_one_view_is_shown_at_a_time(opened: Watched) -> None:
 
 
 def test_a_decision_is_shown_for_the_backend_chosen(opened: Watched) -> None:
-    """The first one to begin with."""
+    """The fastest one to begin with."""
     answers = opened.page.locator(".answer:visible")
 
-    assert "on torch cpu" in answers.inner_text()
-
-    opened.page.locator("[data-role=choice]").select_option(label="ort cpu")
-
     assert "on ort cpu" in answers.inner_text()
+
+    opened.page.locator("[data-role=choice]").select_option(label="torch cpu")
+
+    assert "on torch cpu" in answers.inner_text()
 
 
 def front(opened: Watched) -> list[str]:
@@ -235,6 +235,7 @@ def front(opened: Watched) -> list[str]:
 
 def test_limits_name_one_to_take(opened: Watched) -> None:
     """As on the command line; without limits everything is as it was."""
+    opened.page.locator("[data-role=choice]").select_option(label="torch cpu")
     answer = opened.page.locator(".answer:visible")
     unlimited = answer.inner_text()
 
@@ -265,9 +266,11 @@ def test_limits_that_were_given_are_kept_from_the_start(browser: Any, folder: Pa
     """The fields hold them, the rows keep them, and the answer is the command line's."""
     path = folder / "limited.html"
     criteria = SelectionCriteria(limits=Limits(max_latency_ns=60 * MS))
-    options = Options(ranges=DEFAULT_RANGES, width=100, criteria=criteria)
-    path.write_text(render([sample()], "html", options), encoding="utf-8")
+    content = report_content([sample()], DEFAULT_RANGES, criteria=criteria)
+    path.write_text(render(content, "html", Screen(width=100)), encoding="utf-8")
     with Watched(browser, path) as opened:
+        opened.page.locator("[data-role=choice]").select_option(label="torch cpu")
+
         assert opened.page.get_by_label("latency at most").input_value() == "60"
         assert front(opened) == ["resnet18", "alexnet"]
         assert "that keep 60 ms, it is the most accurate." in (
@@ -286,7 +289,7 @@ def test_every_chart_has_its_data_in_words_and_as_a_table(opened: Watched, chart
 
     assert opened.page.locator(f"#{canvas.get_attribute('aria-labelledby')}").inner_text()
     assert "Nothing to show" not in described.inner_text()
-    assert figure.locator("table tbody tr").count() == {"stages": 3}.get(chart, 5)
+    assert figure.locator("table tbody tr").count() == {"stages": 2}.get(chart, 5)
     assert figure.locator("table th[scope=col]").count() >= 5
     assert "\N{EN DASH}" not in figure.locator("table tbody").inner_text()
 
@@ -296,7 +299,7 @@ def test_the_table_follows_the_filter(opened: Watched) -> None:
     figure = opened.page.locator("[data-chart=accuracy]")
     figure.locator("summary").click()
     figure.locator("table").wait_for()
-    opened.page.locator(".filters [name=executor]").select_option(label="ort cpu")
+    opened.page.locator(".filters [name=target]").select_option(label="ort cpu")
 
     assert figure.locator("table tbody tr").count() == 2
 
@@ -306,7 +309,7 @@ def test_the_table_follows_the_filter(opened: Watched) -> None:
     [
         ("accuracy", "alexnet:V1 on ort cpu: 7 ms (95 %: "),
         ("size", "alexnet:V1 on torch cpu: 11 ms"),
-        ("stages", "alexnet:V1: decode 1.5, preprocess 3, forward 11: together 15.5 ms"),
+        ("stages", "alexnet:V1: decode 1.5, preprocess 3, forward 7: together 11.5 ms"),
         ("raw", "all launches: 11 ms (95 %: "),
     ],
 )

@@ -44,6 +44,6 @@ function limitsAnswer(kept, latency) {
   const [best] = latency ? byAccuracy(kept) : kept;
   const name = nameOf(best);
   if (kept.length === 1) return `Take ${name}: nothing else that is unbeaten keeps that.`;
-  const why = latency ? "it is the most accurate" : "none is told to be faster";
+  const why = latency ? "it is the most accurate" : "none is measurably faster";
   return `Take ${name}: of the ${kept.length} unbeaten ones that keep that, ${why}.`;
 }

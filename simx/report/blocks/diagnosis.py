@@ -1,0 +1,100 @@
+"""What ``simx doctor`` found, as a document: each provider, what to repair, and the machine."""
+
+from collections.abc import Iterator
+
+from simx.common.safe_text import clean
+from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
+from simx.report.blocks.report_tables import key_columns
+from simx.report.words.names import provider_name
+from simx.report.words.values import Value
+from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
+
+
+def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
+    """Yield what works, what does not work and why, what to repair, and what is installed."""
+    yield Table(
+        columns=(
+            *key_columns("backend", "provider"),
+            Column("usable", justify="left"),
+            Column("nodes", justify="left"),
+        ),
+        rows=tuple(Row(_values(each)) for each in found.providers),
+        keys=2,
+    )
+    yield from _words(found)
+
+
+def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
+    usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
+    names = (clean(each.backend), provider_name(each.provider))
+    return (*map(Value, names), usable, Value(_proof(each)))
+
+
+def _proof(each: ProviderDiagnosis) -> str:
+    """Return for example ``8/8 cpu``; a backend without a graph has computed something instead."""
+    if not each.usable:
+        return ""
+    if not each.proof:
+        return "no graph; computed"
+    total = sum(each.proof.values())
+    return f"{each.proof.get(each.provider, 0)}/{total} {provider_name(each.provider)}"
+
+
+def _words(found: Diagnosis) -> Iterator[Paragraph]:
+    for each in found.providers:
+        if each.reason is not None:
+            why = clean("; ".join(filter(None, (each.reason, each.remedy))))
+            yield Paragraph(f"{clean(each.backend)} on {clean(each.provider)}: {why}")
+    yield from (Paragraph(_plugin(each)) for each in found.plugins)
+    yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
+    yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
+    loaded = _loaded(found)
+    for text in (_machine(found), _software(found), *loaded, _store(found)):
+        yield Paragraph(text, "faint")
+
+
+def _plugin(each: PluginDiagnosis) -> str:
+    """Return what a plug-in brings and finds; its providers have rows of their own."""
+    found = each.problem or (
+        f"it finds {', '.join(each.devices)}" if each.devices else "it finds no device here"
+    )
+    return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
+
+
+def _loaded(found: Diagnosis) -> Iterator[str]:
+    for each in found.providers:
+        if each.libraries:
+            names = (f"{name} {version}".strip() for name, version in each.libraries.items())
+            where = f"{each.backend} {provider_name(each.provider)}"
+            yield clean(f"loaded by {where}: {' · '.join(names)}")
+
+
+def _store(found: Diagnosis) -> str:
+    return (
+        f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
+        f"{found.cached_weights} of the pretrained weights are cached"
+    )
+
+
+def _machine(found: Diagnosis) -> str:
+    of = found.environment
+    parts = [
+        of.cpu,
+        f"{of.affinity_cores} of {of.logical_cores} cores",
+        f"{found.threads} threads",
+        "no quota" if of.quota_cores is None else f"quota {of.quota_cores:g} cores",
+        f"governor {of.governor or 'unknown'}",
+        f"boost {'unknown' if of.boost is None else 'on' if of.boost else 'off'}",
+        f"{of.memory_bytes / 2**30:.0f} GiB",
+        *(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus),
+    ]
+    return f"machine: {' · '.join(map(clean, parts))}"
+
+
+def _software(found: Diagnosis) -> str:
+    versions = {**found.environment.libraries, **found.distributions}
+    parts = [
+        *(f"{name} {version}" for name, version in versions.items()),
+        *(f"{backend} built for CUDA {version}" for backend, version in found.cuda.items()),
+    ]
+    return f"software: Python {found.environment.python} · {' · '.join(map(clean, parts))}"

@@ -1,0 +1,85 @@
+"""A report as a document: its heading, its tables, findings and notes by range, and its sum."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from simx.common.safe_text import clean
+from simx.models.ranges import Range
+from simx.report.blocks.document import (
+    Block,
+    Facts,
+    Heading,
+    Layout,
+    Paragraph,
+    Points,
+    Table,
+)
+from simx.report.blocks.overview import picture_table, speed_table, summary_text
+from simx.report.blocks.report_tables import origin_tables, views
+from simx.report.words.findings import sentences
+from simx.report.words.heading import heading
+from simx.report.words.interval_widths import range_notes
+from simx.report.words.legend import TIME_MARKS, legend
+from simx.report.words.notes import mark_notes, range_title
+from simx.report.words.values import Tone
+from simx.results.schema.report import Report
+from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+
+BRIEF = frozenset({"quoted", "written", "machine", "software"})
+"""The facts that a short rendering has."""
+
+
+def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> Iterator[Block]:
+    """Yield everything that people read of a report, short tables first.
+
+    Args:
+        report: What was measured.
+        ranges: The GFLOPS ranges in the order of the tables.
+        layout: Whether models are rows or columns.
+    """
+    yield Heading(f"simx report, {clean(report.created)}", level=1)
+    facts = heading(report)
+    yield Facts(tuple(each for each in facts if each[0] in BRIEF))
+    further = tuple(each for each in facts if each[0] not in BRIEF)
+    if further:
+        yield Facts(further, detail=True)
+    yield from _points(map(clean, report.notes), "warning")
+    summaries, found = by_range(report, ranges), targets(report)
+    for summary in summaries:
+        yield from _range(summary, found, layout)
+    yield Points(legend(report), "faint", detail=True)
+    backbones = [backbone for summary in summaries for backbone in summary.backbones]
+    if report.source is None:
+        yield Paragraph(TIME_MARKS, "faint")
+    yield Paragraph(summary_text(backbones, found), "strong")
+
+
+def _range(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Block]:
+    yield Heading(range_title(summary, targets))
+    yield from _tables(summary.backbones, targets, layout)
+    brief = sentences(summary, brief=True)
+    yield from _points(brief)
+    yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
+    yield from _points(mark_notes(summary.backbones), "warning")
+    yield from _points(range_notes(summary.backbones), "faint", detail=True)
+
+
+def _points(
+    texts: Iterable[str], tone: Tone = "plain", *, detail: bool = False
+) -> Iterator[Points]:
+    found = tuple(texts)
+    if found:
+        yield Points(found, tone, detail)
+
+
+def _tables(
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], layout: Layout
+) -> Iterator[Table]:
+    speeds = speed_table(backbones, targets)
+    if layout == "models" or any(column.group for column in speeds.columns):
+        yield speeds
+    if layout == "origin":
+        yield from origin_tables(backbones, targets)
+    else:
+        yield picture_table(backbones, targets)
+        yield from views(backbones, targets, detail=True)

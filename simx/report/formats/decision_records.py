@@ -1,0 +1,144 @@
+"""Decisions for programs: one record for each backbone that was looked at, beaten or not."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from simx.report.formats.comma_separated import safe, written
+from simx.report.formats.json import json_document
+from simx.report.words.recommendation import answer
+from simx.results.summaries.decision import Contender, Decision, keeps
+
+NANOSECONDS_PER_MS = 1e6
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A backbone that was looked at.
+
+    ``rank`` counts from 1 among those that nothing beats and that keep the limits; None for the
+    others. Times are in milliseconds, None where there is no interval; ``margin_counts`` is false
+    for random weights.
+    """
+
+    rank: int | None
+    model: str
+    weights: str
+    embedding: str
+    backend: str
+    provider: str
+    precision: str
+    batch: int
+    threads: int | None
+    latency_of: str
+    latency_ms: float
+    ci_low_ms: float | None
+    ci_high_ms: float | None
+    acc1: float | None
+    margin: float | None
+    margin_counts: bool
+    weights_origin: str
+    unbeaten: bool
+    keeps_limits: bool
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision. ``answer`` says it in words; ``take`` and ``nearest`` are ``model:weights``."""
+
+    backend: str
+    provider: str
+    precision: str
+    latency_of: str
+    max_latency_ms: float | None
+    min_acc1: float | None
+    order: str
+    drift: float
+    take: str | None
+    nearest: tuple[str, ...]
+    answer: str
+    backbones: tuple[Record, ...]
+
+
+def to_csv(decisions: Sequence[Decision]) -> str:
+    """Return every backbone of all decisions under one header, best first, the beaten ones last."""
+    rows = (
+        [_field(getattr(record, name)) for name in Record.__struct_fields__]
+        for decision in decisions
+        for record in _records(decision)
+    )
+    return written(Record.__struct_fields__, rows)
+
+
+def to_json(decisions: Sequence[Decision]) -> str:
+    """Return one document; several as a list."""
+    documents = [_document(decision) for decision in decisions]
+    content = documents[0] if len(documents) == 1 else documents
+    return json_document(content)
+
+
+def _document(decision: Decision) -> Document:
+    limit, fitting = decision.limits.max_latency_ns, decision.fitting
+    return Document(
+        backend=decision.target.backend,
+        provider=decision.target.provider,
+        precision=decision.target.precision,
+        latency_of=decision.latency_of,
+        max_latency_ms=None if limit is None else limit / NANOSECONDS_PER_MS,
+        min_acc1=decision.limits.min_acc1,
+        order=decision.order,
+        drift=decision.drift,
+        take=_name(fitting[0]) if fitting and (decision.limits.any or len(fitting) == 1) else None,
+        nearest=tuple(map(_name, decision.nearest)),
+        answer=answer(decision),
+        backbones=_records(decision),
+    )
+
+
+def _records(decision: Decision) -> tuple[Record, ...]:
+    fitting, front = decision.fitting, decision.pareto_front
+    kept_out = [each for each in front if each not in fitting]
+    beaten = [each for each in decision.contenders if each not in front]
+    return tuple(_record(decision, each) for each in (*fitting, *kept_out, *beaten))
+
+
+def _record(decision: Decision, contender: Contender) -> Record:
+    backbone, cell, merit = contender.backbone, contender.cell, contender.merit
+    fitting = decision.fitting
+    return Record(
+        rank=fitting.index(contender) + 1 if contender in fitting else None,
+        model=backbone.model,
+        weights=backbone.weights,
+        embedding=backbone.embedding,
+        backend=cell.target.backend,
+        provider=cell.target.provider,
+        precision=cell.target.precision,
+        batch=backbone.batch,
+        threads=backbone.threads,
+        latency_of=decision.latency_of,
+        latency_ms=merit.latency.median_ns / NANOSECONDS_PER_MS,
+        ci_low_ms=_milliseconds(merit.latency.low_ns),
+        ci_high_ms=_milliseconds(merit.latency.high_ns),
+        acc1=merit.acc1,
+        margin=cell.margin,
+        margin_counts=merit.margin is not None,
+        weights_origin=cell.weights_origin,
+        unbeaten=contender in decision.pareto_front,
+        keeps_limits=keeps(merit, decision.limits),
+    )
+
+
+def _milliseconds(nanoseconds: float | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / NANOSECONDS_PER_MS
+
+
+def _name(contender: Contender) -> str:
+    return f"{contender.backbone.model}:{contender.backbone.weights}"
+
+
+def _field(value: object) -> str:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return "" if value is None else str(value)

@@ -1,0 +1,92 @@
+"""What the commands' results offer to the formats: one function for each kind of result."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from simx.models.ranges import Range
+from simx.report.blocks.comparison import Show, comparison_blocks
+from simx.report.blocks.decision import decision_blocks
+from simx.report.blocks.diagnosis import diagnosis_blocks
+from simx.report.blocks.document import Block, Layout, Paragraph
+from simx.report.blocks.report import report_blocks
+from simx.report.blocks.selfcheck import selfcheck_blocks
+from simx.report.content import Content
+from simx.report.formats import comparison_csv, csv, decision_records, html
+from simx.report.formats.json import json_document, report_json
+from simx.results.comparison.outcome import Comparison
+from simx.results.schema.diagnosis import Diagnosis
+from simx.results.schema.report import Report
+from simx.results.schema.selfcheck import SelfCheck
+from simx.results.summaries.decision import decisions
+from simx.results.summaries.selection_criteria import SelectionCriteria
+
+
+def report_content(
+    reports: Sequence[Report],
+    ranges: Sequence[Range],
+    *,
+    layout: Layout = "models",
+    criteria: SelectionCriteria | None = None,
+    next_step: str = "",
+) -> Content:
+    """Return reports, in their order.
+
+    Args:
+        reports: At least one.
+        ranges: The GFLOPS ranges in the order of the tables.
+        layout: Whether models are rows or columns of the tables.
+        criteria: Where the page looks for the backbone to take, and within which limits; by default
+            everywhere, without limits.
+        next_step: What a reader can open next; the last words of a short rendering.
+
+    Returns:
+        Every format. Its ``html`` raises InputError where ``criteria`` names a target that a
+        report lacks.
+    """
+
+    def blocks() -> Iterator[Block]:
+        yield from chain.from_iterable(report_blocks(each, ranges, layout) for each in reports)
+        if next_step:
+            yield Paragraph(next_step)
+
+    return Content(
+        blocks=blocks,
+        csv=lambda: csv.to_string(reports),
+        json=lambda: report_json(reports),
+        html=lambda: html.render(reports, ranges, criteria or SelectionCriteria()),
+    )
+
+
+def decision_content(reports: Sequence[Report], criteria: SelectionCriteria) -> Content:
+    """Return which backbones to take, for each report and each selected target.
+
+    Raises:
+        InputError: A report lacks the selected target.
+    """
+    decided = [(report, each) for report in reports for each in decisions(report, criteria)]
+    alone = [decision for _, decision in decided]
+    return Content(
+        blocks=lambda: chain.from_iterable(decision_blocks(*each) for each in decided),
+        csv=lambda: decision_records.to_csv(alone),
+        json=lambda: decision_records.to_json(alone),
+    )
+
+
+def comparison_content(comparisons: Sequence[Comparison], show: Show = "auto") -> Content:
+    """Return what changed between reports; ``show`` says which cells the tables have."""
+    found = comparisons[0] if len(comparisons) == 1 else comparisons
+    return Content(
+        blocks=lambda: chain.from_iterable(comparison_blocks(each, show) for each in comparisons),
+        csv=lambda: comparison_csv.to_string(comparisons),
+        json=lambda: json_document(found),
+    )
+
+
+def diagnosis_content(found: Diagnosis) -> Content:
+    """Return what ``simx doctor`` found."""
+    return Content(blocks=lambda: diagnosis_blocks(found), json=lambda: json_document(found))
+
+
+def selfcheck_content(found: SelfCheck) -> Content:
+    """Return what ``simx selfcheck`` found."""
+    return Content(blocks=lambda: selfcheck_blocks(found), json=lambda: json_document(found))

@@ -1,0 +1,54 @@
+"""The tables of every figure: each figure once, and every row by itself."""
+
+from simx.report.blocks.quantities import quantities
+from simx.report.blocks.report_tables import VIEWS, views
+from simx.report.words.values import ABSENT
+from simx.results.schema.report import Report
+from simx.results.summaries.derivation import backbones, targets
+from tests.report.samples import two_backbones
+from tests.results.builders import measured, report
+
+
+def tables(of: Report) -> dict[str, list[list[str]]]:
+    """Return the rows of each view as text, keys first."""
+    return {
+        view.title: [[value.text for value in row.values] for row in view.rows]
+        for view in views(backbones(of), targets(of))
+    }
+
+
+def test_every_column_is_in_one_view() -> None:
+    """Nothing that was measured is missing, and nothing is there twice."""
+    of = report(measured())
+    (backbone,) = backbones(of)
+    everything = [
+        quantity.column
+        for quantity in quantities("torch cpu")
+        if not quantity.optional or quantity.show(backbone, backbone.cells[0]) != ABSENT
+    ]
+    found = views([backbone], targets(of))
+    shown = [column for view in found for column in view.columns[view.keys :]]
+
+    assert sorted(map(repr, shown)) == sorted(map(repr, everything))
+    assert {name for name, _ in VIEWS} >= {view.title for view in found}
+
+
+def test_a_row_needs_no_other_one() -> None:
+    """A backbone's own figures stand in the rows of its further backends too, failed ones also."""
+    rows = tables(two_backbones())["Latency"]
+
+    assert [row[:2] for row in rows] == [
+        ["resnet18:V1", "torch cpu"],
+        ["resnet18:V1", "ort cpu"],
+        ["vgg11:V1", "torch cpu"],
+        ["vgg11:V1", "ort cpu"],
+    ]
+    assert rows[0][-3:] == rows[1][-3:] == ["1.81", "69.76", "89.08"]
+    assert rows[3][2] == "✗"
+
+
+def test_views_have_the_same_rows() -> None:
+    """A row's place says which cell it is, in every view."""
+    keys = {name: [row[:2] for row in rows] for name, rows in tables(two_backbones()).items()}
+
+    assert len({str(rows) for rows in keys.values()}) == 1

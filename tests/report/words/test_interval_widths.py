@@ -1,0 +1,123 @@
+"""What is said under a range of the precision that was reached."""
+
+import msgspec
+import pytest
+
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.words.interval_widths import range_notes
+from simx.report.words.names import NOISY, TIED
+from simx.report.words.notes import mark_notes
+from simx.results.schema.report import Ending, MeasuredCell, Report, Stop
+from simx.results.schema.times import Block, DeviceEvents, Launch, Noise, Timing, Warmup
+from simx.results.summaries.derivation import by_range
+from tests.report.samples import rendered
+from tests.results.builders import identity, measured, report
+
+
+def notes(of: Report) -> str:
+    (summary,) = by_range(of, DEFAULT_RANGES)
+    return "\n".join((*range_notes(summary.backbones), *mark_notes(summary.backbones)))
+
+
+def stopped(ended_by: Ending, launches: int, needed: int | None, *cells: MeasuredCell) -> Report:
+    stop = Stop(
+        model="resnet18",
+        weights="IMAGENET1K_V1",
+        launches=launches,
+        needed=needed,
+        ended_by=ended_by,
+        seconds=58.2,
+    )
+    both = cells or (measured(), measured(identity(backend="ort"), milliseconds=25))
+    return msgspec.structs.replace(report(*both), stops=(stop,))
+
+
+def forward(*noises: Noise, capped: bool = False) -> tuple[Timing, ...]:
+    """Return a ``forward`` of one launch for each noise."""
+    launches = tuple(
+        Launch(
+            index=index,
+            blocks=(Block(round=0, calls=1, ns=(1_000_000 + index,), noise=noise),),
+            warmup=Warmup(medians_ns=(2, 1), capped=capped),
+        )
+        for index, noise in enumerate(noises)
+    )
+    return (Timing(scope="forward", image=None, launches=launches),)
+
+
+QUIET, BUSY = Noise(wall_ns=100, wait_ns=0), Noise(wall_ns=100, wait_ns=100)
+
+
+def rounds(*noises: Noise, capped: bool = False) -> Report:
+    cells = (
+        measured(of=forward(*noises, capped=capped)),
+        measured(identity(backend="ort"), of=forward(*noises)),
+    )
+    return report(*cells)
+
+
+def test_what_a_call_takes_beyond_its_events_is_said() -> None:
+    """It is not the device's, and no other figure shows it."""
+    events = DeviceEvents(wall_ns=(10_000_000,), device_ns=(4_000_000,))
+    launch = Launch(index=0, blocks=(Block(round=0, calls=1, ns=(10_000_000,)),), events=events)
+    of = measured(of=(Timing(scope="forward", image=None, launches=(launch,)),))
+
+    assert "6 ms of a call lie outside the device's own events" in notes(report(of))
+
+
+def test_the_width_that_was_reached_is_said() -> None:
+    """Of all ratios of the range, with the launches that it took."""
+    assert "half-width of the ratios' intervals: 0" in notes(stopped("half_width", 7, 7))
+    assert "with 7 launches" in notes(stopped("half_width", 7, 7))
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "cause"),
+    [("budget", "the budget ended it after 58 s"), ("launches", "that is the maximum")],
+)
+def test_a_width_that_was_not_reached_is_said_with_its_cause(ended_by: Ending, cause: str) -> None:
+    """How many launches there were of how many that it needs, why, and what was reached."""
+    text = notes(stopped(ended_by, 6, 19))
+
+    assert f"resnet18:V1: 6 of the 19 launches that its precision needs; {cause}" in text
+    assert ", half-width " in text
+
+
+def test_a_budget_that_ends_a_pilot_is_said() -> None:
+    """Before the pilot is complete nobody knows how many are needed, but what ended it is known."""
+    giants = measured(few_calls=True), measured(identity(backend="ort"), few_calls=True)
+    text = notes(stopped("budget", 1, None, *giants))
+
+    assert "resnet18:V1: only 1 launch; the budget ended it after 58 s, no interval" in text
+    assert "resnet18:V1: only 2 launches; " in notes(stopped("budget", 2, None))
+
+
+def test_a_number_of_launches_is_no_shortfall() -> None:
+    """Whoever asked for three launches has what was asked for."""
+    assert "precision needs" not in notes(stopped("launches", 3, None))
+
+
+def test_excluded_rounds_are_counted() -> None:
+    """And it is said by what they were judged."""
+    text = notes(rounds(QUIET, BUSY, QUIET, QUIET))
+
+    assert "1 of 4 rounds were disturbed and do not count" in text
+    assert "not by their times" in text
+
+
+def test_a_noisy_backbone_is_named_and_marked() -> None:
+    """Its figures are there, with a mark that the note explains."""
+    of = rounds(BUSY, BUSY, QUIET)
+
+    assert f"{NOISY} too noisy" in notes(of)
+    assert "(resnet18:V1)" in notes(of)
+    assert f"{TIED}{NOISY}" in rendered(of)
+
+
+def test_a_warm_up_that_was_cut_off_is_said() -> None:
+    """Of the cell whose times had not levelled off, with the number of launches."""
+    text = notes(rounds(QUIET, QUIET, capped=True))
+
+    assert "resnet18:V1 on torch cpu: its times had not levelled off" in text
+    assert "(2 launches)" in text
+    assert "on ort cpu" not in text
