@@ -40,7 +40,7 @@ def report_content(
         next_step: What a reader can open next; the last words of a short rendering.
 
     Returns:
-        Every format. Its ``html`` raises InputError where ``criteria`` names an executor that a
+        Every format. Its ``html`` raises InputError where ``criteria`` names a target that a
         report lacks.
     """
 
@@ -58,10 +58,10 @@ def report_content(
 
 
 def decision_content(reports: Sequence[Report], criteria: SelectionCriteria) -> Content:
-    """Return which backbones to take, for each report and each selected executor.
+    """Return which backbones to take, for each report and each selected target.
 
     Raises:
-        InputError: A report lacks the selected executor.
+        InputError: A report lacks the selected target.
     """
     decided = [(report, each) for report in reports for each in decisions(report, criteria)]
     alone = [decision for _, decision in decided]

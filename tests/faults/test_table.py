@@ -96,8 +96,8 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         "name one",
     ),
     "no report named": (("report",), "report"),
-    "executor chosen for no decision": (("report", "r.json", "--backend", "ort"), "--pareto"),
-    "executor that a report has not": (
+    "target chosen for no decision": (("report", "r.json", "--backend", "ort"), "--pareto"),
+    "target that a report has not": (
         ("report", "sound.json", "--pareto", "--backend", "tensorflow"),
         "torch CPUExecutionProvider",
     ),

@@ -4,7 +4,6 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,9 +13,8 @@ from simx.common.errors import InputError, SystemFailureError
 from simx.images import pictures as module
 from simx.images.decoding import decode
 from simx.images.pictures import bundled, check_presets, chosen, describe
-from simx.models import pictures as records
 from simx.models.backbone import Preset
-from simx.models.pictures import IMAGES, PictureSet
+from simx.models.pictures import PictureSet
 
 LARGE = Preset(crop=600, resize=600, interpolation="bicubic", mean=(0,) * 3, std=(1,) * 3)
 
@@ -25,13 +23,6 @@ def picture(path: Path, size: tuple[int, int], colour: str = "red") -> Path:
     """Save a plain picture."""
     Image.new("RGB", size, colour).save(path)
     return path
-
-
-def test_the_names_are_those_of_a_report() -> None:
-    """Pictures, report and tables use the same names in the same order."""
-    assert get_args(records.Image) == IMAGES
-    assert tuple(name for name, _ in bundled().files()) == IMAGES
-    assert tuple(path.stem for _, path in bundled().files()) == IMAGES
 
 
 def test_the_bundled_pictures_are_the_documented_ones() -> None:

@@ -67,12 +67,13 @@ def places(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
 
 
 FIXED = {"scope", "image", "status", "embedding", "weights_origin", "ended_by", "schema"}
+CHOSEN = {("config", name) for name in ("precisions", "profile", "weights")}
+"""Fixed choices whose names are also those of free texts."""
 PLACES = tuple(
     tuple(
         path
         for path in places(json.loads(msgspec.json.encode(report)))
-        # An embedding is one of three in a cell, and any text in the configuration.
-        if not FIXED & {path[-1], path[0]} or path[0] == "config"
+        if not FIXED & {path[-1], path[0]} and path[:2] not in CHOSEN
     )
     for report in REPORTS
 )

@@ -17,7 +17,7 @@ from simx.report.words.comparison import (
     names,
     share,
 )
-from simx.report.words.names import NOISY, counted, executor_name, listed
+from simx.report.words.names import NOISY, counted, listed, target_name
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -81,7 +81,7 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         if abs(shift.ratio - 1) >= 0.005:  # noqa: PLR2004 - would show as 0 %
             slower = "slower" if shift.ratio > 1 else "faster"
             yield Paragraph(
-                f"by its canary on {executor_name(shift.executor)} the machine was "
+                f"by its canary on {target_name(shift.target)} the machine was "
                 f"{100 * abs(shift.ratio - 1):.0f} % {slower} in the new run: intervals are wider "
                 "by as much, because the machine alone may cause such a change"
             )
@@ -169,7 +169,7 @@ def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
 
 def _mean(mean: MeanChange) -> str:
     return (
-        f"geometric mean of {counted(mean.cells, 'cell')} on {executor_name(mean.executor)}: "
+        f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
         f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
         f"{VERDICT_WORDS[mean.verdict]}"
     )

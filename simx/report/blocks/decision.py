@@ -18,7 +18,7 @@ from simx.results.summaries.decision import Contender, Decision
 
 
 def decision_blocks(report: Report, decision: Decision) -> Iterator[Block]:
-    """Yield the answer for one executor of a report, and the backbones it is about."""
+    """Yield the answer for one target of a report, and the backbones it is about."""
     yield Heading(title(decision), level=1)
     yield Paragraph(_origin(report), "faint")
     if decision.fitting:

@@ -22,12 +22,12 @@ from simx.report.words.names import (
     TIMES,
     counted,
     differing_settings,
-    executor_name,
+    target_name,
 )
 from simx.report.words.values import ABSENT, Value
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
-from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
 
 
 class _Figure(msgspec.Struct, frozen=True):
@@ -37,33 +37,33 @@ class _Figure(msgspec.Struct, frozen=True):
     show: Callable[[BackboneSummary], Value]
 
 
-def speed_table(backbones: Sequence[BackboneSummary], executors: Sequence[Executor]) -> Table:
-    """Return the times of each executor side by side, how they compare, and the accuracy.
+def speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
+    """Return the times of each target side by side, how they compare, and the accuracy.
 
-    Speeds are relative to the first executor; the pipeline is that of the anchor.
+    Speeds are relative to the first target; the pipeline is that of the anchor.
     """
-    alone = len(executors) == 1
+    alone = len(targets) == 1
 
-    def on_each(group: str, unit: str, read: Read, among: Sequence[Executor]) -> Iterator[_Figure]:
-        for executor in among:
-            name = "" if len(among) == 1 else executor_name(executor)
-            yield _Figure(Column(name, unit, group), _on(executor, read))
+    def on_each(group: str, unit: str, read: Read, among: Sequence[TargetId]) -> Iterator[_Figure]:
+        for target in among:
+            name = "" if len(among) == 1 else target_name(target)
+            yield _Figure(Column(name, unit, group), _on(target, read))
 
     def forward(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
         return forward_time(backbone, cell, spread=alone)
 
-    relative = f"{TIMES} {executor_name(executors[0])}"
+    relative = f"{TIMES} {target_name(targets[0])}"
     found = (
-        *on_each("forward", "ms", forward, executors),
-        *on_each("speed-up", relative, lambda _, cell: figures.ratio(cell.speed), executors[1:]),
-        *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), executors),
+        *on_each("forward", "ms", forward, targets),
+        *on_each("speed-up", relative, lambda _, cell: figures.ratio(cell.speed), targets[1:]),
+        *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), targets),
         _Figure(Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
     )
     return _table("", backbones, found)
 
 
-def picture_table(backbones: Sequence[BackboneSummary], executors: Sequence[Executor]) -> Table:
-    """Return what the origin's tables had of each picture, executors side by side in a field.
+def picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
+    """Return what the origin's tables had of each picture, targets side by side in a field.
 
     Times have few digits here; the tables of every figure have all that their intervals support.
     """
@@ -72,30 +72,30 @@ def picture_table(backbones: Sequence[BackboneSummary], executors: Sequence[Exec
         figure
         for image in COMPARED_IMAGES
         for figure in (
-            _Figure(_of(image, "ms"), _joined(executors, embedding_time(image, digits=3))),
+            _Figure(_of(image, "ms"), _joined(targets, embedding_time(image, digits=3))),
             _Figure(
                 _of(image, unit, optional=True),
-                _joined(executors, similarity_time(image, unit=unit, digits=2)),
+                _joined(targets, similarity_time(image, unit=unit, digits=2)),
             ),
-            _Figure(_of(image, "%"), _similarity(executors, image)),
+            _Figure(_of(image, "%"), _similarity(targets, image)),
         )
     )
-    where = f"; {' / '.join(map(executor_name, executors))}" if len(executors) > 1 else ""
+    where = f"; {' / '.join(map(target_name, targets))}" if len(targets) > 1 else ""
     title = f"Each picture: embedding ms, comparison {unit}, similarity %{where}"
     return _table(title, backbones, found)
 
 
-def summary_text(backbones: Sequence[BackboneSummary], executors: Sequence[Executor]) -> str:
-    """Return one line: how many backbones, and how many times as fast each executor is."""
+def summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> str:
+    """Return one line: how many backbones, and how many times as fast each target is."""
     parts = [counted(len(backbones), "backbone")]
-    for executor in executors[1:]:
-        mean = mean_speed(backbones, executor)
+    for target in targets[1:]:
+        mean = mean_speed(backbones, target)
         if mean is not None:
             interval = figures.interval(mean)
             span = "" if interval == ABSENT else f", {interval.text}"
             parts.append(
-                f"{executor_name(executor)} is {figures.ratio(mean).figure} times as fast as "
-                f"{executor_name(executors[0])} (geometric mean{span})"
+                f"{target_name(target)} is {figures.ratio(mean).figure} times as fast as "
+                f"{target_name(targets[0])} (geometric mean{span})"
             )
     failed = sum(len(backbone.failed) for backbone in backbones)
     return " · ".join((*parts, *((f"{counted(failed, 'cell')} failed",) if failed else ())))
@@ -121,18 +121,18 @@ def _table(title: str, backbones: Sequence[BackboneSummary], found: Iterable[_Fi
     )
 
 
-def _on(executor: Executor, read: Read) -> Callable[[BackboneSummary], Value]:
+def _on(target: TargetId, read: Read) -> Callable[[BackboneSummary], Value]:
     show = measured(read)
 
     def shown(backbone: BackboneSummary) -> Value:
-        cells = cells_on(backbone, executor)
+        cells = cells_on(backbone, target)
         return show(backbone, cells[0]) if cells else ABSENT
 
     return shown
 
 
-def _joined(executors: Sequence[Executor], read: Read) -> Callable[[BackboneSummary], Value]:
-    shows = [_on(executor, read) for executor in executors]
+def _joined(targets: Sequence[TargetId], read: Read) -> Callable[[BackboneSummary], Value]:
+    shows = [_on(target, read) for target in targets]
 
     def shown(backbone: BackboneSummary) -> Value:
         values = [show(backbone) for show in shows]
@@ -143,9 +143,9 @@ def _joined(executors: Sequence[Executor], read: Read) -> Callable[[BackboneSumm
     return shown
 
 
-def _similarity(executors: Sequence[Executor], image: Image) -> Callable[[BackboneSummary], Value]:
-    """Return what shows one figure where executors agree, and that of each where they do not."""
-    each_on = _joined(executors, similarity(image))
+def _similarity(targets: Sequence[TargetId], image: Image) -> Callable[[BackboneSummary], Value]:
+    """Return what shows one figure where targets agree, and that of each where they do not."""
+    each_on = _joined(targets, similarity(image))
 
     def shown(backbone: BackboneSummary) -> Value:
         percents = [

@@ -24,9 +24,9 @@ from simx.results.schema.environment import Memory
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import (
     BackboneSummary,
-    Executor,
     FailedSummary,
     MeasuredSummary,
+    TargetId,
 )
 
 FAILURE = Value(FAILED, tone="bad")
@@ -65,7 +65,7 @@ def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
     """Return every quantity.
 
     Args:
-        baseline: Names the executor that speeds are relative to.
+        baseline: Names the target that speeds are relative to.
         quoted: Whether it is for figures that are shown in the units they were published in.
     """
     unit = figures.similarity_unit(quoted=quoted)
@@ -244,14 +244,14 @@ def _memory(name: str, read: Callable[[Memory], int | None]) -> Quantity:
 
 
 def _timed(
-    value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[Executor]
+    value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[TargetId]
 ) -> Value:
     if value == ABSENT:
         return value
     if cell.few_calls:
         return msgspec.structs.replace(value, mark=FEW_CALLS)
     noisy = NOISY if backbone.noisy else ""
-    if cell.executor not in fastest:
+    if cell.target not in fastest:
         return msgspec.structs.replace(value, mark=noisy)
     if len(fastest) > 1:
         return msgspec.structs.replace(value, mark=TIED + noisy)

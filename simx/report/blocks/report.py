@@ -22,8 +22,8 @@ from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.values import Tone
 from simx.results.schema.report import Report
-from simx.results.summaries.derivation import by_range, executors
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
 """The facts that a short rendering has."""
@@ -44,7 +44,7 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
     if further:
         yield Facts(further, detail=True)
     yield from _points(map(clean, report.notes), "warning")
-    summaries, found = by_range(report, ranges), executors(report)
+    summaries, found = by_range(report, ranges), targets(report)
     for summary in summaries:
         yield from _range(summary, found, layout)
     yield Points(legend(report), "faint", detail=True)
@@ -54,9 +54,9 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
     yield Paragraph(summary_text(backbones, found), "strong")
 
 
-def _range(summary: RangeSummary, executors: Sequence[Executor], layout: Layout) -> Iterator[Block]:
-    yield Heading(range_title(summary, executors))
-    yield from _tables(summary.backbones, executors, layout)
+def _range(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Block]:
+    yield Heading(range_title(summary, targets))
+    yield from _tables(summary.backbones, targets, layout)
     brief = sentences(summary, brief=True)
     yield from _points(brief)
     yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
@@ -73,13 +73,13 @@ def _points(
 
 
 def _tables(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], layout: Layout
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], layout: Layout
 ) -> Iterator[Table]:
-    speeds = speed_table(backbones, executors)
+    speeds = speed_table(backbones, targets)
     if layout == "models" or any(column.group for column in speeds.columns):
         yield speeds
     if layout == "origin":
-        yield from origin_tables(backbones, executors)
+        yield from origin_tables(backbones, targets)
     else:
-        yield picture_table(backbones, executors)
-        yield from views(backbones, executors, detail=True)
+        yield picture_table(backbones, targets)
+        yield from views(backbones, targets, detail=True)

@@ -7,15 +7,15 @@ from simx.report.blocks.quantities import ORIGIN, Quantity, quantities
 from simx.report.words.names import (
     backbone_name,
     differing_settings,
-    executor_name,
     setting_text,
+    target_name,
 )
 from simx.report.words.values import ABSENT, Value
 from simx.results.summaries.summary import (
     BackboneSummary,
-    Executor,
     FailedSummary,
     MeasuredSummary,
+    TargetId,
 )
 
 VIEWS = (
@@ -49,17 +49,17 @@ SECTIONS = (
 
 
 def shown_quantities(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor]
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> tuple[Quantity, ...]:
     """Return the quantities, without optional ones that no backbone has a figure for.
 
     Of quoted figures, those are left out that their source does not give. Speeds are relative to
-    the first executor.
+    the first target.
     """
     quoted = any(backbone.quoted for backbone in backbones)
     return tuple(
         quantity
-        for quantity in quantities(executor_name(executors[0]), quoted=quoted)
+        for quantity in quantities(target_name(targets[0]), quoted=quoted)
         if quantity.shared
         or not (quantity.optional or quoted)
         or any(
@@ -71,15 +71,15 @@ def shown_quantities(
 
 
 def views(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], *, detail: bool = False
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], *, detail: bool = False
 ) -> tuple[Table, ...]:
     """Return tables of every quantity; each has one row for each cell, in the same order."""
-    shown = shown_quantities(backbones, executors)
+    shown = shown_quantities(backbones, targets)
     known = {group for _, groups in VIEWS for group in groups}
     others = tuple(dict.fromkeys(each.column.group for each in shown))
     further = tuple(group for group in others if group not in known)
     return tuple(
-        _models_as_rows(title, backbones, executors, of, detail=detail)
+        _models_as_rows(title, backbones, targets, of, detail=detail)
         for title, groups in (*VIEWS, (OTHERS, further))
         if (of := [each for group in groups for each in shown if each.column.group == group])
     )
@@ -88,18 +88,18 @@ def views(
 def _models_as_rows(
     title: str,
     backbones: Sequence[BackboneSummary],
-    executors: Sequence[Executor],
+    targets: Sequence[TargetId],
     shown: Sequence[Quantity],
     *,
     detail: bool,
 ) -> Table:
     settings = differing_settings(backbones)
-    names_backend = len(executors) > 1
+    names_backend = len(targets) > 1
     rows = tuple(
         Row(
             (
                 *keys_of(backbone, settings),
-                *((Value(executor_name(cell.executor)),) if names_backend else ()),
+                *((Value(target_name(cell.target)),) if names_backend else ()),
                 *(quantity.show(backbone, cell) for quantity in shown),
             )
         )
@@ -128,19 +128,19 @@ def keys_of(backbone: BackboneSummary, settings: Sequence[str]) -> tuple[Value, 
 
 
 def origin_tables(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor]
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> Iterator[Table]:
     """Yield the origin's table, models as columns, and what it lacked as another."""
-    shown = shown_quantities(backbones, executors)
+    shown = shown_quantities(backbones, targets)
     for sections, detail in ((ORIGIN, False), (SECTIONS, True)):
         rows = tuple(
             row
             for section in sections
             for quantity in shown
             if quantity.section == section
-            for row in _quantity_rows(backbones, executors, quantity)
+            for row in _quantity_rows(backbones, targets, quantity)
         )
-        keys = key_columns("", *(("backend",) if len(executors) > 1 else ()))
+        keys = key_columns("", *(("backend",) if len(targets) > 1 else ()))
         columns = (*keys, *_model_columns(backbones))
         if rows:
             yield Table(columns=columns, rows=rows, keys=len(keys), detail=detail)
@@ -154,23 +154,23 @@ def _model_columns(backbones: Sequence[BackboneSummary]) -> Iterator[Column]:
 
 
 def _quantity_rows(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor], quantity: Quantity
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], quantity: Quantity
 ) -> Iterator[Row]:
-    for executor in executors[:1] if quantity.shared else executors:
-        name = "" if quantity.shared else executor_name(executor)
-        keys = (quantity.label, *((name,) if len(executors) > 1 else ()))
-        values = (figure_on(backbone, executor, quantity) for backbone in backbones)
+    for target in targets[:1] if quantity.shared else targets:
+        name = "" if quantity.shared else target_name(target)
+        keys = (quantity.label, *((name,) if len(targets) > 1 else ()))
+        values = (figure_on(backbone, target, quantity) for backbone in backbones)
         yield Row((*map(Value, keys), *values), quantity.section)
 
 
-def figure_on(backbone: BackboneSummary, executor: Executor, quantity: Quantity) -> Value:
-    """Return a backbone's figure on one executor, absent where it was not measured there."""
-    cells = backbone.cells if quantity.shared else cells_on(backbone, executor)
+def figure_on(backbone: BackboneSummary, target: TargetId, quantity: Quantity) -> Value:
+    """Return a backbone's figure on one target, absent where it was not measured there."""
+    cells = backbone.cells if quantity.shared else cells_on(backbone, target)
     return quantity.show(backbone, cells[0]) if cells else ABSENT
 
 
 def cells_on(
-    backbone: BackboneSummary, executor: Executor
+    backbone: BackboneSummary, target: TargetId
 ) -> tuple[MeasuredSummary | FailedSummary, ...]:
-    """Return a backbone's cell on one executor, if there is one."""
-    return tuple(cell for cell in backbone.cells if cell.executor == executor)
+    """Return a backbone's cell on one target, if there is one."""
+    return tuple(cell for cell in backbone.cells if cell.target == target)

@@ -77,9 +77,9 @@ def to_json(decisions: Sequence[Decision]) -> str:
 def _document(decision: Decision) -> Document:
     limit, fitting = decision.limits.max_latency_ns, decision.fitting
     return Document(
-        backend=decision.executor.backend,
-        provider=decision.executor.provider,
-        precision=decision.executor.precision,
+        backend=decision.target.backend,
+        provider=decision.target.provider,
+        precision=decision.target.precision,
         latency_of=decision.latency_of,
         max_latency_ms=None if limit is None else limit / NANOSECONDS_PER_MS,
         min_acc1=decision.limits.min_acc1,
@@ -107,9 +107,9 @@ def _record(decision: Decision, contender: Contender) -> Record:
         model=backbone.model,
         weights=backbone.weights,
         embedding=backbone.embedding,
-        backend=cell.executor.backend,
-        provider=cell.executor.provider,
-        precision=cell.executor.precision,
+        backend=cell.target.backend,
+        provider=cell.target.provider,
+        precision=cell.target.precision,
         batch=backbone.batch,
         threads=backbone.threads,
         latency_of=decision.latency_of,

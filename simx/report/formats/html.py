@@ -31,7 +31,7 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
     """Return the page.
 
     Raises:
-        InputError: ``criteria`` names an executor that a report has not.
+        InputError: ``criteria`` names a target that a report has not.
     """
     # Only this format needs what is imported here.
     from markupsafe import Markup  # noqa: PLC0415

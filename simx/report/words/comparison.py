@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import IMAGE_WORDS, executor_name, listed, weights_name
+from simx.report.words.names import IMAGE_WORDS, listed, target_name, weights_name
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import executor_of
+from simx.results.summaries.summary import target_of
 
 TONES: dict[Verdict, Tone] = {
     "slower": "bad",
@@ -57,7 +57,7 @@ def backbone_of(identity: Identity) -> str:
 
 def backend_of(identity: Identity) -> str:
     """Return for example ``ort cpu``."""
-    return executor_name(executor_of(identity))
+    return target_name(target_of(identity))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:

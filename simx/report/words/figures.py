@@ -129,7 +129,7 @@ def placement(cell: MeasuredSummary) -> Value:
     Where others than those that only compute shapes ran elsewhere, the share is shown and marked:
     ``118/142 cuda + 13 shape``.
     """
-    provider = cell.executor.provider
+    provider = cell.target.provider
     there = cell.placement.get(provider, 0)
     if not there:
         return ABSENT

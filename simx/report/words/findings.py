@@ -9,9 +9,9 @@ from simx.report.words.names import (
     THE_IMAGES,
     backbone_name,
     differing_settings,
-    executor_name,
     listed,
     setting_text,
+    target_name,
 )
 from simx.report.words.smallest_times import smallest_times
 from simx.results.summaries.findings import (
@@ -24,7 +24,7 @@ from simx.results.summaries.findings import (
     Slower,
     findings,
 )
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 
 def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
@@ -103,22 +103,22 @@ class _Words:
             )
 
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
-        by_pair: dict[tuple[Executor, Executor], list[str]] = {}
+        by_pair: dict[tuple[TargetId, TargetId], list[str]] = {}
         for each in found:
             speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
-            by_pair.setdefault((each.executor, each.than), []).append(
+            by_pair.setdefault((each.target, each.than), []).append(
                 f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
             )
         for pair, names in by_pair.items():
-            slower, than = map(executor_name, pair)
+            slower, than = map(target_name, pair)
             yield f"In forward {slower} is slower than {than} for {listed(names, self._most)}."
 
     def costs(self, found: Sequence[Cost]) -> Iterator[str]:
-        by_executor: dict[Executor, list[Cost]] = {}
+        by_target: dict[TargetId, list[Cost]] = {}
         for each in found:
-            by_executor.setdefault(each.executor, []).append(each)
-        for executor, costs in by_executor.items():
-            where = executor_name(executor)
+            by_target.setdefault(each.target, []).append(each)
+        for target, costs in by_target.items():
+            where = target_name(target)
             if len(costs) <= MOST_NAMED:
                 margins = listed([self._cost(each) for each in costs])
                 yield f"With {where} the margin is {margins}."
@@ -145,7 +145,7 @@ class _Words:
 
     def _difference(self, found: Differing) -> str:
         sides = (
-            f"{_percent(each)} on {executor_name(each.cell.executor)}"
+            f"{_percent(each)} on {target_name(each.cell.target)}"
             for each in (found.lower, found.higher)
         )
         name, image = self._name(found.lower.backbone), THE_IMAGES[found.lower.image]

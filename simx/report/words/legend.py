@@ -3,7 +3,7 @@
 from simx.report.words.names import FASTEST, TIED, TIMES
 from simx.results.schema.partial_placement import PARTIAL, partial_placement_in
 from simx.results.schema.report import Report
-from simx.results.summaries.summary import executor_of
+from simx.results.summaries.summary import target_of
 
 TIME_MARKS = (
     f"{FASTEST} the fastest backend, {TIED} tied with it; forward: the network alone; pipeline: "
@@ -59,5 +59,5 @@ def legend(report: Report) -> tuple[str, ...]:
     if report.source is not None:
         return tuple(_QUOTED)
     partial = any(partial_placement_in(cell.identity.backend) for cell in report.cells)
-    reduced = any(executor_of(cell.identity).is_reduced for cell in report.cells)
+    reduced = any(target_of(cell.identity).is_reduced for cell in report.cells)
     return (*_MEASURED, *((_REDUCED,) if reduced else ()), *((_PARTIAL,) if partial else ()))

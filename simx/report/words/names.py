@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"
@@ -31,10 +31,10 @@ IMAGE_NAMES = {image: words.removesuffix(" negative") for image, words in IMAGE_
 """Headings of columns; the legend says what they mean."""
 
 
-def executor_name(executor: Executor) -> str:
+def target_name(target: TargetId) -> str:
     """Return for example ``ort cuda``, and ``ort cuda int8`` for another precision than fp32."""
-    name = f"{clean(executor.backend)} {provider_name(executor.provider)}"
-    return f"{name} {clean(executor.precision)}" if executor.is_reduced else name
+    name = f"{clean(target.backend)} {provider_name(target.provider)}"
+    return f"{name} {clean(target.precision)}" if target.is_reduced else name
 
 
 def provider_name(provider: str) -> str:

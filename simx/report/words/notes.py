@@ -11,17 +11,17 @@ from simx.report.words.names import (
     RANDOM,
     backbone_name,
     counted,
-    executor_name,
     listed,
+    target_name,
 )
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 
-def range_title(summary: RangeSummary, executors: Sequence[Executor]) -> str:
-    """Return the heading of a range; it names a single executor, which no row then does."""
+def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
+    """Return the heading of a range; it names a single target, which no row then does."""
     label = clean(summary.label)
     count = counted(len(summary.backbones), "backbone")
-    where = f" on {executor_name(executors[0])}" if len(executors) == 1 else ""
+    where = f" on {target_name(targets[0])}" if len(targets) == 1 else ""
     if summary.low is None:
         return f"GFLOPS {label}, {count}{where}"
     high = " up" if summary.high is None else f" to below {summary.high:g}"
@@ -52,6 +52,6 @@ def _failures(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     for backbone in backbones:
         for cell in backbone.failed:
             yield (
-                f"{FAILED} {backbone_name(backbone)} on {executor_name(cell.executor)} failed at "
+                f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
                 f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
             )

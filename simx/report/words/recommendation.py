@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean
 from simx.report.words import figures
-from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, executor_name
+from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
@@ -22,9 +22,9 @@ _ORDERS: dict[Order, str] = {
 
 
 def title(decision: Decision) -> str:
-    """Return the heading of a decision, with the executor that it is about."""
+    """Return the heading of a decision, with the target that it is about."""
     return (
-        f"Which backbone to take on {executor_name(decision.executor)}, by "
+        f"Which backbone to take on {target_name(decision.target)}, by "
         f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
     )
 
@@ -34,14 +34,14 @@ def answer(decision: Decision) -> str:
     if not decision.contenders:
         return (
             f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
-            f"{executor_name(decision.executor)}; --latency-of chooses another one."
+            f"{target_name(decision.target)}; --latency-of chooses another one."
         )
     asked = _asked(decision.limits)
     if not asked:
         return _ends(decision)
     if not decision.fitting:
         near = " and ".join(map(_figures, decision.nearest))
-        where = executor_name(decision.executor)
+        where = target_name(decision.target)
         return f"Nothing on {where} is known to keep {asked}; nearest is {near}."
     best = decision.fitting[0]
     return f"Take {_figures(best)}: {_praise(decision, asked)}."
@@ -57,7 +57,7 @@ def notes(decision: Decision) -> Iterator[str]:
         "at least the margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
-    published = " in fp32" if decision.executor.is_reduced else ""
+    published = " in fp32" if decision.target.is_reduced else ""
     yield (
         f"acc1 is torchvision's published figure for the pretrained weights{published}, not "
         "measured here; margin is the similarity of the positive minus that of the negative, in "
@@ -84,7 +84,7 @@ def _asked(limits: Limits) -> str:
 
 
 def _praise(decision: Decision, asked: str) -> str:
-    count, where = len(decision.fitting), executor_name(decision.executor)
+    count, where = len(decision.fitting), target_name(decision.target)
     if count == 1:
         return f"on {where}, nothing else that is unbeaten keeps {asked}"
     of = f"of the {count} unbeaten ones on {where} that keep {asked}"
@@ -95,7 +95,7 @@ def _praise(decision: Decision, asked: str) -> str:
 
 def _ends(decision: Decision) -> str:
     """Return where the front begins and ends."""
-    where = f"on {executor_name(decision.executor)}"
+    where = f"on {target_name(decision.target)}"
     front = decision.pareto_front
     if len(front) == 1:
         return f"Take {_figures(front[0])}: nothing measured {where} equals it."

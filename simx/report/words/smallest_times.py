@@ -1,13 +1,13 @@
-"""Which backbones have the smallest times: a sentence for each executor and scope."""
+"""Which backbones have the smallest times: a sentence for each target and scope."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from simx.report.words import figures
-from simx.report.words.names import MOST_NAMED, THE_IMAGES, executor_name, listed
+from simx.report.words.names import MOST_NAMED, THE_IMAGES, listed, target_name
 from simx.results.schema.times import Scope
 from simx.results.summaries.findings import Smallest
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 Names = Callable[[Sequence[BackboneSummary]], list[str]]
 
@@ -19,24 +19,24 @@ _SCOPES: Mapping[Scope, str] = {
 
 
 def smallest_times(
-    found: Sequence[Smallest], drift: Mapping[Executor, float], names: Names
+    found: Sequence[Smallest], drift: Mapping[TargetId, float], names: Names
 ) -> Iterator[str]:
     """Yield the sentences, and one on how far the machine's speed drifted meanwhile.
 
     Args:
-        found: By executor and scope.
-        drift: What was allowed for, as a share, of every executor of the report.
+        found: By target and scope.
+        drift: What was allowed for, as a share, of every target of the report.
         names: Returns the names of backbones.
     """
-    for (executor, scope), group in groupby(found, lambda each: (each.executor, each.scope)):
+    for (target, scope), group in groupby(found, lambda each: (each.target, each.scope)):
         of = list(group)
-        where = f"on {executor_name(executor)}" if len(drift) > 1 else ""
+        where = f"on {target_name(target)}" if len(drift) > 1 else ""
         how = "by the medians alone" if of[0].decimals is not None else ""
         yield _opening([where, how]) + _statement(of, _SCOPES[scope], names)
     drifted = {
-        executor: share
-        for executor, share in drift.items()
-        if round(100 * share, 1) and any(each.executor == executor for each in found)
+        target: share
+        for target, share in drift.items()
+        if round(100 * share, 1) and any(each.target == target for each in found)
     }
     if drifted:
         yield _drift(drifted)
@@ -105,8 +105,6 @@ def _time(found: Smallest) -> str:
     return f"{figures.time(found.time, unit, decimals=found.decimals).figure} {unit}"
 
 
-def _drift(drifted: Mapping[Executor, float]) -> str:
-    shares = [
-        f"{100 * share:.1f} % on {executor_name(executor)}" for executor, share in drifted.items()
-    ]
+def _drift(drifted: Mapping[TargetId, float]) -> str:
+    shares = [f"{100 * share:.1f} % on {target_name(target)}" for target, share in drifted.items()]
     return f"Between backbones the machine drifted by {listed(shares)}; ties allow for it."

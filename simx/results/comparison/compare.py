@@ -36,7 +36,7 @@ from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
 from simx.results.schema.report import FailedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
-from simx.results.summaries.summary import Executor, executor_of
+from simx.results.summaries.summary import TargetId, target_of
 
 LEVEL = 1 - CONFIDENCE
 
@@ -64,7 +64,7 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     run_to_run: Mapping[Scope, RunToRun]
     pictures: tuple[Image, ...]
-    machine: Mapping[Executor, float]
+    machine: Mapping[TargetId, float]
 
     def is_kept_from(self, image: Image | None) -> bool:
         """Whether another picture keeps what depends on it from being compared."""
@@ -123,8 +123,8 @@ def compare(
         repeats=len(repeats),
         one_run=one_run,
         machine=tuple(
-            MachineShift(executor=executor, ratio=math.exp(log))
-            for executor, log in context.machine.items()
+            MachineShift(target=target, ratio=math.exp(log))
+            for target, log in context.machine.items()
         ),
         pictures=tuple(name for name in context.pictures if context.is_kept_from(name)),
         ranges=_by_range(context, judged),
@@ -148,14 +148,12 @@ def _run_to_run(base: Digest, repeats: Sequence[Digest], scope: Scope) -> RunToR
     return learnt((base, *repeats), scope) or default(scope)
 
 
-def _machine(base: Digest, new: Digest) -> dict[Executor, float]:
-    """Return by how much longer the canary took, of each executor that both reports have."""
-    before = {Executor(each.backend, each.provider): each.ns for each in base.canaries}
-    after = {Executor(each.backend, each.provider): each.ns for each in new.canaries}
+def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
+    """Return by how much longer the canary took, of each target that both reports have."""
+    before = {TargetId(each.backend, each.provider): each.ns for each in base.canaries}
+    after = {TargetId(each.backend, each.provider): each.ns for each in new.canaries}
     return {
-        executor: math.log(after[executor] / ns)
-        for executor, ns in before.items()
-        if executor in after
+        target: math.log(after[target] / ns) for target, ns in before.items() if target in after
     }
 
 
@@ -179,7 +177,7 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
     one, other = pair
     there = {(time.scope, time.image): time for time in other.times}
-    machine = context.machine.get(executor_of(other.identity).in_full, 0.0)
+    machine = context.machine.get(target_of(other.identity).in_full, 0.0)
     if any(each.name in MACHINE for each in cell.allowed):
         # It is another machine, let pass on purpose: what it does to the times is the question.
         machine = 0.0
@@ -267,18 +265,18 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
 
 def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
     """Yield the mean change of each backend and provider with more than one cell to compare."""
-    shifts: dict[Executor, list[Shift]] = {}
+    shifts: dict[TargetId, list[Shift]] = {}
     for each in judged:
-        executor = executor_of(each.cell.new)
+        target = target_of(each.cell.new)
         forwards = (
             time.shift for time in each.times if time.base.scope == "forward" and not time.noisy
         )
-        shifts.setdefault(executor, []).extend(one for one in forwards if one.half is not None)
-    for executor, found in shifts.items():
+        shifts.setdefault(target, []).extend(one for one in forwards if one.half is not None)
+    for target, found in shifts.items():
         mean = mean_shift(found, context.run_to_run["forward"]) if len(found) > 1 else None
         if mean is not None and mean.low is not None and mean.high is not None:
             yield MeanChange(
-                executor=executor,
+                target=target,
                 cells=len(found),
                 ratio=math.exp(mean.center),
                 low=math.exp(mean.low),

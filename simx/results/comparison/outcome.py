@@ -10,7 +10,7 @@ from simx.results.comparison.changes import RunToRun, Verdict
 from simx.results.comparison.names import DifferenceName
 from simx.results.schema.report import Identity, Published
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import Executor
+from simx.results.summaries.summary import TargetId
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class MeanChange(msgspec.Struct, frozen=True, kw_only=True):
     """The geometric mean of ``forward``'s ratios of a range's cells on one backend and provider."""
 
-    executor: Executor
+    target: TargetId
     cells: int
     ratio: float
     low: float
@@ -126,7 +126,7 @@ class RangeComparison(msgspec.Struct, frozen=True, kw_only=True):
 class MachineShift(msgspec.Struct, frozen=True, kw_only=True):
     """What the canary says of the machine: its time in the new report over that in the old one."""
 
-    executor: Executor
+    target: TargetId
     ratio: float
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from simx.results.schema.report import Canary
 from simx.results.statistics.noise import CanaryKey, canary_ns
-from simx.results.summaries.summary import Executor
+from simx.results.summaries.summary import TargetId
 
 NS_PER_SECOND = 1e9
 
@@ -32,9 +32,9 @@ def device_of(provider: str) -> str:
     return _DEVICES.get(provider, provider)
 
 
-def torch_beside(executor: Executor) -> Executor:
-    """Return torch on the device on which an executor runs: what it is held against."""
-    return Executor("torch", device_of(executor.provider))
+def torch_beside(target: TargetId) -> TargetId:
+    """Return torch on the device on which a target runs: what it is held against."""
+    return TargetId("torch", device_of(target.provider))
 
 
 def peaks(
@@ -73,7 +73,7 @@ def peak_share(gmacs: float, ns: float, peak: float) -> float:
 
 
 def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:
-    """Return by which share the machine's speed differed between backbones of one executor.
+    """Return by which share the machine's speed differed between backbones of one target.
 
     Args:
         canaries: Of one backend and provider.

@@ -30,11 +30,11 @@ from simx.results.statistics.round_filter import (
 from simx.results.summaries.published_figures import quoted_summary
 from simx.results.summaries.summary import (
     BackboneSummary,
-    Executor,
     FailedSummary,
     ImageSummary,
     MeasuredSummary,
-    executor_of,
+    TargetId,
+    target_of,
 )
 
 Launches = Sequence[Launch]
@@ -46,7 +46,7 @@ _FORWARD: tuple[Scope, Image | None] = ("forward", None)
 class Summariser:
     """Summarises backbones of one report, with what each of them needs of the whole of it."""
 
-    def __init__(self, report: Report, baseline: Executor) -> None:
+    def __init__(self, report: Report, baseline: TargetId) -> None:
         self._report = report
         self._baseline = baseline
         self._pilot = report.config.pilot if report.config else None
@@ -58,7 +58,7 @@ class Summariser:
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
     def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
-        """Return the summary of all cells of one backbone, in the order of their executors."""
+        """Return the summary of all cells of one backbone, in the order of their targets."""
         its, catalogue = cells[0].identity, cells[0].catalogue
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         filtered, timings = self.counted(measured)
@@ -80,7 +80,7 @@ class Summariser:
 
     def counted(
         self, cells: Sequence[MeasuredCell]
-    ) -> tuple[FilteredRounds, dict[Executor, Timings]]:
+    ) -> tuple[FilteredRounds, dict[TargetId, Timings]]:
         """Return which rounds of a backbone count, and what counts of every cell's times.
 
         ``forward`` is judged by rounds, every other scope by its blocks.
@@ -98,7 +98,7 @@ class Summariser:
         filtered = filter_rounds(forwards, canaries, self._undisturbed_ns)
         rounds = iter(filtered.cells)
         return filtered, {
-            executor_of(cell.identity): {
+            target_of(cell.identity): {
                 (timing.scope, timing.image): next(rounds)
                 if (timing.scope, timing.image) == _FORWARD
                 else filter_blocks(timing.launches)
@@ -108,23 +108,23 @@ class Summariser:
         }
 
     def _cell(
-        self, cell: Cell, timings: Mapping[Executor, Timings]
+        self, cell: Cell, timings: Mapping[TargetId, Timings]
     ) -> MeasuredSummary | FailedSummary:
         if isinstance(cell, MeasuredCell):
             return self._measured(cell, timings)
         if isinstance(cell, QuotedCell):
-            return quoted_summary(cell, executor_of(cell.identity))
+            return quoted_summary(cell, target_of(cell.identity))
         return _failed(cell)
 
     def _measured(
-        self, cell: MeasuredCell, all_timings: Mapping[Executor, Timings]
+        self, cell: MeasuredCell, all_timings: Mapping[TargetId, Timings]
     ) -> MeasuredSummary:
-        executor = executor_of(cell.identity)
-        timings, similarity = all_timings[executor], cell.similarity
+        target = target_of(cell.identity)
+        timings, similarity = all_timings[target], cell.similarity
         forwards = _of_scope(all_timings, _FORWARD)
         forward = self._estimate(timings, *_FORWARD)
         return MeasuredSummary(
-            executor=executor,
+            target=target,
             decimals=None,
             few_calls=cell.few_calls,
             weights_origin=cell.weights_origin,
@@ -133,9 +133,9 @@ class Summariser:
             forward=forward,
             host=self._estimate(timings, "host"),
             first=self._estimate(timings, "first"),
-            speed=self._speed(forwards, executor, self._baseline),
-            speed_to_torch=self._speed(forwards, executor, torch_beside(executor)),
-            speed_to_fp32=self._speed(forwards, executor, executor.in_full),
+            speed=self._speed(forwards, target, self._baseline),
+            speed_to_torch=self._speed(forwards, target, torch_beside(target)),
+            speed_to_fp32=self._speed(forwards, target, target.in_full),
             parity=cell.parity,
             margin=margin(similarity),
             peak_share=self._peak_share(cell, forward),
@@ -157,19 +157,19 @@ class Summariser:
         )
 
     def _speed(
-        self, forwards: Mapping[Executor, Launches], executor: Executor, base: Executor
+        self, forwards: Mapping[TargetId, Launches], target: TargetId, base: TargetId
     ) -> Ratio | None:
-        if executor == base or executor not in forwards or base not in forwards:
+        if target == base or target not in forwards or base not in forwards:
             return None
-        return ratio(forwards[base], forwards[executor], self._pilot)
+        return ratio(forwards[base], forwards[target], self._pilot)
 
-    def _forward_fastest(self, forwards: Mapping[Executor, Launches]) -> tuple[Executor, ...]:
+    def _forward_fastest(self, forwards: Mapping[TargetId, Launches]) -> tuple[TargetId, ...]:
         """Return the fastest and all whose ratio to it leaves open that they are as fast."""
         if len(forwards) < 2:  # noqa: PLR2004 - there is nothing to compare one with
             return ()
-        times = {executor: estimate(launches) for executor, launches in forwards.items()}
-        best = min(times, key=lambda executor: times[executor].median_ns)
-        others = [executor for executor in forwards if executor != best]
+        times = {target: estimate(launches) for target, launches in forwards.items()}
+        best = min(times, key=lambda target: times[target].median_ns)
+        others = [target for target in forwards if target != best]
         ratios = {other: ratio(forwards[other], forwards[best], self._pilot) for other in others}
         tied = [
             other
@@ -179,14 +179,12 @@ class Summariser:
         return (best, *tied)
 
     def _pipeline_fastest(
-        self, timings: Mapping[Executor, Timings], image: Image
-    ) -> tuple[Executor, ...]:
+        self, timings: Mapping[TargetId, Timings], image: Image
+    ) -> tuple[TargetId, ...]:
         pipelines = _of_scope(timings, ("pipeline", image))
         if len(pipelines) < 2:  # noqa: PLR2004 - there is nothing to compare one with
             return ()
-        times = {
-            executor: estimate(launches, self._pilot) for executor, launches in pipelines.items()
-        }
+        times = {target: estimate(launches, self._pilot) for target, launches in pipelines.items()}
         return tuple(list(times)[place] for place in fastest(list(times.values())))
 
     def _image(self, timings: Timings, similarity: Similarity, image: Image) -> ImageSummary:
@@ -208,16 +206,16 @@ class Summariser:
 
 
 def _of_scope(
-    timings: Mapping[Executor, Timings], scope: tuple[Scope, Image | None]
-) -> dict[Executor, Launches]:
+    timings: Mapping[TargetId, Timings], scope: tuple[Scope, Image | None]
+) -> dict[TargetId, Launches]:
     """Return the launches of a scope, of each cell in which some of them count."""
-    found = {executor: of_cell.get(scope, ()) for executor, of_cell in timings.items()}
-    return {executor: launches for executor, launches in found.items() if launches}
+    found = {target: of_cell.get(scope, ()) for target, of_cell in timings.items()}
+    return {target: launches for target, launches in found.items() if launches}
 
 
 def _failed(cell: FailedCell) -> FailedSummary:
     return FailedSummary(
-        executor=executor_of(cell.identity),
+        target=target_of(cell.identity),
         stage=cell.stage,
         reason=cell.reason,
         command=cell.command,

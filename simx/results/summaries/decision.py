@@ -1,4 +1,4 @@
-"""Which backbone to take: the Pareto front on one executor, and its members within the limits.
+"""Which backbone to take: the Pareto front on one target, and its members within the limits.
 
 Pure functions of summaries; renders nothing. ``pareto`` defines the front.
 """
@@ -13,10 +13,10 @@ from simx.common.errors import InputError
 from simx.results.schema.report import Report
 from simx.results.statistics.drift import levels
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.derivation import backbones, canaries_of, executors
+from simx.results.summaries.derivation import backbones, canaries_of, targets
 from simx.results.summaries.pareto import Merit, clearly_faster, known, pareto_front
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
-from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
 
 Order = Literal["fastest", "most accurate"]
 """What comes first. Of those that cannot be told from the fastest, the most accurate does."""
@@ -25,7 +25,7 @@ PIPELINE_IMAGE: Literal["positive"] = "positive"
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone on the executor that is looked at."""
+    """A backbone on the target that is looked at."""
 
     backbone: BackboneSummary
     cell: MeasuredSummary
@@ -33,7 +33,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The Pareto front of one executor, and its members within the limits.
+    """The Pareto front of one target, and its members within the limits.
 
     ``contenders`` are the backbones that have a latency, in the order of the tables; ``absent``
     have none. ``pareto_front``, and ``fitting``, the part of it that keeps the limits, are in
@@ -41,7 +41,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     the largest relative difference of the machine's speed between two of them.
     """
 
-    executor: Executor
+    target: TargetId
     latency_of: LatencyOf
     limits: Limits
     order: Order
@@ -54,24 +54,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decisions(report: Report, criteria: SelectionCriteria) -> tuple[Decision, ...]:
-    """Return a decision for each executor that the criteria select.
+    """Return a decision for each target that the criteria select.
 
     Raises:
-        InputError: the report has no such executor.
+        InputError: the report has no such target.
     """
     summaries = backbones(report)
     return tuple(
-        decide(report, summaries, each, criteria) for each in selected_executors(report, criteria)
+        decide(report, summaries, each, criteria) for each in selected_targets(report, criteria)
     )
 
 
-def selected_executors(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
-    """Return the executors that the criteria select, in the report's order.
+def selected_targets(report: Report, criteria: SelectionCriteria) -> tuple[TargetId, ...]:
+    """Return the targets that the criteria select, in the report's order.
 
     Raises:
         InputError: the report has none of them.
     """
-    known = executors(report)
+    known = targets(report)
     if not criteria.narrows:
         return known[:1]
     matching = tuple(
@@ -91,34 +91,34 @@ def selected_executors(report: Report, criteria: SelectionCriteria) -> tuple[Exe
     return matching
 
 
-def _named(executor: Executor) -> str:
-    parts = (executor.backend, executor.provider, executor.precision)
-    return " ".join(parts if executor.is_reduced else parts[:2])
+def _named(target: TargetId) -> str:
+    parts = (target.backend, target.provider, target.precision)
+    return " ".join(parts if target.is_reduced else parts[:2])
 
 
 def decide(
     report: Report,
     summaries: Sequence[BackboneSummary],
-    executor: Executor,
+    target: TargetId,
     criteria: SelectionCriteria,
 ) -> Decision:
-    """Return the Pareto front of a report on one executor.
+    """Return the Pareto front of a report on one target.
 
     Args:
         report: Its canaries give the drift.
         summaries: Of its backbones; see ``results.derivation.backbones``.
-        executor: Its latencies are compared.
+        target: Its latencies are compared.
         criteria: Which latency counts, and which limits apply.
     """
-    limits, speeds = criteria.limits, levels(canaries_of(report, executor))
-    found = [_contender(backbone, executor, criteria.latency_of, speeds) for backbone in summaries]
+    limits, speeds = criteria.limits, levels(canaries_of(report, target))
+    found = [_contender(backbone, target, criteria.latency_of, speeds) for backbone in summaries]
     contenders = [contender for contender in found if contender is not None]
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
     unbeaten = [contenders[place] for place in pareto_front([each.merit for each in contenders])]
     ranked = ordered(unbeaten, order)
     fitting = tuple(each for each in ranked if keeps(each.merit, limits))
     return Decision(
-        executor=executor,
+        target=target,
         latency_of=criteria.latency_of,
         limits=limits,
         order=order,
@@ -162,11 +162,11 @@ def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, .
 
 def _contender(
     backbone: BackboneSummary,
-    executor: Executor,
+    target: TargetId,
     latency_of: LatencyOf,
     speeds: Mapping[tuple[str, str], float],
 ) -> Contender | None:
-    cell = next((cell for cell in backbone.measured if cell.executor == executor), None)
+    cell = next((cell for cell in backbone.measured if cell.target == target), None)
     if cell is None:
         return None
     time = latency(cell, latency_of)

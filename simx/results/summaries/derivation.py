@@ -14,7 +14,7 @@ from simx.results.schema.partial_placement import without_options, without_parti
 from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser, Timings
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 OUTSIDE = "outside the ranges"
 """Label of the backbones that no range holds, so that edges of one's own drop nothing."""
@@ -23,10 +23,10 @@ _Key = tuple[str, str, str, int, int | None]
 """Model, weights, embedding, batch and threads."""
 
 
-def executors(report: Report) -> tuple[Executor, ...]:
+def targets(report: Report) -> tuple[TargetId, ...]:
     """Return all that executes in a report, backends in the order they were asked for."""
     backends = report.config.backends if report.config else ()
-    seen = dict.fromkeys(executor_of(cell.identity) for cell in report.cells)
+    seen = dict.fromkeys(target_of(cell.identity) for cell in report.cells)
     return tuple(sorted(seen, key=lambda each: _place_of(each.backend, backends)))
 
 
@@ -77,26 +77,26 @@ def _range(
         low=low,
         high=high,
         backbones=tuple(backbones),
-        drift={executor: _drift(report, executor, backbones) for executor in executors(report)},
+        drift={target: _drift(report, target, backbones) for target in targets(report)},
     )
 
 
-def _drift(report: Report, executor: Executor, backbones: Sequence[BackboneSummary]) -> float:
+def _drift(report: Report, target: TargetId, backbones: Sequence[BackboneSummary]) -> float:
     """Return by which share the machine's speed differed between the backbones of a range."""
     measured = [
         (backbone.model, backbone.weights)
         for backbone in backbones
-        if any(cell.executor == executor for cell in backbone.measured)
+        if any(cell.target == target for cell in backbone.measured)
     ]
-    return drift(canaries_of(report, executor), measured)
+    return drift(canaries_of(report, target), measured)
 
 
-def canaries_of(report: Report, executor: Executor) -> list[Canary]:
-    """Return the canaries that were taken on one executor, which all its precisions share."""
+def canaries_of(report: Report, target: TargetId) -> list[Canary]:
+    """Return the canaries that were taken on one target, which all its precisions share."""
     return [
         canary
         for canary in report.canary
-        if (canary.backend, canary.provider) == (executor.backend, executor.provider)
+        if (canary.backend, canary.provider) == (target.backend, target.provider)
     ]
 
 
@@ -116,26 +116,24 @@ def counted_cells(report: Report) -> dict[Identity, Counted]:
     """Return what counts of every measured cell's times, and whether it was too noisy."""
     if not report.cells:
         return {}
-    summariser = Summariser(report, executors(report)[0])
+    summariser = Summariser(report, targets(report)[0])
     found: dict[Identity, Counted] = {}
     for cells in _groups(report).values():
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         filtered, timings = summariser.counted(measured)
         for cell in measured:
-            found[cell.identity] = Counted(timings[executor_of(cell.identity)], filtered.noisy)
+            found[cell.identity] = Counted(timings[target_of(cell.identity)], filtered.noisy)
     return found
 
 
 def backbones(report: Report) -> list[BackboneSummary]:
     """Return every backbone of a report, in the order of the tables."""
-    order = executors(report)
+    order = targets(report)
     if not order:
         return []
     summariser = Summariser(report, baseline=order[0])
     return [
-        summariser.summarise(
-            sorted(cells, key=lambda cell: order.index(executor_of(cell.identity)))
-        )
+        summariser.summarise(sorted(cells, key=lambda cell: order.index(target_of(cell.identity))))
         for cells in _groups(report).values()
     ]
 

@@ -12,7 +12,7 @@ from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.schema.times import Scope
 from simx.results.statistics.drift import torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, fastest
-from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary, RangeSummary
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, RangeSummary, TargetId
 
 HIGH_PERCENT = 80.0
 """What a similarity with the positive has to reach to be called high."""
@@ -34,14 +34,14 @@ TIMED: tuple[tuple[Scope, Image | None], ...] = (
 
 
 class Smallest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backbones have the smallest time of a scope on an executor.
+    """Which backbones have the smallest time of a scope on a target.
 
     ``leaders`` have it: one, or quoted ones with the very same median. What cannot be told from it
     is ``tied``, and what can is ``others``. Nothing is tied of quoted times, whose medians are all
     there is. ``decimals`` are those of the quotation, None for a time that was measured.
     """
 
-    executor: Executor
+    target: TargetId
     scope: Scope
     image: Image | None
     time: Estimate
@@ -82,8 +82,8 @@ class Slower(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     backbone: BackboneSummary
-    executor: Executor
-    than: Executor
+    target: TargetId
+    than: TargetId
     speed: Ratio
 
 
@@ -91,7 +91,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What another precision makes of a backbone's margin, in percentage points."""
 
     backbone: BackboneSummary
-    executor: Executor
+    target: TargetId
     margin: float
     in_full: float
 
@@ -154,13 +154,13 @@ class _Timed(msgspec.Struct, frozen=True):
 
 
 def _smallest(summary: RangeSummary) -> Iterator[Smallest]:
-    for executor, drift in summary.drift.items():
+    for target, drift in summary.drift.items():
         for scope, image in TIMED:
             timed = [
                 _Timed(backbone, cell, time)
                 for backbone in summary.backbones
                 for cell in backbone.measured
-                if cell.executor == executor and (time := _time(cell, scope, image))
+                if cell.target == target and (time := _time(cell, scope, image))
             ]
             if timed and (found := _smallest_of(timed, scope, image, drift)).compared:
                 yield found
@@ -184,7 +184,7 @@ def _smallest_of(
         leaders, tied = _with_the_median_of(best, timed), ()
     rest = sorted({*range(len(timed))} - {*leaders, *tied})
     return Smallest(
-        executor=best.cell.executor,
+        target=best.cell.target,
         scope=scope,
         image=image,
         time=best.time,
@@ -201,7 +201,7 @@ def _with_the_median_of(best: _Timed, timed: Sequence[_Timed]) -> tuple[int, ...
 
 
 def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Similar]:
-    """Return each trained backbone's similarity, on the first executor that has one, fp32 first.
+    """Return each trained backbone's similarity, on the first target that has one, fp32 first.
 
     The others' are the same up to rounding; where they are not, ``differing`` says so, and of
     another precision ``costs``.
@@ -250,47 +250,45 @@ def _values(
 
 
 def _fp32_first(backbone: BackboneSummary) -> list[MeasuredSummary]:
-    return sorted(backbone.measured, key=lambda cell: cell.executor.is_reduced)
+    return sorted(backbone.measured, key=lambda cell: cell.target.is_reduced)
 
 
 def _slower(backbones: Sequence[BackboneSummary]) -> Iterator[Slower]:
     for backbone in backbones:
         for cell in backbone.measured:
-            executor = cell.executor
+            target = cell.target
             for than, speed in (
-                (torch_beside(executor), cell.speed_to_torch if _is_ort(executor) else None),
-                (executor.in_full, cell.speed_to_fp32),
+                (torch_beside(target), cell.speed_to_torch if _is_ort(target) else None),
+                (target.in_full, cell.speed_to_fp32),
             ):
                 if speed and speed.high is not None and speed.high < 1:
-                    yield Slower(backbone=backbone, executor=executor, than=than, speed=speed)
+                    yield Slower(backbone=backbone, target=target, than=than, speed=speed)
 
 
 def _costs(backbones: Sequence[BackboneSummary]) -> Iterator[Cost]:
     for backbone in backbones:
-        full = [cell for cell in backbone.measured if not cell.executor.is_reduced]
+        full = [cell for cell in backbone.measured if not cell.target.is_reduced]
         in_full = next((cell.margin for cell in full if cell.margin is not None), None)
         for cell in backbone.measured:
-            margin = cell.margin if cell.executor.is_reduced and _is_trained(cell) else None
+            margin = cell.margin if cell.target.is_reduced and _is_trained(cell) else None
             if margin is not None and in_full is not None:
-                yield Cost(
-                    backbone=backbone, executor=cell.executor, margin=margin, in_full=in_full
-                )
+                yield Cost(backbone=backbone, target=cell.target, margin=margin, in_full=in_full)
 
 
-def _is_ort(executor: Executor) -> bool:
+def _is_ort(target: TargetId) -> bool:
     """Whether it is ONNX Runtime, in any of its variants."""
-    return executor.backend.partition(":")[0] == "ort"
+    return target.backend.partition(":")[0] == "ort"
 
 
 def _differing(backbones: Sequence[BackboneSummary]) -> Iterator[Differing]:
     for backbone in backbones:
-        for precision in dict.fromkeys(cell.executor.precision for cell in backbone.measured):
+        for precision in dict.fromkeys(cell.target.precision for cell in backbone.measured):
             for image in COMPARED_IMAGES:
                 found = sorted(
                     (
                         each
                         for each in _similarities_of(backbone, image)
-                        if each.cell.executor.precision == precision
+                        if each.cell.target.precision == precision
                     ),
                     key=lambda each: each.percent,
                 )

@@ -8,13 +8,13 @@ from simx.results.schema.report import QuotedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.summary import Executor, ImageSummary, MeasuredSummary
+from simx.results.summaries.summary import ImageSummary, MeasuredSummary, TargetId
 
 
-def quoted_summary(cell: QuotedCell, executor: Executor) -> MeasuredSummary:
+def quoted_summary(cell: QuotedCell, target: TargetId) -> MeasuredSummary:
     """Return a quoted cell's figures; None is whatever takes raw times, or was not published."""
     return MeasuredSummary(
-        executor=executor,
+        target=target,
         decimals=cell.decimals,
         few_calls=False,
         weights_origin=cell.weights_origin,

@@ -24,10 +24,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SelectionCriteria(msgspec.Struct, frozen=True, kw_only=True):
-    """On which executors, by which latency, and within which limits a backbone is chosen.
+    """On which targets, by which latency, and within which limits a backbone is chosen.
 
     ``backends``, ``providers`` and ``precisions`` are names as in the report. An empty one selects
-    all; if all three are empty, they select the report's first executor.
+    all; if all three are empty, they select the report's first target.
     """
 
     backends: tuple[str, ...] = ()
@@ -38,5 +38,5 @@ class SelectionCriteria(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def narrows(self) -> bool:
-        """Whether executors are selected by name."""
+        """Whether targets are selected by name."""
         return bool(self.backends or self.providers or self.precisions)

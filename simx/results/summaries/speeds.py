@@ -1,17 +1,17 @@
-"""How many times as fast each executor is over all backbones of a report. Pure."""
+"""How many times as fast each target is over all backbones of a report. Pure."""
 
 import math
 from collections.abc import Sequence
 
 from simx.results.statistics.estimates import Ratio
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 MOST_LOG = 709.0
 """About the largest number whose exponential a float can hold."""
 
 
-def mean_speed(backbones: Sequence[BackboneSummary], executor: Executor) -> Ratio | None:
-    """Return the geometric mean of an executor's speeds relative to the report's first executor.
+def mean_speed(backbones: Sequence[BackboneSummary], target: TargetId) -> Ratio | None:
+    """Return the geometric mean of a target's speeds relative to the report's first target.
 
     Backbones are measured one after the other, so that their errors are independent: the variance
     of the mean of n logarithms is the sum of their variances over n squared. The interval is that
@@ -25,7 +25,7 @@ def mean_speed(backbones: Sequence[BackboneSummary], executor: Executor) -> Rati
         cell.speed
         for backbone in backbones
         for cell in backbone.measured
-        if cell.executor == executor and cell.speed is not None
+        if cell.target == target and cell.speed is not None
     ]
     if not speeds:
         return None
@@ -41,17 +41,17 @@ def mean_speed(backbones: Sequence[BackboneSummary], executor: Executor) -> Rati
     )
 
 
-def fastest_executor(
-    backbones: Sequence[BackboneSummary], executors: Sequence[Executor]
-) -> Executor | None:
-    """Return the executor with the largest mean speed, among those in fp32 where there are some.
+def fastest_target(
+    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
+) -> TargetId | None:
+    """Return the target with the largest mean speed, among those in fp32 where there are some.
 
-    The first executor's speed is 1. None for no executors.
+    The first target's speed is 1. None for no targets.
     """
-    among = [executor for executor in executors if not executor.is_reduced] or list(executors)
+    among = [target for target in targets if not target.is_reduced] or list(targets)
 
-    def speed(executor: Executor) -> float:
-        found = mean_speed(backbones, executor)
+    def speed(target: TargetId) -> float:
+        found = mean_speed(backbones, target)
         return 1.0 if found is None else found.value
 
     return max(among, key=speed, default=None)

@@ -16,7 +16,7 @@ from simx.results.statistics.estimates import Estimate, Ratio
 FULL: Precision = "fp32"
 
 
-class Executor(msgspec.Struct, frozen=True, order=True):
+class TargetId(msgspec.Struct, frozen=True, order=True):
     """What executes, where, and in which precision."""
 
     backend: str
@@ -24,9 +24,9 @@ class Executor(msgspec.Struct, frozen=True, order=True):
     precision: str = FULL
 
     @property
-    def in_full(self) -> "Executor":
+    def in_full(self) -> "TargetId":
         """The same in fp32, as which its canary is taken in any case."""
-        return Executor(self.backend, self.provider)
+        return TargetId(self.backend, self.provider)
 
     @property
     def is_reduced(self) -> bool:
@@ -34,9 +34,9 @@ class Executor(msgspec.Struct, frozen=True, order=True):
         return self.precision != FULL
 
 
-def executor_of(identity: Identity) -> Executor:
+def target_of(identity: Identity) -> TargetId:
     """Return what executes a cell, where, and in which precision."""
-    return Executor(identity.backend, identity.provider, identity.precision)
+    return TargetId(identity.backend, identity.provider, identity.precision)
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
     None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
-    the report's first executor it runs ``forward``; None for that one itself and where that one has
+    the report's first target it runs ``forward``; None for that one itself and where that one has
     no times. ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of
     another precision, for its own backend and provider in fp32. ``margin`` is the positive's
     similarity minus the negative's, in percentage points. ``peak_share`` is the share of the
@@ -70,7 +70,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     """
 
-    executor: Executor
+    target: TargetId
     decimals: int | None
     few_calls: bool
     weights_origin: WeightsOrigin
@@ -95,16 +95,16 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A cell without a figure: the stage it failed at, why, and the command that shows it again."""
 
-    executor: Executor
+    target: TargetId
     stage: str
     reason: str
     command: str
 
 
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One backbone on every executor, in the report's order of executors.
+    """One backbone on every target, in the report's order of targets.
 
-    ``forward_fastest`` and ``pipeline_fastest`` name the fastest executor and all that cannot be
+    ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that cannot be
     told from it; they are empty where there is nothing to compare. Of ``rounds`` that were taken,
     ``excluded`` were disturbed and do not count; of a ``noisy`` backbone so many were that all of
     them count. ``stop`` tells how its launches ended, where the report does.
@@ -117,8 +117,8 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None
     catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
-    forward_fastest: tuple[Executor, ...]
-    pipeline_fastest: Mapping[Image, tuple[Executor, ...]]
+    forward_fastest: tuple[TargetId, ...]
+    pipeline_fastest: Mapping[Image, tuple[TargetId, ...]]
     rounds: int
     excluded: int
     noisy: bool
@@ -145,11 +145,11 @@ class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Both are None for the backbones that no range holds; ``high`` alone where the range is open.
     ``drift`` is the share by which the machine's speed differed between the backbones, of each
-    executor of the report: they are not measured in the same rounds.
+    target of the report: they are not measured in the same rounds.
     """
 
     label: str
     low: float | None
     high: float | None
     backbones: tuple[BackboneSummary, ...]
-    drift: Mapping[Executor, float]
+    drift: Mapping[TargetId, float]

@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
+from simx.common.locking import lock_file
 from simx.exporter.weights.download import Downloads
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
@@ -130,6 +132,26 @@ def test_two_at_once_fetch_once(named: Backbone, checkpoints: Path) -> None:
 
     assert len(site.requests) == 1
     assert (checkpoints / file_name(named)).read_bytes() == CONTENT
+
+
+def test_a_wait_for_another_process_is_announced(named: Backbone, checkpoints: Path) -> None:
+    """One line names the file while another process holds its lock; nothing is requested."""
+    checkpoints.mkdir(parents=True)
+    target = checkpoints / file_name(named)
+    notices: list[str] = []
+    with answering(named, whole()) as site:
+        downloads = Downloads(mirror=site.address, notice=notices.append)
+        with lock_file(target.with_name(f"{target.name}.lock")):
+            waiting = threading.Thread(target=downloads.fetch, args=(named,))
+            waiting.start()
+            while not notices:
+                assert waiting.is_alive()
+                time.sleep(0.01)
+            target.write_bytes(CONTENT)
+        waiting.join()
+
+    assert notices == [f"waiting for another process that downloads {target.name}"]
+    assert site.requests == []
 
 
 @pytest.mark.parametrize(

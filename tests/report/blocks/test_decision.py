@@ -143,7 +143,7 @@ def test_json_names_what_to_take(
 
 
 def test_several_decisions_are_shown_in_the_report_s_order() -> None:
-    """One for each executor that is named; as JSON they are a list."""
+    """One for each target that is named; as JSON they are a list."""
     criteria = SelectionCriteria(backends=("ort", "torch"))
     documents = msgspec.json.decode(shown(form="json", criteria=criteria))
     text = shown(criteria=criteria)

@@ -4,7 +4,7 @@ from simx.report.blocks.quantities import quantities
 from simx.report.blocks.report_tables import VIEWS, views
 from simx.report.words.values import ABSENT
 from simx.results.schema.report import Report
-from simx.results.summaries.derivation import backbones, executors
+from simx.results.summaries.derivation import backbones, targets
 from tests.report.samples import two_backbones
 from tests.results.builders import measured, report
 
@@ -13,7 +13,7 @@ def tables(of: Report) -> dict[str, list[list[str]]]:
     """Return the rows of each view as text, keys first."""
     return {
         view.title: [[value.text for value in row.values] for row in view.rows]
-        for view in views(backbones(of), executors(of))
+        for view in views(backbones(of), targets(of))
     }
 
 
@@ -26,7 +26,7 @@ def test_every_column_is_in_one_view() -> None:
         for quantity in quantities("torch cpu")
         if not quantity.optional or quantity.show(backbone, backbone.cells[0]) != ABSENT
     ]
-    found = views([backbone], executors(of))
+    found = views([backbone], targets(of))
     shown = [column for view in found for column in view.columns[view.keys :]]
 
     assert sorted(map(repr, shown)) == sorted(map(repr, everything))

@@ -187,7 +187,7 @@ def test_the_charts_draw_what_was_measured() -> None:
     """A record for each cell, in the order of the rows, with its interval and its stages."""
     cells = data_of(parsed(two_backbones()))["cells"]
 
-    assert [(cell["name"], cell["executor"]) for cell in cells] == [
+    assert [(cell["name"], cell["target"]) for cell in cells] == [
         ("resnet18:V1", 0),
         ("resnet18:V1", 1),
         ("vgg11:V1", 0),
@@ -233,7 +233,7 @@ def test_limits_are_answered() -> None:
     assert "Take resnet18:V1 (25.0" in text
 
 
-def test_an_executor_that_is_not_there_is_refused() -> None:
+def test_a_target_that_is_not_there_is_refused() -> None:
     """As everywhere else."""
     with pytest.raises(InputError, match="tensorflow"):
         page(two_backbones(), criteria=SelectionCriteria(backends=("tensorflow",)))
@@ -269,7 +269,7 @@ def test_what_is_left_out_is_said(count: int) -> None:
 
 
 def test_a_cell_adds_little_to_the_page() -> None:
-    """Eighty backbones on four executors stay near a megabyte, the library included."""
+    """Eighty backbones on four targets stay near a megabyte, the library included."""
     cells = [measured(identity(f"resnet{place}")) for place in range(21)]
     one, many = (len(page(report(*some))) for some in (cells[:1], cells))
 

@@ -12,7 +12,7 @@ from simx.results.schema.times import Timing
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Smallest
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.report.samples import HOSTILE
 from tests.results.builders import (
     around,
@@ -25,8 +25,8 @@ from tests.results.builders import (
     report,
 )
 
-TORCH = Executor("torch", "CPUExecutionProvider")
-ORT = Executor("ort", "CPUExecutionProvider")
+TORCH = TargetId("torch", "CPUExecutionProvider")
+ORT = TargetId("ort", "CPUExecutionProvider")
 
 
 def said(of: Report) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def smallest(image: Image | None, groups: str, milliseconds: float = 10) -> Smal
     """Return a smallest time of ``pipeline`` by models: ``leaders / tied / others``."""
     leaders, tied, others = (backbones(*group.split()) for group in groups.split("/"))
     return Smallest(
-        executor=TORCH,
+        target=TORCH,
         scope="pipeline" if image else "forward",
         image=image,
         time=Estimate(median_ns=milliseconds * 1e6, low_ns=1, high_ns=milliseconds * 1.01e6),
@@ -167,7 +167,7 @@ def test_ties_of_several_leaders_are_said_together(positive: str, negative: str,
     ]
 
 
-def test_each_executor_speaks_for_itself() -> None:
+def test_each_target_speaks_for_itself() -> None:
     """With several of them each sentence says where, and drift that was allowed for is said."""
     of = report(
         *(
@@ -199,7 +199,7 @@ def test_each_executor_speaks_for_itself() -> None:
     )
 
 
-def test_a_single_executor_needs_no_name() -> None:
+def test_a_single_target_needs_no_name() -> None:
     """The heading of the table has said it."""
     of = report(forward(identity("resnet18"), 50), forward(identity("vgg11"), 90))
 
@@ -289,7 +289,7 @@ def test_dimensions_in_words() -> None:
 
 
 def test_where_onnx_runtime_is_slower_is_said_with_the_interval() -> None:
-    """The ratio and its ends, for each executor of it."""
+    """The ratio and its ends, for each target of it."""
     cells = [
         forward(identity(model, backend=backend), time)
         for model, backend, time in (

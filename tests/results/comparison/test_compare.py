@@ -226,7 +226,7 @@ def test_means_of_a_range_are_its_cells_alone() -> None:
     (of_range,) = compared(base, new).ranges
     (mean,) = of_range.means
 
-    assert (mean.executor.backend, mean.cells) == ("torch", 3)
+    assert (mean.target.backend, mean.cells) == ("torch", 3)
     assert mean.ratio == pytest.approx(math.prod((1.1, 1.2, 1.3)) ** (1 / 3))
     assert mean.verdict == "slower"
 

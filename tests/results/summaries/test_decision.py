@@ -1,4 +1,4 @@
-"""Which backbone to take: the front on one executor, its order, and what keeps the limits."""
+"""Which backbone to take: the front on one target, its order, and what keeps the limits."""
 
 import msgspec
 import pytest
@@ -8,7 +8,7 @@ from simx.results.schema.report import Cell, MeasuredCell, Similarity
 from simx.results.schema.times import Timing
 from simx.results.summaries.decision import Decision, decisions
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
-from simx.results.summaries.summary import Executor
+from simx.results.summaries.summary import TargetId
 from tests.results.builders import MS, around, failed, identity, launches, measured, report
 
 CPU = "CPUExecutionProvider"
@@ -142,7 +142,7 @@ def test_the_pipeline_is_that_of_the_positive_picture() -> None:
 
 
 def test_what_has_no_such_latency_is_named() -> None:
-    """A cell that failed, one on another executor, and one without that scope."""
+    """A cell that failed, one on another target, and one without that scope."""
     without = measured(
         identity("without"), of=(Timing(scope="first", image=None, launches=around(5)),)
     )
@@ -166,7 +166,7 @@ TWO = report(SMALL, cell("small", 2, 60, backend="ort"), cell("small", 3, 60, pr
 
 
 @pytest.mark.parametrize(
-    ("criteria", "executors"),
+    ("criteria", "targets"),
     [
         (SelectionCriteria(), [("torch", CPU)]),
         (SelectionCriteria(backends=("ort",)), [("ort", CPU)]),
@@ -177,16 +177,16 @@ TWO = report(SMALL, cell("small", 2, 60, backend="ort"), cell("small", 3, 60, pr
         (SelectionCriteria(providers=("Other",)), [("torch", "Other")]),
     ],
 )
-def test_the_executor_is_chosen_by_name(
-    criteria: SelectionCriteria, executors: list[tuple[str, str]]
+def test_the_target_is_chosen_by_name(
+    criteria: SelectionCriteria, targets: list[tuple[str, str]]
 ) -> None:
     """The report's first one by default, and every one that fits what is named."""
-    assert [each.executor for each in decisions(TWO, criteria)] == [
-        Executor(*names) for names in executors
+    assert [each.target for each in decisions(TWO, criteria)] == [
+        TargetId(*names) for names in targets
     ]
 
 
-def test_an_executor_that_is_not_there_is_refused() -> None:
+def test_a_target_that_is_not_there_is_refused() -> None:
     """The message names what was asked for, and what there is."""
     there = "torch CPUExecutionProvider, torch Other, ort CPUExecutionProvider"
 
@@ -195,5 +195,5 @@ def test_an_executor_that_is_not_there_is_refused() -> None:
 
 
 def test_an_empty_report_decides_nothing() -> None:
-    """Without a cell there is no executor to look at."""
+    """Without a cell there is no target to look at."""
     assert decisions(report(), SelectionCriteria()) == ()

@@ -6,8 +6,8 @@ import pytest
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.results.schema.report import Report, Similarity
 from simx.results.schema.times import Timing
-from simx.results.summaries.derivation import OUTSIDE, by_range, counted, executors
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.derivation import OUTSIDE, by_range, counted, targets
+from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.results.builders import (
     around,
     failed,
@@ -19,8 +19,8 @@ from tests.results.builders import (
     report,
 )
 
-TORCH = Executor("torch", "CPUExecutionProvider")
-ORT = Executor("ort", "CPUExecutionProvider")
+TORCH = TargetId("torch", "CPUExecutionProvider")
+ORT = TargetId("ort", "CPUExecutionProvider")
 
 
 def only(of: Report) -> BackboneSummary:
@@ -64,16 +64,16 @@ def test_no_backbone_is_dropped_by_its_gflops() -> None:
     ]
 
 
-def test_executors_come_as_they_were_asked_for() -> None:
+def test_targets_come_as_they_were_asked_for() -> None:
     """Whatever order the cells were measured in, the first backend asked for is the baseline."""
     of = report(measured(identity(backend="ort")), measured())
 
-    assert executors(of) == (TORCH, ORT)
-    assert [cell.executor for cell in only(of).cells] == [TORCH, ORT]
+    assert targets(of) == (TORCH, ORT)
+    assert [cell.target for cell in only(of).cells] == [TORCH, ORT]
 
 
-def test_speed_is_relative_to_the_first_executor() -> None:
-    """Half the time is twice as fast, and the first executor has no speed of its own."""
+def test_speed_is_relative_to_the_first_target() -> None:
+    """Half the time is twice as fast, and the first target has no speed of its own."""
     backbone = only(
         report(
             measured(milliseconds=50),
@@ -102,7 +102,7 @@ def test_a_tie_names_all_of_them() -> None:
 
 
 def test_nobody_is_fastest_alone_and_nobody_by_one_launch() -> None:
-    """One executor has nobody to beat, and single launches leave everything open."""
+    """One target has nobody to beat, and single launches leave everything open."""
     giants = report(
         measured(milliseconds=50, few_calls=True),
         measured(identity(backend="ort"), milliseconds=5, few_calls=True),
@@ -122,7 +122,7 @@ def test_fastest_of_three_has_to_beat_both() -> None:
     clear = only(report(*others, measured(cuda, of=forward(10))))
     close = only(report(*others, measured(cuda, of=forward(20))))
 
-    device = Executor("ort", "CUDAExecutionProvider")
+    device = TargetId("ort", "CUDAExecutionProvider")
     assert clear.forward_fastest == (device,)
     assert set(close.forward_fastest) == {ORT, device}
 
@@ -131,7 +131,7 @@ def test_a_failed_cell_stays_beside_the_measured_one() -> None:
     """The failure keeps its stage, reason and command, and the other its figures."""
     backbone = only(report(failed(), measured(identity(backend="ort"))))
 
-    assert [cell.executor for cell in backbone.failed] == [TORCH]
+    assert [cell.target for cell in backbone.failed] == [TORCH]
     assert backbone.failed[0].reason == "out of memory"
     assert backbone.measured[0].speed is None
     assert backbone.measured[0].forward is not None

@@ -11,7 +11,7 @@ from simx.results.schema.report import Canary, Cell, MeasuredCell, Report, Simil
 from simx.results.schema.times import Scope
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Extremes, Findings, Smallest, findings
-from simx.results.summaries.summary import BackboneSummary, Executor
+from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.results.builders import (
     failed,
     identity,
@@ -22,9 +22,9 @@ from tests.results.builders import (
     report,
 )
 
-TORCH = Executor("torch", "CPUExecutionProvider")
-ORT = Executor("ort", "CPUExecutionProvider")
-CUDA = Executor("ort", "CUDAExecutionProvider")
+TORCH = TargetId("torch", "CPUExecutionProvider")
+ORT = TargetId("ort", "CPUExecutionProvider")
+CUDA = TargetId("ort", "CUDAExecutionProvider")
 OPENVINO = "OpenVINOExecutionProvider"
 
 
@@ -37,8 +37,8 @@ def names(backbones: tuple[BackboneSummary, ...]) -> list[str]:
     return [backbone.model for backbone in backbones]
 
 
-def smallest(of: Findings) -> Mapping[tuple[Executor, Scope, Image | None], Smallest]:
-    return {(each.executor, each.scope, each.image): each for each in of.smallest}
+def smallest(of: Findings) -> Mapping[tuple[TargetId, Scope, Image | None], Smallest]:
+    return {(each.target, each.scope, each.image): each for each in of.smallest}
 
 
 def with_similarity(
@@ -85,8 +85,8 @@ def test_the_smallest_times_are_found_with_what_cannot_be_told_from_them() -> No
     assert of[TORCH, "pipeline", "negative"].time.median_ns == pytest.approx(140e6, rel=1e-3)
 
 
-def test_each_executor_has_smallest_times_of_its_own() -> None:
-    """Nothing is compared across executors, and a failed cell takes no part."""
+def test_each_target_has_smallest_times_of_its_own() -> None:
+    """Nothing is compared across targets, and a failed cell takes no part."""
     of = smallest(
         found(
             report(
@@ -238,7 +238,7 @@ def test_a_range_of_failures_has_no_findings() -> None:
 def test_onnx_runtime_is_slower_where_the_whole_interval_says_so() -> None:
     """It is held against torch on its own device, and a ratio that leaves it open says nothing.
 
-    Torch is not the report's first executor here, so that the table's own ratio is another one.
+    Torch is not the report's first target here, so that the table's own ratio is another one.
     """
     of = found(
         report(
@@ -257,10 +257,10 @@ def test_onnx_runtime_is_slower_where_the_whole_interval_says_so() -> None:
         )
     )
 
-    assert [(each.backbone.model, each.executor) for each in of.slower] == [
-        ("alexnet", Executor("ort:passive", TORCH.provider)),
+    assert [(each.backbone.model, each.target) for each in of.slower] == [
+        ("alexnet", TargetId("ort:passive", TORCH.provider)),
         ("resnet18", ORT),
-        ("resnet34", Executor("ort", OPENVINO)),
+        ("resnet34", TargetId("ort", OPENVINO)),
     ]
     assert {each.than for each in of.slower} == {TORCH}
     assert of.slower[1].speed.value == pytest.approx(50 / 60)
@@ -279,8 +279,8 @@ def test_backends_differ_where_their_similarities_do() -> None:
     (differing,) = of.differing
 
     assert (differing.lower.image, differing.lower.backbone.model) == ("negative", "resnet18")
-    assert (differing.lower.percent, differing.lower.cell.executor) == (10, TORCH)
-    assert (differing.higher.percent, differing.higher.cell.executor) == (10.2, ORT)
+    assert (differing.lower.percent, differing.lower.cell.target) == (10, TORCH)
+    assert (differing.higher.percent, differing.higher.cell.target) == (10.2, ORT)
 
 
 def test_similarities_that_agree_are_said_once() -> None:

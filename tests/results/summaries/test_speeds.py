@@ -1,4 +1,4 @@
-"""The mean of a run's speeds, and which executor is the fastest over all backbones."""
+"""The mean of a run's speeds, and which target is the fastest over all backbones."""
 
 import math
 
@@ -7,13 +7,13 @@ import pytest
 
 from simx.results.schema.report import Report
 from simx.results.summaries.derivation import backbones
-from simx.results.summaries.speeds import fastest_executor, mean_speed
-from simx.results.summaries.summary import Executor
+from simx.results.summaries.speeds import fastest_target, mean_speed
+from simx.results.summaries.summary import TargetId
 from tests.results.builders import failed, identity, measured, report
 
-TORCH = Executor("torch", "CPUExecutionProvider")
-ORT = Executor("ort", "CPUExecutionProvider")
-INT8 = Executor("ort", "CPUExecutionProvider", "int8")
+TORCH = TargetId("torch", "CPUExecutionProvider")
+ORT = TargetId("ort", "CPUExecutionProvider")
+INT8 = TargetId("ort", "CPUExecutionProvider", "int8")
 
 
 def pairs(*ratios: float) -> Report:
@@ -48,7 +48,7 @@ def test_the_interval_is_that_of_independent_backbones() -> None:
 
 
 def test_without_a_speed_there_is_no_mean() -> None:
-    """Neither of the first executor nor of one that failed."""
+    """Neither of the first target nor of one that failed."""
     of = backbones(report(measured(), failed(identity(backend="ort"))))
 
     assert mean_speed(of, TORCH) is None
@@ -56,9 +56,9 @@ def test_without_a_speed_there_is_no_mean() -> None:
 
 
 @pytest.mark.parametrize(("ratio", "fastest"), [(2.0, ORT), (0.5, TORCH)])
-def test_the_fastest_executor_has_the_largest_mean(ratio: float, fastest: Executor) -> None:
+def test_the_fastest_target_has_the_largest_mean(ratio: float, fastest: TargetId) -> None:
     """The first one's speed is 1."""
-    assert fastest_executor(backbones(pairs(ratio, ratio)), (TORCH, ORT)) == fastest
+    assert fastest_target(backbones(pairs(ratio, ratio)), (TORCH, ORT)) == fastest
 
 
 def test_another_precision_is_the_fastest_only_among_its_kind() -> None:
@@ -66,6 +66,6 @@ def test_another_precision_is_the_fastest_only_among_its_kind() -> None:
     its = msgspec.structs.replace(identity(backend="ort"), precision="int8")
     of = backbones(report(measured(milliseconds=50), measured(its, milliseconds=5)))
 
-    assert fastest_executor(of, (TORCH, INT8)) == TORCH
-    assert fastest_executor(of, (INT8,)) == INT8
-    assert fastest_executor(of, ()) is None
+    assert fastest_target(of, (TORCH, INT8)) == TORCH
+    assert fastest_target(of, (INT8,)) == INT8
+    assert fastest_target(of, ()) is None

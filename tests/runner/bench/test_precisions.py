@@ -6,12 +6,12 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS
-from simx.report.words.names import executor_name
+from simx.report.words.names import target_name
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.results.statistics.parity import FP16, FP32, INT8, TF32, disagreement
-from simx.results.summaries.derivation import backbones, executors
-from simx.results.summaries.summary import Executor
+from simx.results.summaries.derivation import backbones, targets
+from simx.results.summaries.summary import TargetId
 from simx.runner.backends.registry import backend_named, require_precisions
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
@@ -89,7 +89,7 @@ def test_precisions_are_measured_in_the_same_rounds(report: Report) -> None:
     (backbone,) = backbones(report)
     full, reduced = backbone.measured
 
-    assert [executor_name(each) for each in executors(report)] == [
+    assert [target_name(each) for each in targets(report)] == [
         "right cpu",
         "right cpu fp16",
         "right cpu int8",
@@ -167,5 +167,5 @@ def test_a_resumed_run_goes_on_with_every_precision(tmp_path: Path) -> None:
 
 def test_fp32_has_no_label() -> None:
     """Others are part of the name."""
-    assert executor_name(Executor("ort", CPU)) == "ort cpu"
-    assert executor_name(Executor("ort", CPU, "int8")) == "ort cpu int8"
+    assert target_name(TargetId("ort", CPU)) == "ort cpu"
+    assert target_name(TargetId("ort", CPU, "int8")) == "ort cpu int8"

@@ -7,7 +7,7 @@ import msgspec
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES, Image
 from simx.report.formats.page.raw_times import RawTimes, raw_times
-from simx.report.words.names import backbone_name, executor_name
+from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate
@@ -15,11 +15,11 @@ from simx.results.summaries.decision import latency
 from simx.results.summaries.selection_criteria import LatencyOf
 from simx.results.summaries.summary import (
     BackboneSummary,
-    Executor,
     FailedSummary,
     ImageSummary,
     MeasuredSummary,
     RangeSummary,
+    TargetId,
 )
 
 Interval = tuple[float, float | None, float | None]
@@ -30,13 +30,13 @@ Stages = tuple[float, float, float]
 
 
 class ChartCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One cell; ``executor``, ``range`` and ``family`` are places in ``ChartData``'s lists.
+    """One cell; ``target``, ``range`` and ``family`` are places in ``ChartData``'s lists.
 
-    ``unbeaten`` says that no backbone on the same executor beats it.
+    ``unbeaten`` says that no backbone on the same target beats it.
     """
 
     name: str
-    executor: int
+    target: int
     range: int
     family: int
     gflops: float
@@ -50,7 +50,7 @@ class ChartCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ChartData(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is drawn of one report, and the names to filter it by."""
 
-    executors: tuple[str, ...]
+    targets: tuple[str, ...]
     ranges: tuple[str, ...]
     families: tuple[str, ...]
     cells: tuple[ChartCell, ...]
@@ -63,24 +63,24 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     latency_of: LatencyOf
-    unbeaten: Callable[[BackboneSummary, Executor], bool]
-    forward: Callable[[BackboneSummary, Executor], Sequence[Launch]]
+    unbeaten: Callable[[BackboneSummary, TargetId], bool]
+    forward: Callable[[BackboneSummary, TargetId], Sequence[Launch]]
 
 
 def chart_data(
-    ranges: Sequence[RangeSummary], executors: Sequence[Executor], sources: Sources
+    ranges: Sequence[RangeSummary], targets: Sequence[TargetId], sources: Sources
 ) -> ChartData:
-    """Return what is drawn of a report whose ranges and executors these are."""
+    """Return what is drawn of a report whose ranges and targets these are."""
     families = sorted({family_name(backbone) for of in ranges for backbone in of.backbones})
     cells = (
-        _cell(backbone, cell, sources, (executors.index(cell.executor), place, family))
+        _cell(backbone, cell, sources, (targets.index(cell.target), place, family))
         for place, of in enumerate(ranges)
         for backbone in of.backbones
         for family in (families.index(family_name(backbone)),)
         for cell in backbone.cells
     )
     return ChartData(
-        executors=tuple(map(executor_name, executors)),
+        targets=tuple(map(target_name, targets)),
         ranges=tuple(clean(of.label) for of in ranges),
         families=tuple(families),
         cells=tuple(cells),
@@ -98,11 +98,11 @@ def _cell(
     sources: Sources,
     places: tuple[int, int, int],
 ) -> ChartCell:
-    """Return one cell's record; ``places`` are its executor's, range's and family's."""
-    executor, in_range, family = places
+    """Return one cell's record; ``places`` are its target's, range's and family's."""
+    target, in_range, family = places
     drawn = ChartCell(
         name=backbone_name(backbone),
-        executor=executor,
+        target=target,
         range=in_range,
         family=family,
         gflops=backbone.catalogue.gflops,
@@ -114,9 +114,9 @@ def _cell(
     return msgspec.structs.replace(
         drawn,
         time=_interval(latency(cell, sources.latency_of)),
-        unbeaten=sources.unbeaten(backbone, cell.executor),
+        unbeaten=sources.unbeaten(backbone, cell.target),
         stages={image: of_image for image, of_image in stages.items() if of_image},
-        raw=raw_times(sources.forward(backbone, cell.executor)),
+        raw=raw_times(sources.forward(backbone, cell.target)),
     )
 
 

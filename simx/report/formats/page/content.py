@@ -18,7 +18,7 @@ from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
-from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, executor_name
+from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, target_name
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.report.words.values import NANOSECONDS_PER_MS
@@ -30,12 +30,12 @@ from simx.results.summaries.decision import (
     keeps,
     latency,
     ordered,
-    selected_executors,
+    selected_targets,
 )
-from simx.results.summaries.derivation import by_range, counted, executors
+from simx.results.summaries.derivation import by_range, counted, targets
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
-from simx.results.summaries.speeds import fastest_executor
-from simx.results.summaries.summary import BackboneSummary, Executor, RangeSummary, executor_of
+from simx.results.summaries.speeds import fastest_target
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 MARKS = {
     FASTEST: "the fastest",
@@ -64,12 +64,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backbone to take on one executor: the answer, the front, and notes.
+    """Which backbone to take on one target: the answer, the front, and notes.
 
     ``standings`` belong to the rows of ``table``. The page opens on the ``first`` one.
     """
 
-    executor: str
+    target: str
     title: str
     answer: str
     table: Table | None
@@ -90,7 +90,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One report.
 
     ``number`` distinguishes its elements from those of other reports on the page. ``fastest`` is
-    the place of the fastest executor among those of the charts. ``latency`` names the latency that
+    the place of the fastest target among those of the charts. ``latency`` names the latency that
     is drawn. ``max_latency`` (ms) and ``min_acc1`` are the limits that were given.
     ``thinned`` is how many times a cell has at most, where some were left
     out, else None.
@@ -132,14 +132,14 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
     """Return what is shown of one report.
 
     Raises:
-        InputError: ``criteria`` names an executor that the report has not.
+        InputError: ``criteria`` names a target that the report has not.
     """
-    summaries, found = by_range(report, ranges), executors(report)
+    summaries, found = by_range(report, ranges), targets(report)
     backbones = [backbone for of in summaries for backbone in of.backbones]
     criteria = _criteria(criteria, backbones)
-    fastest = fastest_executor(backbones, found)
+    fastest = fastest_target(backbones, found)
     shown = _shown(report, criteria)
-    opened = fastest_executor(backbones, shown)
+    opened = fastest_target(backbones, shown)
     limit = criteria.limits.max_latency_ns
     decisions = {each: decide(report, backbones, each, criteria) for each in found}
     charts = chart_data(summaries, found, _sources(report, decisions, criteria.latency_of))
@@ -174,41 +174,41 @@ def _criteria(
     return msgspec.structs.replace(criteria, latency_of=other) if has_other else criteria
 
 
-def _shown(report: Report, criteria: SelectionCriteria) -> tuple[Executor, ...]:
-    """Return the selected executors, all of them where none is named."""
-    return selected_executors(report, criteria) if criteria.narrows else executors(report)
+def _shown(report: Report, criteria: SelectionCriteria) -> tuple[TargetId, ...]:
+    """Return the selected targets, all of them where none is named."""
+    return selected_targets(report, criteria) if criteria.narrows else targets(report)
 
 
-def _sources(report: Report, decisions: dict[Executor, Decision], latency_of: LatencyOf) -> Sources:
+def _sources(report: Report, decisions: dict[TargetId, Decision], latency_of: LatencyOf) -> Sources:
     fronts = {
-        executor: [contender.backbone for contender in decision.pareto_front]
-        for executor, decision in decisions.items()
+        target: [contender.backbone for contender in decision.pareto_front]
+        for target, decision in decisions.items()
     }
     times = {
-        _key(its, executor_of(its)): timings.get(("forward", None), ())
+        _key(its, target_of(its)): timings.get(("forward", None), ())
         for its, timings in counted(report).items()
     }
 
-    def forward(backbone: BackboneSummary, executor: Executor) -> Sequence[Launch]:
-        return times.get(_key(backbone, executor), ())
+    def forward(backbone: BackboneSummary, target: TargetId) -> Sequence[Launch]:
+        return times.get(_key(backbone, target), ())
 
     return Sources(
         latency_of=latency_of,
-        unbeaten=lambda backbone, executor: backbone in fronts[executor],
+        unbeaten=lambda backbone, target: backbone in fronts[target],
         forward=forward,
     )
 
 
-def _key(its: Identity | BackboneSummary, executor: Executor) -> tuple[object, ...]:
+def _key(its: Identity | BackboneSummary, target: TargetId) -> tuple[object, ...]:
     """Return what distinguishes cells."""
     settings = (its.embedding, its.batch, its.threads)
-    return (its.model, its.weights, *settings, executor)
+    return (its.model, its.weights, *settings, target)
 
 
 def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
     front = ordered(decision.pareto_front, "fastest")
     return Recommendation(
-        executor=executor_name(decision.executor),
+        target=target_name(decision.target),
         title=title(decision),
         answer=answer(decision),
         table=decision_table(decision, front) if front else None,
@@ -225,9 +225,9 @@ def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
     )
 
 
-def _section(summary: RangeSummary, executors: Sequence[Executor]) -> Section:
+def _section(summary: RangeSummary, targets: Sequence[TargetId]) -> Section:
     return Section(
-        title=range_title(summary, executors),
+        title=range_title(summary, targets),
         findings=sentences(summary),
         notes=(*mark_notes(summary.backbones), *range_notes(summary.backbones)),
     )

@@ -8,7 +8,7 @@ from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import launch_estimate
 
 MOST_TIMES = 256
-"""Of one cell. Eighty backbones on four executors are then 80 thousand times, a few hundred kB."""
+"""Of one cell. Eighty backbones on four targets are then 80 thousand times, a few hundred kB."""
 
 FEWEST_OF_A_LAUNCH = 8
 

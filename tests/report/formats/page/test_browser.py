@@ -165,7 +165,7 @@ def test_a_heading_sorts_by_names(opened: Watched) -> None:
     [
         ("range", "7-8", ["resnet101:V1 torch cpu", "resnet101:V1 ort cpu"]),
         (
-            "executor",
+            "target",
             "ort cpu",
             ["alexnet:V1 ort cpu", "resnet18:V1 ort cpu", "resnet101:V1 ort cpu"],
         ),
@@ -299,7 +299,7 @@ def test_the_table_follows_the_filter(opened: Watched) -> None:
     figure = opened.page.locator("[data-chart=accuracy]")
     figure.locator("summary").click()
     figure.locator("table").wait_for()
-    opened.page.locator(".filters [name=executor]").select_option(label="ort cpu")
+    opened.page.locator(".filters [name=target]").select_option(label="ort cpu")
 
     assert figure.locator("table tbody tr").count() == 2
 

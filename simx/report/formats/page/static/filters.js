@@ -17,7 +17,7 @@ function startFilters(form, cells, listeners) {
 function passes(fields, cell) {
   const model = fields.model.value.trim().toLowerCase();
   return (
-    ["range", "executor", "family"].every(
+    ["range", "target", "family"].every(
       (name) => !fields[name].value || Number(fields[name].value) === cell[name],
     ) && cell.name.toLowerCase().includes(model)
   );

@@ -7,7 +7,7 @@ function rawChart(section, data) {
   const figure = section.querySelector("figure");
   const select = section.querySelector("[data-role=raw-cell]");
   for (const [place, cell] of data.cells.entries()) {
-    if (cell.raw) select.append(new Option(`${cell.name} on ${data.executors[cell.executor]}`, place));
+    if (cell.raw) select.append(new Option(`${cell.name} on ${data.targets[cell.target]}`, place));
   }
   const chart = new Chart(figure.querySelector("canvas"), {
     type: "scatterWithErrorBars",
@@ -38,7 +38,7 @@ function rawChart(section, data) {
   );
   const draw = () => {
     const colours = palette();
-    const own = colours.series[cell.executor % SERIES];
+    const own = colours.series[cell.target % SERIES];
     chart.data.datasets = [
       { data: estimatePoint(cell), pointStyle: "rectRot", radius: 6, ...errorBars(own, 2, 12), backgroundColor: own },
       { data: launches.flatMap(typicalPoint), pointStyle: "line", rotation: 90, radius: 9, borderWidth: 2, borderColor: colours.text },

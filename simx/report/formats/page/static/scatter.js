@@ -30,8 +30,8 @@ function scatterChart(figure, data, kind) {
   );
   const draw = () => {
     const colours = palette();
-    chart.data.datasets = data.executors.map((_, executor) =>
-      series(data, cells.filter((cell) => cell.executor === executor), executor, colours, over),
+    chart.data.datasets = data.targets.map((_, target) =>
+      series(data, cells.filter((cell) => cell.target === target), target, colours, over),
     );
     chart.options.scales = over.scales(colours);
     chart.options.plugins = {
@@ -79,20 +79,20 @@ function extremes(data, cells, joined, figure) {
   if (!cells.length) return "Nothing to show here.";
   const ordered = [...cells].sort((one, other) => one.time[0] - other.time[0]);
   const words = (cell) =>
-    `${cell.name} on ${data.executors[cell.executor]} (${digits(cell.time[0])} ms ${joined} ${figure(cell)})`;
+    `${cell.name} on ${data.targets[cell.target]} (${digits(cell.time[0])} ms ${joined} ${figure(cell)})`;
   return `${cells.length} marks, from ${words(ordered[0])} to ${words(ordered[ordered.length - 1])}.`;
 }
 
-function series(data, cells, executor, colours, over) {
-  const own = colours.series[executor % SERIES];
+function series(data, cells, target, colours, over) {
+  const own = colours.series[target % SERIES];
   return {
-    label: data.executors[executor],
+    label: data.targets[target],
     data: cells.map((cell) => ({
       ...over.point(cell),
       cell,
-      title: `${cell.name} on ${data.executors[executor]}`,
+      title: `${cell.name} on ${data.targets[target]}`,
     })),
-    pointStyle: SHAPES[executor % SHAPES.length],
+    pointStyle: SHAPES[target % SHAPES.length],
     radius: 5,
     hoverRadius: 8,
     ...errorBars(own, 1.5, 6),
@@ -115,7 +115,7 @@ function errorBars(own, width, size) {
 function cellColumns(data) {
   return [
     ["model", (cell) => cell.name],
-    ["backend", (cell) => data.executors[cell.executor]],
+    ["backend", (cell) => data.targets[cell.target]],
     ["latency, ms", (cell) => digits(cell.time[0])],
     ["95 % from", (cell) => digits(cell.time[1])],
     ["to", (cell) => digits(cell.time[2])],

@@ -5,7 +5,7 @@ const AROUND_BARS = 90;
 
 function stagesChart(section, data) {
   const figure = section.querySelector("figure");
-  const executor = section.querySelector("[data-role=stages-executor]");
+  const target = section.querySelector("[data-role=stages-target]");
   const image = section.querySelector("[data-role=stages-image]");
   const unit = section.querySelector("[data-role=stages-unit]");
   let seen = [];
@@ -19,7 +19,7 @@ function stagesChart(section, data) {
   const total = (cell) => of(cell).reduce((sum, part) => sum + part, 0);
   const table = keepTable(figure, () =>
     tableOf(
-      `${executor.selectedOptions[0].text}, ${image.selectedOptions[0].text}`,
+      `${target.selectedOptions[0].text}, ${image.selectedOptions[0].text}`,
       [
         ["model", (cell) => cell.name],
         ...STAGES.map((name, place) => [`${name}, ms`, (cell) => digits(of(cell)[place])]),
@@ -77,11 +77,11 @@ function stagesChart(section, data) {
   };
   const choose = () => {
     cells = data.cells
-      .filter((cell, place) => seen[place] && cell.executor === Number(executor.value) && cell.stages?.[image.value])
+      .filter((cell, place) => seen[place] && cell.target === Number(target.value) && cell.stages?.[image.value])
       .sort((one, other) => total(one) - total(other));
     draw();
   };
-  executor.addEventListener("change", choose);
+  target.addEventListener("change", choose);
   image.addEventListener("change", choose);
   unit.addEventListener("change", draw);
   return {

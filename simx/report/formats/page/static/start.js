@@ -51,7 +51,7 @@ function startViews(article) {
 
 // Which mark is which backend; drawn by the library, as the marks in the charts are.
 function startMarks(list, data, drawings) {
-  const marks = data.executors.map((name) => {
+  const marks = data.targets.map((name) => {
     const item = list.appendChild(document.createElement("li"));
     const canvas = item.appendChild(document.createElement("canvas"));
     canvas.width = canvas.height = 32;
@@ -61,14 +61,14 @@ function startMarks(list, data, drawings) {
   });
   const draw = () => {
     const colours = palette();
-    marks.forEach((context, executor) => {
-      const own = colours.series[executor % SERIES];
+    marks.forEach((context, target) => {
+      const own = colours.series[target % SERIES];
       context.clearRect(0, 0, 32, 32);
       context.fillStyle = context.strokeStyle = own;
       context.lineWidth = 3;
       Chart.helpers.drawPoint(
         context,
-        { pointStyle: SHAPES[executor % SHAPES.length], radius: 11, borderWidth: 3 },
+        { pointStyle: SHAPES[target % SHAPES.length], radius: 11, borderWidth: 3 },
         16,
         16,
       );
