@@ -8,10 +8,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from simx.images.pictures import PictureSet
+from simx.models.pictures import IMAGES, PictureSet
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell
-from simx.results.schema.times import IMAGES
 from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules

@@ -24,7 +24,6 @@ from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.store import Store
-from simx.exporter.weights.load import Weights
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
 from simx.results.schema.config import Schedule
@@ -262,7 +261,7 @@ def run_here(_self: object, request: ExportRequest) -> ExportDone | NotExported:
 
 def without_the_work(patch: pytest.MonkeyPatch) -> None:
     """Leave of an export what it writes: weights, verification and graph are small."""
-    tiny = Weights("random", {"w": torch.ones(3)}, "")
+    tiny = {"w": torch.ones(3)}
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(
         parity=Parity(cosine=1.0, relative_l2=0.0),

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image, Picture
 from simx.results.files.journal_lines import Header, Inputs
-from simx.results.schema.config import Config, Picture
+from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.report import (
     Catalogue,
@@ -22,7 +23,7 @@ from simx.results.schema.report import (
     Similarity,
     WeightsOrigin,
 )
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
+from simx.results.schema.times import Block, Launch, Scope, Timing
 
 MS = 1_000_000
 

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from simx.images.pictures import PictureSet, bundled
+from simx.images.pictures import bundled
+from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, journal_path
 from simx.results.schema.config import Config, Schedule
 from simx.results.schema.report import Report

@@ -6,6 +6,7 @@ is a record, and the rest goes on.
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +26,7 @@ from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, Precision
@@ -112,14 +113,14 @@ def _outcomes(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
 ) -> Iterator[Outcome]:
     """Yield each export as soon as it is known, fp32 first, and in any case."""
-    with ExportWorkers() as workers:
+    with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
         full = []
         for outcome in exporter.settled(exporter.tasks_in_fp32(backbones)):
             full.append(outcome)
             yield outcome
     # Without the server that has torch: only an fp32 export that is damaged needs it again.
-    with ExportWorkers() as workers:
+    with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
         yield from exporter.settled(exporter.tasks_from(full))
 
@@ -134,10 +135,13 @@ class _Exporter:
         self._plan = plan
         self._listener = listener
         self._workers = workers
-        heard = Listener(
-            progress=listener.downloading, arrived=listener.downloaded, notice=listener.notice
+        self._downloads = Downloads(
+            mirror=plan.mirror,
+            offline=plan.offline,
+            progress=listener.downloading,
+            arrived=listener.downloaded,
+            notice=listener.notice,
         )
-        self._downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=heard)
 
     def tasks_in_fp32(self, backbones: Sequence[Backbone]) -> list[_Task]:
         """Return the fp32 exports of backbones."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.comparison.digest import CellDigest, Digest
 from simx.results.comparison.matching import fields_that_differ
 from simx.results.comparison.names import DifferenceName
@@ -15,7 +16,6 @@ from simx.results.comparison.outcome import Difference
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.report import Cell, MeasuredCell
-from simx.results.schema.times import COMPARED_IMAGES, Image
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""

@@ -11,7 +11,7 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
-from simx.results.schema.times import Image
+from simx.models.pictures import Image, Picture
 
 ProfileName = Literal["quick", "default", "precise"]
 
@@ -19,16 +19,6 @@ WeightsKind = Literal["auto", "pretrained", "random", "file"]
 
 BATCH = 1
 """Pictures of one call."""
-
-
-class Picture(Struct, frozen=True, kw_only=True):
-    """One picture that was measured with, identified by its content."""
-
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    bundled: bool
 
 
 class Schedule(Struct, frozen=True, kw_only=True):

@@ -26,9 +26,10 @@ from typing import Literal
 
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind
+from simx.models.pictures import Image
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
-from simx.results.schema.times import Image, Launch, Scope, Timing
+from simx.results.schema.times import Launch, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
 SCHEMA_VERSION = 5

@@ -13,8 +13,8 @@ import simx
 from simx.common.errors import SystemFailureError, Terminated
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
-from simx.images.pictures import PictureSet
 from simx.models.backbone import Backbone
+from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write

@@ -15,18 +15,10 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError
 from simx.exporter.verification.reference import Reference, load_reference
+from simx.models.pictures import IMAGES, Image
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
-from simx.results.schema.times import (
-    IMAGES,
-    Block,
-    DeviceEvents,
-    Image,
-    Launch,
-    Scope,
-    Timing,
-    Warmup,
-)
+from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
 from simx.results.statistics.device_events import too_short
 from simx.results.statistics.embedding_similarity import similarities
 from simx.results.statistics.estimates import block_median

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import Canary, Failure, Outcome
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Scope
+from simx.results.schema.times import Block, Scope
 from simx.results.statistics.noise import disturbances
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell

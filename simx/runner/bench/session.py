@@ -23,14 +23,15 @@ from simx.exporter.jobs.plan import ExportListener, ExportPlan
 from simx.exporter.store.lookup import held_backbones
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
-from simx.images.pictures import PictureSet, check_presets, chosen, describe
+from simx.images.pictures import check_presets, chosen, describe
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
+from simx.models.pictures import PictureSet
 from simx.models.selection import Selection, select
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
 from simx.results.files.journal_lines import Header, Inputs, Resumption
 from simx.results.files.report import read
-from simx.results.schema.config import Config, Picture
+from simx.results.schema.config import Config
 from simx.results.schema.report import Report
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.resumption import (
@@ -216,7 +217,7 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
             config=msgspec.structs.replace(
                 config,
                 backbones=tuple(backbone.name for backbone in backbones),
-                pictures={name: _picture(path) for name, path in pictures.files()},
+                pictures={name: describe(path) for name, path in pictures.files()},
             ),
             inputs=inputs,
             backbones=backbones,
@@ -256,17 +257,6 @@ def _held(config: Config, inputs: Inputs, store: Store) -> tuple[Backbone, ...]:
 def _request(config: Config, inputs: Inputs) -> WeightsRequest:
     file = inputs.weights_file
     return WeightsRequest(config.weights, None if file is None else Path(file))
-
-
-def _picture(path: Path) -> Picture:
-    facts = describe(path)
-    return Picture(
-        sha256=facts.sha256,
-        width=facts.width,
-        height=facts.height,
-        bytes=facts.bytes,
-        bundled=facts.bundled,
-    )
 
 
 def _absolute(inputs: Inputs) -> Inputs:

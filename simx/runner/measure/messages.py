@@ -4,9 +4,10 @@ import msgspec
 import numpy as np
 
 from simx.exporter.store.manifest import FileRecord
+from simx.models.pictures import Image
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
-from simx.results.schema.times import Block, DeviceEvents, Image, Scope, Warmup
+from simx.results.schema.times import Block, DeviceEvents, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
 
 
