@@ -4,10 +4,10 @@ import argparse
 import math
 from statistics import stdev
 
+from simx.results.schema.config import Schedule
 from simx.results.statistics.estimates import launch_estimate, log_ratios
 from simx.results.statistics.round_filter import filter_rounds
 from simx.runner.backends.registry import BACKENDS
-from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
 from simx.selfcheck.laboratory import forwards, laboratory
 from simx.workers.spawning import Spawner
@@ -32,7 +32,7 @@ def main() -> None:
                     launch = at.launch(cells, schedule, index)
                     measured = forwards(launch)
                     both = measured["torch"], measured["ort"]
-                    filtered = filter_rounds(both, launch.canary, at.canaries.references())
+                    filtered = filter_rounds(both, launch.canary, at.history.references())
                     (slower,), (faster,) = filtered.cells
                     (log,) = log_ratios([slower], [faster]).values()
                     times = (math.log(launch_estimate(each)) for each in (slower, faster))

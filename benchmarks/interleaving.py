@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import stdev
 
+from simx.results.schema.config import Schedule
 from simx.results.statistics.estimates import log_ratios, log_times
-from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
 from simx.selfcheck.laboratory import Laboratory, forwards, laboratory
 

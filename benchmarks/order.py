@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.config import Schedule
 from simx.results.statistics.estimates import interval, launch_estimate, log_ratios
 from simx.results.statistics.round_filter import filter_rounds
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
 from simx.selfcheck.laboratory import Laboratory, forwards, laboratory
 
@@ -68,7 +68,7 @@ def time_of(backend: str, at: Laboratory) -> Figure:
 
     def figure(launch: FinishedLaunch) -> float:
         filtered = filter_rounds(
-            [forwards(launch)[backend]], launch.canary, at.canaries.references()
+            [forwards(launch)[backend]], launch.canary, at.history.references()
         )
         return math.log(launch_estimate(filtered.cells[0][0]))
 

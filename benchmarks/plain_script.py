@@ -13,8 +13,8 @@ from statistics import stdev
 
 import msgspec
 
+from simx.results.schema.config import Schedule
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.threads import default_threads
 from simx.selfcheck.laboratory import laboratory
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from simx import __version__
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import load
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.files.report import encode
 from simx.results.schema.report import (
     Identity,
@@ -28,7 +29,7 @@ from simx.results.schema.report import (
     SchemaId,
     Similarity,
 )
-from simx.results.schema.times import COMPARED_IMAGES, Image, Scope
+from simx.results.schema.times import Scope
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 TABLES = FOLDER / "origin_tables.csv"

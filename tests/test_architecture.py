@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     **{room: set(_ORDER[:position]) for position, room in enumerate(_ORDER)},
     "models": {"common"},
     "report": {"common", "models", "results"},
+    "api": {*_ORDER, "report"},
     "cli": {*_ORDER, "report"},
 }
 """Every room, and the rooms it may import besides itself."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from simx.models.pictures import COMPARED_IMAGES
 from simx.models.ranges import ranges_from_edges
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
@@ -22,7 +23,6 @@ from simx.report.results import report_content
 from simx.report.words.findings import sentences
 from simx.results.files.report import read
 from simx.results.schema.report import QuotedCell, Report
-from simx.results.schema.times import COMPARED_IMAGES
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Extremes, Findings, Similar, findings
 from simx.results.summaries.summary import BackboneSummary, RangeSummary

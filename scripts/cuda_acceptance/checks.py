@@ -7,9 +7,10 @@ CUDA's name on it fails several of them.
 from collections.abc import Callable, Iterator, Sequence
 
 from scripts.cuda_acceptance.verdict import Verdict, judged
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
-from simx.results.schema.times import COMPARED_IMAGES, Image, Launch, Scope
+from simx.results.schema.times import Launch, Scope
 from simx.results.statistics.device_events import device_ns, too_short, wall_ns
 from simx.results.statistics.estimates import block_median, estimate
 from simx.results.statistics.parity import FP32, disagreement

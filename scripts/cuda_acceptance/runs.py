@@ -18,13 +18,13 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.models.catalogue import load
 from simx.results.files.report import read
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, Report
-from simx.runner.backends.registry import Choice, backend_named
+from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, run_launch
-from simx.runner.bench.reference_workload import CanaryHistory
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import open_lanes
+from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.targets import Target, open_targets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -118,18 +118,18 @@ def check_unsynchronised(backend: str, store: Path) -> Verdict:
     entry = find_export(Store(store), backbone, "pooled", WeightsRequest("auto", None))
     if entry is None:
         return Verdict("FAIL", name, f"{backbone.name} is not exported")
-    usual = backend_named(backend).spec
+    usual = backend_named(backend)
     spec = msgspec.structs.replace(usual, entry=f"scripts.cuda_acceptance.unsynchronised:{backend}")
     # Workers are isolated from the current folder, and have to find this one.
     os.environ["PYTHONPATH"] = str(ROOT)
-    with open_lanes([Choice(spec)], [CUDA]) as opened:
+    with open_targets([Target(spec, CUDA)]) as opened:
         once = Bench(
             launchers=opened.launchers,
             pictures=dict(bundled().files()),
             schedule=Schedule(pilot=1, launches=1, rounds=1),
-            canaries=CanaryHistory(),
+            history=ReferenceWorkloadHistory(),
         )
-        planned = PlannedCell(backbone, opened.lanes[0], entry, _THREADS)
+        planned = PlannedCell(backbone, opened.targets[0], entry, _THREADS)
         (cell,) = run_launch(once, [planned], 0).finished.cells
     if isinstance(cell, FailedCell) and cell.stage in {"synchronise", "events", "parity"}:
         return Verdict("PASS", name, f"at {cell.stage}: {cell.reason}")

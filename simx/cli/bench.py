@@ -1,19 +1,38 @@
 """``simx bench``: measure; write a report and print the tables."""
 
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 
 from simx.cli import options
-from simx.cli.output import in_a_folder
+from simx.cli.output import in_a_folder, next_step, show, tell
 from simx.cli.parameters import Duration, Share, Size, Text, TextPath
-from simx.common.errors import ExitCode
+from simx.common.errors import ExitCode, InputError
+from simx.common.input_files import shown
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.models.ranges import Range
+from simx.report.blocks.document import Layout
+from simx.report.content import Form
+from simx.results.schema.config import ProfileName
 
 _picture_path = TextPath(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
 _SEED = click.IntRange(0, 2**63 - 1)
 _TYPED = click.core.ParameterSource.COMMANDLINE
+
+_FIELDS = {
+    **dict.fromkeys(("select", "all", "gflops", "family"), ("backbones",)),
+    "backend": ("backends",),
+    "provider": ("providers",),
+    "provider_option": ("provider_options",),
+    "precision": ("precisions",),
+    "weights": ("weights", "weights_file"),
+    "launches": ("launches", "half_width"),
+    "budget": ("budget_seconds",),
+}
+"""What an option decides of a run's configuration, where it does not have the option's name."""
 
 
 @click.command("bench")
@@ -27,7 +46,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     default=("torch", "ort"),
     show_default=True,
     metavar="NAME[:VARIANT]",
-    help="What executes: torch or ort, or a variant of it such as torch:channels-last or "
+    help="The backend: torch or ort, or a variant of one such as torch:channels-last or "
     "ort:spinning. Repeatable.",
 )
 @click.option(
@@ -35,21 +54,21 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     multiple=True,
     default=("cpu",),
     show_default=True,
-    help="Where: an execution provider of ONNX Runtime, or cpu, cuda, ... Repeatable.",
+    help="The execution provider, by ONNX Runtime's name or as cpu, cuda, ... Repeatable.",
 )
 @click.option(
     "--provider-option",
     type=Text(),
     multiple=True,
     metavar="KEY=VALUE",
-    help="An option of ONNX Runtime's execution provider, such as use_tf32=1; labels its cells. "
-    "Repeatable.",
+    help="An option of ONNX Runtime's execution provider, such as use_tf32=1. It becomes part of "
+    "the cells' names. Repeatable.",
 )
 @click.option(
     "--allow-partial",
     is_flag=True,
-    help="Measure also where a part of a network's nodes runs elsewhere than on the provider; the "
-    "share becomes part of the cell's name.",
+    help="Allow cells of which only a share of the nodes runs on the provider. The share becomes "
+    "part of the cell's name.",
 )
 @options.embedding_option
 @options.precision_option
@@ -65,30 +84,31 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     type=click.Choice(["quick", "default", "precise"]),
     default="default",
     show_default=True,
-    help="How precisely: quick is a look, default aims at 1.5 %, precise at 0.5 %.",
+    help="How precisely: quick is a first look, default aims at 1.5 %, precise at 0.5 %.",
 )
 @click.option(
     "--half-width",
     type=Share(),
     metavar="PERCENT",
-    help="How far the ratio's interval may reach to each side, such as 1.5%. Decides how many "
-    "launches there are.",
+    help="Target half-width of the ratio's interval, such as 1.5%. Decides the number of launches.",
 )
 @click.option(
     "--budget",
     type=Duration(),
     metavar="TIME",
-    help="Longest time for each backbone, such as 60s or 5m.",
+    help="Longest time per backbone, such as 60s or 5m.",
 )
-@click.option("--launches", type=_COUNT, help="As many fresh processes per cell as this instead.")
-@click.option("--rounds", type=_COUNT, help="Rounds per launch, instead of the profile's.")
-@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of every random order.")
+@click.option(
+    "--launches", type=_COUNT, help="Number of processes per cell, instead of a target half-width."
+)
+@click.option("--rounds", type=_COUNT, help="Rounds per process, instead of the profile's number.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Random seed.")
 @click.option(
     "--worker-memory",
     type=Size(),
     metavar="SIZE",
-    help="Most address space that each measuring worker may have, such as 4GB (Linux). CUDA "
-    "reserves far more of it than it uses.",
+    help="Limit of the address space of each measuring worker, such as 4GB (Linux only). CUDA "
+    "reserves far more than it uses.",
 )
 @options.store_option
 @options.ranges_option
@@ -101,33 +121,139 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     type=click.Path(path_type=Path, dir_okay=False),
     callback=in_a_folder,
     show_default="a file in the user's data folder",
-    help="Where the report goes.",
+    help="File of the report.",
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="REPORT",
-    help="Finish this report of a run that ended early, with the options it was begun with. Cells "
-    "that failed stay failed.",
+    help="Finish the report of a run that ended early, with the options it was begun with. Failed "
+    "cells are not tried again.",
 )
 @click.pass_context
 def command(
     context: click.Context,
-    /,
+    select: tuple[str, ...],
+    all: bool,
+    gflops: tuple[Range, ...],
+    family: tuple[str, ...],
+    backend: tuple[str, ...],
+    provider: tuple[str, ...],
+    provider_option: tuple[str, ...],
+    allow_partial: bool,
+    embedding: EmbeddingKind,
+    precision: tuple[Precision, ...],
+    weights: WeightsRequest,
+    weights_mirror: str | None,
+    offline: bool,
+    anchor: Path | None,
+    positive: Path | None,
+    negative: Path | None,
+    threads: int | None,
+    profile: ProfileName,
+    half_width: float | None,
+    budget: float | None,
+    launches: int | None,
+    rounds: int | None,
+    seed: int,
+    worker_memory: int | None,
+    store: Path,
+    ranges: tuple[Range, ...] | None,
+    layout: Layout,
+    detail: bool,
+    format: Form,
+    output: Path | None,
     resume: Path | None,
-    **given: Any,  # noqa: ANN401 - click's values, typed by BenchOptions
 ) -> ExitCode:
-    """Measure the backbones that SELECT names, having exported those the store lacks.
+    """Measure the backbones that SELECT names, after exporting those that the store lacks.
 
     SELECT is a name or a glob, with :weights where not the default ones. Without SELECT, --all,
-    --gflops and --family, everything the store holds is measured.
+    --gflops and --family, everything in the store is measured.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
-    from simx.cli import benchmarking, resuming  # noqa: PLC0415
-    from simx.cli.bench_options import BenchOptions  # noqa: PLC0415
+    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
+    from simx.report.results import report_content  # noqa: PLC0415
+    from simx.results.files.journal import report_path  # noqa: PLC0415
+    from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
+    from simx.results.schema.config import Config  # noqa: PLC0415
+    from simx.results.schema.report import FailedCell  # noqa: PLC0415
+    from simx.runner.backends.providers import provider_named  # noqa: PLC0415
+    from simx.runner.bench import session  # noqa: PLC0415
+    from simx.runner.bench.resumption import Asked  # noqa: PLC0415
+    from simx.runner.bench.schedule import schedule  # noqa: PLC0415
+    from simx.runner.bench.threads import default_threads  # noqa: PLC0415
 
-    options = BenchOptions(**given)
-    if resume is None:
-        return benchmarking.benchmark(options)
-    typed = [name for name in given if context.get_parameter_source(name) is _TYPED]
-    return resuming.resume(resume, options, typed)
+    backbones: tuple[Backbone, ...] = ()
+    if select or all or gflops or family:
+        backbones = options.selected(select, everything=all, gflops=gflops, families=family)
+    planned = schedule(
+        profile,
+        launches=launches,
+        rounds=rounds,
+        half_width=half_width,
+        budget_seconds=budget,
+        seed=seed,
+    )
+    config = Config(
+        **msgspec.structs.asdict(planned),
+        backbones=tuple(backbone.name for backbone in backbones),
+        backends=backend,
+        providers=tuple(dict.fromkeys(map(provider_named, provider))),
+        provider_options=provider_option,
+        allow_partial=allow_partial,
+        embedding=embedding,
+        precisions=precision,
+        threads=threads or default_threads(),
+        weights=weights.kind,
+        profile=profile,
+        worker_memory=worker_memory,
+    )
+    inputs = Inputs(
+        store=str(store),
+        weights_file=_text(weights.path),
+        weights_mirror=weights_mirror,
+        anchor=_text(anchor),
+        positive=_text(positive),
+        negative=_text(negative),
+        offline=offline,
+    )
+    path = output or session.new_report_path() if resume is None else report_path(resume)
+    with shown_exports() as listener:
+        if resume is None:
+            report = session.bench(config, inputs, path, listener, shown_launches)
+        else:
+            _require_in_place(context, output, path)
+            asked = Asked(config, inputs, _labels(context))
+            report = session.resume(path, asked, listener, shown_launches)
+    content = report_content(
+        [report],
+        options.ranges_or_default(ranges),
+        layout=layout,
+        next_step=next_step(path) if format == "table" and not detail else "",
+    )
+    show(content, format, None, detail=detail)
+    tell(f"report saved as {shown(path)}")
+    failed = any(isinstance(cell, FailedCell) for cell in report.cells)
+    return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _labels(context: click.Context) -> dict[str, str]:
+    """Return the fields of the configuration that were typed, with the names of their options.
+
+    Variables and files were read when the run was begun, and do not count again.
+    """
+    typed = [name for name in context.params if context.get_parameter_source(name) is _TYPED]
+    fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
+    return {
+        field: "SELECT" if field == "backbones" else f"--{name.replace('_', '-')}"
+        for field, name in fields.items()
+    }
+
+
+def _require_in_place(context: click.Context, output: Path | None, path: Path) -> None:
+    if context.get_parameter_source("output") is _TYPED and output != path:
+        raise InputError(f"--output {output} with --resume {path}: a report stays in place")

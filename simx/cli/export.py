@@ -97,7 +97,7 @@ def command(
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
     from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
-    from simx.cli.exporting import shown_exports  # noqa: PLC0415
+    from simx.cli.progress import shown_exports  # noqa: PLC0415
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
     from simx.exporter.jobs.export import export  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415

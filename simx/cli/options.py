@@ -9,7 +9,7 @@ import click
 from simx.cli.output import tell
 from simx.cli.parameters import Text, TextPath
 from simx.common.input_files import shown
-from simx.exporter.store.sharing import others_may_write
+from simx.exporter.store.sharing import default_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
@@ -26,13 +26,6 @@ def _flatten(_context: object, _option: object, groups: tuple[tuple[Range, ...],
 
 def _weights(value: str) -> WeightsRequest:
     return WeightsRequest.parse(Text().convert(value, None, None))
-
-
-def default_store() -> Path:
-    """Return the store in the user's cache folder."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is needed
-
-    return user_cache_path("simx") / "store"
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:

@@ -1,8 +1,12 @@
-"""Progress on stderr: an animated bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress on stderr: an animated bar with the time left on a terminal, plain lines elsewhere.
+
+Also what ``export`` and ``bench`` show while backbones are exported and measured.
+"""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 
 import click
 from rich.console import Console
@@ -16,7 +20,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from simx.cli.output import tell, tell_once
 from simx.common.safe_text import clean
+from simx.exporter.jobs.plan import ExportListener, NotExported, Outcome
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path
+from simx.exporter.weights.disk_space import size_of
+from simx.models.backbone import Backbone, Precision
 
 _LINE_SECONDS = 10.0
 """Off a terminal a line at most this often, so that logs stay short."""
@@ -66,6 +75,147 @@ def steps(total: int) -> Iterator[Steps]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         yield Steps(total, bar)
+
+
+@contextmanager
+def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone, int, int], None]]:
+    """Show how far the measurement of backbones is; what it gives is called before each launch."""
+    with steps(len(backbones)) as bar:
+
+        def progress(backbone: Backbone, launch: int, planned: int) -> None:
+            text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
+            bar.at(backbones.index(backbone) + min(launch / planned, 1.0), text)
+
+        yield progress
+
+
+@contextmanager
+def shown_exports() -> Iterator[ExportListener]:
+    """Show exports: one line of progress, and a line for each message, failure and download."""
+    with ExitStack() as bar:
+        yield _ShownExports(bar)
+
+
+class _ShownExports(ExportListener):
+    """Turns what it hears into one line of progress and lines of messages.
+
+    ``bar`` holds the progress of the exports that were planned last.
+    """
+
+    def __init__(self, bar: ExitStack) -> None:
+        self._bar = bar
+        self._shown: Steps | None = None
+        self._running: list[str] = []
+        self._left = 0
+        self._finished = 0
+        self._downloads = Downloads((), self._say)
+        self._notice = tell_once()
+
+    def planned(self, exports: int) -> None:
+        self._bar.close()
+        self._shown = self._bar.enter_context(steps(exports))
+        self._left, self._finished = exports, 0
+
+    def downloads(self, backbones: Sequence[Backbone]) -> None:
+        self._downloads = Downloads(backbones, self._say)
+
+    def downloading(self, backbone: Backbone, done: int, total: int | None) -> None:
+        self._downloads.progress(backbone, done, total)
+
+    def downloaded(self, backbone: Backbone) -> None:
+        self._downloads.arrived(backbone)
+        self._say_what_runs()
+
+    def started(self, backbone: Backbone, precision: Precision) -> None:
+        name = _name(backbone, precision)
+        if name not in self._running:
+            self._running.append(name)
+        self._say_what_runs()
+
+    def waiting(self, backbones: Sequence[Backbone]) -> None:
+        names = ", ".join(backbone.name for backbone in backbones)
+        tell(f"{names}: another process is exporting; simx waits for it and uses its result")
+
+    def finished(self, outcome: Outcome) -> None:
+        name = _name(outcome.backbone, outcome.precision)
+        if name in self._running:  # what failed before its turn was never announced
+            self._running.remove(name)
+        self._finished += 1
+        self._downloads.end(outcome.backbone)
+        if isinstance(outcome, NotExported):
+            tell(f"{name} was not exported: {outcome.stage}: {outcome.reason}")
+        if self._finished == self._left:
+            self._bar.close()
+            self._shown = None
+
+    def notice(self, text: str) -> None:
+        self._notice(text)
+
+    def _say_what_runs(self) -> None:
+        self._say(f"exporting {', '.join(self._running)}")
+
+    def _say(self, text: str) -> None:
+        if self._shown is not None:
+            self._shown.at(self._finished, text)
+
+
+class Downloads:
+    """Turns what running downloads report, each from its own thread, into lines.
+
+    One line for each checkpoint that has arrived, and one for the progress bar, of all downloads
+    that are under way.
+
+    Args:
+        backbones: those whose checkpoints are to be downloaded.
+        say: shows a line in the progress bar.
+    """
+
+    def __init__(self, backbones: Sequence[Backbone], say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = Lock()
+        self._sizes = {backbone.name: checkpoint_bytes(backbone) for backbone in backbones}
+        self._done: dict[str, int] = {}
+        self._arrived: set[str] = set()
+
+    def progress(self, backbone: Backbone, done: int, total: int | None) -> None:
+        """Note how much of a checkpoint is here."""
+        with self._lock:
+            self._done[backbone.name] = done
+            self._sizes[backbone.name] = max(total or self._sizes.get(backbone.name, 0), done)
+            self._say(self._under_way())
+
+    def arrived(self, backbone: Backbone) -> None:
+        """Say that a checkpoint is here."""
+        with self._lock:
+            size = self._sizes.setdefault(backbone.name, checkpoint_bytes(backbone))
+            self._done[backbone.name] = size
+            self._arrived.add(backbone.name)
+            line = f"downloaded {checkpoint_path(backbone).name}, {size_of(size)}"
+            if len(self._sizes) > 1:
+                count = f"{len(self._arrived)} of {len(self._sizes)}"
+                line += f" ({count} checkpoints, {self._overall()})"
+            tell(line)
+
+    def end(self, backbone: Backbone) -> None:
+        """Leave out the bytes of a download that ended without a checkpoint."""
+        with self._lock:
+            if backbone.name not in self._arrived:
+                self._done.pop(backbone.name, None)
+
+    def _under_way(self) -> str:
+        each = [
+            f"{name} {100 * done // max(self._sizes[name], 1)} %"
+            for name, done in self._done.items()
+            if name not in self._arrived
+        ]
+        return f"downloading {', '.join(each)}: {self._overall()}"
+
+    def _overall(self) -> str:
+        return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))}"
+
+
+def _name(backbone: Backbone, precision: Precision) -> str:
+    return backbone.name if precision == "fp32" else f"{backbone.name} in {precision}"
 
 
 def _duration(seconds: float) -> str:

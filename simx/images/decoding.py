@@ -1,7 +1,7 @@
 """A picture's file -> upright, opaque RGB pixels: the ``decode`` stage of a measured pipeline.
 
-Whatever is wrong with a file ends in one ``InputError`` that names it. How pixels become RGB is in
-``colour``, how a file is opened in ``files``, how large a picture may be in ``limits``.
+Every problem of a file becomes one ``InputError`` that names it. ``colour`` converts pixels to RGB,
+``files`` opens the file, and ``limits`` has the limits of its size.
 """
 
 import struct
@@ -57,22 +57,22 @@ _START_OF_SCAN = b"\xff\xda"
 """ITU-T T.81: within a scan's own data a byte of 255 is never followed by this one."""
 
 _PNG_BIT_DEPTH_AT = 24
-"""Offset of the bit depth in a PNG: signature, length, ``IHDR``, width, height come before it."""
+"""Offset of the bit depth in a PNG, after signature, length, ``IHDR``, width and height."""
 
 
 def decode(path: InputPath) -> Image.Image:
     """Read a picture as a person sees it.
 
-    The first frame or page, turned upright as its EXIF data say, transparency composited over
-    white, deep grey scaled to 8 bits. A JPEG whose scan is damaged but complete decodes to wrong
-    pixels: the format has no checksum that could tell.
+    That is the first frame or page, turned upright by its EXIF data, transparency composited over
+    white, and deep grey scaled to 8 bits. A JPEG whose scan is damaged but complete decodes to
+    wrong pixels, because the format has no checksum.
 
     Args:
         path: The picture's file.
 
     Returns:
         The pixels, mode RGB, fully loaded and independent of the file; without metadata, so that
-        nothing applies them a second time.
+        nothing can apply them twice.
 
     Raises:
         InputError: The file is absent, unreadable, outside the limits, damaged or no picture.
@@ -96,7 +96,7 @@ def decode(path: InputPath) -> Image.Image:
 
 
 def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
-    """Refuse what takes far more time or memory to decode than its pixels do."""
+    """Refuse a file that takes far more time or memory to decode than its pixels do."""
     if isinstance(image, JpegImageFile):
         check_scans(name, _scans(file))
     elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
@@ -115,9 +115,9 @@ def _scans(file: BinaryIO) -> int:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turn what Pillow raises on a bad file into an ``InputError``, and keep its warnings quiet.
+    """Turn Pillow's errors about a bad file into an ``InputError``, and suppress its warnings.
 
-    Its warnings are about metadata, which are not used, and about sizes, which ``limits`` checks.
+    The warnings are about metadata, which are not used, and about sizes, which ``limits`` checks.
     """
     try:
         with warnings.catch_warnings():
@@ -140,7 +140,7 @@ def _one_line_errors(name: str) -> Iterator[None]:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return what turns the image upright; None where nothing is to be done or can be known."""
+    """Return what turns the image upright; None where it is upright or nothing is known."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
@@ -153,8 +153,8 @@ def _transparent_as_decoded(
 ) -> TransparentColour:
     """Return a PNG's transparent colour in the decoded pixels' terms.
 
-    The file states it at its own bit depth, and Pillow hands it on unscaled, though it scales grey
-    of 2 and 4 bits up to 8, and colours of 16 bits down to 8.
+    The file states it at its own bit depth. Pillow keeps it unscaled, although it scales grey of 2
+    and 4 bits up to 8, and colours of 16 bits down to 8.
     """
     file.seek(_PNG_BIT_DEPTH_AT)
     depth = file.read(1)[0]

@@ -1,4 +1,4 @@
-"""Opening the file behind a picture: what the system says about it, before anything is decoded."""
+"""Open a picture's file, with limits on its length and on how it is read."""
 
 import os
 from collections.abc import Iterator
@@ -12,16 +12,15 @@ PICTURE = InputKind(
     label="picture ", mend="name a file that holds a picture", most_bytes=MAX_FILE_BYTES
 )
 
-
 _LARGE_BYTES = 2**16
-"""Up to here it costs less to have a little memory too many than to ask for a file's length."""
+"""Reads up to this size are not compared with the file's length, which takes a system call."""
 
 
 class _BoundedReader(BufferedReader):
-    """Spends no more memory and time than a picture's length is worth, whatever is in it.
+    """Limits the memory and the time that a damaged or malicious file can take.
 
-    Decoders believe the lengths that a file states and ask for as much memory at once, and they
-    walk through padding and empty blocks one by one.
+    Decoders allocate as much memory as a file claims to need, and read padding and empty blocks
+    one by one.
     """
 
     def __init__(self, raw: RawIOBase) -> None:
@@ -29,10 +28,10 @@ class _BoundedReader(BufferedReader):
         self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return so many bytes, or what is left.
+        """Return ``size`` bytes, or those that are left.
 
         Raises:
-            OSError: it was asked too often.
+            OSError: more than ``MAX_READS`` calls.
         """
         self._reads += 1
         if self._reads > MAX_READS:

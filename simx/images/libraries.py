@@ -1,4 +1,4 @@
-"""Keeps what C libraries write by themselves from a terminal that is not theirs."""
+"""Keep messages of image libraries off the terminal."""
 
 import logging
 import os
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 
 _STDERR = 2
 
-# Pillow tells of some defects in its log, which Python prints where nobody listens to it.
+# Pillow logs some defects, and Python prints log records that have no handler.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @contextmanager
 def without_messages() -> Iterator[None]:
-    """Send what is written to the process's stderr nowhere for a while.
+    """Discard everything that is written to the process's stderr meanwhile.
 
-    libtiff tells of every defect there, beside the error it returns. Files of other formats are
-    decoded by libraries that do not.
+    libtiff writes each defect there, besides the error that it returns. The libraries of other
+    formats write nothing.
     """
     try:
         kept = os.dup(_STDERR)
-    except OSError:  # a process without stderr shows nothing anyway
+    except OSError:  # the process has no stderr
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)

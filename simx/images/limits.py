@@ -1,8 +1,7 @@
 """How large a picture may be.
 
-Everything checked here is known from the file system or from the file's header, so a picture is
-refused before memory is spent on its pixels. Knows numbers only and opens nothing; what a preset
-makes of a picture's size is in ``preprocessing``.
+All checks use the file's length or header only, so that a picture is refused before memory is spent
+on its pixels. Opens no file. The limit after a preset's resize is checked in ``preprocessing``.
 """
 
 from simx.common.errors import InputError
@@ -27,17 +26,19 @@ MAX_RESIZED_PIXELS = 2**24
 """Pixels after a preset's resize, before its centre crop: 64 MiB at Pillow's 4 bytes."""
 
 MAX_READS = 2**20
-"""How often a decoder may ask for the next bytes of a file.
+"""How often a decoder may read from one file.
 
-A picture with ``MAX_PIXELS`` takes some hundred thousand; padding of as many bytes as a file may
-have would take minutes to hours.
+A picture with ``MAX_PIXELS`` takes some hundred thousand reads. A file full of padding would take
+minutes to hours.
 """
 
 MAX_SCANS = 100
-"""Of a JPEG; libtiff's limit, too. A progressive one has about ten, and each takes as long as all
-of a baseline one, however few bytes it has."""
+"""Most scans of a JPEG; libtiff has the same limit. A progressive JPEG has about ten. Each takes as
+long as a whole baseline JPEG, however few bytes it has."""
 
 _SPARE_TILE = 4
+"""A tile may have this many times the pixels of its picture, or ``_ANY_TILE_PIXELS``."""
+
 _ANY_TILE_PIXELS = 2**22
 
 
@@ -45,7 +46,7 @@ def check_size(name: str, size: tuple[int, int]) -> None:
     """Refuse a picture with too many pixels, or far longer than wide.
 
     Args:
-        name: The picture as the user typed it.
+        name: The picture's path as the user typed it.
         size: Width and height in pixels.
 
     Raises:
@@ -65,7 +66,7 @@ def check_size(name: str, size: tuple[int, int]) -> None:
 
 
 def check_scans(name: str, count: int) -> None:
-    """Refuse a JPEG that is decoded over and over again.
+    """Refuse a JPEG with too many scans, each of which is decoded separately.
 
     Raises:
         InputError: More than ``MAX_SCANS``.
@@ -80,12 +81,12 @@ def check_tile(name: str, size: tuple[int, int], tile: tuple[int, int]) -> None:
     """Refuse a TIFF whose tiles are far larger than its picture.
 
     Args:
-        name: The picture as the user typed it.
+        name: The picture's path as the user typed it.
         size: Width and height in pixels.
         tile: A tile's width and height in pixels.
 
     Raises:
-        InputError: A tile has more than four times the picture's pixels, and that is many.
+        InputError: A tile has more than four times the picture's pixels and more than 2^22.
     """
     if tile[0] * tile[1] > max(_SPARE_TILE * size[0] * size[1], _ANY_TILE_PIXELS):
         raise InputError(

@@ -1,14 +1,12 @@
-"""Which pictures are measured with: the bundled ones, or the user's own in their places.
+"""Choose the pictures of a measurement: the bundled ones, or the user's own in their places.
 
-Every picture handed out has been decoded once, so that nothing a user could have been told at the
-start fails in the middle of a measurement.
+Every picture is decoded once when it is chosen, so that a bad one is refused at the start and not
+in the middle of a measurement.
 """
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
@@ -18,48 +16,11 @@ from simx.images.decoding import decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
 from simx.models.backbone import Preset
-
-PictureName = Literal["anchor", "positive", "negative", "negative_resized"]
+from simx.models.pictures import Picture, PictureSet
 
 RESIZED_JPEG_QUALITY = 75
-"""libjpeg's default; gives about the bytes per pixel, and so the decoding cost, of the bundled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureSet:
-    """The files of one comparison: the anchor, and what it is compared with."""
-
-    anchor: Path
-    positive: Path
-    negative: Path
-    negative_resized: Path
-
-    def path(self, name: PictureName) -> Path:
-        """Return one picture's file."""
-        return dict(self.files())[name]
-
-    def files(self) -> tuple[tuple[PictureName, Path], ...]:
-        """Return every picture's name and file, in the order of the tables."""
-        return (
-            ("anchor", self.anchor),
-            ("positive", self.positive),
-            ("negative", self.negative),
-            ("negative_resized", self.negative_resized),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFacts:
-    """What identifies a picture: its file's hash and length, and its size in pixels as seen.
-
-    ``bundled`` says that its content is one of simx's own pictures, the same for everyone.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    bundled: bool
+"""libjpeg's default. Bytes per pixel, and so the decoding cost, are about those of the bundled
+picture."""
 
 
 def bundled() -> PictureSet:
@@ -80,16 +41,16 @@ def chosen(
     negative: InputPath | None = None,
     workdir: Path,
 ) -> PictureSet:
-    """Return the user's pictures, with the bundled one in each place left open.
+    """Return the user's pictures, and the bundled one for each that is None.
 
-    The resized negative goes with the anchor and the negative: if either is the user's own, it is
-    made from the negative, at exactly the anchor's size as seen.
+    The resized negative depends on the anchor and the negative: if either is the user's own, it is
+    made from the negative, at exactly the size of the upright anchor.
 
     Args:
         anchor: The user's anchor, or None.
         positive: The user's positive, or None.
         negative: The user's negative, or None.
-        workdir: A folder of the caller's own for the resized negative; made where needed.
+        workdir: A folder for the resized negative; made where needed.
 
     Returns:
         Files that have all been decoded once.
@@ -115,7 +76,7 @@ def chosen(
     )
 
 
-def describe(path: InputPath) -> PictureFacts:
+def describe(path: InputPath) -> Picture:
     """Return what identifies a picture.
 
     Args:
@@ -129,7 +90,7 @@ def describe(path: InputPath) -> PictureFacts:
     """
     width, height = decode(path).size
     sha256, length = _fingerprint(path)
-    return PictureFacts(
+    return Picture(
         sha256=sha256,
         width=width,
         height=height,
@@ -174,10 +135,10 @@ def _decoded(given: InputPath | None, ours: Path) -> tuple[Path, Image.Image]:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resize to exactly ``size``, by the axis first that needs the less memory in between.
+    """Resize to exactly ``size``, along that axis first which needs less memory in between.
 
-    Pillow 11 always resizes the width first; between a very tall and a very wide picture
-    that would pass through up to fifty times the pixels of either.
+    Pillow 11 always resizes the width first. From a very tall to a very wide picture that would
+    take up to fifty times the pixels of either.
     """
     width, height = size
     if width * image.height > image.width * height:
@@ -186,7 +147,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """Write a JPEG of simx's own."""
+    """Write a JPEG."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, "JPEG", quality=RESIZED_JPEG_QUALITY)

@@ -1,7 +1,7 @@
 """RGB pixels -> the input of a backbone: the ``preprocess`` stage of a measured pipeline.
 
-Gives what torchvision's own preset gives for the same Pillow image, without torch. Pillow resizes
-here as it does there (a tensor's resize gives other pixels), so every backend is fed the same
+Gives the same as torchvision's own preset for the same Pillow image, without torch. Pillow resizes
+here as it does there (a tensor's resize gives other pixels), so that every backend gets the same
 bytes. Knows nothing of files.
 """
 
@@ -38,8 +38,8 @@ def preprocess(image: Image.Image, preset: Preset) -> NDArray[np.float32]:
 def crop(image: Image.Image, preset: Preset) -> NDArray[np.uint8]:
     """Resize the short side and take the centre, padded with black where the preset crops more.
 
-    The whole picture is resized, not only what the crop keeps: Pillow takes the box to resize from
-    in single precision, which would round some pixels differently.
+    The whole picture is resized, not only the part that the crop keeps: Pillow has the corners of
+    such a part in single precision, which would round some pixels differently.
 
     Args:
         image: The picture, mode RGB.
@@ -91,10 +91,10 @@ def resized_size(size: tuple[int, int], preset: Preset) -> tuple[int, int]:
 
 
 def check_resizable(name: str, size: tuple[int, int], preset: Preset) -> None:
-    """Refuse a picture that a preset's resize would blow up, before memory is spent on it.
+    """Refuse a picture that a preset's resize would make too large, before memory is spent on it.
 
     Args:
-        name: The picture as the user typed it.
+        name: The picture's path as the user typed it.
         size: Its width and height in pixels.
         preset: The preset whose short side it would be resized to.
 
@@ -111,6 +111,6 @@ def check_resizable(name: str, size: tuple[int, int], preset: Preset) -> None:
 
 
 def _centred(length: int, kept: int) -> int:
-    """Return where the centre crop starts, rounded as torchvision does; negative is padding."""
+    """Return where the centre crop starts, rounded as in torchvision; negative is padding."""
     spare = length - kept
     return round(spare / 2) if spare >= 0 else -(-spare // 2)

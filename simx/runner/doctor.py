@@ -19,14 +19,15 @@ from simx.results.schema.diagnosis import (
     StoreDiagnosis,
 )
 from simx.results.schema.environment import Environment
+from simx.results.schema.report import Failure
 from simx.runner.backends.contract import RuntimeFacts
 from simx.runner.backends.ort.plugins import runtime_distributions
 from simx.runner.backends.providers import probe, remedy
-from simx.runner.backends.registry import BACKENDS, BackendSpec, Choice, backend_named
+from simx.runner.backends.registry import BACKENDS, BackendSpec, backend_named
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import started
 from simx.runner.bench.threads import default_threads
-from simx.runner.measure.messages import DESCRIBED, Describe, Described, Failed
+from simx.runner.measure.messages import DESCRIBED, Describe, Described
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
@@ -56,7 +57,7 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
             if facts.cuda is not None:
                 cuda[spec.name] = facts.cuda
             plugins += facts.plugins
-            providers += _probed(Choice(spec), launcher, facts, named)
+            providers += _probed(spec, launcher, facts, named)
     environment = describe_environment()
     found = Diagnosis(
         environment=environment,
@@ -82,28 +83,28 @@ def judged(found: Diagnosis) -> Diagnosis:
 
 def _facts(launcher: Launcher) -> RuntimeFacts:
     with launcher.launch() as worker:
-        reply: Described | Failed = worker.request(Describe(), DESCRIBED, _DESCRIBE_SECONDS)
-    if isinstance(reply, Failed):
+        reply: Described | Failure = worker.request(Describe(), DESCRIBED, _DESCRIBE_SECONDS)
+    if isinstance(reply, Failure):
         raise WorkerError(reply.reason)
     return reply.facts
 
 
 def _probed(
-    choice: Choice, launcher: Launcher, facts: RuntimeFacts, named: Sequence[str]
+    backend: BackendSpec, launcher: Launcher, facts: RuntimeFacts, named: Sequence[str]
 ) -> Iterator[ProviderDiagnosis]:
-    devices = choice.spec.providers
+    devices = backend.providers
     asked = [name for name in named if devices is None or name in devices]
     for provider in dict.fromkeys((*facts.providers, *asked)):
         reply = probe(provider, launcher)
-        failed = isinstance(reply, Failed)
+        failed = isinstance(reply, Failure)
         yield ProviderDiagnosis(
-            backend=choice.name,
+            backend=backend.label,
             provider=provider,
             named=provider in named,
-            proof={} if isinstance(reply, Failed) else reply.placement,
-            reason=anonymous(reply.reason) if isinstance(reply, Failed) else None,
-            remedy=remedy(choice.spec, provider) if failed else None,
-            libraries={} if isinstance(reply, Failed) else reply.libraries,
+            proof={} if isinstance(reply, Failure) else reply.placement,
+            reason=anonymous(reply.reason) if isinstance(reply, Failure) else None,
+            remedy=remedy(backend, provider) if failed else None,
+            libraries={} if isinstance(reply, Failure) else reply.libraries,
         )
 
 

@@ -10,9 +10,10 @@ import msgspec
 from scipy.stats import t
 
 import simx
+from simx.results.schema.config import Schedule
 from simx.results.schema.selfcheck import Check, SelfCheck
 from simx.results.statistics.estimates import CONFIDENCE, log_ratios
-from simx.runner.bench.schedule import PROFILES, Schedule
+from simx.runner.bench.schedule import PROFILES
 from simx.selfcheck import claims
 from simx.selfcheck.laboratory import Laboratory, PairComparison, laboratory
 from simx.selfcheck.overhead import measure_overhead

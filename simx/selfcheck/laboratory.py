@@ -22,17 +22,17 @@ from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.results.files.assembly import forward_of
 from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Ratio, ratio
 from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
-from simx.runner.bench.cells import Lane, PlannedCell
+from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, run_launch
-from simx.runner.bench.reference_workload import CanaryHistory
-from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
-from simx.runner.bench.targets import OpenLanes, open_lanes
+from simx.runner.bench.targets import OpenTargets, Target, open_targets
 from simx.workers.worker import Launcher
 
 MODEL = "alexnet"
@@ -65,13 +65,13 @@ class Laboratory:
     """The workers of both backends, and the two networks."""
 
     def __init__(
-        self, backbone: Backbone, opened: OpenLanes, entries: dict[str, Entry], threads: int
+        self, backbone: Backbone, opened: OpenTargets, entries: dict[str, Entry], threads: int
     ) -> None:
         self._backbone = backbone
         self.launchers: dict[str, Launcher] = dict(opened.launchers)
         self.launchers |= {name + AGAIN: of for name, of in opened.launchers.items()}
-        self.canaries = CanaryHistory()
-        self._lanes = {lane.choice.name: lane for lane in opened.lanes}
+        self.history = ReferenceWorkloadHistory()
+        self._targets = {target.backend.label: target for target in opened.targets}
         self._entries = entries
         self._threads = threads
 
@@ -84,12 +84,12 @@ class Laboratory:
             again: Give the backend another name, to compare it with itself.
         """
         entry = self._entries[network]
-        lane = self._lanes[backend]
+        target = self._targets[backend]
         if again:
-            spec = msgspec.structs.replace(lane.choice.spec, name=backend + AGAIN)
-            lane = Lane(msgspec.structs.replace(lane.choice, spec=spec), lane.provider)
+            renamed = msgspec.structs.replace(target.backend, name=backend + AGAIN)
+            target = Target(renamed, target.provider)
         backbone = msgspec.structs.replace(self._backbone, preset=entry.manifest.preset)
-        return PlannedCell(backbone, lane, entry, self._threads)
+        return PlannedCell(backbone, target, entry, self._threads)
 
     def launch(
         self, cells: Sequence[PlannedCell], schedule: Schedule, index: int
@@ -103,7 +103,7 @@ class Laboratory:
             launchers=self.launchers,
             pictures=dict(bundled().files()),
             schedule=schedule,
-            canaries=self.canaries,
+            history=self.history,
             only_forward=True,
         )
         result = run_launch(bench, cells, index)
@@ -125,10 +125,10 @@ class Laboratory:
         launches = Launches(schedule)
         while launches.verdict() == "go_on":
             launch = self.launch([first, second], schedule, launches.done)
-            launches.add(launch, self.canaries.references())
+            launches.add(launch, self.history.references())
         return PairComparison(
             measured=launches.forwards(),
-            filtered=launches.filtered(self.canaries.references()),
+            filtered=launches.filtered(self.history.references()),
             pilot=schedule.pilot,
             seconds=launches.elapsed,
         )
@@ -155,7 +155,7 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
         ProviderUnavailableError: a backend is not installed.
         SystemFailureError: an export failed.
     """
-    choices = [backend_named("torch"), backend_named("ort")]
+    targets = [Target(backend_named(name), PROVIDER) for name in ("torch", "ort")]
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         backbone = next(each for each in load() if each.model == model and each.default)
         crop = backbone.preset.crop + MORE_PIXELS
@@ -165,7 +165,7 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
             "usual": _exported(backbone, Path(folder) / "usual", threads),
             "larger": _exported(larger, Path(folder) / "larger", threads),
         }
-        with open_lanes(choices, [PROVIDER]) as opened:
+        with open_targets(targets) as opened:
             yield Laboratory(backbone, opened, entries, threads)
 
 

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from simx.results.schema.config import Schedule
 from simx.results.schema.times import Block, Launch
 from simx.results.statistics.estimates import Ratio, ratio
 from simx.results.statistics.sample_size import launches_needed
-from simx.runner.bench.schedule import Schedule
 
 _CALLS = 7
 _CALL_NS = 5_000_000

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import msgspec
 import numpy as np
 
+from simx.results.schema.config import Schedule
 from simx.results.schema.times import Block
 from simx.results.statistics.estimates import Ratio, block_median, log_ratios
 from simx.results.statistics.noise import disturbances
-from simx.runner.bench.schedule import Schedule
 from simx.selfcheck.laboratory import Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread
 

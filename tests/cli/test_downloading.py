@@ -10,15 +10,15 @@ import pytest
 import safetensors.torch
 
 import simx.cli.options
-from simx.cli.exporting import Downloads
+from simx.cli.progress import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.from_weights import make
 from simx.exporter.jobs.messages import ExportRequest
 from simx.exporter.jobs.plan import NotExported
-from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
-from simx.exporter.weights.need import checkpoint_bytes, size_of
-from simx.exporter.weights.remembered import remembered_hash
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
+from simx.exporter.weights.disk_space import size_of
+from simx.exporter.weights.identity import remembered_hash
 from simx.models.catalogue import load
 from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx
 from tests.exporter.weights.server import Answer, Site, serving
@@ -66,7 +66,7 @@ def published(checkpoint: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Si
     named = renamed_for(SQUEEZENET, checkpoint)
     catalogue = tuple(named if each == SQUEEZENET else each for each in load())
     monkeypatch.setattr(simx.cli.options, "load", lambda: catalogue)
-    answer = Answer(body=checkpoint, announced=len(checkpoint), parts=True)
+    answer = Answer(body=checkpoint, announced=len(checkpoint))
     with serving({checkpoint_path(named).name: answer}) as site:
         yield site
 
@@ -78,7 +78,7 @@ def test_pretrained_weights_come_from_the_server_into_the_store(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Told beforehand, fetched, checked, exported, remembered; afterwards nothing is asked."""
+    """Announced, downloaded, checked, exported, remembered; afterwards nothing is requested."""
 
     def export(store: str = "store") -> Outcome:
         options = ("--weights-mirror", published.address, "--store", folder / store)
@@ -133,10 +133,10 @@ def test_a_file_that_is_not_torchvisions_is_refused(
     assert list(checkpoints_folder().glob("*.pth")) == []
 
 
-def test_too_little_room_is_told_before_the_first_byte(
+def test_too_little_room_is_an_error_before_the_first_byte(
     simx: Simx, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line with what is needed and what is there; nobody was asked for anything."""
+    """One line with what is needed and what is free; nothing was requested."""
     monkeypatch.setattr(
         shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 4_000_000)
     )
@@ -151,7 +151,7 @@ def test_too_little_room_is_told_before_the_first_byte(
 
 
 def test_without_a_network_each_backbone_has_its_line(simx: Simx, folder: Path) -> None:
-    """The host is asked for the first one only."""
+    """Only the first one is requested from the host."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -162,16 +162,16 @@ def test_without_a_network_each_backbone_has_its_line(simx: Simx, folder: Path) 
     _, first, second = outcome.messages
 
     assert outcome.code == ExitCode.CELLS_FAILED
-    assert "was not exported: weights: cannot fetch" in first
+    assert "was not exported: weights: cannot download" in first
     assert "Connection refused; check the connection" in first
-    assert "it was not asked again after that (Connection refused)" in second
+    assert "it could not be reached before (Connection refused)" in second
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])
-def test_offline_nothing_is_asked_of_anybody(
+def test_offline_nothing_is_requested(
     how: str, simx: Simx, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is missing fails with a line that says that offline is why."""
+    """What is missing fails, and a line says that offline is why."""
     if how == "variable":
         monkeypatch.setenv("SIMX_OFFLINE", "1")
     with serving({}) as site:

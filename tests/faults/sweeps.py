@@ -23,14 +23,13 @@ from simx.common.errors import Terminated
 from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
 from simx.results.files.journal import journal_path
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.bench import BenchPlan
 from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes
-from simx.runner.bench.workloads import Subject
+from simx.runner.bench.targets import OpenTargets
+from simx.runner.bench.workloads import Workload
 from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker
@@ -38,17 +37,17 @@ from simx.runner.measure.messages import BlockPlan
 from simx.workers.child_process import bind_to_parent, resolve
 from simx.workers.forking import ForkServer, ServerProcess
 from simx.workers.server import serve
-from tests.runner.benches import go_on, run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from tests.runner.benches import PLAN, go_on, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, target
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Measure some backbones in lanes of fakes, into a report, and tell a pipe about it."""
+    """Measure some backbones on targets of fakes, into a report, and tell a pipe about it."""
 
     report: str
     pipe: str
     backbones: tuple[str, ...]
-    lanes: tuple[str, ...] = ("right", "fragile")
+    targets: tuple[str, ...] = ("right", "fragile")
     launches: int = 2
 
 
@@ -122,25 +121,20 @@ def make_fast() -> None:
 
 def sweep(order: Order, entry: Entry, folder: Path, deadlines: Deadlines) -> Report:
     """Measure what an order says, or what is open of it, and tell of each launch that is begun."""
-    plan = BenchPlan(
-        embedding="pooled",
-        weights="random",
-        threads=1,
-        profile="quick",
-        schedule=Schedule(pilot=order.launches, launches=order.launches, rounds=1, seed=3),
-        pictures=small_pictures(folder),
-        deadlines=deadlines,
-    )
-    subjects = [
-        Subject(msgspec.structs.replace(BACKBONE, model=name), entry) for name in order.backbones
+    schedule = Schedule(pilot=order.launches, launches=order.launches, rounds=1, seed=3)
+    brief = PLAN.of(schedule, small_pictures(folder))
+    plan = msgspec.structs.replace(brief, deadlines=deadlines)
+    workloads = [
+        Workload(msgspec.structs.replace(BACKBONE, model=name), {"fp32": entry})
+        for name in order.backbones
     ]
     path = Path(order.report)
     measure = go_on if journal_path(path).exists() else run
     with contextlib.ExitStack() as stack:
-        lanes = tuple(lane(kind) for kind in order.lanes)
+        targets = tuple(target(kind) for kind in order.targets)
         servers = {
-            each.choice.name: stack.enter_context(WarmServer(each.choice.spec.entry))
-            for each in lanes
+            each.backend.label: stack.enter_context(WarmServer(each.backend.entry))
+            for each in targets
         }
         told = stack.enter_context(Path(order.pipe).open("w", encoding="utf-8"))
 
@@ -148,7 +142,7 @@ def sweep(order: Order, entry: Entry, folder: Path, deadlines: Deadlines) -> Rep
             told.write(f"{backbone.model} {launch}\n")
             told.flush()
 
-        report = measure(plan, OpenLanes(lanes, dict(servers), ()), subjects, path, tell)
+        report = measure(plan, OpenTargets(targets, dict(servers)), workloads, path, tell)
         told.write("done\n")
         return report
 

@@ -18,21 +18,18 @@ from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.catalogue import load
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
-from simx.runner.backends.registry import Choice
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.bench import BenchPlan
-from simx.runner.bench.cells import Lane
 from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes
-from simx.runner.bench.workloads import Absent, Subject
+from simx.runner.bench.targets import OpenTargets, Target
+from simx.runner.bench.workloads import Workload
 from simx.workers.forking import launcher
 from simx.workers.spawning import Spawner
 from simx.workers.worker import Worker, WorkerError
 from tests.faults.revealing import revealing
-from tests.runner.benches import run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from tests.runner.benches import PLAN, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, target
 
 USER, HOST = "caroline", "northwind"
 REVEALING = ("configured", "refusing", "unloadable", "memory", "exiting", "late", "garbled")
@@ -74,18 +71,11 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Private:
 @pytest.fixture
 def bench(private: Private) -> Callable[..., Report]:
     """Return what measures in the private folders, with short blocks and deadlines."""
-    plan = BenchPlan(
-        embedding="pooled",
-        weights="random",
-        threads=1,
-        profile="quick",
-        schedule=Schedule(pilot=1, launches=1, rounds=1),
-        pictures=small_pictures(private.home),
-        deadlines=Deadlines(loading=60.0, floor=1.0),
-    )
+    brief = PLAN.of(Schedule(pilot=1, launches=1, rounds=1), small_pictures(private.home))
+    plan = msgspec.structs.replace(brief, deadlines=Deadlines(loading=60.0, floor=1.0))
 
-    def measure(opened: OpenLanes, subject: Subject | Absent) -> Report:
-        return run(plan, opened, [subject], private.home / "report.json")
+    def measure(opened: OpenTargets, workload: Workload) -> Report:
+        return run(plan, opened, [workload], private.home / "report.json")
 
     return measure
 
@@ -97,21 +87,24 @@ def launchers() -> Iterator[ExitStack]:
         yield stack
 
 
-def opened(stack: ExitStack, *lanes: Lane) -> OpenLanes:
-    """Start a launcher for each lane, without asking whether its provider can be used."""
+def opened(stack: ExitStack, *targets: Target) -> OpenTargets:
+    """Start a launcher for each target, without asking whether its provider can be used."""
     started = {
-        each.choice.name: stack.enter_context(launcher(each.choice.spec.entry)) for each in lanes
+        each.backend.label: stack.enter_context(launcher(each.backend.entry)) for each in targets
     }
-    return OpenLanes(lanes, started, ())
+    return OpenTargets(targets, started)
 
 
-def revealing_lane(kind: str) -> Lane:
-    """Return the lane of a worker whose texts are full of names."""
-    spec = msgspec.structs.replace(
-        lane(kind).choice.spec, entry=f"tests.faults.revealing:{kind}", takes_options=True
-    )
+def revealing_target(kind: str) -> Target:
+    """Return a target of a worker whose texts are full of names."""
     option = f"cache={Path.home()}/engine-{kind}.bin"
-    return Lane(Choice(spec, options=(option,)), "CPUExecutionProvider")
+    backend = msgspec.structs.replace(
+        target(kind).backend,
+        entry=f"tests.faults.revealing:{kind}",
+        takes_options=True,
+        options=(option,),
+    )
+    return Target(backend, "CPUExecutionProvider")
 
 
 def test_the_texts_of_the_fakes_do_reveal(private: Private) -> None:
@@ -126,14 +119,15 @@ def test_failures_of_workers(
     private: Private, bench: Callable[..., Report], launchers: ExitStack
 ) -> None:
     """Errors of the backend and of the system, an end, a crash, a hang, no memory, nonsense."""
-    lanes = [*map(revealing_lane, REVEALING), lane("dying"), lane("stuck")]
-    report = bench(opened(launchers, *lanes), Subject(BACKBONE, entry_in(private.store)))
+    targets = [*map(revealing_target, REVEALING), target("dying"), target("stuck")]
+    workload = Workload(BACKBONE, {"fp32": entry_in(private.store)})
+    report = bench(opened(launchers, *targets), workload)
     found = {cell.identity.backend.partition(":")[0]: cell for cell in report.cells}
 
     assert isinstance(found["configured"], MeasuredCell)
     assert found["configured"].settings["cache"] == "engine.bin"
     failed = [cell for cell in report.cells if isinstance(cell, FailedCell)]
-    assert len(failed) == len(lanes) - 1
+    assert len(failed) == len(targets) - 1
     assert any(cell.stderr for cell in failed)
     private.assert_absent(report)
 
@@ -145,8 +139,8 @@ def test_a_worker_that_cannot_be_launched(private: Private, bench: Callable[...,
         def launch(self) -> Worker:
             raise WorkerError(f"the worker server ended: {revealing('cannot import')}")
 
-    subject = Subject(BACKBONE, entry_in(private.store))
-    report = bench(OpenLanes((lane("right"),), {"right": Broken("nothing:main")}, ()), subject)
+    workload = Workload(BACKBONE, {"fp32": entry_in(private.store)})
+    report = bench(OpenTargets((target("right"),), {"right": Broken("nothing:main")}), workload)
 
     assert "cannot import" in failures(report)[0].reason
     private.assert_absent(report)
@@ -167,7 +161,7 @@ def test_files_of_the_store(
         path.symlink_to(private.store / "other")
     elif damage != "missing":
         path.write_bytes(data[:-1] if damage == "truncated" else data[:-1] + b"\0")
-    report = bench(opened(launchers, lane("right")), Subject(BACKBONE, entry))
+    report = bench(opened(launchers, target("right")), Workload(BACKBONE, {"fp32": entry}))
 
     assert name in failures(report)[0].reason
     private.assert_absent(report)
@@ -189,9 +183,8 @@ def test_exports_that_fail(private: Private, bench: Callable[..., Report], stage
         OSError(13, "Permission denied", str(private.store / "entry" / "model.onnx")),
         RuntimeError(revealing("Unsupported operator")),
     ):
-        failed = failure_of(request, stage, error)
-        absent = Absent(BACKBONE, failed.stage, failed.reason)
-        report = bench(OpenLanes((lane("right"),), {}, ()), absent)
+        workload = Workload(BACKBONE, {"fp32": failure_of(request, stage, error)})
+        report = bench(OpenTargets((target("right"),), {}), workload)
 
         assert failures(report)[0].stage == stage
         private.assert_absent(report)
@@ -209,8 +202,8 @@ def test_a_download_that_fails(private: Private, bench: Callable[..., Report]) -
     (outcome,) = export([backbone], Store(private.store), plan)
     assert isinstance(outcome, NotExported)
     assert str(private.home) in outcome.reason
-    absent = Absent(outcome.backbone, outcome.stage, outcome.reason)
-    report = bench(OpenLanes((lane("right"),), {}, ()), absent)
+    workload = Workload(outcome.backbone, {"fp32": outcome})
+    report = bench(OpenTargets((target("right"),), {}), workload)
 
     assert "cannot fetch" in failures(report)[0].reason
     private.assert_absent(report)

@@ -8,19 +8,16 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from simx.images.pictures import PictureSet
+from simx.models.pictures import IMAGES, PictureSet
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell
-from simx.results.schema.times import IMAGES
-from simx.runner.backends.registry import BackendSpec, Choice
+from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.cells import Lane
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes
-from simx.runner.bench.workloads import Subject
+from simx.runner.bench.targets import OpenTargets, Target
+from simx.runner.bench.workloads import Workload
 from simx.workers.forking import launcher
-from tests.runner.bench.test_bench import PLAN
-from tests.runner.benches import run
+from tests.runner.benches import PLAN, run
 from tests.runner.cheats import CHEATS, HONEST
 from tests.runner.fakes import BACKBONE, entry_in
 
@@ -42,8 +39,8 @@ def pictures(folder: Path) -> PictureSet:
     return PictureSet(**{name: folder / f"{name}.png" for name in IMAGES})
 
 
-def lane(kind: str) -> Lane:
-    return Lane(Choice(SPEC, (kind,)), "CPUExecutionProvider")
+def target(kind: str) -> Target:
+    return Target(msgspec.structs.replace(SPEC, variants=(kind,)), "CPUExecutionProvider")
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +48,16 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     """One launch of one round of all of them, in the same rounds as an honest one."""
     folder = tmp_path_factory.mktemp("cheating")
     schedule = Schedule(pilot=1, launches=1, rounds=1, seed=3)
-    plan = msgspec.structs.replace(PLAN, schedule=schedule, pictures=pictures(folder))
-    lanes = tuple(lane(kind) for kind in (HONEST, *CHEATS))
+    plan = PLAN.of(schedule, pictures(folder))
+    targets = tuple(target(kind) for kind in (HONEST, *CHEATS))
     with pytest.MonkeyPatch.context() as patch, launcher(ENTRY) as server:
         patch.setattr(schedules, "BLOCK_SECONDS", 0.001)
         patch.setattr(launches, "REPEATS", 0)
-        opened = OpenLanes(lanes, dict.fromkeys((each.choice.name for each in lanes), server), ())
-        subject = Subject(BACKBONE, entry_in(folder))
-        report = run(plan, opened, [subject], folder / "report.json")
+        opened = OpenTargets(
+            targets, dict.fromkeys((each.backend.label for each in targets), server)
+        )
+        workload = Workload(BACKBONE, {"fp32": entry_in(folder)})
+        report = run(plan, opened, [workload], folder / "report.json")
     cells = (cell for cell in report.cells if isinstance(cell, FailedCell | MeasuredCell))
     return {cell.identity.backend.removeprefix("fake:"): cell for cell in cells}
 

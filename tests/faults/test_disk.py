@@ -24,20 +24,18 @@ from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.store import Store
-from simx.exporter.weights.load import Weights
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import Parity
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes, open_lanes
-from simx.runner.bench.workloads import Subject
+from simx.runner.bench.targets import OpenTargets, open_targets
+from simx.runner.bench.workloads import Workload
 from tests.faults.faulty_disk import FaultyDisk
 from tests.results.builders import measured, report
-from tests.runner.bench.test_bench import PLAN
-from tests.runner.benches import run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from tests.runner.benches import PLAN, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, target
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EDQUOT)
 MOUNT, UNMOUNT = "/bin/mount", "/bin/umount"
@@ -187,14 +185,14 @@ def test_an_output_is_the_old_or_the_new(
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[OpenLanes]:
-    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as lanes:
-        yield lanes
+def opened() -> Iterator[OpenTargets]:
+    with open_targets([target("right")]) as targets:
+        yield targets
 
 
 def test_a_bench_loses_no_report(
     tmp_path: Path,
-    opened: OpenLanes,
+    opened: OpenTargets,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     often: Often,
@@ -204,7 +202,7 @@ def test_a_bench_loses_no_report(
     monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
     monkeypatch.setattr(launches, "REPEATS", 0)
     schedule = Schedule(pilot=2, launches=2, rounds=1, seed=3)
-    plan = msgspec.structs.replace(PLAN, schedule=schedule, pictures=small_pictures(tmp_path))
+    plan = PLAN.of(schedule, small_pictures(tmp_path))
 
     def prepare(folder: Path) -> None:
         write(folder / "report.json", report(measured()))
@@ -212,8 +210,8 @@ def test_a_bench_loses_no_report(
         entry_in(folder / "entry")
 
     def bench(folder: Path) -> int:
-        subject = Subject(BACKBONE, entry)
-        return as_command(lambda: run(plan, opened, [subject], folder / "report.json"))
+        workload = Workload(BACKBONE, {"fp32": entry})
+        return as_command(lambda: run(plan, opened, [workload], folder / "report.json"))
 
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
@@ -263,7 +261,7 @@ def run_here(_self: object, request: ExportRequest) -> ExportDone | NotExported:
 
 def without_the_work(patch: pytest.MonkeyPatch) -> None:
     """Leave of an export what it writes: weights, verification and graph are small."""
-    tiny = Weights("random", {"w": torch.ones(3)}, "")
+    tiny = {"w": torch.ones(3)}
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(
         parity=Parity(cosine=1.0, relative_l2=0.0),

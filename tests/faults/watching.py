@@ -33,7 +33,7 @@ class Sweeps:
             stdout=subprocess.PIPE,
         )
 
-    def begin(self, report: Path, lanes: tuple[str, ...] = ("right",)) -> "Sweep":
+    def begin(self, report: Path, targets: tuple[str, ...] = ("right",)) -> "Sweep":
         """Begin to measure, or go on with what is open."""
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
@@ -41,7 +41,7 @@ class Sweeps:
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        order = Order(str(report), str(pipe), BACKBONES, lanes)
+        order = Order(str(report), str(pipe), BACKBONES, targets)
         self._zygote.stdin.write(msgspec.json.encode(order) + b"\n")
         self._zygote.stdin.flush()
         return Sweep(int(self._zygote.stdout.readline()), reader)

@@ -10,7 +10,7 @@ from simx.images.limits import MAX_FILE_BYTES
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    """A picture without a byte is told from one that is damaged."""
+    """A picture without a byte has a message of its own."""
     path = tmp_path / "empty.png"
     path.touch()
 

@@ -13,16 +13,10 @@ from PIL import Image
 from simx.common.errors import InputError, SystemFailureError
 from simx.images import pictures as module
 from simx.images.decoding import decode
-from simx.images.pictures import (
-    PictureName,
-    PictureSet,
-    bundled,
-    check_presets,
-    chosen,
-    describe,
-)
+from simx.images.pictures import bundled, check_presets, chosen, describe
+from simx.models import pictures as records
 from simx.models.backbone import Preset
-from simx.results.schema.times import IMAGES
+from simx.models.pictures import IMAGES, PictureSet
 
 LARGE = Preset(crop=600, resize=600, interpolation="bicubic", mean=(0,) * 3, std=(1,) * 3)
 
@@ -35,9 +29,9 @@ def picture(path: Path, size: tuple[int, int], colour: str = "red") -> Path:
 
 def test_the_names_are_those_of_a_report() -> None:
     """Pictures, report and tables use the same names in the same order."""
-    assert get_args(PictureName) == IMAGES
+    assert get_args(records.Image) == IMAGES
     assert tuple(name for name, _ in bundled().files()) == IMAGES
-    assert [bundled().path(name) for name in IMAGES] == [path for _, path in bundled().files()]
+    assert tuple(path.stem for _, path in bundled().files()) == IMAGES
 
 
 def test_the_bundled_pictures_are_the_documented_ones() -> None:

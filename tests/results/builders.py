@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simx.results.files.journal_lines import Header, Invocation
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image, Picture
+from simx.results.files.journal_lines import Header, Inputs
+from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.report import (
     Catalogue,
     Cell,
-    Config,
     FailedCell,
     Identity,
     MeasuredCell,
     Parity,
-    Picture,
     Published,
     QuotedCell,
     QuotedMedian,
@@ -23,7 +23,7 @@ from simx.results.schema.report import (
     Similarity,
     WeightsOrigin,
 )
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Launch, Scope, Timing
+from simx.results.schema.times import Block, Launch, Scope, Timing
 
 MS = 1_000_000
 
@@ -212,6 +212,7 @@ def report(*cells: Cell, notes: Sequence[str] = ()) -> Report:
             libraries={"torch": "2.14.1", "onnxruntime": "1.32.0"},
         ),
         config=Config(
+            backbones=("resnet18:IMAGENET1K_V1",),
             backends=("torch", "ort"),
             providers=("CPUExecutionProvider",),
             embedding="pooled",
@@ -234,29 +235,6 @@ def report(*cells: Cell, notes: Sequence[str] = ()) -> Report:
     )
 
 
-def header(of: Report | None = None, **changed: object) -> Header:
+def header(of: Report | None = None) -> Header:
     """Return the first line of a journal, for a run of torch and ORT on resnet18."""
-    invocation = Invocation(
-        backbones=("resnet18:IMAGENET1K_V1",),
-        backend=("torch", "ort"),
-        provider=("cpu",),
-        provider_option=(),
-        allow_partial=False,
-        embedding="pooled",
-        precision=("fp32",),
-        weights="auto",
-        weights_mirror=None,
-        anchor=None,
-        positive=None,
-        negative=None,
-        threads=2,
-        profile="default",
-        launches=None,
-        rounds=None,
-        half_width=None,
-        budget=None,
-        seed=42,
-        worker_memory=None,
-        store="/store",
-    )
-    return Header(invocation=msgspec.structs.replace(invocation, **changed), report=of or report())
+    return Header(inputs=Inputs(store="/store"), report=of or report())

@@ -13,16 +13,24 @@ from typing import Any, Literal, get_args
 import msgspec
 import numpy as np
 
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.cache_key import RECIPE
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.reference import Reference
-from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, Preset
+from simx.models.backbone import (
+    PRECISIONS,
+    Backbone,
+    EmbeddingDims,
+    EmbeddingGmacs,
+    Precision,
+    Preset,
+)
 from simx.results.schema.report import Parity
 from simx.runner.backends.contract import Array, BackendError, BackendFacts, RuntimeFacts, Task
-from simx.runner.backends.registry import BackendSpec, Choice
-from simx.runner.bench.cells import Lane
+from simx.runner.backends.registry import BackendSpec
+from simx.runner.bench.targets import Target
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
@@ -425,14 +433,20 @@ def entry_in(folder: Path) -> Entry:
     return Entry(folder, folder, manifest)
 
 
-def lane(kind: str) -> Lane:
-    """Return the lane of one of the fakes; its name is its kind."""
-    spec = BackendSpec(
+def lacking(precision: Precision, stage: str, reason: str) -> NotExported:
+    """Return the failure of an export of the fake network."""
+    return NotExported(backbone=BACKBONE, precision=precision, stage=stage, reason=reason)
+
+
+def target(kind: str, precision: Precision = "fp32") -> Target:
+    """Return a target of one of the fakes; its backend's name is its kind."""
+    backend = BackendSpec(
         name=kind,
         entry=f"tests.runner.fakes:{kind}",
         package="numpy",
         install="",
         providers=None,
         executes="graph",
+        precisions=PRECISIONS,
     )
-    return Lane(Choice(spec), "CPUExecutionProvider")
+    return Target(backend, "CPUExecutionProvider", precision)

@@ -10,7 +10,7 @@ from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDia
 from simx.runner import doctor
 from simx.runner.bench.environment import describe_environment
 from simx.runner.doctor import STORE_BYTES, diagnose, judged
-from tests.runner.fakes import lane
+from tests.runner.fakes import target
 
 USABLE = ProviderDiagnosis(
     backend="ort",
@@ -93,8 +93,8 @@ def test_too_little_room_is_advised_of() -> None:
 
 def test_a_provider_that_lies_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake says that it has two providers; one of them places nothing."""
-    fake = lane("right").choice
-    monkeypatch.setattr(doctor, "BACKENDS", (fake.spec,))
+    fake = target("right").backend
+    monkeypatch.setattr(doctor, "BACKENDS", (fake,))
     monkeypatch.setattr(doctor, "backend_named", lambda _: fake)
     found = diagnose(tmp_path, ["cuda"])
 

@@ -22,10 +22,11 @@ from scripts.cuda_acceptance.checks import (
     check_variants,
 )
 from scripts.cuda_acceptance.verdict import Verdict, is_passed, judged
+from simx.models.pictures import COMPARED_IMAGES
 from simx.results.schema.environment import DeviceMemory, Memory
 from simx.results.schema.gpu import GpuState
 from simx.results.schema.report import MeasuredCell, Parity, Report
-from simx.results.schema.times import COMPARED_IMAGES, DeviceEvents, Noise, Scope, Timing
+from simx.results.schema.times import DeviceEvents, Noise, Scope, Timing
 from tests.results.builders import around, failed, identity, measured, report, timings
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -2,8 +2,8 @@
 
 import pytest
 
+from simx.results.schema.config import Schedule
 from simx.results.schema.selfcheck import SelfCheck
-from simx.runner.bench.schedule import Schedule
 from simx.selfcheck.check import Extent, run_selfcheck
 
 SMALL = Extent(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from simx.common.input_files import shown
 from simx.exporter.jobs.plan import Exported, ExportListener, Outcome
-from simx.exporter.weights.need import need_of, size_of
+from simx.exporter.weights.cache import checkpoints_folder
+from simx.exporter.weights.disk_space import require_room, size_of
 from simx.models.backbone import Backbone
 
 
@@ -18,19 +19,19 @@ def announce_downloads(
     """
     if not lacking:
         return
-    need = need_of(lacking)
+    folder = shown(checkpoints_folder())
     checkpoints = "one checkpoint is" if len(lacking) == 1 else f"{len(lacking)} checkpoints are"
     if offline:
         listener.notice(
             f"offline: {checkpoints} not here, and nothing is downloaded; "
-            f"what is in {shown(need.folder)} and in the store is used"
+            f"what is in {folder} and in the store is used"
         )
         return
-    need.require_room()
+    needed, free = require_room(lacking)
     listener.downloads(lacking)
     listener.notice(
-        f"{checkpoints} to be downloaded, {size_of(need.bytes)} in all, into "
-        f"{shown(need.folder)} ({size_of(need.free_bytes())} free there)"
+        f"{checkpoints} to be downloaded, {size_of(needed)} in all, into {folder} "
+        f"({size_of(free)} free there)"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from simx.exporter.verification.reference import is_giant
+from simx.exporter.verification.reference import is_slow_to_verify
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import crop
@@ -36,7 +36,7 @@ def calibration_pixels(backbone: Backbone) -> Iterator[npt.NDArray[np.uint8]]:
         for corner in _CORNERS
         for image in originals
     ]
-    if is_giant(backbone):
+    if is_slow_to_verify(backbone):
         parts = parts[:_OF_A_GIANT]
     for part in parts:
         yield crop(part, backbone.preset)

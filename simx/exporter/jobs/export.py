@@ -26,7 +26,7 @@ from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
 from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, Precision
@@ -135,10 +135,13 @@ class _Exporter:
         self._plan = plan
         self._listener = listener
         self._workers = workers
-        heard = Listener(
-            progress=listener.downloading, arrived=listener.downloaded, notice=listener.notice
+        self._downloads = Downloads(
+            mirror=plan.mirror,
+            offline=plan.offline,
+            progress=listener.downloading,
+            arrived=listener.downloaded,
+            notice=listener.notice,
         )
-        self._downloads = Downloads(mirror=plan.mirror, offline=plan.offline, listener=heard)
 
     def tasks_in_fp32(self, backbones: Sequence[Backbone]) -> list[_Task]:
         """Return the fp32 exports of backbones."""

@@ -22,7 +22,7 @@ from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.reference import Reference, verification_pixels
-from simx.exporter.weights.load import Weights, load
+from simx.exporter.weights.load import load
 from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, save_state
 from simx.images.preprocessing import normalise
@@ -57,13 +57,11 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     stage("weights")
     torch.set_num_threads(request.threads)
     path = None if source.path is None else Path(source.path)
-    weights = load(
-        request.backbone, Source(request.weights_origin, path, source.sha256, source.seed)
-    )
-    save_state(weights.state, Path(source.state_path))
+    state = load(request.backbone, Source(request.weights_origin, path, source.sha256, source.seed))
+    save_state(state, Path(source.state_path))
 
     stage("reference")
-    body = _headless(weights, request)
+    body = _headless(state, request)
     pixels = verification_pixels(request.backbone)
     reference = Reference(pixels, _embed(body, pixels, request))
     reference.save(folder / VERIFICATION_FILE)
@@ -77,9 +75,9 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     )
 
 
-def _headless(weights: Weights, request: ExportRequest) -> nn.Module:
+def _headless(state: dict[str, torch.Tensor], request: ExportRequest) -> nn.Module:
     model = build_empty(request.backbone)
-    fill(model, weights.state)
+    fill(model, state)
     return prepare_for_export(remove_head(model, request.embedding))
 
 

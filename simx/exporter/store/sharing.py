@@ -1,8 +1,15 @@
-"""Who else may write to a store: a shared one is a feature, an open one may be an oversight."""
+"""Where a user's store is, and who else may write to a store."""
 
 import os
 import stat
 from pathlib import Path
+
+
+def default_store() -> Path:
+    """Return the store in the user's cache folder."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - help texts do not need it
+
+    return user_cache_path("simx") / "store"
 
 
 def others_may_write(store: Path) -> str | None:

@@ -24,7 +24,7 @@ from simx.images.preprocessing import crop, normalise
 from simx.models.backbone import Backbone, Preset
 from simx.results.statistics.embedding_similarity import margin, similarities
 
-_GIANT_GFLOPS = 100.0
+_SLOW_GFLOPS = 100.0
 """From here on a forward pass takes seconds a picture on a CPU, so fewer pictures are verified."""
 
 
@@ -94,9 +94,9 @@ def _problem(reference: Reference) -> str:
     return "" if np.isfinite(embeddings).all() else "its embeddings are not all finite"
 
 
-def is_giant(backbone: Backbone) -> bool:
+def is_slow_to_verify(backbone: Backbone) -> bool:
     """Whether a forward pass takes seconds a picture on a CPU, so that few have to do."""
-    return backbone.gflops >= _GIANT_GFLOPS
+    return backbone.gflops >= _SLOW_GFLOPS
 
 
 def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
@@ -108,7 +108,7 @@ def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
 def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
     """Return the files of the pictures that a backbone is verified with: four, of giants two."""
     pictures = bundled()
-    if is_giant(backbone):
+    if is_slow_to_verify(backbone):
         return pictures.anchor, pictures.negative
     return tuple(path for _, path in pictures.files())
 

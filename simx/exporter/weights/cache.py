@@ -1,7 +1,7 @@
-"""torch's cache of checkpoints: where one would lie, and whether it does.
+"""torch's cache of checkpoints: their paths, sizes and names.
 
-Never imports torch: the rules are those ``torch.hub`` documents, so that files fetched by torch
-and by simx are one set.
+Never imports torch. The rules are those that ``torch.hub`` documents, so that torch and simx share
+their files.
 """
 
 import os
@@ -34,11 +34,16 @@ def checkpoint_path(backbone: Backbone) -> Path:
 def pretrained_cached(backbone: Backbone) -> Path | None:
     """Return the cached checkpoint's path, or None where there is none.
 
-    Presence only: the content is checked by ``identity`` on the very file that is then
-    loaded, because anything checked earlier can have been replaced since.
+    Only its presence is checked here. The content is checked by ``identity`` when it is loaded, on
+    the same open file, because a file that was checked earlier can have been replaced since.
     """
     path = checkpoint_path(backbone)
     return path if path.exists() else None
+
+
+def checkpoint_bytes(backbone: Backbone) -> int:
+    """Return the size of a backbone's checkpoint in bytes, rounded as the catalogue has it."""
+    return round(backbone.file_size * 2**20)
 
 
 def hash_prefix(name: str) -> str:

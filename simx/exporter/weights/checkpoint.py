@@ -1,6 +1,6 @@
-"""Read a weights file that others wrote into plain tensors, running nothing of what it holds.
+"""Read a weights file of any origin into plain tensors, without running anything in it.
 
-Knows no model: whether the tensors fit one is ``fit``'s question.
+Knows no model: ``fit`` checks whether the tensors belong to one.
 """
 
 import dataclasses
@@ -34,9 +34,9 @@ STATE_DICT = dataclasses.replace(
 
 
 def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
-    """Read a checkpoint from torch's cache, after checking that it is the one that is meant.
+    """Read a checkpoint from torch's cache, after checking its hash.
 
-    Checked and loaded are one open file, so nothing can be put in its place between the two.
+    The same open file is checked and loaded, so it cannot be replaced in between.
 
     Raises:
         InputError: unreadable, of another hash, or no state dict.
@@ -47,9 +47,9 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
 
 
 def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
-    """Read a user's state dict: safetensors, or whatever ``torch.load(weights_only=True)`` takes.
+    """Read a user's state dict: safetensors, or a file for ``torch.load(weights_only=True)``.
 
-    The content decides which, not the suffix.
+    The content decides, not the suffix.
 
     Raises:
         InputError: unreadable, of another hash, neither format, or no state dict of plain tensors.
@@ -81,7 +81,7 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
         raise STATE_DICT.refused(path, "a zip file that is compressed, which torch.save never does")
     try:
         with warnings.catch_warnings():
-            # torch warns of pickle protocols other than its own; what cannot be read is refused.
+            # torch warns of pickle protocols other than its own; unreadable files are refused.
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -95,7 +95,7 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
 
 
 def _is_packed(file: io.BufferedReader) -> bool:
-    """Whether a zip file would be larger in memory than it is on the disk; leaves it as it was."""
+    """Whether a zip file is larger in memory than on the disk; leaves it at its beginning."""
     try:
         with zipfile.ZipFile(file) as archive:
             return any(
@@ -103,13 +103,13 @@ def _is_packed(file: io.BufferedReader) -> bool:
                 for each in archive.infolist()
             )
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error):
-        return False  # no zip file, or a damaged one, of which torch's own reader will tell
+        return False  # no zip file, or a damaged one, which torch refuses
     finally:
         file.seek(0)
 
 
 def _tensors(loaded: object, path: Path) -> dict[str, torch.Tensor]:
-    """Return the state dict, unwrapped; anything else is refused."""
+    """Return the state dict without its wrapper; refuse anything else."""
     if isinstance(loaded, dict):
         inner = [loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), dict)]
         candidate = inner[0] if inner else loaded

@@ -1,56 +1,43 @@
-"""Fetch checkpoints into torch's cache, each whole and verified or not at all.
+"""Download checkpoints into torch's cache, each whole and verified or not at all.
 
-A transfer that is interrupted goes on where it stopped, in this process or a later one. Whoever
-else fetches the same checkpoint at the same time waits for the first and shares its file. Never
-imports torch.
+Of several processes that need the same checkpoint one downloads it; the others wait and take its
+file. Never imports torch.
 """
 
+import contextlib
+import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial as bound
+from functools import partial
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
-from simx.common.atomic import make_folder
+from simx.common.atomic import make_folder, sync_folder
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import shown
 from simx.common.locking import lock_file
-from simx.exporter.weights.address import is_safe
-from simx.exporter.weights.cache import checkpoint_path
-from simx.exporter.weights.identity import Notice, accept, problem_of, tell_nobody
-from simx.exporter.weights.partial import Partial, lock_path, opened_partial, sweep
-from simx.exporter.weights.transfer import MEBIBYTE, Progress, Transfer, TransferError, Trouble
+from simx.exporter.weights.address import TransferError, Trouble, is_safe, pieces
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path
+from simx.exporter.weights.identity import Notice, accept, problem_of
 from simx.models.backbone import Backbone
 
 STALL_SECONDS = 30.0
-"""How long a connection may deliver nothing at all before it is given up."""
+"""Longest time without a byte before a connection is given up."""
 
 RETRY_SECONDS = (1.0, 5.0, 20.0)
-"""Waits before asking a host once more that is there and has trouble."""
-
-_MEGABYTE = 1_000_000
+"""Waits before a host that has trouble is asked again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Who is told, from any thread, how downloads get on.
-
-    ``progress`` hears a backbone, the bytes of its checkpoint that are here, and all of them where
-    that is known; ``arrived`` that it is here and intact; ``notice`` what else a user should know,
-    in one line.
-    """
-
-    progress: Callable[[Backbone, int, int | None], None] = lambda *_: None
-    arrived: Callable[[Backbone], None] = lambda _: None
-    notice: Notice = tell_nobody
+Progress = Callable[[Backbone, int, int | None], None]
+"""Receives a backbone, the bytes of its checkpoint that have arrived, and its length if known."""
 
 
 class Downloads:
-    """The downloads of one run: how they are made, and what they learn of the hosts they ask.
+    """The downloads of one run. May be used from several threads.
 
-    A host that cannot be reached is asked once, whatever else is wanted from it. May be used from
-    several threads.
+    A host that cannot be reached is asked once, however many checkpoints are wanted from it.
     """
 
     def __init__(
@@ -58,22 +45,28 @@ class Downloads:
         *,
         mirror: str | None = None,
         offline: bool = False,
-        listener: Listener = Listener(),
+        progress: Progress = lambda *_: None,
+        arrived: Callable[[Backbone], None] = lambda _: None,
+        notice: Notice = lambda _: None,
         stall_seconds: float = STALL_SECONDS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
-        """Ask nobody yet.
+        """Set downloads up; nothing is requested yet.
 
         Args:
-            mirror: address of a folder that holds the same files under the same names, instead of
-                torchvision's server: https, or http on a loopback host.
-            offline: ask nobody at all.
-            listener: who is told how they get on.
+            mirror: address of a folder with the same files under the same names, to be used
+                instead of torchvision's server: https, or http on a loopback host.
+            offline: never use the network.
+            progress: called for each piece that arrives.
+            arrived: called when a backbone's checkpoint is complete and verified.
+            notice: called with everything else that the user should know. All three are called in
+                the thread that downloads.
             stall_seconds: longest time without a byte.
-            retry_seconds: waits before further attempts; counted anew where one got on.
+            retry_seconds: waits before further attempts at one checkpoint.
         """
-        self.notice = listener.notice
-        self._listener = listener
+        self.notice = notice
+        self._progress = progress
+        self._arrived = arrived
         self._mirror = mirror
         self._offline = offline
         self._stall_seconds = stall_seconds
@@ -82,39 +75,33 @@ class Downloads:
         self._unreachable: dict[str, str] = {}
 
     def fetch(self, backbone: Backbone) -> Path:
-        """Fetch the backbone's checkpoint into torch's cache, unless it has arrived there already.
+        """Return the path of the backbone's checkpoint in torch's cache, downloaded if missing.
 
-        The file appears under its name only when its sha256 begins as that name says, and is the
-        one that is remembered of it, if one is.
+        The file gets its name only after its SHA-256 was found to begin as that name says, and to
+        be the one that is remembered, if one is.
 
         Args:
             backbone: whose ``url`` names the checkpoint.
 
-        Returns:
-            The path of the checkpoint.
-
         Raises:
-            InputError: the address is not safe or not reachable, what it sent is not the
-                checkpoint, or nobody may be asked.
+            InputError: the address is not safe or not reachable, the file there is not the
+                checkpoint, or downloads are offline.
             SystemFailureError: the cache cannot be written.
         """
-        target, told = checkpoint_path(backbone), self._listener
+        target = checkpoint_path(backbone)
         if self._offline:
             raise InputError(
-                f"{target.name} is not in {shown(target.parent)}, and offline nothing is "
-                "downloaded; leave --offline (SIMX_OFFLINE) out, put the file there yourself, or "
-                "use --weights random"
+                f"{target.name} is not in torch's cache, and offline nothing is downloaded; leave "
+                "--offline (SIMX_OFFLINE) out, put the file there yourself, or use --weights random"
             )
-        transfer = self._transfer(backbone, target)
-        self._require_reachable(transfer)
+        address = self._address(backbone, target.name)
+        waiting = partial(self.notice, f"waiting for another process that downloads {target.name}")
         try:
             make_folder(target.parent)
-            sweep(target.parent)
-            with self._only_one(target):
+            with lock_file(target.with_name(f"{target.name}.lock"), on_wait=waiting):
                 if not target.exists():
-                    with opened_partial(target) as partial:
-                        self._complete(transfer, partial, bound(told.progress, backbone))
-                        told.arrived(backbone)
+                    self._download(backbone, address, target)
+                    self._arrived(backbone)
         except OSError as error:
             raise SystemFailureError(
                 f"cannot write {shown(target)}: {error.strerror or error}; "
@@ -122,111 +109,94 @@ class Downloads:
             ) from error
         return target
 
-    def _transfer(self, backbone: Backbone, target: Path) -> Transfer:
-        address = backbone.url
-        if self._mirror is not None:
-            address = f"{self._mirror.rstrip('/')}/{target.name}"
+    def _address(self, backbone: Backbone, name: str) -> str:
+        mirror = self._mirror
+        address = backbone.url if mirror is None else f"{mirror.rstrip('/')}/{name}"
         if not is_safe(address):
             raise InputError(
                 "the mirror of the weights must be an https address without a user name "
-                "(http only on this machine); mend SIMX_WEIGHTS_MIRROR, or unset it"
+                "(http only on this machine); correct SIMX_WEIGHTS_MIRROR, or unset it"
             )
-        # Twice the catalogue's figure is past any rounding; a server that sends on is wrong.
-        limit = int(2 * backbone.file_size * MEBIBYTE) + MEBIBYTE
-        return Transfer(address, target, limit, self._stall_seconds)
+        return address
 
-    @contextmanager
-    def _only_one(self, target: Path) -> Iterator[None]:
-        """Be the only one who fetches this checkpoint."""
-        waiting = f"waiting for another process that downloads {target.name}"
-        with lock_file(lock_path(target), on_wait=lambda: self.notice(waiting)):
-            yield
-
-    def _complete(self, transfer: Transfer, partial: Partial, progress: Progress) -> None:
-        """Fetch what is missing and publish the whole, if it is the checkpoint."""
-        name = transfer.target.name
-        digest = partial.digest()
-        # A process may have been ended between the last byte and the last step.
-        if problem_of(name, digest) is not None:
-            digest = self._received(transfer, partial, progress)
-        accept(name, digest, self.notice)
-        partial.publish()
-
-    def _received(self, transfer: Transfer, partial: Partial, progress: Progress) -> str:
-        """Fetch what is missing and return the hash of the whole, which is the checkpoint's.
-
-        What was put together of several parts and is wrong gets a second chance, from its
-        beginning: the parts may have been those of two files.
-        """
-        name, again = transfer.target.name, False
+    def _download(self, backbone: Backbone, address: str, target: Path) -> None:
+        """Download a checkpoint, from its beginning again after trouble that may pass."""
+        host, waits = urlsplit(address).netloc, iter(self._retry_seconds)
+        if host in self._unreachable:
+            reason = f"it could not be reached before ({self._unreachable[host]})"
+            raise _failed(target, host, reason)
         while True:
-            self._receive(transfer, partial, progress)
-            digest = partial.digest()
-            problem = problem_of(name, digest)
-            if problem is None:
-                return digest
-            partial.clear()
-            if again or transfer.began_at == 0:
-                raise _failed(transfer, f"what it sent was thrown away, for its {problem}")
-            self.notice(f"{name}: its parts do not belong together; downloading it again")
-            again = True
-
-    def _receive(self, transfer: Transfer, partial: Partial, progress: Progress) -> None:
-        """Add what is missing, trying again after trouble that may pass."""
-        name, waits = transfer.target.name, iter(self._retry_seconds)
-        if partial.size:
-            self.notice(f"{name}: going on after the {_megabytes(partial.size)} that are here")
-        while True:
-            before = partial.size
             try:
-                transfer.attempt(partial, progress)
+                self._attempt(backbone, address, target)
             except TransferError as error:
-                if partial.size - before >= MEBIBYTE:
-                    waits = iter(self._retry_seconds)
-                self._wait(transfer, partial, error, waits)
+                wait = next(waits, None) if self._may_pass(host, error) else None
+                if wait is None:
+                    if error.trouble is Trouble.UNREACHABLE:
+                        self._unreachable[host] = str(error)
+                    raise _failed(target, host, str(error)) from error
+                self.notice(f"{target.name}: {error}; trying again in {wait:g} s")
+                time.sleep(wait)
             else:
-                self._answered.add(transfer.host)
+                self._answered.add(host)
                 return
 
-    def _wait(
-        self, transfer: Transfer, partial: Partial, error: TransferError, waits: Iterator[float]
-    ) -> None:
-        """Wait before the next attempt.
-
-        Raises:
-            InputError: there is to be none.
-        """
-        host, hopeless = transfer.host, error.trouble is Trouble.LASTING
+    def _may_pass(self, host: str, error: TransferError) -> bool:
+        """Whether another attempt makes sense; a network that was there may come back."""
         if error.trouble is Trouble.UNREACHABLE:
-            # No network is told at once; one that was there may come back.
-            hopeless = host not in self._answered
-        else:
-            self._answered.add(host)
-        seconds = None if hopeless else next(waits, None)
-        if seconds is None:
-            if error.trouble is Trouble.UNREACHABLE:
-                self._unreachable[host] = str(error)
-            if error.trouble is Trouble.LASTING or not transfer.parts:
-                partial.clear()
-            kept = f" ({_megabytes(partial.size)} are kept to go on from)" if partial.size else ""
-            raise _failed(transfer, f"{error}{kept}") from error
-        self.notice(f"{transfer.target.name}: {error}; trying again in {seconds:g} s")
-        time.sleep(seconds)
+            return host in self._answered
+        self._answered.add(host)
+        return error.trouble is Trouble.PASSING
 
-    def _require_reachable(self, transfer: Transfer) -> None:
-        reason = self._unreachable.get(transfer.host)
-        if reason is not None:
-            raise _failed(transfer, f"it was not asked again after that ({reason})")
+    def _attempt(self, backbone: Backbone, address: str, target: Path) -> None:
+        with _replacing(target) as file:
+            digest = self._receive(backbone, address, file)
+            problem = problem_of(target.name, digest)
+            if problem is not None:
+                reason = f"the file there is not the checkpoint: its {problem}"
+                raise TransferError(Trouble.LASTING, reason)
+            accept(target.name, digest, self.notice)
+
+    def _receive(self, backbone: Backbone, address: str, file: IO[bytes]) -> str:
+        """Write what arrives to a file and return its SHA-256."""
+        # Twice the catalogue's size is beyond any rounding. A server that sends more is wrong.
+        limit = 2 * checkpoint_bytes(backbone) + 2**20
+        digest, done = hashlib.sha256(), 0
+        with contextlib.closing(pieces(address, self._stall_seconds)) as arriving:
+            for piece, total in arriving:
+                done += len(piece)
+                if max(done, total or 0) > limit:
+                    reason = "it sends far more than the checkpoint's size"
+                    raise TransferError(Trouble.LASTING, reason)
+                file.write(piece)
+                digest.update(piece)
+                self._progress(backbone, done, total)
+        return digest.hexdigest()
 
 
-def _failed(transfer: Transfer, reason: str) -> InputError:
-    """Say in one line what kept a checkpoint away and what else can be done."""
-    name, folder = transfer.target.name, shown(transfer.target.parent)
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Open a new hidden file beside the target, which takes its place unless an error is raised.
+
+    What a process that was killed has left there is removed first, and so is a link. The caller
+    holds the target's lock.
+    """
+    unfinished = target.with_name(f".{target.name}.partial")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+        sync_folder(target.parent)
+    finally:
+        with contextlib.suppress(OSError):  # a failing disk must not hide the first error
+            unfinished.unlink(missing_ok=True)
+
+
+def _failed(target: Path, host: str, reason: str) -> InputError:
+    """Return the error of a checkpoint that did not arrive; holds no path of this machine."""
     return InputError(
-        f"cannot fetch {name} from {transfer.host}: {reason}; check the connection, name a mirror "
-        f"in SIMX_WEIGHTS_MIRROR, put the file into {folder} yourself, or use --weights random"
+        f"cannot download {target.name} from {host}: {reason}; check the connection, name a mirror "
+        "in SIMX_WEIGHTS_MIRROR, put the file into torch's cache yourself, or use --weights random"
     )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / _MEGABYTE:.1f} MB"

@@ -1,7 +1,7 @@
 """Make a state dict fit its backbone exactly as torchvision would load it, or say why it cannot.
 
-Nothing is guessed: names that older torchvision releases used are translated, parts torchvision
-itself throws away after loading are dropped, and everything else must match to the letter.
+Nothing is guessed: names from older torchvision releases are translated, parts that torchvision
+removes after loading are dropped, and everything else must match exactly.
 """
 
 import re
@@ -35,7 +35,7 @@ def fit(raw: Mapping[str, torch.Tensor], backbone: Backbone, path: Path) -> dict
 
     Args:
         raw: names to tensors as read from a file.
-        backbone: what they are tried for.
+        backbone: whose state dict they should be.
         path: the file, for messages.
 
     Returns:
@@ -87,7 +87,7 @@ def _require_match(
     backbone: Backbone,
     path: Path,
 ) -> None:
-    """Compare before anything is copied: a tiny file can claim a tensor of any size."""
+    """Compare before anything is copied: a small file can claim a tensor of any size."""
     missing = [name for name in expected if name not in given]
     unexpected = [name for name in given if name not in expected]
     changed = [
@@ -112,7 +112,7 @@ def _require_match(
 
 
 def _difference(given: torch.Tensor, like: torch.Tensor) -> str:
-    """Say what keeps one tensor from taking another's place; precision does not, nor layout."""
+    """Say why one tensor cannot take another's place; precision and layout do not matter."""
     if given.shape != like.shape:
         return f"is {_shape(given)}, not {_shape(like)}"
     if _number(given) != _number(like):
@@ -131,7 +131,7 @@ def _number(tensor: torch.Tensor) -> str:
 
 
 def _few(names: Iterable[str]) -> str:
-    """Name the first few; a file's names are foreign text and shown escaped."""
+    """Name the first few, escaped, because a file's names can be any text."""
     listed = [ascii(name)[1:-1][:_LENGTH_AT_MOST] for name in names]
     rest = ["..."] if len(listed) > _NAMED_AT_MOST else []
     return ", ".join(listed[:_NAMED_AT_MOST] + rest)

@@ -1,34 +1,43 @@
-"""Which content a weights file has to have: its SHA-256, taken of the open file.
+"""The SHA-256 that a weights file has to have, computed from the open file.
 
-A checkpoint's hash is the one that is remembered; where none is, the file is trusted once, if its
-hash begins as its name says, and remembered from then on. A user's file has the hash it had when it
-was first looked at.
+torchvision writes the first eight digits of a checkpoint's hash into its name. They show damage,
+but a file that has them is forged in minutes. So the whole hash is remembered when a checkpoint is
+seen for the first time, and required from then on, in whatever cache the file lies. A user's file
+has to have the hash that it had when the export was planned.
+
+Each remembered hash is a file in the user's data folder, as ``sha256sum`` writes them. It is not
+kept beside the checkpoint: a user who can change a shared cache could change both.
 """
 
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from platformdirs import user_data_path
+
+from simx.common.atomic import make_folder, write_atomically
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import opened, shown
+from simx.common.input_files import InputKind, opened, read_whole, shown
 from simx.exporter.weights.cache import hash_prefix
-from simx.exporter.weights.remembered import record_path, remember, remembered_hash
 from simx.exporter.weights.request import WEIGHTS
 
 Notice = Callable[[str], None]
-"""Told something a user should know, as one line."""
+"""Receives one line that the user should see."""
+
+_RECORD = InputKind(
+    label="remembered hash ",
+    mend="delete it to have the checkpoint's hash computed again",
+    most_bytes=4096,
+)
+_LINE = re.compile(r"([0-9a-f]{64})  (\S+)\n")
 
 
-def tell_nobody(line: str) -> None:
-    """Drop a notice."""
-
-
-def checkpoint_hash(path: Path, notice: Notice = tell_nobody) -> str:
+def checkpoint_hash(path: Path, notice: Notice = lambda _: None) -> str:
     """Return the SHA-256 that a cached checkpoint has to have.
 
-    Nothing is read where it is remembered: whether the file still has it is asked when it is
-    loaded.
+    Where it is remembered the checkpoint is not read: its content is checked when it is loaded.
 
     Raises:
         InputError: its hash is not remembered, and the file is unreadable or not what its name
@@ -46,18 +55,21 @@ def checkpoint_hash(path: Path, notice: Notice = tell_nobody) -> str:
 
 
 def problem_of(name: str, digest: str) -> str | None:
-    """Say why content of this SHA-256 is not the checkpoint of this file name; None if it is."""
+    """Say why content of this SHA-256 is not the checkpoint of this file name; None if it is.
+
+    The text holds no path, so that it can be published.
+    """
     expected = hash_prefix(name)
     if not digest.startswith(expected):
         return f"sha256 begins with {digest[: len(expected)]}, not {expected} as its name says"
     known = remembered_hash(name)
     if known not in {None, digest}:
-        return f"sha256 is {digest}, not {known}, which {shown(record_path(name))} holds"
+        return f"sha256 is {digest}, not {known} as remembered in {record_path(name).name}"
     return None
 
 
 def accept(name: str, digest: str, notice: Notice) -> None:
-    """Remember a checkpoint's hash, unless it is; say so where that is not possible."""
+    """Remember a checkpoint's hash, unless it is; give a notice where that is not possible."""
     try:
         if remembered_hash(name) != digest:
             remember(name, digest)
@@ -66,6 +78,40 @@ def accept(name: str, digest: str, notice: Notice) -> None:
             "the hashes of checkpoints cannot be remembered, so that an exchanged one may go "
             f"unnoticed ({error})"
         )
+
+
+def record_path(name: str) -> Path:
+    """Return where the hash of the checkpoint of this file name is, or would be, remembered."""
+    return user_data_path("simx") / "checkpoints" / f"{name}.sha256"
+
+
+def remembered_hash(name: str) -> str | None:
+    """Return the SHA-256 that the checkpoint of this file name has to have, None if unknown.
+
+    Raises:
+        InputError: the record cannot be read, or holds no hash of that checkpoint.
+    """
+    path = record_path(name)
+    if not path.exists():
+        return None
+    line = _LINE.fullmatch(read_whole(path, _RECORD).decode("ascii", "replace"))
+    if line is None or line.group(2) != name:
+        raise _RECORD.refused(path, f"does not hold the sha256 of {name}")
+    return line.group(1)
+
+
+def remember(name: str, sha256: str) -> None:
+    """Remember the hash of the checkpoint of this file name.
+
+    Raises:
+        SystemFailureError: the user's data folder cannot be written.
+    """
+    path = record_path(name)
+    try:
+        make_folder(path.parent)
+    except OSError as error:
+        raise SystemFailureError(f"cannot make {path.parent}: {error.strerror}") from error
+    write_atomically(path, f"{sha256}  {name}\n".encode())
 
 
 def file_hash(path: Path) -> str:
@@ -89,7 +135,7 @@ def require_checkpoint(file: io.BufferedReader, path: Path, sha256: str) -> None
         raise _replaced(
             path,
             f"its sha256 is {digest}, not {sha256} as before",
-            f" (if what is there now is right, delete {shown(record_path(path.name))} instead)",
+            f" (if the file is right, delete {shown(record_path(path.name))} instead)",
         )
 
 
@@ -101,7 +147,8 @@ def require_file(file: io.BufferedReader, path: Path, sha256: str) -> None:
     """
     if _hash_of(file, path) != sha256:
         raise InputError(
-            f"weights file {shown(path)}: changed while it was exported; leave it alone meanwhile"
+            f"weights file {shown(path)}: changed while it was exported; leave it unchanged "
+            "meanwhile"
         )
 
 
@@ -117,5 +164,5 @@ def _hash_of(file: io.BufferedReader, path: Path) -> str:
 def _replaced(path: Path, problem: str, otherwise: str = "") -> InputError:
     return InputError(
         f"{shown(path)}: {problem}: damaged or replaced; delete it and run with --weights "
-        f"pretrained to fetch it again{otherwise}"
+        f"pretrained to download it again{otherwise}"
     )

@@ -1,26 +1,26 @@
-"""Random weights that behave: torchvision's initialisation, with batch norm set to real pictures.
+"""Random weights of useful scale: torchvision's initialisation, batch norm set to real pictures.
 
-As initialised, networks with batch norm shrink what passes through them, because their running
-statistics (mean 0, variance 1) are nobody's: pooled embeddings of ``efficientnet_b0`` reach 2e-13
-and those of ``mobilenet_v3_small`` 6e-8, where any absolute tolerance is met by any numbers and
+As initialised, networks with batch norm shrink their activations, because their running statistics
+(mean 0, variance 1) are not those of any data: pooled embeddings of ``efficientnet_b0`` reach 2e-13
+and those of ``mobilenet_v3_small`` 6e-8. There any numbers meet any absolute tolerance, and
 denormals are near. After one pass over pictures every one of these families reached 0.2 to 5.
 
 Deep residual networks need one thing more. As initialised, every residual branch is as strong as
 what it is added to, and a chain of such blocks multiplies rounding errors: float32 differs from
 float64 by 1e-5 for ``resnet50``, 4e-5 for ``resnet101`` and 1.3e-4 for ``resnet152``, which is
-beyond any bound that would still notice a wrong graph. Training leaves those branches weak; with
+beyond any bound that would still detect a wrong graph. Training leaves those branches weak; with
 their last batch norm's gain at 0.2 the same differences are 5e-7, 1e-6 and 2e-6.
 
-Inception has no residual branches, and is deep all the same. Where a batch norm and a ReLU follow
-each other as initialised, half of every signal is cut off and what is left is centred again, by
-which rounding errors grow by a fifth a layer (G. Yang and others, A Mean Field Theory of Batch
+Inception has no residual branches, and is deep too. Where a batch norm and a ReLU follow each other
+as initialised, half of every signal is cut off and the rest is centred again, and so rounding
+errors grow by a fifth a layer (G. Yang and others, A Mean Field Theory of Batch
 Normalization, 2019: a factor of pi / (pi - 1) in squares). After 48 layers the float32 ``flat``
 embedding of ``inception_v3`` differs from the float64 one by 1e-4. With a shift of 1 in its batch
 norms most of a signal passes, and it is 4e-6.
 
 Networks without batch norm stay as initialised. The largest values of their pooled embeddings of
 the bundled pictures were 0.1 (``alexnet``), 0.4 to 1 (``vgg``), 2 to 4 (``squeezenet``), and 1.5 to
-4 for those with layer norm (``vit``, ``convnext``, ``swin``): nothing there needs mending.
+4 for those with layer norm (``vit``, ``convnext``, ``swin``).
 """
 
 from collections.abc import Iterator
@@ -104,8 +104,8 @@ def settle_batch_norm(model: nn.Module, images: torch.Tensor) -> None:
     """Set every batch norm's running statistics to those of one batch, in one forward pass.
 
     Only the batch norms are in training mode meanwhile, so dropout and stochastic depth do
-    nothing; each normalises with its batch's own statistics, so the layers behind it see what they
-    will see later. The model ends up in evaluation mode, its momenta unchanged.
+    nothing. Each normalises with its batch's own statistics, so the layers behind it get the same
+    input as they will later. The model ends up in evaluation mode, its momenta unchanged.
 
     Args:
         model: a network; left alone if it has no batch norm.

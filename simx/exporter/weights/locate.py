@@ -1,7 +1,7 @@
-"""Decide where a backbone's weights come from, and fetch them if that was asked for.
+"""Decide where a backbone's weights come from, and download them if that was requested.
 
-Never imports torch, so that a parent process can plan a whole sweep with it. What is found is
-opened and checked by ``load``.
+Never imports torch, so that a parent process can plan a whole sweep with it. The source is read
+and checked by ``load``.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from simx.results.schema.report import WeightsOrigin
 class Source:
     """Where one backbone's weights come from.
 
-    ``path`` is the file to read and ``sha256`` what it has to have, None exactly where ``origin``
-    is ``random``; ``seed`` matters only there.
+    ``path`` is the file to read and ``sha256`` the hash that it has to have; both are None exactly
+    if ``origin`` is ``random``, and ``seed`` matters only then.
     """
 
     origin: WeightsOrigin
@@ -47,22 +47,21 @@ def locate(
     downloads: Downloads | None = None,
     seed: int = 0,
 ) -> Source:
-    """Find the weights that were asked for.
+    """Find the requested weights.
 
-    ``auto`` never downloads: where no checkpoint lies in torch's cache it answers with random
-    weights, and the caller, who sees it in the origin, warns. A checkpoint that is there but
-    damaged is refused by name, here or by ``load``, instead of being replaced by random weights
-    in silence.
+    ``auto`` never downloads: without a checkpoint in torch's cache it gives random weights, and the
+    caller, who sees it in the origin, warns. A checkpoint that is there but damaged is refused by
+    name, here or by ``load``; it is never replaced by random weights silently.
 
     Args:
         backbone: whose weights.
-        request: what the user asked for.
-        downloads: how to download; by default from torchvision's server, telling nobody.
-        seed: what random weights are drawn from.
+        request: which weights are wanted.
+        downloads: how to download; by default from torchvision's server, without callbacks.
+        seed: of random weights.
 
     Raises:
-        InputError: the file is absent, unreadable or no regular file, the checkpoint is not the
-            one that is meant, or the download failed.
+        InputError: the file is absent, unreadable or no regular file, the checkpoint is damaged or
+            replaced, or the download failed.
         SystemFailureError: torch's cache cannot be written.
     """
     downloads = downloads or Downloads()

@@ -1,4 +1,4 @@
-"""What the user asked for with ``--weights``: no files are touched and no torch is imported."""
+"""The value of ``--weights``. Touches no files and never imports torch."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ WEIGHTS = InputKind(label="weights file ", mend=f"give {CHOICES}", most_bytes=2*
 
 @dataclass(frozen=True, slots=True)
 class WeightsRequest:
-    """One wish, good for any number of backbones unless it names a file.
+    """Which weights are wanted, for any number of backbones, or for one if it names a file.
 
     ``auto`` takes pretrained weights that are already here and otherwise random ones,
     ``pretrained`` may download, ``file`` uses ``path`` (which is None for every other kind).
@@ -29,9 +29,9 @@ class WeightsRequest:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the option's text; anything that is no keyword is the path of a file.
+        """Parse the option's text; anything that is no keyword is the path of a file.
 
-        A file that is called like a keyword is reached as ``./auto``.
+        A file with the name of a keyword is given as ``./auto``.
 
         Raises:
             InputError: the text is empty.

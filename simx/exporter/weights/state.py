@@ -1,11 +1,10 @@
-"""A backbone's state dict as one file: the canonical form that is kept, hashed and loaded again.
+"""A backbone's state dict as one file: the canonical form that is stored and loaded again.
 
-The form is safetensors, written here rather than by its library so that equal weights are equal
+The form is safetensors. It is written here and not by its library, so that equal weights are equal
 bytes under every release of it: no metadata, tensors ordered by width (widest first, which keeps
 all of them aligned) and then by name, header padded to 8 bytes.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -22,19 +21,10 @@ _DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
 """Every dtype that torchvision's classification models keep in their state dicts."""
 
 
-def fingerprint(state: Mapping[str, torch.Tensor]) -> str:
-    """Return the sha256, in hex, of the file ``save_state`` would write."""
-    digest = hashlib.sha256()
-    for piece in _canonical_pieces(state):
-        digest.update(piece)
-    return digest.hexdigest()
+def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a state dict, and see it onto the disk.
 
-
-def save_state(state: Mapping[str, torch.Tensor], path: Path) -> str:
-    """Write a state dict and return the file's sha256 in hex.
-
-    Tensors that share memory are each written out in full. The file is on disk when this returns;
-    giving it its final name is the caller's part.
+    Tensors that share memory are each written out in full.
 
     Args:
         state: names to float32 or int64 tensors on the CPU.
@@ -43,12 +33,9 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> str:
     Raises:
         SystemFailureError: the file cannot be written.
     """
-    digest = hashlib.sha256()
     try:
         with path.open("wb") as file:
-            for piece in _canonical_pieces(state):
-                digest.update(piece)
-                file.write(piece)
+            file.writelines(_canonical_pieces(state))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -56,7 +43,6 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> str:
             f"cannot write weights to {path}: {error.strerror}; make room there or choose "
             "another --store"
         ) from error
-    return digest.hexdigest()
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
@@ -78,9 +64,10 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Put a fitted state dict into a model, which takes the tensors over without copying them.
+    """Put a fitted state dict into a model, which uses the tensors without copying them.
 
-    The model may have been built on the meta device, which saves drawing weights for nothing.
+    The model may have been built on the meta device, which saves initialising weights that are not
+    used.
 
     Args:
         model: as ``architecture.build`` makes it.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.report.blocks.document import Column, Row, Table
 from simx.report.blocks.quantities import (
     FAILURE,
@@ -24,7 +25,6 @@ from simx.report.words.names import (
     executor_name,
 )
 from simx.report.words.values import ABSENT, Value
-from simx.results.schema.times import COMPARED_IMAGES, Image
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
 from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary
@@ -75,13 +75,13 @@ def picture_table(backbones: Sequence[BackboneSummary], executors: Sequence[Exec
             _Figure(_of(image, "ms"), _joined(executors, embedding_time(image, digits=3))),
             _Figure(
                 _of(image, unit, optional=True),
-                _joined(executors, similarity_time(image, unit, digits=2)),
+                _joined(executors, similarity_time(image, unit=unit, digits=2)),
             ),
             _Figure(_of(image, "%"), _similarity(executors, image)),
         )
     )
-    where = " / ".join(map(executor_name, executors))
-    title = f"By picture: embedding time (ms) and comparison ({unit}) on {where}, similarity (%)"
+    where = f"; {' / '.join(map(executor_name, executors))}" if len(executors) > 1 else ""
+    title = f"Each picture: embedding ms, comparison {unit}, similarity %{where}"
     return _table(title, backbones, found)
 
 

@@ -5,10 +5,11 @@ Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expec
 
 from collections.abc import Iterator, Sequence
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.report.formats.comma_separated import safe, written
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
-from simx.results.schema.times import COMPARED_IMAGES, Image
 from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import estimate, minimum
 from simx.results.statistics.percentiles import percentiles
@@ -39,7 +40,6 @@ HEADER = (
     "min",
 )
 
-NANOSECONDS_PER_MS = 1e6
 PERCENTILES = (0.90, 0.95, 0.99)
 
 

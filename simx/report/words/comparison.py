@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
-from simx.report.words.names import executor_name, listed, weights_name
+from simx.models.pictures import Image
+from simx.report.words.names import IMAGE_WORDS, executor_name, listed, weights_name
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.summaries.summary import executor_of
 
 TONES: dict[Verdict, Tone] = {
@@ -40,8 +41,6 @@ _SCOPE_WORDS: dict[Scope, str] = {
     "first": "first",
 }
 
-_IMAGE_WORDS: dict[Image, str] = {"negative_resized": "resized negative"}
-
 MOST_CELLS = 8
 """So many cells a sentence names; more are counted."""
 
@@ -64,7 +63,7 @@ def backend_of(identity: Identity) -> str:
 def time_name(scope: Scope, image: Image | None) -> str:
     """Return for example ``embedding, negative``."""
     words = _SCOPE_WORDS.get(scope, scope)
-    return words if image is None else f"{words}, {_IMAGE_WORDS.get(image, image)}"
+    return words if image is None else f"{words}, {IMAGE_WORDS[image]}"
 
 
 def share(ratio: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
 from simx.report.words.names import (
     MOST_NAMED,
@@ -13,7 +14,6 @@ from simx.report.words.names import (
     setting_text,
 )
 from simx.report.words.smallest_times import smallest_times
-from simx.results.schema.times import COMPARED_IMAGES
 from simx.results.summaries.findings import (
     DIFFERENCE_POINTS,
     HIGH_PERCENT,

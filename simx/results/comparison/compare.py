@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison.changes import (
     RunToRun,
@@ -33,7 +34,7 @@ from simx.results.comparison.outcome import (
 )
 from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
 from simx.results.schema.report import FailedCell
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import Executor, executor_of
 

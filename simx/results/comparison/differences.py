@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.comparison.digest import CellDigest, Digest
 from simx.results.comparison.matching import fields_that_differ
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.others import placement_text
 from simx.results.comparison.outcome import Difference
+from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
-from simx.results.schema.report import Cell, Config, MeasuredCell
-from simx.results.schema.times import COMPARED_IMAGES, Image
+from simx.results.schema.report import Cell, MeasuredCell
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from simx.models.pictures import Image
 from simx.results.comparison.changes import Sample
 from simx.results.schema.report import Cell, Identity, MeasuredCell, QuotedCell, Report
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import log_times
 from simx.results.statistics.round_filter import references
 from simx.results.summaries.derivation import Counted, counted_cells

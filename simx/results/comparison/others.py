@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.comparison.outcome import Difference, OtherChange, OtherName
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell
-from simx.results.schema.times import COMPARED_IMAGES, Image
 
 SIMILARITY_TOLERANCE = 0.01
 """Percentage points that a similarity may differ by: far above the rounding of float32, far below

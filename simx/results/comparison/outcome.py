@@ -4,11 +4,12 @@ from typing import Literal
 
 import msgspec
 
+from simx.models.pictures import Image
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
 from simx.results.comparison.names import DifferenceName
 from simx.results.schema.report import Identity, Published
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.summaries.summary import Executor
 
 

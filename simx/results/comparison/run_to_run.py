@@ -4,10 +4,11 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+from simx.models.pictures import Image
 from simx.results.comparison.changes import RunToRun, Sample, variance
 from simx.results.comparison.digest import Digest
 from simx.results.schema.report import Identity
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 
 DEFAULT_SPREAD: Mapping[Scope, float] = {
     "forward": 0.03,

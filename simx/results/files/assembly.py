@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from simx.models.pictures import Image
 from simx.results.schema.report import Canary, FailedCell, Identity, MeasuredCell, Outcome, Parity
-from simx.results.schema.times import Image, Launch, Scope, Timing
+from simx.results.schema.times import Launch, Scope, Timing
 
 
 def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:

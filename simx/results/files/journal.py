@@ -14,12 +14,13 @@ import msgspec
 
 from simx.common.atomic import sync_folder
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import InputKind, read_whole
+from simx.common.input_files import InputKind, read_whole, shown
 from simx.common.locking import try_lock
 from simx.common.safe_text import clean
 from simx.results.files.journal_lines import (
     Header,
     JournalDefectError,
+    JournalVersionError,
     Kept,
     Line,
     decode,
@@ -38,6 +39,11 @@ JOURNAL = InputKind(
 def journal_path(report: Path) -> Path:
     """Return where the journal of a report lies: beside it."""
     return report.with_name(report.name + SUFFIX)
+
+
+def report_path(path: Path) -> Path:
+    """Return the report that a path means: its own, or that of its journal."""
+    return path.with_name(path.name.removesuffix(SUFFIX))
 
 
 def resume_command(report: Path) -> str:
@@ -124,7 +130,7 @@ class Journal:
             if was_empty:
                 raise
             raise SystemFailureError(
-                f"{error}; what is finished is kept: '{resume_command(_report_of(self.path))}'"
+                f"{error}; what is finished is kept: '{resume_command(report_path(self.path))}'"
             ) from None
 
     def remove(self) -> None:
@@ -180,15 +186,14 @@ def _decoded(path: Path, data: bytes) -> Kept:
     except JournalDefectError as error:
         problem = clean(f"is not a journal of simx, or damaged: {error}")
         raise JOURNAL.refused(path, problem) from None
+    except JournalVersionError as error:
+        mend = "finish it with the simx that began it, or move it away and measure again"
+        raise InputError(f"journal {shown(path)}: {clean(str(error))}; {mend}") from None
 
 
 def _require_lock(path: Path, descriptor: int) -> None:
     if not try_lock(descriptor) or not os.fstat(descriptor).st_nlink:
         raise InputError(_in_use(path))
-
-
-def _report_of(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(SUFFIX))
 
 
 def _is_locked(path: Path) -> bool:
@@ -208,7 +213,7 @@ def _in_use(path: Path) -> str:
 
 
 def _in_the_way(path: Path) -> str:
-    command = resume_command(_report_of(path))
+    command = resume_command(report_path(path))
     return (
         f"journal {path}: is left from another run; finish that with '{command}', "
         "move the journal away, or choose another report with -o"

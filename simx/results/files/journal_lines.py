@@ -1,8 +1,8 @@
 """What the lines of a journal say, as types, and how text becomes them.
 
-The first line has the report without its cells, and the invocation that a resumed run repeats.
-Each further line is one backbone's finished launch, or tells that the run was taken up again. A
-last line without its newline was never acknowledged and is not read. Opens no file.
+The first line has the report without its cells, and the files that a resumed run reads again. Each
+further line is one backbone's finished launch, or says that the run was resumed. A last line
+without its newline was never acknowledged and is not read. Opens no file.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ import msgspec
 
 from simx.common import strict_json
 from simx.common.strict_json import Struct
-from simx.models.backbone import EmbeddingKind, Precision
 from simx.results.files.assembly import merge_canaries, merge_cells
 from simx.results.files.validation import first_problem
 from simx.results.schema.report import Canary, MeasuredCell, Outcome, Report, Stop
@@ -23,49 +22,42 @@ JournaledBackbone = tuple[str, str]
 """Model and weights."""
 
 
+JOURNAL_VERSION: Literal[2] = 2
+
+
 class JournalId(Struct, frozen=True, kw_only=True):
-    """Name and version of the format."""
+    """Name and version of the format.
 
-    name: Literal["simx-journal"] = "simx-journal"
-    version: Literal[1] = 1
-
-
-class Invocation(Struct, frozen=True, kw_only=True):
-    """What a run was asked for, so that a resumed one can be asked for the same.
-
-    Each field has the name of its option; ``backbones`` are those that were selected, in their
-    order. Files are absolute paths. ``None`` is an option that was left to the profile, or to what
-    comes with simx. ``budget`` is in seconds and ``worker_memory`` in bytes.
+    Version 2 has the run's configuration in the report alone, and the files beside it.
     """
 
-    backbones: tuple[str, ...]
-    backend: tuple[str, ...]
-    provider: tuple[str, ...]
-    provider_option: tuple[str, ...]
-    allow_partial: bool
-    embedding: EmbeddingKind
-    precision: tuple[Precision, ...]
-    weights: str
-    weights_mirror: str | None
-    anchor: str | None
-    positive: str | None
-    negative: str | None
-    threads: int
-    profile: Literal["quick", "default", "precise"]
-    launches: int | None
-    rounds: int | None
-    half_width: float | None
-    budget: float | None
-    seed: int
-    worker_memory: int | None
+    name: Literal["simx-journal"] = "simx-journal"
+    version: Literal[2] = JOURNAL_VERSION
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """What a run reads besides its configuration: files of this machine, which no report names.
+
+    In a journal all paths are absolute. ``weights_file`` is given where the configuration's
+    ``weights`` are ``file``. A picture that is None is the one that comes with simx.
+    ``weights_mirror`` is the URL to download weights from, None for torch's own; ``offline``
+    forbids downloads.
+    """
+
     store: str
+    weights_file: str | None = None
+    weights_mirror: str | None = None
+    anchor: str | None = None
+    positive: str | None = None
+    negative: str | None = None
+    offline: bool = False
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """The first line: the report to come, and how to ask for the rest of it."""
+    """The first line: the report to come, with its configuration, and what the run reads."""
 
     journal: JournalId = JournalId()
-    invocation: Invocation
+    inputs: Inputs
     report: Report
 
 
@@ -120,8 +112,10 @@ class Kept(Struct, frozen=True, kw_only=True):
     def report(self) -> Report:
         """Make the report of it."""
         notes = (note for line in self.lines if isinstance(line, Resumption) for note in line.notes)
+        config = self.header.report.config
         return msgspec.structs.replace(
             self.header.report,
+            config=None if config is None else config.anonymised,
             cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
             canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
             stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),
@@ -131,6 +125,26 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 class JournalDefectError(ValueError):
     """A journal's text is not what it should be; says what is wrong, and in which line."""
+
+
+class JournalVersionError(ValueError):
+    """A journal is of another version of the format; says which, and by which simx."""
+
+
+class _AnyReport(msgspec.Struct):
+    simx: str
+
+
+class _AnyId(msgspec.Struct):
+    name: Literal["simx-journal"]
+    version: int
+
+
+class _AnyHeader(msgspec.Struct):
+    """What the first line has in every version."""
+
+    journal: _AnyId
+    report: _AnyReport
 
 
 def whole_lines(data: bytes) -> bytes:
@@ -143,10 +157,12 @@ def decode(data: bytes) -> Kept:
 
     Raises:
         JournalDefectError: with the number of the line.
+        JournalVersionError: it is of another version.
     """
     lines = whole_lines(data).split(b"\n")[:-1]
     if not lines:
         raise JournalDefectError("it holds no line; the run that made it had not begun")
+    _require_version(lines[0])
     header = _decoded(lines[0], 1, Header)
     found: list[Line] = [
         _decoded(line, number, Line)  # type: ignore[arg-type]  # a union is no class
@@ -156,6 +172,18 @@ def decode(data: bytes) -> Kept:
     if problem := next(_problems(kept), None):
         raise JournalDefectError(problem)
     return kept
+
+
+def _require_version(line: bytes) -> None:
+    try:
+        found = msgspec.json.decode(line, type=_AnyHeader)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # reading it as a header says what is wrong
+    if found.journal.version != JOURNAL_VERSION:
+        raise JournalVersionError(
+            f"is of version {found.journal.version}, by simx {found.report.simx:.40}, and this "
+            f"simx reads version {JOURNAL_VERSION}"
+        )
 
 
 def _decoded(line: bytes, number: int, kind: type[T]) -> T:

@@ -16,7 +16,14 @@ from simx.common.input_files import InputKind, read_whole, shown
 from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, parse
 from simx.results.files.validation import first_problem
-from simx.results.schema.report import SCHEMA_NAME, SCHEMA_VERSION, Cell, Report, SchemaId
+from simx.results.schema.report import (
+    OLDEST_READ,
+    SCHEMA_NAME,
+    SCHEMA_VERSION,
+    Cell,
+    Report,
+    SchemaId,
+)
 
 REPORT = InputKind(
     label="",
@@ -105,18 +112,20 @@ def _require_known_schema(path: Path, tree: object) -> None:
     name = schema.get("name") if isinstance(schema, dict) else None
     if not isinstance(schema, dict) or name != SCHEMA_NAME:
         raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")
-    if (version := schema.get("version")) != SCHEMA_VERSION or isinstance(version, bool):
+    version = schema.get("version")
+    if version not in range(OLDEST_READ, SCHEMA_VERSION + 1) or isinstance(version, bool):
         raise InputError(
             clean(
                 f"{shown(path)}: a report of version {version!r:.40}, and simx {__version__} reads "
-                f"version {SCHEMA_VERSION}; use the simx that wrote it"
+                f"versions {OLDEST_READ} to {SCHEMA_VERSION}; use the simx that wrote it"
             )
         )
 
 
 def _decode(data: bytes, tree: object) -> Report:
     try:
-        return msgspec.json.decode(data, type=Report)
+        report = msgspec.json.decode(data, type=Report)
+        return msgspec.structs.replace(report, schema=SchemaId())
     except msgspec.DecodeError as error:  # what is no valid text (a lone surrogate), or of its type
         problem = _numbered(tree, str(error))
         raise JsonDefectError(f"not a sound report: {problem}") from error

@@ -45,3 +45,10 @@ def partial_placement_in(backend: str) -> str | None:
 def without_partial_placement(backend: str) -> str:
     """Return a backend's name without the part, as the command line takes it."""
     return _LABEL.sub("", backend)
+
+
+def without_options(backend: str) -> str:
+    """Return a backend's name with its variants alone, without ``key=value`` parts."""
+    name, _, changes = backend.partition(":")
+    variants = "+".join(change for change in changes.split("+") if "=" not in change)
+    return f"{name}:{variants}" if variants else name

@@ -18,17 +18,23 @@ History of the format:
 4. What a GPU did beside each block, its memory and its own events, the libraries that were loaded,
    where a provider came from, partial placements, a failed worker's last lines, and several
    precisions of one backbone.
+5. The configuration has all that a run was asked for: ``backbones`` and ``provider_options``.
+   Reports of version 4 are read.
 """
 
 from typing import Literal
 
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind
+from simx.models.pictures import Image
+from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
-from simx.results.schema.times import Image, Launch, Scope, Timing
+from simx.results.schema.times import Launch, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+OLDEST_READ = 4
+"""Everything that this version added since has a default."""
 
 WeightsOrigin = Literal["pretrained", "file", "random"]
 
@@ -38,46 +44,6 @@ class SchemaId(Struct, frozen=True, kw_only=True):
 
     name: str = SCHEMA_NAME
     version: int = SCHEMA_VERSION
-
-
-class Picture(Struct, frozen=True, kw_only=True):
-    """One picture that was measured with, identified by its content."""
-
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    bundled: bool
-
-
-class Config(Struct, frozen=True, kw_only=True):
-    """What was asked for.
-
-    The first ``pilot`` launches of a backbone fix how many it gets, ``launches`` at the most, so
-    that the interval of a ratio reaches ``half_width`` (0.015 for 1.5 %) to each side; where that
-    is None, every backbone gets ``launches``. ``budget_seconds`` ends a backbone's launches before
-    they take longer. ``rounds`` is how many a launch has, ``seed`` orders them. ``allow_partial``
-    tells that cells were wanted of which only a share runs where it was asked for.
-    ``worker_memory`` is the most bytes of address space that a worker may have, None for any.
-    """
-
-    backends: tuple[str, ...]
-    providers: tuple[str, ...]
-    embedding: str
-    precisions: tuple[str, ...]
-    batch: int
-    threads: int
-    weights: str
-    profile: str
-    allow_partial: bool = False
-    half_width: float | None
-    budget_seconds: float | None
-    pilot: int
-    launches: int
-    rounds: int
-    seed: int
-    pictures: dict[Image, Picture]
-    worker_memory: int | None = None
 
 
 class Parity(Struct, frozen=True, kw_only=True):
@@ -139,6 +105,17 @@ class Catalogue(Published, frozen=True, kw_only=True):
     params: int
 
 
+class Failure(Struct, frozen=True, kw_only=True, tag=True):
+    """What went wrong: at which stage, why, and the last lines that the worker wrote.
+
+    ``stderr`` is without folders and names of users.
+    """
+
+    stage: str
+    reason: str
+    stderr: tuple[str, ...] = ()
+
+
 class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):
     """A cell whose embedding was checked and whose times count.
 
@@ -173,19 +150,13 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     timings: tuple[Timing, ...]
 
 
-class FailedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="failed"):
-    """A cell without a figure: what went wrong, where, and how to see it again.
-
-    ``stderr`` are the last lines that its worker wrote, without folders and names of users.
-    """
+class FailedCell(Failure, frozen=True, kw_only=True, tag_field="status", tag="failed"):
+    """A cell without a figure, and the command that shows its failure again."""
 
     identity: Identity
     catalogue: Catalogue
     weights_origin: WeightsOrigin | None
-    stage: str
-    reason: str
     command: str
-    stderr: tuple[str, ...] = ()
 
 
 class QuotedMedian(Struct, frozen=True, kw_only=True):

@@ -6,12 +6,8 @@ A part of the report's schema, which ``results.schema`` puts together.
 from typing import Literal
 
 from simx.common.strict_json import Struct
+from simx.models.pictures import Image
 from simx.results.schema.gpu import GpuState
-
-Image = Literal["anchor", "positive", "negative", "negative_resized"]
-IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")
-COMPARED_IMAGES: tuple[Image, ...] = ("positive", "negative", "negative_resized")
-"""The pictures the anchor is compared with, in the order of every table."""
 
 Scope = Literal[
     "first",

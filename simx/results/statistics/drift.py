@@ -7,8 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from simx.results.schema.report import Canary
-from simx.results.statistics.noise import Executor as CanaryExecutor
-from simx.results.statistics.noise import canary_ns
+from simx.results.statistics.noise import CanaryKey, canary_ns
 from simx.results.summaries.summary import Executor
 
 NS_PER_SECOND = 1e9
@@ -39,7 +38,7 @@ def torch_beside(executor: Executor) -> Executor:
 
 
 def peaks(
-    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryExecutor, float]
+    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> dict[str, float]:
     """Return the highest rate of the fixed matrix product on each device.
 

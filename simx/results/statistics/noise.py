@@ -17,7 +17,7 @@ from simx.results.schema.times import Block
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 
-Executor = tuple[str, str]
+CanaryKey = tuple[str, str]
 """Backend and provider, by which canaries are told apart."""
 
 STOLEN_SHARE = 0.05
@@ -89,7 +89,7 @@ def canary_reference(canaries_ns: Sequence[float]) -> float:
 
 
 def is_slow(
-    canaries_ns: Mapping[Executor, float], undisturbed_ns: Mapping[Executor, float]
+    canaries_ns: Mapping[CanaryKey, float], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> bool:
     """Whether the canaries of one round say that the machine was disturbed.
 
@@ -100,10 +100,7 @@ def is_slow(
         canaries_ns: One of each backend and provider.
         undisturbed_ns: What each of them takes undisturbed.
     """
-    slow = {
-        executor: ns > CANARY_FACTOR * undisturbed_ns[executor]
-        for executor, ns in canaries_ns.items()
-    }
+    slow = {key: ns > CANARY_FACTOR * undisturbed_ns[key] for key, ns in canaries_ns.items()}
     providers = {provider for _, provider in slow}
     return any(
         all(was for (_, on), was in slow.items() if on == provider) for provider in providers

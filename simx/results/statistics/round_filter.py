@@ -10,7 +10,7 @@ import msgspec
 from simx.results.schema.report import Canary
 from simx.results.schema.times import Launch
 from simx.results.statistics.noise import (
-    Executor,
+    CanaryKey,
     canary_ns,
     canary_reference,
     disturbances,
@@ -40,19 +40,19 @@ class FilteredRounds(msgspec.Struct, frozen=True, kw_only=True):
     noisy: bool
 
 
-def references(canaries: Iterable[Canary]) -> dict[Executor, float]:
+def references(canaries: Iterable[Canary]) -> dict[CanaryKey, float]:
     """Return the time of an undisturbed canary on each backend and provider, in nanoseconds."""
-    seen: dict[Executor, list[float]] = {}
+    seen: dict[CanaryKey, list[float]] = {}
     for canary in canaries:
         ns = seen.setdefault((canary.backend, canary.provider), [])
         ns += [canary_ns(block) for launch in canary.launches for block in launch.blocks]
-    return {executor: canary_reference(ns) for executor, ns in seen.items()}
+    return {key: canary_reference(ns) for key, ns in seen.items()}
 
 
 def filter_rounds(
     cells: Sequence[Sequence[Launch]],
     canaries: Iterable[Canary],
-    undisturbed_ns: Mapping[Executor, float],
+    undisturbed_ns: Mapping[CanaryKey, float],
 ) -> FilteredRounds:
     """Leave out the rounds in which anything was disturbed, for all cells of a backbone alike.
 
@@ -107,16 +107,16 @@ def filter_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
 
 
 def _slow_rounds(
-    canaries: Iterable[Canary], undisturbed_ns: Mapping[Executor, float]
+    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> set[Where]:
     """Return the rounds at whose beginning or end the canaries are slow."""
-    by_round: dict[Where, dict[Executor, float]] = {}
+    by_round: dict[Where, dict[CanaryKey, float]] = {}
     for canary in canaries:
-        executor = (canary.backend, canary.provider)
+        key = (canary.backend, canary.provider)
         for launch in canary.launches:
             for block in launch.blocks:
                 where = (launch.index, block.round)
-                by_round.setdefault(where, {})[executor] = canary_ns(block)
+                by_round.setdefault(where, {})[key] = canary_ns(block)
     slow = {where for where, taken in by_round.items() if is_slow(taken, undisturbed_ns)}
     return slow | {(launch, number - 1) for launch, number in slow}
 

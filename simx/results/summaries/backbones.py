@@ -5,6 +5,7 @@ Pure; renders nothing.
 
 from collections.abc import Mapping, Sequence
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
     Canary,
@@ -15,7 +16,7 @@ from simx.results.schema.report import (
     Report,
     Similarity,
 )
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Image, Launch, Scope
+from simx.results.schema.times import Launch, Scope
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
 from simx.results.statistics.embedding_similarity import margin

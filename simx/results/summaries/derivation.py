@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.models.ranges import Range
-from simx.results.schema.partial_placement import without_partial_placement
+from simx.results.schema.partial_placement import without_options, without_partial_placement
 from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser, Timings
@@ -26,13 +26,21 @@ _Key = tuple[str, str, str, int, int | None]
 def executors(report: Report) -> tuple[Executor, ...]:
     """Return all that executes in a report, backends in the order they were asked for."""
     backends = report.config.backends if report.config else ()
-    asked = {backend: place for place, backend in enumerate(backends)}
     seen = dict.fromkeys(executor_of(cell.identity) for cell in report.cells)
-    return tuple(
-        sorted(
-            seen, key=lambda each: asked.get(without_partial_placement(each.backend), len(asked))
-        )
-    )
+    return tuple(sorted(seen, key=lambda each: _place_of(each.backend, backends)))
+
+
+def _place_of(backend: str, backends: Sequence[str]) -> int:
+    """Return the place of a backend's label among the backends that were asked for.
+
+    The label may have further options of a provider, the share of its nodes on it, or neither.
+    """
+    label = without_partial_placement(backend)
+    if label in backends:
+        return backends.index(label)
+    bare = [without_options(each) for each in backends]
+    place = without_options(label)
+    return bare.index(place) if place in bare else len(bare)
 
 
 def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from simx.results.schema.times import COMPARED_IMAGES, Image, Scope
+from simx.models.pictures import COMPARED_IMAGES, Image
+from simx.results.schema.times import Scope
 from simx.results.statistics.drift import torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, fastest
 from simx.results.summaries.summary import BackboneSummary, Executor, MeasuredSummary, RangeSummary

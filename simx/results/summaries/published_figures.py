@@ -3,8 +3,9 @@
 Pure; renders nothing.
 """
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.schema.report import QuotedCell
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import Executor, ImageSummary, MeasuredSummary

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import msgspec
 
 from simx.models.backbone import Precision
+from simx.models.pictures import Image
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import Identity, Parity, Published, Stop, WeightsOrigin
-from simx.results.schema.times import Image
 from simx.results.statistics.estimates import Estimate, Ratio
 
 FULL: Precision = "fp32"

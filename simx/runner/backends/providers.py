@@ -4,10 +4,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from simx.common.errors import InputError, ProviderUnavailableError
+from simx.results.schema.report import Failure
 from simx.runner.backends.ort.log import cause_in
 from simx.runner.backends.ort.plugins import installed_plugins, plugin_for
-from simx.runner.backends.registry import BackendSpec, Choice
-from simx.runner.measure.messages import PROBED, Failed, Probe, Usable
+from simx.runner.backends.registry import BackendSpec
+from simx.runner.measure.messages import PROBED, Probe, Usable
 from simx.workers.worker import Launcher, WorkerError
 
 SHORT_NAMES = {
@@ -120,38 +121,38 @@ def short_name(provider: str) -> str:
     return by_name.get(provider, provider.removesuffix("ExecutionProvider").lower())
 
 
-def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usable | Failed:
+def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usable | Failure:
     """Run a tiny graph on the provider in a worker, and return the proof of where it ran."""
     try:
         with launcher.launch() as worker:
-            reply: Usable | Failed = worker.request(
+            reply: Usable | Failure = worker.request(
                 Probe(provider, tuple(options)), PROBED, _PROBE_SECONDS
             )
             cause = cause_in(worker.stderr)
     except WorkerError as error:
-        return Failed("probe", f"the worker {error}")
-    if isinstance(reply, Failed) and cause is not None:
-        return Failed(reply.stage, f"{reply.reason} ({cause})")
+        return Failure(stage="probe", reason=f"the worker {error}")
+    if isinstance(reply, Failure) and cause is not None:
+        return Failure(stage=reply.stage, reason=f"{reply.reason} ({cause})")
     return reply
 
 
-def require_usable(choice: Choice, provider: str, launcher: Launcher) -> None:
+def require_usable(backend: BackendSpec, provider: str, launcher: Launcher) -> None:
     """Run a tiny graph on the provider, with proof of where it ran.
 
     Raises:
         ProviderUnavailableError: it cannot be used here; the message says why and what to install.
     """
-    reply = probe(provider, launcher, choice.options)
-    if isinstance(reply, Failed):
+    reply = probe(provider, launcher, backend.options)
+    if isinstance(reply, Failure):
         raise ProviderUnavailableError(
-            f"provider {provider} cannot be used with backend {choice.name} here: "
-            f"{reply.reason}; {remedy(choice.spec, provider)}"
+            f"provider {provider} cannot be used with backend {backend.label} here: "
+            f"{reply.reason}; {remedy(backend, provider)}"
         )
 
 
-def remedy(spec: BackendSpec, provider: str) -> str:
+def remedy(backend: BackendSpec, provider: str) -> str:
     """Return what a backend needs to run on a provider: packages or hardware."""
-    if spec.name == "torch":
+    if backend.name == "torch":
         return "it needs a GPU with its driver, and a build of torch for it; or use --backend ort"
     plugin = plugin_for(provider)
     if plugin is not None:

@@ -49,15 +49,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One line per backend.
+    """A backend, as it comes or with some of its variants and options of its provider.
 
-    ``entry`` is what its workers run; ``package`` must be importable there; ``providers`` are the
-    only ones it has devices for, or None where it can be asked for any; ``stand_ins`` pairs other
-    providers with the one among them that names the same device. ``executes`` tells which file of
-    an export it runs: the state dict or the ONNX graph; ``precisions`` are those it can be asked
-    for. ``takes_options`` tells that its
-    providers have options. ``environment`` is pinned for all
-    its workers; ``variants`` are what can be asked for instead.
+    ``entry`` is what its workers run, and ``package`` must be importable there. ``providers`` are
+    the only ones it has devices for, None where any can be named; ``stand_ins`` pairs other
+    providers with the one among them that names the same device. ``executes`` is the file of an
+    export that it runs: the state dict or the ONNX graph. ``precisions`` are those it computes in.
+    ``takes_options`` is true where its providers have options. ``pinned`` are variables that are
+    set for all its workers. ``known_variants`` can be chosen instead; ``variants`` are the names of
+    those that are, in the registry's order, and ``options`` the provider's, each as ``key=value``.
     """
 
     name: str
@@ -69,8 +69,47 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     precisions: tuple[Precision, ...] = ("fp32",)
     stand_ins: tuple[tuple[str, str], ...] = ()
     takes_options: bool = False
-    environment: Environment = ()
-    variants: tuple[Variant, ...] = ()
+    pinned: Environment = ()
+    known_variants: tuple[Variant, ...] = ()
+    variants: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: its name in a report.
+
+        A path in an option is reduced to the name of its file.
+        """
+        options = (anonymous(each) if "/" in each else each for each in self.options)
+        changes = "+".join((*self.variants, *options))
+        return f"{self.name}:{changes}" if changes else self.name
+
+    def with_options(self, options: Sequence[str]) -> "BackendSpec":
+        """Return the backend with further options of its provider, where it takes any."""
+        if not self.takes_options:
+            return self
+        every = tuple(dict.fromkeys((*self.options, *options)))
+        return msgspec.structs.replace(self, options=every)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far its embeddings may be from the reference."""
+        return TF32_BOUNDS if self._uses_tf32 else FP32
+
+    @property
+    def environment(self) -> Environment:
+        """The variables of its workers."""
+        chosen = (each for each in self.known_variants if each.name in self.variants)
+        return (
+            *self.pinned,
+            (_TF32_SWITCH, None if self._uses_tf32 else "0"),
+            *(pair for each in chosen for pair in each.environment),
+        )
+
+    @property
+    def _uses_tf32(self) -> bool:
+        options = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
+        return bool(options) or TF32.name in self.variants
 
 
 _OPENMP = (
@@ -125,8 +164,8 @@ BACKENDS = (
         providers=tuple(TORCH_DEVICES),
         executes="weights",
         stand_ins=tuple(TORCH_STAND_INS.items()),
-        environment=tuple((name, None) for name in (*_OPENMP, *_PINNED_ELSEWHERE)),
-        variants=(
+        pinned=tuple((name, None) for name in (*_OPENMP, *_PINNED_ELSEWHERE)),
+        known_variants=(
             Variant(name="channels-last", meaning="inputs and weights with the channels last"),
             CAPTURING,
             FLUSHING,
@@ -154,8 +193,8 @@ BACKENDS = (
         executes="graph",
         precisions=PRECISIONS,
         takes_options=True,
-        environment=tuple((name, None) for name in _PINNED_ELSEWHERE),
-        variants=(
+        pinned=tuple((name, None) for name in _PINNED_ELSEWHERE),
+        known_variants=(
             Variant(
                 name="channels-last",
                 meaning="convolutions with the channels last",
@@ -175,58 +214,6 @@ BACKENDS = (
         ),
     ),
 )
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """A backend as it was asked for.
-
-    ``variants`` are those it is to have, in the registry's order, and ``options`` those of the
-    execution provider, each as ``key=value``.
-    """
-
-    spec: BackendSpec
-    variants: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: the cells' label.
-
-        A path in an option is reduced to the name of its file.
-        """
-        options = (anonymous(each) if "/" in each else each for each in self.options)
-        changes = "+".join((*self.variants, *options))
-        return f"{self.spec.name}:{changes}" if changes else self.spec.name
-
-    def with_options(self, options: Sequence[str]) -> "Choice":
-        """Return the choice with further options of its provider, where it can have any."""
-        if not self.spec.takes_options:
-            return self
-        return Choice(self.spec, self.variants, tuple(dict.fromkeys((*self.options, *options))))
-
-    def without_options(self) -> "Choice":
-        """Return the choice for a provider that has none."""
-        return Choice(self.spec, self.variants)
-
-    @property
-    def bounds(self) -> Bounds:
-        """How far its embeddings may be from the reference."""
-        return TF32_BOUNDS if self._wants_tf32 else FP32
-
-    @property
-    def environment(self) -> Environment:
-        """The variables of its workers."""
-        chosen = (each for each in self.spec.variants if each.name in self.variants)
-        return (
-            *self.spec.environment,
-            (_TF32_SWITCH, None if self._wants_tf32 else "0"),
-            *(pair for each in chosen for pair in each.environment),
-        )
-
-    @property
-    def _wants_tf32(self) -> bool:
-        asked = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
-        return bool(asked) or TF32.name in self.variants
 
 
 def provider_option(text: str) -> str:
@@ -249,72 +236,78 @@ def provider_option(text: str) -> str:
     return f"{key}={value}"
 
 
-def backend_named(name: str) -> Choice:
+def backend_named(name: str) -> BackendSpec:
     """Look a backend up: ``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``.
 
     Raises:
         InputError: there is none of that name, or it has no such variant.
         ProviderUnavailableError: its package is not installed.
     """
-    base, _, variants = name.partition(":")
-    spec = next((spec for spec in BACKENDS if spec.name == base), None)
-    if spec is None:
-        known = ", ".join(spec.name for spec in BACKENDS)
+    base, _, changes = name.partition(":")
+    backend = next((each for each in BACKENDS if each.name == base), None)
+    if backend is None:
+        known = ", ".join(each.name for each in BACKENDS)
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
-    known_variants = [variant.name for variant in spec.variants]
-    asked = variants.split("+") if variants else []
-    options = [provider_option(each) for each in asked if "=" in each and spec.takes_options]
-    asked = [each for each in asked if not ("=" in each and spec.takes_options)]
-    for variant in asked:
+    named = changes.split("+") if changes else []
+    options = [provider_option(each) for each in named if "=" in each and backend.takes_options]
+    variants = [each for each in named if not ("=" in each and backend.takes_options)]
+    known_variants = [variant.name for variant in backend.known_variants]
+    for variant in variants:
         if variant not in known_variants:
             raise InputError(
                 f"backend {name!r}: {base} has no variant {variant!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
-    if find_spec(spec.package) is None:
+    if find_spec(backend.package) is None:
         raise ProviderUnavailableError(
-            f"backend {name}: {spec.package} is not installed here; {spec.install}"
+            f"backend {name}: {backend.package} is not installed here; {backend.install}"
         )
-    chosen = tuple(variant for variant in known_variants if variant in asked)
-    return Choice(_narrowed(spec, chosen), chosen, tuple(dict.fromkeys(options)))
+    chosen = tuple(each for each in backend.known_variants if each.name in variants)
+    return msgspec.structs.replace(
+        backend,
+        providers=_narrowed(backend.providers, chosen),
+        variants=tuple(each.name for each in chosen),
+        options=tuple(dict.fromkeys(options)),
+    )
 
 
-def require_meaning(choices: Sequence[Choice], providers: Sequence[str]) -> None:
-    """Refuse a backend whose variants mean nothing on any of the providers.
+def _narrowed(
+    providers: tuple[str, ...] | None, variants: Sequence[Variant]
+) -> tuple[str, ...] | None:
+    """Return those of the providers on which all variants have a meaning, None for any."""
+    for variant in variants:
+        if variant.providers is not None:
+            known = variant.providers if providers is None else providers
+            providers = tuple(name for name in known if name in variant.providers)
+    return providers
+
+
+def require_meaning(backends: Sequence[BackendSpec], providers: Sequence[str]) -> None:
+    """Refuse a backend with a variant that has no meaning on any of the providers.
 
     Raises:
-        InputError: there is one; elsewhere a note says on which providers it has no cells.
+        InputError: there is one.
     """
-    for choice in choices:
-        for variant in choice.spec.variants:
-            where = variant.providers if variant.name in choice.variants else None
+    for backend in backends:
+        for variant in backend.known_variants:
+            where = variant.providers if variant.name in backend.variants else None
             if where is not None and not set(where) & set(providers):
                 raise InputError(
-                    f"backend {choice.name}: {variant.name} means something on "
+                    f"backend {backend.label}: {variant.name} means something on "
                     f"{' and '.join(where)} only, and --provider asks for {', '.join(providers)}"
                 )
 
 
-def require_precisions(choices: Sequence[Choice], precisions: Sequence[Precision]) -> None:
+def require_precisions(backends: Sequence[BackendSpec], precisions: Sequence[Precision]) -> None:
     """Refuse a precision that no backend computes in.
 
     Raises:
-        InputError: there is one; elsewhere a note says which backends have no cells of it.
+        InputError: there is one.
     """
     for precision in precisions:
-        if not any(precision in choice.spec.precisions for choice in choices):
-            asked = ", ".join(choice.name for choice in choices)
+        if not any(precision in backend.precisions for backend in backends):
+            named = ", ".join(backend.label for backend in backends)
             raise InputError(
-                f"--precision {precision}: what is asked for ({asked}) computes in "
-                f"{', '.join(choices[0].spec.precisions)} only; add --backend ort"
+                f"--precision {precision}: what is asked for ({named}) computes in "
+                f"{', '.join(backends[0].precisions)} only; add --backend ort"
             )
-
-
-def _narrowed(spec: BackendSpec, variants: Sequence[str]) -> BackendSpec:
-    """Return a backend with those of its providers on which all of its variants mean something."""
-    providers = spec.providers
-    for variant in spec.variants:
-        if variant.name in variants and variant.providers is not None:
-            known = variant.providers if providers is None else providers
-            providers = tuple(name for name in known if name in variant.providers)
-    return msgspec.structs.replace(spec, providers=providers)

@@ -11,89 +11,71 @@ import msgspec
 
 import simx
 from simx.common.errors import SystemFailureError, Terminated
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
-from simx.images.pictures import PictureSet, describe
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone
+from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
-from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone
+from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
-from simx.results.schema.report import Config, Ending, FailedCell, Picture, Report, SchemaId
-from simx.runner.bench.cells import BATCH, Lane, PlannedCell, failed_cell, identify
-from simx.runner.bench.deadlines import Deadlines
+from simx.results.schema.config import Config
+from simx.results.schema.report import Ending, FailedCell, Failure, Identity, Report, SchemaId
+from simx.runner.bench.cells import PlannedCell, failed_cell, identify
+from simx.runner.bench.deadlines import USUAL, Deadlines
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.launch import Bench, LaunchResult, run_launch
-from simx.runner.bench.memory import weighed
-from simx.runner.bench.reference_workload import CanaryHistory
-from simx.runner.bench.resumption import Earlier, name_of, replay, require_same_exports
-from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.launch import Bench, LaunchResult, run_launch, weighed
+from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.stopping import Launches, Verdict
-from simx.runner.bench.targets import OpenLanes
-from simx.runner.bench.workloads import Absent, NotReduced, Subject
-
-
-class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a benchmark was asked for, beside the backbones and the lanes.
-
-    ``allow_partial`` tells that cells are wanted of which only a share runs on the provider.
-    """
-
-    embedding: EmbeddingKind
-    weights: str
-    threads: int
-    profile: str
-    schedule: Schedule
-    pictures: PictureSet
-    allow_partial: bool = False
-    worker_memory: int | None = None
-    deadlines: Deadlines = Deadlines()
-
+from simx.runner.bench.targets import OpenTargets, Target
+from simx.runner.bench.workloads import Workload
 
 Progress = Callable[[Backbone, int, int], None]
-"""Called before each launch, with the backbone, the launch's index, and how many there are to be as
-far as is known."""
+"""Called before each launch, with the backbone, the launch's index, and how many are planned."""
 
 
 def run_bench(
-    plan: BenchPlan,
-    opened: OpenLanes,
-    subjects: Sequence[Subject | Absent],
+    config: Config,
+    pictures: PictureSet,
+    opened: OpenTargets,
+    workloads: Sequence[Workload],
     journal: Journal,
     path: Path,
     progress: Progress = lambda *_: None,
+    deadlines: Deadlines = USUAL,
 ) -> Report:
     """Measure everything that is open and write the report.
 
     Args:
-        plan: how to measure.
-        opened: with which backends and providers.
-        subjects: what to measure, in this order. What the journal has of them is not measured
+        config: how to measure.
+        pictures: what to measure with.
+        opened: what to measure on.
+        workloads: what to measure, in this order. What the journal has of them is not measured
             again.
         journal: takes each finished launch. It is removed when the report is safe; a run that is
             interrupted leaves it, and a report of what it had finished, with a note.
         path: where the report goes.
-        progress: told how far the run is.
+        progress: called before each launch.
+        deadlines: for the answers of workers.
 
     Raises:
-        InputError: a subject is not what the journal's launches of it were measured from.
+        InputError: a workload is not what the journal's launches of it were measured from.
         SystemFailureError: journal or report cannot be written.
     """
     bench = Bench(
         launchers=opened.launchers,
-        pictures=dict(plan.pictures.files()),
-        schedule=plan.schedule,
-        canaries=CanaryHistory(),
-        deadlines=plan.deadlines,
+        pictures=dict(pictures.files()),
+        schedule=config,
+        history=ReferenceWorkloadHistory(),
+        deadlines=deadlines,
     )
-    require_same_exports(journal.kept.launches, subjects, opened.lanes, plan.threads)
-    earlier = replay(journal.kept.launches, plan.schedule, bench.canaries)
+    require_same_exports(journal.kept.launches, workloads, opened.targets, config.threads)
+    earlier = replay(journal.kept.launches, config, bench.history)
     try:
-        for subject in subjects:
-            if name_of(subject.backbone) in journal.kept.finished:
-                continue
-            if isinstance(subject, Absent):
-                journal.append(_absence(subject, plan, opened))
-            else:
-                _measure(bench, subject, plan, opened, journal, earlier, progress)
+        for workload in workloads:
+            if workload.name not in journal.kept.finished:
+                found = earlier.get(workload.name)
+                _measure(bench, workload, config, opened.targets, journal, found, progress)
     except (KeyboardInterrupt, Terminated):
         _publish(journal, path, "this run was ended before all was measured")
         raise
@@ -128,64 +110,62 @@ def _publish(journal: Journal, path: Path, *notes: str) -> Report:
 
 def _measure(
     bench: Bench,
-    subject: Subject,
-    plan: BenchPlan,
-    opened: OpenLanes,
+    workload: Workload,
+    config: Config,
+    targets: Sequence[Target],
     journal: Journal,
-    earlier: Mapping[JournaledBackbone, Earlier],
+    earlier: Earlier | None,
     progress: Progress,
 ) -> None:
-    """Measure one backbone, launch after launch, until its pilot or its time says that it is done.
+    """Measure one backbone, launch after launch, until its pilot or its time ends it.
 
-    Budget and duration include what is not timed: a look at the memory, and loading.
+    Budget and duration include what is not timed: measuring the memory, and loading.
     """
-    exports = {lane: subject.export(lane.precision) for lane in opened.lanes}
+    backbone = workload.backbone
+    exports = {target: workload.exports[target.precision] for target in targets}
     cells = [
-        PlannedCell(subject.backbone, lane, entry, plan.threads, allow_partial=plan.allow_partial)
-        for lane, entry in exports.items()
+        PlannedCell(backbone, target, entry, config.threads, allow_partial=config.allow_partial)
+        for target, entry in exports.items()
         if isinstance(entry, Entry)
     ]
-    origin = subject.entry.manifest.identity.weights_origin
     lacking = {
-        lane: failed_cell(
-            subject.backbone,
-            identify(subject.backbone, plan.embedding, lane, plan.threads),
-            origin,
-            entry.stage,
-            entry.reason,
-        )
-        for lane, entry in exports.items()
-        if isinstance(entry, NotReduced)
+        target: _lacking(failed, identify(backbone, config.embedding, target, config.threads))
+        for target, failed in exports.items()
+        if isinstance(failed, NotExported)
     }
     if not cells:
         journal.append(FinishedLaunch(cells=tuple(lacking.values())))
         return
-    found = earlier.get(name_of(subject.backbone))
-    launches = found.launches if found else Launches(plan.schedule)
+    launches = earlier.launches if earlier else Launches(config)
     launches.go_on_from_now()
-    cells = found.going_on(cells) if found else weighed(cells, bench)
+    cells = earlier.going_on(cells) if earlier else weighed(cells, bench)
     verdict: Verdict = "go_on"
     while verdict == "go_on":
-        progress(subject.backbone, launches.done, launches.planned)
+        progress(backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done)
         cells = list(result.left)
-        launches.add(result.finished, bench.canaries.references())
+        launches.add(result.finished, bench.history.references())
         finished = result.finished
         if lacking and launches.done == 1:
-            finished = _with_lacking(finished, lacking, opened.lanes)
+            finished = _with_lacking(finished, lacking, targets)
         verdict = _special_case(result, cells) or launches.verdict()
         # In one line with the launch: a run cannot end between the two.
-        stop = None if verdict == "go_on" else launches.stop(subject.backbone, verdict)
+        stop = None if verdict == "go_on" else launches.stop(backbone, verdict)
         seconds = launches.latest_seconds
         journal.append(msgspec.structs.replace(finished, seconds=seconds, stop=stop))
 
 
+def _lacking(failed: NotExported, identity: Identity) -> FailedCell:
+    failure = Failure(stage=failed.stage, reason=failed.reason)
+    return failed_cell(failed.backbone, identity, failed.weights_origin, failure)
+
+
 def _with_lacking(
-    finished: FinishedLaunch, lacking: Mapping[Lane, FailedCell], lanes: Sequence[Lane]
+    finished: FinishedLaunch, lacking: Mapping[Target, FailedCell], targets: Sequence[Target]
 ) -> FinishedLaunch:
-    """Put the cells for which there is no export where the tables have them."""
+    """Put the cells without an export where the tables have them."""
     measured = iter(finished.cells)
-    cells = (lacking[lane] if lane in lacking else next(measured) for lane in lanes)
+    cells = (lacking[target] if target in lacking else next(measured) for target in targets)
     return msgspec.structs.replace(finished, cells=tuple(cells))
 
 
@@ -195,51 +175,8 @@ def _special_case(result: LaunchResult, left: Sequence[PlannedCell]) -> Ending |
     return "giant" if result.giant else None
 
 
-def _absence(subject: Absent, plan: BenchPlan, opened: OpenLanes) -> FinishedLaunch:
-    cells = [
-        failed_cell(
-            subject.backbone,
-            identify(subject.backbone, plan.embedding, lane, plan.threads),
-            None,
-            subject.stage,
-            subject.reason,
-        )
-        for lane in opened.lanes
-    ]
-    return FinishedLaunch(cells=tuple(cells))
-
-
-def begun_report(plan: BenchPlan, lanes: Sequence[Lane], notes: Sequence[str]) -> Report:
+def begun_report(config: Config, notes: Sequence[str] = ()) -> Report:
     """Return the report of a run in which nothing has been measured yet."""
-    pictures = {name: describe(path) for name, path in plan.pictures.files()}
-    config = Config(
-        backends=tuple(dict.fromkeys(lane.choice.name for lane in lanes)),
-        providers=tuple(dict.fromkeys(lane.provider for lane in lanes)),
-        embedding=plan.embedding,
-        precisions=tuple(dict.fromkeys(lane.precision for lane in lanes)),
-        batch=BATCH,
-        threads=plan.threads,
-        weights=plan.weights,
-        profile=plan.profile,
-        allow_partial=plan.allow_partial,
-        half_width=plan.schedule.half_width,
-        budget_seconds=plan.schedule.budget_seconds,
-        pilot=plan.schedule.pilot,
-        launches=plan.schedule.launches,
-        rounds=plan.schedule.rounds,
-        seed=plan.schedule.seed,
-        pictures={
-            name: Picture(
-                sha256=facts.sha256,
-                width=facts.width,
-                height=facts.height,
-                bytes=facts.bytes,
-                bundled=facts.bundled,
-            )
-            for name, facts in pictures.items()
-        },
-        worker_memory=plan.worker_memory,
-    )
     return Report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

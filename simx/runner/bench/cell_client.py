@@ -15,18 +15,10 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError
 from simx.exporter.verification.reference import Reference, load_reference
+from simx.models.pictures import IMAGES, Image
 from simx.results.schema.partial_placement import partial_placement
-from simx.results.schema.report import Canary, MeasuredCell, Parity
-from simx.results.schema.times import (
-    IMAGES,
-    Block,
-    DeviceEvents,
-    Image,
-    Launch,
-    Scope,
-    Timing,
-    Warmup,
-)
+from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
+from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
 from simx.results.statistics.device_events import too_short
 from simx.results.statistics.embedding_similarity import similarities
 from simx.results.statistics.estimates import block_median
@@ -43,7 +35,6 @@ from simx.runner.measure.messages import (
     PREPARED,
     WARMED_UP,
     CrossCheck,
-    Failed,
     Measure,
     MeasureCanary,
     Measured,
@@ -64,14 +55,14 @@ _COSINE_TOLERANCE = 1e-4
 
 
 class CellFailedError(Exception):
-    """A cell cannot be a figure: at which stage, and why."""
+    """A cell cannot be a figure; ``failure`` says at which stage, and why."""
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)
-        self.stage = stage
+        self.failure = Failure(stage=stage, reason=reason)
 
 
-class LiveCell:
+class CellClient:
     """A cell whose worker is running, with what it has measured so far."""
 
     def __init__(self, plan: PlannedCell, worker: Worker, deadlines: Deadlines) -> None:
@@ -131,7 +122,7 @@ class LiveCell:
         Raises:
             CellFailedError: the placement differs from the launches before.
         """
-        provider = self.plan.lane.provider
+        provider = self.plan.target.provider
         share = partial_placement(facts.placement, facts.shape_nodes, provider)
         before = self.plan.partial_placement
         if self.plan.was_loaded and share != before:
@@ -182,11 +173,11 @@ class LiveCell:
         self.canary.append(self._ask(request, CANARY, "canary", seconds).block)
         return self.canary[-1]
 
-    def require_same_pictures(self, other: "LiveCell") -> None:
+    def require_same_pictures(self, other: "CellClient") -> None:
         """Compare input bytes and embeddings of the four pictures with another cell's."""
         if self.prepared.input_sha256 != other.prepared.input_sha256:
             raise CellFailedError("input", "its input bytes differ from those of the other cells")
-        looser = max(self._bounds, other.plan.lane.bounds)
+        looser = max(self._bounds, other.plan.target.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
 
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
@@ -236,7 +227,7 @@ class LiveCell:
     def _ask(
         self,
         request: msgspec.Struct,
-        decoder: msgspec.msgpack.Decoder[T | Failed],
+        decoder: msgspec.msgpack.Decoder[T | Failure],
         stage: str,
         seconds: float,
     ) -> T:
@@ -244,7 +235,7 @@ class LiveCell:
             reply = self.worker.request(request, decoder, seconds)
         except WorkerError as error:
             raise CellFailedError(stage, f"the worker {error}") from None
-        if isinstance(reply, Failed):
+        if isinstance(reply, Failure):
             limit = self.worker.limit if is_about_memory(reply.reason) else ""
             raise CellFailedError(stage, f"{reply.reason}{limit}")
         return reply
@@ -269,7 +260,7 @@ class LiveCell:
 
     @property
     def _bounds(self) -> Bounds:
-        return self.plan.lane.bounds
+        return self.plan.target.bounds
 
     @property
     def _right(self) -> Array:
@@ -278,13 +269,13 @@ class LiveCell:
         Of such a one torch's are not near enough to tell the answer to one picture from that to
         another; its own were compared with them when it was loaded.
         """
-        if self.plan.lane.precision == "fp32":
+        if self.plan.target.precision == "fp32":
             return self.reference.embeddings
         return unpack(self.prepared.verification)
 
     @property
     def _bounds_of_repeats(self) -> Bounds:
-        return self._bounds if self.plan.lane.precision == "fp32" else REPEATED
+        return self._bounds if self.plan.target.precision == "fp32" else REPEATED
 
     def _check_rows(
         self, stage: str, rows: Array, expected: Array, bounds: Bounds | None = None

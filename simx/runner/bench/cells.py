@@ -7,43 +7,34 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
-from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
 from simx.results.schema.partial_placement import with_partial_placement, without_partial_placement
-from simx.results.schema.report import Catalogue, FailedCell, Identity, WeightsOrigin
-from simx.results.statistics.parity import Bounds, bounds_of
+from simx.results.schema.report import (
+    Catalogue,
+    FailedCell,
+    Failure,
+    Identity,
+    WeightsOrigin,
+)
 from simx.runner.backends.contract import Task
 from simx.runner.backends.providers import short_name
-from simx.runner.backends.registry import Choice
 from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.targets import Target
 from simx.runner.measure.messages import StoredFile
-
-BATCH = 1
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """One backend on one provider in one precision: a column of the tables."""
-
-    choice: Choice
-    provider: str
-    precision: Precision = "fp32"
-
-    @property
-    def bounds(self) -> Bounds:
-        """How far its embeddings may be from the reference."""
-        return max(self.choice.bounds, bounds_of(self.precision))
 
 
 class PlannedCell(msgspec.Struct, frozen=True):
-    """One backbone in one lane, with the export of the lane's precision.
+    """One backbone on one target, with the export of the target's precision.
 
     ``memory`` is what a worker of it needs, once measured. With ``allow_partial`` a part of its
-    nodes on the provider suffices; ``partial_placement`` is that part, known once a launch before
-    ``was_loaded``, or None for all nodes.
+    nodes on the provider suffices; ``partial_placement`` is that part, known once the cell
+    ``was_loaded`` in an earlier launch, or None for all nodes.
     """
 
     backbone: Backbone
-    lane: Lane
+    target: Target
     entry: Entry
     threads: int
     memory: Memory | None = None
@@ -55,7 +46,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
     def identity(self) -> Identity:
         """What tells this cell from all others of a report."""
         embedding = self.entry.manifest.identity.embedding
-        whole = identify(self.backbone, embedding, self.lane, self.threads)
+        whole = identify(self.backbone, embedding, self.target, self.threads)
         return msgspec.structs.replace(
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
@@ -66,13 +57,13 @@ class PlannedCell(msgspec.Struct, frozen=True):
         return Task(
             backbone=self.backbone,
             embedding=self.entry.manifest.identity.embedding,
-            provider=self.lane.provider,
+            provider=self.target.provider,
             threads=self.threads,
             model_path=_absolute(self.entry.model_path),
             weights_path=_absolute(self.entry.weights_path),
             files=self._files,
-            variants=self.lane.choice.variants,
-            options=self.lane.choice.options,
+            variants=self.target.backend.variants,
+            options=self.target.backend.options,
             allow_partial=self.allow_partial,
         )
 
@@ -91,7 +82,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
     def artefact_sha256(self) -> str:
         """The hash of the file that this cell's backend executes."""
         manifest = self.entry.manifest
-        if self.lane.choice.spec.executes == "weights":
+        if self.target.backend.executes == "weights":
             return manifest.weights.sha256
         return manifest.graph_sha256
 
@@ -99,16 +90,16 @@ class PlannedCell(msgspec.Struct, frozen=True):
     def _files(self) -> dict[str, FileRecord]:
         """What this cell's backend executes."""
         manifest = self.entry.manifest
-        if self.lane.choice.spec.executes == "weights":
+        if self.target.backend.executes == "weights":
             return {self.entry.weights_path.name: manifest.weights}
         return manifest.graph_files
 
-    def failed(self, stage: str, reason: str, stderr: tuple[str, ...] = ()) -> FailedCell:
-        """Return the record of this cell's failure, with what its worker said in the end."""
+    def failed(self, failure: Failure) -> FailedCell:
+        """Return the record of this cell's failure."""
         origin = self.entry.manifest.identity.weights_origin
-        failed = failed_cell(self.backbone, self.identity, origin, stage, reason)
-        allowing = " --allow-partial" if self.allow_partial else ""
-        return msgspec.structs.replace(failed, command=failed.command + allowing, stderr=stderr)
+        return failed_cell(
+            self.backbone, self.identity, origin, failure, allow_partial=self.allow_partial
+        )
 
 
 def _absolute(path: Path) -> str:
@@ -120,38 +111,43 @@ def failed_cell(
     backbone: Backbone,
     identity: Identity,
     origin: WeightsOrigin | None,
-    stage: str,
-    reason: str,
+    failure: Failure,
+    *,
+    allow_partial: bool = False,
 ) -> FailedCell:
     """Return the record of a failure, anonymised, with the command that repeats it."""
-    backend = without_partial_placement(identity.backend)
-    command = (
-        f"simx bench {backbone.model}:{backbone.weights} --backend {backend} "
-        f"--provider {short_name(identity.provider)} --embedding {identity.embedding} "
-        f"--threads {identity.threads}"
-    )
-    if identity.precision != "fp32":
-        command += f" --precision {identity.precision}"
-    weights = f" --weights {'FILE' if origin == 'file' else origin}" if origin else ""
+    options = {
+        "--backend": without_partial_placement(identity.backend),
+        "--provider": short_name(identity.provider),
+        "--embedding": identity.embedding,
+        "--threads": identity.threads,
+        "--precision": None if identity.precision == "fp32" else identity.precision,
+        "--weights": "FILE" if origin == "file" else origin,
+    }
+    command = f"simx bench {backbone.model}:{backbone.weights}"
+    command += "".join(f" {name} {value}" for name, value in options.items() if value is not None)
     return FailedCell(
         identity=identity,
         catalogue=catalogue_figures(backbone, identity.embedding),
         weights_origin=origin,
-        stage=stage,
-        reason=anonymous(reason),
-        command=command + weights,
+        stage=failure.stage,
+        reason=anonymous(failure.reason),
+        stderr=failure.stderr,
+        command=command + (" --allow-partial" if allow_partial else ""),
     )
 
 
-def identify(backbone: Backbone, embedding: EmbeddingKind, lane: Lane, threads: int) -> Identity:
-    """Return the identity of a backbone's cell in a lane."""
+def identify(
+    backbone: Backbone, embedding: EmbeddingKind, target: Target, threads: int
+) -> Identity:
+    """Return the identity of a backbone's cell on a target."""
     return Identity(
         model=backbone.model,
         weights=backbone.weights,
         embedding=embedding,
-        backend=lane.choice.name,
-        provider=lane.provider,
-        precision=lane.precision,
+        backend=target.backend.label,
+        provider=target.provider,
+        precision=target.precision,
         batch=BATCH,
         threads=threads,
     )

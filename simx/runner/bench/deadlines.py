@@ -59,3 +59,6 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
     def _of(self, expected: float) -> float:
         return min(self.cap, self.floor + PATIENCE * expected)
+
+
+USUAL = Deadlines()

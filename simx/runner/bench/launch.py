@@ -9,15 +9,19 @@ from pathlib import Path
 
 import msgspec
 
+from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.journal_lines import FinishedLaunch
-from simx.results.schema.report import Canary, Outcome
-from simx.results.schema.times import COMPARED_IMAGES, IMAGES, Block, Image, Scope
+from simx.results.schema.config import Schedule
+from simx.results.schema.environment import Memory
+from simx.results.schema.report import Canary, Failure, Outcome
+from simx.results.schema.times import Block, Scope
 from simx.results.statistics.noise import disturbances
-from simx.runner.bench.cell_client import CellFailedError, LiveCell
+from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.reference_workload import CanaryHistory
-from simx.runner.bench.schedule import Schedule, shuffled
+from simx.runner.bench.deadlines import USUAL, Deadlines
+from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.schedule import shuffled
+from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
 REPEATS = 2
@@ -32,13 +36,17 @@ PAUSE_SECONDS = 0.25
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share: where workers come from, what is measured how, and the canaries."""
+    """What all launches share.
+
+    ``launchers`` start workers, by the backend's label. ``history`` has the reference workload's
+    times of the whole run.
+    """
 
     launchers: dict[str, Launcher]
     pictures: dict[Image, Path]
     schedule: Schedule
-    canaries: CanaryHistory
-    deadlines: Deadlines = Deadlines()
+    history: ReferenceWorkloadHistory
+    deadlines: Deadlines = USUAL
     only_forward: bool = False
 
 
@@ -75,7 +83,7 @@ class _LaunchRun:
         self._cells = cells
         self._index = index
         self._giant = False
-        self._live: dict[int, LiveCell] = {}
+        self._live: dict[int, CellClient] = {}
         self._done: dict[int, Outcome] = {}
         self._canaries: list[Canary] = []
 
@@ -84,11 +92,12 @@ class _LaunchRun:
         pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
         for place, plan in enumerate(self._cells):
             try:
-                worker = self._bench.launchers[plan.lane.choice.name].launch()
+                worker = self._bench.launchers[plan.target.backend.label].launch()
             except WorkerError as error:
-                self._done[place] = plan.failed("launch", str(error))
+                failure = Failure(stage="launch", reason=str(error))
+                self._done[place] = plan.failed(failure)
             else:
-                self._live[place] = LiveCell(plan, worker, self._bench.deadlines)
+                self._live[place] = CellClient(plan, worker, self._bench.deadlines)
         self._each("prepare", lambda cell: cell.prepare(pictures))
         self._each("compare", self._compare)
         self._giant = any(cell.is_giant for cell in self._live.values())
@@ -152,7 +161,7 @@ class _LaunchRun:
             if resident:
                 self._block("similarity.host", image, 0)
 
-    def _compare(self, cell: LiveCell) -> None:
+    def _compare(self, cell: CellClient) -> None:
         """Compare a cell with the first one of the same network; selfcheck has two networks."""
         equals = (each for each in self._live.values() if each.plan.backbone == cell.plan.backbone)
         cell.require_same_pictures(next(equals))
@@ -160,18 +169,18 @@ class _LaunchRun:
     def _canaries_are_slow(self, number: int) -> bool:
         """Take one canary on each backend and provider: it is the same in any precision."""
         taken: dict[tuple[str, str], Block] = {}
-        first: dict[tuple[str, str], LiveCell] = {}
+        first: dict[tuple[str, str], CellClient] = {}
         for place in sorted(self._live):
             its = self._live[place].plan.identity
             first.setdefault((its.backend, its.provider), self._live[place])
 
-        def take(cell: LiveCell) -> None:
+        def take(cell: CellClient) -> None:
             its = cell.plan.identity
             if first[its.backend, its.provider] is cell:
                 taken[its.backend, its.provider] = cell.measure_canary(number)
 
         self._each(("canary", number), take)
-        return self._bench.canaries.are_slow(taken)
+        return self._bench.history.are_slow(taken)
 
     def _forward_is_undisturbed(self, number: int) -> bool:
         self._block("forward", None, number)
@@ -181,13 +190,13 @@ class _LaunchRun:
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block of one scope from every live cell, in random order."""
 
-        def take(cell: LiveCell) -> None:
+        def take(cell: CellClient) -> None:
             if scope not in FROM_HOST or cell.prepared.facts.resident:
                 cell.measure(scope, image, round_index)
 
         self._each((scope, image, round_index), take)
 
-    def _each(self, occasion: object, action: Callable[[LiveCell], None]) -> None:
+    def _each(self, occasion: object, action: Callable[[CellClient], None]) -> None:
         """Do something with every live cell, in an order that follows from the seed."""
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
         order = shuffled(tuple(self._live), seed, backbone, self._index, occasion)
@@ -196,7 +205,28 @@ class _LaunchRun:
             try:
                 action(cell)
             except CellFailedError as error:
-                spoken = cell.worker.stderr_tail
+                stderr = cell.worker.stderr_tail
                 cell.worker.close()
                 del self._live[place]
-                self._done[place] = cell.plan.failed(error.stage, str(error), spoken)
+                failure = msgspec.structs.replace(error.failure, stderr=stderr)
+                self._done[place] = cell.plan.failed(failure)
+
+
+def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
+    """Return the cells with the memory that each of them needs in a worker of its own.
+
+    Nothing is timed there. A cell whose worker fails stays without: its first launch fails too, and
+    has the reason.
+    """
+    return [msgspec.structs.replace(cell, memory=_memory(cell, bench)) for cell in cells]
+
+
+def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
+    request = WeighMemory(cell.task, cell.reference)
+    try:
+        with bench.launchers[cell.target.backend.label].launch() as worker:
+            seconds = cell.loading_seconds(bench.deadlines)
+            reply = worker.request(request, WEIGHED, seconds)
+    except WorkerError:
+        return None
+    return reply.memory if isinstance(reply, Weighed) else None

@@ -9,22 +9,35 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from simx.common.errors import InputError
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
-from simx.models.backbone import Backbone
 from simx.results.files.assembly import merge_cells
-from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone
+from simx.results.files.journal_lines import FinishedLaunch, Header, Inputs, JournaledBackbone
+from simx.results.schema.config import Config, Schedule
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
-from simx.runner.bench.cells import Lane, PlannedCell
-from simx.runner.bench.reference_workload import CanaryHistory
-from simx.runner.bench.schedule import Schedule
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
-from simx.runner.bench.workloads import Absent, Subject
+from simx.runner.bench.targets import Target
+from simx.runner.bench.workloads import Workload
 
 _MAY_CHANGE = frozenset({"system", "memory_bytes", "container"})
 """What of an environment is noted instead of refused: a kernel is updated, a container is given
 more memory. Times depend on everything else, and a report states it once."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a resumed run has to agree with.
+
+    Of ``config`` and ``inputs`` only the fields count that ``labels`` names, each with its label in
+    messages, such as an option's.
+    """
+
+    config: Config
+    inputs: Inputs
+    labels: Mapping[str, str]
 
 
 class Earlier(msgspec.Struct, frozen=True):
@@ -50,33 +63,28 @@ class Earlier(msgspec.Struct, frozen=True):
         ]
 
 
-def name_of(backbone: Backbone) -> JournaledBackbone:
-    """Return the name that a journal has for a backbone."""
-    return backbone.model, backbone.weights
-
-
 def replay(
-    launches: Sequence[FinishedLaunch], schedule: Schedule, canaries: CanaryHistory
+    launches: Sequence[FinishedLaunch], schedule: Schedule, history: ReferenceWorkloadHistory
 ) -> Mapping[JournaledBackbone, Earlier]:
     """Return what is known of each backbone, having gone through a journal in its order.
 
     Args:
         launches: the journal's.
         schedule: of the run.
-        canaries: takes all that were measured.
+        history: takes every measured reference workload.
     """
     counted: dict[JournaledBackbone, Launches] = {}
     for launch in launches:
-        canaries.remember(launch.canary)
+        history.remember(launch.canary)
         of = counted.setdefault(launch.backbone, Launches(schedule))
-        of.replay(launch, canaries.references())
+        of.replay(launch, history.references())
     return {name: Earlier(of, _measured(launches, name)) for name, of in counted.items()}
 
 
 def require_same_exports(
     launches: Sequence[FinishedLaunch],
-    subjects: Sequence[Subject | Absent],
-    lanes: Sequence[Lane],
+    workloads: Sequence[Workload],
+    targets: Sequence[Target],
     threads: int,
 ) -> None:
     """Refuse to go on with a backbone from other files than it was begun with.
@@ -84,19 +92,18 @@ def require_same_exports(
     Raises:
         InputError: names the backbone.
     """
-    for subject in subjects:
-        measured = _measured(launches, name_of(subject.backbone))
-        if isinstance(subject, Subject):
-            for lane in lanes:
-                entry = subject.export(lane.precision)
-                if isinstance(entry, Entry):
-                    cell = PlannedCell(subject.backbone, lane, entry, threads)
-                    _require_same_files(cell, measured)
-        elif measured:
+    for workload in workloads:
+        measured = _measured(launches, workload.name)
+        if measured and isinstance(failed := workload.exports["fp32"], NotExported):
             raise InputError(
-                f"{subject.backbone.name} was measured in part, and its export is gone and cannot "
-                f"be made again ({subject.reason}); put it back into the store"
+                f"{workload.backbone.name} was measured in part, and its export is gone and cannot "
+                f"be made again ({failed.reason}); put it back into the store"
             )
+        for target in targets:
+            entry = workload.exports[target.precision]
+            if isinstance(entry, Entry):
+                cell = PlannedCell(workload.backbone, target, entry, threads)
+                _require_same_files(cell, measured)
 
 
 def environment_changes(before: Environment, now: Environment) -> tuple[str, ...]:
@@ -105,7 +112,7 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
     Raises:
         InputError: something has changed that times depend on.
     """
-    changed = list(_differences(before, now))
+    changed = [(field, _named(field, text)) for field, text in _differences(before, now)]
     refused = [text for field, text in changed if field not in _MAY_CHANGE]
     if refused:
         raise InputError(
@@ -121,13 +128,33 @@ def require_same_configuration(before: Report, now: Report) -> None:
     Raises:
         InputError: names each part that differs.
     """
-    changed = [text for _, text in _differences(before.config, now.config)]
+    changed = [_named(field, text) for field, text in _differences(before.config, now.config)]
     if before.simx != now.simx:
         changed.append(f"simx was {before.simx} and is {now.simx}")
     if changed:
         raise InputError(
             f"the run was begun with another configuration: {'; '.join(changed)}; "
             "resume it as it was, or measure anew with -o for another report"
+        )
+
+
+def require_same_as_asked(begun: Header, asked: Asked) -> None:
+    """Refuse to go on where something else is asked for than what the run was begun with.
+
+    Raises:
+        InputError: names each field that differs.
+    """
+    pairs = ((begun.report.config, asked.config), (begun.inputs, asked.inputs))
+    changed = [
+        f"{asked.labels[field]} {difference}"
+        for before, now in pairs
+        for field, difference in _differences(before, now)
+        if field in asked.labels
+    ]
+    if changed:
+        raise InputError(
+            f"--resume goes on with what the run was begun with, and {'; '.join(changed)}; leave "
+            "that out, or measure anew with -o for another report"
         )
 
 
@@ -161,18 +188,23 @@ def _require_same_files(cell: PlannedCell, measured: Mapping[Identity, MeasuredC
 def _differences(
     before: msgspec.Struct | None, now: msgspec.Struct | None
 ) -> Iterator[tuple[str, str]]:
+    """Yield each field that differs, with what it was and what it is."""
     for field in () if now is None else now.__struct_fields__:
         was, is_now = getattr(before, field, None), getattr(now, field)
         if isinstance(was, dict) and isinstance(is_now, dict):
             for key in sorted({*was, *is_now}):
                 if was.get(key) != is_now.get(key):
-                    yield field, _difference(f"{field} {key}", was.get(key), is_now.get(key))
+                    yield field, f"{key} {_difference(was.get(key), is_now.get(key))}"
         elif was != is_now:
-            yield field, _difference(field, was, is_now)
+            yield field, _difference(was, is_now)
 
 
-def _difference(name: str, was: object, is_now: object) -> str:
-    return f"{name.replace('_', ' ')} was {_shown(was)} and is {_shown(is_now)}"
+def _named(field: str, difference: str) -> str:
+    return f"{field.replace('_', ' ')} {difference}"
+
+
+def _difference(was: object, is_now: object) -> str:
+    return f"was {_shown(was)} and is {_shown(is_now)}"
 
 
 def _shown(value: object) -> str:

@@ -3,16 +3,15 @@
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from simx.common.errors import InputError
+from simx.results.schema.config import ProfileName, Schedule
 from simx.runner.measure.messages import BlockPlan
 
 T = TypeVar("T")
-
-ProfileName = Literal["quick", "default", "precise"]
 
 BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
@@ -26,39 +25,13 @@ GIANT_CALL_NS = 1_000_000_000
 _GIANT_BLOCK_NS = 5_000_000_000
 _GIANT_MAX_CALLS = 3
 
-
 FEWEST_PILOT_LAUNCHES = 5
 """Launches that judge the spread: with fewer, Student's t alone makes an interval too wide to be
 worth planning by."""
 
 MOST_LAUNCHES = 40
-"""Beyond them a backbone on this machine does not get the precision asked for in any useful time;
-the width reached is told instead."""
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """How many launches of how many rounds, and the seed of every order.
-
-    With a ``half_width``, the first ``pilot`` launches fix how many there are, ``launches`` at the
-    most; without one there are ``launches``, whose own spread counts. ``budget_seconds`` is for
-    each backbone.
-    """
-
-    pilot: int
-    launches: int
-    rounds: int
-    half_width: float | None = None
-    budget_seconds: float | None = None
-    seed: int = 0
-
-    def is_for_forward_alone(self, launch: int) -> bool:
-        """Whether the launch of this index is one that the pilot asked for.
-
-        Those are there to narrow the ratio of ``forward``. The other scopes have the pilot's
-        launches, and would double the time of each further one.
-        """
-        return self.half_width is not None and launch >= self.pilot
-
+"""With more of them, the requested precision takes no useful time; the report then has the width
+that was reached."""
 
 PROFILES: dict[ProfileName, Schedule] = {
     "quick": Schedule(pilot=3, launches=3, rounds=2),
@@ -89,7 +62,7 @@ def schedule(
     budget_seconds: float | None = None,
     seed: int = 0,
 ) -> Schedule:
-    """Return a profile's schedule, with whatever was asked for instead.
+    """Return a profile's schedule, with the given values in place of its own.
 
     Raises:
         InputError: a count is below one, or both a number of launches and a precision are asked

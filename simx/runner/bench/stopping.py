@@ -11,12 +11,12 @@ from typing import Literal
 from simx.models.backbone import Backbone
 from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
 from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import Ending, MeasuredCell, Stop
 from simx.results.schema.times import Launch
-from simx.results.statistics.noise import Executor
+from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.round_filter import FilteredRounds, filter_rounds
 from simx.results.statistics.sample_size import launches_needed
-from simx.runner.bench.schedule import Schedule
 
 Verdict = Ending | Literal["go_on"]
 
@@ -55,7 +55,7 @@ class Launches:
         """What the latest launch took, with everything since the one before it."""
         return self._seconds[-1]
 
-    def add(self, launch: FinishedLaunch, undisturbed_ns: Mapping[Executor, float]) -> None:
+    def add(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
         """Take one more finished launch; the one that completes the pilot fixes the number.
 
         Args:
@@ -66,7 +66,7 @@ class Launches:
         self._take(launch, now - self._last, undisturbed_ns)
         self._last = now
 
-    def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[Executor, float]) -> None:
+    def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
         """Take one more launch of an earlier run, as that run took it."""
         self._take(launch, launch.seconds, undisturbed_ns)
 
@@ -75,7 +75,7 @@ class Launches:
         self._last = self._clock()
 
     def _take(
-        self, launch: FinishedLaunch, seconds: float, undisturbed_ns: Mapping[Executor, float]
+        self, launch: FinishedLaunch, seconds: float, undisturbed_ns: Mapping[CanaryKey, float]
     ) -> None:
         # Those after the pilot are shorter; the first of them tells by how much.
         ends_the_guess = self.done == self._schedule.pilot
@@ -93,7 +93,7 @@ class Launches:
         cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
         return tuple(forward_of(cell) for cell in cells if isinstance(cell, MeasuredCell))
 
-    def filtered(self, undisturbed_ns: Mapping[Executor, float]) -> FilteredRounds:
+    def filtered(self, undisturbed_ns: Mapping[CanaryKey, float]) -> FilteredRounds:
         """Return which of their rounds count."""
         canaries = merge_canaries(canary for each in self._finished for canary in each.canary)
         return filter_rounds(self.forwards(), canaries, undisturbed_ns)

@@ -1,4 +1,4 @@
-"""Backends on providers that have been shown to work here, with their worker launchers running."""
+"""Targets: backends on providers in precisions, and the launchers of their workers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -7,78 +7,93 @@ import msgspec
 
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
+from simx.results.schema.config import Config
+from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
-from simx.runner.backends.registry import Choice
-from simx.runner.bench.cells import Lane
+from simx.runner.backends.registry import (
+    BackendSpec,
+    backend_named,
+    provider_option,
+    require_meaning,
+    require_precisions,
+)
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
 
-class OpenLanes(msgspec.Struct, frozen=True):
-    """What can be measured with, one launcher per choice's name, and notes on what cannot."""
+class Target(msgspec.Struct, frozen=True):
+    """What a backbone is measured on: one backend on one provider in one precision."""
 
-    lanes: tuple[Lane, ...]
+    backend: BackendSpec
+    provider: str
+    precision: Precision = "fp32"
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far its embeddings may be from the reference."""
+        return max(self.backend.bounds, bounds_of(self.precision))
+
+
+class OpenTargets(msgspec.Struct, frozen=True):
+    """Targets that were proved to work here, and a launcher for each backend's label."""
+
+    targets: tuple[Target, ...]
     launchers: dict[str, Launcher]
-    notes: tuple[str, ...]
 
 
 @contextmanager
-def open_lanes(
-    choices: Sequence[Choice],
-    providers: Sequence[str],
-    memory: int | None = None,
-    precisions: Sequence[Precision] = ("fp32",),
-) -> Iterator[OpenLanes]:
+def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterator[OpenTargets]:
     """Start every backend's launcher and prove every provider, before anything is measured.
 
     Args:
-        choices: backends asked for.
-        providers: providers asked for, by ONNX Runtime's names.
+        targets: what is to be measured on.
         memory: bytes of address space that each worker may have.
-        precisions: precisions asked for.
 
     Raises:
         ProviderUnavailableError: one of them cannot be used here.
     """
-    lanes, notes = planned_lanes(choices, providers, precisions)
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
-        for choice in dict.fromkeys(lane.choice for lane in lanes):
-            launchers[choice.name] = stack.enter_context(started(choice, memory))
-        for choice, provider in dict.fromkeys((lane.choice, lane.provider) for lane in lanes):
-            require_usable(choice, provider, launchers[choice.name])
-        yield OpenLanes(tuple(lanes), launchers, tuple(notes))
+        for backend in dict.fromkeys(target.backend for target in targets):
+            launchers[backend.label] = stack.enter_context(started(backend, memory))
+        for backend, provider in dict.fromkeys((each.backend, each.provider) for each in targets):
+            require_usable(backend, provider, launchers[backend.label])
+        yield OpenTargets(tuple(targets), launchers)
 
 
-def planned_lanes(
-    choices: Sequence[Choice],
-    providers: Sequence[str],
-    precisions: Sequence[Precision] = ("fp32",),
-) -> tuple[list[Lane], list[str]]:
-    """Return what is to be measured with, and notes on what cannot be, before anything is started.
+def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
+    """Return the targets of a configuration, and notes on what cannot be, without starting any.
 
     Raises:
-        ProviderUnavailableError: no backend has a device for any of the providers.
+        InputError: a backend, a variant, an option or a precision is not known, or has no effect on
+            anything that is to be measured.
+        ProviderUnavailableError: a backend is not installed, or none has a device for any of the
+            providers.
     """
-    lanes, notes = product(choices, providers, precisions)
-    if not lanes:
+    options = [provider_option(text) for text in config.provider_options]
+    backends = [backend_named(name).with_options(options) for name in config.backends]
+    require_takers(options, backends, config.providers)
+    require_meaning(backends, config.providers)
+    require_precisions(backends, config.precisions)
+    targets, notes = product(backends, config.providers, config.precisions)
+    if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
-    choices_by_name = {lane.choice.name: lane.choice for lane in lanes}
-    for lane in lanes:
-        if choices_by_name[lane.choice.name] != lane.choice:
+    by_label = {target.backend.label: target.backend for target in targets}
+    for target in targets:
+        if by_label[target.backend.label] != target.backend:
             raise InputError(
-                f"--backend {lane.choice.name}: two backends differ in the folder of a file alone, "
-                "which a report does not keep; give the files different names"
+                f"--backend {target.backend.label}: two backends differ in the folder of a file "
+                "alone, which a report does not keep; give the files different names"
             )
-    return lanes, notes
+    return targets, notes
 
 
 def product(
-    choices: Sequence[Choice],
+    backends: Sequence[BackendSpec],
     providers: Sequence[str],
     precisions: Sequence[Precision] = ("fp32",),
-) -> tuple[list[Lane], list[str]]:
+) -> tuple[list[Target], list[str]]:
     """Return every backend on every provider in every precision, and notes on what cannot be.
 
     A provider that a backend has no device for, or a precision it does not compute in, is no error
@@ -86,61 +101,69 @@ def product(
     """
     found, notes = [], []
     for provider in dict.fromkeys(providers):
-        for choice in dict.fromkeys(choices):
-            name, devices = choice.name, choice.spec.providers
-            its = dict(choice.spec.stand_ins).get(provider, provider)
-            if devices is None or its in devices:
-                # The processor's own provider takes any option in silence and has none.
-                fitting = choice.without_options() if its == CPU else choice
-                found += [
-                    Lane(fitting, its, precision)
-                    for precision in precisions
-                    if precision in choice.spec.precisions
-                ]
-                if its != provider:
-                    notes.append(f"{name} is measured on {its}, which is its way to the device")
-            else:
-                notes.append(f"{name} has no device for {provider}, so no {name} cells")
-    return list(dict.fromkeys(found)), [*notes, *_precision_notes(choices, precisions)]
+        for backend in dict.fromkeys(backends):
+            devices = backend.providers
+            its = dict(backend.stand_ins).get(provider, provider)
+            if devices is not None and its not in devices:
+                notes.append(f"{backend.label} has no device for {provider}, so no cells there")
+                continue
+            # The processor's own provider takes any option in silence and has none.
+            options = () if its == CPU else backend.options
+            fitting = msgspec.structs.replace(backend, options=options)
+            found += [
+                Target(fitting, its, precision)
+                for precision in precisions
+                if precision in backend.precisions
+            ]
+            if its != provider:
+                notes.append(f"{backend.label} is measured on {its}, which is the same device")
+    return list(dict.fromkeys(found)), [*notes, *_precision_notes(backends, precisions)]
 
 
-def _precision_notes(choices: Sequence[Choice], precisions: Sequence[Precision]) -> Iterator[str]:
-    for choice in dict.fromkeys(choices):
-        lacking = [each for each in precisions if each not in choice.spec.precisions]
+def _precision_notes(
+    backends: Sequence[BackendSpec], precisions: Sequence[Precision]
+) -> Iterator[str]:
+    for backend in dict.fromkeys(backends):
+        lacking = [each for each in precisions if each not in backend.precisions]
         if lacking:
             yield (
-                f"{choice.name} computes in {', '.join(choice.spec.precisions)} only, so it has no "
+                f"{backend.label} computes in {', '.join(backend.precisions)} only, so it has no "
                 f"cells in {' or '.join(lacking)}"
             )
 
 
 def require_takers(
-    options: Sequence[str], choices: Sequence[Choice], providers: Sequence[str]
+    options: Sequence[str], backends: Sequence[BackendSpec], providers: Sequence[str]
 ) -> None:
-    """Refuse options that nothing of what is asked for would take.
+    """Refuse options that no backend and provider would take.
+
+    Args:
+        options: those of every provider, each as ``key=value``.
+        backends: with options of their own.
+        providers: by ONNX Runtime's names.
 
     Raises:
-        InputError: They would be dropped in silence.
+        InputError: there is one.
     """
-    takers = any(choice.spec.takes_options for choice in choices) and set(providers) - {CPU}
-    asked = (*options, *(option for choice in choices for option in choice.options))
-    if asked and not takers:
+    takers = any(backend.takes_options for backend in backends) and set(providers) - {CPU}
+    every = (*options, *(option for backend in backends for option in backend.options))
+    if every and not takers:
         raise InputError(
-            f"provider option {asked[0]!r}: nothing that is asked for takes it; options are those "
+            f"provider option {every[0]!r}: nothing that is asked for takes it; options are those "
             f"of ONNX Runtime's providers, and {CPU} has none"
         )
 
 
-def started(choice: Choice, memory: int | None = None) -> Launcher:
-    """Start the launcher of a backend's workers.
+def started(backend: BackendSpec, memory: int | None = None) -> Launcher:
+    """Start the launcher of a backend's workers, each of ``memory`` bytes of address space.
 
     Raises:
         ProviderUnavailableError: the backend cannot be imported.
     """
-    spec = choice.spec
     try:
-        return launcher(spec.entry, choice.environment, memory)
+        return launcher(backend.entry, backend.environment, memory)
     except WorkerDiedError as error:
         raise ProviderUnavailableError(
-            f"backend {spec.name}: {spec.package} cannot be imported ({error}); {spec.install}"
+            f"backend {backend.name}: {backend.package} cannot be imported ({error}); "
+            f"{backend.install}"
         ) from None

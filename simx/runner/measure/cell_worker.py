@@ -14,7 +14,8 @@ import numpy as np
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
-from simx.results.schema.times import IMAGES, Block, DeviceEvents, Image
+from simx.models.pictures import IMAGES, Image
+from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
 from simx.runner.measure.messages import Measure, Measured, ScopedBlock, pack
 from simx.runner.measure.pipeline import Pipeline

@@ -4,8 +4,10 @@ import msgspec
 import numpy as np
 
 from simx.exporter.store.manifest import FileRecord
+from simx.models.pictures import Image
 from simx.results.schema.environment import Memory, ThreadPool
-from simx.results.schema.times import Block, DeviceEvents, Image, Scope, Warmup
+from simx.results.schema.report import Failure
+from simx.results.schema.times import Block, DeviceEvents, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
 
 
@@ -200,19 +202,13 @@ class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     events: DeviceEvents | None
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """Answer to any request that failed: the stage and the reason."""
-
-    stage: str
-    reason: str
-
-
 REQUESTS = msgspec.msgpack.Decoder(Request)
-DESCRIBED = msgspec.msgpack.Decoder(Described | Failed)
-PROBED = msgspec.msgpack.Decoder(Usable | Failed)
-WEIGHED = msgspec.msgpack.Decoder(Weighed | Failed)
-WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failed)
-PREPARED = msgspec.msgpack.Decoder(Prepared | Failed)
-MEASURED = msgspec.msgpack.Decoder(Measured | Failed)
-CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failed)
-CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failed)
+DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
+PROBED = msgspec.msgpack.Decoder(Usable | Failure)
+WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
+WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
+PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
+MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
+CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
+CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)
+"""Any request can end in a failure."""

@@ -12,6 +12,7 @@ import threadpoolctl
 from simx.common.errors import InputError
 from simx.exporter.verification.reference import Reference, load_reference
 from simx.results.schema.environment import Memory, ThreadPool
+from simx.results.schema.report import Failure
 from simx.runner.backends.contract import Array, Backend, BackendError, Runtime
 from simx.runner.backends.gpu.device_memory import DeviceMemoryMeter
 from simx.runner.backends.gpu.gpu_state import watch
@@ -26,7 +27,6 @@ from simx.runner.measure.messages import (
     CrossChecked,
     Describe,
     Described,
-    Failed,
     Measure,
     MeasureCanary,
     Measured,
@@ -60,7 +60,7 @@ Reply = (
     | Measured
     | MeasuredCanary
     | CrossChecked
-    | Failed
+    | Failure
 )
 
 
@@ -89,10 +89,10 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                 case CrossCheck() if cell:
                     reply = CrossChecked(cell.cross_check(request.calls))
                 case _:
-                    reply = Failed("prepare", "nothing is loaded yet")
+                    reply = Failure(stage="prepare", reason="nothing is loaded yet")
         # Any error of a runtime is a failure of this cell and must not end the sweep.
         except Exception as error:  # noqa: BLE001
-            reply = Failed(_stage(request), _reason(error))
+            reply = Failure(stage=_stage(request), reason=_reason(error))
         connection.send(reply)
 
 

@@ -1,4 +1,5 @@
 import urllib.request
+from contextlib import closing
 from email.message import Message
 from http.client import HTTPMessage
 from io import BytesIO
@@ -6,7 +7,7 @@ from urllib.error import URLError
 
 import pytest
 
-from simx.exporter.weights.address import _SafeRedirects, is_safe, open_address
+from simx.exporter.weights.address import _SafeRedirects, is_safe, pieces
 from tests.exporter.weights.server import Answer, serving
 
 
@@ -86,6 +87,6 @@ def test_loopback_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("no_proxy", raising=False)
     with (
         serving({"a": Answer(body=b"content", announced=7)}) as site,
-        open_address(f"{site.address}/a", 5.0) as response,
+        closing(pieces(f"{site.address}/a", 5.0)) as arriving,
     ):
-        assert response.read() == b"content"
+        assert list(arriving) == [(b"", 7), (b"content", 7)]

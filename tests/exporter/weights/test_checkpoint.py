@@ -94,11 +94,11 @@ def test_what_is_no_state_dict_is_refused(content: bytes, reason: str, tmp_path:
     """Anything else ends in one line with the file, the reason and what to save instead."""
     path = file_of(tmp_path, content)
 
-    with pytest.raises(InputError, match=reason) as told:
+    with pytest.raises(InputError, match=reason) as raised:
         read(path)
-    assert str(told.value).startswith(f"weights file {path}: ")
-    assert "torch.save(model.state_dict(), ...)" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith(f"weights file {path}: ")
+    assert "torch.save(model.state_dict(), ...)" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
@@ -164,10 +164,10 @@ def test_checkpoint_is_checked_before_it_is_read(
     sha256 = checkpoint_hash(path)
     path.write_bytes(saved({"a": torch.ones(1)}))
 
-    with pytest.raises(InputError, match="damaged or replaced; delete it") as told:
+    with pytest.raises(InputError, match="damaged or replaced; delete it") as raised:
         read_checkpoint(path, sha256)
-    assert {sha256, file_hash(path)} <= set(re.findall("[0-9a-f]{64}", str(told.value)))
-    assert str(path) in str(told.value)
+    assert {sha256, file_hash(path)} <= set(re.findall("[0-9a-f]{64}", str(raised.value)))
+    assert str(path) in str(raised.value)
 
 
 def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:

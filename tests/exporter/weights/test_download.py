@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.weights.download import Downloads, Listener
+from simx.exporter.weights.download import Downloads
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
 from tests.exporter.weights.support import renamed_for
@@ -28,18 +28,10 @@ def named(small: Backbone) -> Backbone:
 
 @dataclass
 class Heard:
-    """What a listener was told."""
+    """What the callbacks of downloads received."""
 
     figures: list[tuple[int, int | None]] = field(default_factory=list)
     arrived: list[Backbone] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-    def listener(self) -> Listener:
-        return Listener(
-            progress=lambda _, *figures: self.figures.append(figures),
-            arrived=self.arrived.append,
-            notice=self.notices.append,
-        )
 
 
 def fetch(
@@ -49,9 +41,11 @@ def fetch(
     stall_seconds: float = 30.0,
 ) -> Path:
     """Fetch a checkpoint, trying again at once."""
+    heard = heard or Heard()
     return Downloads(
         mirror=mirror,
-        listener=(heard or Heard()).listener(),
+        progress=lambda _, *figures: heard.figures.append(figures),
+        arrived=heard.arrived.append,
         stall_seconds=stall_seconds,
         retry_seconds=(0.0, 0.0),
     ).fetch(backbone)
@@ -81,7 +75,7 @@ def test_checkpoint_arrives_whole(named: Backbone, checkpoints: Path) -> None:
 
 
 def test_unannounced_length_is_fine(named: Backbone, checkpoints: Path) -> None:
-    """A server need not say how much it sends; the hash tells whether all came."""
+    """A server need not state how much it sends; the hash shows whether all came."""
     with answering(named, Answer(body=CONTENT)) as site:
         fetch(named, mirror=site.address)
 
@@ -110,8 +104,8 @@ def test_mirror_is_a_folder_of_the_same_names(named: Backbone) -> None:
 
 
 @pytest.mark.usefixtures("checkpoints")
-def test_progress_is_told(named: Backbone) -> None:
-    """The callback hears rising byte counts up to the whole, and the whole beside them."""
+def test_progress_is_reported(named: Backbone) -> None:
+    """The callback gets rising byte counts up to the whole, and the whole beside them."""
     heard = Heard()
     with answering(named, whole()) as site:
         fetch(named, mirror=site.address, heard=heard)
@@ -123,7 +117,7 @@ def test_progress_is_told(named: Backbone) -> None:
 
 
 def test_two_at_once_fetch_once(named: Backbone, checkpoints: Path) -> None:
-    """Whoever comes second waits for the first and takes its file."""
+    """The second waits for the first and takes its file."""
     with answering(named, whole()) as site:
         threads = [
             threading.Thread(target=fetch, args=(named,), kwargs={"mirror": site.address})
@@ -158,11 +152,11 @@ def test_two_at_once_fetch_once(named: Backbone, checkpoints: Path) -> None:
 def test_anything_but_the_checkpoint_is_refused(
     answer: Answer, reason: str, named: Backbone, checkpoints: Path
 ) -> None:
-    """A bad answer ends in one line with host, file, reason and a way out; nothing is kept."""
-    with answering(named, answer) as site, pytest.raises(InputError, match=reason) as told:
+    """A bad answer ends in one line with file, host, reason and a way out; nothing is kept."""
+    with answering(named, answer) as site, pytest.raises(InputError, match=reason) as raised:
         fetch(named, mirror=site.address)
 
-    message = str(told.value)
+    message = str(raised.value)
 
     assert site.address.removeprefix("http://") in message
     assert file_name(named) in message
@@ -202,7 +196,7 @@ def test_redirect_on_loopback_is_followed(named: Backbone, checkpoints: Path) ->
 
 
 @pytest.mark.usefixtures("checkpoints")
-def test_nobody_there_is_one_line(named: Backbone) -> None:
+def test_an_unreachable_host_is_one_line(named: Backbone) -> None:
     """An unreachable host is named, with what else can be done."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -232,10 +226,10 @@ def test_nobody_there_is_one_line(named: Backbone) -> None:
     ],
 )
 def test_unsafe_mirror_is_refused(mirror: str, named: Backbone) -> None:
-    """Only https is asked, or http on this machine; a password in the address is never shown."""
-    with pytest.raises(InputError, match="mend SIMX_WEIGHTS_MIRROR") as told:
+    """Only https is used, or http on this machine; a password in the address is never shown."""
+    with pytest.raises(InputError, match="correct SIMX_WEIGHTS_MIRROR") as raised:
         fetch(named, mirror=mirror)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_unwritable_cache_is_the_systems_failure(named: Backbone, checkpoints: Path) -> None:

@@ -39,7 +39,7 @@ def test_matching_state_is_copied(small: Backbone) -> None:
     assert not {t.data_ptr() for t in state.values()} & {t.data_ptr() for t in raw.values()}
 
 
-def test_views_of_one_tensor_are_told_apart(small: Backbone) -> None:
+def test_views_of_one_tensor_are_separated(small: Backbone) -> None:
     """Tensors that share memory, as a file with tied weights has them, come back apart."""
     state = fit(unfilled(small), small, HERE)
 
@@ -133,15 +133,15 @@ def altered(backbone: Backbone, kind: str) -> Mapping[str, torch.Tensor]:
 )
 def test_one_wrong_tensor_is_named(kind: str, reason: str, small: Backbone) -> None:
     """A single difference refuses the file and is named; foreign names are shown escaped."""
-    with pytest.raises(InputError, match=reason) as told:
+    with pytest.raises(InputError, match=reason) as raised:
         fit(altered(small, kind), small, HERE)
-    assert str(told.value).startswith("weights file weights.pth does not fit squeezenet1_1: ")
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith("weights file weights.pth does not fit squeezenet1_1: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_another_model_is_summed_up(small: Backbone, backbone_of: BackboneOf) -> None:
-    """Another model's file is told in counts and a few names, not in hundreds."""
-    with pytest.raises(InputError, match=r"missing \(.*\); \d+ unexpected \(.*\);") as told:
+    """The message about another model's file has counts and a few names, not hundreds."""
+    with pytest.raises(InputError, match=r"missing \(.*\); \d+ unexpected \(.*\);") as raised:
         fit(unfilled(backbone_of("resnet18")), small, HERE)
-    assert str(told.value).count("...") == 2
-    assert len(str(told.value)) < 500
+    assert str(raised.value).count("...") == 2
+    assert len(str(raised.value)) < 500

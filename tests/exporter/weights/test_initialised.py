@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from simx.exporter.network import architecture
@@ -12,7 +13,7 @@ from simx.exporter.weights.initialised import (
     settle_batch_norm,
     weaken_residual_branches,
 )
-from simx.exporter.weights.state import fill, fingerprint
+from simx.exporter.weights.state import fill
 from simx.models.backbone import Backbone
 from simx.results.statistics.parity import FP32
 from tests.exporter.weights.support import BackboneOf
@@ -52,20 +53,20 @@ def test_a_seed_is_a_set_of_weights(name: str, backbone_of: BackboneOf) -> None:
     """The same seed gives the same bytes whatever the thread count, another seed others."""
     backbone = backbone_of(name)
     threads = torch.get_num_threads()
-    first = fingerprint(random_state(backbone, 1))
+    first = save(random_state(backbone, 1))
     torch.set_num_threads(3)
     try:
-        again = fingerprint(random_state(backbone, 1))
+        again = save(random_state(backbone, 1))
 
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
     assert first == again
-    assert first != fingerprint(random_state(backbone, 2))
+    assert first != save(random_state(backbone, 2))
 
 
 def test_the_callers_generator_is_untouched(small: Backbone) -> None:
-    """Drawing weights neither uses nor reseeds the random numbers of whoever asks."""
+    """Drawing weights neither uses nor reseeds the caller's random numbers."""
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -103,10 +104,10 @@ def test_later_layers_see_settled_ones() -> None:
 def test_a_network_without_batch_norm_is_left_alone() -> None:
     """Where there is nothing to settle no pass is made, which these channels would not survive."""
     model = nn.Sequential(nn.Conv2d(7, 1, 1))
-    before = fingerprint(model.state_dict())
+    before = save(model.state_dict())
     settle_batch_norm(model, torch.zeros(4, 3, 2, 2))
 
-    assert fingerprint(model.state_dict()) == before
+    assert save(model.state_dict()) == before
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "regnet_y_400mf"])
@@ -142,10 +143,10 @@ def test_rounding_errors_stay_small_in_a_deep_chain(backbone_of: BackboneOf) -> 
 def test_other_networks_are_no_deep_chains(name: str, backbone_of: BackboneOf) -> None:
     """Their batch norms keep the shift that they are initialised with."""
     model = architecture.build(backbone_of(name))
-    before = fingerprint(model.state_dict())
+    before = save(model.state_dict())
     open_chain(model)
 
-    assert fingerprint(model.state_dict()) == before
+    assert save(model.state_dict()) == before
 
 
 def test_rounding_stays_small_in_a_deep_network(backbone_of: BackboneOf) -> None:

@@ -25,7 +25,7 @@ def file_request(path: Path) -> WeightsRequest:
 
 @pytest.mark.usefixtures("checkpoints")
 def test_auto_without_checkpoint_is_random(small: Backbone) -> None:
-    """Where nothing is cached, auto answers with random weights of the seed, without asking."""
+    """Where nothing is cached, auto gives random weights of the seed, without a request."""
     with serving({}) as site:
         source = locate(small, AUTO, downloads=Downloads(mirror=site.address), seed=7)
 
@@ -59,7 +59,7 @@ def test_damaged_checkpoint_is_not_passed_over(
 
 @pytest.mark.usefixtures("checkpoints")
 def test_pretrained_downloads(small: Backbone) -> None:
-    """What is not cached is fetched when pretrained weights were asked for by name."""
+    """What is not cached is downloaded when pretrained weights are requested by name."""
     named = renamed_for(small, b"content")
     with serving({}, otherwise=Answer(body=b"content", announced=7)) as site:
         source = locate(named, PRETRAINED, downloads=Downloads(mirror=site.address))

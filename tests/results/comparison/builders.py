@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from simx.models.pictures import Image
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import CanaryDigest, CellDigest, Digest, TimeDigest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.report import Cell, Identity, MeasuredCell
-from simx.results.schema.times import Image, Scope
+from simx.results.schema.times import Scope
 from tests.results.builders import identity, measured, report
 
 Times = Mapping[tuple[Scope, Image | None], Sequence[float]]

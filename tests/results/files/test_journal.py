@@ -258,3 +258,56 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_the_journal_lies_beside_the_report() -> None:
     """Its name says whose it is."""
     assert journal_path(Path("a/report.json")) == Path("a/report.json.journal")
+
+
+def test_a_journal_of_another_version_is_refused_by_name(
+    tmp_path: Path, first: Header, cell: MeasuredCell
+) -> None:
+    """The message has both versions, the simx that began it, and what to do."""
+    path = tmp_path / "j"
+    write(path, first, (one_launch(cell, 0),))
+    data = path.read_bytes().replace(b'"version":2', b'"version":1', 1)
+    # The first version kept the options beside the report, and no inputs.
+    path.write_bytes(data.replace(b'"inputs":', b'"invocation":', 1))
+    for opening in (Journal.resume, read_journal):
+        with pytest.raises(InputError) as refused:
+            opening(path)
+
+        assert "is of version 1, by simx 0.1.0, and this simx reads version 2" in str(refused.value)
+        assert "finish it with the simx that began it, or move it away" in str(refused.value)
+    assert path.read_bytes().startswith(b'{"journal":{"name":"simx-journal","version":1}')
+
+
+def test_a_journal_has_the_configuration_once(
+    tmp_path: Path, first: Header, cell: MeasuredCell
+) -> None:
+    """It is the report's, as it is; the files of this machine are beside it and in no report."""
+    write(tmp_path / "j", first, (one_launch(cell, 0),))
+    made = read_journal(tmp_path / "j").report()
+
+    assert made.config == first.report.config
+    assert first.inputs.store == "/store"
+    assert b"/store" not in msgspec.json.encode(made)
+
+
+def test_a_report_has_no_folder_of_an_option(
+    tmp_path: Path, first: Header, cell: MeasuredCell
+) -> None:
+    """The journal keeps the path, which a resumed run needs; the report has the file's name."""
+    assert first.report.config is not None
+    config = msgspec.structs.replace(
+        first.report.config,
+        backends=("torch", "ort:spinning+cache=/home/ada/engine.bin"),
+        provider_options=("use_tf32=1", "plan=/home/ada/plans/a.plan"),
+    )
+    begun = msgspec.structs.replace(
+        first, report=msgspec.structs.replace(first.report, config=config)
+    )
+    write(tmp_path / "j", begun, (one_launch(cell, 0),))
+    kept = read_journal(tmp_path / "j")
+    made = kept.report().config
+
+    assert kept.header.report.config == config
+    assert made is not None
+    assert made.backends == ("torch", "ort:spinning+cache=engine.bin")
+    assert made.provider_options == ("use_tf32=1", "plan=a.plan")

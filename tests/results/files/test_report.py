@@ -12,7 +12,7 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.files import report as report_file
-from simx.results.schema.report import FailedCell, Parity, Report
+from simx.results.schema.report import FailedCell, Parity, Report, SchemaId
 from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
 
 Document = dict[str, Any]
@@ -174,11 +174,26 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ('{"schema": {"name": "simx-report"}}', "a report of version None"),
         ('{"schema": {"name": "simx-report", "version": "\\u001b[31m"}}', "a report of version"),
         ('{"schema": {"name": "simx-report", "version": 4}}', "missing required field `created`"),
+        ('{"schema": {"name": "simx-report", "version": 6}}', "reads versions 4 to 5"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: str | bytes, problem: str) -> None:
     """The message says in one printable line what is wrong with the file, and where."""
     assert problem in refusal(tmp_path / "r.json", content)
+
+
+def test_a_report_of_the_version_before_is_read(tmp_path: Path, document: Document) -> None:
+    """It did not keep which backbones and options were asked for; all else is as it was."""
+    document["schema"]["version"] = 4
+    config = document["config"]
+    del config["backbones"], config["provider_options"]
+    (tmp_path / "r.json").write_text(json.dumps(document), encoding="utf-8")
+    before = report_file.read(tmp_path / "r.json")
+
+    assert before.schema == SchemaId()
+    assert before.config is not None
+    assert (before.config.backbones, before.config.provider_options) == ((), ())
+    assert before.config.pilot == config["pilot"]
 
 
 def first_cell(document: Document) -> Document:

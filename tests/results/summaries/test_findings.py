@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.schema.report import Canary, Cell, MeasuredCell, Report, Similarity, WeightsOrigin
-from simx.results.schema.times import COMPARED_IMAGES, Image, Scope
+from simx.results.schema.times import Scope
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Extremes, Findings, Smallest, findings
 from simx.results.summaries.summary import BackboneSummary, Executor

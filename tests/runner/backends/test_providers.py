@@ -4,7 +4,7 @@ import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.runner.backends.providers import SHORT_NAMES, provider_named, short_name
-from simx.runner.backends.registry import BACKENDS, Choice, backend_named, provider_option
+from simx.runner.backends.registry import BACKENDS, backend_named, provider_option
 from simx.runner.bench.targets import product, require_takers
 
 
@@ -42,32 +42,28 @@ def test_short_names_go_both_ways(short: str, name: str) -> None:
     assert short_name(name) == short
 
 
-def test_a_backend_without_the_device_gets_a_note_and_no_lane() -> None:
+def test_a_backend_without_the_device_gets_a_note_and_no_target() -> None:
     """Torch has no OpenVINO device: ONNX Runtime is measured there alone, and a note says so."""
-    lanes, notes = product(
-        [Choice(spec) for spec in BACKENDS], ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
-    )
+    targets, notes = product(list(BACKENDS), ["OpenVINOExecutionProvider", "CPUExecutionProvider"])
 
-    assert [(lane.choice.name, lane.provider) for lane in lanes] == [
+    assert [(each.backend.label, each.provider) for each in targets] == [
         ("ort", "OpenVINOExecutionProvider"),
         ("torch", "CPUExecutionProvider"),
         ("ort", "CPUExecutionProvider"),
     ]
-    assert notes == ["torch has no device for OpenVINOExecutionProvider, so no torch cells"]
+    assert notes == ["torch has no device for OpenVINOExecutionProvider, so no cells there"]
 
 
 def test_another_way_to_the_same_device_is_torch_s_own_way() -> None:
     """TensorRT is held against torch on CUDA, measured once and called so."""
-    lanes, notes = product(
-        [Choice(spec) for spec in BACKENDS], ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
-    )
+    targets, notes = product(list(BACKENDS), ["TensorrtExecutionProvider", "CUDAExecutionProvider"])
 
-    assert [(lane.choice.name, lane.provider) for lane in lanes] == [
+    assert [(each.backend.label, each.provider) for each in targets] == [
         ("torch", "CUDAExecutionProvider"),
         ("ort", "TensorrtExecutionProvider"),
         ("ort", "CUDAExecutionProvider"),
     ]
-    assert notes == ["torch is measured on CUDAExecutionProvider, which is its way to the device"]
+    assert notes == ["torch is measured on CUDAExecutionProvider, which is the same device"]
 
 
 @pytest.mark.parametrize(
@@ -138,11 +134,11 @@ def test_what_is_no_option_is_refused(typed: str) -> None:
 
 def test_options_are_part_of_the_name_and_come_back_from_it() -> None:
     """A cell's label is what the command line takes, so that a failure can be seen again."""
-    choice = backend_named("ort:spinning").with_options(["b=2", "a=1", "b=2"])
+    backend = backend_named("ort:spinning").with_options(["b=2", "a=1", "b=2"])
 
-    assert choice.name == "ort:spinning+b=2+a=1"
-    assert backend_named(choice.name) == choice
-    assert backend_named("torch").with_options(["a=1"]).name == "torch"
+    assert backend.label == "ort:spinning+b=2+a=1"
+    assert backend_named(backend.label) == backend
+    assert backend_named("torch").with_options(["a=1"]).label == "torch"
 
 
 def test_torch_has_no_options() -> None:
@@ -153,10 +149,10 @@ def test_torch_has_no_options() -> None:
 
 def test_the_processor_s_own_provider_has_no_options() -> None:
     """It takes any in silence, and its cells must not be labelled with what they do not have."""
-    choice = backend_named("ort").with_options(["device_type=CPU"])
-    lanes, _ = product([choice], ["CPUExecutionProvider", "OpenVINOExecutionProvider"])
+    backend = backend_named("ort").with_options(["device_type=CPU"])
+    targets, _ = product([backend], ["CPUExecutionProvider", "OpenVINOExecutionProvider"])
 
-    assert [lane.choice.name for lane in lanes] == ["ort", "ort:device_type=CPU"]
+    assert [each.backend.label for each in targets] == ["ort", "ort:device_type=CPU"]
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
@@ -174,16 +170,16 @@ def test_a_backend_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_a_variant_is_part_of_the_name() -> None:
     """Variants label whatever is measured with them, in one order however they are typed."""
-    choice = backend_named("torch:passive+channels-last")
+    backend = backend_named("torch:passive+channels-last")
 
-    assert choice.name == "torch:channels-last+passive"
-    assert choice == backend_named("torch:channels-last+passive")
-    assert ("OMP_WAIT_POLICY", "PASSIVE") in choice.environment
+    assert backend.label == "torch:channels-last+passive"
+    assert backend == backend_named("torch:channels-last+passive")
+    assert ("OMP_WAIT_POLICY", "PASSIVE") in backend.environment
 
 
 def test_a_backend_without_variants_has_its_own_name() -> None:
     """Nothing is added to what is pinned."""
-    assert backend_named("ort").name == "ort"
+    assert backend_named("ort").label == "ort"
     assert dict(backend_named("torch").environment)["OMP_WAIT_POLICY"] is None
 
 

@@ -15,7 +15,9 @@ def test_what_differs_on_a_gpu_has_one_name_on_both_backends() -> None:
     """So that like is compared with like."""
     for spec in BACKENDS:
         known = {
-            variant.name for variant in spec.variants if CUDA in (variant.providers or (CUDA,))
+            variant.name
+            for variant in spec.known_variants
+            if CUDA in (variant.providers or (CUDA,))
         }
         assert set(ON_A_GPU) <= known
 
@@ -23,28 +25,28 @@ def test_what_differs_on_a_gpu_has_one_name_on_both_backends() -> None:
 @pytest.mark.parametrize("name", ["torch:tf32", "ort:channels-last", "torch:cuda-graph+tf32"])
 def test_a_variant_has_cells_where_it_means_something(name: str) -> None:
     """On the other provider a note says that there are none, instead of a label that lies."""
-    lanes, notes = product([backend_named(name)], [CPU, CUDA])
+    targets, notes = product([backend_named(name)], [CPU, CUDA])
 
-    assert [lane.provider for lane in lanes] == [CUDA]
+    assert [target.provider for target in targets] == [CUDA]
     assert len(notes) == 1
     assert CPU in notes[0]
 
 
 def test_a_variant_that_means_nothing_anywhere_is_refused() -> None:
     """With the providers on which it does."""
-    choice = backend_named("ort:tf32")
+    backend = backend_named("ort:tf32")
 
     with pytest.raises(InputError, match=f"tf32 means something on {CUDA} only, and --provider"):
-        require_meaning([choice], [CPU])
-    require_meaning([choice], [CPU, CUDA])
+        require_meaning([backend], [CPU])
+    require_meaning([backend], [CPU, CUDA])
     require_meaning([backend_named("torch:channels-last")], [CPU])
 
 
 def test_a_variant_for_two_providers_has_cells_on_both() -> None:
     """But on no third."""
-    lanes, _ = product([backend_named("ort:no-arena")], [CPU, CUDA, "OpenVINOExecutionProvider"])
+    targets, _ = product([backend_named("ort:no-arena")], [CPU, CUDA, "OpenVINOExecutionProvider"])
 
-    assert [lane.provider for lane in lanes] == [CPU, CUDA]
+    assert [target.provider for target in targets] == [CPU, CUDA]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,6 @@ def test_tf32_is_off_in_every_library_unless_it_was_asked_for(backend: str) -> N
 
 def test_tf32_by_the_providers_own_option_is_tf32() -> None:
     """The option would be without effect otherwise, and its cells held to the wrong bound."""
-    choice = backend_named("ort").with_options(["use_tf32=1"])
-    assert dict(choice.environment)["NVIDIA_TF32_OVERRIDE"] is None
-    assert choice.bounds == backend_named("ort:tf32").bounds
+    backend = backend_named("ort").with_options(["use_tf32=1"])
+    assert dict(backend.environment)["NVIDIA_TF32_OVERRIDE"] is None
+    assert backend.bounds == backend_named("ort:tf32").bounds

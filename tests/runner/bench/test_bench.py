@@ -6,32 +6,20 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
-from simx.images.pictures import bundled
 from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.results.summaries.derivation import by_range
-from simx.runner.backends.registry import Choice
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.bench import BenchPlan
 from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import open_lanes
-from simx.runner.bench.workloads import Absent, Subject
-from tests.runner.benches import run, small_pictures
-from tests.runner.fakes import BACKBONE, DIM, entry_in, lane
-
-PLAN = BenchPlan(
-    embedding="pooled",
-    weights="random",
-    threads=1,
-    profile="quick",
-    schedule=Schedule(pilot=2, launches=2, rounds=2, seed=3),
-    pictures=bundled(),
-)
+from simx.runner.bench.targets import Target, open_targets
+from simx.runner.bench.workloads import Workload
+from tests.runner.benches import PLAN, run, small_pictures
+from tests.runner.fakes import BACKBONE, DIM, entry_in, lacking, target
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +30,11 @@ def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bench(folder: Path, *kinds: str) -> Report:
-    """Measure the fake network in one lane for each kind of fake."""
+    """Measure the fake network on one target for each kind of fake."""
     (folder / "entry").mkdir()
-    subject = Subject(BACKBONE, entry_in(folder / "entry"))
-    choices = [lane(kind).choice for kind in kinds]
-    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
-        return run(PLAN, opened, [subject], folder / "report.json")
+    workload = Workload(BACKBONE, {"fp32": entry_in(folder / "entry")})
+    with open_targets([target(kind) for kind in kinds]) as opened:
+        return run(PLAN, opened, [workload], folder / "report.json")
 
 
 def test_a_cell_has_every_scope(tmp_path: Path) -> None:
@@ -186,11 +173,12 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
 def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:
     """Beside a cell of full precision; the same error under another name fails."""
     (tmp_path / "entry").mkdir()
-    usual = lane("rounded").choice
-    choices = [lane("right").choice, Choice(usual.spec, variants=("tf32",)), usual]
-    with open_lanes(choices, ["CPUExecutionProvider"]) as opened:
-        subject = Subject(BACKBONE, entry_in(tmp_path / "entry"))
-        report = run(PLAN, opened, [subject], tmp_path / "report.json")
+    usual = target("rounded")
+    rounding = msgspec.structs.replace(usual.backend, variants=("tf32",))
+    targets = [target("right"), Target(rounding, usual.provider), usual]
+    with open_targets(targets) as opened:
+        workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path / "entry")})
+        report = run(PLAN, opened, [workload], tmp_path / "report.json")
     right, tf32, wrong = report.cells
 
     assert isinstance(right, MeasuredCell)
@@ -205,16 +193,11 @@ def test_a_hang_costs_its_deadline_and_its_cell(tmp_path: Path) -> None:
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
     other = msgspec.structs.replace(BACKBONE, model="othernet")
-    plan = msgspec.structs.replace(
-        PLAN,
-        schedule=Schedule(pilot=1, launches=1, rounds=1),
-        pictures=small_pictures(tmp_path),
-        deadlines=Deadlines(loading=60.0, floor=1.0),
-    )
-    lanes = [lane("right").choice, lane("stuck").choice]
-    with open_lanes(lanes, ["CPUExecutionProvider"]) as opened:
-        subjects = [Subject(BACKBONE, entry), Subject(other, entry)]
-        report = run(plan, opened, subjects, tmp_path / "report.json")
+    brief = PLAN.of(Schedule(pilot=1, launches=1, rounds=1), small_pictures(tmp_path))
+    plan = msgspec.structs.replace(brief, deadlines=Deadlines(loading=60.0, floor=1.0))
+    with open_targets([target("right"), target("stuck")]) as opened:
+        workloads = [Workload(BACKBONE, {"fp32": entry}), Workload(other, {"fp32": entry})]
+        report = run(plan, opened, workloads, tmp_path / "report.json")
     right, stuck, *next_ones = report.cells
 
     assert isinstance(right, MeasuredCell)
@@ -240,10 +223,10 @@ def test_a_giant_gets_one_launch_and_few_calls(
 
 
 def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
-    """What could not be exported appears in the report, once for each lane."""
-    absent = Absent(BACKBONE, "export", "no such operator")
-    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
-        report = run(PLAN, opened, [absent], tmp_path / "report.json")
+    """What could not be exported appears in the report, once for each target."""
+    failed = lacking("fp32", "export", "no such operator")
+    with open_targets([target("right")]) as opened:
+        report = run(PLAN, opened, [Workload(BACKBONE, {"fp32": failed})], tmp_path / "report.json")
     (cell,) = report.cells
 
     assert isinstance(cell, FailedCell)
@@ -257,13 +240,13 @@ def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
         if launch == 1:
             raise KeyboardInterrupt
 
-    subject = Subject(BACKBONE, entry_in(tmp_path))
+    workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path)})
     path = tmp_path / "report.json"
     with (
-        open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened,
+        open_targets([target("right")]) as opened,
         pytest.raises(KeyboardInterrupt),
     ):
-        run(PLAN, opened, [subject], path, interrupt)
+        run(PLAN, opened, [workload], path, interrupt)
     report = read(path)
     (cell,) = report.cells
 
@@ -274,12 +257,13 @@ def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
 
 
 def test_a_provider_that_does_not_run_is_refused_first() -> None:
-    """A lane whose probe fails ends everything before anything is measured."""
+    """A target whose probe fails ends everything before anything is measured."""
+    on_cuda = msgspec.structs.replace(target("right"), provider="CUDAExecutionProvider")
     with (
         pytest.raises(ProviderUnavailableError, match="there is no CUDAExecutionProvider"),
-        open_lanes([lane("right").choice], ["CUDAExecutionProvider"]),
+        open_targets([on_cuda]),
     ):
-        pytest.fail("the lanes were opened")
+        pytest.fail("the targets were opened")
 
 
 def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
@@ -341,10 +325,10 @@ def test_a_report_says_how_each_backbone_ended(tmp_path: Path) -> None:
 def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
     """With a half-width that anything reaches, the pilot is all there is."""
     schedule = Schedule(pilot=3, launches=9, rounds=1, half_width=0.9)
-    plan = msgspec.structs.replace(PLAN, schedule=schedule)
-    with open_lanes([lane("slow").choice], ["CPUExecutionProvider"]) as opened:
-        subject = Subject(BACKBONE, entry_in(tmp_path))
-        report = run(plan, opened, [subject], tmp_path / "report.json")
+    plan = PLAN.of(schedule)
+    with open_targets([target("slow")]) as opened:
+        workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path)})
+        report = run(plan, opened, [workload], tmp_path / "report.json")
     (stop,) = report.stops
 
     assert (stop.launches, stop.needed, stop.ended_by) == (3, 3, "half_width")
@@ -355,10 +339,10 @@ def test_a_precision_decides_the_launches(tmp_path: Path) -> None:
 def test_launches_after_the_pilot_are_for_forward_alone(tmp_path: Path) -> None:
     """They narrow the ratio; every other scope has the pilot's launches."""
     planned = Schedule(pilot=2, launches=4, rounds=1, half_width=1e-9)
-    plan = msgspec.structs.replace(PLAN, schedule=planned)
-    with open_lanes([lane("right").choice], ["CPUExecutionProvider"]) as opened:
-        subject = Subject(BACKBONE, entry_in(tmp_path))
-        (cell,) = run(plan, opened, [subject], tmp_path / "report.json").cells
+    plan = PLAN.of(planned)
+    with open_targets([target("right")]) as opened:
+        workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path)})
+        (cell,) = run(plan, opened, [workload], tmp_path / "report.json").cells
     assert isinstance(cell, MeasuredCell)
     indices = {
         (timing.scope, timing.image): [launch.index for launch in timing.launches]

@@ -24,7 +24,7 @@ def loaded_by(module: str) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "simx.cli.benchmarking",
+        "simx.runner.bench.session",
         "simx.cli.export",
         "simx.runner.bench.bench",
         "simx.runner.bench.targets",
@@ -53,8 +53,8 @@ def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    choice = backend_named("ort")
-    with launcher(choice.spec.entry) as workers:
-        require_usable(choice, "CPUExecutionProvider", workers)
+    backend = backend_named("ort")
+    with launcher(backend.entry) as workers:
+        require_usable(backend, "CPUExecutionProvider", workers)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

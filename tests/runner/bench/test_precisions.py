@@ -2,27 +2,23 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS
 from simx.report.words.names import executor_name
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.results.statistics.parity import FP16, FP32, INT8, TF32, disagreement
 from simx.results.summaries.derivation import backbones, executors
 from simx.results.summaries.summary import Executor
-from simx.runner.backends.registry import Choice, backend_named, require_precisions
+from simx.runner.backends.registry import backend_named, require_precisions
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.bench import BenchPlan
-from simx.runner.bench.cells import Lane
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import open_lanes, product
-from simx.runner.bench.workloads import NotReduced, Subject
-from tests.runner.bench.test_bench import PLAN
-from tests.runner.benches import go_on, run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from simx.runner.bench.targets import Target, open_targets, product
+from simx.runner.bench.workloads import Workload
+from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 
 CPU = "CPUExecutionProvider"
 
@@ -34,35 +30,30 @@ def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launches, "REPEATS", 0)
 
 
-def choice_of(kind: str) -> Choice:
-    """Return a fake that can be asked for in every precision."""
-    usual = lane(kind).choice
-    return Choice(msgspec.structs.replace(usual.spec, precisions=PRECISIONS))
+def targets_of(kind: str) -> list[Target]:
+    """Return a fake in every precision."""
+    return [target(kind, precision) for precision in PRECISIONS]
 
 
-def subject_in(folder: Path) -> Subject:
+def workload_in(folder: Path) -> Workload:
     """Return a backbone that has an fp32 export, the same one for int8, and none for fp16."""
     folder.mkdir()
     entry = entry_in(folder)
-    return Subject(
-        BACKBONE, entry, {"int8": entry, "fp16": NotReduced("verification", "cosine 0.5")}
-    )
+    failed = lacking("fp16", "verification", "cosine 0.5")
+    return Workload(BACKBONE, {"fp32": entry, "int8": entry, "fp16": failed})
 
 
-def plan_in(folder: Path, launches: int) -> BenchPlan:
+def plan_in(folder: Path, launches: int) -> Plan:
     """Return a short benchmark of small pictures."""
-    return msgspec.structs.replace(
-        PLAN,
-        schedule=Schedule(pilot=launches, launches=launches, rounds=1),
-        pictures=small_pictures(folder),
-    )
+    schedule = Schedule(pilot=launches, launches=launches, rounds=1)
+    return PLAN.of(schedule, small_pictures(folder))
 
 
 def bench(folder: Path, kind: str, launches: int = 1) -> Report:
     """Measure a fake in every precision."""
     plan = plan_in(folder, launches)
-    with open_lanes([choice_of(kind)], [CPU], precisions=PRECISIONS) as opened:
-        return run(plan, opened, [subject_in(folder / "entry")], folder / "report.json")
+    with open_targets(targets_of(kind)) as opened:
+        return run(plan, opened, [workload_in(folder / "entry")], folder / "report.json")
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +62,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedules, "BLOCK_SECONDS", 0.001)
         patch.setattr(launches, "REPEATS", 0)
-        return bench(tmp_path_factory.mktemp("bench"), "right", launches=2)
+        return bench(tmp_path_factory.mktemp("bench"), "right", launches=3)
 
 
 def test_every_backend_has_the_precisions_it_computes_in() -> None:
     """Torch has no cells but those of fp32, and a note says so."""
-    choices = [backend_named("torch"), backend_named("ort")]
-    lanes, notes = product(choices, [CPU], ["fp32", "int8"])
+    backends = [backend_named("torch"), backend_named("ort")]
+    targets, notes = product(backends, [CPU], ["fp32", "int8"])
 
-    assert [(each.choice.name, each.precision) for each in lanes] == [
+    assert [(each.backend.label, each.precision) for each in targets] == [
         ("torch", "fp32"),
         ("ort", "fp32"),
         ("ort", "int8"),
@@ -123,7 +114,7 @@ def test_one_cell_of_a_backend_takes_the_canary(report: Report) -> None:
     """It is the same in any precision, and belongs to the backend and provider."""
     (canary,) = report.canary
 
-    assert [launch.index for launch in canary.launches] == [0, 1]
+    assert [launch.index for launch in canary.launches] == [0, 1, 2]
 
 
 def test_each_precision_has_its_own_bound(tmp_path: Path) -> None:
@@ -138,13 +129,13 @@ def test_each_precision_has_its_own_bound(tmp_path: Path) -> None:
 
 
 def test_the_loosest_bound_counts() -> None:
-    """A lane has that of its precision, or of its backend's variant."""
+    """A target has that of its precision, or of its backend's variant."""
     ort, tf32 = backend_named("ort"), backend_named("ort:tf32")
 
-    assert Lane(ort, CPU).bounds == FP32
-    assert Lane(ort, CPU, "fp16").bounds == FP16
-    assert Lane(tf32, CPU).bounds == TF32
-    assert Lane(tf32, CPU, "int8").bounds == INT8
+    assert Target(ort, CPU).bounds == FP32
+    assert Target(ort, CPU, "fp16").bounds == FP16
+    assert Target(tf32, CPU).bounds == TF32
+    assert Target(tf32, CPU, "int8").bounds == INT8
 
 
 def test_a_wide_bound_lets_no_cheat_pass(tmp_path: Path) -> None:
@@ -161,12 +152,12 @@ def test_a_resumed_run_goes_on_with_every_precision(tmp_path: Path) -> None:
         if launch == 1:
             raise KeyboardInterrupt
 
-    subject, plan = subject_in(tmp_path / "entry"), plan_in(tmp_path, 2)
+    workload, plan = workload_in(tmp_path / "entry"), plan_in(tmp_path, 2)
     path = tmp_path / "report.json"
-    with open_lanes([choice_of("right")], [CPU], precisions=PRECISIONS) as opened:
+    with open_targets(targets_of("right")) as opened:
         with pytest.raises(KeyboardInterrupt):
-            run(plan, opened, [subject], path, interrupt)
-        full, lacking, reduced = go_on(plan, opened, [subject], path).cells
+            run(plan, opened, [workload], path, interrupt)
+        full, lacking, reduced = go_on(plan, opened, [workload], path).cells
 
     assert isinstance(lacking, FailedCell)
     for cell in (full, reduced):

@@ -14,17 +14,15 @@ from simx.results.schema.environment import Environment
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.bench import BenchPlan, finish
+from simx.runner.bench.bench import finish
 from simx.runner.bench.resumption import environment_changes, require_same_configuration
-from simx.runner.bench.schedule import Schedule
-from simx.runner.bench.targets import OpenLanes, open_lanes
-from simx.runner.bench.workloads import Absent, Subject
+from simx.runner.bench.targets import OpenTargets, open_targets
+from simx.runner.bench.workloads import Workload
 from tests.results.builders import report
-from tests.runner.benches import go_on, run, small_pictures
-from tests.runner.fakes import BACKBONE, entry_in, lane
+from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 
 SECOND = msgspec.structs.replace(BACKBONE, model="othernet")
-CPU = ["CPUExecutionProvider"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,31 +33,24 @@ def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> BenchPlan:
+def plan(tmp_path: Path) -> Plan:
     """Two launches of two rounds."""
-    return BenchPlan(
-        embedding="pooled",
-        weights="random",
-        threads=1,
-        profile="quick",
-        schedule=Schedule(pilot=2, launches=2, rounds=2, seed=3),
-        pictures=small_pictures(tmp_path),
-    )
+    return msgspec.structs.replace(PLAN, pictures=small_pictures(tmp_path))
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[OpenLanes]:
+def opened() -> Iterator[OpenTargets]:
     """Workers of a backend that is right."""
-    with open_lanes([lane("right").choice], CPU) as lanes:
-        yield lanes
+    with open_targets([target("right")]) as targets:
+        yield targets
 
 
 @pytest.fixture
-def subjects(tmp_path: Path) -> list[Subject | Absent]:
+def workloads(tmp_path: Path) -> list[Workload]:
     """Two backbones, measured from the same files."""
     (tmp_path / "entry").mkdir()
     entry = entry_in(tmp_path / "entry")
-    return [Subject(BACKBONE, entry), Subject(SECOND, entry)]
+    return [Workload(BACKBONE, {"fp32": entry}), Workload(SECOND, {"fp32": entry})]
 
 
 def interrupted_at(at: int) -> Callable[[Backbone, int, int], None]:
@@ -98,16 +89,20 @@ def shape(found: Report) -> list[tuple[str, str, list[tuple[str, list[list[int]]
 
 @pytest.mark.parametrize("at", [1, 3])
 def test_a_resumed_run_is_that_of_one_piece(
-    tmp_path: Path, plan: BenchPlan, opened: OpenLanes, subjects: list[Subject | Absent], at: int
+    tmp_path: Path,
+    plan: Plan,
+    opened: OpenTargets,
+    workloads: list[Workload],
+    at: int,
 ) -> None:
     """Wherever it ended, it has the same cells, launches, rounds and blocks in the end."""
     path = tmp_path / "report.json"
     begun: list[tuple[str, int]] = []
-    whole = run(plan, opened, subjects, tmp_path / "whole.json")
+    whole = run(plan, opened, workloads, tmp_path / "whole.json")
     with pytest.raises(KeyboardInterrupt):
-        run(plan, opened, subjects, path, interrupted_at(at))
+        run(plan, opened, workloads, path, interrupted_at(at))
     resumed = go_on(
-        plan, opened, subjects, path, lambda which, at, _: begun.append((which.model, at))
+        plan, opened, workloads, path, lambda which, at, _: begun.append((which.model, at))
     )
 
     expected = [(model, index) for model in ("fakenet", "othernet") for index in range(2)]
@@ -119,30 +114,30 @@ def test_a_resumed_run_is_that_of_one_piece(
 
 
 def test_resuming_can_end_early_again(
-    tmp_path: Path, plan: BenchPlan, opened: OpenLanes, subjects: list[Subject | Absent]
+    tmp_path: Path, plan: Plan, opened: OpenTargets, workloads: list[Workload]
 ) -> None:
     """Each run adds what it finished."""
     path = tmp_path / "report.json"
     with pytest.raises(KeyboardInterrupt):
-        run(plan, opened, subjects, path, interrupted_at(1))
+        run(plan, opened, workloads, path, interrupted_at(1))
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            go_on(plan, opened, subjects, path, interrupted_at(1))
+            go_on(plan, opened, workloads, path, interrupted_at(1))
     assert len(read_journal(journal_path(path)).launches) == 3
-    resumed = go_on(plan, opened, subjects, path)
+    resumed = go_on(plan, opened, workloads, path)
 
     assert [stop.launches for stop in resumed.stops] == [2, 2]
 
 
 def test_a_cell_that_failed_stays_failed(
-    tmp_path: Path, plan: BenchPlan, subjects: list[Subject | Absent]
+    tmp_path: Path, plan: Plan, workloads: list[Workload]
 ) -> None:
     """It is not tried again: whatever ended it would end it again."""
     path = tmp_path / "report.json"
-    with open_lanes([lane("right").choice, lane("dying").choice], CPU) as both:
+    with open_targets([target("right"), target("dying")]) as both:
         with pytest.raises(KeyboardInterrupt):
-            run(plan, both, subjects[:1], path, interrupted_at(1))
-        resumed = go_on(plan, both, subjects[:1], path)
+            run(plan, both, workloads[:1], path, interrupted_at(1))
+        resumed = go_on(plan, both, workloads[:1], path)
 
     right, dying = resumed.cells
     assert isinstance(right, MeasuredCell)
@@ -151,14 +146,14 @@ def test_a_cell_that_failed_stays_failed(
 
 
 def test_time_that_was_spent_counts(
-    tmp_path: Path, plan: BenchPlan, opened: OpenLanes, subjects: list[Subject | Absent]
+    tmp_path: Path, plan: Plan, opened: OpenTargets, workloads: list[Workload]
 ) -> None:
     """A backbone's budget is one for all its runs."""
     path = tmp_path / "report.json"
     with pytest.raises(KeyboardInterrupt):
-        run(plan, opened, subjects[:1], path, interrupted_at(1))
+        run(plan, opened, workloads[:1], path, interrupted_at(1))
     spent = sum(launch.seconds for launch in read_journal(journal_path(path)).launches)
-    resumed = go_on(plan, opened, subjects[:1], path)
+    resumed = go_on(plan, opened, workloads[:1], path)
 
     (stop,) = resumed.stops
     assert (stop.launches, stop.ended_by) == (2, "launches")
@@ -167,32 +162,32 @@ def test_time_that_was_spent_counts(
 
 
 def test_another_export_is_refused(
-    tmp_path: Path, plan: BenchPlan, opened: OpenLanes, subjects: list[Subject | Absent]
+    tmp_path: Path, plan: Plan, opened: OpenTargets, workloads: list[Workload]
 ) -> None:
     """Launches of two sets of weights are never put together."""
     path = tmp_path / "report.json"
-    subject = subjects[0]
-    assert isinstance(subject, Subject)
-    weights = msgspec.structs.replace(subject.entry.manifest.weights, sha256="f" * 64)
-    manifest = msgspec.structs.replace(subject.entry.manifest, weights=weights)
-    other = Subject(BACKBONE, type(subject.entry)(tmp_path, tmp_path, manifest))
-    gone = Absent(BACKBONE, "weights", "no network")
+    workload = workloads[0]
+    (entry,) = workload.entries
+    weights = msgspec.structs.replace(entry.manifest.weights, sha256="f" * 64)
+    manifest = msgspec.structs.replace(entry.manifest, weights=weights)
+    other = Workload(BACKBONE, {"fp32": type(entry)(tmp_path, tmp_path, manifest)})
+    gone = Workload(BACKBONE, {"fp32": lacking("fp32", "weights", "no network")})
     with pytest.raises(KeyboardInterrupt):
-        run(plan, opened, subjects, path, interrupted_at(1))
+        run(plan, opened, workloads, path, interrupted_at(1))
     with pytest.raises(InputError, match="from another export than the store now has"):
-        go_on(plan, opened, [other, subjects[1]], path)
+        go_on(plan, opened, [other, workloads[1]], path)
     with pytest.raises(InputError, match="its export is gone and cannot be made again"):
-        go_on(plan, opened, [gone, subjects[1]], path)
-    resumed = go_on(plan, opened, subjects, path)
+        go_on(plan, opened, [gone, workloads[1]], path)
+    resumed = go_on(plan, opened, workloads, path)
 
     assert [stop.launches for stop in resumed.stops] == [2, 2]
 
 
 def test_what_is_all_measured_is_only_written(
     tmp_path: Path,
-    plan: BenchPlan,
-    opened: OpenLanes,
-    subjects: list[Subject | Absent],
+    plan: Plan,
+    opened: OpenTargets,
+    workloads: list[Workload],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run that could not write its report in the end has lost nothing."""
@@ -200,7 +195,7 @@ def test_what_is_all_measured_is_only_written(
     with monkeypatch.context() as patched:
         patched.setattr("simx.runner.bench.bench.write", _refuse)
         with pytest.raises(RuntimeError):
-            run(plan, opened, subjects, path)
+            run(plan, opened, workloads, path)
     with Journal.resume(journal_path(path)) as journal:
         written = finish(journal, path)
 

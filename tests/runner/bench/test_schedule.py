@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.common.errors import InputError
+from simx.results.schema.config import ProfileName
 from simx.runner.bench.schedule import (
     FEWEST_PILOT_LAUNCHES,
     PROFILES,
-    ProfileName,
     schedule,
     shuffled,
 )

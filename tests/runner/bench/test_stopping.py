@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.config import Schedule
 from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Launch, Timing
-from simx.runner.bench.schedule import Schedule
 from simx.runner.bench.stopping import Launches
 from tests.results.builders import failed, identity, launches, measured
 from tests.runner.fakes import BACKBONE

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from simx.common.safe_text import clean
+from simx.models.pictures import IMAGES, Image
 from simx.report.formats.page.raw_times import RawTimes, raw_times
 from simx.report.words.names import backbone_name, executor_name
-from simx.results.schema.times import IMAGES, Image, Launch
+from simx.report.words.values import NANOSECONDS_PER_MS
+from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.decision import latency
 from simx.results.summaries.selection_criteria import LatencyOf
@@ -19,8 +21,6 @@ from simx.results.summaries.summary import (
     MeasuredSummary,
     RangeSummary,
 )
-
-NANOSECONDS_PER_MS = 1e6
 
 Interval = tuple[float, float | None, float | None]
 """Milliseconds: an estimate and the ends of its interval."""

@@ -1,0 +1,316 @@
+"""What the commands do, as functions: for notebooks and other programs.
+
+``import simx`` offers them without importing this module, which is heavy, before one is used.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from simx.common.errors import InputError
+from simx.common.input_files import shown
+from simx.exporter.jobs.ensure import export_into
+from simx.exporter.jobs.export import export as export_to_store
+from simx.exporter.jobs.memory import default_jobs
+from simx.exporter.jobs.plan import ExportPlan, Outcome
+from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
+from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
+from simx.exporter.store.sharing import default_store
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.images.decoding import decode
+from simx.images.preprocessing import preprocess as preprocess_image
+from simx.models.backbone import EmbeddingKind, Precision, Preset
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.formats.csv import to_string
+from simx.results.comparison.compare import Named, Settings
+from simx.results.comparison.compare import compare as compare_digests
+from simx.results.comparison.digest import digest
+from simx.results.comparison.names import DifferenceName
+from simx.results.comparison.outcome import Comparison
+from simx.results.files.journal_lines import Inputs
+from simx.results.files.report import read
+from simx.results.schema.config import Config, ProfileName
+from simx.results.schema.report import Report
+from simx.runner.backends.providers import provider_named
+from simx.runner.bench import session
+from simx.runner.bench.schedule import schedule
+from simx.runner.bench.threads import default_threads
+
+AnyPath = str | os.PathLike[str]
+Names = str | Sequence[str]
+"""One name, or several."""
+
+
+class Row(NamedTuple):
+    """One row of a report's CSV: one cell, scope and image.
+
+    Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
+    figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
+    not have is None.
+    """
+
+    model: str
+    weights: str
+    embedding: str
+    backend: str
+    provider: str
+    precision: str
+    batch: int
+    threads: int | None
+    status: str
+    scope: str | None
+    image: str | None
+    unit: str | None
+    launches: int | None
+    n: int | None
+    median: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    min: float | None
+
+
+def read_report(path: AnyPath) -> Report:
+    """Read a report that ``bench`` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is no sound report of a known version.
+    """
+    return read(Path(path))
+
+
+def rows(report: Report) -> tuple[Row, ...]:
+    """Return a report as tidy rows, as ``simx report --format csv`` gives them.
+
+    A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
+    """
+    _, *lines = csv.reader(to_string([report]).splitlines())
+    values = (
+        {name: value or None for name, value in zip(Row._fields, line, strict=True)}
+        for line in lines
+    )
+    return tuple(msgspec.convert(list(each.values()), Row, strict=False) for each in values)
+
+
+def export(  # noqa: PLR0913 - the options of the command
+    select: Names,
+    *,
+    embedding: EmbeddingKind = "pooled",
+    precisions: Sequence[Precision] = ("fp32",),
+    weights: AnyPath = "auto",
+    weights_mirror: str | None = None,
+    offline: bool = False,
+    threads: int | None = None,
+    jobs: int | None = None,
+    store: AnyPath | None = None,
+    output: AnyPath | None = None,
+) -> tuple[Outcome, ...]:
+    """Export backbones without their heads to ONNX, each verified against torch.
+
+    Args:
+        select: names or globs such as ``resnet18``, ``resnet*`` or ``resnet50:v1``.
+        embedding: ``pooled``, ``penultimate`` or ``flat``.
+        precisions: ``fp32``, ``fp16`` and ``int8``; the last two are converted from fp32.
+        weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
+        weights_mirror: URL to download weights from, instead of torchvision's.
+        offline: never download.
+        threads: of all exports together; by default the cores of this process.
+        jobs: exports side by side; by default one per core, within the memory.
+        store: folder of exports; by default the command's.
+        output: folder for plain ``NAME.onnx`` files with a manifest, beside the store.
+
+    Returns:
+        An ``Exported`` or a ``NotExported`` for each backbone and precision.
+
+    Raises:
+        InputError: a name is unknown, or a file is not usable.
+        SystemFailureError: the system failed on simx's own files.
+    """
+    cores = threads or default_threads()
+    plan = ExportPlan(
+        embedding=embedding,
+        request=WeightsRequest.parse(os.fspath(weights)),
+        precisions=tuple(precisions),
+        threads=cores,
+        jobs=jobs or default_jobs(cores),
+        mirror=weights_mirror,
+        offline=offline,
+    )
+    backbones, exports = session.selected(_names(select)), Store(_store(store))
+    if output is None:
+        return tuple(export_to_store(backbones, exports, plan))
+    return export_into(Path(output), backbones, exports, plan)
+
+
+def bench(  # noqa: PLR0913 - the options of the command
+    select: Names = (),
+    *,
+    report: AnyPath | None = None,
+    backends: Names = ("torch", "ort"),
+    providers: Names = ("cpu",),
+    provider_options: Names = (),
+    allow_partial: bool = False,
+    embedding: EmbeddingKind = "pooled",
+    precisions: Sequence[Precision] = ("fp32",),
+    weights: AnyPath = "auto",
+    weights_mirror: str | None = None,
+    offline: bool = False,
+    anchor: AnyPath | None = None,
+    positive: AnyPath | None = None,
+    negative: AnyPath | None = None,
+    threads: int | None = None,
+    profile: ProfileName = "default",
+    launches: int | None = None,
+    rounds: int | None = None,
+    half_width: float | None = None,
+    budget: float | None = None,
+    seed: int = 0,
+    worker_memory: int | None = None,
+    store: AnyPath | None = None,
+) -> Report:
+    """Measure backbones, export those that the store lacks, and write a report.
+
+    The process that calls it should be idle meanwhile: what it computes disturbs the measurement.
+
+    Args:
+        select: names or globs of backbones; none for everything in the store.
+        report: where the report goes; by default a new file in the user's data folder.
+        backends: such as ``torch``, ``ort`` or ``torch:channels-last``.
+        providers: execution providers, such as ``cpu`` and ``cuda``.
+        provider_options: options of ONNX Runtime's provider, each as ``KEY=VALUE``.
+        allow_partial: allow cells of which only a share of the nodes runs on the provider.
+        embedding: ``pooled``, ``penultimate`` or ``flat``.
+        precisions: ``fp32``, ``fp16`` and ``int8``.
+        weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
+        weights_mirror: URL to download weights from, instead of torchvision's.
+        offline: never download.
+        anchor: your own anchor picture.
+        positive: your own positive picture.
+        negative: your own negative picture.
+        threads: of every backend; by default the cores of this process.
+        profile: ``quick``, ``default`` or ``precise``.
+        launches: processes per cell, instead of a target half-width.
+        rounds: rounds per process.
+        half_width: target half-width of the ratio's interval, 0.015 for 1.5 %.
+        budget: longest time per backbone, in seconds.
+        seed: random seed of every order.
+        worker_memory: limit of each worker's address space, in bytes (Linux only).
+        store: folder of exports; by default the command's.
+
+    Returns:
+        The report that was written. A cell that failed is in it, with its reason.
+
+    Raises:
+        InputError: an argument is not usable.
+        ProviderUnavailableError: a backend or a provider cannot be used here.
+        SystemFailureError: the system failed on simx's own files.
+    """
+    request = WeightsRequest.parse(os.fspath(weights))
+    planned = schedule(
+        profile,
+        launches=launches,
+        rounds=rounds,
+        half_width=half_width,
+        budget_seconds=budget,
+        seed=seed,
+    )
+    config = Config(
+        **msgspec.structs.asdict(planned),
+        backbones=_names(select),
+        backends=_names(backends),
+        providers=tuple(dict.fromkeys(map(provider_named, _names(providers)))),
+        provider_options=_names(provider_options),
+        allow_partial=allow_partial,
+        embedding=embedding,
+        precisions=tuple(precisions),
+        threads=threads or default_threads(),
+        weights=request.kind,
+        profile=profile,
+        worker_memory=worker_memory,
+    )
+    inputs = Inputs(
+        store=str(_store(store)),
+        weights_file=_text(request.path),
+        weights_mirror=weights_mirror,
+        anchor=_text(anchor),
+        positive=_text(positive),
+        negative=_text(negative),
+        offline=offline,
+    )
+    return session.bench(config, inputs, Path(report) if report else session.new_report_path())
+
+
+def compare(
+    base: Report,
+    new: Report,
+    *,
+    threshold: float = 0.03,
+    allow: Sequence[DifferenceName] = (),
+    repeats: Sequence[Report] = (),
+) -> Comparison:
+    """Compare two reports, cell by cell.
+
+    Args:
+        base: what the new one is compared with.
+        new: the new one.
+        threshold: the change that matters, 0.03 for 3 % to either side.
+        allow: names of what may differ between two cells that are compared.
+        repeats: the base measured again, which shows how much two runs of the same thing differ.
+    """
+    settings = Settings(threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow))
+    return compare_digests(
+        Named("base", digest(base)), Named("new", digest(new)), settings, [*map(digest, repeats)]
+    )
+
+
+def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:
+    """Turn a picture into the input of a backbone, as its weights want it.
+
+    Args:
+        picture: a file.
+        model: the name of a backbone such as ``resnet18``, or the file of an exported model: one of
+            the store, or one of a folder that ``export`` put it into.
+
+    Returns:
+        float32 [1, 3, crop, crop], C-contiguous, normalised.
+
+    Raises:
+        InputError: the picture cannot be used, or the model is not known.
+    """
+    return preprocess_image(decode(picture), _preset(model))
+
+
+def _preset(model: AnyPath) -> Preset:
+    path = Path(model)
+    if path.suffix != ".onnx":
+        backbones = session.selected((os.fspath(model),))
+        if len(backbones) > 1:
+            raise InputError(f"model {model}: names {len(backbones)} backbones; name one")
+        return backbones[0].preset
+    if path.name == MODEL_FILE:
+        return read_manifest(path.with_name(MANIFEST_FILE)).preset
+    found = read_output_manifest(path.with_name(OUTPUT_MANIFEST_FILE)).of(path.name)
+    if found is None:
+        raise InputError(f"model {shown(path)}: the manifest beside it does not have it")
+    return found.preprocessing
+
+
+def _names(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _text(path: AnyPath | None) -> str | None:
+    return None if path is None else os.fspath(path)
+
+
+def _store(store: AnyPath | None) -> Path:
+    return Path(store or os.environ.get("SIMX_STORE") or default_store())

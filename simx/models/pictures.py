@@ -1,0 +1,52 @@
+"""The pictures of a measurement: their names, their files, and how a report identifies them.
+
+All other rooms share these. ``images`` chooses and reads the files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simx.common.strict_json import Struct
+
+Image = Literal["anchor", "positive", "negative", "negative_resized"]
+"""A picture's name, as it stands in reports."""
+
+IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized")
+"""All pictures, in the order of every table."""
+
+COMPARED_IMAGES: tuple[Image, ...] = ("positive", "negative", "negative_resized")
+"""Those that the anchor is compared with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSet:
+    """The files of one comparison: the anchor, and the pictures that it is compared with."""
+
+    anchor: Path
+    positive: Path
+    negative: Path
+    negative_resized: Path
+
+    def files(self) -> tuple[tuple[Image, Path], ...]:
+        """Return every picture's name and file, in the order of the tables."""
+        return (
+            ("anchor", self.anchor),
+            ("positive", self.positive),
+            ("negative", self.negative),
+            ("negative_resized", self.negative_resized),
+        )
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """One picture that was measured with, identified by its content.
+
+    ``sha256`` and ``bytes`` are the file's hash and length; ``width`` and ``height`` are pixels of
+    the upright picture. ``bundled`` is true if the content is that of a picture of simx's own.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    bundled: bool

@@ -1,0 +1,86 @@
+"""A run's configuration: everything that decides what is measured and how, and no file's path.
+
+It is written into the journal when a run begins, and kept in the report. Only options of a
+provider can hold a path; a report has the name of the file.
+"""
+
+from typing import Literal, Self
+
+import msgspec
+
+from simx.common.anonymous import anonymous
+from simx.common.strict_json import Struct
+from simx.models.backbone import EmbeddingKind, Precision
+from simx.models.pictures import Image, Picture
+
+ProfileName = Literal["quick", "default", "precise"]
+
+WeightsKind = Literal["auto", "pretrained", "random", "file"]
+
+BATCH = 1
+"""Pictures of one call."""
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """How many launches of how many rounds, and the seed of every random order.
+
+    With a ``half_width`` (0.015 for 1.5 % to each side), the first ``pilot`` launches of a backbone
+    fix how many it gets so that the interval of a ratio reaches that width, ``launches`` at the
+    most. Without one every backbone gets ``launches``. ``budget_seconds`` ends a backbone's
+    launches before they take longer. ``rounds`` is how many a launch has.
+    """
+
+    pilot: int
+    launches: int
+    rounds: int
+    half_width: float | None = None
+    budget_seconds: float | None = None
+    seed: int = 0
+
+    def is_for_forward_alone(self, launch: int) -> bool:
+        """Whether the launch of this index is one that the pilot asked for.
+
+        Those narrow the ratio of ``forward``. The other scopes have the pilot's launches, and would
+        double the time of each further one.
+        """
+        return self.half_width is not None and launch >= self.pilot
+
+
+class Config(Schedule, frozen=True, kw_only=True):
+    """The schedule of a run, and what it is applied to.
+
+    ``backbones`` are the selected names in their order, with their weights where not the default
+    ones. ``backends`` are named as on the command line, ``providers`` by ONNX Runtime's names, and
+    ``provider_options`` are ``KEY=VALUE``. Up to version 4 of the report, ``backends`` had the
+    options in its names, and ``backbones`` and ``provider_options`` were not kept.
+    ``allow_partial`` allows cells of which only a share runs on the provider. ``weights`` is how
+    they were requested. ``worker_memory`` is the most bytes of address space that a worker may
+    have, None for no limit.
+    """
+
+    backbones: tuple[str, ...] = ()
+    backends: tuple[str, ...]
+    providers: tuple[str, ...]
+    provider_options: tuple[str, ...] = ()
+    allow_partial: bool = False
+    embedding: EmbeddingKind
+    precisions: tuple[Precision, ...]
+    batch: int = BATCH
+    threads: int
+    weights: WeightsKind
+    profile: ProfileName
+    worker_memory: int | None = None
+    pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
+
+    @property
+    def anonymised(self) -> Self:
+        """The configuration as a report keeps it: a path in an option is the name of its file."""
+        return msgspec.structs.replace(
+            self,
+            backends=tuple(map(_without_folders, self.backends)),
+            provider_options=tuple(map(_without_folders, self.provider_options)),
+        )
+
+
+def _without_folders(text: str) -> str:
+    return "+".join(anonymous(part) if "/" in part else part for part in text.split("+"))

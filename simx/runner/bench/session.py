@@ -1,0 +1,294 @@
+"""A benchmark from its configuration to its report: prepare, measure, publish, resume.
+
+A command line and a notebook both call it. It prints nothing; its listener gets messages.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_data_path
+
+from simx.common.errors import InputError, SystemFailureError, Terminated
+from simx.common.input_files import shown
+from simx.exporter.jobs.ensure import ensure
+from simx.exporter.jobs.export import require_fitting
+from simx.exporter.jobs.memory import default_jobs
+from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.store.lookup import held_backbones
+from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
+from simx.images.pictures import check_presets, chosen, describe
+from simx.models.backbone import Backbone
+from simx.models.catalogue import load
+from simx.models.pictures import PictureSet
+from simx.models.selection import Selection, select
+from simx.results.files.journal import Journal, journal_path, report_path, resume_command
+from simx.results.files.journal_lines import Header, Inputs, Resumption
+from simx.results.files.report import read
+from simx.results.schema.config import Config
+from simx.results.schema.report import Report
+from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
+from simx.runner.bench.resumption import (
+    Asked,
+    environment_changes,
+    require_same_as_asked,
+    require_same_configuration,
+)
+from simx.runner.bench.targets import Target, open_targets, planned_targets
+from simx.runner.bench.workloads import Workload, journaled
+
+Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
+"""Returns a context for the measurement of backbones; what it gives is called before each launch.
+"""
+
+
+def _unseen(_: Sequence[Backbone]) -> AbstractContextManager[Progress]:
+    return nullcontext(lambda *_: None)
+
+
+def bench(
+    config: Config,
+    inputs: Inputs,
+    path: Path,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: Measuring = _unseen,
+) -> Report:
+    """Measure, and write the report.
+
+    Everything that can be wrong with the arguments is refused before any export or measurement.
+    A run that is interrupted leaves a journal beside the report, for ``resume``.
+
+    Args:
+        config: what to measure, and how. Without ``backbones``, everything in the store.
+        inputs: the files to use.
+        path: where the report goes.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured.
+
+    Raises:
+        InputError: an argument is not usable, or a journal lies at the report's place.
+        ProviderUnavailableError: a backend or a provider cannot be used here.
+        SystemFailureError: the store, the journal or the report cannot be written.
+    """
+    with (
+        _prepared(config, inputs, listener) as session,
+        _how_to_resume(path, listener),
+        Journal.begin(journal_path(path), session.header) as journal,
+    ):
+        return session.measure(journal, path, measuring)
+
+
+def resume(
+    path: Path,
+    asked: Asked | None = None,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: Measuring = _unseen,
+) -> Report:
+    """Measure what is open of a run that ended early, with its own configuration.
+
+    Args:
+        path: its report, or its journal.
+        asked: what the run has to agree with.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured.
+
+    Raises:
+        InputError: there is no such run, it does not agree, or machine, software or exports are no
+            longer what it was begun with.
+        ProviderUnavailableError: a backend or a provider cannot be used here any more.
+        SystemFailureError: the store, the journal or the report cannot be written.
+    """
+    path = report_path(path)
+    if not journal_path(path).exists():
+        report = read(path)
+        listener.notice(f"{shown(path)} has no journal: nothing of it is open")
+        return report
+    with Journal.resume(journal_path(path)) as journal:
+        begun = journal.kept.header
+        assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
+        inputs = begun.inputs
+        if asked is not None:
+            asked = msgspec.structs.replace(asked, inputs=_absolute(asked.inputs))
+            require_same_as_asked(begun, asked)
+            inputs = msgspec.structs.replace(inputs, offline=asked.inputs.offline)
+        names = begun.report.config.backbones
+        left = [each for each in selected(names) if journaled(each) not in journal.kept.finished]
+        if not left:
+            return finish(journal, path)
+        with (
+            _prepared(begun.report.config, inputs, listener) as session,
+            _how_to_resume(path, listener),
+        ):
+            journal.append(_resumption(begun, session.header))
+            return session.measure(journal, path, measuring)
+
+
+def new_report_path() -> Path:
+    """Return a new report's place in the user's data folder, which is made where it is not there.
+
+    Raises:
+        SystemFailureError: the folder cannot be made.
+    """
+    folder = user_data_path("simx") / "reports"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemFailureError(
+            f"{folder}: cannot be made ({error.strerror}); choose the report's place with -o"
+        ) from None
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
+
+
+class _Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A run whose arguments were checked; ``config`` names its backbones and its pictures."""
+
+    config: Config
+    inputs: Inputs
+    backbones: tuple[Backbone, ...]
+    pictures: PictureSet
+    targets: tuple[Target, ...]
+    notes: tuple[str, ...]
+    store: Store
+    listener: ExportListener
+
+    @property
+    def header(self) -> Header:
+        """The first line of its journal."""
+        return Header(inputs=_absolute(self.inputs), report=begun_report(self.config, self.notes))
+
+    def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
+        """Export what the store lacks, measure what is open, and write the report."""
+        left = [each for each in self.backbones if journaled(each) not in journal.kept.finished]
+        with (
+            open_targets(self.targets, self.config.worker_memory) as opened,
+            ExitStack() as held,
+        ):
+            for note in self.notes:
+                self.listener.notice(note)
+            workloads = self._workloads(left)
+            for entry in (entry for workload in workloads for entry in workload.entries):
+                held.enter_context(entry.in_use())
+            progress = held.enter_context(measuring(left))
+            return run_bench(self.config, self.pictures, opened, workloads, journal, path, progress)
+
+    def _workloads(self, backbones: Sequence[Backbone]) -> list[Workload]:
+        """Pair every backbone with its exports, making those that the store lacks."""
+        plan = ExportPlan(
+            embedding=self.config.embedding,
+            request=_request(self.config, self.inputs),
+            precisions=self.config.precisions,
+            threads=self.config.threads,
+            jobs=default_jobs(self.config.threads),
+            mirror=self.inputs.weights_mirror,
+            offline=self.inputs.offline,
+        )
+        exports = ensure(backbones, self.store, plan, self.listener)
+        precisions = dict.fromkeys(("fp32", *self.config.precisions))
+        return [
+            Workload(backbone, {each: exports[backbone, each] for each in precisions})
+            for backbone in backbones
+        ]
+
+
+@contextmanager
+def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
+    """Check all that can be checked before anything is started, and find what is left open."""
+    store = Store(Path(inputs.store), listener.notice)
+    backbones = selected(config.backbones) if config.backbones else _held(config, inputs, store)
+    require_fitting(_request(config, inputs), backbones)
+    targets, notes = planned_targets(config)
+    if config.worker_memory and sys.platform != "linux":
+        raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
+    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+        pictures = chosen(
+            anchor=inputs.anchor,
+            positive=inputs.positive,
+            negative=inputs.negative,
+            workdir=Path(folder),
+        )
+        check_presets(pictures, {backbone.preset for backbone in backbones})
+        yield _Session(
+            config=msgspec.structs.replace(
+                config,
+                backbones=tuple(backbone.name for backbone in backbones),
+                pictures={name: describe(path) for name, path in pictures.files()},
+            ),
+            inputs=inputs,
+            backbones=backbones,
+            pictures=pictures,
+            targets=tuple(targets),
+            notes=tuple(notes),
+            store=store,
+            listener=listener,
+        )
+
+
+def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
+    """Return the backbones of names or globs, in the catalogue's order.
+
+    Raises:
+        InputError: a name is unknown, or there is none.
+    """
+    if not names:
+        raise InputError("no backbone is named; `simx models` lists all there are")
+    return select(Selection(names=tuple(names)), load())
+
+
+def _held(config: Config, inputs: Inputs, store: Store) -> tuple[Backbone, ...]:
+    """Return the backbones that the store holds."""
+    request = _request(config, inputs)
+    if request.kind == "file":
+        raise InputError(f"--weights {request.path}: name the backbone it is for")
+    held = held_backbones(store, load(), config.embedding, request)
+    if not held:
+        raise InputError(
+            f"store {inputs.store}: holds nothing to measure; name backbones, or fill it with "
+            "'simx export --all' or 'simx export --gflops 0'"
+        )
+    return held
+
+
+def _request(config: Config, inputs: Inputs) -> WeightsRequest:
+    file = inputs.weights_file
+    return WeightsRequest(config.weights, None if file is None else Path(file))
+
+
+def _absolute(inputs: Inputs) -> Inputs:
+    """Make all paths absolute; unlike ``Path.resolve`` this follows no link."""
+    paths = {
+        name: os.path.abspath(path)  # noqa: PTH100 - see above
+        for name in ("store", "weights_file", "anchor", "positive", "negative")
+        if (path := getattr(inputs, name)) is not None
+    }
+    return msgspec.structs.replace(inputs, **paths)
+
+
+@contextmanager
+def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
+    """Give, when a run is ended early, the command that resumes it."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        if journal_path(path).exists():
+            listener.notice(f"what is finished is kept; go on: {resume_command(path)}")
+        raise
+
+
+def _resumption(begun: Header, now: Header) -> Resumption:
+    """Return the journal's line for going on.
+
+    Raises:
+        InputError: the run would not go on as it was begun.
+    """
+    require_same_configuration(begun.report, now.report)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    notes = [f"this run ended early and was taken up again at {created}"]
+    if begun.report.environment and now.report.environment:
+        notes += environment_changes(begun.report.environment, now.report.environment)
+    return Resumption(created=created, notes=tuple(notes))

@@ -1,0 +1,143 @@
+"""The functions that ``import simx`` offers to notebooks."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simx
+from simx.common.errors import InputError
+from simx.exporter.jobs.plan import Exported
+from simx.images.decoding import decode
+from simx.images.pictures import bundled
+from simx.images.preprocessing import preprocess
+from simx.models.catalogue import load
+from simx.report.formats.csv import HEADER, to_string
+from simx.results.files.report import write
+from tests.cli.support import TRAINED_WEIGHTS
+from tests.results.builders import failed, identity, measured, report
+
+HEAVY = ("torch", "onnxruntime", "onnx", "rich", "numpy", "scipy", "msgspec")
+
+
+def test_the_import_is_light() -> None:
+    """No library is imported before a function is used."""
+    program = f"import sys, simx; print(*(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == ""
+
+
+def test_every_function_is_offered_and_documented() -> None:
+    """The names in ``__all__`` exist, are listed, and say what they take."""
+    for name in simx.__all__:
+        assert name in dir(simx)
+        assert name == "__version__" or getattr(simx, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'measure'"):
+        simx.measure  # noqa: B018 - reading it is the test
+
+
+def test_rows_are_those_of_the_csv(tmp_path: Path) -> None:
+    """Each has the CSV's columns, with numbers as numbers and empty fields as None."""
+    write(tmp_path / "report.json", report(measured(), failed(identity("vgg11"))))
+    found = simx.read_report(tmp_path / "report.json")
+    rows = simx.rows(found)
+    header, *lines = csv.reader(to_string([found]).splitlines())
+    forward = next(row for row in rows if row.scope == "forward")
+    lacking = rows[-1]
+
+    assert tuple(header) == HEADER == rows[0]._fields
+    assert len(rows) == len(lines)
+    assert (forward.model, forward.threads, forward.unit) == ("resnet18", 2, "ms")
+    assert forward.ci_low is not None
+    assert forward.median is not None
+    assert forward.ci_high is not None
+    assert forward.ci_low <= forward.median <= forward.ci_high
+    assert (lacking.model, lacking.status, lacking.median) == ("vgg11", "failed", None)
+
+
+def test_reports_are_compared() -> None:
+    """A cell that takes twice as long is a regression; the same report is none."""
+    base, slower = report(measured(milliseconds=10)), report(measured(milliseconds=20))
+    same = simx.compare(base, base)
+    changed = simx.compare(base, slower)
+
+    (cell,) = changed.ranges[0].cells
+    assert any(change.verdict == "slower" for change in cell.changes)
+    assert not any(
+        change.verdict == "slower"
+        for found in same.ranges
+        for each in found.cells
+        for change in each.changes
+    )
+
+
+def test_a_picture_is_preprocessed_for_a_backbone() -> None:
+    """As the weights of that name want it."""
+    picture = bundled().anchor
+    backbone = next(each for each in load() if each.name == "inception_v3")
+    array = simx.preprocess(picture, "inception_v3")
+
+    assert array.dtype == np.float32
+    assert array.shape == (1, 3, 299, 299)
+    assert np.array_equal(array, preprocess(decode(picture), backbone.preset))
+    with pytest.raises(InputError, match="names 2 backbones"):
+        simx.preprocess(picture, "vit_b_*")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export one small backbone to a store and a folder beside it."""
+    folder = tmp_path_factory.mktemp("exported")
+    (outcome,) = simx.export(
+        "squeezenet1_1",
+        weights=TRAINED_WEIGHTS,
+        threads=1,
+        store=folder / "store",
+        output=folder / "models",
+    )
+
+    assert isinstance(outcome, Exported)
+    return folder
+
+
+def test_a_picture_is_preprocessed_for_an_exported_model(exported: Path) -> None:
+    """For the plain file and for the store's, by the manifest beside it."""
+    picture = bundled().anchor
+    (stored,) = (exported / "store").rglob("model.onnx")
+    right = simx.preprocess(picture, "squeezenet1_1")
+
+    assert np.array_equal(simx.preprocess(picture, stored), right)
+    assert np.array_equal(
+        simx.preprocess(picture, exported / "models" / "squeezenet1_1.onnx"), right
+    )
+    with pytest.raises(InputError, match="manifest"):
+        simx.preprocess(picture, exported / "models" / "other.onnx")
+
+
+def test_a_benchmark_writes_the_report_that_it_returns(exported: Path) -> None:
+    """In a notebook's own process, without a command line."""
+    path = exported / "report.json"
+    made = simx.bench(
+        "squeezenet1_1",
+        report=path,
+        backends="ort",
+        weights=TRAINED_WEIGHTS,
+        threads=1,
+        profile="quick",
+        launches=1,
+        rounds=1,
+        store=exported / "store",
+    )
+
+    assert made == simx.read_report(path)
+    assert {row.status for row in simx.rows(made)} == {"ok"}
+    assert made.config is not None
+    assert made.config.backbones == ("squeezenet1_1",)
+    assert str(exported) not in path.read_text(encoding="utf-8")
+    assert not [left for left in exported.iterdir() if left.suffix == ".journal"]
