@@ -97,7 +97,7 @@ def command(
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
     from simx.cli.delivering import export_into  # noqa: PLC0415
-    from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
+    from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.exporting import export_with_progress  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
@@ -119,7 +119,7 @@ def command(
         records = [record_of(outcome) for outcome in outcomes]
     else:
         records = export_into(output, backbones, exports, plan, data_beside=external_data)
-    show(listing_content(records, listing_of(records)), format, None)
+    show(listing_content(records, columns_of(records), keys=3), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
@@ -132,9 +132,9 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 
 def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
-    from simx.cli.pruning import listing_of, pruned  # noqa: PLC0415 - as above
+    from simx.cli.pruning import COLUMNS, pruned  # noqa: PLC0415 - as above
     from simx.exporter.store.store import Store  # noqa: PLC0415
 
     records = pruned(Store(store), only_list=only_list)
-    show(listing_content(records, listing_of(records)), format, None)
+    show(listing_content(records, COLUMNS, keys=2), format, None)
     return ExitCode.DONE

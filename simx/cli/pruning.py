@@ -1,6 +1,5 @@
 """``simx export --prune``: what is no longer needed, listed and removed."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +9,7 @@ from simx.exporter.store.pruning import Kind, Pruned, Status, needless, prune
 from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
-from simx.report.listing import Field, ListColumn, Listing
+from simx.report.listing import ListColumn
 from simx.results.schema.report import WeightsOrigin
 
 
@@ -34,14 +33,24 @@ class PrunedRecord(msgspec.Struct, frozen=True, kw_only=True):
     precision: str | None = None
 
 
-_COLUMNS = (
-    ListColumn(name="kind", heading="what", text=True),
-    ListColumn(name="name", heading="name", text=True),
-    ListColumn(name="embedding", heading="embedding", text=True),
-    ListColumn(name="status", heading="status", text=True),
-    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
-    ListColumn(name="reason", heading="why", text=True),
+def _name(record: PrunedRecord) -> str:
+    """Return the backbone of an export, and of anything else its file's name."""
+    if record.model is not None:
+        return f"{record.model}:{record.weights}"
+    return Path(record.path).name
+
+
+COLUMNS: tuple[ListColumn[PrunedRecord], ...] = (
+    ListColumn(name="kind", heading="what", read=lambda of: of.kind, text=True),
+    ListColumn(name="name", heading="name", read=_name, text=True),
+    ListColumn(name="embedding", heading="embedding", read=lambda of: of.embedding, text=True),
+    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn(
+        name="megabytes", heading="size", read=lambda of: of.bytes / 1e6, unit="MB", decimals=1
+    ),
+    ListColumn(name="reason", heading="why", read=lambda of: of.reason, text=True),
 )
+"""What people see of a record; the first two say what it is."""
 
 
 def pruned(store: Store, *, only_list: bool) -> list[PrunedRecord]:
@@ -58,11 +67,6 @@ def pruned(store: Store, *, only_list: bool) -> list[PrunedRecord]:
     return [_record_of(each) for each in found]
 
 
-def listing_of(records: Sequence[PrunedRecord]) -> Listing:
-    """Return the columns for people."""
-    return Listing(columns=_COLUMNS, rows=tuple(_row(record) for record in records), keys=2)
-
-
 def _record_of(found: Pruned) -> PrunedRecord:
     what, identity = found.what, found.what.identity
     return PrunedRecord(
@@ -77,15 +81,3 @@ def _record_of(found: Pruned) -> PrunedRecord:
         embedding=identity.embedding if identity else None,
         precision=identity.precision if identity else None,
     )
-
-
-def _row(record: PrunedRecord) -> tuple[Field, ...]:
-    size = record.bytes / 1e6
-    return (record.kind, _name(record), record.embedding, record.status, size, record.reason)
-
-
-def _name(record: PrunedRecord) -> str:
-    """Return the backbone of an export, and of anything else its file's name."""
-    if record.model is not None:
-        return f"{record.model}:{record.weights}"
-    return Path(record.path).name
