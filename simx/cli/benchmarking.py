@@ -28,7 +28,7 @@ from simx.exporter.store.stored_files import DamagedEntryError
 from simx.images.pictures import check_presets, chosen
 from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.results.files.journal import Journal, journal_path, resume_command
 from simx.results.files.journal_lines import Header
 from simx.results.schema.report import FailedCell, Report

@@ -14,10 +14,10 @@ from simx.report.words.values import ABSENT, Value
 
 Field = str | int | float | None
 
-Record = TypeVar("Record")
+Listed = TypeVar("Listed")
 
 
-class ListColumn(msgspec.Struct, Generic[Record], frozen=True, kw_only=True):
+class ListColumn(msgspec.Struct, Generic[Listed], frozen=True, kw_only=True):
     """One column of a list; ``read`` returns a record's field in it, None where there is nothing.
 
     ``name`` is for programs; ``heading`` and ``unit`` are for people, who see ``decimals`` decimals
@@ -26,14 +26,14 @@ class ListColumn(msgspec.Struct, Generic[Record], frozen=True, kw_only=True):
 
     name: str
     heading: str
-    read: Callable[[Record], Field]
+    read: Callable[[Listed], Field]
     unit: str = ""
     decimals: int = 2
     text: bool = False
 
 
 def listing_content(
-    records: Sequence[Record], columns: Sequence[ListColumn[Record]], *, keys: int = 1
+    records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], *, keys: int = 1
 ) -> Content:
     """Return a list for every format: the records themselves as JSON, else the columns.
 
@@ -53,7 +53,7 @@ def listing_content(
     )
 
 
-def _table(records: Sequence[Record], columns: Sequence[ListColumn[Record]], keys: int) -> Table:
+def _table(records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], keys: int) -> Table:
     return Table(
         columns=tuple(
             Column(each.heading, each.unit, justify="left" if each.text else "right")

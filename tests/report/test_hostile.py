@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from simx.report.content import Form, render
+from simx.report.contents import diagnosis_content, selfcheck_content
 from simx.report.formats.comma_separated import safe
 from simx.report.formats.markdown import escape
 from simx.report.listing import ListColumn, listing_content
-from simx.report.results import diagnosis_content, selfcheck_content
 from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import Check, SelfCheck
