@@ -22,7 +22,7 @@ from simx.common.atomic import write_atomically
 from simx.common.errors import SimxError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Form, Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.results.files.report import read
 from simx.results.schema.report import Report
 

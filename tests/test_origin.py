@@ -19,7 +19,7 @@ from simx.models.pictures import COMPARED_IMAGES
 from simx.models.ranges import ranges_from_edges
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.report.words.findings import sentences
 from simx.results.files.report import read
 from simx.results.schema.report import QuotedCell, Report

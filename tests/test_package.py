@@ -109,7 +109,7 @@ def test_the_installed_files_can_be_used(installed: Path, tmp_path: Path) -> Non
         "assert all(describe(path).bundled for _, path in bundled().files())\n"
         "assert (files('simx.runner.measure') / 'graphs' / 'canary.onnx').is_file()\n"
         "from simx.models.ranges import DEFAULT_RANGES\n"
-        "from simx.report.results import report_content\n"
+        "from simx.report.contents import report_content\n"
         "assert '<title>simx' in report_content([], DEFAULT_RANGES).html()\n"
         "print('found')"
     )

@@ -172,7 +172,7 @@ def command(
     """
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
-    from simx.report.results import report_content  # noqa: PLC0415
+    from simx.report.contents import report_content  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
     from simx.results.schema.config import Config  # noqa: PLC0415

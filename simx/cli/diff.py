@@ -80,7 +80,7 @@ def command(
     and libraries, are listed and explained, and compared only if --allow lets the difference pass.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.results import comparison_content  # noqa: PLC0415
+    from simx.report.contents import comparison_content  # noqa: PLC0415
     from simx.results.comparison.compare import Named, Settings, compare  # noqa: PLC0415
     from simx.results.comparison.gate import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415

@@ -26,7 +26,7 @@ def command(provider: tuple[str, ...], store: Path, format: Form, output: Path |
     Exits 4 if a named provider cannot be used, and 3 if the install is broken.
     """
     # Heavy: numpy and the runner, which --help does not need.
-    from simx.report.results import diagnosis_content  # noqa: PLC0415
+    from simx.report.contents import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 

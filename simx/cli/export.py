@@ -96,7 +96,7 @@ def command(
         raise InputError("export: name backbones, or say --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
-    from simx.cli.export_records import listing_of, record_of  # noqa: PLC0415
+    from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.progress import shown_exports  # noqa: PLC0415
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
     from simx.exporter.jobs.export import export  # noqa: PLC0415
@@ -123,7 +123,7 @@ def command(
                 output, backbones, exports, plan, shown, data_beside=external_data
             )
     records = [record_of(outcome) for outcome in outcomes]
-    show(listing_content(records, listing_of(records)), format, None)
+    show(listing_content(records, columns_of(records), keys=3), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
@@ -137,7 +137,7 @@ def _require_alone(output: Path | None, *, is_selective: bool) -> None:
 
 def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     # What pruning needs would slow down --help.
-    from simx.cli.export_records import pruned_listing_of  # noqa: PLC0415
+    from simx.cli.export_records import PRUNED_COLUMNS  # noqa: PLC0415
     from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
@@ -148,5 +148,5 @@ def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     size = sum(each.bytes for each in going) / 1e6
     done = "could be removed" if only_list else "removed"
     tell(f"{len(going)} of {len(found)} {done}, {size:.1f} MB in all")
-    show(listing_content(found, pruned_listing_of(found)), format, None)
+    show(listing_content(found, PRUNED_COLUMNS, keys=2), format, None)
     return ExitCode.DONE

@@ -10,7 +10,7 @@ import msgspec
 from simx.exporter.jobs.plan import NotExported, Outcome
 from simx.exporter.store.pruning import Needless
 from simx.models.backbone import Precision
-from simx.report.listing import Field, ListColumn, Listing
+from simx.report.listing import ListColumn
 from simx.results.schema.report import WeightsOrigin
 
 
@@ -44,21 +44,58 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-_COLUMNS = (
-    ListColumn(name="model", heading="model", text=True),
-    ListColumn(name="weights", heading="weights", text=True),
-    ListColumn(name="precision", heading="precision", text=True),
-    ListColumn(name="status", heading="status", text=True),
-    ListColumn(name="weights_origin", heading="values", text=True),
-    ListColumn(name="seconds", heading="time", unit="s", decimals=1),
-    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
-    ListColumn(name="embedding_dim", heading="embedding", unit="dimensions"),
-    ListColumn(name="parity_cosine", heading="cosine", unit="with torch", decimals=7),
-    ListColumn(name="parity_relative_l2", heading="error", unit="relative L2", text=True),
-    ListColumn(name="margin", heading="margin", unit="points"),
-    ListColumn(name="fp32_margin", heading="margin", unit="of fp32"),
-    ListColumn(name="output", heading="file", text=True),
-    ListColumn(name="failure", heading="failure", text=True),
+_COLUMNS: tuple[ListColumn[ExportRecord], ...] = (
+    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
+    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
+    ListColumn(name="precision", heading="precision", read=lambda of: of.precision, text=True),
+    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn(
+        name="weights_origin", heading="values", read=lambda of: of.weights_origin, text=True
+    ),
+    ListColumn(name="seconds", heading="time", read=lambda of: of.seconds, unit="s", decimals=1),
+    ListColumn(
+        name="megabytes",
+        heading="size",
+        read=lambda of: None if of.bytes is None else of.bytes / 1e6,
+        unit="MB",
+        decimals=1,
+    ),
+    ListColumn(
+        name="embedding_dim",
+        heading="embedding",
+        read=lambda of: of.embedding_dim,
+        unit="dimensions",
+    ),
+    ListColumn(
+        name="parity_cosine",
+        heading="cosine",
+        read=lambda of: of.parity_cosine,
+        unit="with torch",
+        decimals=7,
+    ),
+    ListColumn(
+        name="parity_relative_l2",
+        heading="error",
+        read=lambda of: None if of.parity_relative_l2 is None else f"{of.parity_relative_l2:.0e}",
+        unit="relative L2",
+        text=True,
+    ),
+    ListColumn(name="margin", heading="margin", read=lambda of: of.margin, unit="points"),
+    ListColumn(
+        name="fp32_margin", heading="margin", read=lambda of: of.fp32_margin, unit="of fp32"
+    ),
+    ListColumn(
+        name="output",
+        heading="file",
+        read=lambda of: None if of.output is None else Path(of.output).name,
+        text=True,
+    ),
+    ListColumn(
+        name="failure",
+        heading="failure",
+        read=lambda of: None if of.reason is None else f"{of.stage}: {of.reason}",
+        text=True,
+    ),
 )
 
 
@@ -104,58 +141,24 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def listing_of(records: Sequence[ExportRecord]) -> Listing:
-    """Return the columns that have anything to show."""
-    rows = [_row(record) for record in records]
-    shown = [index for index in range(len(_COLUMNS)) if any(row[index] is not None for row in rows)]
-    return Listing(
-        columns=tuple(_COLUMNS[index] for index in shown),
-        rows=tuple(tuple(row[index] for index in shown) for row in rows),
-        keys=3,
-    )
+def columns_of(records: Sequence[ExportRecord]) -> list[ListColumn[ExportRecord]]:
+    """Return the columns that have anything to show; the first three say what a record is."""
+    return [each for each in _COLUMNS if any(each.read(record) is not None for record in records)]
 
 
-def _row(record: ExportRecord) -> tuple[Field, ...]:
-    error = record.parity_relative_l2
-    return (
-        record.model,
-        record.weights,
-        record.precision,
-        record.status,
-        record.weights_origin,
-        record.seconds,
-        None if record.bytes is None else record.bytes / 1e6,
-        record.embedding_dim,
-        record.parity_cosine,
-        None if error is None else f"{error:.0e}",
-        record.margin,
-        record.fp32_margin,
-        None if record.output is None else Path(record.output).name,
-        None if record.reason is None else f"{record.stage}: {record.reason}",
-    )
+def _name(found: Needless) -> str:
+    """Return the backbone of an export, and of anything else its file's name."""
+    return Path(found.path).name if found.model is None else f"{found.model}:{found.weights}"
 
 
-_PRUNED_COLUMNS = (
-    ListColumn(name="kind", heading="what", text=True),
-    ListColumn(name="name", heading="name", text=True),
-    ListColumn(name="embedding", heading="embedding", text=True),
-    ListColumn(name="status", heading="status", text=True),
-    ListColumn(name="megabytes", heading="size", unit="MB", decimals=1),
-    ListColumn(name="reason", heading="why", text=True),
+PRUNED_COLUMNS: tuple[ListColumn[Needless], ...] = (
+    ListColumn(name="kind", heading="what", read=lambda of: of.kind, text=True),
+    ListColumn(name="name", heading="name", read=_name, text=True),
+    ListColumn(name="embedding", heading="embedding", read=lambda of: of.embedding, text=True),
+    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn(
+        name="megabytes", heading="size", read=lambda of: of.bytes / 1e6, unit="MB", decimals=1
+    ),
+    ListColumn(name="reason", heading="why", read=lambda of: of.reason, text=True),
 )
-
-
-def pruned_listing_of(found: Sequence[Needless]) -> Listing:
-    """Return the columns of what is no longer needed."""
-    rows = tuple(
-        (
-            each.kind,
-            Path(each.path).name if each.model is None else f"{each.model}:{each.weights}",
-            each.embedding,
-            each.status,
-            each.bytes / 1e6,
-            each.reason,
-        )
-        for each in found
-    )
-    return Listing(columns=_PRUNED_COLUMNS, rows=rows, keys=2)
+"""What people see of what is no longer needed; the first two columns say what it is."""

@@ -1,6 +1,5 @@
 """``simx models``: the backbones, and which of them are exported."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,20 +16,34 @@ from simx.models.ranges import Range
 from simx.models.selection import Selection
 from simx.models.selection import select as select_backbones
 from simx.report.content import Form
-from simx.report.listing import ListColumn, Listing, listing_content
+from simx.report.listing import ListColumn, listing_content
 
-_COLUMNS = (
-    ListColumn(name="model", heading="model", text=True),
-    ListColumn(name="weights", heading="weights", text=True),
-    ListColumn(name="family", heading="family", text=True),
-    ListColumn(name="gflops_range", heading="range", text=True),
-    ListColumn(name="gflops", heading="GFLOPS", unit="1e9 MACs"),
-    ListColumn(name="params_millions", heading="parameters", unit="1e6"),
-    ListColumn(name="acc1", heading="acc1", unit="%", decimals=2),
-    ListColumn(name="acc5", heading="acc5", unit="%", decimals=2),
-    ListColumn(name="crop", heading="input", unit="pixels"),
-    ListColumn(name="embedding_dim", heading="embedding", unit="dimensions"),
-    ListColumn(name="exported", heading="exported", text=True),
+
+def _exported(backbone: ListedBackbone) -> str | None:
+    if backbone.path is None:
+        return None
+    return "yes" if backbone.outdated is None else f"outdated: {backbone.outdated}"
+
+
+_COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
+    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
+    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
+    ListColumn(name="family", heading="family", read=lambda of: of.family, text=True),
+    ListColumn(name="gflops_range", heading="range", read=lambda of: of.gflops_range, text=True),
+    ListColumn(name="gflops", heading="GFLOPS", read=lambda of: of.gflops, unit="1e9 MACs"),
+    ListColumn(
+        name="params_millions", heading="parameters", read=lambda of: of.params / 1e6, unit="1e6"
+    ),
+    ListColumn(name="acc1", heading="acc1", read=lambda of: of.acc1, unit="%"),
+    ListColumn(name="acc5", heading="acc5", read=lambda of: of.acc5, unit="%"),
+    ListColumn(name="crop", heading="input", read=lambda of: of.crop, unit="pixels"),
+    ListColumn(
+        name="embedding_dim",
+        heading="embedding",
+        read=lambda of: of.embedding_dim,
+        unit="dimensions",
+    ),
+    ListColumn(name="exported", heading="exported", read=_exported, text=True),
 )
 
 
@@ -62,30 +75,4 @@ def command(
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }
     listed = listing(chosen, options.ranges_or_default(ranges), embedding, found)
-    show(listing_content(listed, _listing(listed)), format, output)
-
-
-def _listing(listed: Sequence[ListedBackbone]) -> Listing:
-    return Listing(columns=_COLUMNS, rows=tuple(_row(backbone) for backbone in listed), keys=2)
-
-
-def _row(backbone: ListedBackbone) -> tuple[str | int | float | None, ...]:
-    return (
-        backbone.model,
-        backbone.weights,
-        backbone.family,
-        backbone.gflops_range,
-        backbone.gflops,
-        backbone.params / 1e6,
-        backbone.acc1,
-        backbone.acc5,
-        backbone.crop,
-        backbone.embedding_dim,
-        _exported(backbone),
-    )
-
-
-def _exported(backbone: ListedBackbone) -> str | None:
-    if backbone.path is None:
-        return None
-    return "yes" if backbone.outdated is None else f"outdated: {backbone.outdated}"
+    show(listing_content(listed, _COLUMNS, keys=2), format, output)

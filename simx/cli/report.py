@@ -102,7 +102,7 @@ def command(
     With --pareto, show instead which backbones nothing beats, and which of them to take.
     """
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.results import decision_content, report_content  # noqa: PLC0415
+    from simx.report.contents import decision_content, report_content  # noqa: PLC0415
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
     if schema:

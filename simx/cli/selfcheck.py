@@ -38,7 +38,7 @@ def command(
     meanwhile.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
-    from simx.report.results import selfcheck_content  # noqa: PLC0415
+    from simx.report.contents import selfcheck_content  # noqa: PLC0415
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 

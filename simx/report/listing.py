@@ -1,6 +1,7 @@
 """Lists of things that are no reports: backbones, exports, what was removed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -13,9 +14,11 @@ from simx.report.words.values import ABSENT, Value
 
 Field = str | int | float | None
 
+Listed = TypeVar("Listed")
 
-class ListColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of a list.
+
+class ListColumn(msgspec.Struct, Generic[Listed], frozen=True, kw_only=True):
+    """One column of a list; ``read`` returns a record's field in it, None where there is nothing.
 
     ``name`` is for programs; ``heading`` and ``unit`` are for people, who see ``decimals`` decimals
     of a float where programs get all. Columns of ``text`` stand to the left.
@@ -23,56 +26,55 @@ class ListColumn(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     heading: str
+    read: Callable[[Listed], Field]
     unit: str = ""
     decimals: int = 2
     text: bool = False
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A list: every row has a field for each column, None where there is nothing.
+def listing_content(
+    records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], *, keys: int = 1
+) -> Content:
+    """Return a list for every format: the records themselves as JSON, else the columns.
 
-    The first ``keys`` columns say what a row is about; a terminal that is too narrow for all
-    columns shows them again beside the rest.
+    Args:
+        records: One for each row.
+        columns: In their order.
+        keys: So many of the first columns say what a row is about; a terminal that is too narrow
+            for all columns shows them again beside the rest.
     """
-
-    columns: tuple[ListColumn, ...]
-    rows: tuple[tuple[Field, ...], ...]
-    keys: int = 1
-
-
-def listing_content(records: Sequence[msgspec.Struct], listing: Listing) -> Content:
-    """Return a list for every format: the records themselves as JSON, else the columns."""
     return Content(
-        blocks=lambda: (_table(listing),),
-        csv=lambda: written([column.name for column in listing.columns], map(_plain, listing.rows)),
+        blocks=lambda: (_table(records, columns, keys),),
+        csv=lambda: written(
+            [column.name for column in columns],
+            ([_plain(column.read(record)) for column in columns] for record in records),
+        ),
         json=lambda: json_document(records),
     )
 
 
-def _table(listing: Listing) -> Table:
-    columns = listing.columns
+def _table(records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], keys: int) -> Table:
     return Table(
         columns=tuple(
             Column(each.heading, each.unit, justify="left" if each.text else "right")
             for each in columns
         ),
         rows=tuple(
-            Row(tuple(_value(column, field) for column, field in zip(columns, row, strict=True)))
-            for row in listing.rows
+            Row(tuple(_value(column.read(record), column.decimals) for column in columns))
+            for record in records
         ),
-        keys=listing.keys,
+        keys=keys,
     )
 
 
-def _value(column: ListColumn, field: Field) -> Value:
+def _value(field: Field, decimals: int) -> Value:
     if field is None:
         return ABSENT
-    return Value(f"{field:.{column.decimals}f}" if isinstance(field, float) else clean(str(field)))
+    return Value(f"{field:.{decimals}f}" if isinstance(field, float) else clean(str(field)))
 
 
-def _plain(row: Iterable[Field]) -> list[str]:
-    """Return a row with all digits."""
-    return [
-        safe(field) if isinstance(field, str) else "" if field is None else repr(field)
-        for field in row
-    ]
+def _plain(field: Field) -> str:
+    """Return a field with all digits."""
+    if isinstance(field, str):
+        return safe(field)
+    return "" if field is None else repr(field)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
-from simx.report.results import comparison_content, decision_content, report_content
+from simx.report.contents import comparison_content, decision_content, report_content
 from simx.results.comparison.compare import Named, Settings, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES

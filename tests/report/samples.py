@@ -5,7 +5,7 @@ from pathlib import Path
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.results.schema.report import Report, Similarity
 from tests.results.builders import failed, identity, measured, quoted, quoted_report, report
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from simx.report.content import Form, render
+from simx.report.contents import diagnosis_content, selfcheck_content
 from simx.report.formats.comma_separated import safe
 from simx.report.formats.markdown import escape
-from simx.report.listing import ListColumn, Listing, listing_content
-from simx.report.results import diagnosis_content, selfcheck_content
+from simx.report.listing import ListColumn, listing_content
 from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import Check, SelfCheck
@@ -112,13 +112,12 @@ def test_reports_and_comparisons_are_harmless(report: Report, name: str) -> None
 @given(st.lists(texts, min_size=2, max_size=4))
 def test_lists_are_harmless(found: list[str]) -> None:
     """The lists of ``models`` and ``export``."""
-    columns = (
-        ListColumn(name="model", heading="model", text=True),
-        ListColumn(name="weights", heading="weights", text=True),
+    columns: tuple[ListColumn[str], ...] = (
+        ListColumn(name="model", heading="model", read=lambda text: text, text=True),
+        ListColumn(name="weights", heading="weights", read=lambda _: found[0], text=True),
     )
-    listing = Listing(columns=columns, rows=tuple((text, found[0]) for text in found))
     for form in FORMS:
-        assert_harmless(form, render(listing_content((), listing), form, SCREEN))
+        assert_harmless(form, render(listing_content(found, columns), form, SCREEN))
 
 
 @settings(max_examples=50)

@@ -5,27 +5,38 @@ from rich.cells import cell_len
 
 from simx.report.content import Form, Screen
 from simx.report.content import render as render_content
-from simx.report.listing import ListColumn, Listing, listing_content
+from simx.report.listing import ListColumn, listing_content
 from tests.report.samples import HOSTILE
 
-LISTING = Listing(
-    columns=(
-        ListColumn(name="model", heading="model", text=True),
-        ListColumn(name="weights", heading="weights", text=True),
-        ListColumn(name="gflops", heading="GFLOPS", unit="MACs"),
-        ListColumn(name="params", heading="parameters"),
-        ListColumn(name="path", heading="exported", text=True),
-    ),
-    rows=(
-        ("resnet18", "IMAGENET1K_V1", 1.814, 11689512, None),
-        ("resnet18", "-V2", 10.0, 7, "/store/resnet18.onnx"),
-    ),
-    keys=2,
+Fields = tuple[str | int | float | None, ...]
+
+
+def column(
+    place: int, name: str, heading: str, unit: str = "", *, text: bool
+) -> ListColumn[Fields]:
+    return ListColumn(name=name, heading=heading, read=lambda row: row[place], unit=unit, text=text)
+
+
+COLUMNS = (
+    column(0, "model", "model", text=True),
+    column(1, "weights", "weights", text=True),
+    column(2, "gflops", "GFLOPS", "MACs", text=False),
+    column(3, "params", "parameters", text=False),
+    column(4, "path", "exported", text=True),
+)
+ROWS: tuple[Fields, ...] = (
+    ("resnet18", "IMAGENET1K_V1", 1.814, 11689512, None),
+    ("resnet18", "-V2", 10.0, 7, "/store/resnet18.onnx"),
 )
 
 
-def render(name: Form, listing: Listing = LISTING, width: int = 100) -> str:
-    return render_content(listing_content((), listing), name, Screen(width=width))
+def render(
+    name: Form,
+    rows: tuple[Fields, ...] = ROWS,
+    columns: tuple[ListColumn[Fields], ...] = COLUMNS,
+    width: int = 100,
+) -> str:
+    return render_content(listing_content(rows, columns, keys=2), name, Screen(width=width))
 
 
 def test_a_table_for_a_terminal() -> None:
@@ -70,7 +81,7 @@ def test_csv() -> None:
 @pytest.mark.parametrize("name", ["table", "markdown", "csv"])
 def test_an_empty_list_has_its_headings(name: Form) -> None:
     """Nothing to list is no error."""
-    output = render(name, Listing(columns=LISTING.columns, rows=(), keys=2))
+    output = render(name, ())
 
     assert "weights" in output
 
@@ -78,6 +89,6 @@ def test_an_empty_list_has_its_headings(name: Form) -> None:
 @pytest.mark.parametrize("name", ["table", "markdown", "csv"])
 def test_strings_are_only_text(name: Form) -> None:
     """No control character of a path or a name gets out."""
-    output = render(name, Listing(columns=LISTING.columns[:2], rows=((HOSTILE, HOSTILE),)))
+    output = render(name, ((HOSTILE, HOSTILE),), COLUMNS[:2])
 
     assert all(character.isprintable() or character == "\n" for character in output)

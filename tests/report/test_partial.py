@@ -4,7 +4,7 @@ import pytest
 
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
-from simx.report.results import comparison_content, decision_content
+from simx.report.contents import comparison_content, decision_content
 from simx.results.schema.report import Report
 from simx.results.summaries.selection_criteria import SelectionCriteria
 from tests.report.every import FORMS

@@ -38,7 +38,7 @@ def forward_table(cells: Sequence[CellComparison]) -> Table:
             *key_columns("model", "backend"),
             *CHANGE_COLUMNS,
             Column("verdict", justify="left"),
-            Column("seen from", "%"),
+            Column("seen from", "%", optional=True),
         ),
         rows=tuple(
             Row((*_keys(cell), *_values(cell.forward)))

@@ -9,17 +9,18 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from simx import __version__
 from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
+from simx.report.formats.page.content import MARKS, page
+from simx.report.formats.page.vendored import scripts
+from simx.report.words.names import IMAGE_WORDS
 from simx.results.schema.report import Report
 from simx.results.summaries.selection_criteria import SelectionCriteria
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from markupsafe import Markup
 
 FOLDER = Path(__file__).parent / "page"
 
@@ -33,12 +34,6 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
     Raises:
         InputError: ``criteria`` names a target that a report has not.
     """
-    # Only this format needs what is imported here.
-    from markupsafe import Markup  # noqa: PLC0415
-
-    from simx.report.formats.page.content import MARKS, page  # noqa: PLC0415
-    from simx.report.words.names import IMAGE_WORDS  # noqa: PLC0415
-
     style, script = _style(), _script()
     text = _template().render(
         pages=[page(report, number, ranges, criteria) for number, report in enumerate(reports)],
@@ -52,9 +47,7 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
     return f"{text.strip()}\n"
 
 
-def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - as above
-
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -67,10 +60,8 @@ def _template() -> "Template":
     return environment.get_template("page.html.j2")
 
 
-def _breakable(name: str) -> "Markup":
+def _breakable(name: str) -> Markup:
     """Let a narrow column break a name behind its underscores."""
-    from markupsafe import Markup  # noqa: PLC0415 - as above
-
     return Markup("_<wbr>").join(name.split("_"))
 
 
@@ -80,8 +71,6 @@ def _style() -> str:
 
 def _script() -> str:
     """Return the charting library and, with names of their own, the page's scripts."""
-    from simx.report.formats.page.vendored import scripts  # noqa: PLC0415 - as the rest of the page
-
     own = "\n".join(
         (FOLDER / "static" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
     )

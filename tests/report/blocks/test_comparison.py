@@ -9,8 +9,8 @@ import pytest
 
 from simx.report.blocks.comparison import READABLE_CELLS, Show
 from simx.report.content import Form, Screen, render
+from simx.report.contents import comparison_content
 from simx.report.formats.comparison_csv import HEADER
-from simx.report.results import comparison_content
 from simx.results.comparison.digest import CellDigest
 from simx.results.comparison.outcome import Comparison
 from tests.report.samples import HOSTILE

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from simx.report.content import Form, Screen, render
-from simx.report.results import decision_content
+from simx.report.contents import decision_content
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE

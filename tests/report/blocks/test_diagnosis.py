@@ -3,7 +3,7 @@
 import msgspec
 
 from simx.report.content import Screen, render
-from simx.report.results import diagnosis_content
+from simx.report.contents import diagnosis_content
 from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
 from tests.report.samples import HOSTILE
 from tests.runner.test_doctor import SOUND, USABLE

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from simx.report.content import Form, Screen, render
-from simx.report.results import selfcheck_content
+from simx.report.contents import selfcheck_content
 from simx.results.schema.selfcheck import Check, SelfCheck, Verdict
 
 

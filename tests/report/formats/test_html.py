@@ -12,7 +12,7 @@ import pytest
 from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.report.words.findings import sentences
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import legend

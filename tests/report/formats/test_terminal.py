@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.report.blocks.document import Layout
 from simx.report.content import Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.results.schema.environment import DeviceMemory, Gpu, Memory
 from simx.results.schema.gpu import GpuState
 from simx.results.schema.report import Canary, Parity, Similarity

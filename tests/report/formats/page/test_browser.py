@@ -13,7 +13,7 @@ import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Screen, render
-from simx.report.results import report_content
+from simx.report.contents import report_content
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.formats.page.browser import Watched, chromium

@@ -11,7 +11,7 @@ from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.content import Content
-from simx.report.formats import comparison_csv, csv, decision_records, html
+from simx.report.formats import comparison_csv, csv, decision_records
 from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.diagnosis import Diagnosis
@@ -49,11 +49,16 @@ def report_content(
         if next_step:
             yield Paragraph(next_step)
 
+    def html() -> str:
+        from simx.report.formats.html import render  # noqa: PLC0415 - Jinja, for pages alone
+
+        return render(reports, ranges, criteria or SelectionCriteria())
+
     return Content(
         blocks=blocks,
         csv=lambda: csv.to_string(reports),
         json=lambda: report_json(reports),
-        html=lambda: html.render(reports, ranges, criteria or SelectionCriteria()),
+        html=html,
     )
 
 
