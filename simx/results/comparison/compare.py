@@ -26,7 +26,7 @@ from simx.results.comparison.outcome import (
     CellComparison,
     Change,
     Comparison,
-    Failure,
+    FailedPair,
     MachineShift,
     MeanChange,
     RangeComparison,
@@ -289,12 +289,12 @@ def _has_failed(pair: Pair) -> bool:
     return any(isinstance(each.cell, FailedCell) for each in pair)
 
 
-def _failure(pair: Pair) -> Failure:
+def _failure(pair: Pair) -> FailedPair:
     one, other = (
         f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
         for each in pair
     )
-    return Failure(identity=pair[1].identity, base=one, new=other)
+    return FailedPair(identity=pair[1].identity, base=one, new=other)
 
 
 def _side(of: Named) -> Side:

@@ -93,7 +93,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
         return next((change for change in self.changes if change.scope == "forward"), None)
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
+class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that failed in one report or in both: the stages and reasons, None where it did not.
 
     ``base`` and ``new`` are texts such as ``at parity: ...``.
@@ -157,7 +157,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     machine: tuple[MachineShift, ...]
     pictures: tuple[Image, ...]
     ranges: tuple[RangeComparison, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedPair, ...]
     only_base: tuple[Identity, ...]
     only_new: tuple[Identity, ...]
 
