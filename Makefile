@@ -90,12 +90,12 @@ update: $(VENV)/.installed-dev  ## resolve constraints.txt anew, with the newest
 dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
-readme: $(VENV)/.installed  ## make the README's tables and picture again from .simx/report.json
+readme: $(VENV)/.installed  ## make the README's table, the picture and docs/example-run.md again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
 BENCHMARKS := export_speed export_profile warm_export precisions overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes
 
-benchmark: $(VENV)/.installed  ## measure what METHODOLOGY claims; two hours and a half, on a machine left alone
+benchmark: $(VENV)/.installed  ## measure what the methodology claims; two and a half hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	$(BIN)/python benchmarks/export_speed.py --all
 	mkdir -p .simx

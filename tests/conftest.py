@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# ONNX Runtime sends telemetry unless it is told not to before its import; some tests import it.
+# ONNX Runtime reads this when it is imported, which some tests do.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-# Whoever starts the suite in the background, or by nohup, has processes ignore these from then on;
-# what simx does when they come is to be tested all the same.
-for name in ("SIGINT", "SIGHUP"):
-    number = getattr(signal, name, None)
-    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+# A suite that is started in the background or by nohup inherits that these signals are ignored;
+# the tests of how simx handles them need the usual state.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
-# Examples are not timed: the machine may be busy with anything.
+# Examples have no deadline: the machine may be busy.
 settings.register_profile("simx", deadline=None)
 settings.load_profile("simx")
 

@@ -1,4 +1,4 @@
-"""What ``simx export`` prints: records for programs, columns for people."""
+"""What ``simx export`` prints of each backbone: records for programs, columns for people."""
 
 import math
 from collections.abc import Sequence

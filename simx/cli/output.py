@@ -45,7 +45,7 @@ def show(content: Content, form: Form, output: Path | None, *, detail: bool = Fa
     """Write a result in a format, as the terminal allows.
 
     Raises:
-        InputError: the result cannot be made as asked for.
+        InputError: the result cannot be made with these options.
         SystemFailureError: the file, or stdout, cannot be written.
     """
     screen = Screen(width=width(), color=wants_color(output), detail=detail)
@@ -71,7 +71,7 @@ def _print(text: str) -> None:
     except OSError as error:
         # Python must not try again, and complain, when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        # Whoever closed the pipe has seen enough.
+        # A reader that closes the pipe needs no more output.
         if not isinstance(error, BrokenPipeError):
             raise SystemFailureError(f"stdout: cannot be written ({error.strerror})") from None
 
@@ -129,7 +129,7 @@ def width() -> int:
 
 
 def wants_color(output: Path | None) -> bool:
-    """Whether escape codes belong into the result: on a terminal that was not told otherwise."""
+    """Whether the result may hold escape codes: on a terminal, unless variables forbid it."""
     wanted = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
     return output is None and _on_terminal() and wanted
 

@@ -15,9 +15,15 @@ _QUOTED = re.compile(r"(['\"])(?:~|\.{1,2})?/(?:[^'\"\n]*/)?([^'\"/\n]*)\1")
 """A path in quotes, which may have spaces in its folders."""
 
 _HOMES = re.compile(r"(?<![\w.])(?:/home|/Users|[A-Za-z]:\\Users)[/\\][^\s/\\:'\"]+")
+_PART = r"[^\s/\\:'\"]+"
+_SPACED = r"[^\s/\\:'\".~]+(?: [^\s/\\:'\".~]+){1,3}"
+"""A folder's name with spaces. It has no dot, unlike a file with the text behind it."""
+
 _FOLDERS = re.compile(
-    r"(?<![\w.])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\]+[^\s/\\:'\"]+)*[/\\]+(?=[^\s/\\:'\"]+)"
+    r"(?<![\w./\\])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?"
+    rf"(?:[/\\]+(?:{_PART}|{_SPACED}))*[/\\]+(?={_PART})"
 )
+
 _RELATIVE = re.compile(r"(?<![\w./~-])(?:[\w.-]+/)+(?=[\w.-]*\.[A-Za-z]\w*)")
 """The folders before a file with an extension."""
 

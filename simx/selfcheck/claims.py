@@ -87,12 +87,11 @@ def real_alarms(equals: Trials) -> Check:
     """Claim: equals are called different no more often than chance allows."""
     count = len(equals.comparisons)
     most = int(binom.ppf(CONFIDENCE, count, 1 - CONFIDENCE))
-    return Check(
-        name="false alarms",
-        value=100 * equals.significant / count,
-        unit="%",
-        bound=f"at most {most} of {count}",
-        verdict="holds" if equals.significant <= most else "fails",
+    return _percent(
+        "false alarms",
+        equals.significant / count,
+        f"at most {most} of {count}",
+        holds=equals.significant <= most,
         note=f"{equals.significant} of {count} comparisons of equals at a nominal 5 %; the bound "
         "is the binomial's 95 %",
     )
@@ -118,12 +117,11 @@ def real_coverage(slower: Trials) -> Check:
     """Claim: intervals contain the ratio that was measured with many launches."""
     count = len(slower.comparisons)
     least = int(binom.ppf(1 - CONFIDENCE, count, CONFIDENCE))
-    return Check(
-        name="coverage of the real slowdown",
-        value=100 * slower.covered / count,
-        unit="%",
-        bound=f"at least {least} of {count}",
-        verdict="holds" if slower.covered >= least else "fails",
+    return _percent(
+        "coverage of the real slowdown",
+        slower.covered / count,
+        f"at least {least} of {count}",
+        holds=slower.covered >= least,
         note="intervals that hold the ratio measured at length, as far as its own leaves open",
     )
 
@@ -132,12 +130,11 @@ def neighbour_flagged(beside: Trials) -> Check:
     """Claim: the disturbance of a busy neighbour is flagged."""
     count = len(beside.comparisons)
     flagged = sum(each.filtered.noisy or each.filtered.excluded > 0 for each in beside.comparisons)
-    return Check(
-        name="a busy neighbour is flagged",
-        value=100 * flagged / count,
-        unit="%",
-        bound=f"at least {100 * FLAGGED:.0f} % of comparisons",
-        verdict="holds" if flagged >= FLAGGED * count else "fails",
+    return _percent(
+        "a busy neighbour is flagged",
+        flagged / count,
+        f"at least {100 * FLAGGED:.0f} % of comparisons",
+        holds=flagged >= FLAGGED * count,
         note=f"{100 * flagged_share(beside.blocks):.0f} % of their blocks",
     )
 
@@ -145,12 +142,11 @@ def neighbour_flagged(beside: Trials) -> Check:
 def nothing_flagged(blocks: Sequence[Block]) -> Check:
     """Claim: blocks without steal and pressure are not flagged."""
     share = flagged_share(blocks, quiet=True)
-    return Check(
-        name="blocks flagged without a reason",
-        value=100 * share,
-        unit="%",
-        bound=f"at most {100 * FALSELY_FLAGGED:.0f} %",
-        verdict="holds" if share <= FALSELY_FLAGGED else "fails",
+    return _percent(
+        "blocks flagged without a reason",
+        share,
+        f"at most {100 * FALSELY_FLAGGED:.0f} %",
+        holds=share <= FALSELY_FLAGGED,
         note="of those without steal or pressure, among the comparisons of equals",
     )
 
@@ -162,14 +158,13 @@ def lower_bound(found: int, trials: int) -> float:
 
 def _between(name: str, share: float, bounds: tuple[float, float], note: str = "") -> Check:
     low, high = bounds
-    return Check(
-        name=name,
-        value=100 * share,
-        unit="%",
-        bound=f"{100 * low:g} to {100 * high:g} %",
-        verdict="holds" if low <= share <= high else "fails",
-        note=note,
-    )
+    holds = low <= share <= high
+    return _percent(name, share, f"{100 * low:g} to {100 * high:g} %", holds=holds, note=note)
+
+
+def _percent(name: str, share: float, bound: str, *, holds: bool, note: str) -> Check:
+    verdict: Verdict = "holds" if holds else "fails"
+    return Check(name=name, value=100 * share, unit="%", bound=bound, verdict=verdict, note=note)
 
 
 def _found(found: int, noisy: int, trials: int) -> Verdict:

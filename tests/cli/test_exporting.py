@@ -38,8 +38,11 @@ def outdated(manifest: Manifest) -> Manifest:
     return msgspec.structs.replace(manifest, recipe=RECIPE - 1)
 
 
-def test_what_nobody_needs_is_listed_and_removed(simx: Simx, store: Store) -> None:
+def test_what_is_no_longer_needed_is_listed_and_removed(
+    simx: Simx, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only listed first, if that is wanted; stdout has the list, stderr the sum."""
+    monkeypatch.setenv("COLUMNS", "200")
     old = publish(store, key="a" * 16, changed=outdated)
     (publish(store, source="seed 1", key="b" * 16).folder / MANIFEST_FILE).write_bytes(b"{}")
     prune = ("export", "--prune", "--store", store.root)

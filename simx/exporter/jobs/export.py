@@ -6,6 +6,7 @@ is a record, and the rest goes on.
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -112,14 +113,14 @@ def _outcomes(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
 ) -> Iterator[Outcome]:
     """Yield each export as soon as it is known, fp32 first, and in any case."""
-    with ExportWorkers() as workers:
+    with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
         full = []
         for outcome in exporter.settled(exporter.tasks_in_fp32(backbones)):
             full.append(outcome)
             yield outcome
     # Without the server that has torch: only an fp32 export that is damaged needs it again.
-    with ExportWorkers() as workers:
+    with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
         yield from exporter.settled(exporter.tasks_from(full))
 

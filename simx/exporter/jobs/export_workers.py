@@ -1,8 +1,6 @@
 """The processes that exports run in, seen from the parent; knows nothing of the store."""
 
 import threading
-from types import TracebackType
-from typing import Self
 
 from simx.exporter.jobs.deadline import export_seconds
 from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
@@ -58,14 +56,3 @@ class ExportWorkers:
             self._is_closed = True
         for each in self._launchers.values():
             each.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

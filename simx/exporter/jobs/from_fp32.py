@@ -95,7 +95,7 @@ def to_int8(
 
     Activations are unsigned, weights signed and of seven bits: that is what ONNX Runtime's own
     guide says for x86 without VNNI, whose sums of two products of 8 by 8 bits saturate.
-    SqueezeNet's trained weights in all eight bits are off by 38 % there, in seven by 7 %. Where
+    SqueezeNet's trained weights in all eight bits are off by 38 % there, in seven by 6 %. Where
     VNNI is, or CUDA, the eighth bit would be safe; one file serves all.
 
     Args:

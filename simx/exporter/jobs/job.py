@@ -51,7 +51,7 @@ def answer(connection: Connection, make: Make) -> None:
         reply: ExportDone | NotExported = _export(request, make, stages.append)
     # Whatever torch, onnx or onnxruntime raise is this backbone's failure, and sent to the parent.
     except Exception as error:  # noqa: BLE001
-        reply = _failure(request, stages[-1], error)
+        reply = failure_of(request, stages[-1], error)
     connection.send(reply)
 
 
@@ -84,7 +84,8 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _failure(request: ExportRequest, stage: str, error: Exception) -> NotExported:
+def failure_of(request: ExportRequest, stage: str, error: Exception) -> NotExported:
+    """Return the record of what stopped an export, with the figures that verification found."""
     return NotExported(
         backbone=request.backbone,
         precision=request.precision,

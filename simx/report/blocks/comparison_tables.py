@@ -15,13 +15,11 @@ from simx.report.words.comparison import (
     time_name,
 )
 from simx.report.words.names import NOISY
-from simx.report.words.values import ABSENT, Value
+from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 
 MOST_ROWS = 40
 """Of the tables of what is not ``forward``, which can have many times as many."""
-
-_NS_PER_MS = 1e6
 
 CHANGE_COLUMNS = (
     Column("base", "ms"),
@@ -74,7 +72,7 @@ def _values(change: Change) -> tuple[Value, ...]:
 
 def _milliseconds(ns: float) -> str:
     """Return a time with three significant digits; the interval is the change's."""
-    value = ns / _NS_PER_MS
+    value = ns / NANOSECONDS_PER_MS
     whole = len(str(int(value))) if value >= 1 else 0
     return f"{value:.{max(0, 3 - whole)}f}" if value >= 0.01 else f"{value:.2g}"  # noqa: PLR2004
 

@@ -75,13 +75,13 @@ def picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[Target
             _Figure(_of(image, "ms"), _joined(targets, embedding_time(image, digits=3))),
             _Figure(
                 _of(image, unit, optional=True),
-                _joined(targets, similarity_time(image, unit, digits=2)),
+                _joined(targets, similarity_time(image, unit=unit, digits=2)),
             ),
             _Figure(_of(image, "%"), _similarity(targets, image)),
         )
     )
-    where = " / ".join(map(target_name, targets))
-    title = f"By picture: embedding time (ms) and comparison ({unit}) on {where}, similarity (%)"
+    where = f"; {' / '.join(map(target_name, targets))}" if len(targets) > 1 else ""
+    title = f"Each picture: embedding ms, comparison {unit}, similarity %{where}"
     return _table(title, backbones, found)
 
 

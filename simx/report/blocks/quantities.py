@@ -1,6 +1,8 @@
 """What the tables of a report show: one entry for each quantity, in the order of the columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -23,7 +25,6 @@ from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
-    ImageSummary,
     MeasuredSummary,
     TargetId,
 )
@@ -70,23 +71,32 @@ def quantities(baseline: str, *, quoted: bool = False) -> tuple[Quantity, ...]:
     unit = figures.similarity_unit(quoted=quoted)
     return (
         *_forward(baseline),
-        *(
-            _of_image(image, "embedding inference time, ms", embedding_time(image, spread=True))
-            for image in IMAGES
+        *_each(IMAGES, "embedding inference time, ms", partial(embedding_time, spread=True)),
+        *_each(
+            COMPARED_IMAGES,
+            f"similarity inference time, {unit}",
+            partial(similarity_time, unit=unit),
         ),
-        *(
-            _of_image(image, f"similarity inference time, {unit}", similarity_time(image, unit))
-            for image in COMPARED_IMAGES
+        *_each(COMPARED_IMAGES, "similarity from the host, µs", _from_host, optional=True),
+        *_each(COMPARED_IMAGES, "similarity, %", similarity),
+        _quantity(
+            Column("margin", group="similarity, %"),
+            lambda _, cell: of_weights(cell.margin, cell),
+            section=IMAGE_SECTIONS["negative"],
+            label="margin, %",
         ),
-        *(_similarity_from_host(image) for image in COMPARED_IMAGES),
-        *(_of_image(image, "similarity, %", similarity(image)) for image in COMPARED_IMAGES),
-        _margin(),
-        *_of_backbone(),
+        _shared(Column("dimension", group="embedding"), figures.dimension),
+        _shared(
+            Column("GFLOPS", "MACs", "catalogue"), lambda of: figures.fixed(of.catalogue.gflops, 2)
+        ),
+        _shared(
+            Column("acc1", "%", "catalogue"), lambda of: figures.accuracy(of, of.catalogue.acc1)
+        ),
+        _shared(
+            Column("acc5", "%", "catalogue"), lambda of: figures.accuracy(of, of.catalogue.acc5)
+        ),
         *(stage for image in ("anchor", "negative") for stage in _stages(image)),
-        _quantity("parity with torch", "cosine", "", lambda _, cell: figures.cosine(cell.parity)),
-        _quantity("parity with torch", "L2 error", "", lambda _, cell: figures.error(cell.parity)),
-        _placement(),
-        *_memory(),
+        *_beside_times(),
     )
 
 
@@ -107,7 +117,7 @@ def embedding_time(image: Image, *, spread: bool = False, digits: int | None = N
     return read
 
 
-def similarity_time(image: Image, unit: str, *, digits: int | None = None) -> Read:
+def similarity_time(image: Image, *, unit: str, digits: int | None = None) -> Read:
     """Return what reads how long the comparison of the anchor with a picture takes."""
     return lambda _, cell: figures.time(
         cell.images[image].similarity_time, unit, decimals=cell.decimals, digits=digits
@@ -137,27 +147,46 @@ def measured(read: Read) -> Show:
 
 
 def _quantity(
-    group: str,
-    name: str,
-    unit: str,
-    read: Read,
-    *,
-    section: str = "",
-    label: str = "",
-    optional: bool = False,
+    column: Column, read: Read, *, section: str = "", label: str = "", optional: bool = False
 ) -> Quantity:
-    column = Column(name, unit, group)
     return Quantity(
         column=column,
-        section=section or group,
+        section=section or column.group,
         label=label or column.label,
         show=measured(read),
         optional=optional,
     )
 
 
-def _forward(baseline: str) -> tuple[Quantity, ...]:
-    extras: tuple[tuple[str, str, Read], ...] = (
+def _shared(column: Column, read: Callable[[BackboneSummary], Value]) -> Quantity:
+    return Quantity(
+        column=column,
+        section=column.group,
+        label=column.label,
+        show=lambda backbone, _: read(backbone),
+        shared=True,
+    )
+
+
+def _each(
+    images: Sequence[Image], group: str, read_of: Callable[[Image], Read], *, optional: bool = False
+) -> Iterator[Quantity]:
+    """Yield a quantity of each picture."""
+    for image in images:
+        yield _quantity(
+            Column(IMAGE_NAMES[image], group=group),
+            read_of(image),
+            section=IMAGE_SECTIONS[image],
+            label=group,
+            optional=optional,
+        )
+
+
+def _forward(baseline: str) -> Iterator[Quantity]:
+    yield _quantity(
+        Column("time", "ms", "forward"), lambda of, cell: forward_time(of, cell, spread=True)
+    )
+    further: tuple[tuple[str, str, Read], ...] = (
         ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
         ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
@@ -165,106 +194,50 @@ def _forward(baseline: str) -> tuple[Quantity, ...]:
         ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
         ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
     )
-    return (
-        _quantity("forward", "time", "ms", lambda of, cell: forward_time(of, cell, spread=True)),
-        *(_quantity("forward", name, unit, read, optional=True) for name, unit, read in extras),
-    )
+    for name, unit, read in further:
+        yield _quantity(Column(name, unit, "forward"), read, optional=True)
 
 
-def _of_image(image: Image, group: str, read: Read, *, optional: bool = False) -> Quantity:
-    return _quantity(
-        group,
-        IMAGE_NAMES[image],
-        "",
-        read,
-        section=IMAGE_SECTIONS[image],
-        label=group,
-        optional=optional,
-    )
+def _from_host(image: Image) -> Read:
+    return lambda _, cell: figures.time(cell.images[image].similarity_host, "µs")
 
 
-def _similarity_from_host(image: Image) -> Quantity:
-    return _of_image(
-        image,
-        "similarity from the host, µs",
-        lambda _, cell: figures.time(cell.images[image].similarity_host, "µs"),
+def _stages(image: Image) -> Iterator[Quantity]:
+    for name in ("decode", "preprocess", "forward"):
+        yield _quantity(
+            Column(name, group=f"stages of the {image}, ms"),
+            _stage(image, name),
+            section="stages",
+            label=f"{image}: {name}, ms",
+        )
+
+
+def _stage(image: Image, name: Literal["decode", "preprocess", "forward"]) -> Read:
+    def read(_backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
+        time: Estimate | None = getattr(cell.images[image], name)
+        return figures.time(time, decimals=cell.decimals)
+
+    return read
+
+
+def _beside_times() -> Iterator[Quantity]:
+    """Yield how near the vector is to torch's, where it was computed, and the memory it took."""
+    parity = "parity with torch"
+    yield _quantity(Column("cosine", group=parity), lambda _, cell: figures.cosine(cell.parity))
+    yield _quantity(Column("L2 error", group=parity), lambda _, cell: figures.error(cell.parity))
+    yield _quantity(
+        Column("nodes", group="placement", justify="left"),
+        lambda _, cell: figures.placement(cell),
         optional=True,
     )
+    yield _memory("peak", lambda memory: memory.peak)
+    yield _memory("network", lambda memory: memory.peak - memory.before)
+    yield _memory("device", lambda memory: memory.device.peak if memory.device else None)
 
 
-def _margin() -> Quantity:
+def _memory(name: str, read: Callable[[Memory], int | None]) -> Quantity:
     return _quantity(
-        "similarity, %",
-        "margin",
-        "",
-        lambda _, cell: of_weights(cell.margin, cell),
-        section=IMAGE_SECTIONS["negative"],
-        label="margin, %",
-    )
-
-
-def _of_backbone() -> tuple[Quantity, ...]:
-    return (
-        _shared("embedding", "dimension", "", figures.dimension),
-        _shared("catalogue", "GFLOPS", "MACs", lambda of: figures.fixed(of.catalogue.gflops, 2)),
-        _shared("catalogue", "acc1", "%", lambda of: figures.accuracy(of, of.catalogue.acc1)),
-        _shared("catalogue", "acc5", "%", lambda of: figures.accuracy(of, of.catalogue.acc5)),
-    )
-
-
-def _shared(group: str, name: str, unit: str, read: Callable[[BackboneSummary], Value]) -> Quantity:
-    column = Column(name, unit, group)
-    return Quantity(
-        column=column,
-        section=group,
-        label=column.label,
-        show=lambda backbone, _: read(backbone),
-        shared=True,
-    )
-
-
-def _stages(image: Image) -> tuple[Quantity, ...]:
-    return (
-        _stage(image, "decode", lambda of_image: of_image.decode),
-        _stage(image, "preprocess", lambda of_image: of_image.preprocess),
-        _stage(image, "forward", lambda of_image: of_image.forward),
-    )
-
-
-def _stage(image: Image, name: str, read: Callable[[ImageSummary], Estimate | None]) -> Quantity:
-    return _quantity(
-        f"stages of the {image}, ms",
-        name,
-        "",
-        lambda _, cell: figures.time(read(cell.images[image]), decimals=cell.decimals),
-        section="stages",
-        label=f"{image}: {name}, ms",
-    )
-
-
-def _placement() -> Quantity:
-    return Quantity(
-        column=Column("nodes", group="placement", justify="left"),
-        section="placement",
-        label="nodes",
-        show=measured(lambda _, cell: figures.placement(cell)),
-        optional=True,
-    )
-
-
-def _memory() -> tuple[Quantity, ...]:
-    return (
-        _bytes("peak", lambda memory: memory.peak),
-        _bytes("network", lambda memory: memory.peak - memory.before),
-        _bytes("device", lambda memory: memory.device.peak if memory.device else None),
-    )
-
-
-def _bytes(name: str, read: Callable[[Memory], int | None]) -> Quantity:
-    return _quantity(
-        "memory",
-        name,
-        "MiB",
+        Column(name, "MiB", "memory"),
         lambda _, cell: figures.mebibytes(read(cell.memory) if cell.memory else None),
         optional=True,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.formats.comma_separated import safe, written
 from simx.report.words.comparison import differences_text
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 from simx.results.schema.report import Identity
 
@@ -29,8 +30,6 @@ HEADER = (
     "gated",
     "note",
 )
-
-NS_PER_MS = 1e6
 
 
 def to_string(comparisons: Sequence[Comparison]) -> str:
@@ -72,8 +71,8 @@ def _change(change: Change) -> list[str]:
     return [
         change.scope,
         change.image or "",
-        _figure(change.base_ns / NS_PER_MS),
-        _figure(change.new_ns / NS_PER_MS),
+        _figure(change.base_ns / NANOSECONDS_PER_MS),
+        _figure(change.new_ns / NANOSECONDS_PER_MS),
         _figure(change.ratio),
         _figure(change.low),
         _figure(change.high),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.report.formats.comma_separated import safe, written
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics.device_events import typical_device_ns
@@ -39,7 +40,6 @@ HEADER = (
     "min",
 )
 
-NANOSECONDS_PER_MS = 1e6
 PERCENTILES = (0.90, 0.95, 0.99)
 
 

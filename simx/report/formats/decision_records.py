@@ -7,9 +7,8 @@ import msgspec
 from simx.report.formats.comma_separated import safe, written
 from simx.report.formats.json import json_document
 from simx.report.words.recommendation import answer
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, keeps
-
-NANOSECONDS_PER_MS = 1e6
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

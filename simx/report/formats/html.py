@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simx import __version__
-from simx.models.pictures import IMAGES
 from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
 from simx.results.schema.report import Report
@@ -38,7 +37,7 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
     from markupsafe import Markup  # noqa: PLC0415
 
     from simx.report.formats.page.content import MARKS, page  # noqa: PLC0415
-    from simx.report.words.heading import IMAGE_WORDS  # noqa: PLC0415
+    from simx.report.words.names import IMAGE_WORDS  # noqa: PLC0415
 
     style, script = _style(), _script()
     text = _template().render(
@@ -48,7 +47,7 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
         script=Markup(script),  # noqa: S704 - our own files
         version=__version__,
         marks=MARKS,
-        images=[(image, IMAGE_WORDS.get(image, image)) for image in IMAGES],
+        images=IMAGE_WORDS.items(),
     )
     return f"{text.strip()}\n"
 

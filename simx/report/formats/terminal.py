@@ -6,6 +6,7 @@ from itertools import groupby
 
 import msgspec
 from rich import box
+from rich.align import Align
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
@@ -136,13 +137,14 @@ def _without_optional(table: Table) -> Table:
 
 
 def _widths(table: Table, width: int) -> list[int]:
-    """Return what each column needs; keys leave room for others, and one alone fits the width."""
+    """Return what each column needs; keys leave room for one other, at least half of the width."""
     groups = ["", *(column.group for column in table.columns)]
     natural = [
         max(map(cell_len, [*_heading(column, first=column.group != before).split(), *texts]))
         for before, column, texts in zip(groups, table.columns, _columns(table), strict=False)
     ]
-    limit = width * 3 // 5 - GAP * table.keys
+    widest = max(natural[table.keys :], default=0)
+    limit = max(width // 2, width - widest) - GAP * table.keys
     fitting = (
         most
         for most in range(limit, NARROWEST_KEY, -1)
@@ -167,11 +169,11 @@ def _part(table: Table, places: Sequence[int], widths: Sequence[int]) -> RichTab
     group = ""
     for place in places:
         column = table.columns[place]
+        heading = Text(_heading(column, first=column.group != group), justify=column.justify)
         found.add_column(
-            Text(_heading(column, first=column.group != group)),
+            Align(heading, column.justify, vertical="bottom"),
             header_style="dim",
             justify=column.justify,
-            vertical="bottom",
             overflow="fold",
             width=widths[place],
         )

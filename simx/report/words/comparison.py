@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import listed, target_name, weights_name
+from simx.report.words.names import IMAGE_WORDS, listed, target_name, weights_name
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
@@ -41,8 +41,6 @@ _SCOPE_WORDS: dict[Scope, str] = {
     "first": "first",
 }
 
-_IMAGE_WORDS: dict[Image, str] = {"negative_resized": "resized negative"}
-
 MOST_CELLS = 8
 """So many cells a sentence names; more are counted."""
 
@@ -65,7 +63,7 @@ def backend_of(identity: Identity) -> str:
 def time_name(scope: Scope, image: Image | None) -> str:
     """Return for example ``embedding, negative``."""
     words = _SCOPE_WORDS.get(scope, scope)
-    return words if image is None else f"{words}, {_IMAGE_WORDS.get(image, image)}"
+    return words if image is None else f"{words}, {IMAGE_WORDS[image]}"
 
 
 def share(ratio: float) -> str:

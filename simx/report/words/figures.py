@@ -3,7 +3,7 @@
 import math
 
 from simx.report.words.names import provider_name
-from simx.report.words.values import ABSENT, Value
+from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
@@ -19,7 +19,7 @@ second of its half width if that begins with up to 354, and the first if it begi
 SIMILARITY_DECIMALS = 2
 """Of a percentage that was measured here: backends differ by less than that shows."""
 
-NANOSECONDS = {"ms": 1e6, "µs": 1e3}
+NANOSECONDS = {"ms": NANOSECONDS_PER_MS, "µs": 1e3}
 
 
 def time(

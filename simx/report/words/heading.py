@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES
-from simx.report.words.names import TIMES, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.statistics.drift import peaks
 from simx.results.statistics.round_filter import references
-
-IMAGE_WORDS = {"negative_resized": "resized negative"}
 
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -113,7 +111,7 @@ def _launches(config: Config) -> tuple[str, ...]:
 def _pictures(config: Config) -> tuple[str, ...]:
     pictures = config.pictures
     return tuple(
-        f"{IMAGE_WORDS.get(image, image)} {picture.width}{TIMES}{picture.height}, "
+        f"{IMAGE_WORDS[image]} {picture.width}{TIMES}{picture.height}, "
         f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
         for image in IMAGES
         if (picture := pictures.get(image))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from simx.report.words.names import backbone_name, target_name
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Stop
 from simx.results.summaries.summary import BackboneSummary
 
@@ -20,10 +21,11 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
                     f"not levelled off when warming up had to end ({cell.warmup_capped} launches)"
                 )
             if cell.beyond_events_ns is not None:
+                beyond = cell.beyond_events_ns / NANOSECONDS_PER_MS
                 yield (
-                    f"{backbone_name(backbone)} on {target_name(cell.target)}: "
-                    f"{cell.beyond_events_ns / 1e6:.2g} ms of a call lie outside the device's own "
-                    "events: the host's work, or waiting for it"
+                    f"{backbone_name(backbone)} on {target_name(cell.target)}: {beyond:.2g} ms "
+                    "of a call lie outside the device's own events: the host's work, or waiting "
+                    "for it"
                 )
 
 

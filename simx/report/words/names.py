@@ -17,21 +17,17 @@ FAILED = "✗"
 MOST_NAMED = 3
 """So many backbones that share something a sentence names; more are counted."""
 
-THE_IMAGES: dict[Image, str] = {
-    "anchor": "the anchor",
-    "positive": "the positive",
-    "negative": "the negative",
-    "negative_resized": "the resized negative",
-}
-"""Within a sentence."""
-
-
-IMAGE_NAMES: dict[Image, str] = {
+IMAGE_WORDS: dict[Image, str] = {
     "anchor": "anchor",
     "positive": "positive",
     "negative": "negative",
-    "negative_resized": "resized",
+    "negative_resized": "resized negative",
 }
+
+THE_IMAGES = {image: f"the {words}" for image, words in IMAGE_WORDS.items()}
+"""Within a sentence."""
+
+IMAGE_NAMES = {image: words.removesuffix(" negative") for image, words in IMAGE_WORDS.items()}
 """Headings of columns; the legend says what they mean."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from simx.common.safe_text import clean
 from simx.report.words import figures
 from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
 from simx.results.summaries.summary import BackboneSummary
@@ -76,7 +77,7 @@ def notes(decision: Decision) -> Iterator[str]:
 def _asked(limits: Limits) -> str:
     parts = []
     if limits.max_latency_ns is not None:
-        parts.append(f"{limits.max_latency_ns / 1e6:g} ms")
+        parts.append(f"{limits.max_latency_ns / NANOSECONDS_PER_MS:g} ms")
     if limits.min_acc1 is not None:
         parts.append(f"an acc1 of {limits.min_acc1:g} %")
     return " with ".join(parts)

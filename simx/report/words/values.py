@@ -7,6 +7,8 @@ import msgspec
 Tone = Literal["plain", "strong", "best", "bad", "faint", "warning"]
 """``faint`` explains, ``warning`` must be noticed, and ``bad`` must be repaired."""
 
+NANOSECONDS_PER_MS = 1e6
+
 
 class Value(msgspec.Struct, frozen=True):
     """A figure or a word, safe to print.

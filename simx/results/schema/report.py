@@ -1,7 +1,7 @@
 """The report: what was measured, as types.
 
 This is the published form of a report file (``simx report --schema``). Data only: files are read
-and written by ``results.file``, statistics are derived in ``results.statistics``, rendering lives
+and written by ``results.files.report``, ``results.statistics`` derives statistics, and rendering is
 in ``simx.report``. Raw times are kept and nothing derived from them is stored.
 
 A report is of one of two kinds. Most were measured: they have ``environment`` and ``config``, and

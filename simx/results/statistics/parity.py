@@ -40,7 +40,7 @@ one; a weight has 127 for the largest of its channel, some four standard deviati
 and is off by 2 %. Together that is 2 to 2.5 % a layer at random, and a quarter after a hundred
 layers in a row. The cosine is 1 - error²/2: it turns a vector by up to 14 degrees, in a direction
 of its own, so that the cosine between two pictures shrinks by up to a sixteenth: 80 % becomes 75 %.
-Whatever is turned further no longer tells a likeness from an accident."""
+A vector that is turned further does not distinguish similar pictures from others."""
 
 REPEATED = Bounds(relative_l2=1e-2, cosine=0.9999)
 """Between two answers of the same network of reduced precision to the same picture. A device may

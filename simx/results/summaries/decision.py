@@ -106,7 +106,7 @@ def decide(
 
     Args:
         report: Its canaries give the drift.
-        summaries: Of its backbones; see ``results.derivation.backbones``.
+        summaries: Of its backbones; see ``derivation.backbones``.
         target: Its latencies are compared.
         criteria: Which latency counts, and which limits apply.
     """

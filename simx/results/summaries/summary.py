@@ -1,6 +1,6 @@
 """What the tables show, as types: derived from a report and free of any rendering.
 
-``results.derivation`` makes them; data only.
+``derivation`` makes them; data only.
 """
 
 from collections.abc import Mapping

@@ -129,7 +129,7 @@ def test_the_manifest_tells_what_it_costs(entry: Entry, full: Entry) -> None:
     assert manifest.weights == full.manifest.weights
 
 
-def test_the_likeness_survives(entry: Entry) -> None:
+def test_the_similarity_survives(entry: Entry) -> None:
     """The cat stays nearer to the cat than to the cup, by nearly as much."""
     assert entry.manifest.margin == pytest.approx(46.41, abs=2)
 

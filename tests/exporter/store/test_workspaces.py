@@ -27,7 +27,8 @@ def hold(parent: Path) -> tuple[subprocess.Popen[str], Path]:
         [sys.executable, "-c", HOLD, str(parent)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    return process, Path(process.stdout.readline().strip())
+    with process.stdout as names:
+        return process, Path(names.readline().strip())
 
 
 def age(path: Path) -> None:

@@ -8,6 +8,7 @@ from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES, Image
 from simx.report.formats.page.raw_times import RawTimes, raw_times
 from simx.report.words.names import backbone_name, target_name
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.decision import latency
@@ -20,8 +21,6 @@ from simx.results.summaries.summary import (
     RangeSummary,
     TargetId,
 )
-
-NANOSECONDS_PER_MS = 1e6
 
 Interval = tuple[float, float | None, float | None]
 """Milliseconds: an estimate and the ends of its interval."""

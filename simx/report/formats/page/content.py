@@ -11,7 +11,7 @@ from simx.models.ranges import Range
 from simx.report.blocks.decision import decision_table
 from simx.report.blocks.document import Table
 from simx.report.blocks.report_tables import views
-from simx.report.formats.page.charts import NANOSECONDS_PER_MS, ChartData, Sources, chart_data
+from simx.report.formats.page.charts import ChartData, Sources, chart_data
 from simx.report.formats.page.raw_times import MOST_TIMES
 from simx.report.formats.page.script_data import script_json
 from simx.report.words.findings import sentences
@@ -21,6 +21,7 @@ from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, target_name
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Identity, Report
 from simx.results.schema.times import Launch
 from simx.results.summaries.decision import (

@@ -13,7 +13,7 @@ MOST_TIMES = 256
 FEWEST_OF_A_LAUNCH = 8
 
 STEPS_PER_MEDIAN = 2000
-"""How finely times are told apart: a two-thousandth of what is typical, a tenth of the narrowest
+"""How finely times are distinguished: a two-thousandth of what is typical, a tenth of the narrowest
 interval's half-width."""
 
 
