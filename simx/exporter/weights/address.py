@@ -105,6 +105,17 @@ def _opened(address: str, timeout_seconds: float) -> HTTPResponse:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows a redirect only to https, or from this machine to itself."""
 
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> HTTPResponse | None:
+        try:
+            return cast(HTTPResponse | None, super().http_error_302(req, fp, code, msg, headers))
+        except Exception:
+            fp.close()  # the base class leaves the refused connection open
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self,
         req: urllib.request.Request,
