@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from simx import __version__
+import simx
 from simx.cli import COMMANDS, cli
 from simx.cli.configuration import SETTINGS
 from simx.common.errors import ExitCode
@@ -186,7 +186,7 @@ def test_files_named_in_the_documents_exist() -> None:
 
 def test_the_changelog_names_the_version() -> None:
     """The changes of the current version can be found."""
-    assert re.search(rf"\b{re.escape(__version__)}\b", text_of(CHANGELOG))
+    assert re.search(rf"\b{re.escape(simx.__version__)}\b", text_of(CHANGELOG))
 
 
 def test_the_counts_are_those_of_the_catalogue() -> None:
@@ -281,6 +281,13 @@ def test_the_limits_of_files_are_those_of_the_code() -> None:
 def test_the_columns_of_the_csv_are_those_of_the_code() -> None:
     """The page about the format lists the CSV's columns in their order."""
     assert ", ".join(HEADER) in words_of(DOCS / "report-format.md")
+
+
+def test_every_function_of_the_package_is_described() -> None:
+    """The page for Python lists the functions that `import simx` offers, and no other."""
+    listed = re.findall(r"^\| `simx\.(\w+)\(", text_of(DOCS / "python.md"), re.MULTILINE)
+
+    assert {*listed, "__version__"} == set(simx.__all__)
 
 
 def test_every_benchmark_is_run_and_has_its_results() -> None:
