@@ -191,8 +191,11 @@ def test_a_closed_worker_is_gone(start: Start) -> None:
 
 def test_an_entry_that_cannot_be_imported_is_named(start: Start) -> None:
     """A missing module is reported with its name, at the latest when a worker is asked."""
-    with pytest.raises(WorkerDiedError, match="has no attribute 'nonsense'"):
-        start("nonsense").launch().request(Note("hello"), NOTES, 30)
+    with (
+        pytest.raises(WorkerDiedError, match="has no attribute 'nonsense'"),
+        start("nonsense").launch() as worker,
+    ):
+        worker.request(Note("hello"), NOTES, 30)
 
 
 @pytest.mark.parametrize("kind", ["forking.ForkServer", "spawning.Spawner"])
@@ -213,14 +216,13 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path, kind: str) -> None:
         "time.sleep(3600)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    parent = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert parent.stdout is not None
-    parent.stdout.readline()
-    family = psutil.Process(parent.pid).children(recursive=True)
-    parent.kill()
-    parent.wait()
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        family = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
 
     assert len(family) == (3 if name == "ForkServer" else 2)
     assert _all_gone(family)
