@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 _POLL_SECONDS = 0.1
@@ -21,7 +21,7 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
     """Lock an open file or folder until the descriptor is closed, without waiting.
 
     Args:
-        descriptor: the file's. Another descriptor of the same file counts as another holder, in
+        descriptor: The file's. Another descriptor of the same file counts as another holder, in
             this process too.
         shared: allow other shared holders.
 
@@ -73,20 +73,14 @@ def lock_file(
 
 def _try_lock_file(path: Path) -> int | None:
     """Return the descriptor that holds the lock; None if another holder has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    try:
-        _require_plain(descriptor, path)
+    with ExitStack() as stack:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        stack.callback(os.close, descriptor)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise OSError(errno.EINVAL, "is not a regular file with one name", str(path))
+        # A file without a name was just removed by the previous holder.
         if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+            stack.pop_all()
             return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
-    # Held by another, or just removed by the previous holder.
-    os.close(descriptor)
     return None
-
-
-def _require_plain(descriptor: int, path: Path) -> None:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-        raise OSError(errno.EINVAL, "is not a regular file with one name", str(path))
