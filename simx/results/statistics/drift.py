@@ -1,7 +1,4 @@
-"""What a run's canaries tell of the machine: its peak, and how much its speed drifted.
-
-Pure functions of a report's canaries.
-"""
+"""What a run's canaries show of the machine: its peak, and how much its speed drifted. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +8,6 @@ from simx.results.statistics.noise import CanaryKey, canary_ns
 from simx.results.summaries.summary import TargetId
 
 NS_PER_SECOND = 1e9
-
 
 PROCESSOR = "CPUExecutionProvider"
 
@@ -24,16 +20,16 @@ _DEVICES = {
     "TensorrtExecutionProvider": _CUDA,
     "XnnpackExecutionProvider": PROCESSOR,
 }
-"""Providers that run where another one does unless they are told otherwise."""
+"""Providers that by default run on the device of another one."""
 
 
 def device_of(provider: str) -> str:
-    """Return the provider whose peak is a provider's own: one processor has one, and one GPU."""
+    """Return the provider that stands for a provider's device, which has one peak."""
     return _DEVICES.get(provider, provider)
 
 
 def torch_beside(target: TargetId) -> TargetId:
-    """Return torch on the device on which a target runs: what it is held against."""
+    """Return torch on the device of a target, with which the target is compared."""
     return TargetId("torch", device_of(target.provider))
 
 
@@ -42,8 +38,8 @@ def peaks(
 ) -> dict[str, float]:
     """Return the highest rate of the fixed matrix product on each device.
 
-    An n x n by n x n product is 2 n^3 floating-point operations. Whichever backend and provider
-    computes it fastest sets the peak for all on the device, so that their shares can be compared.
+    An n x n by n x n product is 2 n^3 floating-point operations. The fastest backend and provider
+    on a device sets the peak for all of them, so that their shares can be compared.
 
     Args:
         canaries: A report's.

@@ -1,4 +1,4 @@
-"""Is it still the same vector: agreement of embeddings with torch's reference, and its bounds."""
+"""Agreement of embeddings with torch's reference, and its bounds."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -71,20 +71,16 @@ def worst_parity(pairs: Iterable[tuple[Vector, Vector]]) -> Parity:
 
 
 def disagreement(parity: Parity, bounds: Bounds = FP32) -> str | None:
-    """Say how parity misses the bounds, with both figures; None where it is within them."""
+    """Describe how parity misses the bounds; None if it is within them."""
     if parity.cosine >= bounds.cosine and parity.relative_l2 <= bounds.relative_l2:
         return None
+    short = f"{bounds.relative_l2:.0e}"
+    exact = short if float(short) == bounds.relative_l2 else f"{bounds.relative_l2:g}"
     return (
         f"the embedding differs from torch's: cosine {parity.cosine:.7f} "
         f"(at least {bounds.cosine}), relative L2 error {parity.relative_l2:.2e} "
-        f"(at most {_plain(bounds.relative_l2)})"
+        f"(at most {exact})"
     )
-
-
-def _plain(bound: float) -> str:
-    """Return a bound as one digit and its power of ten where it is that, and else in full."""
-    short = f"{bound:.0e}"
-    return short if float(short) == bound else f"{bound:g}"
 
 
 def _figures(embedding: Vector, reference: Vector) -> Parity:

@@ -1,8 +1,8 @@
-"""How many launches a precision needs, judged once from a pilot.
+"""How many launches a precision needs, estimated once from a pilot. Pure functions of launches.
 
-Pure functions of launches. Looking at the width again after every launch, and stopping when it
-happens to be small, makes an interval that misses more often than it says; a number that is fixed
-once does not (Stein 1945; see ``results.statistics``).
+If one looks at the width after every launch, and stops when it happens to be small, the interval
+misses more often than stated. A number that is fixed once keeps the confidence (Stein 1945; see
+``estimates``).
 """
 
 import math
@@ -13,20 +13,20 @@ import numpy as np
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import log_ratios, log_times, t_quantile
 
-_NEVER = 10**9
-"""Launches that nobody waits for; numbers beyond it say no more."""
+_MOST = 10**9
+"""Larger numbers of launches say no more."""
 
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
     """Return how many launches bring every ratio's interval to a half-width.
 
     Args:
-        cells: The pilot's launches of each cell, of the rounds that count; the ratios are those
-            of the first cell to each other one. Of a single cell, its time is meant.
+        cells: The pilot's launches of each cell, of the rounds that count. The ratios are those
+            of the first cell to each other one; a single cell counts by its time.
         half_width: As a share of the ratio, such as 0.015.
 
     Returns:
-        None where the pilot leaves no spread to judge by.
+        None if the pilot has no spread.
     """
     first, *others = cells
     compared = [log_ratios(first, other) for other in others] or [log_times(first)]
@@ -42,4 +42,4 @@ def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
     spread = float(np.std(list(logs.values()), ddof=1))
     wanted = math.log1p(half_width)
     needed = (t_quantile(len(logs) - 1) * spread / wanted) ** 2
-    return max(len(logs), math.ceil(min(needed, _NEVER)))
+    return max(len(logs), math.ceil(min(needed, _MOST)))

@@ -1,12 +1,11 @@
-"""Agreement of two vectors, computed so that no magnitude of their components spoils it.
-
-Pure numpy; knows nothing of embeddings, reports or backends.
-"""
+"""Agreement of two vectors, for components of any magnitude. Pure numpy."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
 
 
 def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> float | None:
@@ -26,8 +25,7 @@ def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> float | None:
     Raises:
         ValueError: The vectors differ in length.
     """
-    first, second = _vector(a), _vector(b)
-    _require_same_length(first, second)
+    first, second = _vectors(a, b)
     first_scale, second_scale = _magnitude(first), _magnitude(second)
     if first_scale is None or second_scale is None:
         return None
@@ -50,8 +48,7 @@ def relative_l2(a: npt.ArrayLike, reference: npt.ArrayLike) -> float | None:
     Raises:
         ValueError: The vectors differ in length.
     """
-    vector, target = _vector(a), _vector(reference)
-    _require_same_length(vector, target)
+    vector, target = _vectors(a, reference)
     target_scale = _magnitude(target)
     if target_scale is None or not np.isfinite(vector).all():
         return None
@@ -61,20 +58,18 @@ def relative_l2(a: npt.ArrayLike, reference: npt.ArrayLike) -> float | None:
     return error / length if length > 0 else math.inf
 
 
-def _vector(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    return np.asarray(values, dtype=np.float64).ravel()
+def _vectors(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Vector, Vector]:
+    first, second = (np.asarray(values, dtype=np.float64).ravel() for values in (a, b))
+    if first.size != second.size:
+        raise ValueError(f"vectors of {first.size} and {second.size} components cannot be compared")
+    return first, second
 
 
-def _require_same_length(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> None:
-    if a.size != b.size:
-        raise ValueError(f"vectors of {a.size} and {b.size} components cannot be compared")
-
-
-def _magnitude(vector: npt.NDArray[np.float64]) -> float | None:
+def _magnitude(vector: Vector) -> float | None:
     """Return the largest magnitude of a component; None if it is 0 or not finite."""
     largest = float(np.max(np.abs(vector), initial=0.0))
     return largest if 0 < largest < math.inf else None
 
 
-def _norm(vector: npt.NDArray[np.float64]) -> float:
+def _norm(vector: Vector) -> float:
     return math.sqrt(float(vector @ vector))
