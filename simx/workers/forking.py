@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Protocol, Self
+from typing import IO, Protocol
 
 from simx.workers.child_process import PYTHON, Variables, environment
 from simx.workers.connection import Connection
@@ -47,7 +47,7 @@ def launcher(entry: str, variables: Variables = (), memory: int | None = None) -
     return best(entry, variables, memory)
 
 
-class ForkServer:
+class ForkServer(Launcher):
     """Starts every worker as a fork of a server that has imported the entry's module."""
 
     def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
@@ -77,12 +77,6 @@ class ForkServer:
         self._is_closed = True
         self._server.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _replacement(self, dead: "_Server") -> "_Server":
         """Return the server that replaces a dead one; start it if no other thread has."""
         with self._replacing:
@@ -96,11 +90,9 @@ class ForkServer:
 
     def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
         """Start a server that inherits the other end of a control socket."""
+        numbers = (control.fileno(), os.getpid(), self._memory)
         return subprocess.Popen(
-            [
-                *(*PYTHON, "simx.workers.server", self._entry, str(control.fileno())),
-                *(str(os.getpid()), str(self._memory)),
-            ],
+            [*PYTHON, "simx.workers.server", self._entry, *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -149,11 +141,7 @@ class _Server:
             raise
 
     def launch(self) -> Worker:
-        """Fork one worker.
-
-        Raises:
-            WorkerDiedError: The server has ended, or hung and was killed.
-        """
+        """Fork one worker; raise ``WorkerDiedError`` if the server has ended or hangs."""
         if self._closed:
             raise WorkerDiedError("the worker server has ended")
         with contextlib.ExitStack() as unless_started:
@@ -180,11 +168,7 @@ class _Server:
         self._stderr.close()
 
     def exit_code(self, pid: int, timeout: float) -> int | None:
-        """Return the exit code of a worker, negative for a signal; None if it is still running.
-
-        Raises:
-            WorkerDiedError: The worker has ended together with its server.
-        """
+        """Do as ``Process.wait``; the exit code is unknown if the server ended before it."""
         deadline = time.monotonic() + timeout
         while True:
             with self._lock:

@@ -2,10 +2,9 @@
 
 Run as ``python -m simx.workers.server ENTRY FD PARENT LIMIT``. For each launch it reads one byte
 from the control socket FD, with two descriptors: the worker's end of the connection, and a file for
-its stdout and stderr. It writes a record when a worker has started, and one when it has ended.
-LIMIT is that of its workers' address space in bytes, 0 for none. The server and its workers end
-with PARENT. It must never call the runtime, because a process with threads or a device cannot be
-forked safely.
+its output. It writes a record when a worker has started, and one when it has ended. LIMIT is that
+of a worker's address space in bytes, 0 for none. The server must never call the runtime, because a
+process with threads or a device cannot be forked safely.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from typing import IO, Self
+from typing import IO
 
 from simx.workers.child_process import (
     PYTHON,
@@ -20,10 +20,10 @@ from simx.workers.child_process import (
     resolve,
 )
 from simx.workers.connection import Connection
-from simx.workers.worker import Worker
+from simx.workers.worker import Launcher, Worker
 
 
-class Spawner:
+class Spawner(Launcher):
     """Starts every worker as a fresh interpreter."""
 
     def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
@@ -36,10 +36,7 @@ class Spawner:
         with ExitStack() as unless_started:
             stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
-                [
-                    *(*PYTHON, "simx.workers.spawning", self._entry),
-                    *(str(os.getpid()), str(self._memory)),
-                ],
+                [*PYTHON, __name__, self._entry, str(os.getpid()), str(self._memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -56,12 +53,6 @@ class Spawner:
 
     def close(self) -> None:
         """Do nothing: no process is kept running."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _Spawned:

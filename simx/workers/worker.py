@@ -4,7 +4,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import IO, Protocol, Self, TypeVar
 
 import msgspec
@@ -17,8 +16,7 @@ T = TypeVar("T")
 _STOP_SECONDS = 1.0
 _DEATH_SECONDS = 5.0
 KILLED_SECONDS = 5.0
-"""Time for a killed process to be reaped; a busy machine takes some, and a device's driver may hold
-the process for good."""
+"""Time to reap a killed process: long on a busy machine, or if a device's driver holds it."""
 
 
 class WorkerError(Exception):
@@ -125,12 +123,7 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         close_workers([self], at_once=is_interrupt(error))
 
     def hang_up(self) -> None:
@@ -204,9 +197,11 @@ class Launcher(Protocol):
     def close(self) -> None:
         """End the processes that the launcher keeps running, and all its workers."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 WorkerMain = Callable[[Connection], None]

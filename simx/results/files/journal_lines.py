@@ -128,22 +128,6 @@ class JournalVersionError(ValueError):
     """A journal is of another version; the message has both versions, and its simx."""
 
 
-class _AnyId(msgspec.Struct):
-    name: Literal["simx-journal"]
-    version: int
-
-
-class _AnyReport(msgspec.Struct):
-    simx: str
-
-
-class _AnyHeader(msgspec.Struct):
-    """What the first line has in every version."""
-
-    journal: _AnyId
-    report: _AnyReport
-
-
 def whole_lines(data: bytes) -> bytes:
     """Return everything up to the last newline."""
     return data[: data.rfind(b"\n") + 1]
@@ -173,14 +157,19 @@ def decode(data: bytes) -> Kept:
 
 def _require_version(line: bytes) -> None:
     try:
-        found = msgspec.json.decode(line, type=_AnyHeader)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        document = msgspec.json.decode(line)
+    except strict_json.UNREADABLE:
         return  # decoding it as a header says what is wrong
-    if found.journal.version != JournalId().version:
-        raise JournalVersionError(
-            f"is of version {found.journal.version}, by simx {found.report.simx:.40}, and this "
-            f"simx reads version {JournalId().version}"
-        )
+    match document:
+        case {
+            "journal": {"name": "simx-journal", "version": int(version)},
+            "report": {"simx": simx},
+        }:
+            if version != JournalId().version:
+                raise JournalVersionError(
+                    f"is of version {version}, by simx {simx!s:.40}, and this simx reads version "
+                    f"{JournalId().version}"
+                )
 
 
 def _decoded(line: bytes, number: int, kind: type[T]) -> T:

@@ -1,8 +1,7 @@
 """The label of a cell of which only a part of the nodes ran on the requested provider.
 
-It is part of the backend's name, as its variants are: ``ort:partial=118/142``. Cells are named,
-matched and ranked by that name, so such a cell is never taken for a whole one. A report whose names
-and placements contradict each other is refused when it is read.
+It is part of the backend's name (``ort:partial=118/142``), by which cells are named, matched and
+ranked, so that such a cell is never taken for a whole one.
 """
 
 import re

@@ -1,14 +1,11 @@
 """Estimates of times and of ratios, with their intervals. Pure functions of launches.
 
-The unit of replication is the launch: the calls of one process share its memory layout, its thread
-placement and the moment it ran in, so that treating them as independent makes intervals far too
-narrow (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are
-positive and vary by factors, so means and intervals are taken of logarithms.
-
-If a pilot fixed the number of launches, an interval keeps the pilot's spread and degrees of
-freedom. Then it has its stated confidence, although the number depends on that spread (C. Stein, "A
-two-sample test for a linear hypothesis whose power is independent of the variance", Annals of
-Mathematical Statistics 16, 1945).
+The unit of replication is the launch, because the calls of one process are not independent
+(Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are positive and
+vary by factors, so means and intervals are taken of logarithms. If a pilot fixed the number of
+launches, an interval keeps the pilot's spread and degrees of freedom, so that it has its stated
+confidence although the number depends on that spread (C. Stein, "A two-sample test for a linear
+hypothesis whose power is independent of the variance", Annals of Mathematical Statistics 16, 1945).
 """
 
 import math
