@@ -20,10 +20,10 @@ and some file systems have no locks."""
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace the content of a file completely or not at all, and sync it to the disk.
 
-    The bytes go to a temporary file in the same folder, which is synced and then renamed over the
-    target; the folder is synced last, so that the rename survives a power cut. A symbolic link is
-    followed. A target that is not a regular file (a pipe, ``/dev/null``) is written to directly,
-    because a rename would replace the device. Temporary files of killed processes are removed.
+    A temporary file in the same folder is synced and renamed over the target, and the folder is
+    synced, so that the rename survives a power cut. A symbolic link is followed. A target that is
+    not a regular file (a pipe, ``/dev/null``) is written to directly, because a rename would
+    replace the device. Temporary files of killed processes are removed.
 
     Args:
         path: The target; its folder must exist. A new file has the permissions of the umask, an

@@ -1,10 +1,8 @@
 """The limits of control groups on this process: CPU quota and memory, of versions 2 and 1.
 
-A limit holds for a group and for everything below it, so all ancestors of this process's group are
-read, and the smallest limit counts. A container often shows its own group as the root of the file
-system, and may hide the groups above it or this process's own; what is visible is read.
-
-In tests ``own`` and ``root`` are replaced.
+A limit holds for a group and for everything below it, so all visible ancestors of this process's
+group are read, and the smallest limit counts. A container often shows its own group as the root of
+the file system, and may hide other groups. In tests ``own`` and ``root`` are replaced.
 
 Source: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst; cgroups(7).
 """

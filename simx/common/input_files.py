@@ -41,7 +41,7 @@ def shown(path: InputPath) -> str:
 def opened(
     path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
 ) -> Iterator[BufferedReader]:
-    """Open a file for reading, and close it afterwards.
+    """Open a file for reading, yield it, and close it afterwards.
 
     The kind of the file and its size are those of the open descriptor, so the file cannot be
     replaced in between. A named pipe without a writer does not block.
@@ -50,9 +50,6 @@ def opened(
         path: The file.
         kind: Its expected kind.
         reader: The class that reads it.
-
-    Yields:
-        The file, unread.
 
     Raises:
         InputError: The path is missing, unreadable or not a file, or the file is too long.

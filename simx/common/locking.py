@@ -1,7 +1,6 @@
 """Locks on open files and folders, and on lock files.
 
-The system releases a lock when its process ends, for whatever reason. A file system that has no
-locks grants every one.
+The system releases a lock when its process ends. A file system without locks grants each lock.
 """
 
 import errno
@@ -18,22 +17,17 @@ _POLL_SECONDS = 0.1
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file or folder until the descriptor is closed, without waiting.
+    """Lock an open file or folder until it is closed, without waiting; return whether it worked.
 
     Args:
         descriptor: The file's. Another descriptor of the same file counts as another holder, in
             this process too.
-        shared: allow other shared holders.
-
-    Returns:
-        Whether the lock was granted.
+        shared: Allow other shared holders.
     """
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
     return True
 
 
@@ -41,21 +35,18 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 def lock_file(
     path: Path, *, timeout: float = math.inf, on_wait: Callable[[], None] = lambda: None
 ) -> Iterator[bool]:
-    """Hold the exclusive lock that a file stands for. The file is made if missing, and it stays.
+    """Hold the exclusive lock on a lock file, and yield whether it was granted in time.
 
-    Nothing is ever written into the file, and no link is followed, so another user's link in its
-    place can do no harm.
+    The file is made if missing, and stays. Nothing is written into it and no link is followed, so
+    another user's link is harmless.
 
     Args:
-        path: the lock file.
-        timeout: seconds to wait for another holder; 0 only tries.
-        on_wait: called once before waiting.
-
-    Yields:
-        Whether the lock was granted in time.
+        path: The lock file.
+        timeout: Seconds to wait for another holder; 0 only tries.
+        on_wait: Called once before waiting.
 
     Raises:
-        OSError: the file cannot be opened, or is a link or no regular file.
+        OSError: The file cannot be opened, or is a link or no regular file.
     """
     deadline = time.monotonic() + timeout
     descriptor = _try_lock_file(path)

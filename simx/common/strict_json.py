@@ -54,13 +54,8 @@ def decode(data: bytes, kind: type[T]) -> T:
 def parse(data: bytes) -> object:
     """Parse one JSON document, refusing duplicate keys, NaN, Infinity and integers beyond 64 bits.
 
-    Numbers too large for a float (``1e999``) come back infinite; the typed decoding refuses them.
-
-    Args:
-        data: UTF-8 text.
-
-    Returns:
-        Dictionaries, lists, strings, numbers, booleans and None.
+    The text is UTF-8. Numbers too large for a float (``1e999``) become infinite; the typed decoding
+    refuses them.
 
     Raises:
         JsonDefectError: With a message that reads after a file's name and a colon.

@@ -126,17 +126,7 @@ def _launches_problems(launches: Sequence[Launch], path: str) -> Iterator[str]:
         yield f"{path} is empty"
     yield from _repeats([launch.index for launch in launches], path, "launch index")
     for index, launch in enumerate(launches):
-        # A report has hundreds of thousands of blocks, so only unsound ones are looked at singly.
-        sound = {
-            block.round
-            for block in launch.blocks
-            if 1 <= block.calls <= LARGEST
-            and block.ns
-            and min(block.ns) >= 1
-            and max(block.ns) <= LARGEST
-        }
-        if not sound or len(sound) < len(launch.blocks):
-            yield from _blocks_problems(launch.blocks, f"{path}[{index}].blocks")
+        yield from _blocks_problems(launch.blocks, f"{path}[{index}].blocks")
         if launch.events is not None:
             yield from _events_problems(launch.events, f"{path}[{index}].events")
 
@@ -159,15 +149,15 @@ def _blocks_problems(blocks: Sequence[Block], path: str) -> Iterator[str]:
         yield f"{path} is empty"
     yield from _repeats([block.round for block in blocks], path, "round")
     for number, block in enumerate(blocks):
-        where = f"{path}[{number}]"
+        # A report has hundreds of thousands of blocks, so only an unsound one's path is made.
         if not 1 <= block.calls <= LARGEST:
-            yield f"{where}.calls is {block.calls}; it counts from 1"
+            yield f"{path}[{number}].calls is {block.calls}; it counts from 1"
         if not block.ns:
-            yield f"{where}.ns is empty"
+            yield f"{path}[{number}].ns is empty"
         elif min(block.ns) < 1:
-            yield f"{where}.ns holds {min(block.ns)}; a time is at least 1 ns"
+            yield f"{path}[{number}].ns holds {min(block.ns)}; a time is at least 1 ns"
         elif max(block.ns) > LARGEST:
-            yield f"{where}.ns holds {max(block.ns)}, which is beyond 64 bits"
+            yield f"{path}[{number}].ns holds {max(block.ns)}, which is beyond 64 bits"
 
 
 def _repeats(values: Sequence[object], path: str, name: str) -> Iterator[str]:

@@ -13,15 +13,12 @@ _LABEL = re.compile(rf"[:+]{PARTIAL}=(\d+/\d+)\Z", re.ASCII)
 
 
 def partial_placement(placement: Mapping[str, int], shape_nodes: int, provider: str) -> str | None:
-    """Return which part of a graph's nodes ran on its provider, or None where all of them did.
+    """Return which part of a graph's nodes ran on its provider (``118/142``); None for all of them.
 
     Args:
         placement: Nodes per provider; empty without a graph.
         shape_nodes: How many of them, on the CPU, only compute shapes. They are left out.
         provider: The requested one.
-
-    Returns:
-        For example ``118/142``.
     """
     there = placement.get(provider, 0)
     total = sum(placement.values()) - shape_nodes

@@ -36,17 +36,14 @@ def torch_beside(target: TargetId) -> TargetId:
 def peaks(
     canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> dict[str, float]:
-    """Return the highest rate of the fixed matrix product on each device.
+    """Return the highest rate of the fixed matrix product on each device, by ``device_of``.
 
-    An n x n by n x n product is 2 n^3 floating-point operations. The fastest backend and provider
-    on a device sets the peak for all of them, so that their shares can be compared.
+    It is in floating-point operations per second: 2 n^3 of an n x n by n x n product. The fastest
+    backend and provider on a device sets the peak for all of them.
 
     Args:
         canaries: A report's.
         undisturbed_ns: What they take undisturbed; see ``round_filter.references``.
-
-    Returns:
-        Floating-point operations per second, by ``device_of`` the provider.
     """
     found: dict[str, float] = {}
     for canary in canaries:
@@ -71,12 +68,11 @@ def peak_share(gmacs: float, ns: float, peak: float) -> float:
 def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:
     """Return by which share the machine's speed differed between backbones of one target.
 
+    It is 0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
+
     Args:
         canaries: Of one backend and provider.
         backbones: Models and weights.
-
-    Returns:
-        0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
     """
     found = levels(canaries)
     known = [found[backbone] for backbone in backbones if backbone in found]

@@ -82,7 +82,7 @@ def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
 
 
 def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) -> Ratio | None:
-    """Return how many times as long ``a`` takes as ``b``, paired by launch and round.
+    """Return how many times as long ``a`` takes as ``b``, or None without a common round.
 
     Within a launch the logarithms of t_a / t_b are averaged over the rounds of both, so that the
     disturbance of a whole round cancels. The interval is Student's t over launches.
@@ -91,9 +91,6 @@ def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) ->
         a: Launches of one cell.
         b: Launches of another cell, measured in the same rounds.
         pilot: How many launches fixed their number, by their indices; None where none did.
-
-    Returns:
-        The ratio, or None if no launch has a round in both.
     """
     logs = log_ratios(a, b)
     if not logs:
@@ -128,7 +125,7 @@ def minimum(launches: Sequence[Launch]) -> float:
 
 
 def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...]:
-    """Return the indices of the best estimate and of all that do not differ from it.
+    """Return the index of the best estimate, and then by time of all that do not differ from it.
 
     Two estimates differ if their intervals do not overlap, which for independent 95 % intervals is
     stricter than a 5 % test. An estimate without an interval differs from no other, because a
@@ -138,9 +135,6 @@ def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...
         estimates: Of the cells to compare, in any order.
         drift: By which share of its value the machine's speed may have changed between two of
             them (0.02 for 2 %); 0 for cells measured in the same rounds.
-
-    Returns:
-        The best first, then the others by time; empty for no estimates.
     """
     order = sorted(range(len(estimates)), key=lambda index: estimates[index].median_ns)
     if not order:
@@ -157,7 +151,7 @@ def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...
 def interval(
     logs: Mapping[int, float], pilot: int | None = None
 ) -> tuple[float, float | None, float | None]:
-    """Return exp of the mean of logarithms and of its interval's ends.
+    """Return exp of the mean of logarithms and of its interval's ends (None for a single value).
 
     Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
     minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
@@ -166,9 +160,6 @@ def interval(
     Args:
         logs: One for each launch, by its index; at least one.
         pilot: How many launches fixed their number; None where none did.
-
-    Returns:
-        The mean and the ends; these are None for fewer than two launches, which have no spread.
     """
     values = np.array(list(logs.values()))
     spread = np.array([log for index, log in logs.items() if pilot is None or index < pilot])

@@ -28,8 +28,7 @@ PRESSURE_SHARE = 0.20
 """Of a block's time that any thread of the system may wait for a core."""
 
 OTHERS_SHARE = 0.20
-"""Of a block's time that other processes may use, in cores, beyond the two ticks that may be
-the worker's own."""
+"""Of a block's time that other processes may use, in cores, beyond two ticks of the worker."""
 
 TICK_NS = 10_000_000
 """The kernel counts stolen and used CPU time in ticks, so one of them says little."""
@@ -38,12 +37,10 @@ FREQUENCY_SHARE = 0.92
 """Of the cell's usual frequency that a block has to have."""
 
 CANARY_FACTOR = 1.08
-"""How much slower than the run's undisturbed ones a canary may be. Undisturbed ones differ by
-2 to 3 %; a neighbour on the other hardware thread costs 15 to 20 %."""
+"""Undisturbed canaries differ by 2 to 3 %; a neighbour on the hardware thread costs 15 to 20 %."""
 
 REFERENCE_SHARE = 0.10
-"""The percentile of a run's canaries that counts as undisturbed: robust against a single very fast
-one, and right unless nine of ten are disturbed."""
+"""The percentile of a run's canaries that counts as undisturbed: right if one in ten is."""
 
 
 def disturbances(block: Block) -> Sequence[Disturbance]:

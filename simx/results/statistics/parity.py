@@ -27,8 +27,8 @@ TF32 = Bounds(relative_l2=1e-2, cosine=0.9999)
 """A product is off by 3e-4 (factors of 10 bits), and a hundred layers by ten times that."""
 
 FP16 = Bounds(relative_l2=2e-2, cosine=0.9998)
-"""A layer is off by 5e-4 (numbers of 11 bits), and a hundred layers by ten times that; four times as
-much is left for rounded sums and for networks that amplify an error. The cosine is 1 - error²/2.
+"""A layer is off by 5e-4 (numbers of 11 bits), and a hundred layers by ten times that; four times
+that is left for rounded sums and for networks that amplify an error. The cosine is 1 - error²/2.
 The cosine between two pictures changes by less than 0.04 percentage points."""
 
 INT8 = Bounds(relative_l2=0.25, cosine=0.97)

@@ -15,16 +15,13 @@ from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import CONFIDENCE
 
 TAIL_CONFIDENCE = 0.99
-"""Probability that at least two independent samples lie beyond a percentile; the highest one alone
-may be any outlier."""
+"""Probability of two independent samples beyond a percentile; a single one may be an outlier."""
 
 MIN_LAUNCHES = 5
-"""Fewest launches to resample. Even the full range of n launches covers a median with probability
-1 - 2^(1-n) only, which is below 90 % for four."""
+"""The range of n launches covers a median with probability 1 - 2^(1-n): below 90 % for four."""
 
 RESAMPLES = 1000
-"""Bootstrap samples; Efron & Tibshirani ("An introduction to the bootstrap", 1993) ask for about
-1000 for an interval."""
+"""Bootstrap samples; Efron & Tibshirani, "An introduction to the bootstrap", 1993."""
 
 SEED = 20130615
 """Fixed, so that a report always has the same figures."""
@@ -50,13 +47,12 @@ def percentiles(
     is the bootstrap's percentile interval (Efron, "Bootstrap methods: another look at the
     jackknife", Annals of Statistics 7, 1979) with launches as the units that are resampled.
 
+    A percentile is None for times of several calls at once, for fewer than ``MIN_LAUNCHES``
+    launches, and for too few effectively independent calls.
+
     Args:
         launches: At least one.
         shares: For example (0.90, 0.99).
-
-    Returns:
-        A percentile for each share. It is None for times of several calls at once, for fewer than
-        ``MIN_LAUNCHES`` launches, and for too few effectively independent calls.
     """
     blocks = [block for launch in launches for block in launch.blocks]
     if len(launches) < MIN_LAUNCHES or any(block.calls > 1 for block in blocks):

@@ -18,28 +18,22 @@ _MOST = 10**9
 
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
-    """Return how many launches bring every ratio's interval to a half-width.
+    """Return how many launches bring every ratio's interval to a half-width; None without a spread.
 
     Args:
         cells: The pilot's launches of each cell, of the rounds that count. The ratios are those
             of the first cell to each other one; a single cell counts by its time.
         half_width: As a share of the ratio, such as 0.015.
-
-    Returns:
-        None if the pilot has no spread.
     """
     first, *others = cells
     compared = [log_ratios(first, other) for other in others] or [log_times(first)]
-    needed = [_needed(logs, half_width) for logs in compared]
-    known = [count for count in needed if count is not None]
-    return max(known) if len(known) == len(needed) else None
-
-
-def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
-    """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
-    if len(logs) < 2:  # noqa: PLR2004 - one value has no spread
+    if any(len(logs) < 2 for logs in compared):  # noqa: PLR2004 - one value has no spread
         return None
+    return max(_needed(logs, half_width) for logs in compared)
+
+
+def _needed(logs: Mapping[int, float], half_width: float) -> int:
+    """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
     spread = float(np.std(list(logs.values()), ddof=1))
-    wanted = math.log1p(half_width)
-    needed = (t_quantile(len(logs) - 1) * spread / wanted) ** 2
+    needed = (t_quantile(len(logs) - 1) * spread / math.log1p(half_width)) ** 2
     return max(len(logs), math.ceil(min(needed, _MOST)))
