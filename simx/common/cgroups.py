@@ -73,11 +73,8 @@ def _groups(controller: Controller, own: Path, root: Path) -> Iterator[list[Path
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:
-    """Return the folder of a group below a mount, and those above it up to the mount.
-
-    Where the mount shows only the lower part of the hierarchy, the group is found under the end of
-    its path.
-    """
+    """Return the folder of a group below a mount, and those above it up to the mount."""
+    # A mount may show only the lower part of the hierarchy: then the end of the path leads there.
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
     while parts and (".." in parts or not mount.joinpath(*parts).is_dir()):
         del parts[0]

@@ -44,7 +44,7 @@ class Spawner(Launcher):
                 start_new_session=True,
             )
             unless_started.pop_all()
-        assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
+        assert process.stdin is not None  # noqa: S101 - PIPE gives both streams
         assert process.stdout is not None  # noqa: S101 - likewise
         ends = Connection(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
         process.stdin.close()

@@ -1,4 +1,4 @@
-"""The last lines of a worker are fit for a report, and memory kills are told from other kills."""
+"""The last lines of a worker are fit for a report, and memory kills differ from other kills."""
 
 import getpass
 

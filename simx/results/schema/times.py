@@ -101,7 +101,7 @@ class Launch(Struct, frozen=True, kw_only=True):
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """All raw times of one scope; ``image`` is None where the scope has no picture of its own.
+    """All raw times of one scope; ``image`` is None for a scope without a picture.
 
     For ``similarity`` the image is the one the anchor is compared with.
     """

@@ -118,12 +118,9 @@ def _percentile(launches: Sequence[Launch], q: float) -> Percentile:
 
 
 def _resampled(groups: Sequence[Times], values: Times, q: float) -> Times:
-    """Return the percentile of each bootstrap sample, for sorted groups and all their values.
-
-    The share of a bootstrap sample at or below a value is a weighted sum of the launches' own
-    shares, so nothing is sorted again. Its percentile lies between the smallest and the largest
-    percentile of the launches, so only the values there are candidates.
-    """
+    """Return the percentile of each bootstrap sample, for sorted groups and all their values."""
+    # The share of a sample at or below a value is a weighted sum of the launches' shares, and its
+    # percentile lies between theirs.
     sizes = np.array([group.size for group in groups])
     own = [group[rank - 1] for group, rank in zip(groups, _ranks(q, sizes), strict=True)]
     candidates = values[(values >= min(own)) & (values <= max(own))]
