@@ -1,7 +1,6 @@
-"""Removes from a text what identifies its author's machine: folders, users and hosts.
+"""Removes from a text what identifies a machine: folders, users and hosts.
 
-For every text that becomes part of a report, since reports are given away. Messages on the user's
-own terminal keep their paths.
+For every text in a report, since reports are published. Messages on the terminal keep their paths.
 """
 
 import getpass
@@ -10,6 +9,7 @@ import pwd
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 _QUOTED = re.compile(r"(['\"])(?:~|\.{1,2})?/(?:[^'\"\n]*/)?([^'\"/\n]*)\1")
 """A path in quotes, which may have spaces in its folders."""
@@ -28,9 +28,9 @@ _RELATIVE = re.compile(r"(?<![\w./~-])(?:[\w.-]+/)+(?=[\w.-]*\.[A-Za-z]\w*)")
 """The folders before a file with an extension."""
 
 _SHORTEST_NAME = 3
-"""Shorter names are part of too many other words' meaning."""
+"""Shorter names are also common words."""
 
-_EVERYBODYS = {"root", "localhost"}
+_COMMON_NAMES = {"root", "localhost"}
 
 
 def anonymous(text: str) -> str:
@@ -45,18 +45,16 @@ def anonymous(text: str) -> str:
     text = _QUOTED.sub(r"\1\2\1", text)
     text = _RELATIVE.sub("", _FOLDERS.sub("", _HOMES.sub("~", text)))
     for name, stands_for in _names():
-        if len(name) >= _SHORTEST_NAME and name not in _EVERYBODYS:
+        if len(name) >= _SHORTEST_NAME and name not in _COMMON_NAMES:
             text = re.sub(rf"\b{re.escape(name)}\b", stands_for, text)
     return text
 
 
 def _names() -> Iterator[tuple[str, str]]:
     """Yield the names of this user and this host, the longest of a host's first."""
-    for ask in (getpass.getuser, lambda: pwd.getpwuid(os.getuid()).pw_name):
-        try:
-            yield ask(), "USER"
-        except (OSError, KeyError, ImportError):
-            continue
+    for user in (getpass.getuser, lambda: pwd.getpwuid(os.getuid()).pw_name):
+        with suppress(OSError, KeyError, ImportError):
+            yield user(), "USER"
     host = socket.gethostname()
     yield host, "HOST"
     yield host.partition(".")[0], "HOST"

@@ -2,17 +2,15 @@
 
 import contextlib
 import os
-import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from simx.common.errors import SystemFailureError
 from simx.common.locking import try_lock
 
-_TEMPORARY = re.compile(r"\.simx-[0-9a-f]{16}\.tmp")
+_TEMPORARY = f".simx-{'[0-9a-f]' * 16}.tmp"
 
 STALE_SECONDS = 3600.0
 """Age at which an ended process's temporary files are removed. Newer ones may not be locked yet,
@@ -22,10 +20,10 @@ and some file systems have no locks."""
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace the content of a file completely or not at all, and sync it to the disk.
 
-    The bytes go to a temporary file in the same folder, which is synced and then renamed over the
-    target; the folder is synced last, so that the rename survives a power cut. A symbolic link is
-    followed. A target that is not a regular file (a pipe, ``/dev/null``) is written to directly,
-    because a rename would replace the device. Temporary files of killed processes are removed.
+    A temporary file in the same folder is synced and renamed over the target, and the folder is
+    synced, so that the rename survives a power cut. A symbolic link is followed. A target that is
+    not a regular file (a pipe, ``/dev/null``) is written to directly, because a rename would
+    replace the device. Temporary files of killed processes are removed.
 
     Args:
         path: The target; its folder must exist. A new file has the permissions of the umask, an
@@ -35,8 +33,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         SystemFailureError: The system refused; the target is unchanged and no temporary file stays.
     """
+    mode = None
     try:
-        mode = _mode(path)
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.stat().st_mode
         if mode is None or stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             _replace(path.resolve(), data, mode)
         else:
@@ -48,13 +48,21 @@ def write_atomically(path: Path, data: bytes) -> None:
         ) from error
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file, in a folder that no other process reads yet, and sync it to the disk.
+def write_synced(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a new file, and sync it to the disk. It is locked while it is written.
+
+    Args:
+        path: The file, which no other process reads yet.
+        data: Its content.
+        mode: Its permissions; None for those of the umask.
 
     Raises:
         OSError: The system refused.
     """
     with path.open("xb") as file:
+        try_lock(file.fileno())
+        if mode is not None:
+            os.fchmod(file.fileno(), stat.S_IMODE(mode))
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -86,24 +94,11 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _mode(path: Path) -> int | None:
-    try:
-        return path.stat().st_mode
-    except FileNotFoundError:
-        return None
-
-
 def _replace(path: Path, data: bytes, mode: int | None) -> None:
     _sweep(path.parent)
     temporary = path.with_name(f".simx-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
-            try_lock(file.fileno())
-            if mode is not None:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(temporary, data, mode)
         temporary.replace(path)
     except BaseException:
         # The first error is reported, also if the temporary file cannot be removed.
@@ -115,18 +110,12 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove temporary files of killed processes; those of running processes are locked."""
-    with contextlib.suppress(OSError):
-        for path in _stale(folder):
-            with contextlib.suppress(OSError), path.open("rb") as file:
-                if try_lock(file.fileno()):
-                    path.unlink(missing_ok=True)
-
-
-def _stale(folder: Path) -> Iterator[Path]:
     limit = time.time() - STALE_SECONDS
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < limit:
-                        yield Path(entry.path)
+    with contextlib.suppress(OSError):
+        for path in folder.glob(_TEMPORARY):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
+                    with path.open("rb") as file:
+                        if try_lock(file.fileno()):
+                            path.unlink(missing_ok=True)

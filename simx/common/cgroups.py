@@ -1,8 +1,8 @@
 """The limits of control groups on this process: CPU quota and memory, of versions 2 and 1.
 
-A limit holds for a group and for everything below it, so all ancestors of this process's group are
-read, and the smallest limit counts. A container often shows its own group as the root of the file
-system, and may hide the groups above it or this process's own; what is visible is read.
+A limit holds for a group and for everything below it, so all visible ancestors of this process's
+group are read, and the smallest limit counts. A container often shows its own group as the root of
+the file system, and may hide other groups. In tests ``own`` and ``root`` are replaced.
 
 Source: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst; cgroups(7).
 """
@@ -16,15 +16,15 @@ Controller = Literal["cpu", "memory"]
 _ROOT = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
 _ROOTS_ONLY = "0::/\n1:cpu:/\n2:memory:/\n"
-"""What is assumed of a process whose groups are not stated."""
+"""Assumed where the file of the groups cannot be read."""
 
 
 def cpu_quota(own: Path = _OWN, root: Path = _ROOT) -> float | None:
     """Return the smallest CPU quota, in cores; None without one.
 
     Args:
-        own: the file with this process's groups; replaced in tests.
-        root: the root of the control group file system; replaced in tests.
+        own: The file with this process's groups.
+        root: The root of the control group file system.
     """
     found = [_quota(folder) for group in _groups("cpu", own, root) for folder in group]
     return min((quota for quota in found if quota is not None), default=None)
@@ -33,11 +33,8 @@ def cpu_quota(own: Path = _OWN, root: Path = _ROOT) -> float | None:
 def memory_left(own: Path = _OWN, root: Path = _ROOT) -> int | None:
     """Return the bytes of memory that the groups still allow; None without a limit.
 
-    Cached files count as free, because the kernel drops them before anything fails.
-
-    Args:
-        own: as for ``cpu_quota``.
-        root: as for ``cpu_quota``.
+    Cached files count as free, because the kernel drops them before anything fails. The arguments
+    are those of ``cpu_quota``.
     """
     found = [_left(folder) for group in _groups("memory", own, root) for folder in group]
     return min((left for left in found if left is not None), default=None)
@@ -47,10 +44,7 @@ def memory_kills(own: Path = _OWN, root: Path = _ROOT) -> int | None:
     """Return how many processes of this process's group the kernel has killed for lack of memory.
 
     None where it is not counted. The count of an ancestor would include other groups' processes.
-
-    Args:
-        own: as for ``cpu_quota``.
-        root: as for ``cpu_quota``.
+    The arguments are those of ``cpu_quota``.
     """
     names = ("memory.events", "memory.oom_control")
     files = [group[0] / name for group in _groups("memory", own, root) for name in names]
@@ -79,11 +73,8 @@ def _groups(controller: Controller, own: Path, root: Path) -> Iterator[list[Path
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:
-    """Return the folder of a group below a mount, and those above it up to the mount.
-
-    Where the mount shows only the lower part of the hierarchy, the group is found under the end of
-    its path.
-    """
+    """Return the folder of a group below a mount, and those above it up to the mount."""
+    # A mount may show only the lower part of the hierarchy: then the end of the path leads there.
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
     while parts and (".." in parts or not mount.joinpath(*parts).is_dir()):
         del parts[0]
@@ -108,10 +99,9 @@ def _left(folder: Path) -> int | None:
     ):
         bound, taken = _text(folder / limit).strip(), _text(folder / used).strip()
         if bound.isdigit() and taken.isdigit():
-            cached = named_number(folder / "memory.stat", "total_inactive_file")
-            if cached is None:
-                cached = named_number(folder / "memory.stat", "inactive_file")
-            return max(0, int(bound) - int(taken) + (cached or 0))
+            names = ("total_inactive_file", "inactive_file")
+            cached = filter(None, (named_number(folder / "memory.stat", name) for name in names))
+            return max(0, int(bound) - int(taken) + next(cached, 0))
     return None
 
 

@@ -1,8 +1,4 @@
-"""The errors of simx, with their exit codes.
-
-A ``SimxError`` is shown as one line on stderr, without a traceback. Any other error is a bug in
-simx and ends with ``ExitCode.BUG``.
-"""
+"""The errors of simx, with their exit codes. Any other error is a bug."""
 
 import errno
 from enum import IntEnum
@@ -33,10 +29,7 @@ class Terminated(BaseException):
 
 
 class SimxError(Exception):
-    """An error that a user can correct.
-
-    The message is one line that names the thing, what is wrong with it and what to do.
-    """
+    """An error that a user can correct, shown as one line without a traceback."""
 
     exit_code: ExitCode = ExitCode.BUG
 

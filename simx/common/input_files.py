@@ -1,7 +1,4 @@
-"""Opens files of any origin: their kind and their size are checked before they are read.
-
-Knows nothing of their contents.
-"""
+"""Opens files of any origin and any content, and checks their kind and size before reading."""
 
 import os
 import stat
@@ -13,7 +10,7 @@ from io import BufferedReader, FileIO
 from simx.common.errors import InputError
 
 InputPath = str | os.PathLike[str]
-"""A path as the user gave it; messages repeat it exactly."""
+"""A path as the user gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ def shown(path: InputPath) -> str:
 def opened(
     path: InputPath, kind: InputKind, reader: type[BufferedReader] = BufferedReader
 ) -> Iterator[BufferedReader]:
-    """Open a file for reading, and close it afterwards.
+    """Open a file for reading, yield it, and close it afterwards.
 
     The kind of the file and its size are those of the open descriptor, so the file cannot be
     replaced in between. A named pipe without a writer does not block.
@@ -54,18 +51,21 @@ def opened(
         kind: Its expected kind.
         reader: The class that reads it.
 
-    Yields:
-        The file, unread.
-
     Raises:
         InputError: The path is missing, unreadable or not a file, or the file is too long.
     """
     try:
-        file = reader(FileIO(path, "rb", opener=_without_waiting))
+        file = reader(FileIO(path, "rb", opener=lambda name, f: os.open(name, f | os.O_NONBLOCK)))
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         raise kind.refused(path, _reason(error)) from error
     with file:
-        _require(file, path, kind)
+        status = os.fstat(file.fileno())
+        if stat.S_ISFIFO(status.st_mode) and kind.pipes:
+            os.set_blocking(file.fileno(), True)
+        elif not stat.S_ISREG(status.st_mode):
+            raise kind.refused(path, "is not a file (but a pipe, socket or device)")
+        if status.st_size > kind.most_bytes:
+            raise kind.refused(path, f"has {status.st_size:,} bytes, {_too_long(kind)}")
         yield file
 
 
@@ -83,21 +83,6 @@ def read_whole(path: InputPath, kind: InputKind) -> bytes:
     if len(data) > kind.most_bytes:  # a pipe, or a file of the system without a size
         raise kind.refused(path, _too_long(kind))
     return data
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting for the other end of a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _require(file: BufferedReader, path: InputPath, kind: InputKind) -> None:
-    status = os.fstat(file.fileno())
-    if stat.S_ISFIFO(status.st_mode) and kind.pipes:
-        os.set_blocking(file.fileno(), True)
-    elif not stat.S_ISREG(status.st_mode):
-        raise kind.refused(path, "is not a file (but a pipe, socket or device)")
-    if status.st_size > kind.most_bytes:
-        raise kind.refused(path, f"has {status.st_size:,} bytes, {_too_long(kind)}")
 
 
 def _too_long(kind: InputKind) -> str:

@@ -1,7 +1,6 @@
 """Locks on open files and folders, and on lock files.
 
-The system releases a lock when its process ends, for whatever reason. A file system that has no
-locks grants every one.
+The system releases a lock when its process ends. A file system without locks grants each lock.
 """
 
 import errno
@@ -11,29 +10,24 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 _POLL_SECONDS = 0.1
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file or folder until the descriptor is closed, without waiting.
+    """Lock an open file or folder until it is closed, without waiting; return whether it worked.
 
     Args:
-        descriptor: the file's. Another descriptor of the same file counts as another holder, in
+        descriptor: The file's. Another descriptor of the same file counts as another holder, in
             this process too.
-        shared: allow other shared holders.
-
-    Returns:
-        Whether the lock was granted.
+        shared: Allow other shared holders.
     """
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
     return True
 
 
@@ -41,21 +35,18 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 def lock_file(
     path: Path, *, timeout: float = math.inf, on_wait: Callable[[], None] = lambda: None
 ) -> Iterator[bool]:
-    """Hold the exclusive lock that a file stands for. The file is made if missing, and it stays.
+    """Hold the exclusive lock on a lock file, and yield whether it was granted in time.
 
-    Nothing is ever written into the file, and no link is followed, so another user's link in its
-    place can do no harm.
+    The file is made if missing, and stays. Nothing is written into it and no link is followed, so
+    another user's link is harmless.
 
     Args:
-        path: the lock file.
-        timeout: seconds to wait for another holder; 0 only tries.
-        on_wait: called once before waiting.
-
-    Yields:
-        Whether the lock was granted in time.
+        path: The lock file.
+        timeout: Seconds to wait for another holder; 0 only tries.
+        on_wait: Called once before waiting.
 
     Raises:
-        OSError: the file cannot be opened, or is a link or no regular file.
+        OSError: The file cannot be opened, or is a link or no regular file.
     """
     deadline = time.monotonic() + timeout
     descriptor = _try_lock_file(path)
@@ -73,20 +64,14 @@ def lock_file(
 
 def _try_lock_file(path: Path) -> int | None:
     """Return the descriptor that holds the lock; None if another holder has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    try:
-        _require_plain(descriptor, path)
+    with ExitStack() as stack:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        stack.callback(os.close, descriptor)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise OSError(errno.EINVAL, "is not a regular file with one name", str(path))
+        # A file without a name was just removed by the previous holder.
         if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+            stack.pop_all()
             return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
-    # Held by another, or just removed by the previous holder.
-    os.close(descriptor)
     return None
-
-
-def _require_plain(descriptor: int, path: Path) -> None:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-        raise OSError(errno.EINVAL, "is not a regular file with one name", str(path))

@@ -1,11 +1,8 @@
-"""Parses JSON strictly: what the standard forbids and Python's parser accepts is refused.
-
-Knows nothing of reports.
-"""
+"""Parses JSON strictly: refuses what the standard forbids and Python's parser accepts."""
 
 import json
 from collections import Counter
-from typing import Never, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -13,7 +10,6 @@ T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
 """What msgspec raises on data that is not JSON of a type; the last on integers beyond 64 bits."""
-
 
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 """The range of integers of 64 bits, signed or unsigned."""
@@ -58,13 +54,8 @@ def decode(data: bytes, kind: type[T]) -> T:
 def parse(data: bytes) -> object:
     """Parse one JSON document, refusing duplicate keys, NaN, Infinity and integers beyond 64 bits.
 
-    Numbers too large for a float (``1e999``) come back infinite; the typed decoding refuses them.
-
-    Args:
-        data: UTF-8 text.
-
-    Returns:
-        Dictionaries, lists, strings, numbers, booleans and None.
+    The text is UTF-8. Numbers too large for a float (``1e999``) become infinite; the typed decoding
+    refuses them.
 
     Raises:
         JsonDefectError: With a message that reads after a file's name and a colon.
@@ -77,10 +68,10 @@ def parse(data: bytes) -> object:
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object] | _Defect:
         record = dict(pairs)
-        return record if len(record) == len(pairs) else refuse(_repeated(pairs))
-
-    def constant(name: str) -> _Defect:
-        return refuse(f"{name} is no number")
+        if len(record) == len(pairs):
+            return record
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        return refuse(f"the key {key!r} is given twice")
 
     def integer(digits: str) -> int | _Defect:
         value = int(digits)
@@ -90,31 +81,22 @@ def parse(data: bytes) -> object:
         tree: object = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=unique,
-            parse_constant=constant,
+            parse_constant=lambda name: refuse(f"{name} is no number"),
             parse_int=integer,
         )
         defect = _locate(tree, "$") if defects else None
-    except (ValueError, RecursionError) as error:
-        _explain(error)
+    except UnicodeDecodeError as error:
+        raise JsonDefectError(f"not UTF-8 text (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise JsonDefectError(f"not JSON ({error.msg} at {place})") from error
+    except RecursionError as error:
+        raise JsonDefectError("nested too deeply to be read") from error
+    except ValueError as error:
+        raise JsonDefectError("a number in it has too many digits") from error
     if defect is not None:
         raise JsonDefectError(defect)
     return tree
-
-
-def _explain(error: ValueError | RecursionError) -> Never:
-    if isinstance(error, UnicodeDecodeError):
-        raise JsonDefectError(f"not UTF-8 text (byte {error.start})") from error
-    if isinstance(error, json.JSONDecodeError):
-        place = f"line {error.lineno}, column {error.colno}"
-        raise JsonDefectError(f"not JSON ({error.msg} at {place})") from error
-    if isinstance(error, RecursionError):
-        raise JsonDefectError("nested too deeply to be read") from error
-    raise JsonDefectError("a number in it has too many digits") from error
-
-
-def _repeated(pairs: list[tuple[str, object]]) -> str:
-    ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
-    return f"the key {key!r} is given twice"
 
 
 def _locate(tree: object, path: str) -> str | None:

@@ -1,5 +1,4 @@
-"""Worker processes: fork servers, launches, and the pipe between parent and worker.
+"""Worker processes, which keep crashes and thread pools of runtimes away from the parent.
 
-Knows nothing of what a worker does and imports no runtime: the exporter and the runner both start
-their work here, so that a crash, a leak or a spinning thread pool never reaches the parent.
+Imports no runtime, and does not depend on what a worker does.
 """

@@ -1,7 +1,4 @@
-"""What a worker's process is started with, and what makes it a worker.
-
-It lives and dies with its parent, and leaves signals to it.
-"""
+"""Starts and ties a worker's process: it ends with its parent, which handles all signals."""
 
 import contextlib
 import ctypes
@@ -41,10 +38,10 @@ def environment(variables: Variables) -> dict[str, str]:
 
 
 def resolve(entry: str) -> WorkerMain:
-    """Import ``package.module:function``; importing it loads the runtime.
+    """Import ``package.module:function``, and with it the runtime.
 
     Raises:
-        ImportError: the module, or something it needs, is not installed.
+        ImportError: The module, or something it needs, is not installed.
     """
     module, _, function = entry.partition(":")
     main: WorkerMain = getattr(importlib.import_module(module), function)
@@ -59,7 +56,7 @@ def bind_to_parent(parent: int) -> None:
     the thread that started it ends; elsewhere it ends when it next reads a message.
 
     Args:
-        parent: its process id. If it is gone already, this process ends here.
+        parent: Its process id. If it is gone already, this process ends here.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -70,13 +67,13 @@ def bind_to_parent(parent: int) -> None:
             os._exit(1)
 
 
-def be_killed_first() -> None:
-    """Have the kernel kill this process before its parent when memory runs out (Linux only)."""
-    with contextlib.suppress(OSError):
-        _MEMORY_SCORE.write_text("500", encoding="ascii")
-
-
 def limit_memory(most_bytes: int) -> None:
-    """Limit this process's address space; 0 leaves it as it is."""
+    """Limit this process's address space, and let the kernel kill it before its parent.
+
+    Args:
+        most_bytes: Of address space; 0 for no limit.
+    """
+    with contextlib.suppress(OSError):  # only Linux has a score
+        _MEMORY_SCORE.write_text("500", encoding="ascii")
     if most_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))

@@ -30,7 +30,7 @@ class Connection:
         """Write one message.
 
         Raises:
-            OSError: the other end is gone.
+            OSError: The other end is gone.
         """
         payload = msgspec.msgpack.encode(message)
         view = memoryview(len(payload).to_bytes(_LENGTH_BYTES, "big") + payload)
@@ -41,13 +41,13 @@ class Connection:
         """Wait for one message and decode it.
 
         Args:
-            decoder: of the type, or union of types, that may arrive.
-            timeout: seconds to wait for the whole message; None for no limit.
+            decoder: Of the type, or union of types, that may arrive.
+            timeout: Seconds to wait for the whole message; None for no limit.
 
         Raises:
-            EOFError: the other end is gone.
-            TimeoutError: no complete message arrived in time.
-            msgspec.DecodeError: the message is not of a declared type.
+            EOFError: The other end is gone.
+            TimeoutError: No complete message arrived in time.
+            msgspec.DecodeError: The message is not of a declared type.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         length = int.from_bytes(self._read(_LENGTH_BYTES, deadline), "big")
@@ -56,14 +56,17 @@ class Connection:
         return decoder.decode(self._read(length, deadline))
 
     def close(self) -> None:
-        """Close both descriptors; they may be one and the same."""
+        """Close both descriptors, which may be the same."""
         for descriptor in {self._read_fd, self._write_fd}:
             os.close(descriptor)
 
     def _read(self, count: int, deadline: float | None) -> bytes:
         chunks = bytearray()
         while len(chunks) < count:
-            self._wait(deadline)
+            if deadline is not None:
+                remaining = max(0.0, deadline - time.monotonic())
+                if not select.select([self._read_fd], [], [], remaining)[0]:
+                    raise TimeoutError("no answer within the time allowed")
             try:
                 chunk = os.read(self._read_fd, min(count - len(chunks), _CHUNK))
             except ConnectionError:
@@ -72,10 +75,3 @@ class Connection:
                 raise EOFError("the other end of the connection is gone")
             chunks += chunk
         return bytes(chunks)
-
-    def _wait(self, deadline: float | None) -> None:
-        if deadline is None:
-            return
-        remaining = max(0.0, deadline - time.monotonic())
-        if not select.select([self._read_fd], [], [], remaining)[0]:
-            raise TimeoutError("no answer within the time allowed")

@@ -11,14 +11,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Protocol, Self
+from typing import IO, Protocol
 
 from simx.workers.child_process import PYTHON, Variables, environment
 from simx.workers.connection import Connection
-from simx.workers.server import READY, RECORD, STARTED
+from simx.workers.ending import stderr_tail
+from simx.workers.server import ENDED, READY, RECORD, STARTED
 from simx.workers.spawning import Spawner
-from simx.workers.stderr_tail import stderr_tail
-from simx.workers.worker import Launcher, Worker, WorkerDiedError
+from simx.workers.worker import KILLED_SECONDS, Launcher, Worker, WorkerDiedError
 
 IMPORT_SECONDS = 300.0
 """Time for a server to import its runtime; a cold network disk takes about a minute."""
@@ -36,18 +36,18 @@ def launcher(entry: str, variables: Variables = (), memory: int | None = None) -
     On Linux a fork server imports the module once and at once; elsewhere each worker imports it.
 
     Args:
-        entry: the function to run.
-        variables: environment variables that workers see instead of this process's.
-        memory: bytes of address space that each worker may have.
+        entry: The function to run.
+        variables: Environment variables that workers see instead of this process's.
+        memory: Bytes of address space that each worker may have.
 
     Raises:
-        WorkerDiedError: the module cannot be imported.
+        WorkerDiedError: The module cannot be imported.
     """
     best = ForkServer if sys.platform == "linux" else Spawner
     return best(entry, variables, memory)
 
 
-class ForkServer:
+class ForkServer(Launcher):
     """Starts every worker as a fork of a server that has imported the entry's module."""
 
     def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
@@ -56,7 +56,7 @@ class ForkServer:
         self._memory = memory or 0
         self._replacing = threading.Lock()
         self._is_closed = False
-        self._server = self._started()
+        self._server = _Server(self._start_process, self._memory)
 
     def launch(self) -> Worker:
         """Start one worker. May be called from several threads.
@@ -64,7 +64,7 @@ class ForkServer:
         If the server has ended or hangs, it and its workers are replaced once.
 
         Raises:
-            WorkerDiedError: the server has ended, and another one does not start.
+            WorkerDiedError: The server has ended, and another one does not start.
         """
         server = self._server
         try:
@@ -82,28 +82,17 @@ class ForkServer:
         with self._replacing:
             if self._server is dead and not self._is_closed:
                 dead.close()
-                self._server = self._started()
+                self._server = _Server(self._start_process, self._memory)
             if self._is_closed:
                 self._server.close()
                 raise WorkerDiedError("the worker server was closed")
             return self._server
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _started(self) -> "_Server":
-        return _Server(self._start_process, self._memory)
-
     def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
         """Start a server that inherits the other end of a control socket."""
+        numbers = (control.fileno(), os.getpid(), self._memory)
         return subprocess.Popen(
-            [
-                *(*PYTHON, "simx.workers.server", self._entry, str(control.fileno())),
-                *(str(os.getpid()), str(self._memory)),
-            ],
+            [*PYTHON, "simx.workers.server", self._entry, *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -133,42 +122,39 @@ class _Server:
     def __init__(
         self, start: Callable[[socket.socket, IO[bytes]], ServerProcess], memory: int
     ) -> None:
-        self._control, theirs = socket.socketpair()
         self._memory = memory
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
         self._closed = False
-        with theirs:
+        with contextlib.ExitStack() as unless_started:
+            self._control, theirs = map(unless_started.enter_context, socket.socketpair())
+            self._stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
             self._process = start(theirs, self._stderr)
+            unless_started.pop_all()
+        theirs.close()
         try:
             self._expect(READY, IMPORT_SECONDS)
         except BaseException:
-            # During an import it would not notice that its parent has given it up.
+            # While it imports, it would not notice that its parent has closed the socket.
             self._process.kill()
             self.close()
             raise
 
     def launch(self) -> Worker:
-        """Fork one worker.
-
-        Raises:
-            WorkerDiedError: the server has ended, or hung and was killed.
-        """
+        """Fork one worker; raise ``WorkerDiedError`` if the server has ended or hangs."""
         if self._closed:
             raise WorkerDiedError("the worker server has ended")
-        ours, theirs = socket.socketpair()
-        stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the worker's handle closes it
-        try:
-            with self._lock, theirs:
-                socket.send_fds(self._control, [b"L"], [theirs.fileno(), stderr.fileno()])
-                pid = self._expect(STARTED, LAUNCH_SECONDS)
-        except BaseException as error:
-            ours.close()
-            stderr.close()
-            if isinstance(error, OSError):
+        with contextlib.ExitStack() as unless_started:
+            ours, theirs = map(unless_started.enter_context, socket.socketpair())
+            stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
+            try:
+                with self._lock:
+                    socket.send_fds(self._control, [b"L"], [theirs.fileno(), stderr.fileno()])
+                    pid = self._expect(STARTED, LAUNCH_SECONDS)
+            except OSError:
                 raise WorkerDiedError(self._end_text()) from None
-            raise
+            unless_started.pop_all()
+        theirs.close()
         end = ours.detach()
         return Worker(_Forked(self, pid), Connection(end, end), stderr, self._memory)
 
@@ -182,16 +168,12 @@ class _Server:
         self._stderr.close()
 
     def exit_code(self, pid: int, timeout: float) -> int | None:
-        """Return the exit code of a worker, negative for a signal; None if it is still running.
-
-        Raises:
-            WorkerDiedError: the worker has ended together with its server.
-        """
+        """Do as ``Process.wait``; the exit code is unknown if the server ended before it."""
         deadline = time.monotonic() + timeout
         while True:
             with self._lock:
-                if pid not in self._ended:
-                    self._drain()
+                while pid not in self._ended and self._record(0.0):
+                    pass
                 if pid in self._ended:
                     return self._ended[pid]
             if time.monotonic() > deadline:
@@ -200,31 +182,27 @@ class _Server:
             select.select([self._control], [], [], _POLL_SECONDS)
 
     def _expect(self, kind: bytes, seconds: float) -> int:
-        """Read records until one of this kind arrives; keep the ends of workers among them."""
+        """Read records until one of this kind arrives, and return its process id."""
         deadline = time.monotonic() + seconds
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            if not select.select([self._control], [], [], left)[0]:
-                self._process.kill()
-                raise WorkerDiedError(f"the worker server gave no answer within {seconds:.0f} s")
-            received, pid, code = self._record()
-            if received == kind:
-                return pid
-            self._ended[pid] = code
+        while record := self._record(max(0.0, deadline - time.monotonic())):
+            if record[0] == kind:
+                return record[1]
+        self._process.kill()
+        raise WorkerDiedError(f"the worker server gave no answer within {seconds:.0f} s")
 
-    def _drain(self) -> None:
+    def _record(self, timeout: float) -> tuple[bytes, int] | None:
+        """Read a record and keep the exit code in it; None after the timeout."""
         if self._closed:
             raise WorkerDiedError("ended with the worker server")
-        while select.select([self._control], [], [], 0)[0]:
-            _, pid, code = self._record()
-            self._ended[pid] = code
-
-    def _record(self) -> tuple[bytes, int, int]:
+        if not select.select([self._control], [], [], timeout)[0]:
+            return None
         data = self._control.recv(RECORD.size, socket.MSG_WAITALL)
         if len(data) < RECORD.size:
             raise WorkerDiedError(self._end_text())
         kind, pid, code = RECORD.unpack(data)
-        return kind, pid, code
+        if kind == ENDED:
+            self._ended[pid] = code
+        return kind, pid
 
     def _end_text(self) -> str:
         self._end()
@@ -239,7 +217,7 @@ class _Server:
         if self._process.returncode is None:
             self._process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_CLOSE_SECONDS)
+                self._process.wait(KILLED_SECONDS)
 
 
 class _Forked:

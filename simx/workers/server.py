@@ -1,11 +1,10 @@
 """The fork server: a process that has imported a runtime once and forks a worker per launch.
 
-Run as ``python -m simx.workers.server ENTRY FD PARENT LIMIT``. It reads one byte with two
-descriptors (the worker's end of the connection, and a file for its stdout and stderr) per launch
-from the control socket FD, and writes one record when a worker has started and one when it has
-ended. LIMIT is that of its workers' address space in bytes, 0 for none. It stays single-threaded
-and never calls the runtime itself, because a process that has started threads or a device cannot
-be forked safely. When PARENT is gone, so are the server and its workers.
+Run as ``python -m simx.workers.server ENTRY FD PARENT LIMIT``. For each launch it reads one byte
+from the control socket FD, with two descriptors: the worker's end of the connection, and a file for
+its output. It writes a record when a worker has started, and one when it has ended. LIMIT is that
+of a worker's address space in bytes, 0 for none. The server must never call the runtime, because a
+process with threads or a device cannot be forked safely.
 """
 
 import contextlib
@@ -17,17 +16,12 @@ import struct
 import sys
 from typing import NoReturn
 
-from simx.workers.child_process import (
-    be_killed_first,
-    bind_to_parent,
-    limit_memory,
-    resolve,
-)
+from simx.workers.child_process import bind_to_parent, limit_memory, resolve
 from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
 
 RECORD = struct.Struct("!cii")
-"""Kind (one of the three below), process id, exit code."""
+"""Kind, process id, exit code."""
 READY, STARTED, ENDED = b"R", b"S", b"E"
 
 _DESCRIPTORS_PER_LAUNCH = 2
@@ -83,7 +77,6 @@ def _become_worker(
         # The output of libraries goes to the worker's own file, never to stdout.
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
-        be_killed_first()
         limit_memory(limit)
         main(Connection(connection_fd, connection_fd))
         code = 0

@@ -8,22 +8,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import IO, Self
+from contextlib import ExitStack
+from typing import IO
 
 from simx.workers.child_process import (
     PYTHON,
     Variables,
-    be_killed_first,
     bind_to_parent,
     environment,
     limit_memory,
     resolve,
 )
 from simx.workers.connection import Connection
-from simx.workers.worker import Worker
+from simx.workers.worker import Launcher, Worker
 
 
-class Spawner:
+class Spawner(Launcher):
     """Starts every worker as a fresh interpreter."""
 
     def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
@@ -33,19 +33,18 @@ class Spawner:
 
     def launch(self) -> Worker:
         """Start one worker."""
-        stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the worker's handle closes it
-        process = subprocess.Popen(
-            [
-                *(*PYTHON, "simx.workers.spawning", self._entry),
-                *(str(os.getpid()), str(self._memory)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=self._environment,
-            start_new_session=True,
-        )
-        assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
+        with ExitStack() as unless_started:
+            stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                [*PYTHON, __name__, self._entry, str(os.getpid()), str(self._memory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=self._environment,
+                start_new_session=True,
+            )
+            unless_started.pop_all()
+        assert process.stdin is not None  # noqa: S101 - PIPE gives both streams
         assert process.stdout is not None  # noqa: S101 - likewise
         ends = Connection(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
         process.stdin.close()
@@ -55,22 +54,12 @@ class Spawner:
     def close(self) -> None:
         """Do nothing: no process is kept running."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class _Spawned:
-    """A process started by this one."""
-
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
         self.pid = process.pid
-
-    def kill(self) -> None:
-        self._process.kill()
+        self.kill = process.kill
 
     def wait(self, timeout: float) -> int | None:
         try:
@@ -91,6 +80,5 @@ def _take_standard_streams() -> Connection:
 
 if __name__ == "__main__":
     bind_to_parent(int(sys.argv[2]))
-    be_killed_first()
     limit_memory(int(sys.argv[3]))
     resolve(sys.argv[1])(_take_standard_streams())

@@ -4,28 +4,19 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import IO, Protocol, Self, TypeVar
 
 import msgspec
 
 from simx.workers.connection import Connection
-from simx.workers.memory_kills import Verdict, count_memory_kills
-from simx.workers.stderr_tail import TAIL_BYTES, stderr_tail
+from simx.workers.ending import TAIL_BYTES, count_memory_kills, stderr_tail
 
 T = TypeVar("T")
 
 _STOP_SECONDS = 1.0
 _DEATH_SECONDS = 5.0
-_KILLED_SECONDS = 0.5
-"""Time for a killed process to be reaped, unless a device's driver holds it."""
-
-_MEMORY_VERDICTS: dict[Verdict, str] = {
-    "yes": " because the system ran out of memory",
-    "likely": " while the system was out of memory",
-    "no": ", but not by the kernel for lack of memory",
-    "unknown": " (often the system running out of memory)",
-}
+KILLED_SECONDS = 5.0
+"""Time to reap a killed process: long on a busy machine, or if a device's driver holds it."""
 
 
 class WorkerError(Exception):
@@ -58,7 +49,7 @@ class Process(Protocol):
         """Return the exit code, negative for a signal; None if it is still running.
 
         Raises:
-            WorkerDiedError: it has ended with an unknown exit code.
+            WorkerDiedError: It has ended with an unknown exit code.
         """
 
 
@@ -73,12 +64,8 @@ class Worker:
         self._stderr = stderr
         self._memory = memory
         self._memory_kills = count_memory_kills()
-        self._closed = False
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
+        self.pid = process.pid
+        self.is_closed = False
 
     def request(
         self,
@@ -89,9 +76,9 @@ class Worker:
         """Send one message and wait for its answer.
 
         Raises:
-            WorkerDiedError: the process ended instead of answering.
-            WorkerTimeoutError: no answer within ``timeout`` seconds; the process was killed.
-            WorkerGarbledError: the answer cannot be understood; the process was killed.
+            WorkerDiedError: The process ended instead of answering.
+            WorkerTimeoutError: No answer within ``timeout`` seconds; the process was killed.
+            WorkerGarbledError: The answer cannot be understood; the process was killed.
         """
         try:
             self._connection.send(message)
@@ -106,7 +93,7 @@ class Worker:
             text = f"gave an answer that cannot be decoded ({error}) and was killed"
             raise WorkerGarbledError(text + self._last_line()) from None
         except (EOFError, OSError):
-            raise WorkerDiedError(self._end_text()) from None
+            raise WorkerDiedError(self._end_text() + self._last_line()) from None
 
     @property
     def stderr(self) -> str:
@@ -136,64 +123,48 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         close_workers([self], at_once=is_interrupt(error))
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether its connection is closed."""
-        return self._closed
 
     def hang_up(self) -> None:
         """Close the connection, on which it stops."""
-        if not self._closed:
-            self._closed = True
+        if not self.is_closed:
+            self.is_closed = True
             self._connection.close()
 
     def end(self, timeout: float) -> None:
         """Wait for its end, and kill it after the timeout."""
-        with contextlib.suppress(WorkerDiedError):
+        with self._stderr, contextlib.suppress(WorkerDiedError):
             if self._process.wait(timeout) is None:
                 self._process.kill()
-                self._process.wait(_KILLED_SECONDS)
-        self._stderr.close()
+                self._process.wait(KILLED_SECONDS)
 
     def _tail(self) -> bytes:
         size = self._stderr.seek(0, 2)
         self._stderr.seek(max(0, size - TAIL_BYTES))
         return self._stderr.read()
 
-    def _end_text(self) -> str:
-        code = self._process.wait(_DEATH_SECONDS)
-        if code is None:
-            self._process.kill()
-            return f"closed its connection without ending, and was killed{self._last_line()}"
-        return f"{self._ending(code)}{self.limit}{self._last_line()}"
-
     def _last_line(self) -> str:
         tail = self.stderr_tail
         return f"; its last line on stderr: {tail[-1]}" if tail else ""
 
-    def _ending(self, code: int) -> str:
+    def _end_text(self) -> str:
+        code = self._process.wait(_DEATH_SECONDS)
+        if code is None:
+            self._process.kill()
+            return "closed its connection without ending, and was killed"
         if code >= 0:
-            return f"ended with exit code {code} before it answered"
-        hint = ""
-        if -code == signal.SIGKILL:
-            hint = _MEMORY_VERDICTS[self._memory_kills.verdict(count_memory_kills())]
-        return f"was killed by {_signal_name(-code)}{hint} before it answered"
+            return f"ended with exit code {code} before it answered{self.limit}"
+        remark = self._memory_kills.remark(count_memory_kills()) if code == -signal.SIGKILL else ""
+        return f"was killed by {_signal_name(-code)}{remark} before it answered{self.limit}"
 
 
 def close_workers(workers: Iterable[Worker], *, at_once: bool = False) -> None:
     """End workers: close their connections, and kill those that run on after a second.
 
     Args:
-        workers: the workers; closed ones are skipped.
-        at_once: kill them immediately.
+        workers: The workers; closed ones are skipped.
+        at_once: Kill them immediately.
     """
     open_ones = [worker for worker in workers if not worker.is_closed]
     for worker in open_ones:
@@ -226,9 +197,11 @@ class Launcher(Protocol):
     def close(self) -> None:
         """End the processes that the launcher keeps running, and all its workers."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 WorkerMain = Callable[[Connection], None]

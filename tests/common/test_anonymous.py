@@ -65,7 +65,7 @@ def test_a_long_text_takes_no_long_time(part: str) -> None:
 
 @pytest.mark.parametrize("name", ["root", "me"])
 def test_names_of_no_one_in_particular_stay(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Such a name is part of other texts, and tells nothing."""
+    """Such a name is part of other texts, and identifies no user."""
     monkeypatch.setattr(getpass, "getuser", lambda: name)
 
     assert anonymous(f"{name} may not") == f"{name} may not"

@@ -1,4 +1,4 @@
-"""No report names a folder, a user or a host, whatever has failed."""
+"""No report names a folder, a user or a host, after any failure."""
 
 import getpass
 import socket
@@ -151,7 +151,7 @@ def test_a_worker_that_cannot_be_launched(private: Private, bench: Callable[...,
 def test_files_of_the_store(
     private: Private, bench: Callable[..., Report], launchers: ExitStack, name: str, damage: str
 ) -> None:
-    """What was wrong with a stored file is told without its place."""
+    """The reason names the stored file without its folder."""
     entry = entry_in(private.store)
     path = private.store / name
     data = path.read_bytes()

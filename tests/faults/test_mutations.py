@@ -71,7 +71,7 @@ def outcome(kind: Kind, path: Path, *, render: bool) -> str:
         message = str(error)
         is_one_line = message.isprintable() and str(path) in message and "; " in message
         return "refused" if is_one_line and stage == "reading" else f"{stage}: {message}"
-    except (Exception, DeadlineError) as error:  # noqa: BLE001 - whatever it is, it is found
+    except (Exception, DeadlineError) as error:  # noqa: BLE001 - any other error is a finding
         return f"{stage}: {type(error).__name__}: {error}"
     return "accepted"
 

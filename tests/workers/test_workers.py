@@ -86,8 +86,8 @@ def test_signals_for_a_group_are_the_parents(start: Start, number: signal.Signal
 
 
 @pytest.mark.parametrize("how", ["hang", "stop"])
-def test_workers_are_ended_at_once_for_whoever_interrupts(start: Start, how: str) -> None:
-    """They are killed without being waited for; a KeyboardInterrupt is nobody's failure."""
+def test_an_interrupt_ends_workers_at_once(start: Start, how: str) -> None:
+    """They are killed without a wait; a KeyboardInterrupt is not a failure of a worker."""
     launcher = start("dying")
     workers = [launcher.launch() for _ in range(3)]
     workers[0]._connection.send(Note(how))
@@ -110,7 +110,7 @@ def test_the_kernel_takes_a_worker_before_its_parent(start: Start) -> None:
     assert its > ours
 
 
-def test_a_limit_of_memory_is_told(start: Start) -> None:
+def test_a_limit_of_memory_is_reported(start: Start) -> None:
     """A worker that wants more than it may have ends, with the limit among the reasons."""
     launcher = start("greedy")
     if isinstance(launcher, Spawner):
@@ -140,7 +140,7 @@ def test_a_limit_of_memory_is_told(start: Start) -> None:
         ),
     ],
 )
-def test_a_death_is_told_with_its_cause(start: Start, how: str, expected: str) -> None:
+def test_a_death_is_reported_with_its_cause(start: Start, how: str, expected: str) -> None:
     """A worker that dies is reported with its signal or code, and its last line on stderr."""
     with start("dying").launch() as worker, pytest.raises(WorkerDiedError) as error:
         worker.request(Note(how), NOTES, 30)
@@ -228,7 +228,7 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path, kind: str) -> None:
     assert _all_gone(family)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can ask for it")
 def test_a_process_whose_parent_is_gone_already_ends() -> None:
     """A parent that died before the kernel could be asked is noticed all the same."""
     code = (
@@ -296,8 +296,8 @@ def test_a_server_that_ended_or_hangs_is_replaced(
 
 
 @needs_fork
-def test_a_worker_that_takes_its_server_along_says_so() -> None:
-    """How a worker ended is not known when nobody is left to tell, and closing it is no error."""
+def test_a_worker_that_kills_its_server_is_reported() -> None:
+    """Without its server the end of a worker is not known, and closing it is no error."""
     with (
         ForkServer("tests.workers.entries:dying") as launcher,
         launcher.launch() as worker,

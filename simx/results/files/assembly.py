@@ -1,4 +1,4 @@
-"""Putting a report together from its parts: one launch's cells after the other."""
+"""Merges the cells and the canaries of several launches into those of one report."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,9 +10,9 @@ from simx.results.schema.times import Launch, Scope, Timing
 
 
 def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    """Merge the cells of several launches, in the order in which each was first seen.
+    """Merge the cells of several launches, in the order of their first launch.
 
-    A cell that failed in any launch has failed: what the others measured of it is not a figure.
+    A cell that failed in any launch has failed: its other times are not a figure.
     """
     groups: dict[Identity, list[Outcome]] = {}
     for cell in cells:
@@ -21,22 +21,18 @@ def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
 
 
 def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
-    """Return the launches of a cell's ``forward``; none where it was not measured."""
+    """Return the launches of a cell's ``forward``; empty if it was not measured."""
     return next((timing.launches for timing in cell.timings if timing.scope == "forward"), ())
 
 
 def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     """Merge the canaries of several launches of the same backbone, backend and provider."""
-    groups: dict[tuple[str, ...], list[Canary]] = {}
+    merged: dict[tuple[str, ...], Canary] = {}
     for canary in canaries:
         key = (canary.model, canary.weights, canary.backend, canary.provider)
-        groups.setdefault(key, []).append(canary)
-    return tuple(
-        msgspec.structs.replace(
-            group[-1], launches=tuple(launch for canary in group for launch in canary.launches)
-        )
-        for group in groups.values()
-    )
+        earlier = merged[key].launches if key in merged else ()
+        merged[key] = msgspec.structs.replace(canary, launches=(*earlier, *canary.launches))
+    return tuple(merged.values())
 
 
 def _merged(group: Sequence[Outcome]) -> Outcome:

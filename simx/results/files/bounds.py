@@ -1,8 +1,7 @@
-"""How large a figure and how long a text may be, whatever field of a record it stands in.
+"""The largest figure and the longest text that any field of a record may have.
 
 Within these bounds figures can be multiplied, rounded and printed, and texts be broken into lines.
-Knows records in general and none in particular, but for launches, whose times ``validation`` looks
-at.
+Skips launches, whose times ``validation`` checks.
 """
 
 from collections.abc import Iterator
@@ -12,36 +11,30 @@ import msgspec
 from simx.results.schema.times import Launch
 
 LARGEST = 2**63 - 1
-"""Of integers, which are kept within 64 bits, as other readers keep them."""
+"""Other readers keep integers in 64 bits."""
 
 LARGEST_REAL = 1e18
 
 LONGEST_TEXT = 2**16
-"""Characters. What a worker said last, the longest there is, is far shorter."""
+"""Characters. The last lines of a worker are the longest text there is, and far shorter."""
 
 
 def excesses(value: object, path: str = "$") -> Iterator[str]:
     """Yield what is too large or too long in a record, and where (``$.cells[3].reason``)."""
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            yield f"{path} has {len(value):,} characters; a text has at most {LONGEST_TEXT:,}"
-    elif isinstance(value, int):
-        if not -LARGEST - 1 <= value <= LARGEST:
-            yield f"{path} is beyond 64 bits"
-    elif isinstance(value, float):
-        if not -LARGEST_REAL <= value <= LARGEST_REAL:  # NaN is not either
-            yield f"{path} is {value}; figures are from {-LARGEST_REAL:g} to {LARGEST_REAL:g}"
-    else:
-        for name, child in _children(value):
-            yield from excesses(child, path + name)
-
-
-def _children(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        yield f"{path} has {len(value):,} characters; a text has at most {LONGEST_TEXT:,}"
+    elif isinstance(value, int) and not -LARGEST - 1 <= value <= LARGEST:
+        yield f"{path} is beyond 64 bits"
+    # NaN is not in the range either.
+    elif isinstance(value, float) and not -LARGEST_REAL <= value <= LARGEST_REAL:
+        yield f"{path} is {value}; figures are from {-LARGEST_REAL:g} to {LARGEST_REAL:g}"
+    elif isinstance(value, dict):
         for key, child in value.items():
-            yield (" (a key)", key)
-            yield (f".{key:.40}", child)
+            yield from excesses(key, f"{path} (a key)")
+            yield from excesses(child, f"{path}.{key:.40}")
     elif isinstance(value, tuple):
-        yield from ((f"[{index}]", child) for index, child in enumerate(value))
+        for index, child in enumerate(value):
+            yield from excesses(child, f"{path}[{index}]")
     elif isinstance(value, msgspec.Struct) and not isinstance(value, Launch):
-        yield from ((f".{name}", getattr(value, name)) for name in value.__struct_fields__)
+        for name in value.__struct_fields__:
+            yield from excesses(getattr(value, name), f"{path}.{name}")

@@ -1,12 +1,14 @@
 """The journal's file: what a run has measured so far, one synced line after the other.
 
 The header is written before any worker starts, and each launch before the next one begins. The
-report is made from the journal, so that a run that ends early has lost nothing it had finished.
-One process at a time has a journal open.
+report is made from the journal, so that an interrupted run loses no finished launch. Only one
+process at a time has a journal open.
 """
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +29,7 @@ from simx.results.files.journal_lines import (
     whole_lines,
 )
 
-SUFFIX = ".journal"
+_SUFFIX = ".journal"
 
 JOURNAL = InputKind(
     label="journal ",
@@ -37,22 +39,22 @@ JOURNAL = InputKind(
 
 
 def journal_path(report: Path) -> Path:
-    """Return where the journal of a report lies: beside it."""
-    return report.with_name(report.name + SUFFIX)
+    """Return the path of a report's journal: beside the report."""
+    return report.with_name(report.name + _SUFFIX)
 
 
 def report_path(path: Path) -> Path:
-    """Return the report that a path means: its own, or that of its journal."""
-    return path.with_name(path.name.removesuffix(SUFFIX))
+    """Return the report of a path that may be its journal's."""
+    return path.with_name(path.name.removesuffix(_SUFFIX))
 
 
 def resume_command(report: Path) -> str:
-    """Return what takes a run up again, as it is typed into a shell."""
+    """Return the shell command that resumes a run."""
     return f"simx bench --resume {shlex.quote(str(report))}"
 
 
 class Journal:
-    """A journal that is open for writing, and nobody else's meanwhile."""
+    """A journal that this process alone has open for writing."""
 
     def __init__(self, path: Path, descriptor: int, kept: Kept) -> None:
         """Use ``begin`` or ``resume`` instead."""
@@ -66,25 +68,25 @@ class Journal:
         """Begin a journal; its header is on the disk when this returns.
 
         Args:
-            path: where it goes; one that is there already is refused, since it may hold the only
-                copy of what an interrupted run measured.
-            header: the configuration, and the report to come.
+            path: Of a new file. An existing journal is refused, because it may hold the only copy
+                of what an interrupted run measured.
+            header: The configuration, and the report to come.
 
         Raises:
-            InputError: there is a journal at this path.
-            SystemFailureError: it cannot be written.
+            InputError: There is a journal at this path.
+            SystemFailureError: It cannot be written.
         """
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            with _writing(path):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise InputError(_in_use(path) if _is_locked(path) else _in_the_way(path)) from None
-        except OSError as error:
-            raise _failure(path, error) from None
+            raise _in_the_way(path) from None
         journal = cls(path, descriptor, Kept(header=header))
         try:
             _require_lock(path, descriptor)
             journal._append(header)
-            journal._sync_name()
+            with _writing(path):
+                sync_folder(path.parent)
         except BaseException:
             journal.remove()
             raise
@@ -92,25 +94,22 @@ class Journal:
 
     @classmethod
     def resume(cls, path: Path) -> Self:
-        """Open the journal that a run left; what it had not acknowledged is cut off.
+        """Open the journal of an interrupted run, and cut off a last line without its end.
 
         Raises:
-            InputError: it cannot be read, is no journal, or is another process's at the moment.
-            SystemFailureError: it cannot be written.
+            InputError: It cannot be read, is no journal, or another process has it open.
+            SystemFailureError: It cannot be written.
         """
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(f"journal {path}: cannot be opened ({error.strerror})") from None
         try:
-            _require_lock(path, descriptor)
-            data = read_whole(path, JOURNAL)
-            kept = _decoded(path, data)
-            os.ftruncate(descriptor, len(whole_lines(data)))
-            os.lseek(descriptor, 0, os.SEEK_END)
-        except OSError as error:
-            os.close(descriptor)
-            raise _failure(path, error) from None
+            with _writing(path):
+                _require_lock(path, descriptor)
+                data = read_whole(path, JOURNAL)
+                kept = _decoded(path, data)
+                os.ftruncate(descriptor, len(whole_lines(data)))
         except BaseException:
             os.close(descriptor)
             raise
@@ -120,7 +119,7 @@ class Journal:
         """Write one line and wait until it is on the disk.
 
         Raises:
-            SystemFailureError: it cannot be written.
+            SystemFailureError: It cannot be written.
         """
         was_empty, self._is_empty = self._is_empty, False
         try:
@@ -130,7 +129,7 @@ class Journal:
             if was_empty:
                 raise
             raise SystemFailureError(
-                f"{error}; what is finished is kept: '{resume_command(report_path(self.path))}'"
+                f"{error}; finished launches are kept: '{resume_command(report_path(self.path))}'"
             ) from None
 
     def remove(self) -> None:
@@ -139,12 +138,12 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file; it stays, unless no launch is in it."""
+        """Close the file, and remove it if it has no launch."""
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
         if self._is_empty:
-            # While it is still locked: nobody can have opened it to go on with it.
+            # While it is still locked, so that no other process resumes it.
             self.path.unlink(missing_ok=True)
         os.close(descriptor)
 
@@ -155,27 +154,19 @@ class Journal:
         self.close()
 
     def _append(self, line: Header | Line) -> None:
-        assert self._descriptor is not None  # noqa: S101 - nobody appends to what was closed
-        try:
+        assert self._descriptor is not None  # noqa: S101 - a closed journal gets no lines
+        with _writing(self.path):
             view = memoryview(msgspec.json.encode(line) + b"\n")
             while view:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)
-        except OSError as error:
-            raise _failure(self.path, error) from None
-
-    def _sync_name(self) -> None:
-        try:
-            sync_folder(self.path.parent)
-        except OSError as error:
-            raise _failure(self.path, error) from None
 
 
 def read_journal(path: Path) -> Kept:
-    """Read what a journal holds, whoever has it open.
+    """Read what a journal holds, even while a process writes it.
 
     Raises:
-        InputError: it cannot be read, or is no journal.
+        InputError: It cannot be read, or is no journal.
     """
     return _decoded(path, read_whole(path, JOURNAL))
 
@@ -193,35 +184,35 @@ def _decoded(path: Path, data: bytes) -> Kept:
 
 def _require_lock(path: Path, descriptor: int) -> None:
     if not try_lock(descriptor) or not os.fstat(descriptor).st_nlink:
-        raise InputError(_in_use(path))
+        raise InputError(f"journal {path}: another simx is writing it; let that one finish")
 
 
-def _is_locked(path: Path) -> bool:
-    """Whether somebody has a journal open at the moment; what cannot be asked is not locked."""
-    try:
+def _in_the_way(path: Path) -> InputError:
+    """Return the error for a journal that exists already."""
+    with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        return not try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _in_use(path: Path) -> str:
-    return f"journal {path}: another simx is writing it; let that one finish"
-
-
-def _in_the_way(path: Path) -> str:
+        try:
+            _require_lock(path, descriptor)
+        except InputError as error:
+            return error
+        finally:
+            os.close(descriptor)
     command = resume_command(report_path(path))
-    return (
+    return InputError(
         f"journal {path}: is left from another run; finish that with '{command}', "
         "move the journal away, or choose another report with -o"
     )
 
 
-def _failure(path: Path, error: OSError) -> SystemFailureError:
-    return SystemFailureError(
-        f"journal {path}: cannot be written ({error.strerror}); "
-        "free some space or choose another place with -o"
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn errors of the system, but for an existing file, into one that names the journal."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise SystemFailureError(
+            f"journal {path}: cannot be written ({error.strerror}); "
+            "free some space or choose another place with -o"
+        ) from None

@@ -1,8 +1,8 @@
-"""What the lines of a journal say, as types, and how text becomes them.
+"""The lines of a journal as types, and how they are decoded. Opens no file.
 
 The first line has the report without its cells, and the files that a resumed run reads again. Each
-further line is one backbone's finished launch, or says that the run was resumed. A last line
-without its newline was never acknowledged and is not read. Opens no file.
+further line is one finished launch of a backbone, or marks that the run was resumed. A last line
+without its newline was not completely written, and is not read.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,6 @@ JournaledBackbone = tuple[str, str]
 """Model and weights."""
 
 
-JOURNAL_VERSION: Literal[2] = 2
-
-
 class JournalId(Struct, frozen=True, kw_only=True):
     """Name and version of the format.
 
@@ -32,11 +29,11 @@ class JournalId(Struct, frozen=True, kw_only=True):
     """
 
     name: Literal["simx-journal"] = "simx-journal"
-    version: Literal[2] = JOURNAL_VERSION
+    version: Literal[2] = 2
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """What a run reads besides its configuration: files of this machine, which no report names.
+    """The files of this machine that a run reads, which no report names.
 
     In a journal all paths are absolute. ``weights_file`` is given where the configuration's
     ``weights`` are ``file``. A picture that is None is the one that comes with simx.
@@ -64,8 +61,8 @@ class Header(Struct, frozen=True, kw_only=True):
 class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="launch"):
     """Every cell of one backbone, with the times of one launch.
 
-    ``seconds`` is how long it took, with everything since the launch before it. The last launch
-    has the ``stop``; a backbone that could not be exported has neither.
+    ``seconds`` counts from the end of the launch before it. The last launch of a backbone has the
+    ``stop``; a backbone that could not be exported has neither.
     """
 
     cells: tuple[Outcome, ...]
@@ -75,12 +72,12 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
 
     @property
     def backbone(self) -> JournaledBackbone:
-        """Whose launch it is."""
+        """The model and the weights."""
         return self.cells[0].identity.model, self.cells[0].identity.weights
 
 
 class Resumption(Struct, frozen=True, kw_only=True, tag_field="line", tag="resumption"):
-    """The run was taken up again; ``notes`` are for the report."""
+    """The run was resumed; ``notes`` are for the report."""
 
     created: str
     notes: tuple[str, ...]
@@ -90,19 +87,19 @@ Line = FinishedLaunch | Resumption
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """All that a journal holds."""
+    """The content of a journal."""
 
     header: Header
     lines: tuple[Line, ...] = ()
 
     @property
     def launches(self) -> tuple[FinishedLaunch, ...]:
-        """Every finished launch, in the order in which they were finished."""
+        """Every finished launch, in the order of the lines."""
         return tuple(line for line in self.lines if isinstance(line, FinishedLaunch))
 
     @property
     def finished(self) -> frozenset[JournaledBackbone]:
-        """The backbones of which nothing is open: they have their last launch, or all failed."""
+        """The backbones that have had their last launch, or whose cells have all failed."""
         return frozenset(
             launch.backbone
             for launch in self.launches
@@ -110,7 +107,7 @@ class Kept(Struct, frozen=True, kw_only=True):
         )
 
     def report(self) -> Report:
-        """Make the report of it."""
+        """Make the report of all lines."""
         notes = (note for line in self.lines if isinstance(line, Resumption) for note in line.notes)
         config = self.header.report.config
         return msgspec.structs.replace(
@@ -124,40 +121,24 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 class JournalDefectError(ValueError):
-    """A journal's text is not what it should be; says what is wrong, and in which line."""
+    """A journal is damaged or is none; the message says in which line."""
 
 
 class JournalVersionError(ValueError):
-    """A journal is of another version of the format; says which, and by which simx."""
-
-
-class _AnyReport(msgspec.Struct):
-    simx: str
-
-
-class _AnyId(msgspec.Struct):
-    name: Literal["simx-journal"]
-    version: int
-
-
-class _AnyHeader(msgspec.Struct):
-    """What the first line has in every version."""
-
-    journal: _AnyId
-    report: _AnyReport
+    """A journal is of another version; the message has both versions, and its simx."""
 
 
 def whole_lines(data: bytes) -> bytes:
-    """Return what was acknowledged: everything up to the last newline."""
+    """Return everything up to the last newline."""
     return data[: data.rfind(b"\n") + 1]
 
 
 def decode(data: bytes) -> Kept:
-    """Read the acknowledged lines of a journal.
+    """Decode the whole lines of a journal.
 
     Raises:
-        JournalDefectError: with the number of the line.
-        JournalVersionError: it is of another version.
+        JournalDefectError: A line is damaged, or the lines make no sound report.
+        JournalVersionError: It is of another version.
     """
     lines = whole_lines(data).split(b"\n")[:-1]
     if not lines:
@@ -176,14 +157,19 @@ def decode(data: bytes) -> Kept:
 
 def _require_version(line: bytes) -> None:
     try:
-        found = msgspec.json.decode(line, type=_AnyHeader)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return  # reading it as a header says what is wrong
-    if found.journal.version != JOURNAL_VERSION:
-        raise JournalVersionError(
-            f"is of version {found.journal.version}, by simx {found.report.simx:.40}, and this "
-            f"simx reads version {JOURNAL_VERSION}"
-        )
+        document = msgspec.json.decode(line)
+    except strict_json.UNREADABLE:
+        return  # decoding it as a header says what is wrong
+    match document:
+        case {
+            "journal": {"name": "simx-journal", "version": int(version)},
+            "report": {"simx": simx},
+        }:
+            if version != JournalId().version:
+                raise JournalVersionError(
+                    f"is of version {version}, by simx {simx!s:.40}, and this simx reads version "
+                    f"{JournalId().version}"
+                )
 
 
 def _decoded(line: bytes, number: int, kind: type[T]) -> T:
@@ -194,19 +180,15 @@ def _decoded(line: bytes, number: int, kind: type[T]) -> T:
 
 
 def _problems(kept: Kept) -> Iterator[str]:
-    """Tell what types cannot: lines that belong to nothing, and a report that is unsound."""
+    """Yield what types cannot express: misplaced lines, and an unsound report."""
     if kept.header.report.cells:
         yield "line 1 has cells already"
     for number, line in enumerate(kept.lines, 2):
         if isinstance(line, FinishedLaunch):
-            yield from _launch_problems(line, number)
+            backbones = {(cell.identity.model, cell.identity.weights) for cell in line.cells}
+            if line.stop is not None:
+                backbones.add((line.stop.model, line.stop.weights))
+            if len(backbones) != 1 or not line.cells:
+                yield f"line {number} is no launch of one backbone"
     if problem := first_problem(kept.report()):
         yield f"its lines do not make a sound report: {problem}"
-
-
-def _launch_problems(launch: FinishedLaunch, number: int) -> Iterator[str]:
-    backbones = {(cell.identity.model, cell.identity.weights) for cell in launch.cells}
-    if launch.stop is not None:
-        backbones.add((launch.stop.model, launch.stop.weights))
-    if len(backbones) != 1 or not launch.cells:
-        yield f"line {number} is no launch of one backbone"

@@ -1,7 +1,4 @@
-"""The report's file: the only place that reads or writes one.
-
-Types live in ``results.schema``; this room's file neither derives nor renders anything.
-"""
+"""Reads and writes the report's file. Derives and renders nothing."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +11,7 @@ from simx.common.atomic import write_atomically
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_whole, shown
 from simx.common.safe_text import clean
-from simx.common.strict_json import UNREADABLE, JsonDefectError, parse
+from simx.common.strict_json import JsonDefectError, decode, parse
 from simx.results.files.validation import first_problem
 from simx.results.schema.report import (
     OLDEST_READ,
@@ -48,12 +45,10 @@ def read(path: Path) -> Report:
             another version, or breaks a rule of the format.
     """
     data = read_whole(path, REPORT)
-    report = _read_canonical(data)
-    if report is None:
-        report = _read_with_care(path, data)
-    if problem := first_problem(report):
-        raise _refused(path, f"not a sound report: {problem}")
-    return report
+    try:
+        return _decoded(path, data)
+    except JsonDefectError as error:
+        raise REPORT.refused(path, clean(str(error))) from error
 
 
 def write(path: Path, report: Report) -> None:
@@ -83,34 +78,22 @@ def schema_json() -> bytes:
     return msgspec.json.format(schema, indent=2) + b"\n"
 
 
-def _read_canonical(data: bytes) -> Report | None:
-    """Return the report of a file that is what ``encode`` makes of it, white space aside.
-
-    Such a file has no key twice, no number that is none, and nothing that the types do not know,
-    which otherwise takes a slow look at every value.
-    """
+def _decoded(path: Path, data: bytes) -> Report:
     try:
-        report = msgspec.json.decode(data, type=Report)
-        is_plain = msgspec.json.format(data, indent=-1) == msgspec.json.encode(report)
-    except UNREADABLE:
-        return None
-    return report if is_plain and report.schema == SchemaId() else None
-
-
-def _read_with_care(path: Path, data: bytes) -> Report:
-    """Look at every value of a file, and return its report or say what is wrong with it."""
-    try:
+        report = decode(data, Report)
+    except JsonDefectError as error:
         tree = parse(data)
         _require_known_schema(path, tree)
-        return _decode(data, tree)
-    except JsonDefectError as error:
-        raise _refused(path, str(error)) from error
+        raise JsonDefectError(f"not a sound report: {_numbered(tree, str(error))}") from error
+    _require_known_schema(path, {"schema": msgspec.to_builtins(report.schema)})
+    if problem := first_problem(report):
+        raise JsonDefectError(f"not a sound report: {problem}")
+    return msgspec.structs.replace(report, schema=SchemaId())
 
 
 def _require_known_schema(path: Path, tree: object) -> None:
     schema = tree.get("schema") if isinstance(tree, dict) else None
-    name = schema.get("name") if isinstance(schema, dict) else None
-    if not isinstance(schema, dict) or name != SCHEMA_NAME:
+    if not isinstance(schema, dict) or schema.get("name") != SCHEMA_NAME:
         raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")
     version = schema.get("version")
     if version not in range(OLDEST_READ, SCHEMA_VERSION + 1) or isinstance(version, bool):
@@ -120,15 +103,6 @@ def _require_known_schema(path: Path, tree: object) -> None:
                 f"versions {OLDEST_READ} to {SCHEMA_VERSION}; use the simx that wrote it"
             )
         )
-
-
-def _decode(data: bytes, tree: object) -> Report:
-    try:
-        report = msgspec.json.decode(data, type=Report)
-        return msgspec.structs.replace(report, schema=SchemaId())
-    except msgspec.DecodeError as error:  # what is no valid text (a lone surrogate), or of its type
-        problem = _numbered(tree, str(error))
-        raise JsonDefectError(f"not a sound report: {problem}") from error
 
 
 def _numbered(tree: object, problem: str) -> str:
@@ -142,11 +116,6 @@ def _numbered(tree: object, problem: str) -> str:
         except msgspec.ValidationError:
             return problem.replace("$.cells[...]", f"$.cells[{index}]")
     return problem
-
-
-def _refused(path: Path, problem: str) -> InputError:
-    """Return an error of one line that is safe to print, whatever the file's content."""
-    return REPORT.refused(path, clean(problem))
 
 
 def _lines(value: object, depth: int) -> Iterator[str]:

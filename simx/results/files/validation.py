@@ -1,9 +1,8 @@
-"""What a report must satisfy beyond its types: the rules that the statistics rely on.
-
-Reads a decoded report and names what is wrong; raises nothing and reads no file.
-"""
+"""The rules of a report beyond its types, on which the statistics rely. Raises nothing."""
 
 from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from simx.results.files.bounds import LARGEST, excesses
 from simx.results.schema.partial_placement import partial_placement, partial_placement_in
@@ -14,7 +13,6 @@ from simx.results.schema.report import (
     QuotedCell,
     QuotedMedian,
     Report,
-    Similarity,
 )
 from simx.results.schema.times import Block, DeviceEvents, Launch, Timing
 
@@ -28,7 +26,7 @@ _KINDS = (
 )
 
 _MOST_DECIMALS = 6
-"""Of a millisecond that is kept in whole nanoseconds."""
+"""A millisecond is kept in whole nanoseconds."""
 
 
 def first_problem(report: Report) -> str | None:
@@ -50,7 +48,6 @@ def _problems(report: Report) -> Iterator[str]:
 
 
 def _kind_problems(report: Report) -> Iterator[str]:
-    """A report is measured or quoted: readers need not expect a mixture."""
     quoted = report.source is not None
     for name in ("environment", "config"):
         if (getattr(report, name) is None) != quoted:
@@ -73,29 +70,27 @@ def _repeated_cells(report: Report) -> Iterator[str]:
         if earlier != index:
             yield (
                 f"$.cells[{earlier}] and $.cells[{index}] are the same cell "
-                f"({', '.join(str(part) for part in _parts(cell.identity))})"
+                f"({', '.join(map(str, msgspec.structs.astuple(cell.identity)))})"
             )
-
-
-def _parts(identity: Identity) -> tuple[object, ...]:
-    return tuple(getattr(identity, field) for field in identity.__struct_fields__)
 
 
 def _cell_problems(cell: MeasuredCell | QuotedCell, path: str) -> Iterator[str]:
     if cell.embedding_dim < 1:
         yield f"{path}.embedding_dim is {cell.embedding_dim}; an embedding has a component"
-    yield from _similarity_problems(cell.similarity, f"{path}.similarity")
+    for name, value in msgspec.structs.asdict(cell.similarity).items():
+        if value is not None and abs(value) > 100:  # noqa: PLR2004 - percent
+            yield f"{path}.similarity.{name} is {value}; a similarity is from -100 to 100 percent"
     if isinstance(cell, QuotedCell):
         yield from _quotation_problems(cell, path)
         return
     yield from _placement_problems(cell, path)
     yield from _repeats(_scopes(cell.timings), f"{path}.timings", "scope")
     for index, timing in enumerate(cell.timings):
-        yield from _timing_problems(timing, f"{path}.timings[{index}]")
+        yield from _launches_problems(timing.launches, f"{path}.timings[{index}].launches")
 
 
 def _placement_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
-    """What ran elsewhere must show in the cell's name, and nothing else may."""
+    """The cell's name must state which part ran elsewhere, and only that."""
     its = cell.identity
     if min((cell.shape_nodes, *cell.placement.values())) < 0:
         yield f"{path}.placement has a negative number of nodes"
@@ -104,11 +99,11 @@ def _placement_problems(cell: MeasuredCell, path: str) -> Iterator[str]:
     elif cell.placement and not cell.placement.get(its.provider):
         yield f"{path}.placement has no node on {its.provider}"
     else:
-        told = partial_placement_in(its.backend)
+        stated = partial_placement_in(its.backend)
         share = partial_placement(cell.placement, cell.shape_nodes, its.provider)
-        if told != share:
+        if stated != share:
             yield (
-                f"{path}.identity.backend tells that {told or 'all'} of its nodes ran on "
+                f"{path}.identity.backend says that {stated or 'all'} of its nodes ran on "
                 f"{its.provider}; by its placement it is {share or 'all'}"
             )
 
@@ -126,26 +121,12 @@ def _scopes(times: Sequence[Timing] | Sequence[QuotedMedian]) -> list[str]:
     return [f"{time.scope} {time.image or ''}".strip() for time in times]
 
 
-def _similarity_problems(similarity: Similarity, path: str) -> Iterator[str]:
-    for name in similarity.__struct_fields__:
-        value: float | None = getattr(similarity, name)
-        if value is not None and abs(value) > 100:  # noqa: PLR2004 - percent
-            yield f"{path}.{name} is {value}; a similarity is from -100 to 100 percent"
-
-
-def _timing_problems(timing: Timing, path: str) -> Iterator[str]:
-    yield from _launches_problems(timing.launches, f"{path}.launches")
-
-
 def _launches_problems(launches: Sequence[Launch], path: str) -> Iterator[str]:
     if not launches:
         yield f"{path} is empty"
     yield from _repeats([launch.index for launch in launches], path, "launch index")
     for index, launch in enumerate(launches):
-        # A report has hundreds of thousands of blocks: a path is made for those that need one.
-        rounds = {block.round for block in launch.blocks if _is_sound(block)}
-        if not rounds or len(rounds) < len(launch.blocks):
-            yield from _blocks_problems(launch.blocks, f"{path}[{index}].blocks")
+        yield from _blocks_problems(launch.blocks, f"{path}[{index}].blocks")
         if launch.events is not None:
             yield from _events_problems(launch.events, f"{path}[{index}].events")
 
@@ -168,24 +149,15 @@ def _blocks_problems(blocks: Sequence[Block], path: str) -> Iterator[str]:
         yield f"{path} is empty"
     yield from _repeats([block.round for block in blocks], path, "round")
     for number, block in enumerate(blocks):
-        yield from _block_problems(block, f"{path}[{number}]")
-
-
-def _is_sound(block: Block) -> bool:
-    """Whether there is nothing to say of a block."""
-    ns = block.ns
-    return 1 <= block.calls <= LARGEST and bool(ns) and min(ns) >= 1 and max(ns) <= LARGEST
-
-
-def _block_problems(block: Block, path: str) -> Iterator[str]:
-    if not 1 <= block.calls <= LARGEST:
-        yield f"{path}.calls is {block.calls}; it counts from 1"
-    if not block.ns:
-        yield f"{path}.ns is empty"
-    elif min(block.ns) < 1:
-        yield f"{path}.ns holds {min(block.ns)}; a time is at least 1 ns"
-    elif max(block.ns) > LARGEST:
-        yield f"{path}.ns holds {max(block.ns)}, which is beyond 64 bits"
+        # A report has hundreds of thousands of blocks, so only an unsound one's path is made.
+        if not 1 <= block.calls <= LARGEST:
+            yield f"{path}[{number}].calls is {block.calls}; it counts from 1"
+        if not block.ns:
+            yield f"{path}[{number}].ns is empty"
+        elif min(block.ns) < 1:
+            yield f"{path}[{number}].ns holds {min(block.ns)}; a time is at least 1 ns"
+        elif max(block.ns) > LARGEST:
+            yield f"{path}[{number}].ns holds {max(block.ns)}, which is beyond 64 bits"
 
 
 def _repeats(values: Sequence[object], path: str, name: str) -> Iterator[str]:

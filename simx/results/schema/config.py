@@ -1,7 +1,6 @@
 """A run's configuration: everything that decides what is measured and how, and no file's path.
 
-It is written into the journal when a run begins, and kept in the report. Only options of a
-provider can hold a path; a report has the name of the file.
+Only options of a provider can hold a path; a report has the name of the file.
 """
 
 from typing import Literal, Self
@@ -22,12 +21,12 @@ BATCH = 1
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """How many launches of how many rounds, and the seed of every random order.
+    """How many launches of how many rounds, and the random seed.
 
     With a ``half_width`` (0.015 for 1.5 % to each side), the first ``pilot`` launches of a backbone
-    fix how many it gets so that the interval of a ratio reaches that width, ``launches`` at the
-    most. Without one every backbone gets ``launches``. ``budget_seconds`` ends a backbone's
-    launches before they take longer. ``rounds`` is how many a launch has.
+    fix how many it needs for intervals of ratios of that width, ``launches`` at the most. Without
+    one every backbone gets ``launches``. ``budget_seconds`` limits the time of a backbone's
+    launches. ``rounds`` is the number of each launch.
     """
 
     pilot: int
@@ -38,10 +37,9 @@ class Schedule(Struct, frozen=True, kw_only=True):
     seed: int = 0
 
     def is_for_forward_alone(self, launch: int) -> bool:
-        """Whether the launch of this index is one that the pilot asked for.
+        """Whether the launch of this index comes after the pilot.
 
-        Those narrow the ratio of ``forward``. The other scopes have the pilot's launches, and would
-        double the time of each further one.
+        It narrows the ratio of ``forward``. The other scopes would double its time.
         """
         return self.half_width is not None and launch >= self.pilot
 
@@ -54,8 +52,7 @@ class Config(Schedule, frozen=True, kw_only=True):
     ``provider_options`` are ``KEY=VALUE``. Up to version 4 of the report, ``backends`` had the
     options in its names, and ``backbones`` and ``provider_options`` were not kept.
     ``allow_partial`` allows cells of which only a share runs on the provider. ``weights`` is how
-    they were requested. ``worker_memory`` is the most bytes of address space that a worker may
-    have, None for no limit.
+    they were requested. ``worker_memory`` is the most address space of a worker in bytes.
     """
 
     backbones: tuple[str, ...] = ()

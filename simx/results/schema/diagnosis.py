@@ -6,12 +6,12 @@ from simx.results.schema.environment import Environment
 
 
 class ProviderDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether something tiny really ran on one backend and provider.
+    """Whether a tiny graph ran on one backend and provider.
 
-    ``proof`` counts the nodes it placed there and elsewhere, empty for a backend without a graph.
-    ``reason`` says why it cannot be used and ``remedy`` what would help, unless the reason does;
-    both are None where it can. ``named`` tells that it was asked for. ``libraries`` are what was
-    loaded for it, by name, with their versions.
+    ``proof`` counts its nodes there and elsewhere, empty for a backend without a graph. ``reason``
+    says why it cannot be used and ``remedy`` what would help; both are None for a usable one.
+    ``named`` means that the user named it. ``libraries`` are those loaded for it, by name, with
+    their versions.
     """
 
     backend: str
@@ -32,7 +32,6 @@ class PluginDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """An installed package that adds providers to ONNX Runtime.
 
     ``devices`` are those that it finds on this machine; ``problem`` is why it cannot be loaded.
-    Whether its providers can be used is in their own records.
     """
 
     name: str
@@ -49,13 +48,12 @@ class StoreDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What this install and machine can really do.
+    """What this install and machine can do.
 
-    ``threads`` is what every backend gets by default. ``distributions`` are the installed ones that
-    bring ONNX Runtime, by name, with their versions. ``cuda`` is the CUDA that each backend was
-    built for. ``cached_weights`` counts the pretrained weights that need no download. ``problems``
-    are sentences on what is broken and how to mend it, ``advice`` on what would make figures
-    better.
+    ``threads`` is every backend's default. ``distributions`` are the installed ones that contain
+    ONNX Runtime, by name, with their versions. ``cuda`` is the CUDA that each backend was built
+    for. ``cached_weights`` counts the pretrained weights that need no download. ``problems`` are
+    sentences on what is broken and how to mend it, ``advice`` on what improves the figures.
     """
 
     environment: Environment

@@ -18,9 +18,9 @@ class Gpu(Struct, frozen=True, kw_only=True):
 class Environment(Struct, frozen=True, kw_only=True):
     """The machine and its software. Holds no user, host or home directory names.
 
-    ``governor`` is the frequency governor of the cores (several, where they differ) and ``boost``
-    whether they may exceed their nominal frequency; both are None where the system does not tell,
-    as in most virtual machines. ``threads_per_core`` counts the hardware threads that share one.
+    ``governor`` is the frequency governor of the cores (several, if they differ) and ``boost``
+    whether they may exceed their nominal frequency; both are None in most virtual machines.
+    ``threads_per_core`` counts hardware threads.
     """
 
     cpu: str
@@ -51,10 +51,10 @@ class ThreadPool(Struct, frozen=True, kw_only=True):
 class DeviceMemory(Struct, frozen=True, kw_only=True):
     """The most of a device's own memory that a worker needed, in bytes.
 
-    ``by`` says whose figure ``peak`` is: the driver's of the worker's ``process``, its context
-    included; the driver's of the whole ``device``, by how much it grew, where no process is told of
-    (as in containers); or the backend's own ``allocator``, where the driver cannot be asked.
-    ``allocated`` is what that allocator had handed out at most, None where it does not tell.
+    ``by`` is the source of ``peak``: the driver's figure of the worker's ``process``, its context
+    included; the growth of the whole ``device`` by the driver, if it does not list processes (as in
+    containers); or the backend's own ``allocator``, without a driver. ``allocated`` is the most of
+    this allocator, None if it does not report it.
     """
 
     peak: int
@@ -65,8 +65,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
 class Memory(Struct, frozen=True, kw_only=True):
     """Resident memory of a worker that only loads the network and calls it once, in bytes.
 
-    ``peak`` includes ``before``, which is what the worker had before it loaded anything: the
-    interpreter and the runtime. ``device`` is the device's memory, where it has any of its own.
+    ``peak`` includes ``before``, the worker's memory with the interpreter and the runtime alone.
+    ``device`` is the memory of the device, if it has its own.
     """
 
     before: int

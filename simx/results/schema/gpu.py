@@ -1,4 +1,4 @@
-"""The state of the GPU that a block ran on, and what of it disturbs. Data and pure functions."""
+"""The state of the GPU that a block ran on, and what of it disturbs. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
@@ -32,19 +32,17 @@ THROTTLING: frozenset[Limit] = frozenset(
         "board limit",
     }
 )
-"""Limits that come and go with heat and power, and make a block slower than the one before. The
-others are how the GPU is set up, that it has nothing to do, or the highest clock it can have."""
+"""Limits by heat and power, which make one block slower than another. The other limits are the
+GPU's set-up, its idleness, or its highest clock."""
 
 
 class GpuState(Struct, frozen=True, kw_only=True):
-    """A GPU at both ends of a block, outside of what is timed.
+    """A GPU at both ends of a block, outside of the timed calls; None where it is not known.
 
-    None is what its driver does not tell.
     Clocks in MHz, ``power_mw`` in milliwatts and ``utilisation_percent``, the driver's own average
     of up to a second, are those of the end; ``temperature_c``, in degrees Celsius, is the higher
-    one. ``limits`` are what held the clocks down at either end. ``others`` counts the processes on
-    the device that are not simx's own; it is None where they cannot be told apart, too, as in a
-    container that does not see the system's process numbers.
+    one. ``limits`` held the clocks down at either end. ``others`` counts the processes on the
+    device that are not simx's own; a container may not show them.
     """
 
     core_clock_mhz: int | None = None
@@ -62,12 +60,12 @@ class GpuState(Struct, frozen=True, kw_only=True):
 
     @property
     def is_shared(self) -> bool:
-        """Whether somebody else's process was on the device."""
+        """Whether another process was on the device."""
         return bool(self.others)
 
 
 def summary(states: Iterable[GpuState]) -> Iterator[str]:
-    """Yield what the GPUs of a report's blocks were like, in words."""
+    """Yield sentences on the GPU of a report's blocks."""
     seen = tuple(states)
     yield from _span([each.core_clock_mhz for each in seen], "core clock {} MHz")
     yield from _span([each.temperature_c for each in seen], "{} °C")

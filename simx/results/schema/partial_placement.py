@@ -1,8 +1,7 @@
 """The label of a cell of which only a part of the nodes ran on the requested provider.
 
-It is part of the backend's name, as its variants are: ``ort:partial=118/142``. Cells are named,
-matched and ranked by that name, so such a cell is never taken for a whole one. A report whose names
-and placements contradict each other is refused when it is read.
+It is part of the backend's name (``ort:partial=118/142``), by which cells are named, matched and
+ranked, so that such a cell is never taken for a whole one.
 """
 
 import re
@@ -14,15 +13,12 @@ _LABEL = re.compile(rf"[:+]{PARTIAL}=(\d+/\d+)\Z", re.ASCII)
 
 
 def partial_placement(placement: Mapping[str, int], shape_nodes: int, provider: str) -> str | None:
-    """Return which part of a graph's nodes ran on its provider, or None where all of them did.
+    """Return which part of a graph's nodes ran on its provider (``118/142``); None for all of them.
 
     Args:
         placement: Nodes per provider; empty without a graph.
         shape_nodes: How many of them, on the CPU, only compute shapes. They are left out.
         provider: The requested one.
-
-    Returns:
-        For example ``118/142``.
     """
     there = placement.get(provider, 0)
     total = sum(placement.values()) - shape_nodes

@@ -1,25 +1,20 @@
 """The report: what was measured, as types.
 
-This is the published form of a report file (``simx report --schema``). Data only: files are read
-and written by ``results.files.report``, ``results.statistics`` derives statistics, and rendering is
-in ``simx.report``. Raw times are kept and nothing derived from them is stored.
+This is the published form of a report file (``simx report --schema``). Data only: raw times, and
+nothing that is derived from them.
 
 A report is of one of two kinds. Most were measured: they have ``environment`` and ``config``, and
-their cells have raw times or failed. Others hold nothing but figures that somebody else published:
-they have a ``source``, and their cells are quoted, as medians without the raw times behind them.
+their cells have raw times or failed. Others quote published figures: they have a ``source``, and
+their cells have medians without raw times.
 
 History of the format:
 
 1. First version.
-2. The plan of the launches and why they ended, warm-ups, memory, thread pools, devices, and more of
-   what disturbs a block.
-3. Reports of quoted figures: ``source``, cells without raw times, and no environment, configuration
-   or number of threads where nobody tells them.
-4. What a GPU did beside each block, its memory and its own events, the libraries that were loaded,
-   where a provider came from, partial placements, a failed worker's last lines, and several
-   precisions of one backbone.
-5. The configuration has all that a run was asked for: ``backbones`` and ``provider_options``.
-   Reports of version 4 are read.
+2. Adds the plan and the end of the launches, warm-ups, memory, thread pools, devices and noise.
+3. Adds reports of quoted figures, without environment, configuration and perhaps threads.
+4. Adds a GPU's state, memory and events, loaded libraries, the origin of a provider, partial
+   placements, a failed worker's last lines, and several precisions of one backbone.
+5. Adds ``backbones`` and ``provider_options`` to the configuration. Version 4 is read.
 """
 
 from typing import Literal
@@ -34,13 +29,13 @@ from simx.results.schema.times import Launch, Scope, Timing
 SCHEMA_NAME = "simx-report"
 SCHEMA_VERSION = 5
 OLDEST_READ = 4
-"""Everything that this version added since has a default."""
+"""All fields added since have defaults."""
 
 WeightsOrigin = Literal["pretrained", "file", "random"]
 
 
 class SchemaId(Struct, frozen=True, kw_only=True):
-    """Name and version of the format, so that a reader can refuse what it does not know."""
+    """Name and version of the format."""
 
     name: str = SCHEMA_NAME
     version: int = SCHEMA_VERSION
@@ -56,7 +51,7 @@ class Parity(Struct, frozen=True, kw_only=True):
 class Similarity(Struct, frozen=True, kw_only=True):
     """Cosine similarity of the anchor with each other picture, in percent of [-1, 1].
 
-    None where it is undefined (an embedding of length zero), or not among quoted figures.
+    None if it is undefined (an embedding of length zero), or not among quoted figures.
     """
 
     positive: float | None
@@ -65,9 +60,9 @@ class Similarity(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """What makes a cell a cell; no two cells of a report share it.
+    """What identifies a cell in a report.
 
-    ``threads`` is None where figures are quoted and their source does not tell.
+    ``threads`` is None if figures are quoted and their source does not state it.
     """
 
     model: str
@@ -81,7 +76,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Published(Struct, frozen=True, kw_only=True):
-    """What is published about the backbone, copied so that a report stands alone.
+    """Published figures of the backbone.
 
     ``gflops`` counts 1e9 multiply-accumulates (torchvision's figure) of the whole classifier for
     one image. Accuracies are percent, hold for the pretrained weights only, and are None for
@@ -97,8 +92,7 @@ class Published(Struct, frozen=True, kw_only=True):
 class Catalogue(Published, frozen=True, kw_only=True):
     """The catalogue's figures for the backbone.
 
-    ``embedding_gmacs`` counts 1e9 multiply-accumulates of the network without its head, which is
-    what is measured.
+    ``embedding_gmacs`` counts 1e9 multiply-accumulates of the measured network, without its head.
     """
 
     embedding_gmacs: float
@@ -106,10 +100,7 @@ class Catalogue(Published, frozen=True, kw_only=True):
 
 
 class Failure(Struct, frozen=True, kw_only=True, tag=True):
-    """What went wrong: at which stage, why, and the last lines that the worker wrote.
-
-    ``stderr`` is without folders and names of users.
-    """
+    """A failed stage, its reason, and the worker's last lines (without folders and users)."""
 
     stage: str
     reason: str
@@ -121,14 +112,13 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
 
     ``weights_sha256`` is the hash of the weights and ``artefact_sha256`` that of the file the
     backend executed (of several, the hash of their hashes, in the order of their names).
-    ``exported_with`` are the versions of what made and verified that file, wherever that was.
-    ``placement`` counts the graph nodes each provider ran (empty where the backend has no graph);
-    ``shape_nodes`` of those on the CPU only compute shapes. Where other nodes ran elsewhere than on
-    the identity's provider, its backend's name has the part; see ``partial_placement``.
-    ``settings`` are the backend's pinned settings. ``libraries`` are what was loaded for the
-    provider, such as CUDA's, by name, with their versions (empty where they do not tell).
-    ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory`` is None
-    where the system does not tell.
+    ``exported_with`` are the versions of what made and verified that file. ``placement`` counts
+    the graph nodes each provider ran (empty without a graph); ``shape_nodes`` of those on the CPU
+    only compute shapes. If other nodes ran elsewhere than on the identity's provider, its
+    backend's name has the part; see ``partial_placement``. ``settings`` are the backend's pinned
+    settings. ``libraries`` are those loaded for the provider, such as CUDA's, by name, with their
+    versions. ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory``
+    is None where the system does not report it.
     """
 
     identity: Identity
@@ -168,11 +158,10 @@ class QuotedMedian(Struct, frozen=True, kw_only=True):
 
 
 class QuotedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="quoted"):
-    """A cell of which nothing is known but published figures.
+    """A cell of published figures, without raw times.
 
-    There are no raw times behind the medians, and so no statistic that needs some. ``catalogue``
-    has the figures as the source gives them. ``decimals`` says to how many its times in
-    milliseconds and its similarities in percent are given.
+    ``catalogue`` has the figures of the source. ``decimals`` is to how many the source gives times
+    in milliseconds and similarities in percent.
     """
 
     identity: Identity
@@ -191,12 +180,11 @@ Cell = MeasuredCell | FailedCell | QuotedCell
 
 
 class Canary(Struct, frozen=True, kw_only=True):
-    """Times of a fixed matrix product, a clock for drift between rounds and between runs.
+    """Times of a fixed matrix product, which show drift between rounds and between runs.
 
     ``size`` is n of an n x n by n x n float32 product: 2 n^3 floating-point operations.
-    ``model`` and ``weights`` name the backbone in whose rounds it was measured. It is taken at
-    the beginning of every round and once after the last, by one of the cells that share a backend
-    and provider: it is the same in any precision.
+    ``model`` and ``weights`` name the backbone in whose rounds it was measured: at the beginning of
+    every round and once after the last, by one of the cells that share a backend and provider.
     """
 
     model: str
@@ -208,15 +196,15 @@ class Canary(Struct, frozen=True, kw_only=True):
 
 
 Ending = Literal["half_width", "budget", "launches", "giant", "failed"]
-"""Why a backbone got no further launch: it had what its precision needs; its time was up; it had
-the most allowed, or just as many as were asked for; its calls take seconds; no cell was left."""
+"""Why a backbone got no further launch: it had as many as its precision needs; its time was up; it
+had the most allowed or the requested number; its calls take seconds; no cell was left."""
 
 
 class Stop(Struct, frozen=True, kw_only=True):
     """How a backbone's launches ended.
 
-    ``needed`` is how many launches its pilot asked for, None where none was to ask. ``seconds``
-    is how long all of it took, from the first worker's start.
+    ``needed`` is the number of launches by its pilot, None without one. ``seconds`` is the time of
+    all launches, from the first worker's start.
     """
 
     model: str
@@ -230,8 +218,8 @@ class Stop(Struct, frozen=True, kw_only=True):
 class Report(Struct, frozen=True, kw_only=True):
     """One report file; ``simx`` is the version that wrote it.
 
-    Of measured cells it has ``environment`` and ``config``, and no ``source``. Of quoted ones it
-    has a ``source``, which says whose figures they are, and nothing else of a run.
+    With measured cells it has ``environment`` and ``config``. With quoted ones it has a ``source``,
+    which says whose figures they are, and nothing of a run.
     """
 
     schema: SchemaId

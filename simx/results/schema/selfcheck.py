@@ -1,7 +1,4 @@
-"""The findings of ``simx selfcheck``: how quiet this machine is, and whether the statistics hold.
-
-Data only; made in ``selfcheck``, rendered in ``report``.
-"""
+"""The findings of ``simx selfcheck``: how quiet this machine is, and whether statistics hold."""
 
 from typing import Literal
 
@@ -13,8 +10,8 @@ Verdict = Literal["holds", "fails", "too noisy", "not looked at"]
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One tested claim.
 
-    ``value`` is in ``unit``, None where nothing was measured; ``bound`` is the criterion in words,
-    and ``note`` how the value was found.
+    ``value`` is in ``unit``, None if nothing was measured; ``bound`` is the criterion in words, and
+    ``note`` how the value was found.
     """
 
     name: str

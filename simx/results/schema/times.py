@@ -1,7 +1,4 @@
-"""Raw times as types: what was timed, in blocks and launches, and what disturbed it.
-
-A part of the report's schema, which ``results.schema`` puts together.
-"""
+"""Raw times as types: what was timed, in blocks and launches, and what disturbed it."""
 
 from typing import Literal
 
@@ -24,17 +21,16 @@ Scope = Literal[
 ]
 """What a time covers; times of different scopes are never mixed.
 
-``forward`` is one embedding from an input that is already where the device wants it; ``host`` is
-one from a numpy array to a numpy array (on the CPU the same as ``forward``, and then not measured
-twice); ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its stages;
-``similarity`` is the cosine of two embeddings that ``forward`` left on the device, and
-``similarity.host`` that of two numpy arrays (on the CPU the same, and not measured twice);
-``first`` is session creation and first call.
+``forward`` is one embedding from an input on the device; ``host`` is one from a numpy array to a
+numpy array; ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its
+stages; ``similarity`` is the cosine of two embeddings that ``forward`` left on the device, and
+``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call. On the
+CPU ``host`` and ``similarity.host`` are not measured, because they would be the same.
 """
 
 
 class Noise(Struct, frozen=True, kw_only=True):
-    """What disturbed a block, as far as the system tells; None where it does not.
+    """What disturbed a block; None where the system does not report it.
 
     All times are in nanoseconds, from the end of the uncounted calls to the end of the block:
     ``wall_ns`` by the clock; ``wait_ns`` how long the worker's threads were ready to run and had no
@@ -42,7 +38,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
     this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
     was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end. ``gpu`` is the
-    GPU that the block ran on, where NVIDIA's library could be asked.
+    state of the block's GPU, by NVIDIA's library.
     """
 
     wall_ns: int | None = None
@@ -58,8 +54,8 @@ class Noise(Struct, frozen=True, kw_only=True):
 class Block(Struct, frozen=True, kw_only=True):
     """The calls of one cell in one round.
 
-    Each entry of ``ns`` is the time of ``calls`` consecutive calls in nanoseconds; ``calls`` is
-    more than one only for calls too short for the clock.
+    Each entry of ``ns`` is the time of ``calls`` consecutive calls in nanoseconds, more than one
+    only for calls too short for the clock.
     """
 
     round: int
@@ -69,10 +65,10 @@ class Block(Struct, frozen=True, kw_only=True):
 
 
 class Warmup(Struct, frozen=True, kw_only=True):
-    """The blocks before a launch's first round, of which none counts.
+    """The blocks before a launch's first round, which do not count.
 
-    ``medians_ns`` are their median times of a call. ``capped`` tells that the last of them was the
-    last allowed, and that the times had not levelled off.
+    ``medians_ns`` are their median times of a call. ``capped`` means that the most allowed blocks
+    were run, and that the times had not levelled off.
     """
 
     medians_ns: tuple[int, ...]
@@ -80,9 +76,9 @@ class Warmup(Struct, frozen=True, kw_only=True):
 
 
 class DeviceEvents(Struct, frozen=True, kw_only=True):
-    """A cross-check of the clock: calls of ``forward`` after the timed ones, of which none counts.
+    """A cross-check of the clock: calls of ``forward`` after the timed ones, which do not count.
 
-    ``wall_ns`` is what each took by the clock and ``device_ns`` what lay between two events on the
+    ``wall_ns`` is the time of each by the clock, and ``device_ns`` that between two events on the
     device's own queue, one before and one after the call's work.
     """
 
@@ -93,9 +89,9 @@ class DeviceEvents(Struct, frozen=True, kw_only=True):
 class Launch(Struct, frozen=True, kw_only=True):
     """What one fresh worker process measured: the unit of replication.
 
-    Rounds need not follow each other without a gap: one that the canary showed to be disturbed
-    before it began has blocks of the canary alone. ``warmup`` and ``events`` are kept with
-    ``forward``; ``events`` is None where a device or its backend has none.
+    A round may be missing: if the canary showed a disturbance before it began, only the canary has
+    a block. ``warmup`` and ``events`` are kept with ``forward``; ``events`` is None where a device
+    or its backend has none.
     """
 
     index: int
@@ -105,7 +101,7 @@ class Launch(Struct, frozen=True, kw_only=True):
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """All raw times of one scope; ``image`` is None where the scope has no picture of its own.
+    """All raw times of one scope; ``image`` is None for a scope without a picture.
 
     For ``similarity`` the image is the one the anchor is compared with.
     """

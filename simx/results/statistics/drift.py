@@ -1,7 +1,4 @@
-"""What a run's canaries tell of the machine: its peak, and how much its speed drifted.
-
-Pure functions of a report's canaries.
-"""
+"""What a run's canaries show of the machine: its peak, and how much its speed drifted. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +8,6 @@ from simx.results.statistics.noise import CanaryKey, canary_ns
 from simx.results.summaries.summary import TargetId
 
 NS_PER_SECOND = 1e9
-
 
 PROCESSOR = "CPUExecutionProvider"
 
@@ -24,33 +20,30 @@ _DEVICES = {
     "TensorrtExecutionProvider": _CUDA,
     "XnnpackExecutionProvider": PROCESSOR,
 }
-"""Providers that run where another one does unless they are told otherwise."""
+"""Providers that by default run on the device of another one."""
 
 
 def device_of(provider: str) -> str:
-    """Return the provider whose peak is a provider's own: one processor has one, and one GPU."""
+    """Return the provider that stands for a provider's device, which has one peak."""
     return _DEVICES.get(provider, provider)
 
 
 def torch_beside(target: TargetId) -> TargetId:
-    """Return torch on the device on which a target runs: what it is held against."""
+    """Return torch on the device of a target, with which the target is compared."""
     return TargetId("torch", device_of(target.provider))
 
 
 def peaks(
     canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> dict[str, float]:
-    """Return the highest rate of the fixed matrix product on each device.
+    """Return the highest rate of the fixed matrix product on each device, by ``device_of``.
 
-    An n x n by n x n product is 2 n^3 floating-point operations. Whichever backend and provider
-    computes it fastest sets the peak for all on the device, so that their shares can be compared.
+    It is in floating-point operations per second: 2 n^3 of an n x n by n x n product. The fastest
+    backend and provider on a device sets the peak for all of them.
 
     Args:
         canaries: A report's.
         undisturbed_ns: What they take undisturbed; see ``round_filter.references``.
-
-    Returns:
-        Floating-point operations per second, by ``device_of`` the provider.
     """
     found: dict[str, float] = {}
     for canary in canaries:
@@ -75,12 +68,11 @@ def peak_share(gmacs: float, ns: float, peak: float) -> float:
 def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:
     """Return by which share the machine's speed differed between backbones of one target.
 
+    It is 0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
+
     Args:
         canaries: Of one backend and provider.
         backbones: Models and weights.
-
-    Returns:
-        0.02 for 2 % between the slowest and the fastest backbone's canaries; 0 without canaries.
     """
     found = levels(canaries)
     known = [found[backbone] for backbone in backbones if backbone in found]

@@ -1,4 +1,4 @@
-"""What embeddings say of pictures: how alike each is to the anchor, and by what margin."""
+"""The similarity of each picture's embedding to the anchor's, and the margin."""
 
 import numpy as np
 import numpy.typing as npt

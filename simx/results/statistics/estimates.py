@@ -1,20 +1,16 @@
-"""Every statistic of a report, derived from its raw times.
+"""Estimates of times and of ratios, with their intervals. Pure functions of launches.
 
-Pure functions of launches; reads no file and renders nothing.
-
-The unit of replication is the launch: the calls of one process share its memory layout, its thread
-placement and the moment it ran in, so that treating them as independent makes intervals far too
-narrow (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are
-positive and vary by factors, so means and intervals are taken of logarithms.
-
-Where the number of launches was fixed by a pilot, an interval keeps the pilot's spread and degrees
-of freedom, whatever came after: then it holds what it promises, although the number depends on that
-spread (C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
-variance", Annals of Mathematical Statistics 16, 1945).
+The unit of replication is the launch, because the calls of one process are not independent
+(Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Times are positive and
+vary by factors, so means and intervals are taken of logarithms. If a pilot fixed the number of
+launches, an interval keeps the pilot's spread and degrees of freedom, so that it has its stated
+confidence although the number depends on that spread (C. Stein, "A two-sample test for a linear
+hypothesis whose power is independent of the variance", Annals of Mathematical Statistics 16, 1945).
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 import msgspec
 import numpy as np
@@ -23,14 +19,14 @@ from scipy.special import stdtrit
 from simx.results.schema.times import Block, Launch
 
 CONFIDENCE = 0.95
-"""Level of every interval: the field's convention."""
+"""Level of every interval, by convention."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A typical time in nanoseconds per call, with its interval.
 
-    ``low_ns`` and ``high_ns`` are None where one launch leaves no spread to judge by. ``calls``
-    counts the timed calls behind it. A quoted time has its median alone.
+    ``low_ns`` and ``high_ns`` are None for one launch, which has no spread. ``calls`` counts the
+    timed calls. A quoted time has its median alone.
     """
 
     median_ns: float
@@ -43,7 +39,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """How many times as long one cell takes as another; above 1 the first is the slower one.
 
-    ``low`` and ``high`` are None where fewer than two launches were paired.
+    ``low`` and ``high`` are None if fewer than two launches were paired.
     """
 
     value: float
@@ -59,10 +55,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 def block_median(block: Block) -> float:
     """Return the median time of one call in a block, in nanoseconds."""
-    ordered = sorted(block.ns)
-    middle = len(ordered) // 2
-    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-    return median / block.calls
+    return median(block.ns) / block.calls
 
 
 def launch_estimate(launch: Launch) -> float:
@@ -89,18 +82,15 @@ def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
 
 
 def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) -> Ratio | None:
-    """Return how many times as long ``a`` takes as ``b``, paired by launch and round.
+    """Return how many times as long ``a`` takes as ``b``, or None without a common round.
 
-    Within a launch the logarithms of t_a / t_b are averaged over the rounds both have, so that
-    what disturbs a whole round drops out; the interval is Student's t over launches.
+    Within a launch the logarithms of t_a / t_b are averaged over the rounds of both, so that the
+    disturbance of a whole round cancels. The interval is Student's t over launches.
 
     Args:
         a: Launches of one cell.
         b: Launches of another cell, measured in the same rounds.
         pilot: How many launches fixed their number, by their indices; None where none did.
-
-    Returns:
-        The ratio, or None if no launch has a round in both.
     """
     logs = log_ratios(a, b)
     if not logs:
@@ -115,18 +105,18 @@ def log_times(launches: Sequence[Launch]) -> dict[int, float]:
 
 
 def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:
-    """Return the mean of log(t_a / t_b) over the rounds of each launch that has some in both.
-
-    Returns:
-        By the launch's index.
-    """
-    others = {launch.index: launch for launch in b}
-    return {
-        launch.index: difference
-        for launch in a
-        if launch.index in others
-        and (difference := _log_ratio(launch, others[launch.index])) is not None
-    }
+    """Return the mean of log(t_a / t_b) over the rounds in both, by the launch's index."""
+    others = {(launch.index, block.round): block for launch in b for block in launch.blocks}
+    means = {}
+    for launch in a:
+        logs = [
+            math.log(block_median(block) / block_median(other))
+            for block in launch.blocks
+            if (other := others.get((launch.index, block.round)))
+        ]
+        if logs:
+            means[launch.index] = math.fsum(logs) / len(logs)
+    return means
 
 
 def minimum(launches: Sequence[Launch]) -> float:
@@ -135,48 +125,33 @@ def minimum(launches: Sequence[Launch]) -> float:
 
 
 def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...]:
-    """Return the indices of the best estimate and of all that cannot be told from it.
+    """Return the index of the best estimate, and then by time of all that do not differ from it.
 
-    Two estimates are told apart only if their intervals do not overlap, which for independent 95 %
-    intervals is stricter than a 5 % test. An estimate without an interval cannot be told from
-    any other: a single launch says nothing about how much the next one differs.
+    Two estimates differ if their intervals do not overlap, which for independent 95 % intervals is
+    stricter than a 5 % test. An estimate without an interval differs from no other, because a
+    single launch does not show how much the next one may differ.
 
     Args:
         estimates: Of the cells to compare, in any order.
         drift: By which share of its value the machine's speed may have changed between two of
             them (0.02 for 2 %); 0 for cells measured in the same rounds.
-
-    Returns:
-        The best first, then the others by time; empty for no estimates.
     """
     order = sorted(range(len(estimates)), key=lambda index: estimates[index].median_ns)
     if not order:
         return ()
-    best = estimates[order[0]]
-    rest = (index for index in order[1:] if _overlap(best, estimates[index], drift))
-    return (order[0], *rest)
-
-
-def _overlap(faster: Estimate, slower: Estimate, drift: float) -> bool:
-    if faster.high_ns is None or slower.low_ns is None:
-        return True
-    return slower.low_ns <= faster.high_ns * (1 + drift)
-
-
-def _log_ratio(a: Launch, b: Launch) -> float | None:
-    others = {block.round: block for block in b.blocks}
-    logs = [
-        math.log(block_median(block) / block_median(others[block.round]))
-        for block in a.blocks
-        if block.round in others
+    high = estimates[order[0]].high_ns
+    tied = [
+        index
+        for index in order[1:]
+        if high is None or (low := estimates[index].low_ns) is None or low <= high * (1 + drift)
     ]
-    return math.fsum(logs) / len(logs) if logs else None
+    return (order[0], *tied)
 
 
 def interval(
     logs: Mapping[int, float], pilot: int | None = None
 ) -> tuple[float, float | None, float | None]:
-    """Return exp of the mean of logarithms and of its interval's ends.
+    """Return exp of the mean of logarithms and of its interval's ends (None for a single value).
 
     Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
     minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
@@ -185,9 +160,6 @@ def interval(
     Args:
         logs: One for each launch, by its index; at least one.
         pilot: How many launches fixed their number; None where none did.
-
-    Returns:
-        The ends are None where there are fewer than two launches to judge the spread by.
     """
     values = np.array(list(logs.values()))
     spread = np.array([log for index, log in logs.items() if pilot is None or index < pilot])

@@ -1,24 +1,22 @@
-"""What disturbed a block, judged by covariates alone and never by how long it took.
+"""What disturbed a block, by the system's figures and the canary. Pure functions of blocks.
 
-Pure functions of blocks; ``round_filter`` decides which rounds count. A cell's own times do not
-decide it: leaving out the slow ones would make any backend look fast. It is decided by the system's
-figures of a block, and by the canary, which is work of its own. The canary is needed because the
-main disturbance of a virtual machine, a neighbour on the other hardware thread of the same core, is
-in none of the system's figures.
+A cell's own times do not decide it: to leave out the slow ones would make any backend look fast.
+The canary is needed because no figure of the system shows the main disturbance of a virtual
+machine, a neighbour on the other hardware thread of the same core.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from simx.results.schema.gpu import GpuState
 from simx.results.schema.times import Block
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 
 CanaryKey = tuple[str, str]
-"""Backend and provider, by which canaries are told apart."""
+"""Backend and provider."""
 
 STOLEN_SHARE = 0.05
 """Of a block's time that the hypervisor may give to others, in cores, and more than one tick."""
@@ -27,11 +25,10 @@ WAITING_SHARE = 0.10
 """Of a block's time that the worker's threads may wait for a core, on average."""
 
 PRESSURE_SHARE = 0.20
-"""Of a block's time that anything may wait for a core: the worker's threads, or others'."""
+"""Of a block's time that any thread of the system may wait for a core."""
 
 OTHERS_SHARE = 0.20
-"""Of a block's time that other processes may use, in cores, beyond the two ticks that may be
-the worker's own."""
+"""Of a block's time that other processes may use, in cores, beyond two ticks of the worker."""
 
 TICK_NS = 10_000_000
 """The kernel counts stolen and used CPU time in ticks, so one of them says little."""
@@ -40,61 +37,47 @@ FREQUENCY_SHARE = 0.92
 """Of the cell's usual frequency that a block has to have."""
 
 CANARY_FACTOR = 1.08
-"""How much slower than the run's undisturbed ones a canary may be. Undisturbed ones differ by
-2 to 3 %; a neighbour on the other hardware thread costs 15 to 20 %."""
+"""Undisturbed canaries differ by 2 to 3 %; a neighbour on the hardware thread costs 15 to 20 %."""
 
 REFERENCE_SHARE = 0.10
-"""The percentile of a run's canaries that stands for an undisturbed one: robust against a single
-lucky one, and right unless nine of ten are disturbed."""
+"""The percentile of a run's canaries that counts as undisturbed: right if one in ten is."""
 
 
 def disturbances(block: Block) -> Sequence[Disturbance]:
-    """Return what the system tells of a block that it should not have had."""
-    noise = block.noise
-    wall = noise.wall_ns
-    found = _gpu_disturbances(noise.gpu)
-    if not wall:
-        return found
-    if (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall):
-        found.append("steal")
-    if (noise.wait_ns or 0) > WAITING_SHARE * wall:
-        found.append("wait")
-    if (noise.pressure_ns or 0) > PRESSURE_SHARE * wall:
-        found.append("pressure")
-    if (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall:
-        found.append("others")
-    return found
-
-
-def _gpu_disturbances(gpu: GpuState | None) -> list[Disturbance]:
-    found: list[Disturbance] = []
-    if gpu is not None and gpu.is_throttled:
-        found.append("throttled")
-    if gpu is not None and gpu.is_shared:
-        found.append("shared")
-    return found
+    """Return the disturbances that the system reports of a block."""
+    noise, gpu = block.noise, block.noise.gpu
+    wall = noise.wall_ns or math.inf
+    found: dict[Disturbance, bool] = {
+        "throttled": gpu is not None and gpu.is_throttled,
+        "shared": gpu is not None and gpu.is_shared,
+        "steal": (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall),
+        "wait": (noise.wait_ns or 0) > WAITING_SHARE * wall,
+        "pressure": (noise.pressure_ns or 0) > PRESSURE_SHARE * wall,
+        "others": (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall,
+    }
+    return [name for name, is_present in found.items() if is_present]
 
 
 def canary_ns(block: Block) -> float:
-    """Return what one canary says: the shortest of its calls, in nanoseconds.
+    """Return the time of the shortest call of a canary, in nanoseconds.
 
-    A lasting disturbance slows all of them; a single slow one may be a thread that was moved.
+    A lasting disturbance slows all calls; a single slow one may be a thread that was moved.
     """
     return min(block.ns) / block.calls
 
 
 def canary_reference(canaries_ns: Sequence[float]) -> float:
-    """Return what an undisturbed canary takes, from all of a run's on one backend and provider."""
+    """Return the time of an undisturbed canary, from all of a run's of one backend and provider."""
     return float(np.quantile(canaries_ns, REFERENCE_SHARE))
 
 
 def is_slow(
     canaries_ns: Mapping[CanaryKey, float], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> bool:
-    """Whether the canaries of one round say that the machine was disturbed.
+    """Whether the canaries of one round show that the machine was disturbed.
 
-    Of a provider all of them have to: what disturbs a device disturbs every backend on it, whereas
-    a single slow one may be a thread that was moved.
+    All canaries of a provider must be slow: a disturbance of a device slows every backend on it,
+    and a single slow canary may be a thread that was moved.
 
     Args:
         canaries_ns: One of each backend and provider.

@@ -1,4 +1,4 @@
-"""Is it still the same vector: agreement of embeddings with torch's reference, and its bounds."""
+"""Agreement of embeddings with torch's reference, and its bounds."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,31 +20,26 @@ class Bounds(msgspec.Struct, frozen=True, order=True):
 
 
 FP32 = Bounds(relative_l2=1e-4, cosine=0.9999)
-"""Two correct float32 implementations differ by the order of their sums, which for these networks
-stays near 1e-6; a wrong pooling, padding or constant is far above 1e-4."""
+"""Orders of sums differ by 1e-6 in these networks; a wrong pooling, padding or constant by far more
+than 1e-4."""
 
 TF32 = Bounds(relative_l2=1e-2, cosine=0.9999)
-"""TF32 rounds factors to 10 bits, so a product is off by 3e-4 at random, and a hundred layers in a
-row by ten times that. The cosine, 1 - error²/2, hardly moves."""
+"""A product is off by 3e-4 (factors of 10 bits), and a hundred layers by ten times that."""
 
 FP16 = Bounds(relative_l2=2e-2, cosine=0.9998)
-"""Numbers of 11 bits are off by up to 2^-11, which is 3e-4 at random, and a layer rounds its
-weights, its input and its output: 5e-4. A hundred layers in a row add up to ten times that; four
-times as much is left for sums that are themselves rounded, and for networks that amplify an error.
-The cosine is 1 - error²/2. Two vectors that are off by so much change the cosine between them by
-less than 0.04 percentage points, however near or far they are."""
+"""A layer is off by 5e-4 (numbers of 11 bits), and a hundred layers by ten times that; four times
+that is left for rounded sums and for networks that amplify an error. The cosine is 1 - error²/2.
+The cosine between two pictures changes by less than 0.04 percentage points."""
 
 INT8 = Bounds(relative_l2=0.25, cosine=0.97)
-"""An activation has 255 steps for a range of some eight standard deviations, and is off by 1 % of
-one; a weight has 127 for the largest of its channel, some four standard deviations to each side,
-and is off by 2 %. Together that is 2 to 2.5 % a layer at random, and a quarter after a hundred
-layers in a row. The cosine is 1 - error²/2: it turns a vector by up to 14 degrees, in a direction
-of its own, so that the cosine between two pictures shrinks by up to a sixteenth: 80 % becomes 75 %.
-A vector that is turned further does not distinguish similar pictures from others."""
+"""A layer is off by 2 to 2.5 %: activations have 255 steps for some eight standard deviations, and
+weights 127 for some four to each side. A hundred layers are off by a quarter. The cosine is
+1 - error²/2: vectors turn by up to 14 degrees, and a similarity of 80 % shrinks to 75 %. With a
+larger angle an embedding does not distinguish similar pictures from others."""
 
 REPEATED = Bounds(relative_l2=1e-2, cosine=0.9999)
-"""Between two answers of the same network of reduced precision to the same picture. A device may
-sum in another order, which now and then puts a number on the other side of a step."""
+"""Between two answers of a network of reduced precision to one picture: another order of sums may
+move a number to the next step."""
 
 _OF_PRECISION: Mapping[Precision, Bounds] = {"fp32": FP32, "fp16": FP16, "int8": INT8}
 
@@ -71,20 +66,16 @@ def worst_parity(pairs: Iterable[tuple[Vector, Vector]]) -> Parity:
 
 
 def disagreement(parity: Parity, bounds: Bounds = FP32) -> str | None:
-    """Say how parity misses the bounds, with both figures; None where it is within them."""
+    """Describe how parity misses the bounds; None if it is within them."""
     if parity.cosine >= bounds.cosine and parity.relative_l2 <= bounds.relative_l2:
         return None
+    short = f"{bounds.relative_l2:.0e}"
+    exact = short if float(short) == bounds.relative_l2 else f"{bounds.relative_l2:g}"
     return (
         f"the embedding differs from torch's: cosine {parity.cosine:.7f} "
         f"(at least {bounds.cosine}), relative L2 error {parity.relative_l2:.2e} "
-        f"(at most {_plain(bounds.relative_l2)})"
+        f"(at most {exact})"
     )
-
-
-def _plain(bound: float) -> str:
-    """Return a bound as one digit and its power of ten where it is that, and else in full."""
-    short = f"{bound:.0e}"
-    return short if float(short) == bound else f"{bound:g}"
 
 
 def _figures(embedding: Vector, reference: Vector) -> Parity:

@@ -1,8 +1,7 @@
-"""Percentiles of the times of single calls, where the samples can carry them.
+"""Percentiles of the times of single calls, if there are enough samples. Pure functions.
 
-Pure functions of launches. A percentile is a statement about single calls, so times that were
-taken for several calls at once carry none; and calls of one process resemble each other, so that
-a thousand of them may be worth no more than twenty independent ones.
+Times that were taken for several calls at once give no percentile. Calls of one process resemble
+each other, so that a thousand of them may be worth no more than twenty independent ones.
 """
 
 from collections.abc import Sequence
@@ -16,19 +15,16 @@ from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import CONFIDENCE
 
 TAIL_CONFIDENCE = 0.99
-"""How sure it must be that at least two independent samples lie beyond a percentile: the highest
-one alone may be any outlier."""
+"""Probability of two independent samples beyond a percentile; a single one may be an outlier."""
 
 MIN_LAUNCHES = 5
-"""Fewest launches to resample. Even the full range of n launches covers a median with probability
-1 - 2^(1-n) only, which is below 90 % for four."""
+"""The range of n launches covers a median with probability 1 - 2^(1-n): below 90 % for four."""
 
 RESAMPLES = 1000
-"""Bootstrap samples; Efron & Tibshirani ("An introduction to the bootstrap", 1993) ask for about
-1000 for an interval."""
+"""Bootstrap samples; Efron & Tibshirani, "An introduction to the bootstrap", 1993."""
 
 SEED = 20130615
-"""Fixed, so that a report always renders to the same figures."""
+"""Fixed, so that a report always has the same figures."""
 
 Times = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -42,11 +38,6 @@ class Percentile(msgspec.Struct, frozen=True, kw_only=True):
     high_ns: float
 
 
-def percentile(launches: Sequence[Launch], q: float) -> Percentile | None:
-    """Return one percentile of the times of single calls; see ``percentiles``."""
-    return percentiles(launches, (q,))[0]
-
-
 def percentiles(
     launches: Sequence[Launch], shares: Sequence[float]
 ) -> tuple[Percentile | None, ...]:
@@ -56,16 +47,15 @@ def percentiles(
     is the bootstrap's percentile interval (Efron, "Bootstrap methods: another look at the
     jackknife", Annals of Statistics 7, 1979) with launches as the units that are resampled.
 
+    A percentile is None for times of several calls at once, for fewer than ``MIN_LAUNCHES``
+    launches, and for too few effectively independent calls.
+
     Args:
         launches: At least one.
         shares: For example (0.90, 0.99).
-
-    Returns:
-        A percentile for each share, or None where the samples cannot carry it: times of several
-        calls at once, fewer than ``MIN_LAUNCHES`` launches, or too few effectively independent
-        calls.
     """
-    if len(launches) < MIN_LAUNCHES or _timed_in_batches(launches):
+    blocks = [block for launch in launches for block in launch.blocks]
+    if len(launches) < MIN_LAUNCHES or any(block.calls > 1 for block in blocks):
         return (None,) * len(shares)
     worth = effective_samples(launches)
     return tuple(
@@ -77,8 +67,8 @@ def percentiles(
 def samples_needed(q: float) -> int:
     """Return how many independent samples a percentile needs.
 
-    It is the smallest n of which at least two exceed the percentile with probability
-    ``TAIL_CONFIDENCE``, by the binomial distribution: 64 for 0.90, 130 for 0.95, 662 for 0.99.
+    Of that many, at least two exceed the percentile with probability ``TAIL_CONFIDENCE``, by the
+    binomial distribution: 64 for 0.90, 130 for 0.95, 662 for 0.99.
     """
     n = 2
     while q**n + n * (1 - q) * q ** (n - 1) > 1 - TAIL_CONFIDENCE:
@@ -123,40 +113,28 @@ def _percentile(launches: Sequence[Launch], q: float) -> Percentile:
     values = np.sort(np.concatenate(groups))
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(_resampled(groups, values, q), (tail, 1 - tail))
-    return Percentile(
-        value_ns=float(values[_rank(q, values.size) - 1]), low_ns=float(low), high_ns=float(high)
-    )
+    (rank,) = _ranks(q, np.array([values.size]))
+    return Percentile(value_ns=float(values[rank - 1]), low_ns=float(low), high_ns=float(high))
 
 
 def _resampled(groups: Sequence[Times], values: Times, q: float) -> Times:
-    """Return the percentile of each bootstrap sample, for sorted groups and all their values.
-
-    The share of a bootstrap sample at or below a value is a weighted sum of the launches' own
-    shares, so nothing is sorted again; and its percentile lies between the launches' own smallest
-    and largest, so only the values there are looked at.
-    """
-    own = [group[_rank(q, group.size) - 1] for group in groups]
+    """Return the percentile of each bootstrap sample, for sorted groups and all their values."""
+    # The share of a sample at or below a value is a weighted sum of the launches' shares, and its
+    # percentile lies between theirs.
+    sizes = np.array([group.size for group in groups])
+    own = [group[rank - 1] for group, rank in zip(groups, _ranks(q, sizes), strict=True)]
     candidates = values[(values >= min(own)) & (values <= max(own))]
     counts = np.array([np.searchsorted(group, candidates, side="right") for group in groups])
-    sizes = np.array([group.size for group in groups])
     random = np.random.default_rng(SEED)
     drawn = random.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
     reached = drawn @ counts >= _ranks(q, drawn @ sizes)[:, np.newaxis]
     return np.asarray(candidates[np.argmax(reached, axis=1)])
 
 
-def _rank(q: float, size: int) -> int:
-    return int(_ranks(q, np.array([size]))[0])
-
-
 def _ranks(q: float, sizes: Counts) -> Counts:
-    """Return the place, from 1, of the percentile among so many sorted values."""
+    """Return the place, from 1, of the percentile among each number of sorted values."""
     # q * size may land a rounding error above a whole number.
     return np.asarray(np.maximum(1, np.ceil(q * sizes - 1e-9)), dtype=np.int64)
-
-
-def _timed_in_batches(launches: Sequence[Launch]) -> bool:
-    return any(block.calls > 1 for launch in launches for block in launch.blocks)
 
 
 def _times(launch: Launch) -> Times:

@@ -1,6 +1,6 @@
-"""Which rounds of a backbone count: those in which nothing was disturbed.
+"""Which rounds of a backbone count: the undisturbed ones. Pure functions of cells.
 
-Pure functions of cells. ``noise`` defines what disturbs a block; a cell's own times are not used.
+``noise`` defines what disturbs a block; a cell's own times are not used.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,15 +23,15 @@ Where = tuple[int, int]
 """A launch's index and a round's."""
 
 FEWEST_UNDISTURBED_SHARE = 0.5
-"""Smallest share of undisturbed rounds with which the others are left out. With fewer, the rest
-would not be typical: all rounds count, and the cells are called noisy."""
+"""Smallest share of undisturbed rounds with which the others are left out. Fewer would not be
+typical: then all rounds count, and the cells are noisy."""
 
 
 class FilteredRounds(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one backbone that count.
 
     ``cells`` are each cell's launches without the excluded rounds, in the order of the argument.
-    ``noisy`` means that too many were disturbed, and that therefore all of them count.
+    ``noisy`` means that too many rounds were disturbed, so that all of them count.
     """
 
     cells: tuple[tuple[Launch, ...], ...]
@@ -54,10 +54,10 @@ def filter_rounds(
     canaries: Iterable[Canary],
     undisturbed_ns: Mapping[CanaryKey, float],
 ) -> FilteredRounds:
-    """Leave out the rounds in which anything was disturbed, for all cells of a backbone alike.
+    """Leave out the disturbed rounds, for all cells of a backbone alike.
 
-    A round is disturbed if one of its blocks is, or if the canaries at its beginning or at the next
-    round's are slow.
+    A round is disturbed if one of its blocks is, or if the canaries at its beginning or at that of
+    the next round are slow.
 
     Args:
         cells: The ``forward`` launches of each cell.
@@ -83,9 +83,7 @@ def filter_rounds(
     disturbed |= taken & _slow_rounds(canaries, undisturbed_ns)
     noisy = len(taken) - len(disturbed) < FEWEST_UNDISTURBED_SHARE * len(taken)
     return FilteredRounds(
-        cells=tuple(
-            tuple(launches) if noisy else _without(launches, disturbed) for launches in cells
-        ),
+        cells=tuple(_without(launches, set() if noisy else disturbed) for launches in cells),
         rounds=len(taken),
         excluded=0 if noisy else len(disturbed),
         noisy=noisy,
@@ -94,16 +92,7 @@ def filter_rounds(
 
 def filter_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
     """Leave out the disturbed blocks of a scope that has no rounds, unless most are disturbed."""
-    places = [(launch.index, block.round) for launch in launches for block in launch.blocks]
-    blocks = [block for launch in launches for block in launch.blocks]
-    usual = usual_frequency_khz(blocks)
-    disturbed = {
-        place
-        for place, block in zip(places, blocks, strict=True)
-        if disturbances(block) or is_throttled(block, usual)
-    }
-    noisy = len(places) - len(disturbed) < FEWEST_UNDISTURBED_SHARE * len(places)
-    return tuple(launches) if noisy else _without(launches, disturbed)
+    return filter_rounds([launches], (), {}).cells[0]
 
 
 def _slow_rounds(
@@ -122,15 +111,11 @@ def _slow_rounds(
 
 
 def _without(launches: Sequence[Launch], disturbed: set[Where]) -> tuple[Launch, ...]:
-    if not disturbed:
-        return tuple(launches)
-    kept = (
-        msgspec.structs.replace(
-            launch,
-            blocks=tuple(
-                block for block in launch.blocks if (launch.index, block.round) not in disturbed
-            ),
+    kept = []
+    for launch in launches:
+        blocks = tuple(
+            each for each in launch.blocks if (launch.index, each.round) not in disturbed
         )
-        for launch in launches
-    )
-    return tuple(launch for launch in kept if launch.blocks)
+        if blocks:
+            kept.append(msgspec.structs.replace(launch, blocks=blocks))
+    return tuple(kept)

@@ -1,8 +1,8 @@
-"""How many launches a precision needs, judged once from a pilot.
+"""How many launches a precision needs, estimated once from a pilot. Pure functions of launches.
 
-Pure functions of launches. Looking at the width again after every launch, and stopping when it
-happens to be small, makes an interval that misses more often than it says; a number that is fixed
-once does not (Stein 1945; see ``results.statistics``).
+If one looks at the width after every launch, and stops when it happens to be small, the interval
+misses more often than stated. A number that is fixed once keeps the confidence (Stein 1945; see
+``estimates``).
 """
 
 import math
@@ -13,33 +13,27 @@ import numpy as np
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import log_ratios, log_times, t_quantile
 
-_NEVER = 10**9
-"""Launches that nobody waits for; numbers beyond it say no more."""
+_MOST = 10**9
+"""Larger numbers of launches say no more."""
 
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
-    """Return how many launches bring every ratio's interval to a half-width.
+    """Return how many launches bring every ratio's interval to a half-width; None without a spread.
 
     Args:
-        cells: The pilot's launches of each cell, of the rounds that count; the ratios are those
-            of the first cell to each other one. Of a single cell, its time is meant.
+        cells: The pilot's launches of each cell, of the rounds that count. The ratios are those
+            of the first cell to each other one; a single cell counts by its time.
         half_width: As a share of the ratio, such as 0.015.
-
-    Returns:
-        None where the pilot leaves no spread to judge by.
     """
     first, *others = cells
     compared = [log_ratios(first, other) for other in others] or [log_times(first)]
-    needed = [_needed(logs, half_width) for logs in compared]
-    known = [count for count in needed if count is not None]
-    return max(known) if len(known) == len(needed) else None
-
-
-def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
-    """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
-    if len(logs) < 2:  # noqa: PLR2004 - one value has no spread
+    if any(len(logs) < 2 for logs in compared):  # noqa: PLR2004 - one value has no spread
         return None
+    return max(_needed(logs, half_width) for logs in compared)
+
+
+def _needed(logs: Mapping[int, float], half_width: float) -> int:
+    """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
     spread = float(np.std(list(logs.values()), ddof=1))
-    wanted = math.log1p(half_width)
-    needed = (t_quantile(len(logs) - 1) * spread / wanted) ** 2
-    return max(len(logs), math.ceil(min(needed, _NEVER)))
+    needed = (t_quantile(len(logs) - 1) * spread / math.log1p(half_width)) ** 2
+    return max(len(logs), math.ceil(min(needed, _MOST)))

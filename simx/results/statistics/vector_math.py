@@ -1,38 +1,36 @@
-"""Agreement of two vectors, computed so that no magnitude of their components spoils it.
-
-Pure numpy; knows nothing of embeddings, reports or backends.
-"""
+"""Agreement of two vectors, for components of any magnitude. Pure numpy."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
+from numpy.linalg import norm
+
+Vector = npt.NDArray[np.float64]
 
 
 def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> float | None:
     """Return the cosine similarity of two vectors, in [-1, 1].
 
-    Each vector is converted to float64 and divided by its largest magnitude first, so that squares
-    neither overflow nor vanish: components of 1e38 or 1e-25 give the same answer as those of 1.
+    Each vector is converted to float64 and first divided by its largest magnitude, so that squares
+    neither overflow nor vanish.
 
     Args:
         a: Vector [D] of any real dtype; other shapes are flattened.
         b: Vector of the same number of components.
 
     Returns:
-        The cosine, or None where it is not defined: a vector of length zero, or one with a NaN or
-        an infinite component.
+        The cosine; None for a vector of length zero, or with a NaN or an infinite component.
 
     Raises:
         ValueError: The vectors differ in length.
     """
-    first, second = _vector(a), _vector(b)
-    _require_same_length(first, second)
+    first, second = _vectors(a, b)
     first_scale, second_scale = _magnitude(first), _magnitude(second)
     if first_scale is None or second_scale is None:
         return None
     first, second = first / first_scale, second / second_scale
-    product = float(first @ second) / (_norm(first) * _norm(second))
+    product = float(first @ second / (norm(first) * norm(second)))
     return min(1.0, max(-1.0, product))
 
 
@@ -44,37 +42,30 @@ def relative_l2(a: npt.ArrayLike, reference: npt.ArrayLike) -> float | None:
         reference: Vector of the same number of components.
 
     Returns:
-        The relative error, 0 for equal vectors, infinite where float64 cannot hold it; None where
-        it is not defined: a reference of length zero, or a NaN or an infinite component.
+        The relative error, 0 for equal vectors, infinite if float64 cannot hold it; None for a
+        reference of length zero, or for a NaN or an infinite component.
 
     Raises:
         ValueError: The vectors differ in length.
     """
-    vector, target = _vector(a), _vector(reference)
-    _require_same_length(vector, target)
+    vector, target = _vectors(a, reference)
     target_scale = _magnitude(target)
     if target_scale is None or not np.isfinite(vector).all():
         return None
     scale = max(target_scale, _magnitude(vector) or 0.0)
-    error = _norm(vector / scale - target / scale)
-    length = _norm(target / target_scale) * (target_scale / scale)
+    error = float(norm(vector / scale - target / scale))
+    length = float(norm(target / target_scale)) * (target_scale / scale)
     return error / length if length > 0 else math.inf
 
 
-def _vector(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    return np.asarray(values, dtype=np.float64).ravel()
+def _vectors(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Vector, Vector]:
+    first, second = (np.asarray(values, dtype=np.float64).ravel() for values in (a, b))
+    if first.size != second.size:
+        raise ValueError(f"vectors of {first.size} and {second.size} components cannot be compared")
+    return first, second
 
 
-def _require_same_length(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> None:
-    if a.size != b.size:
-        raise ValueError(f"vectors of {a.size} and {b.size} components cannot be compared")
-
-
-def _magnitude(vector: npt.NDArray[np.float64]) -> float | None:
+def _magnitude(vector: Vector) -> float | None:
     """Return the largest magnitude of a component; None if it is 0 or not finite."""
     largest = float(np.max(np.abs(vector), initial=0.0))
     return largest if 0 < largest < math.inf else None
-
-
-def _norm(vector: npt.NDArray[np.float64]) -> float:
-    return math.sqrt(float(vector @ vector))

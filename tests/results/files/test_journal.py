@@ -49,7 +49,7 @@ def write(path: Path, first: Header, *lines: tuple[Outcome, ...]) -> None:
 def test_launches_come_together_in_one_cell(
     tmp_path: Path, first: Header, cell: MeasuredCell
 ) -> None:
-    """A cell's launches, each a line of its own, make the cell they were taken from."""
+    """A cell's launches, one on each line, make the cell they were taken from."""
     count = len(cell.timings[0].launches)
     write(tmp_path / "j", first, *((one_launch(cell, index),) for index in range(count)))
 

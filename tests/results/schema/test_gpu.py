@@ -35,7 +35,7 @@ def test_limits_are_in_the_order_of_the_library_s_bits() -> None:
 
 
 def test_an_unknown_number_of_others_is_not_shared() -> None:
-    """What cannot be told excludes nothing, and is said."""
+    """An unknown number excludes no block, and the summary reports it."""
     assert not GpuState().is_shared
     assert not GpuState(others=0).is_shared
     assert GpuState(others=1).is_shared

@@ -49,7 +49,7 @@ def test_a_clock_that_does_not_wait_is_shown(
 
 
 def test_a_disturbed_machine_makes_no_failure() -> None:
-    """Calls after the timed ones may be slow; the shortest of them tells what the device needs."""
+    """Calls after the timed ones may be slow; the shortest of them shows what the device needs."""
     slow = DeviceEvents(wall_ns=(10 * MS, 90 * MS, 80 * MS), device_ns=(9 * MS, 89 * MS, 79 * MS))
 
     assert too_short(slow, 10 * MS) is None

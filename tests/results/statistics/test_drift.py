@@ -1,4 +1,4 @@
-"""What the canaries tell of the machine."""
+"""What the canaries show of the machine."""
 
 import pytest
 

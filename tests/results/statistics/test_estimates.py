@@ -67,7 +67,7 @@ def test_estimate_counts_calls_not_entries() -> None:
 
 
 def test_one_launch_has_no_interval() -> None:
-    """However many calls, one launch does not tell how much the next would differ."""
+    """With any number of calls, one launch does not show how much the next would differ."""
     typical = estimate(launches([[100] * 50, [101] * 50]))
 
     assert (typical.low_ns, typical.high_ns) == (None, None)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from simx.results.schema.times import Launch
 from simx.results.statistics.percentiles import (
     effective_samples,
-    percentile,
     percentiles,
     samples_needed,
 )
@@ -38,7 +37,7 @@ def test_percentile_of_known_times() -> None:
     """The 90th percentile of 1 to 100 is 90: nine tenths of the calls do not exceed it."""
     interleaved = [list(range(start, 101, 5)) for start in range(1, 6)]
 
-    found = percentile(launches(*([ns] for ns in interleaved)), 0.90)
+    found = percentiles(launches(*([ns] for ns in interleaved)), (0.90,))[0]
 
     assert found is not None
     assert found.value_ns == 90
@@ -87,7 +86,7 @@ def test_samples_decide_which_percentiles_there_are(
 
 def test_the_same_report_gives_the_same_interval() -> None:
     """The bootstrap has a fixed seed."""
-    assert percentile(drawn(400), 0.99) == percentile(drawn(400), 0.99)
+    assert percentiles(drawn(400), (0.99,))[0] == percentiles(drawn(400), (0.99,))[0]
 
 
 def test_the_bootstrap_agrees_with_a_plain_one() -> None:
@@ -104,7 +103,7 @@ def test_the_bootstrap_agrees_with_a_plain_one() -> None:
         for _ in range(4000)
     ]
 
-    found = percentile(of, 0.9)
+    found = percentiles(of, (0.9,))[0]
 
     assert found is not None
     low, high = np.quantile(plain, (0.025, 0.975))
@@ -120,6 +119,6 @@ def test_percentile_is_one_of_the_times(pool: list[int], q: float) -> None:
     """A percentile is a time that was measured, and its interval is not turned round."""
     of = launches(*([pool[place:] + pool[:place]] for place in range(5)))
 
-    found = percentile(of, q)
+    found = percentiles(of, (q,))[0]
 
     assert found is None or (found.value_ns in pool and found.low_ns <= found.high_ns)

@@ -1,4 +1,4 @@
-"""Agreement of vectors, whatever the size of their components."""
+"""Agreement of vectors with components of any size."""
 
 import math
 
