@@ -1,4 +1,4 @@
-"""What ``simx export`` prints of each backbone: records for programs, columns for people."""
+"""What ``simx export`` prints: records for programs, columns for people."""
 
 import math
 from collections.abc import Sequence
@@ -15,15 +15,14 @@ from simx.results.schema.report import WeightsOrigin
 
 
 class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One backbone's export, as ``--format json`` gives it.
+    """One export of ``--format json``.
 
-    ``status`` is ``exported``, ``present`` (the store had it) or ``failed``; of a failed one only
-    ``stage`` and ``reason`` are known, and of one that missed its bound what verification found.
-    ``margin`` is the similarity of the bundled positive minus that of the negative, in percentage
-    points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
-    about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
-    its files, without the state dict that the store keeps beside them. ``path`` is the file in the
-    store, ``output`` the one in the folder of ``--output``.
+    ``status`` is ``exported``, ``present`` (in the store before) or ``failed``. A failed export has
+    ``stage`` and ``reason``, and the figures of its verification if it missed the bound. ``margin``
+    is the similarity of the bundled positive minus that of the negative, in percentage points, and
+    ``fp32_margin`` the margin of torch's embeddings; with random weights both have no meaning.
+    ``seconds`` is the time of the export, ``bytes`` the size of its files without the state dict.
+    ``path`` is the file in the store, ``output`` the file in the folder of ``--output``.
     """
 
     model: str
@@ -111,7 +110,10 @@ def record_of(outcome: Outcome) -> ExportRecord:
             status="failed",
             weights_origin=outcome.weights_origin,
             parity_cosine=found.parity.cosine if found else None,
-            parity_relative_l2=_finite(found.parity.relative_l2) if found else None,
+            # JSON has no infinity.
+            parity_relative_l2=found.parity.relative_l2
+            if found and math.isfinite(found.parity.relative_l2)
+            else None,
             margin=found.margin if found else None,
             fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
@@ -136,24 +138,19 @@ def record_of(outcome: Outcome) -> ExportRecord:
     )
 
 
-def _finite(value: float) -> float | None:
-    """Return a figure, or None where JSON has none for it."""
-    return value if math.isfinite(value) else None
-
-
 def columns_of(records: Sequence[ExportRecord]) -> list[ListColumn[ExportRecord]]:
-    """Return the columns that have anything to show; the first three say what a record is."""
+    """Return the columns with a value; the first three identify a record."""
     return [each for each in _COLUMNS if any(each.read(record) is not None for record in records)]
-
-
-def _name(found: Needless) -> str:
-    """Return the backbone of an export, and of anything else its file's name."""
-    return Path(found.path).name if found.model is None else f"{found.model}:{found.weights}"
 
 
 PRUNED_COLUMNS: tuple[ListColumn[Needless], ...] = (
     ListColumn(name="kind", heading="what", read=lambda of: of.kind, text=True),
-    ListColumn(name="name", heading="name", read=_name, text=True),
+    ListColumn(
+        name="name",
+        heading="name",
+        read=lambda of: f"{of.model}:{of.weights}" if of.model else Path(of.path).name,
+        text=True,
+    ),
     ListColumn(name="embedding", heading="embedding", read=lambda of: of.embedding, text=True),
     ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
     ListColumn(
@@ -161,4 +158,4 @@ PRUNED_COLUMNS: tuple[ListColumn[Needless], ...] = (
     ),
     ListColumn(name="reason", heading="why", read=lambda of: of.reason, text=True),
 )
-"""What people see of what is no longer needed; the first two columns say what it is."""
+"""The first two columns identify a file."""

@@ -18,13 +18,6 @@ from simx.models.selection import select as select_backbones
 from simx.report.content import Form
 from simx.report.listing import ListColumn, listing_content
 
-
-def _exported(backbone: ListedBackbone) -> str | None:
-    if backbone.path is None:
-        return None
-    return "yes" if backbone.outdated is None else f"outdated: {backbone.outdated}"
-
-
 _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
     ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
     ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
@@ -43,7 +36,12 @@ _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
         read=lambda of: of.embedding_dim,
         unit="dimensions",
     ),
-    ListColumn(name="exported", heading="exported", read=_exported, text=True),
+    ListColumn(
+        name="exported",
+        heading="exported",
+        read=lambda of: of.path and (f"outdated: {of.outdated}" if of.outdated else "yes"),
+        text=True,
+    ),
 )
 
 
@@ -61,12 +59,15 @@ def command(
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
     embedding: EmbeddingKind,
-    ranges: tuple[Range, ...] | None,
+    ranges: tuple[Range, ...],
     store: Path,
     format: Form,
     output: Path | None,
 ) -> None:
-    """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
+    """List all backbones, or those that SELECT names.
+
+    SELECT is a name or a glob, with :weights for other weights than the default.
+    """
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
     found = {
@@ -74,5 +75,5 @@ def command(
         for backbone in chosen
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }
-    listed = listing(chosen, options.ranges_or_default(ranges), embedding, found)
+    listed = listing(chosen, ranges, embedding, found)
     show(listing_content(listed, _COLUMNS, keys=2), format, output)

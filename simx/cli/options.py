@@ -1,13 +1,14 @@
 """Options that several commands share, each defined once."""
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from simx.cli.output import tell
-from simx.cli.parameters import Text, TextPath
+from simx.cli.parameters import Utf8Path, utf8
 from simx.common.input_files import shown
 from simx.exporter.store.sharing import default_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
@@ -17,19 +18,9 @@ from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_
 from simx.models.selection import Selection, select
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
-
-
-def _flatten(_context: object, _option: object, groups: tuple[tuple[Range, ...], ...]) -> object:
-    return tuple(found for group in groups for found in group)
-
-
-def _weights(value: str) -> WeightsRequest:
-    return WeightsRequest.parse(Text().convert(value, None, None))
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
-    """Return the names that begin with what was typed, for shell completion."""
     return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
 
 
@@ -42,7 +33,7 @@ gflops_option = click.option(
     type=parse_ranges,
     metavar="RANGE",
     multiple=True,
-    callback=_flatten,
+    callback=lambda _context, _option, groups: tuple(chain.from_iterable(groups)),
     help="Select the backbones of this GFLOPS range, such as 0, 1-3 or 32+. Repeatable.",
 )
 
@@ -77,7 +68,7 @@ precision_option = click.option(
 
 weights_option = click.option(
     "--weights",
-    type=_weights,
+    type=lambda text: WeightsRequest.parse(utf8(text)),
     default="auto",
     show_default=True,
     metavar="auto|pretrained|random|FILE",
@@ -87,7 +78,7 @@ weights_option = click.option(
 
 mirror_option = click.option(
     "--weights-mirror",
-    type=Text(),
+    type=utf8,
     envvar="SIMX_WEIGHTS_MIRROR",
     metavar="URL",
     help="Download pretrained weights from this address instead.",
@@ -101,7 +92,7 @@ offline_option = click.option(
 )
 
 
-def warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
+def _warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
     """Warn when other users can change the files of a store."""
     reason = others_may_write(store)
     if reason is not None:
@@ -111,11 +102,11 @@ def warn_of_other_writers(_context: object, _option: object, store: Path) -> Pat
 
 store_option = click.option(
     "--store",
-    type=TextPath(path_type=Path, file_okay=False),
+    type=Utf8Path(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
-    callback=warn_of_other_writers,
+    callback=_warn_of_other_writers,
     help="Folder that holds the exports.",
 )
 
@@ -128,33 +119,26 @@ threads_option = click.option(
 ranges_option = click.option(
     "--ranges",
     type=ranges_from_edges,
-    default=None,
     metavar="EDGES",
+    callback=lambda _context, _option, found: DEFAULT_RANGES if found is None else found,
     help="Lower edges of the GFLOPS ranges in the tables, such as 0,1,4,7,9.",
 )
 
-verdict_format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
 
-format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
+def _format_option(*formats: str, explanation: str = "") -> Callable[[F], F]:
+    return click.option(
+        "--format",
+        type=click.Choice(formats),
+        default="table",
+        show_default=True,
+        help=f"Output format{explanation}.",
+    )
 
-report_format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
-    default="table",
-    show_default=True,
-    help="Output format; html is one self-contained page.",
+
+verdict_format_option = _format_option("table", "markdown", "json")
+format_option = _format_option("table", "markdown", "csv", "json")
+report_format_option = _format_option(
+    "table", "markdown", "csv", "json", "html", explanation="; html is one self-contained page"
 )
 
 layout_option = click.option(
@@ -182,19 +166,9 @@ def selected(
     """Return the selected backbones; ranges and families alone select default weights.
 
     Raises:
-        InputError: a name is unknown, or nothing fits.
+        InputError: A name is unknown, or nothing fits.
     """
+    everything = everything or not names
     return select(
-        Selection(
-            names=names,
-            everything=everything or not names,
-            ranges=gflops,
-            families=families,
-        ),
-        load(),
+        Selection(names=names, everything=everything, ranges=gflops, families=families), load()
     )
-
-
-def ranges_or_default(ranges: tuple[Range, ...] | None) -> tuple[Range, ...]:
-    """Return the given ranges, or the default ones."""
-    return DEFAULT_RANGES if ranges is None else ranges

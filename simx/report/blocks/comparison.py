@@ -19,12 +19,7 @@ from simx.report.words.comparison import (
 )
 from simx.report.words.names import NOISY, counted, listed, target_name
 from simx.results.comparison.changes import Verdict
-from simx.results.comparison.outcome import (
-    CellComparison,
-    Comparison,
-    MeanChange,
-    RangeComparison,
-)
+from simx.results.comparison.outcome import CellComparison, Comparison, MeanChange, RangeComparison
 from simx.results.schema.report import Identity
 
 Show = Literal["auto", "changes", "all"]
@@ -162,8 +157,7 @@ def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
     seen = [change.smallest_seen for change in changes if change.smallest_seen is not None]
     reach = f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
     return Paragraph(
-        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)",
-        "faint",
+        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)", "faint"
     )
 
 

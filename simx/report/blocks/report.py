@@ -4,15 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.ranges import Range
-from simx.report.blocks.document import (
-    Block,
-    Facts,
-    Heading,
-    Layout,
-    Paragraph,
-    Points,
-    Table,
-)
+from simx.report.blocks.document import Block, Facts, Heading, Layout, Paragraph, Points, Table
 from simx.report.blocks.overview import picture_table, speed_table, summary_text
 from simx.report.blocks.report_tables import origin_tables, views
 from simx.report.words.findings import sentences

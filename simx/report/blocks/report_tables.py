@@ -4,57 +4,36 @@ from collections.abc import Iterator, Sequence
 
 from simx.report.blocks.document import Column, Row, Table
 from simx.report.blocks.quantities import ORIGIN, Quantity, quantities
-from simx.report.words.names import (
-    backbone_name,
-    differing_settings,
-    setting_text,
-    target_name,
-)
+from simx.report.words.names import backbone_name, differing_settings, setting_text, target_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.summaries.summary import (
-    BackboneSummary,
-    FailedSummary,
-    MeasuredSummary,
-    TargetId,
+from simx.results.summaries.summary import BackboneSummary, FailedSummary, MeasuredSummary, TargetId
+
+_SIMILARITY = (
+    "similarity, %",
+    "similarity inference time, µs",
+    "similarity from the host, µs",
+    "embedding",
 )
 
 VIEWS = (
     ("Latency", ("forward", "catalogue")),
     ("Embedding time", ("embedding inference time, ms",)),
-    (
-        "Similarity",
-        (
-            "similarity, %",
-            "similarity inference time, µs",
-            "similarity from the host, µs",
-            "embedding",
-        ),
-    ),
+    ("Similarity", _SIMILARITY),
     ("Stages", ("stages of the anchor, ms", "stages of the negative, ms")),
     ("Parity and memory", ("parity with torch", "memory")),
 )
-"""What is shown together: a table's title, and the groups of columns that are in it."""
+"""The title of each table, and the groups of its columns."""
 
-OTHERS = "Other figures"
-
-SECTIONS = (
-    "anchor",
-    "forward",
-    "stages",
-    "parity with torch",
-    "placement",
-    "memory",
-)
-"""Of the rows that the origin lacked, where models are columns."""
+FURTHER = ("anchor", "forward", "stages", "parity with torch", "placement", "memory")
+"""The sections of the rows that the origin lacked."""
 
 
-def shown_quantities(
+def _shown_quantities(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> tuple[Quantity, ...]:
-    """Return the quantities, without optional ones that no backbone has a figure for.
+    """Return the quantities, without those that are optional or quoted and have no figure.
 
-    Of quoted figures, those are left out that their source does not give. Speeds are relative to
-    the first target.
+    Speeds are relative to the first target.
     """
     quoted = any(backbone.quoted for backbone in backbones)
     return tuple(
@@ -73,14 +52,14 @@ def shown_quantities(
 def views(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], *, detail: bool = False
 ) -> tuple[Table, ...]:
-    """Return tables of every quantity; each has one row for each cell, in the same order."""
-    shown = shown_quantities(backbones, targets)
+    """Return tables of all quantities; each has one row per cell, in the same order."""
+    shown = _shown_quantities(backbones, targets)
     known = {group for _, groups in VIEWS for group in groups}
-    others = tuple(dict.fromkeys(each.column.group for each in shown))
-    further = tuple(group for group in others if group not in known)
+    groups_shown = dict.fromkeys(each.column.group for each in shown)
+    further = tuple(group for group in groups_shown if group not in known)
     return tuple(
         _models_as_rows(title, backbones, targets, of, detail=detail)
-        for title, groups in (*VIEWS, (OTHERS, further))
+        for title, groups in (*VIEWS, ("Other figures", further))
         if (of := [each for group in groups for each in shown if each.column.group == group])
     )
 
@@ -117,7 +96,7 @@ def _models_as_rows(
 
 
 def key_columns(*names: str) -> tuple[Column, ...]:
-    """Return the columns that say what a row is about."""
+    """Return the columns that identify a row."""
     return tuple(Column(name, justify="left") for name in names)
 
 
@@ -130,9 +109,14 @@ def keys_of(backbone: BackboneSummary, settings: Sequence[str]) -> tuple[Value, 
 def origin_tables(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> Iterator[Table]:
-    """Yield the origin's table, models as columns, and what it lacked as another."""
-    shown = shown_quantities(backbones, targets)
-    for sections, detail in ((ORIGIN, False), (SECTIONS, True)):
+    """Yield the origin's table, models as columns, and another with the rows that it lacked."""
+    shown = _shown_quantities(backbones, targets)
+    settings = differing_settings(backbones)
+    models = [
+        Column(backbone_name(each), " ".join(setting_text(each, name) for name in settings))
+        for each in backbones
+    ]
+    for sections, detail in ((ORIGIN, False), (FURTHER, True)):
         rows = tuple(
             row
             for section in sections
@@ -141,16 +125,9 @@ def origin_tables(
             for row in _quantity_rows(backbones, targets, quantity)
         )
         keys = key_columns("", *(("backend",) if len(targets) > 1 else ()))
-        columns = (*keys, *_model_columns(backbones))
+        columns = (*keys, *models)
         if rows:
             yield Table(columns=columns, rows=rows, keys=len(keys), detail=detail)
-
-
-def _model_columns(backbones: Sequence[BackboneSummary]) -> Iterator[Column]:
-    settings = differing_settings(backbones)
-    for backbone in backbones:
-        texts = (setting_text(backbone, name) for name in settings)
-        yield Column(backbone_name(backbone), " ".join(texts))
 
 
 def _quantity_rows(
@@ -159,18 +136,15 @@ def _quantity_rows(
     for target in targets[:1] if quantity.shared else targets:
         name = "" if quantity.shared else target_name(target)
         keys = (quantity.label, *((name,) if len(targets) > 1 else ()))
-        values = (figure_on(backbone, target, quantity) for backbone in backbones)
+        values = (_figure_on(backbone, target, quantity) for backbone in backbones)
         yield Row((*map(Value, keys), *values), quantity.section)
 
 
-def figure_on(backbone: BackboneSummary, target: TargetId, quantity: Quantity) -> Value:
-    """Return a backbone's figure on one target, absent where it was not measured there."""
-    cells = backbone.cells if quantity.shared else cells_on(backbone, target)
-    return quantity.show(backbone, cells[0]) if cells else ABSENT
+def _figure_on(backbone: BackboneSummary, target: TargetId, quantity: Quantity) -> Value:
+    cell = backbone.cells[0] if quantity.shared else cell_on(backbone, target)
+    return quantity.show(backbone, cell) if cell else ABSENT
 
 
-def cells_on(
-    backbone: BackboneSummary, target: TargetId
-) -> tuple[MeasuredSummary | FailedSummary, ...]:
+def cell_on(backbone: BackboneSummary, target: TargetId) -> MeasuredSummary | FailedSummary | None:
     """Return a backbone's cell on one target, if there is one."""
-    return tuple(cell for cell in backbone.cells if cell.target == target)
+    return next((cell for cell in backbone.cells if cell.target == target), None)
