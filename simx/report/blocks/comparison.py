@@ -1,7 +1,7 @@
 """A comparison of reports as a document."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Literal
 
 from simx.common.safe_text import clean
@@ -18,27 +18,25 @@ from simx.report.words.comparison import (
     share,
 )
 from simx.report.words.names import NOISY, counted, listed, target_name
-from simx.results.comparison.changes import Verdict
-from simx.results.comparison.outcome import CellComparison, Comparison, MeanChange, RangeComparison
-from simx.results.schema.report import Identity
+from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
 
 Show = Literal["auto", "changes", "all"]
-"""Which cells tables have: all of them, only what is not equal, or whichever stays readable."""
+"""The cells in the tables: all, only changed ones, or all unless they are many."""
 
 READABLE_CELLS = 60
 
 LEGEND = (
     "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
-    "what two runs of the same thing differ in by themselves. slower, faster: all of the interval "
-    "lies beyond the threshold. equal: it lies within, and has no change in it. small: it lies "
-    "within, but there is a change. open: it reaches across the threshold; seen from: the smallest "
-    f"slowdown that would have been called one. {NOISY} one of the runs was mostly disturbed "
-    f"there, so there is no verdict. {GATED} a regression, corrected for the number of cells."
+    "the difference between two equal runs. slower, faster: all of the interval is beyond the "
+    "threshold. equal: all of it is within, and includes no change. small: all of it is within, "
+    "without no change. open: it reaches across the threshold; seen from: the smallest slowdown "
+    f"that would have been found. {NOISY} one of the runs was mostly disturbed, so there is no "
+    f"verdict. {GATED} a regression, corrected for the number of cells."
 )
 
 
 def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
-    """Yield everything that people read of a comparison."""
+    """Yield a comparison as people read it."""
     yield Heading(f"{clean(comparison.base.name)} → {clean(comparison.new.name)}")
     yield from _premises(comparison)
     yield from _summary(comparison)
@@ -52,33 +50,30 @@ def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
 
 
 def _premises(comparison: Comparison) -> Iterator[Block]:
-    """Yield what was compared with what, and what was allowed for."""
-    base, new = comparison.base, comparison.new
-    yield Paragraph(f"base: {clean(base.name)}, {clean(base.created)}, simx {clean(base.simx)}")
-    yield Paragraph(f"new: {clean(new.name)}, {clean(new.created)}, simx {clean(new.simx)}")
+    """Yield the reports, the threshold, and the allowances for runs, machine and pictures."""
+    for side, of in (("base", comparison.base), ("new", comparison.new)):
+        yield Paragraph(f"{side}: {clean(of.name)}, {clean(of.created)}, simx {clean(of.simx)}")
+    threshold = f"threshold {100 * comparison.threshold:g} %"
     if comparison.one_run:
         yield Paragraph(
-            f"threshold {100 * comparison.threshold:g} %; both reports are of one run, so nothing "
-            "is allowed for what two runs differ in"
+            f"{threshold}; both reports are of one run, so there is no allowance for the "
+            "difference between runs"
         )
         return
     spread = f"{100 * comparison.run_to_run.spread:.2g} %"
     source = (
-        f"learned from {counted(comparison.repeats + 1, 'run')}"
+        f"estimated from {counted(comparison.repeats + 1, 'run')}"
         if comparison.repeats
-        else "the default; --repeat REPORT derives it from the base measured again"
+        else "the default; --repeat REPORT estimates it from the base measured again"
     )
-    yield Paragraph(
-        f"threshold {100 * comparison.threshold:g} %; runs of the same thing are taken to differ "
-        f"by {spread} by themselves ({source})"
-    )
+    yield Paragraph(f"{threshold}; allowance for the difference between runs: {spread} ({source})")
     for shift in comparison.machine:
         if abs(shift.ratio - 1) >= 0.005:  # noqa: PLR2004 - would show as 0 %
             slower = "slower" if shift.ratio > 1 else "faster"
             yield Paragraph(
-                f"by its canary on {target_name(shift.target)} the machine was "
-                f"{100 * abs(shift.ratio - 1):.0f} % {slower} in the new run: intervals are wider "
-                "by as much, because the machine alone may cause such a change"
+                f"the canary on {target_name(shift.target)} was {100 * abs(shift.ratio - 1):.0f} % "
+                f"{slower} in the new run: intervals are wider by as much, because the machine "
+                "alone may cause such a change"
             )
     if comparison.pictures:
         yield Paragraph(
@@ -89,17 +84,14 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
 
 
 def _summary(comparison: Comparison) -> Iterator[Block]:
-    """Yield how many cells have which verdict, and the regressions by name."""
-    verdicts = [each.forward.verdict for each in comparison.compared if each.forward]
+    """Yield the number of cells of each verdict, and the names of the regressions."""
+    changes = [each.forward for each in comparison.compared if each.forward]
     if not comparison.compared:
         yield Paragraph("nothing could be compared", "warning")
         return
-    if not verdicts:
+    if not changes:
         yield Paragraph("there is no forward to compare; other times are below", "warning")
         return
-    counts = (
-        f"{verdicts.count(verdict):,} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
-    )
     lost = [
         (len(comparison.barred), "not comparable"),
         (len(comparison.failures), "failed"),
@@ -107,39 +99,48 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
         (len(comparison.only_new), "only in new"),
     ]
     others = (f"{count:,} {word}" for count, word in lost if count)
-    yield Paragraph(f"{counted(len(verdicts), 'cell')}: {', '.join((*counts, *others))}")
-    regressions = comparison.regressions
-    if regressions:
-        worst = sorted(regressions, key=lambda cell: -(cell.forward.ratio if cell.forward else 0.0))
-        texts = [
-            f"{cell_name(cell.new)} {share(cell.forward.ratio)} %" for cell in worst if cell.forward
-        ]
+    counts = ", ".join((*_counts(changes), *others))
+    yield Paragraph(f"{counted(len(changes), 'cell')}: {counts}")
+    found = [(each.forward.ratio, each.new) for each in comparison.regressions if each.forward]
+    worst = sorted(found, key=lambda pair: -pair[0])
+    texts = [f"{cell_name(identity)} {share(ratio)} %" for ratio, identity in worst]
+    if texts:
         yield Paragraph(f"regression: {listed(texts, MOST_CELLS)}", "warning")
     else:
         yield Paragraph("no regression")
 
 
-def _present(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
-    return (verdict for verdict in VERDICT_WORDS if verdict in verdicts)
+def _counts(changes: Sequence[Change]) -> Iterator[str]:
+    verdicts = Counter(change.verdict for change in changes)
+    return (f"{verdicts[each]:,} {word}" for each, word in VERDICT_WORDS.items() if verdicts[each])
 
 
 def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterator[Block]:
-    compared = [cell for cell in each.cells if cell.forward is not None]
+    compared = [cell for cell in each.cells if cell.forward]
     if not compared:
         return
     label = "outside the ranges" if each.range is None else each.range.label
     yield Heading(f"GFLOPS {clean(label)}, {counted(len(compared), 'cell')}")
-    shown = compared if _shows_all(comparison, show) else [c for c in compared if _is_news(c)]
+    readable = show == "auto" and len(comparison.compared) <= READABLE_CELLS
+    shown = [cell for cell in compared if show == "all" or readable or _is_news(cell)]
     if shown:
         yield forward_table(shown)
     if len(shown) < len(compared):
-        yield _left_out([cell for cell in compared if not _is_news(cell)])
+        left_out = [cell.forward for cell in compared if cell.forward and not _is_news(cell)]
+        seen = [change.smallest_seen for change in left_out if change.smallest_seen is not None]
+        reach = (
+            f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
+            if seen
+            else ""
+        )
+        text = f"not shown: {', '.join(_counts(left_out))}{reach} (--show all has them)"
+        yield Paragraph(text, "faint")
     for mean in each.means:
-        yield Paragraph(_mean(mean))
-
-
-def _shows_all(comparison: Comparison, show: Show) -> bool:
-    return show == "all" or (show == "auto" and len(comparison.compared) <= READABLE_CELLS)
+        yield Paragraph(
+            f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
+            f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
+            f"{VERDICT_WORDS[mean.verdict]}"
+        )
 
 
 def _is_news(cell: CellComparison) -> bool:
@@ -149,64 +150,28 @@ def _is_news(cell: CellComparison) -> bool:
     )
 
 
-def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
-    """Return how many cells of each verdict a table leaves out."""
-    changes = [cell.forward for cell in cells if cell.forward]
-    verdicts = [change.verdict for change in changes]
-    counts = [f"{verdicts.count(each):,} {VERDICT_WORDS[each]}" for each in _present(verdicts)]
-    seen = [change.smallest_seen for change in changes if change.smallest_seen is not None]
-    reach = f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
-    return Paragraph(
-        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)", "faint"
-    )
-
-
-def _mean(mean: MeanChange) -> str:
-    return (
-        f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
-        f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
-        f"{VERDICT_WORDS[mean.verdict]}"
-    )
-
-
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
-    """Yield every cell without a verdict, and why."""
-    texts = [
-        *_barred(comparison),
-        *(
-            f"{cell_name(each.identity)} failed "
-            + "; ".join(
-                f"in {side} {clean(reason)}"
-                for side, reason in (("base", each.base), ("new", each.new))
-                if reason is not None
-            )
-            for each in comparison.failures
-        ),
-        *_missing("only in base", comparison.only_base),
-        *_missing("only in new", comparison.only_new),
-    ]
+    """Yield the cells without a verdict, and the reason of each."""
+    texts = [*_barred(comparison)]
+    for each in comparison.failures:
+        sides = (("base", each.base), ("new", each.new))
+        reasons = (f"in {side} {clean(reason)}" for side, reason in sides if reason is not None)
+        texts.append(f"{cell_name(each.identity)} failed {'; '.join(reasons)}")
+    missing = (("only in base", comparison.only_base), ("only in new", comparison.only_new))
+    texts += (f"{where}: {names(found)}" for where, found in missing if found)
     if texts:
         yield Heading("Not compared")
         yield from map(Paragraph, texts)
-    allowed = sorted(
-        {difference_text(each) for cell in comparison.compared for each in cell.allowed}
-    )
+    allowed = {difference_text(each) for cell in comparison.compared for each in cell.allowed}
     if allowed:
-        yield Paragraph(f"allowed to differ: {listed(allowed, MOST_CELLS)}", "warning")
-
-
-def _missing(where: str, identities: Sequence[Identity]) -> Iterator[str]:
-    if identities:
-        yield f"{where}: {names(identities)}"
+        yield Paragraph(f"allowed to differ: {listed(sorted(allowed), MOST_CELLS)}", "warning")
 
 
 def _barred(comparison: Comparison) -> Iterator[str]:
-    """Yield the cells that are not the same thing, by what differs."""
-    keyed = sorted(
-        ((differences_text(cell.barred), cell) for cell in comparison.barred),
-        key=lambda pair: pair[0],
-    )
-    for text, group in groupby(keyed, key=lambda pair: pair[0]):
-        cells = [cell for _, cell in group]
+    """Yield the cells that are not alike, by their differences."""
+    by_text: dict[str, list[CellComparison]] = {}
+    for cell in comparison.barred:
+        by_text.setdefault(differences_text(cell.barred), []).append(cell)
+    for text, cells in sorted(by_text.items()):
         allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
         yield f"{text} (compare with --allow {allow}): {names(cell.new for cell in cells)}"

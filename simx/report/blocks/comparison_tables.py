@@ -1,4 +1,4 @@
-"""The tables of a comparison, each with what it leaves out."""
+"""The tables of a comparison."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
 
 MOST_ROWS = 40
-"""Of the tables of what is not ``forward``, which can have many times as many."""
+"""Rows in the tables of other times and other changes, which can be very long."""
 
 CHANGE_COLUMNS = (
     Column("base", "ms"),
@@ -32,7 +32,7 @@ CHANGE_COLUMNS = (
 
 
 def forward_table(cells: Sequence[CellComparison]) -> Table:
-    """Return how ``forward`` changed in each of the cells, all of which have it."""
+    """Return the change of ``forward`` in each cell; all of them have it."""
     return Table(
         columns=(
             *key_columns("model", "backend"),
@@ -40,11 +40,7 @@ def forward_table(cells: Sequence[CellComparison]) -> Table:
             Column("verdict", justify="left"),
             Column("seen from", "%", optional=True),
         ),
-        rows=tuple(
-            Row((*_keys(cell), *_values(cell.forward)))
-            for cell in cells
-            if cell.forward is not None
-        ),
+        rows=tuple(Row((*_keys(cell), *_values(cell.forward))) for cell in cells if cell.forward),
         keys=2,
     )
 
@@ -71,16 +67,16 @@ def _values(change: Change) -> tuple[Value, ...]:
 
 
 def _milliseconds(ns: float) -> str:
-    """Return a time with three significant digits; the interval is the change's."""
+    """Return a time with three significant digits."""
     value = ns / NANOSECONDS_PER_MS
     whole = len(str(int(value))) if value >= 1 else 0
     return f"{value:.{max(0, 3 - whole)}f}" if value >= 0.01 else f"{value:.2g}"  # noqa: PLR2004
 
 
 def other_times(comparison: Comparison) -> Iterator[Block]:
-    """Yield the times besides ``forward`` that changed, cells with the largest changes first.
+    """Yield the changed times besides ``forward``, cells with the largest changes first.
 
-    Of cells without a ``forward``, such as quoted ones, all are shown.
+    All times are shown of cells without ``forward``, such as quoted ones.
     """
     by_cell = [
         (
@@ -93,54 +89,41 @@ def other_times(comparison: Comparison) -> Iterator[Block]:
         )
         for cell in comparison.compared
     ]
-    found = sorted(
-        ((cell, changes) for cell, changes in by_cell if changes),
-        key=lambda pair: -max(map(_distance, pair[1])),
-    )
+    found = [pair for pair in by_cell if pair[1]]
+    # Twice as long is as far from no change as half as long.
+    found.sort(key=lambda pair: -max(max(each.ratio, 1 / each.ratio) for each in pair[1]))
     rows = [
-        Row(
-            (
-                *_keys(cell),
-                Value(time_name(change.scope, change.image)),
-                *_values(change)[: len(CHANGE_COLUMNS)],
-            )
+        (
+            *_keys(cell),
+            Value(time_name(each.scope, each.image)),
+            *_values(each)[: len(CHANGE_COLUMNS)],
         )
         for cell, changes in found
-        for change in changes
+        for each in changes
     ]
-    if not rows:
-        return
-    yield Heading("Other times")
-    yield Table(
-        columns=(*key_columns("model", "backend", "time"), *CHANGE_COLUMNS),
-        rows=tuple(rows[:MOST_ROWS]),
-        keys=3,
-    )
-    yield from _more(rows)
-
-
-def _distance(change: Change) -> float:
-    """Return how far from no change it is: twice as long is as far as half as long."""
-    return max(change.ratio, 1 / change.ratio)
+    yield from _table("Other times", "time", CHANGE_COLUMNS, rows)
 
 
 def other_changes(comparison: Comparison) -> Iterator[Block]:
-    """Yield what changed besides times."""
+    """Yield the changes besides times."""
     rows = [
-        Row((*_keys(cell), Value(other.name), Value(clean(other.base)), Value(clean(other.new))))
+        (*_keys(cell), Value(other.name), Value(clean(other.base)), Value(clean(other.new)))
         for cell in comparison.cells
         for other in cell.others
     ]
+    yield from _table("Besides latency", "what", (Column("base"), Column("new")), rows)
+
+
+def _table(
+    title: str, key: str, columns: Sequence[Column], rows: Sequence[tuple[Value, ...]]
+) -> Iterator[Block]:
+    """Yield a table, its heading, and the number of rows left out; nothing for no rows."""
     if rows:
-        yield Heading("Besides latency")
+        yield Heading(title)
         yield Table(
-            columns=(*key_columns("model", "backend", "what"), Column("base"), Column("new")),
-            rows=tuple(rows[:MOST_ROWS]),
+            columns=(*key_columns("model", "backend", key), *columns),
+            rows=tuple(map(Row, rows[:MOST_ROWS])),
             keys=3,
         )
-        yield from _more(rows)
-
-
-def _more(rows: Sequence[Row]) -> Iterator[Block]:
     if len(rows) > MOST_ROWS:
         yield Paragraph(f"and {len(rows) - MOST_ROWS:,} more (--format csv has all)", "faint")

@@ -1,4 +1,4 @@
-"""The findings of a range in words: one place for the sentences, whatever renders them."""
+"""The findings of a range in sentences, for every format."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +30,7 @@ from simx.results.summaries.summary import BackboneSummary, RangeSummary, Target
 def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
     """Return the findings of a range, safe to print, one sentence each.
 
-    ``brief`` leaves out those about similarity times, and names only a few backbones in others.
+    ``brief`` leaves out similarity times, and names at most three backbones in a list.
     """
     found, words = findings(summary), _Words(summary.backbones, MOST_NAMED if brief else None)
     smallest = [each for each in found.smallest if not brief or each.scope != "similarity"]
@@ -47,7 +47,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
 
 
 class _Words:
-    """Words the findings about the backbones of one range."""
+    """Writes the sentences about the backbones of one range."""
 
     def __init__(self, backbones: Sequence[BackboneSummary], most: int | None) -> None:
         self._most = most
@@ -55,7 +55,6 @@ class _Words:
         self._names = _distinct_names(backbones)
 
     def names(self, backbones: Sequence[BackboneSummary]) -> list[str]:
-        """Return the names of some of the range's backbones."""
         return [self._name(backbone) for backbone in backbones]
 
     def _name(self, backbone: BackboneSummary) -> str:
@@ -120,8 +119,12 @@ class _Words:
         for target, costs in by_target.items():
             where = target_name(target)
             if len(costs) <= MOST_NAMED:
-                margins = listed([self._cost(each) for each in costs])
-                yield f"With {where} the margin is {margins}."
+                margins = [
+                    f"{_decimal(each.margin)} points for {self._name(each.backbone)} "
+                    f"(fp32: {_decimal(each.in_full)})"
+                    for each in costs
+                ]
+                yield f"With {where} the margin is {listed(margins)}."
             else:
                 costs.sort(key=lambda each: each.margin - each.in_full)
                 least, most = (
@@ -130,26 +133,19 @@ class _Words:
                 )
                 yield f"With {where} margins differ from those of fp32 by {least} to {most}."
 
-    def _cost(self, cost: Cost) -> str:
-        margin, in_full = (
-            figures.similarity(points, None).figure for points in (cost.margin, cost.in_full)
-        )
-        return f"{margin} points for {self._name(cost.backbone)} (fp32: {in_full})"
-
     def differing(self, found: Sequence[Differing]) -> Iterator[str]:
-        if found:
+        texts = []
+        for lower, higher in ((each.lower, each.higher) for each in found):
+            low, high = (
+                f"{_percent(each)} on {target_name(each.cell.target)}" for each in (lower, higher)
+            )
+            where = f"{self._name(lower.backbone)} with {THE_IMAGES[lower.image]}"
+            texts.append(f"{where}, {low} and {high}")
+        if texts:
             yield (
                 f"Similarities differ by more than {DIFFERENCE_POINTS:g} points between backends: "
-                f"{'; '.join(map(self._difference, found))}."
+                f"{'; '.join(texts)}."
             )
-
-    def _difference(self, found: Differing) -> str:
-        sides = (
-            f"{_percent(each)} on {target_name(each.cell.target)}"
-            for each in (found.lower, found.higher)
-        )
-        name, image = self._name(found.lower.backbone), THE_IMAGES[found.lower.image]
-        return f"{name} with {image}, {' and '.join(sides)}"
 
     def _similar(self, found: Sequence[Similar]) -> str:
         names = [f"{self._name(each.backbone)} ({_percent(each)})" for each in found]
@@ -162,7 +158,7 @@ class _Words:
 
 
 def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
-    """Return a name for each backbone, by its identity, that no other one of them has."""
+    """Return a different name for each backbone, by its ``id``."""
     by_name: dict[str, list[BackboneSummary]] = {}
     for backbone in backbones:
         by_name.setdefault(backbone_name(backbone), []).append(backbone)
@@ -182,11 +178,15 @@ def _s(plural: str, subjects: Sequence[object], singular: str) -> str:
     return singular if len(subjects) == 1 else plural
 
 
+def _decimal(percent: float, decimals: int | None = None) -> str:
+    return figures.similarity(percent, decimals).figure
+
+
 def _percent(found: Similar) -> str:
-    """Return a similarity; of one that is too small for its decimals, the sign still shows."""
-    text = figures.similarity(found.percent, found.cell.decimals).figure
+    """Return a similarity. The sign of a very small one shows, too."""
+    text = _decimal(found.percent, found.cell.decimals)
     return f"{found.percent:.1g} %" if found.percent and not float(text) else f"{text} %"
 
 
 def _points(margin: float, backbone: BackboneSummary) -> str:
-    return f"{figures.similarity(margin, backbone.measured[0].decimals).figure} points"
+    return f"{_decimal(margin, backbone.measured[0].decimals)} points"

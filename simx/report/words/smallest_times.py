@@ -21,30 +21,27 @@ _SCOPES: Mapping[Scope, str] = {
 def smallest_times(
     found: Sequence[Smallest], drift: Mapping[TargetId, float], names: Names
 ) -> Iterator[str]:
-    """Yield the sentences, and one on how far the machine's speed drifted meanwhile.
+    """Yield the sentences, and one about the drift of the machine's speed meanwhile.
 
     Args:
         found: By target and scope.
-        drift: What was allowed for, as a share, of every target of the report.
+        drift: The allowance for the drift of each target of the report, as a share.
         names: Returns the names of backbones.
     """
     for (target, scope), group in groupby(found, lambda each: (each.target, each.scope)):
         of = list(group)
-        where = f"on {target_name(target)}" if len(drift) > 1 else ""
-        how = "by the medians alone" if of[0].decimals is not None else ""
-        yield _opening([where, how]) + _statement(of, _SCOPES[scope], names)
-    drifted = {
-        target: share
+        where = [f"on {target_name(target)}"] if len(drift) > 1 else []
+        how = [] if of[0].decimals is None else ["by the medians alone"]
+        opening = " and ".join(where + how)
+        start = f"{opening[0].upper()}{opening[1:]}, " if opening else ""
+        yield start + _statement(of, _SCOPES[scope], names)
+    drifted = [
+        f"{100 * share:.1f} % on {target_name(target)}"
         for target, share in drift.items()
         if round(100 * share, 1) and any(each.target == target for each in found)
-    }
+    ]
     if drifted:
-        yield _drift(drifted)
-
-
-def _opening(parts: Sequence[str]) -> str:
-    text = " and ".join(part for part in parts if part)
-    return f"{text[0].upper()}{text[1:]}, " if text else ""
+        yield f"Between backbones the machine drifted by {listed(drifted)}; ties allow for it."
 
 
 def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
@@ -65,7 +62,7 @@ def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
 
 
 def _shared_ties(found: Sequence[Smallest], names: Names) -> str | None:
-    """Name what is tied with several leaders; None where it is not the same for all of them."""
+    """Return the ties of several leaders; None if they do not have the same."""
     sets = {frozenset(names((*each.leaders, *each.tied))) for each in found}
     if not any(each.tied for each in found):
         return ""
@@ -78,7 +75,7 @@ def _shared_ties(found: Sequence[Smallest], names: Names) -> str | None:
 
 
 def _ties(found: Sequence[Smallest], names: Names) -> str:
-    """Name what is tied with a leader for all its pictures, and what further for some."""
+    """Return the ties of a leader for all its pictures, and those for some of them."""
     tied = [names(each.tied) for each in found]
     common = [name for name in tied[0] if all(name in of for of in tied)]
     text = f", tied with {listed(common, MOST_NAMED)}" if common else ""
@@ -91,20 +88,12 @@ def _ties(found: Sequence[Smallest], names: Names) -> str:
 
 
 def _occasions(found: Sequence[Smallest]) -> str:
-    """Return the pictures, each with its time; of a time that has no picture, the time alone."""
-    times = [f"({_time(each)})" for each in found]
-    pictures = [THE_IMAGES[each.image] for each in found if each.image]
-    if not pictures:
-        return f" {times[0]}"
-    return " for " + listed([" ".join(pair) for pair in zip(pictures, times, strict=True)])
+    """Return each picture with its time; only the time if there is no picture."""
+    pictures = [f"{THE_IMAGES[each.image]} ({_time(each)})" for each in found if each.image]
+    return f" for {listed(pictures)}" if pictures else f" ({_time(found[0])})"
 
 
 def _time(found: Smallest) -> str:
     quoted = found.decimals is not None
     unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
     return f"{figures.time(found.time, unit, decimals=found.decimals).figure} {unit}"
-
-
-def _drift(drifted: Mapping[TargetId, float]) -> str:
-    shares = [f"{100 * share:.1f} % on {target_name(target)}" for target, share in drifted.items()]
-    return f"Between backbones the machine drifted by {listed(shares)}; ties allow for it."
