@@ -44,20 +44,16 @@ if TYPE_CHECKING:
     metavar="REPORT",
     help="Report of BASE measured again, to estimate how much two equal runs differ. Repeatable.",
 )
-@click.option(
+@options.choice_option(
     "--fail-on",
-    type=click.Choice(["regression", "inconclusive", "never"]),
-    default="regression",
-    show_default=True,
-    help="Exit with code 6 for a regression; inconclusive: also with code 7 if a cell of BASE has "
+    ("regression", "inconclusive", "never"),
+    "Exit with code 6 for a regression; inconclusive: also with code 7 if a cell of BASE has "
     "no verdict. The code is always 7 if no cell is comparable.",
 )
-@click.option(
+@options.choice_option(
     "--show",
-    type=click.Choice(["auto", "changes", "all"]),
-    default="auto",
-    show_default=True,
-    help="Cells in the tables: all, only the changed ones, or all unless they are many (auto).",
+    ("auto", "changes", "all"),
+    "Cells in the tables: all, only the changed ones, or all unless they are many (auto).",
 )
 @options.ranges_option
 @options.format_option

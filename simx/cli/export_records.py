@@ -44,57 +44,32 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS: tuple[ListColumn[ExportRecord], ...] = (
-    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
-    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
-    ListColumn(name="precision", heading="precision", read=lambda of: of.precision, text=True),
-    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn("model", lambda of: of.model, text=True),
+    ListColumn("weights", lambda of: of.weights, text=True),
+    ListColumn("precision", lambda of: of.precision, text=True),
+    ListColumn("status", lambda of: of.status, text=True),
+    ListColumn("weights_origin", lambda of: of.weights_origin, "values", text=True),
+    ListColumn("seconds", lambda of: of.seconds, "time", "s", decimals=1),
     ListColumn(
-        name="weights_origin", heading="values", read=lambda of: of.weights_origin, text=True
-    ),
-    ListColumn(name="seconds", heading="time", read=lambda of: of.seconds, unit="s", decimals=1),
-    ListColumn(
-        name="megabytes",
-        heading="size",
-        read=lambda of: None if of.bytes is None else of.bytes / 1e6,
-        unit="MB",
+        "megabytes",
+        lambda of: None if of.bytes is None else of.bytes / 1e6,
+        "size",
+        "MB",
         decimals=1,
     ),
+    ListColumn("embedding_dim", lambda of: of.embedding_dim, "embedding", "dimensions"),
+    ListColumn("parity_cosine", lambda of: of.parity_cosine, "cosine", "with torch", decimals=7),
     ListColumn(
-        name="embedding_dim",
-        heading="embedding",
-        read=lambda of: of.embedding_dim,
-        unit="dimensions",
-    ),
-    ListColumn(
-        name="parity_cosine",
-        heading="cosine",
-        read=lambda of: of.parity_cosine,
-        unit="with torch",
-        decimals=7,
-    ),
-    ListColumn(
-        name="parity_relative_l2",
-        heading="error",
-        read=lambda of: None if of.parity_relative_l2 is None else f"{of.parity_relative_l2:.0e}",
-        unit="relative L2",
+        "parity_relative_l2",
+        lambda of: None if of.parity_relative_l2 is None else f"{of.parity_relative_l2:.0e}",
+        "error",
+        "relative L2",
         text=True,
     ),
-    ListColumn(name="margin", heading="margin", read=lambda of: of.margin, unit="points"),
-    ListColumn(
-        name="fp32_margin", heading="margin", read=lambda of: of.fp32_margin, unit="of fp32"
-    ),
-    ListColumn(
-        name="output",
-        heading="file",
-        read=lambda of: None if of.output is None else Path(of.output).name,
-        text=True,
-    ),
-    ListColumn(
-        name="failure",
-        heading="failure",
-        read=lambda of: None if of.reason is None else f"{of.stage}: {of.reason}",
-        text=True,
-    ),
+    ListColumn("margin", lambda of: of.margin, unit="points"),
+    ListColumn("fp32_margin", lambda of: of.fp32_margin, "margin", "of fp32"),
+    ListColumn("output", lambda of: of.output and Path(of.output).name, "file", text=True),
+    ListColumn("failure", lambda of: of.reason and f"{of.stage}: {of.reason}", text=True),
 )
 
 
@@ -103,6 +78,7 @@ def record_of(outcome: Outcome) -> ExportRecord:
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
         found = outcome.verified
+        error = found.parity.relative_l2 if found else None
         return ExportRecord(
             model=model,
             weights=weights,
@@ -110,10 +86,7 @@ def record_of(outcome: Outcome) -> ExportRecord:
             status="failed",
             weights_origin=outcome.weights_origin,
             parity_cosine=found.parity.cosine if found else None,
-            # JSON has no infinity.
-            parity_relative_l2=found.parity.relative_l2
-            if found and math.isfinite(found.parity.relative_l2)
-            else None,
+            parity_relative_l2=error if error is not None and math.isfinite(error) else None,
             margin=found.margin if found else None,
             fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
@@ -144,18 +117,13 @@ def columns_of(records: Sequence[ExportRecord]) -> list[ListColumn[ExportRecord]
 
 
 PRUNED_COLUMNS: tuple[ListColumn[Needless], ...] = (
-    ListColumn(name="kind", heading="what", read=lambda of: of.kind, text=True),
+    ListColumn("kind", lambda of: of.kind, "what", text=True),
     ListColumn(
-        name="name",
-        heading="name",
-        read=lambda of: f"{of.model}:{of.weights}" if of.model else Path(of.path).name,
-        text=True,
+        "name", lambda of: f"{of.model}:{of.weights}" if of.model else Path(of.path).name, text=True
     ),
-    ListColumn(name="embedding", heading="embedding", read=lambda of: of.embedding, text=True),
-    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
-    ListColumn(
-        name="megabytes", heading="size", read=lambda of: of.bytes / 1e6, unit="MB", decimals=1
-    ),
-    ListColumn(name="reason", heading="why", read=lambda of: of.reason, text=True),
+    ListColumn("embedding", lambda of: of.embedding, text=True),
+    ListColumn("status", lambda of: of.status, text=True),
+    ListColumn("megabytes", lambda of: of.bytes / 1e6, "size", "MB", decimals=1),
+    ListColumn("reason", lambda of: of.reason, "why", text=True),
 )
 """The first two columns identify a file."""

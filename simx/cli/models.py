@@ -19,27 +19,19 @@ from simx.report.content import Form
 from simx.report.listing import ListColumn, listing_content
 
 _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
-    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
-    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
-    ListColumn(name="family", heading="family", read=lambda of: of.family, text=True),
-    ListColumn(name="gflops_range", heading="range", read=lambda of: of.gflops_range, text=True),
-    ListColumn(name="gflops", heading="GFLOPS", read=lambda of: of.gflops, unit="1e9 MACs"),
+    ListColumn("model", lambda of: of.model, text=True),
+    ListColumn("weights", lambda of: of.weights, text=True),
+    ListColumn("family", lambda of: of.family, text=True),
+    ListColumn("gflops_range", lambda of: of.gflops_range, "range", text=True),
+    ListColumn("gflops", lambda of: of.gflops, "GFLOPS", "1e9 MACs"),
+    ListColumn("params_millions", lambda of: of.params / 1e6, "parameters", "1e6"),
+    ListColumn("acc1", lambda of: of.acc1, unit="%"),
+    ListColumn("acc5", lambda of: of.acc5, unit="%"),
+    ListColumn("crop", lambda of: of.crop, "input", "pixels"),
+    ListColumn("embedding_dim", lambda of: of.embedding_dim, "embedding", "dimensions"),
     ListColumn(
-        name="params_millions", heading="parameters", read=lambda of: of.params / 1e6, unit="1e6"
-    ),
-    ListColumn(name="acc1", heading="acc1", read=lambda of: of.acc1, unit="%"),
-    ListColumn(name="acc5", heading="acc5", read=lambda of: of.acc5, unit="%"),
-    ListColumn(name="crop", heading="input", read=lambda of: of.crop, unit="pixels"),
-    ListColumn(
-        name="embedding_dim",
-        heading="embedding",
-        read=lambda of: of.embedding_dim,
-        unit="dimensions",
-    ),
-    ListColumn(
-        name="exported",
-        heading="exported",
-        read=lambda of: of.path and (f"outdated: {of.outdated}" if of.outdated else "yes"),
+        "exported",
+        lambda of: of.path and (f"outdated: {of.outdated}" if of.outdated else "yes"),
         text=True,
     ),
 )

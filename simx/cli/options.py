@@ -1,6 +1,6 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,12 @@ from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_
 from simx.models.selection import Selection, select
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F], F]:
+    """Return an option with these choices, the first of which is the default."""
+    kind = click.Choice(choices)
+    return click.option(name, type=kind, default=choices[0], show_default=True, help=text)
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
@@ -47,12 +53,10 @@ all_option = click.option(
     "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
-embedding_option = click.option(
+embedding_option = choice_option(
     "--embedding",
-    type=click.Choice(["pooled", "penultimate", "flat"]),
-    default="pooled",
-    show_default=True,
-    help="Embedding to use: the input of the classifier (pooled), the input of its last layer "
+    ("pooled", "penultimate", "flat"),
+    "Embedding to use: the input of the classifier (pooled), the input of its last layer "
     "(penultimate), or the last feature map without pooling (flat).",
 )
 
@@ -124,29 +128,16 @@ ranges_option = click.option(
     help="Lower edges of the GFLOPS ranges in the tables, such as 0,1,4,7,9.",
 )
 
-
-def _format_option(*formats: str, explanation: str = "") -> Callable[[F], F]:
-    return click.option(
-        "--format",
-        type=click.Choice(formats),
-        default="table",
-        show_default=True,
-        help=f"Output format{explanation}.",
-    )
-
-
-verdict_format_option = _format_option("table", "markdown", "json")
-format_option = _format_option("table", "markdown", "csv", "json")
-report_format_option = _format_option(
-    "table", "markdown", "csv", "json", "html", explanation="; html is one self-contained page"
+verdict_format_option = choice_option("--format", ("table", "markdown", "json"), "Output format.")
+format_option = choice_option("--format", ("table", "markdown", "csv", "json"), "Output format.")
+report_format_option = choice_option(
+    "--format",
+    ("table", "markdown", "csv", "json", "html"),
+    "Output format; html is one self-contained page.",
 )
 
-layout_option = click.option(
-    "--layout",
-    type=click.Choice(["models", "origin"]),
-    default="models",
-    show_default=True,
-    help="models: one row per model; origin: one column per model.",
+layout_option = choice_option(
+    "--layout", ("models", "origin"), "models: one row per model; origin: one column per model."
 )
 
 detail_option = click.option(

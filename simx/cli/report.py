@@ -41,12 +41,10 @@ _NANOSECONDS_PER_SECOND = 1e9
     metavar="PERCENT",
     help="Choose a backbone with at least this acc1, such as 75. Implies --pareto.",
 )
-@click.option(
+@options.choice_option(
     "--latency-of",
-    type=click.Choice(["forward", "pipeline"]),
-    default="forward",
-    show_default=True,
-    help="With --pareto: use the time of the network alone (forward), or from the positive's file "
+    ("forward", "pipeline"),
+    "With --pareto: use the time of the network alone (forward), or from the positive's file "
     "to its embedding (pipeline).",
 )
 @click.option(
