@@ -48,11 +48,7 @@ class Steps:
             if finished:
                 each = (time.monotonic() - self._begun) / finished
                 minutes, seconds = divmod(round(each * (self._total - finished)), 60)
-                left = (
-                    f", about {minutes} min {seconds:02d} s left"
-                    if minutes
-                    else f", about {seconds} s left"
-                )
+                left = f", about {minutes} min {seconds:02d} s left"
             click.echo(f"[{int(finished) + 1}/{self._total}] {clean(text)}{left}", err=True)
 
 

@@ -1,4 +1,4 @@
-"""A report as a document: its heading, its tables, findings and notes by range, and its sum."""
+"""A report as a document: heading, tables, findings and notes by range, and a last line."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,45 +15,41 @@ from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.values import Tone
 from simx.results.schema.report import Report
 from simx.results.summaries.derivation import by_range, targets
-from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
-"""The facts that a short rendering has."""
+"""The facts of a short rendering."""
 
 
 def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> Iterator[Block]:
-    """Yield everything that people read of a report, short tables first.
+    """Yield a report as people read it, short tables first.
 
     Args:
-        report: What was measured.
+        report: The report.
         ranges: The GFLOPS ranges in the order of the tables.
         layout: Whether models are rows or columns.
     """
     yield Heading(f"simx report, {clean(report.created)}", level=1)
     facts = heading(report)
-    yield Facts(tuple(each for each in facts if each[0] in BRIEF))
-    further = tuple(each for each in facts if each[0] not in BRIEF)
-    if further:
-        yield Facts(further, detail=True)
+    for detail in (False, True):
+        items = tuple(each for each in facts if detail is (each[0] not in BRIEF))
+        if items or not detail:
+            yield Facts(items, detail)
     yield from _points(map(clean, report.notes), "warning")
     summaries, found = by_range(report, ranges), targets(report)
     for summary in summaries:
-        yield from _range(summary, found, layout)
+        yield Heading(range_title(summary, found))
+        yield from _tables(summary.backbones, found, layout)
+        brief = sentences(summary, brief=True)
+        yield from _points(brief)
+        yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
+        yield from _points(mark_notes(summary.backbones), "warning")
+        yield from _points(range_notes(summary.backbones), "faint", detail=True)
     yield Points(legend(report), "faint", detail=True)
     backbones = [backbone for summary in summaries for backbone in summary.backbones]
     if report.source is None:
         yield Paragraph(TIME_MARKS, "faint")
     yield Paragraph(summary_text(backbones, found), "strong")
-
-
-def _range(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Block]:
-    yield Heading(range_title(summary, targets))
-    yield from _tables(summary.backbones, targets, layout)
-    brief = sentences(summary, brief=True)
-    yield from _points(brief)
-    yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
-    yield from _points(mark_notes(summary.backbones), "warning")
-    yield from _points(range_notes(summary.backbones), "faint", detail=True)
 
 
 def _points(

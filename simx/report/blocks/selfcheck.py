@@ -1,4 +1,4 @@
-"""What ``simx selfcheck`` found, as a document: its claims, the noise floor and a verdict."""
+"""The result of ``simx selfcheck`` as a document."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _TONES: dict[Verdict, Tone] = {
 
 
 def selfcheck_blocks(found: SelfCheck) -> Iterator[Block]:
-    """Yield a row for each claim, how its figure was found, the noise floor and the verdict."""
+    """Yield a row and a note for each claim, the noise floor and the verdict."""
     yield Table(
         columns=(
             *key_columns("claim"),
