@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import click
@@ -109,14 +110,7 @@ def tell(text: str) -> None:
 
 def tell_once() -> Callable[[str], None]:
     """Return a function that writes each different line to stderr once."""
-    told: set[str] = set()
-
-    def tell_new(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell(text)
-
-    return tell_new
+    return cache(tell)
 
 
 def _width() -> int:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import ORIGIN, Quantity, quantities
+from simx.report.blocks.quantities import ORIGIN, Quantity, Show, quantities
 from simx.report.words.names import backbone_name, differing_settings, setting_text, target_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.summaries.summary import BackboneSummary, FailedSummary, MeasuredSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 _SIMILARITY = (
     "similarity, %",
@@ -54,45 +54,30 @@ def views(
 ) -> tuple[Table, ...]:
     """Return tables of all quantities; each has one row per cell, in the same order."""
     shown = _shown_quantities(backbones, targets)
-    known = {group for _, groups in VIEWS for group in groups}
-    groups_shown = dict.fromkeys(each.column.group for each in shown)
-    further = tuple(group for group in groups_shown if group not in known)
-    return tuple(
-        _models_as_rows(title, backbones, targets, of, detail=detail)
-        for title, groups in (*VIEWS, ("Other figures", further))
-        if (of := [each for group in groups for each in shown if each.column.group == group])
-    )
-
-
-def _models_as_rows(
-    title: str,
-    backbones: Sequence[BackboneSummary],
-    targets: Sequence[TargetId],
-    shown: Sequence[Quantity],
-    *,
-    detail: bool,
-) -> Table:
     settings = differing_settings(backbones)
-    names_backend = len(targets) > 1
-    rows = tuple(
-        Row(
-            (
-                *keys_of(backbone, settings),
-                *((Value(target_name(cell.target)),) if names_backend else ()),
-                *(quantity.show(backbone, cell) for quantity in shown),
+    backend = ("backend",) if len(targets) > 1 else ()
+    keys = key_columns("model", *settings, *backend)
+    known = {group for _, groups in VIEWS for group in groups}
+    others = tuple(each.column.group for each in shown if each.column.group not in known)
+    tables = []
+    for title, groups in (*VIEWS, ("Other figures", tuple(dict.fromkeys(others)))):
+        of = [each for group in groups for each in shown if each.column.group == group]
+        rows = []
+        for backbone, cell in ((each, cell) for each in backbones for cell in each.cells):
+            target = [Value(target_name(cell.target)) for _ in backend]
+            figures = (quantity.show(backbone, cell) for quantity in of)
+            rows.append(Row((*keys_of(backbone, settings), *target, *figures)))
+        if of:
+            tables.append(
+                Table(
+                    title=title,
+                    columns=(*keys, *(quantity.column for quantity in of)),
+                    rows=tuple(rows),
+                    keys=len(keys),
+                    detail=detail,
+                )
             )
-        )
-        for backbone in backbones
-        for cell in backbone.cells
-    )
-    keys = key_columns("model", *settings, *(("backend",) if names_backend else ()))
-    return Table(
-        title=title,
-        columns=(*keys, *(quantity.column for quantity in shown)),
-        rows=rows,
-        keys=len(keys),
-        detail=detail,
-    )
+    return tuple(tables)
 
 
 def key_columns(*names: str) -> tuple[Column, ...]:
@@ -136,15 +121,16 @@ def _quantity_rows(
     for target in targets[:1] if quantity.shared else targets:
         name = "" if quantity.shared else target_name(target)
         keys = (quantity.label, *((name,) if len(targets) > 1 else ()))
-        values = (_figure_on(backbone, target, quantity) for backbone in backbones)
+        values = (
+            quantity.show(each, each.cells[0])
+            if quantity.shared
+            else figure_on(each, target, quantity.show)
+            for each in backbones
+        )
         yield Row((*map(Value, keys), *values), quantity.section)
 
 
-def _figure_on(backbone: BackboneSummary, target: TargetId, quantity: Quantity) -> Value:
-    cell = backbone.cells[0] if quantity.shared else cell_on(backbone, target)
-    return quantity.show(backbone, cell) if cell else ABSENT
-
-
-def cell_on(backbone: BackboneSummary, target: TargetId) -> MeasuredSummary | FailedSummary | None:
-    """Return a backbone's cell on one target, if there is one."""
-    return next((cell for cell in backbone.cells if cell.target == target), None)
+def figure_on(backbone: BackboneSummary, target: TargetId, show: Show) -> Value:
+    """Return a backbone's figure on one target, absent if it has no cell there."""
+    shown = (show(backbone, cell) for cell in backbone.cells if cell.target == target)
+    return next(shown, ABSENT)
