@@ -79,13 +79,10 @@ _FIELDS = {
 @click.option("--positive", type=_PICTURE, help="File of your own positive picture.")
 @click.option("--negative", type=_PICTURE, help="File of your own negative picture.")
 @options.threads_option
-@click.option(
+@options.choice_option(
     "--profile",
-    type=click.Choice(["quick", "default", "precise"]),
-    default="default",
-    show_default=True,
-    help="Precision of the measurement: quick for a first look, default for 1.5 %, precise for "
-    "0.5 %.",
+    ("default", "quick", "precise"),
+    "Precision of the measurement: default for 1.5 %, quick for a first look, precise for 0.5 %.",
 )
 @click.option(
     "--half-width",
@@ -183,7 +180,7 @@ def command(
 
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
-        backbones = options.selected(select, everything=all, gflops=gflops, families=family)
+        backbones = options.selected(select, gflops, family, everything=all)
     planned = schedule(
         profile,
         launches=launches,

@@ -50,13 +50,7 @@ _COLUMNS: tuple[ListColumn[ExportRecord], ...] = (
     ListColumn("status", lambda of: of.status, text=True),
     ListColumn("weights_origin", lambda of: of.weights_origin, "values", text=True),
     ListColumn("seconds", lambda of: of.seconds, "time", "s", decimals=1),
-    ListColumn(
-        "megabytes",
-        lambda of: None if of.bytes is None else of.bytes / 1e6,
-        "size",
-        "MB",
-        decimals=1,
-    ),
+    ListColumn("megabytes", lambda of: of.bytes and of.bytes / 1e6, "size", "MB", decimals=1),
     ListColumn("embedding_dim", lambda of: of.embedding_dim, "embedding", "dimensions"),
     ListColumn("parity_cosine", lambda of: of.parity_cosine, "cosine", "with torch", decimals=7),
     ListColumn(

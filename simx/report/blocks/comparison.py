@@ -13,7 +13,6 @@ from simx.report.words.comparison import (
     TONES,
     VERDICT_WORDS,
     backbone_of,
-    backend_of,
     cell_name,
     difference_text,
     differences_text,
@@ -25,6 +24,7 @@ from simx.report.words.comparison import (
 from simx.report.words.names import NOISY, counted, listed, target_name
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
+from simx.results.summaries.summary import target_of
 
 Show = Literal["auto", "changes", "all"]
 """The cells in the tables: all, only changed ones, or all unless they are many."""
@@ -210,7 +210,7 @@ def _forward_table(cells: Sequence[CellComparison]) -> Table:
 
 
 def _keys(cell: CellComparison) -> tuple[Value, Value]:
-    return Value(backbone_of(cell.new)), Value(backend_of(cell.new))
+    return Value(backbone_of(cell.new)), Value(target_name(target_of(cell.new)))
 
 
 def _values(change: Change) -> tuple[Value, ...]:

@@ -41,17 +41,12 @@ MOST_CELLS = 8
 
 def cell_name(identity: Identity) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_of(identity)} on {backend_of(identity)}"
+    return f"{backbone_of(identity)} on {target_name(target_of(identity))}"
 
 
 def backbone_of(identity: Identity) -> str:
     """Return model and weights, as the command line takes them."""
     return f"{clean(identity.model)}:{weights_name(identity.weights)}"
-
-
-def backend_of(identity: Identity) -> str:
-    """Return for example ``ort cpu``."""
-    return target_name(target_of(identity))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, counted, provider_name
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
@@ -32,8 +32,23 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "software", (f"simx {report.simx}", python, *versions)
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "measured", _measured(report, report.config)
-        yield "loaded", _loaded(report)
-        yield "pictures", _pictures(report.config)
+        loaded = (
+            f"{name.removeprefix('lib')} {version}".strip()
+            for cell in report.cells
+            if isinstance(cell, MeasuredCell)
+            for name, version in cell.libraries.items()
+        )
+        yield "loaded", tuple(dict.fromkeys(loaded))
+        pictures = report.config.pictures
+        yield (
+            "pictures",
+            tuple(
+                f"{IMAGE_WORDS[image]} {picture.width}{TIMES}{picture.height}, "
+                f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
+                for image in IMAGES
+                if (picture := pictures.get(image))
+            ),
+        )
 
 
 def _machine(report: Report, environment: Environment, threads: int) -> tuple[str, ...]:
@@ -43,7 +58,7 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
         environment.architecture,
         f"{environment.affinity_cores} of {environment.logical_cores} cores",
         *(() if quota is None else (f"quota {quota:g} cores",)),
-        f"{threads} thread{'' if threads == 1 else 's'}",
+        counted(threads, "thread"),
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,
         *(("in a container",) if environment.container else ()),
@@ -65,17 +80,6 @@ def _gpu_states(report: Report) -> Iterator[GpuState]:
                 yield from (block.noise.gpu for block in launch.blocks if block.noise.gpu)
 
 
-def _loaded(report: Report) -> tuple[str, ...]:
-    """Return the libraries of the providers, without repetition."""
-    found = (
-        f"{name.removeprefix('lib')} {version}".strip()
-        for cell in report.cells
-        if isinstance(cell, MeasuredCell)
-        for name, version in cell.libraries.items()
-    )
-    return tuple(dict.fromkeys(found))
-
-
 def _measured(report: Report, config: Config) -> tuple[str, ...]:
     launches = (
         f"{config.launches} launches"
@@ -94,13 +98,4 @@ def _measured(report: Report, config: Config) -> tuple[str, ...]:
         ", ".join(config.precisions),
         f"batch {config.batch}",
         f"weights {config.weights}",
-    )
-
-
-def _pictures(config: Config) -> tuple[str, ...]:
-    return tuple(
-        f"{IMAGE_WORDS[image]} {picture.width}{TIMES}{picture.height}, "
-        f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
-        for image in IMAGES
-        if (picture := config.pictures.get(image))
     )

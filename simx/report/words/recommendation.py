@@ -1,6 +1,6 @@
 """A decision in words: one sentence with the answer, and notes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from simx.report.words import figures
 from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
@@ -73,7 +73,16 @@ def notes(decision: Decision) -> Iterator[str]:
             f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; a "
             "difference between two that is smaller than their drift does not count"
         )
-    yield from _marks(decision.contenders)
+    if any(each.cell.weights_origin == "random" for each in decision.contenders):
+        yield (
+            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
+        )
+    if any(each.cell.few_calls for each in decision.contenders):
+        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
+    elif any(each.merit.latency.low_ns is None for each in decision.contenders):
+        yield "latencies without an interval are compared as they stand"
+    if any(each.backbone.noisy for each in decision.contenders):
+        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
     if decision.absent:
         names = ", ".join(map(backbone_name, decision.absent))
         yield f"left out, without such a latency there: {names}"
@@ -109,16 +118,3 @@ def _figures(contender: Contender) -> str:
     acc1 = "acc1 unknown" if merit.acc1 is None else known
     time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
     return f"{backbone_name(backbone)} ({time}, {acc1})"
-
-
-def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
-    if any(each.cell.weights_origin == "random" for each in contenders):
-        yield (
-            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
-        )
-    if any(each.cell.few_calls for each in contenders):
-        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
-    elif any(each.merit.latency.low_ns is None for each in contenders):
-        yield "latencies without an interval are compared as they stand"
-    if any(each.backbone.noisy for each in contenders):
-        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
