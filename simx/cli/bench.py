@@ -19,7 +19,6 @@ from simx.results.schema.config import ProfileName
 
 _PICTURE = Utf8Path(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
-_SEED = click.IntRange(0, 2**63 - 1)
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 _FIELDS = {
@@ -97,7 +96,9 @@ _FIELDS = {
     "--launches", type=_COUNT, help="Number of processes per cell, instead of a target precision."
 )
 @click.option("--rounds", type=_COUNT, help="Number of rounds per process. Default: by profile.")
-@click.option("--seed", type=_SEED, default=0, show_default=True, help="Random seed.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
+)
 @click.option(
     "--worker-memory",
     type=size,

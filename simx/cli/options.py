@@ -128,12 +128,12 @@ ranges_option = click.option(
     help="Lower edges of the GFLOPS ranges in the tables, such as 0,1,4,7,9.",
 )
 
+_FORMATS = ("table", "markdown", "csv", "json")
+
 verdict_format_option = choice_option("--format", ("table", "markdown", "json"), "Output format.")
-format_option = choice_option("--format", ("table", "markdown", "csv", "json"), "Output format.")
+format_option = choice_option("--format", _FORMATS, "Output format.")
 report_format_option = choice_option(
-    "--format",
-    ("table", "markdown", "csv", "json", "html"),
-    "Output format; html is one self-contained page.",
+    "--format", (*_FORMATS, "html"), "Output format; html is one self-contained page."
 )
 
 layout_option = choice_option(

@@ -15,8 +15,6 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
-_NANOSECONDS_PER_SECOND = 1e9
-
 
 @click.command("report")
 @click.argument("reports", nargs=-1, metavar="[REPORT]...", type=click.Path(path_type=Path))
@@ -96,8 +94,7 @@ def command(
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")
     limits = Limits(
-        max_latency_ns=None if max_latency is None else _NANOSECONDS_PER_SECOND * max_latency,
-        min_acc1=min_acc1,
+        max_latency_ns=None if max_latency is None else 1e9 * max_latency, min_acc1=min_acc1
     )
     decides = pareto or limits.any
     if not decides and format != "html":

@@ -12,16 +12,14 @@ from simx.report.words.comparison import (
     MOST_CELLS,
     TONES,
     VERDICT_WORDS,
-    backbone_of,
     cell_name,
     difference_text,
     differences_text,
     names,
     share,
-    share_value,
     time_name,
 )
-from simx.report.words.names import NOISY, counted, listed, target_name
+from simx.report.words.names import NOISY, backbone_name, counted, listed, target_name
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
 from simx.results.summaries.summary import target_of
@@ -34,12 +32,9 @@ READABLE_CELLS = 60
 MOST_ROWS = 40
 """Rows in the tables of other times and other changes, which can be very long."""
 
-CHANGE_COLUMNS = (
-    Column("base", "ms"),
-    Column("new", "ms"),
-    Column("change", "%"),
-    Column("from", "%"),
-    Column("to", "%"),
+CHANGE_COLUMNS = tuple(
+    Column(name, unit)
+    for name, unit in (("base", "ms"), ("new", "ms"), ("change", "%"), ("from", "%"), ("to", "%"))
 )
 """The first five of ``_values``."""
 
@@ -146,13 +141,10 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
     if len(shown) < len(compared):
         left_out = [cell.forward for cell in compared if cell.forward and not _is_news(cell)]
         seen = [change.smallest_seen for change in left_out if change.smallest_seen is not None]
-        reach = (
-            f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
-            if seen
-            else ""
-        )
-        text = f"not shown: {', '.join(_counts(left_out))}{reach} (--show all has them)"
-        yield Paragraph(text, "faint")
+        text = f"not shown: {', '.join(_counts(left_out))}"
+        if seen:
+            text += f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
+        yield Paragraph(f"{text} (--show all has them)", "faint")
     for mean in each.means:
         yield Paragraph(
             f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
@@ -210,7 +202,7 @@ def _forward_table(cells: Sequence[CellComparison]) -> Table:
 
 
 def _keys(cell: CellComparison) -> tuple[Value, Value]:
-    return Value(backbone_of(cell.new)), Value(target_name(target_of(cell.new)))
+    return Value(backbone_name(cell.new)), Value(target_name(target_of(cell.new)))
 
 
 def _values(change: Change) -> tuple[Value, ...]:
@@ -218,9 +210,10 @@ def _values(change: Change) -> tuple[Value, ...]:
     return (
         Value(_milliseconds(change.base_ns)),
         Value(_milliseconds(change.new_ns)),
-        share_value(change.ratio),
-        share_value(change.low),
-        share_value(change.high),
+        *(
+            ABSENT if ratio is None else Value(share(ratio))
+            for ratio in (change.ratio, change.low, change.high)
+        ),
         Value(
             VERDICT_WORDS[change.verdict],
             mark=GATED if change.gated else NOISY if change.noisy else "",
@@ -242,18 +235,12 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
 
     All times are shown of cells without ``forward``, such as quoted ones.
     """
-    by_cell = [
-        (
-            cell,
-            [
-                each
-                for each in cell.changes
-                if each.scope != "forward" and (each.listed or cell.forward is None)
-            ],
-        )
-        for cell in comparison.compared
-    ]
-    found = [pair for pair in by_cell if pair[1]]
+    found = []
+    for cell in comparison.compared:
+        others = (each for each in cell.changes if each.scope != "forward")
+        changes = [each for each in others if each.listed or cell.forward is None]
+        if changes:
+            found.append((cell, changes))
     # Twice as long is as far from no change as half as long.
     found.sort(key=lambda pair: -max(max(each.ratio, 1 / each.ratio) for each in pair[1]))
     rows = [

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
-from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
+from simx.report.blocks.document import Block, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import provider_name
 from simx.report.words.values import Value
@@ -13,11 +13,7 @@ from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDi
 def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
     """Yield the usable providers, the causes of failures, problems, advice, and the machine."""
     yield Table(
-        columns=(
-            *key_columns("backend", "provider"),
-            Column("usable", justify="left"),
-            Column("nodes", justify="left"),
-        ),
+        columns=key_columns("backend", "provider", "usable", "nodes"),
         rows=tuple(Row(_values(each)) for each in found.providers),
         keys=2,
     )
@@ -32,7 +28,8 @@ def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
         f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
         f"{found.cached_weights} of the pretrained weights are cached"
     )
-    for text in (_machine(found), _software(found), *_loaded(found), store):
+    loaded = (_loaded(each) for each in found.providers if each.libraries)
+    for text in (_machine(found), _software(found), *loaded, store):
         yield Paragraph(text, "faint")
 
 
@@ -42,27 +39,19 @@ def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
     if each.usable and not proof:
         proof = "no graph; computed"  # the backend has no graph
     usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
-    return (
-        *map(Value, (clean(each.backend), provider)),
-        usable,
-        Value(proof if each.usable else ""),
-    )
+    names = map(Value, (clean(each.backend), provider))
+    return (*names, usable, Value(proof if each.usable else ""))
 
 
 def _plugin(each: PluginDiagnosis) -> str:
     """Return the providers of a plug-in and the devices that it finds."""
-    found = each.problem or (
-        f"it finds {', '.join(each.devices)}" if each.devices else "it finds no device here"
-    )
+    found = each.problem or f"it finds {', '.join(each.devices) or 'no device here'}"
     return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
 
 
-def _loaded(found: Diagnosis) -> Iterator[str]:
-    for each in found.providers:
-        if each.libraries:
-            names = (f"{name} {version}".strip() for name, version in each.libraries.items())
-            where = f"{each.backend} {provider_name(each.provider)}"
-            yield clean(f"loaded by {where}: {' · '.join(names)}")
+def _loaded(each: ProviderDiagnosis) -> str:
+    names = (f"{name} {version}".strip() for name, version in each.libraries.items())
+    return clean(f"loaded by {each.backend} {provider_name(each.provider)}: {' · '.join(names)}")
 
 
 def _machine(found: Diagnosis) -> str:

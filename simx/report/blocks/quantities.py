@@ -63,26 +63,7 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
         baseline: Name of the target that speeds are relative to.
         quoted: Whether the figures are quoted, in the units of their source.
     """
-    optional = partial(_quantity, optional=True)
-    yield _quantity(
-        Column("time", "ms", "forward"), lambda of, cell: forward_time(of, cell, spread=True)
-    )
-    forward = partial(Column, group="forward")
-    yield optional(
-        forward("speed", f"{TIMES} {baseline}"), lambda _, cell: figures.ratio(cell.speed)
-    )
-    yield optional(
-        forward("speed", f"{TIMES} fp32"), lambda _, cell: figures.ratio(cell.speed_to_fp32)
-    )
-    yield optional(forward("peak", "%"), lambda _, cell: figures.percent(cell.peak_share))
-    yield optional(forward("interval", "95 %"), lambda _, cell: figures.interval(cell.speed))
-    yield optional(
-        forward("host", "ms"), lambda _, cell: figures.time(cell.host, decimals=cell.decimals)
-    )
-    yield optional(
-        forward("first", "ms"), lambda _, cell: figures.time(cell.first, decimals=cell.decimals)
-    )
-
+    yield from _forward(baseline)
     unit = figures.similarity_unit(quoted=quoted)
     yield from _each(IMAGES, "embedding inference time, ms", partial(embedding_time, spread=True))
     yield from _each(
@@ -108,11 +89,29 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
         yield _stage(image, "decode", lambda of: of.decode)
         yield _stage(image, "preprocess", lambda of: of.preprocess)
         yield _stage(image, "forward", lambda of: of.forward)
+    yield from _beside_times()
+
+
+def _forward(baseline: str) -> Iterator[Quantity]:
+    yield _quantity(Column("time", "ms", "forward"), partial(forward_time, spread=True))
+    further: tuple[tuple[str, str, Read], ...] = (
+        ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
+        ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
+        ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
+        ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
+        ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
+        ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
+    )
+    for name, unit, read in further:
+        yield _quantity(Column(name, unit, "forward"), read, optional=True)
+
+
+def _beside_times() -> Iterator[Quantity]:
     parity = partial(Column, group="parity with torch")
     yield _quantity(parity("cosine"), lambda _, cell: figures.cosine(cell.parity))
     yield _quantity(parity("L2 error"), lambda _, cell: figures.error(cell.parity))
     nodes = Column("nodes", group="placement", justify="left")
-    yield optional(nodes, lambda _, cell: figures.placement(cell))
+    yield _quantity(nodes, lambda _, cell: figures.placement(cell), optional=True)
     yield _memory("peak", lambda memory: memory.peak)
     yield _memory("network", lambda memory: memory.peak - memory.before)
     yield _memory("device", lambda memory: memory.device.peak if memory.device else None)

@@ -1,6 +1,7 @@
 """A report as a document: heading, tables, findings and notes by range, and a last line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from simx.common.safe_text import clean
 from simx.models.pictures import COMPARED_IMAGES, Image
@@ -38,7 +39,7 @@ from simx.results.schema.report import Report
 from simx.results.summaries.derivation import by_range, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
-from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
 """The facts of a short rendering."""
@@ -111,12 +112,9 @@ def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetI
             name = "" if len(among) == 1 else target_name(target)
             yield Column(name, unit, group), _on(target, read)
 
-    def forward(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        return forward_time(backbone, cell, spread=alone)
-
     relative = f"{TIMES} {target_name(targets[0])}"
     found = (
-        *on_each("forward", "ms", forward, targets),
+        *on_each("forward", "ms", partial(forward_time, spread=alone), targets),
         *on_each("speed-up", relative, lambda _, cell: figures.ratio(cell.speed), targets[1:]),
         *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), targets),
         (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),

@@ -32,18 +32,15 @@ def selfcheck_blocks(found: SelfCheck) -> Iterator[Block]:
     for check in found.checks:
         if check.note:
             yield Paragraph(f"{clean(check.name)}: {clean(check.note)}")
-    yield Paragraph(_floor(found))
-    yield Paragraph(_verdict(found))
-
-
-def _floor(found: SelfCheck) -> str:
     if found.noise_floor is None:
-        return "noise floor: this machine is too noisy now to find one"
-    return (
-        f"noise floor: {100 * found.noise_floor:.1f} %, the smallest difference that a comparison "
-        "at the default profile shows 9 times in 10 on this machine, now, with "
-        f"{counted(found.threads, 'thread')}"
-    )
+        yield Paragraph("noise floor: this machine is too noisy now to find one")
+    else:
+        yield Paragraph(
+            f"noise floor: {100 * found.noise_floor:.1f} %, the smallest difference that a "
+            "comparison at the default profile shows 9 times in 10 on this machine, now, with "
+            f"{counted(found.threads, 'thread')}"
+        )
+    yield Paragraph(_verdict(found))
 
 
 def _verdict(found: SelfCheck) -> str:

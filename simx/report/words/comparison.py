@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import IMAGE_WORDS, listed, target_name, weights_name
-from simx.report.words.values import ABSENT, Tone, Value
+from simx.report.words.names import IMAGE_WORDS, backbone_name, listed, target_name
+from simx.report.words.values import Tone
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
@@ -28,7 +28,6 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "inconclusive": "open",
 }
 GATED = "!"
-UNKNOWN = "unknown"
 
 _SCOPE_WORDS: dict[Scope, str] = {
     "pipeline": "embedding",
@@ -41,12 +40,7 @@ MOST_CELLS = 8
 
 def cell_name(identity: Identity) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_of(identity)} on {target_name(target_of(identity))}"
-
-
-def backbone_of(identity: Identity) -> str:
-    """Return model and weights, as the command line takes them."""
-    return f"{clean(identity.model)}:{weights_name(identity.weights)}"
+    return f"{backbone_name(identity)} on {target_name(target_of(identity))}"
 
 
 def time_name(scope: Scope, image: Image | None) -> str:
@@ -63,18 +57,12 @@ def share(ratio: float) -> str:
     return f"{percent + 0.0:+.1f}" if round(percent, 1) else "0.0"
 
 
-def share_value(ratio: float | None) -> Value:
-    """Return a change for a table."""
-    return ABSENT if ratio is None else Value(share(ratio))
-
-
 def difference_text(difference: Difference) -> str:
     """Return for example ``threads 2 → 4``."""
     if difference.opaque and difference.base and difference.new:
         return f"{difference.name} not the same, by its hash"
-    base, new = (
-        UNKNOWN if side is None else clean(side) for side in (difference.base, difference.new)
-    )
+    sides = (difference.base, difference.new)
+    base, new = ("unknown" if side is None else clean(side) for side in sides)
     return f"{difference.name} {base} → {new}"
 
 

@@ -75,7 +75,9 @@ class _Words:
         for image in COMPARED_IMAGES:
             of_image = [each for each in found if each.image == image]
             if of_image:
-                verb = "" if clauses else f" {_has(of_image)} a similarity below 0 %"
+                verb = (
+                    "" if clauses else f" {_verb('have', of_image, 'has')} a similarity below 0 %"
+                )
                 clauses.append(f"{self._similar(of_image)}{verb} with {THE_IMAGES[image]}")
         if clauses:
             yield f"{'; '.join(clauses)}."
@@ -87,18 +89,19 @@ class _Words:
             span = f"{_percent(percents[0])} to {_percent(percents[-1])}"
             yield f"All {len(reached)} backbones reach {goal} ({span})."
         elif reached:
-            text = f"{self._similar(reached)} {_s('reach', reached, 'reaches')} {goal}"
+            text = f"{self._similar(reached)} {_verb('reach', reached, 'reaches')} {goal}"
             if almost:
-                text += f"; {self._similar(almost)} almost {_s('do', almost, 'does')}"
+                text += f"; {self._similar(almost)} almost {_verb('do', almost, 'does')}"
             yield f"{text}."
         elif almost:
-            yield f"{self._similar(almost)} almost {_s('reach', almost, 'reaches')} {goal}."
+            yield f"{self._similar(almost)} almost {_verb('reach', almost, 'reaches')} {goal}."
 
     def dimension(self, found: Extremes | None) -> Iterator[str]:
         if found:
             lowest, highest = self._sharing(found.lowest), self._sharing(found.highest)
+            verb = _verb("have", found.lowest, "has")
             yield (
-                f"{lowest} {_has(found.lowest)} the smallest dimension ({found.low:.0f}), "
+                f"{lowest} {verb} the smallest dimension ({found.low:.0f}), "
                 f"{highest} the largest ({found.high:.0f})."
             )
 
@@ -106,7 +109,7 @@ class _Words:
         if found:
             best, worst = self._sharing(found.highest), self._sharing(found.lowest)
             yield (
-                f"{best} {_has(found.highest)} the best margin "
+                f"{best} {_verb('have', found.highest, 'has')} the best margin "
                 f"({_points(found.high, found.highest[0])}), "
                 f"{worst} the worst ({_points(found.low, found.lowest[0])})."
             )
@@ -180,11 +183,7 @@ def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
     }
 
 
-def _has(subjects: Sequence[object]) -> str:
-    return _s("have", subjects, "has")
-
-
-def _s(plural: str, subjects: Sequence[object], singular: str) -> str:
+def _verb(plural: str, subjects: Sequence[object], singular: str) -> str:
     return singular if len(subjects) == 1 else plural
 
 

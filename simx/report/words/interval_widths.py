@@ -62,12 +62,8 @@ def _cause(stop: Stop) -> str:
 
 
 def _half_width(backbone: BackboneSummary) -> float | None:
-    widths = [
-        cell.speed.half_width
-        for cell in backbone.measured
-        if cell.speed is not None and cell.speed.half_width is not None
-    ]
-    return max(widths, default=None)
+    widths = (cell.speed.half_width for cell in backbone.measured if cell.speed)
+    return max((width for width in widths if width is not None), default=None)
 
 
 def _percent(share: float) -> str:

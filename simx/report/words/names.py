@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
+from simx.results.schema.report import Identity
 from simx.results.summaries.summary import BackboneSummary, TargetId
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -25,10 +26,8 @@ IMAGE_WORDS: dict[Image, str] = {
 }
 
 THE_IMAGES = {image: f"the {words}" for image, words in IMAGE_WORDS.items()}
-"""Within a sentence."""
 
 IMAGE_NAMES = {image: words.removesuffix(" negative") for image, words in IMAGE_WORDS.items()}
-"""Headings of columns; the legend says what they mean."""
 
 
 def target_name(target: TargetId) -> str:
@@ -47,7 +46,7 @@ def weights_name(weights: str) -> str:
     return clean(weights.removeprefix("IMAGENET1K_"))
 
 
-def backbone_name(backbone: BackboneSummary) -> str:
+def backbone_name(backbone: BackboneSummary | Identity) -> str:
     """Return model and weights, as the command line takes them."""
     return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
 

@@ -28,4 +28,3 @@ class Value(msgspec.Struct, frozen=True):
 
 
 ABSENT = Value("\N{EN DASH}", tone="faint")
-"""A field without a value."""
