@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 @options.choice_option(
     "--fail-on",
     ("regression", "inconclusive", "never"),
-    "Exit with code 6 for a regression; inconclusive: also with code 7 if a cell of BASE has "
-    "no verdict. The code is always 7 if no cell is comparable.",
+    "regression: exit with code 6 for a regression; inconclusive: also with code 7 if a cell of "
+    "BASE has no verdict; never: for neither. If no cell is comparable, the code is always 7.",
 )
 @options.choice_option(
     "--show",

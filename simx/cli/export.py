@@ -58,8 +58,8 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
 @click.option(
     "--external-data",
     is_flag=True,
-    help="With --output: write the weights of every model, not only of those above 2 GB, to a file "
-    "of their own, NAME.onnx.data.",
+    help="With --output: write the weights of every model, not only of those above 2 GB, to a "
+    "separate file NAME.onnx.data.",
 )
 def command(
     select: tuple[str, ...],

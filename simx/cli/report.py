@@ -31,13 +31,13 @@ from simx.results.summaries.selection_criteria import LatencyOf, Limits, Selecti
     "--max-latency",
     type=duration,
     metavar="TIME",
-    help="Choose a backbone with at most this latency, such as 5ms. Implies --pareto.",
+    help="Show only those within this latency, such as 5ms, and choose one. Implies --pareto.",
 )
 @click.option(
     "--min-acc1",
     type=percentage,
     metavar="PERCENT",
-    help="Choose a backbone with at least this acc1, such as 75. Implies --pareto.",
+    help="Show only those with at least this acc1, such as 75, and choose one. Implies --pareto.",
 )
 @options.choice_option(
     "--latency-of",

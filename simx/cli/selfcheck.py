@@ -12,7 +12,9 @@ from simx.report.content import Form
 
 
 @click.command("selfcheck")
-@click.option("--quick", is_flag=True, help="Measure only the noise floor (up to two minutes).")
+@click.option(
+    "--quick", is_flag=True, help="Measure the noise floor; simulate the rest (up to 2 minutes)."
+)
 @click.option(
     "--comparisons",
     type=click.IntRange(2, 10_000),

@@ -66,13 +66,10 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
     yield from _forward(baseline)
     unit = figures.similarity_unit(quoted=quoted)
     yield from _each(IMAGES, "embedding inference time, ms", partial(embedding_time, spread=True))
-    yield from _each(
-        COMPARED_IMAGES, f"similarity inference time, {unit}", partial(similarity_time, unit=unit)
-    )
-    yield from _each(
-        COMPARED_IMAGES, "similarity from the host, µs", _similarity_host, optional=True
-    )
-    yield from _each(COMPARED_IMAGES, "similarity, %", similarity)
+    compared = partial(_each, COMPARED_IMAGES)
+    yield from compared(f"similarity inference time, {unit}", partial(similarity_time, unit=unit))
+    yield from compared("similarity from the host, µs", _similarity_host, optional=True)
+    yield from compared("similarity, %", similarity)
     yield _quantity(
         Column("margin", group="similarity, %"),
         lambda _, cell: of_weights(cell.margin, cell),

@@ -204,7 +204,7 @@ def _points(margin: float, backbone: BackboneSummary) -> str:
 def smallest_times(
     found: Sequence[Smallest], drift: Mapping[TargetId, float], names: Names
 ) -> Iterator[str]:
-    """Yield the sentences, and one about the drift of the machine's speed meanwhile.
+    """Yield the sentences, and one about the drift of the machine's speed.
 
     Args:
         found: By target and scope.

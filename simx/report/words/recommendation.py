@@ -34,16 +34,16 @@ def answer(decision: Decision) -> str:
             f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
             f"{target_name(decision.target)}; --latency-of chooses another one."
         )
-    where, asked = target_name(decision.target), _asked(decision.limits)
-    if not asked:
+    where, limits = target_name(decision.target), _limits_text(decision.limits)
+    if not limits:
         return _ends(decision)
     if not decision.fitting:
         near = " and ".join(map(_figures, decision.nearest))
-        return f"Nothing on {where} is known to keep {asked}; nearest is {near}."
+        return f"Nothing on {where} is known to keep {limits}; nearest is {near}."
     count = len(decision.fitting)
-    of = f"of the {count} unbeaten ones on {where} that keep {asked}"
+    of = f"of the {count} unbeaten ones on {where} that keep {limits}"
     if count == 1:
-        praise = f"on {where}, nothing else that is unbeaten keeps {asked}"
+        praise = f"on {where}, nothing else that is unbeaten keeps {limits}"
     elif decision.order == "most accurate":
         praise = f"{of}, it is the most accurate"
     else:
@@ -88,7 +88,7 @@ def notes(decision: Decision) -> Iterator[str]:
         yield f"left out, without such a latency there: {names}"
 
 
-def _asked(limits: Limits) -> str:
+def _limits_text(limits: Limits) -> str:
     parts = []
     if limits.max_latency_ns is not None:
         parts.append(f"{limits.max_latency_ns / NANOSECONDS_PER_MS:g} ms")
