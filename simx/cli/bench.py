@@ -31,7 +31,7 @@ _FIELDS = {
     "launches": ("launches", "half_width"),
     "budget": ("budget_seconds",),
 }
-"""The fields of a configuration that an option sets, unless the field has the option's name."""
+"""The fields of a run's configuration that an option sets, where their names differ."""
 
 
 @click.command("bench")
@@ -181,7 +181,7 @@ def command(
 
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
-        backbones = options.selected(select, gflops, family, everything=all)
+        backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     planned = schedule(
         profile,
         launches=launches,
@@ -218,12 +218,15 @@ def command(
         if resume is None:
             report = session.bench(config, inputs, path, listener, shown_launches)
         else:
-            if context.get_parameter_source("output") is _TYPED and output != path:
-                raise InputError(f"--output {output} with --resume {path}: a report stays in place")
+            _require_in_place(context, output, path)
             asked = Asked(config, inputs, _labels(context))
             report = session.resume(path, asked, listener, shown_launches)
-    further = next_step(path) if format == "table" and not detail else ""
-    content = report_content([report], ranges, layout=layout, next_step=further)
+    content = report_content(
+        [report],
+        ranges,
+        layout=layout,
+        next_step=next_step(path) if format == "table" and not detail else "",
+    )
     show(content, format, None, detail=detail)
     tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
@@ -235,13 +238,18 @@ def _text(path: Path | None) -> str | None:
 
 
 def _labels(context: click.Context) -> dict[str, str]:
-    """Return the names of the options on the command line, by the fields that they set.
+    """Return the fields of the configuration that were typed, with the names of their options.
 
-    Variables and files do not count: the run that is resumed read them when it began.
+    Variables and files were read when the run was begun, and do not count again.
     """
+    typed = [name for name in context.params if context.get_parameter_source(name) is _TYPED]
+    fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
     return {
         field: "SELECT" if field == "backbones" else f"--{name.replace('_', '-')}"
-        for name in context.params
-        if context.get_parameter_source(name) is _TYPED
-        for field in _FIELDS.get(name, (name,))
+        for field, name in fields.items()
     }
+
+
+def _require_in_place(context: click.Context, output: Path | None, path: Path) -> None:
+    if context.get_parameter_source("output") is _TYPED and output != path:
+        raise InputError(f"--output {output} with --resume {path}: a report stays in place")

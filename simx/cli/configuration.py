@@ -70,9 +70,7 @@ def _settings() -> tuple[Path, dict[str, Any]]:
     for key in ("tool", "simx"):
         settings = settings.get(key, {}) if isinstance(settings, dict) else None
     if not isinstance(settings, dict):
-        raise InputError(
-            f"{project}: tool.simx is not a table; write its entries below [tool.simx]"
-        )
+        raise InputError(f"{project}: tool.simx is not a table; put its entries below [tool.simx]")
     return project, settings
 
 

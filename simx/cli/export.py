@@ -99,7 +99,7 @@ def command(
         return _prune(store, format, only_list=dry_run)
     if not is_selective:
         raise InputError("export: name backbones, or use --all, --gflops or --family")
-    backbones = options.selected(select, gflops, family, everything=all)
+    backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
     from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.progress import shown_exports  # noqa: PLC0415

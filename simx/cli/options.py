@@ -149,10 +149,10 @@ detail_option = click.option(
 
 def selected(
     names: tuple[str, ...],
-    ranges: tuple[Range, ...],
-    families: tuple[str, ...],
     *,
     everything: bool,
+    gflops: tuple[Range, ...],
+    families: tuple[str, ...],
 ) -> tuple[Backbone, ...]:
     """Return the selected backbones; ranges and families alone select default weights.
 
@@ -160,5 +160,6 @@ def selected(
         InputError: A name is unknown, or nothing fits.
     """
     everything = everything or not names
-    selection = Selection(names=names, everything=everything, ranges=ranges, families=families)
-    return select(selection, load())
+    return select(
+        Selection(names=names, everything=everything, ranges=gflops, families=families), load()
+    )

@@ -74,11 +74,9 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         )
         return
     spread = f"{100 * comparison.run_to_run.spread:.2g} %"
-    source = (
-        f"estimated from {counted(comparison.repeats + 1, 'run')}"
-        if comparison.repeats
-        else "the default; --repeat REPORT estimates it from the base measured again"
-    )
+    source = "the default; --repeat REPORT estimates it from the base measured again"
+    if comparison.repeats:
+        source = f"estimated from {counted(comparison.repeats + 1, 'run')}"
     yield Paragraph(f"{threshold}; allowance for the difference between runs: {spread} ({source})")
     for shift in comparison.machine:
         if abs(shift.ratio - 1) >= 0.005:  # noqa: PLR2004 - would show as 0 %

@@ -23,11 +23,9 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
         if cause := _cause(stop):
             width = _half_width(backbone)
             reached = "no interval" if width is None else f"half-width {_percent(width)}"
-            extent = (
-                f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
-                if stop.needed is None
-                else f"{stop.launches} of the {stop.needed} launches that its precision needs"
-            )
+            extent = f"{stop.launches} of the {stop.needed} launches that its precision needs"
+            if stop.needed is None:
+                extent = f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
             yield f"{backbone_name(backbone)}: {extent}; {cause}, {reached}"
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:

@@ -9,7 +9,6 @@ TIME_MARKS = (
     f"{FASTEST} the fastest backend, {TIED} tied with it; forward: the network alone; pipeline: "
     "from the anchor's file to its embedding"
 )
-"""The legend of a short rendering."""
 
 _PICTURES = (
     "positive, negative, resized: the picture that the anchor is compared with; resized: the "
