@@ -27,6 +27,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "equivalent": "equal",
     "inconclusive": "open",
 }
+
 GATED = "!"
 
 _SCOPE_WORDS: dict[Scope, str] = {

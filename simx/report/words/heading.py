@@ -15,9 +15,7 @@ from simx.results.statistics.round_filter import references
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each line's name and its items, cleaned."""
-    return tuple(
-        (name, tuple(clean(item) for item in items)) for name, items in _lines(report) if items
-    )
+    return tuple((name, tuple(map(clean, items))) for name, items in _lines(report) if items)
 
 
 def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
