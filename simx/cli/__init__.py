@@ -1,7 +1,7 @@
-"""The command line: one file per command, each of them options -> one library call -> rendering.
+"""The command line: one file per command, with its options, one library call and a rendering.
 
-A command is imported when it is run, so that ``simx --help`` and ``simx models`` start in
-a fraction of a second. Every expected error is one line on stderr and an exit code.
+Only the command that runs is imported, so that ``simx --help`` starts in a fraction of a second.
+Every expected error is one line on stderr and an exit code.
 """
 
 import signal
@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "Test what this machine and its installation can do.",
     "selfcheck": "Test whether this machine is quiet enough to measure.",
 }
-"""Adding a command is a new file of this name in this folder, and a line here."""
+"""Each command is a file of this name in this folder."""
 
 
 def _command(name: str) -> click.Command:
@@ -36,8 +36,6 @@ def _command(name: str) -> click.Command:
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's file only when that command is run."""
-
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
@@ -85,12 +83,18 @@ def main() -> NoReturn:
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
-        code = _refuse(error)
+        tell(_message(error))
+        code = error.exit_code
     except MemoryError:
         tell("out of memory; close other programs, or use fewer or smaller files")
         code = ExitCode.SYSTEM
     except OSError as error:
-        code = _give_up(error)
+        failure = disk_failure(error)
+        if failure is None:  # a bug
+            raise
+        place = failure.filename or "the disk"
+        tell(f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again")
+        code = ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
         code = ExitCode.INTERRUPTED
@@ -100,23 +104,10 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _refuse(error: SimxError | click.ClickException) -> int:
-    """Say in one line what is wrong, and return the exit code for it."""
+def _message(error: SimxError | click.ClickException) -> str:
     if isinstance(error, SimxError):
-        tell(str(error))
-    elif isinstance(error, click.UsageError):
-        command = error.ctx.command_path if error.ctx else "simx"
-        tell(f"{error.format_message()} See '{command} --help'.")
-    else:
-        tell(error.format_message())
-    return error.exit_code
-
-
-def _give_up(error: OSError) -> int:
-    """Report a disk error that no command reported itself; any other OSError is a bug."""
-    failure = disk_failure(error)
-    if failure is None:
-        raise error
-    place = failure.filename or "the disk"
-    tell(f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again")
-    return ExitCode.SYSTEM
+        return str(error)
+    if not isinstance(error, click.UsageError):
+        return error.format_message()
+    command = error.ctx.command_path if error.ctx else "simx"
+    return f"{error.format_message()} See '{command} --help'."

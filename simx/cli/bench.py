@@ -7,7 +7,7 @@ import msgspec
 
 from simx.cli import options
 from simx.cli.output import in_a_folder, next_step, show, tell
-from simx.cli.parameters import Duration, Share, Size, Text, TextPath
+from simx.cli.parameters import Utf8Path, duration, share, size, utf8
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.exporter.weights.request import WeightsRequest
@@ -17,9 +17,8 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form
 from simx.results.schema.config import ProfileName
 
-_picture_path = TextPath(path_type=Path)
+_PICTURE = Utf8Path(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
-_SEED = click.IntRange(0, 2**63 - 1)
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 _FIELDS = {
@@ -32,7 +31,7 @@ _FIELDS = {
     "launches": ("launches", "half_width"),
     "budget": ("budget_seconds",),
 }
-"""What an option decides of a run's configuration, where it does not have the option's name."""
+"""The fields of a run's configuration that an option sets, where their names differ."""
 
 
 @click.command("bench")
@@ -46,7 +45,7 @@ _FIELDS = {
     default=("torch", "ort"),
     show_default=True,
     metavar="NAME[:VARIANT]",
-    help="The backend: torch or ort, or a variant of one such as torch:channels-last or "
+    help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
     "ort:spinning. Repeatable.",
 )
 @click.option(
@@ -54,61 +53,58 @@ _FIELDS = {
     multiple=True,
     default=("cpu",),
     show_default=True,
-    help="The execution provider, by ONNX Runtime's name or as cpu, cuda, ... Repeatable.",
+    help="Execution provider, such as cpu or CUDAExecutionProvider. Repeatable.",
 )
 @click.option(
     "--provider-option",
-    type=Text(),
+    type=utf8,
     multiple=True,
     metavar="KEY=VALUE",
-    help="An option of ONNX Runtime's execution provider, such as use_tf32=1. It becomes part of "
-    "the cells' names. Repeatable.",
+    help="Option of ONNX Runtime's execution provider, such as use_tf32=1. The names of the cells "
+    "include it. Repeatable.",
 )
 @click.option(
     "--allow-partial",
     is_flag=True,
-    help="Allow cells of which only a share of the nodes runs on the provider. The share becomes "
-    "part of the cell's name.",
+    help="Measure also graphs that run on the provider in part. The names of the cells include the "
+    "share of the nodes.",
 )
 @options.embedding_option
 @options.precision_option
 @options.weights_option
 @options.mirror_option
 @options.offline_option
-@click.option("--anchor", type=_picture_path, help="Your own anchor picture.")
-@click.option("--positive", type=_picture_path, help="Your own positive picture.")
-@click.option("--negative", type=_picture_path, help="Your own negative picture.")
+@click.option("--anchor", type=_PICTURE, help="File of your own anchor picture.")
+@click.option("--positive", type=_PICTURE, help="File of your own positive picture.")
+@click.option("--negative", type=_PICTURE, help="File of your own negative picture.")
 @options.threads_option
-@click.option(
+@options.choice_option(
     "--profile",
-    type=click.Choice(["quick", "default", "precise"]),
-    default="default",
-    show_default=True,
-    help="How precisely: quick is a first look, default aims at 1.5 %, precise at 0.5 %.",
+    ("default", "quick", "precise"),
+    "Precision of the measurement: default for 1.5 %, quick for a first look, precise for 0.5 %.",
 )
 @click.option(
     "--half-width",
-    type=Share(),
+    type=share,
     metavar="PERCENT",
-    help="Target half-width of the ratio's interval, such as 1.5%. Decides the number of launches.",
+    help="Target half-width of the ratio's interval, such as 1.5%. Sets the number of launches.",
 )
 @click.option(
-    "--budget",
-    type=Duration(),
-    metavar="TIME",
-    help="Longest time per backbone, such as 60s or 5m.",
+    "--budget", type=duration, metavar="TIME", help="Time limit per backbone, such as 60s or 5m."
 )
 @click.option(
-    "--launches", type=_COUNT, help="Number of processes per cell, instead of a target half-width."
+    "--launches", type=_COUNT, help="Number of processes per cell, instead of a target precision."
 )
-@click.option("--rounds", type=_COUNT, help="Rounds per process, instead of the profile's number.")
-@click.option("--seed", type=_SEED, default=0, show_default=True, help="Random seed.")
+@click.option("--rounds", type=_COUNT, help="Number of rounds per process. Default: by profile.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
+)
 @click.option(
     "--worker-memory",
-    type=Size(),
+    type=size,
     metavar="SIZE",
-    help="Limit of the address space of each measuring worker, such as 4GB (Linux only). CUDA "
-    "reserves far more than it uses.",
+    help="Address space limit of each measuring worker, such as 4GB (Linux only). CUDA reserves "
+    "much more than it uses.",
 )
 @options.store_option
 @options.ranges_option
@@ -127,8 +123,8 @@ _FIELDS = {
     "--resume",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="REPORT",
-    help="Finish the report of a run that ended early, with the options it was begun with. Failed "
-    "cells are not tried again.",
+    help="Continue a run that ended early, with the options of that run, and write to its report. "
+    "Failed cells are not measured again.",
 )
 @click.pass_context
 def command(
@@ -158,17 +154,17 @@ def command(
     seed: int,
     worker_memory: int | None,
     store: Path,
-    ranges: tuple[Range, ...] | None,
+    ranges: tuple[Range, ...],
     layout: Layout,
     detail: bool,
     format: Form,
     output: Path | None,
     resume: Path | None,
 ) -> ExitCode:
-    """Measure the backbones that SELECT names, after exporting those that the store lacks.
+    """Measure the backbones that SELECT names. Export them first if the store lacks them.
 
-    SELECT is a name or a glob, with :weights where not the default ones. Without SELECT, --all,
-    --gflops and --family, everything in the store is measured.
+    SELECT is a name or a glob, with :weights for other weights than the default. Without SELECT,
+    --all, --gflops and --family, simx measures everything in the store.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
@@ -227,7 +223,7 @@ def command(
             report = session.resume(path, asked, listener, shown_launches)
     content = report_content(
         [report],
-        options.ranges_or_default(ranges),
+        ranges,
         layout=layout,
         next_step=next_step(path) if format == "table" and not detail else "",
     )

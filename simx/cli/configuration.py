@@ -19,53 +19,49 @@ from simx.common.safe_text import clean
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 
-_LONGEST = 4096
-"""Characters of an entry's text, about what a path may have."""
-
-_WIDEST = 64
-"""Bits of a whole number."""
+_MOST_CHARACTERS = 4096  # about the longest path of Linux
+_MOST_BITS = 64
 
 Default = str | bool | list[str]
 CommandNamed = Callable[[str], click.Command]
 
 
 def read_defaults(
-    name: str,
-    others: Iterable[str],
-    command_named: CommandNamed,
-    folder: Path | None = None,
+    name: str, others: Iterable[str], command_named: CommandNamed
 ) -> dict[str, Default]:
-    """Return one command's defaults by its parameters' names, each as it would have been typed.
+    """Return one command's defaults by its parameters' names, each as a command line has it.
 
     Args:
-        name: the command.
-        others: all other commands.
-        command_named: loads a command; the others are asked for only where an entry is not
-            ``name``'s and could be one of theirs.
-        folder: where the files are looked for; by default the current folder.
+        name: The command.
+        others: All other commands.
+        command_named: Loads a command. The others are loaded only if an entry is not an option of
+            ``name`` and could be one of theirs.
 
     Raises:
-        InputError: a file cannot be read, names a command or option that there is not, or gives
-            an option what nobody could type.
+        InputError: A file cannot be read, it names an unknown command or option, or an entry's
+            value cannot stand on a command line.
     """
     names = [name, *others]
-    path, settings = _settings(Path() if folder is None else folder)
+    path, settings = _settings()
     tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
     shared = {key: value for key, value in settings.items() if key not in tables}
+    for table in tables:
+        if table not in names:
+            known = ", ".join(names)
+            raise InputError(f"{path}: there is no command [{table}]; the commands are {known}")
     own = tables.get(name, {})
-    _require_commands(path, tables, names)
     _require_options(path, own, [name], command_named)
     _require_options(path, shared, names, command_named)
     options = _options(command_named(name))
     return {
-        _parameter(key): _typed(path, key, value, options[_parameter(key)])
+        parameter: _typed(path, key, value, options[parameter])
         for key, value in (*shared.items(), *own.items())
-        if _parameter(key) in options
+        if (parameter := _parameter(key)) in options
     }
 
 
-def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
-    own, project = folder / "simx.toml", folder / "pyproject.toml"
+def _settings() -> tuple[Path, dict[str, Any]]:
+    own, project = Path("simx.toml"), Path("pyproject.toml")
     if os.path.lexists(own):
         return own, _read(own)
     if not os.path.lexists(project):
@@ -74,7 +70,7 @@ def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
     for key in ("tool", "simx"):
         settings = settings.get(key, {}) if isinstance(settings, dict) else None
     if not isinstance(settings, dict):
-        raise InputError(f"{project}: tool.simx is no table; write its entries below [tool.simx]")
+        raise InputError(f"{project}: tool.simx is not a table; put its entries below [tool.simx]")
     return project, settings
 
 
@@ -90,13 +86,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise SETTINGS.refused(path, "is nested too deeply to be read") from None
 
 
-def _require_commands(path: Path, tables: Iterable[str], names: list[str]) -> None:
-    for table in tables:
-        if table not in names:
-            known = ", ".join(names)
-            raise InputError(f"{path}: there is no command [{table}]; the commands are {known}")
-
-
 def _require_options(
     path: Path, keys: Iterable[str], names: list[str], command_named: CommandNamed
 ) -> None:
@@ -110,11 +99,8 @@ def _require_options(
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:
-    return {
-        option.name: option
-        for option in command.params
-        if isinstance(option, click.Option) and option.name
-    }
+    options = (option for option in command.params if isinstance(option, click.Option))
+    return {option.name: option for option in options if option.name}
 
 
 def _parameter(key: str) -> str:
@@ -122,26 +108,23 @@ def _parameter(key: str) -> str:
 
 
 def _typed(path: Path, key: str, value: object, option: click.Option) -> Default:
-    """Return an entry as the text that would have been typed, and a flag as it is."""
+    """Return an entry as the text of a command line, and a flag as it is."""
     if option.is_flag:
         if not isinstance(value, bool):
             raise InputError(f"{path}: {key} takes true or false")
         return value
-    many = isinstance(value, list) and option.multiple
-    given = value if isinstance(value, list) and many else [value]
-    if not all(_is_typeable(one) for one in given):
-        raise InputError(
-            f"{path}: {key} takes one line of text or a number"
-            f"{', or a list' if option.multiple else ''}"
-        )
+    given = value if isinstance(value, list) and option.multiple else [value]
+    if not all(map(_is_typeable, given)):
+        alternative = ", or a list" if option.multiple else ""
+        raise InputError(f"{path}: {key} takes one line of text or a number{alternative}")
     texts = [str(one) for one in given]
     return texts if option.multiple else texts[0]
 
 
 def _is_typeable(value: object) -> bool:
-    """Whether somebody could have typed it, so that it can be handled as if somebody had."""
+    """Whether a command line could hold the value."""
     if isinstance(value, str):
-        return value.isprintable() and len(value) <= _LONGEST
+        return value.isprintable() and len(value) <= _MOST_CHARACTERS
     if isinstance(value, int):
-        return not isinstance(value, bool) and value.bit_length() <= _WIDEST
+        return not isinstance(value, bool) and value.bit_length() <= _MOST_BITS
     return isinstance(value, float)

@@ -8,7 +8,7 @@ import click
 from simx.cli import options
 from simx.cli.output import append_step_summary, output_option
 from simx.cli.output import show as show_content
-from simx.cli.parameters import Names, Share
+from simx.cli.parameters import names_among, share
 from simx.common.errors import ExitCode
 from simx.models.ranges import Range
 from simx.report.content import Form
@@ -24,39 +24,36 @@ if TYPE_CHECKING:
 @click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--threshold",
-    type=Share(),
+    type=share,
+    metavar="PERCENT",
     default="3%",
     show_default=True,
-    help="The change that matters, to either side.",
+    help="Smallest change that matters, in either direction.",
 )
 @click.option(
     "--allow",
-    type=Names(DIFFERENCE_NAMES),
+    type=names_among(DIFFERENCE_NAMES),
     multiple=True,
     metavar="NAME,...",
-    help="Compare cells although this differs: " + ", ".join(DIFFERENCE_NAMES) + ". Repeatable.",
+    help=f"Compare cells that differ in this: {', '.join(DIFFERENCE_NAMES)}. Repeatable.",
 )
 @click.option(
     "--repeat",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="REPORT",
-    help="BASE measured again, to learn what two runs of the same thing differ in. Repeatable.",
+    help="Report of BASE measured again, to estimate how much two equal runs differ. Repeatable.",
 )
-@click.option(
+@options.choice_option(
     "--fail-on",
-    type=click.Choice(["regression", "inconclusive", "never"]),
-    default="regression",
-    show_default=True,
-    help="What ends with another exit code than 0: 6 for a regression, 7 for any cell of BASE "
-    "without a verdict. If nothing is comparable, the code is 7 in any case.",
+    ("regression", "inconclusive", "never"),
+    "regression: exit with code 6 for a regression; inconclusive: also with code 7 if a cell of "
+    "BASE has no verdict; never: for neither. If no cell is comparable, the code is always 7.",
 )
-@click.option(
+@options.choice_option(
     "--show",
-    type=click.Choice(["auto", "changes", "all"]),
-    default="auto",
-    show_default=True,
-    help="Which cells the tables have; auto: all, unless they are many.",
+    ("auto", "changes", "all"),
+    "Cells in the tables: all, only the changed ones, or all unless they are many (auto).",
 )
 @options.ranges_option
 @options.format_option
@@ -69,15 +66,15 @@ def command(
     repeat: tuple[Path, ...],
     fail_on: "FailOn",
     show: "Show",
-    ranges: tuple[Range, ...] | None,
+    ranges: tuple[Range, ...],
     format: Form,
     output: Path | None,
 ) -> ExitCode:
     """Compare NEW reports with BASE, cell by cell.
 
-    A change counts only if its interval, which allows for what two runs of the same thing differ
-    in, lies beyond the threshold. Cells that are not the same thing, or not on the same machine
-    and libraries, are listed and explained, and compared only if --allow lets the difference pass.
+    A change counts only if its whole interval lies beyond the threshold. The interval allows for
+    the difference between two equal runs. Cells of different networks, settings, machines or
+    libraries are listed with their differences. They are compared only if --allow names these.
     """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import comparison_content  # noqa: PLC0415
@@ -88,10 +85,12 @@ def command(
     first, *others = read_digests([base, *new, *repeat])
     settings = Settings(
         threshold=threshold,
-        ranges=options.ranges_or_default(ranges),
+        ranges=ranges,
         allow=frozenset(name for names in allow for name in names),
     )
-    name = _names((base, *new))
+    paths = (base, *new)
+    alike = len({path.name for path in paths}) < len(set(paths))
+    name = {path: str(path) if alike else path.name for path in paths}
     compared = [
         compare(Named(name[base], first), Named(name[path], digest), settings, others[len(new) :])
         for path, digest in zip(new, others, strict=False)
@@ -100,9 +99,3 @@ def command(
     show_content(content, format, output)
     append_step_summary(content)
     return gate(compared, fail_on)
-
-
-def _names(paths: tuple[Path, ...]) -> dict[Path, str]:
-    """Return the names of reports: of their files, or their paths where those are alike."""
-    alike = len({path.name for path in paths}) < len(set(paths))
-    return {path: str(path) if alike else path.name for path in paths}

@@ -1,4 +1,4 @@
-"""``simx doctor``: finds out what this install and this machine can do."""
+"""``simx doctor``: tests what this machine and its installation can do."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ from simx.report.content import Form
     "--provider",
     multiple=True,
     metavar="NAME",
-    help="Also test this execution provider, by ONNX Runtime's name or a short form. Repeatable.",
+    help="Also test this execution provider, such as cuda. Repeatable.",
 )
 @options.store_option
 @options.verdict_format_option
 @output_option
 def command(provider: tuple[str, ...], store: Path, format: Form, output: Path | None) -> ExitCode:
-    """Run a tiny graph on every provider of every backend, and report what does not work and why.
+    """Run a tiny graph on every provider of every backend. Report what fails, and why.
 
-    Exits 4 if a named provider cannot be used, and 3 if the install is broken.
+    The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
     """
     # Heavy: numpy and the runner, which --help does not need.
     from simx.report.contents import diagnosis_content  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""``simx export``: backbones to ONNX in the store, each one verified before it counts."""
+"""``simx export``: export backbones to ONNX, or prune the store."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import show, tell, tell_once
-from simx.cli.parameters import TextPath
+from simx.cli.parameters import Utf8Path
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
@@ -36,29 +36,30 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Exports side by side. Default: one a core, as far as the memory goes.",
+    help="Number of exports at the same time. Default: one per core, limited by the memory.",
 )
 @click.option(
     "--prune",
     is_flag=True,
-    help="Remove from the store what is no longer needed: replaced and damaged exports, weights "
-    "that no export was made from, and unfinished work.",
+    help="Remove what is not needed from the store: replaced and damaged exports, weights without "
+    "an export, and unfinished work.",
 )
-@click.option("--dry-run", is_flag=True, help="With --prune: only list it.")
+@click.option("--dry-run", is_flag=True, help="With --prune: list the files, but remove nothing.")
 @options.store_option
 @options.format_option
 @click.option(
     "-o",
     "--output",
-    type=TextPath(file_okay=False),
+    type=Utf8Path(file_okay=False),
     metavar="DIR",
     callback=_named,
-    help="Put the models into this folder too, as plain NAME.onnx files with a manifest.",
+    help="Also write the models to this folder, as NAME.onnx files with a manifest.",
 )
 @click.option(
     "--external-data",
     is_flag=True,
-    help="With --output: weights beside each model, as NAME.onnx.data, not only from 2 GB on.",
+    help="With --output: write the weights of every model, not only of those above 2 GB, to a "
+    "separate file NAME.onnx.data.",
 )
 def command(
     select: tuple[str, ...],
@@ -79,21 +80,25 @@ def command(
     output: Path | None,
     external_data: bool,
 ) -> ExitCode:
-    """Export the backbones that SELECT names (a name or a glob, :weights), heads removed.
+    """Export the backbones that SELECT names to ONNX, without their classifiers.
 
-    Every export is run in ONNX Runtime and compared with PyTorch before it is kept. Other
-    precisions are made from the fp32 export, which is made first where it is missing.
+    SELECT is a name or a glob, with :weights for other weights than the default. Every export is
+    run in ONNX Runtime and compared with PyTorch before it is kept. fp16 and int8 are made from
+    the fp32 export, which is made first if it is missing.
     """
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
-        raise InputError("--dry-run: goes with --prune alone")
+        raise InputError("--dry-run works only with --prune")
     if external_data and output is None:
-        raise InputError("--external-data: goes with --output alone; name a folder")
+        raise InputError("--external-data works only with --output; name a folder")
     if prune:
-        _require_alone(output, is_selective=is_selective)
+        if output is not None:
+            raise InputError("--prune exports nothing; omit --output")
+        if is_selective:
+            raise InputError("--prune works on the whole store; omit the selection")
         return _prune(store, format, only_list=dry_run)
     if not is_selective:
-        raise InputError("export: name backbones, or say --all, --gflops or --family")
+        raise InputError("export: name backbones, or use --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     # What exporting needs would slow down --help.
     from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
@@ -116,23 +121,15 @@ def command(
     )
     exports = Store(store, tell_once())
     with shown_exports() as shown:
-        if output is None:
-            outcomes = export(backbones, exports, plan, shown)
-        else:
-            outcomes = export_into(
-                output, backbones, exports, plan, shown, data_beside=external_data
-            )
+        outcomes = (
+            export(backbones, exports, plan, shown)
+            if output is None
+            else export_into(output, backbones, exports, plan, shown, data_beside=external_data)
+        )
     records = [record_of(outcome) for outcome in outcomes]
     show(listing_content(records, columns_of(records), keys=3), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
-
-
-def _require_alone(output: Path | None, *, is_selective: bool) -> None:
-    if output is not None:
-        raise InputError("--prune: exports nothing; leave --output out")
-    if is_selective:
-        raise InputError("--prune: looks at the whole store; leave the selection out")
 
 
 def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:

@@ -1,4 +1,4 @@
-"""What ``simx export`` prints of each backbone: records for programs, columns for people."""
+"""What ``simx export`` prints: records for programs, columns for people."""
 
 import math
 from collections.abc import Sequence
@@ -15,15 +15,14 @@ from simx.results.schema.report import WeightsOrigin
 
 
 class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One backbone's export, as ``--format json`` gives it.
+    """One export of ``--format json``.
 
-    ``status`` is ``exported``, ``present`` (the store had it) or ``failed``; of a failed one only
-    ``stage`` and ``reason`` are known, and of one that missed its bound what verification found.
-    ``margin`` is the similarity of the bundled positive minus that of the negative, in percentage
-    points, and ``fp32_margin`` that of torch's embeddings; with random weights both say nothing
-    about the pictures. ``seconds`` is what its export took, then or now; ``bytes`` is the size of
-    its files, without the state dict that the store keeps beside them. ``path`` is the file in the
-    store, ``output`` the one in the folder of ``--output``.
+    ``status`` is ``exported``, ``present`` (in the store before) or ``failed``. A failed export has
+    ``stage`` and ``reason``, and the figures of its verification if it missed the bound. ``margin``
+    is the similarity of the bundled positive minus that of the negative, in percentage points, and
+    ``fp32_margin`` the margin of torch's embeddings; with random weights both have no meaning.
+    ``seconds`` is the time of the export, ``bytes`` the size of its files without the state dict.
+    ``path`` is the file in the store, ``output`` the file in the folder of ``--output``.
     """
 
     model: str
@@ -45,57 +44,26 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS: tuple[ListColumn[ExportRecord], ...] = (
-    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
-    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
-    ListColumn(name="precision", heading="precision", read=lambda of: of.precision, text=True),
-    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn("model", lambda of: of.model, text=True),
+    ListColumn("weights", lambda of: of.weights, text=True),
+    ListColumn("precision", lambda of: of.precision, text=True),
+    ListColumn("status", lambda of: of.status, text=True),
+    ListColumn("weights_origin", lambda of: of.weights_origin, "values", text=True),
+    ListColumn("seconds", lambda of: of.seconds, "time", "s", decimals=1),
+    ListColumn("megabytes", lambda of: of.bytes and of.bytes / 1e6, "size", "MB", decimals=1),
+    ListColumn("embedding_dim", lambda of: of.embedding_dim, "embedding", "dimensions"),
+    ListColumn("parity_cosine", lambda of: of.parity_cosine, "cosine", "with torch", decimals=7),
     ListColumn(
-        name="weights_origin", heading="values", read=lambda of: of.weights_origin, text=True
-    ),
-    ListColumn(name="seconds", heading="time", read=lambda of: of.seconds, unit="s", decimals=1),
-    ListColumn(
-        name="megabytes",
-        heading="size",
-        read=lambda of: None if of.bytes is None else of.bytes / 1e6,
-        unit="MB",
-        decimals=1,
-    ),
-    ListColumn(
-        name="embedding_dim",
-        heading="embedding",
-        read=lambda of: of.embedding_dim,
-        unit="dimensions",
-    ),
-    ListColumn(
-        name="parity_cosine",
-        heading="cosine",
-        read=lambda of: of.parity_cosine,
-        unit="with torch",
-        decimals=7,
-    ),
-    ListColumn(
-        name="parity_relative_l2",
-        heading="error",
-        read=lambda of: None if of.parity_relative_l2 is None else f"{of.parity_relative_l2:.0e}",
-        unit="relative L2",
+        "parity_relative_l2",
+        lambda of: None if of.parity_relative_l2 is None else f"{of.parity_relative_l2:.0e}",
+        "error",
+        "relative L2",
         text=True,
     ),
-    ListColumn(name="margin", heading="margin", read=lambda of: of.margin, unit="points"),
-    ListColumn(
-        name="fp32_margin", heading="margin", read=lambda of: of.fp32_margin, unit="of fp32"
-    ),
-    ListColumn(
-        name="output",
-        heading="file",
-        read=lambda of: None if of.output is None else Path(of.output).name,
-        text=True,
-    ),
-    ListColumn(
-        name="failure",
-        heading="failure",
-        read=lambda of: None if of.reason is None else f"{of.stage}: {of.reason}",
-        text=True,
-    ),
+    ListColumn("margin", lambda of: of.margin, unit="points"),
+    ListColumn("fp32_margin", lambda of: of.fp32_margin, "margin", "of fp32"),
+    ListColumn("output", lambda of: of.output and Path(of.output).name, "file", text=True),
+    ListColumn("failure", lambda of: of.reason and f"{of.stage}: {of.reason}", text=True),
 )
 
 
@@ -104,6 +72,7 @@ def record_of(outcome: Outcome) -> ExportRecord:
     model, weights = outcome.backbone.model, outcome.backbone.weights
     if isinstance(outcome, NotExported):
         found = outcome.verified
+        error = found.parity.relative_l2 if found else None
         return ExportRecord(
             model=model,
             weights=weights,
@@ -111,7 +80,7 @@ def record_of(outcome: Outcome) -> ExportRecord:
             status="failed",
             weights_origin=outcome.weights_origin,
             parity_cosine=found.parity.cosine if found else None,
-            parity_relative_l2=_finite(found.parity.relative_l2) if found else None,
+            parity_relative_l2=error if error is not None and math.isfinite(error) else None,
             margin=found.margin if found else None,
             fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
@@ -136,29 +105,19 @@ def record_of(outcome: Outcome) -> ExportRecord:
     )
 
 
-def _finite(value: float) -> float | None:
-    """Return a figure, or None where JSON has none for it."""
-    return value if math.isfinite(value) else None
-
-
 def columns_of(records: Sequence[ExportRecord]) -> list[ListColumn[ExportRecord]]:
-    """Return the columns that have anything to show; the first three say what a record is."""
+    """Return the columns with a value; the first three identify a record."""
     return [each for each in _COLUMNS if any(each.read(record) is not None for record in records)]
 
 
-def _name(found: Needless) -> str:
-    """Return the backbone of an export, and of anything else its file's name."""
-    return Path(found.path).name if found.model is None else f"{found.model}:{found.weights}"
-
-
 PRUNED_COLUMNS: tuple[ListColumn[Needless], ...] = (
-    ListColumn(name="kind", heading="what", read=lambda of: of.kind, text=True),
-    ListColumn(name="name", heading="name", read=_name, text=True),
-    ListColumn(name="embedding", heading="embedding", read=lambda of: of.embedding, text=True),
-    ListColumn(name="status", heading="status", read=lambda of: of.status, text=True),
+    ListColumn("kind", lambda of: of.kind, "what", text=True),
     ListColumn(
-        name="megabytes", heading="size", read=lambda of: of.bytes / 1e6, unit="MB", decimals=1
+        "name", lambda of: f"{of.model}:{of.weights}" if of.model else Path(of.path).name, text=True
     ),
-    ListColumn(name="reason", heading="why", read=lambda of: of.reason, text=True),
+    ListColumn("embedding", lambda of: of.embedding, text=True),
+    ListColumn("status", lambda of: of.status, text=True),
+    ListColumn("megabytes", lambda of: of.bytes / 1e6, "size", "MB", decimals=1),
+    ListColumn("reason", lambda of: of.reason, "why", text=True),
 )
-"""What people see of what is no longer needed; the first two columns say what it is."""
+"""The first two columns identify a file."""

@@ -18,32 +18,22 @@ from simx.models.selection import select as select_backbones
 from simx.report.content import Form
 from simx.report.listing import ListColumn, listing_content
 
-
-def _exported(backbone: ListedBackbone) -> str | None:
-    if backbone.path is None:
-        return None
-    return "yes" if backbone.outdated is None else f"outdated: {backbone.outdated}"
-
-
 _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
-    ListColumn(name="model", heading="model", read=lambda of: of.model, text=True),
-    ListColumn(name="weights", heading="weights", read=lambda of: of.weights, text=True),
-    ListColumn(name="family", heading="family", read=lambda of: of.family, text=True),
-    ListColumn(name="gflops_range", heading="range", read=lambda of: of.gflops_range, text=True),
-    ListColumn(name="gflops", heading="GFLOPS", read=lambda of: of.gflops, unit="1e9 MACs"),
+    ListColumn("model", lambda of: of.model, text=True),
+    ListColumn("weights", lambda of: of.weights, text=True),
+    ListColumn("family", lambda of: of.family, text=True),
+    ListColumn("gflops_range", lambda of: of.gflops_range, "range", text=True),
+    ListColumn("gflops", lambda of: of.gflops, "GFLOPS", "1e9 MACs"),
+    ListColumn("params_millions", lambda of: of.params / 1e6, "parameters", "1e6"),
+    ListColumn("acc1", lambda of: of.acc1, unit="%"),
+    ListColumn("acc5", lambda of: of.acc5, unit="%"),
+    ListColumn("crop", lambda of: of.crop, "input", "pixels"),
+    ListColumn("embedding_dim", lambda of: of.embedding_dim, "embedding", "dimensions"),
     ListColumn(
-        name="params_millions", heading="parameters", read=lambda of: of.params / 1e6, unit="1e6"
+        "exported",
+        lambda of: of.path and (f"outdated: {of.outdated}" if of.outdated else "yes"),
+        text=True,
     ),
-    ListColumn(name="acc1", heading="acc1", read=lambda of: of.acc1, unit="%"),
-    ListColumn(name="acc5", heading="acc5", read=lambda of: of.acc5, unit="%"),
-    ListColumn(name="crop", heading="input", read=lambda of: of.crop, unit="pixels"),
-    ListColumn(
-        name="embedding_dim",
-        heading="embedding",
-        read=lambda of: of.embedding_dim,
-        unit="dimensions",
-    ),
-    ListColumn(name="exported", heading="exported", read=_exported, text=True),
 )
 
 
@@ -61,12 +51,15 @@ def command(
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
     embedding: EmbeddingKind,
-    ranges: tuple[Range, ...] | None,
+    ranges: tuple[Range, ...],
     store: Path,
     format: Form,
     output: Path | None,
 ) -> None:
-    """List backbones: all of them, or those that SELECT (a name or a glob, :weights) names."""
+    """List all backbones, or those that SELECT names.
+
+    SELECT is a name or a glob, with :weights for other weights than the default.
+    """
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
     found = {
@@ -74,5 +67,5 @@ def command(
         for backbone in chosen
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }
-    listed = listing(chosen, options.ranges_or_default(ranges), embedding, found)
+    listed = listing(chosen, ranges, embedding, found)
     show(listing_content(listed, _COLUMNS, keys=2), format, output)

@@ -1,13 +1,14 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from simx.cli.output import tell
-from simx.cli.parameters import Text, TextPath
+from simx.cli.parameters import Utf8Path, utf8
 from simx.common.input_files import shown
 from simx.exporter.store.sharing import default_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
@@ -17,19 +18,15 @@ from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_
 from simx.models.selection import Selection, select
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
 
 
-def _flatten(_context: object, _option: object, groups: tuple[tuple[Range, ...], ...]) -> object:
-    return tuple(found for group in groups for found in group)
-
-
-def _weights(value: str) -> WeightsRequest:
-    return WeightsRequest.parse(Text().convert(value, None, None))
+def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F], F]:
+    """Return an option with these choices, the first of which is the default."""
+    kind = click.Choice(choices)
+    return click.option(name, type=kind, default=choices[0], show_default=True, help=text)
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
-    """Return the names that begin with what was typed, for shell completion."""
     return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
 
 
@@ -42,7 +39,7 @@ gflops_option = click.option(
     type=parse_ranges,
     metavar="RANGE",
     multiple=True,
-    callback=_flatten,
+    callback=lambda _context, _option, groups: tuple(chain.from_iterable(groups)),
     help="Select the backbones of this GFLOPS range, such as 0, 1-3 or 32+. Repeatable.",
 )
 
@@ -56,12 +53,10 @@ all_option = click.option(
     "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
-embedding_option = click.option(
+embedding_option = choice_option(
     "--embedding",
-    type=click.Choice(["pooled", "penultimate", "flat"]),
-    default="pooled",
-    show_default=True,
-    help="Embedding to use: the input of the classifier (pooled), the input of its last layer "
+    ("pooled", "penultimate", "flat"),
+    "Embedding to use: the input of the classifier (pooled), the input of its last layer "
     "(penultimate), or the last feature map without pooling (flat).",
 )
 
@@ -77,7 +72,7 @@ precision_option = click.option(
 
 weights_option = click.option(
     "--weights",
-    type=_weights,
+    type=lambda text: WeightsRequest.parse(utf8(text)),
     default="auto",
     show_default=True,
     metavar="auto|pretrained|random|FILE",
@@ -87,7 +82,7 @@ weights_option = click.option(
 
 mirror_option = click.option(
     "--weights-mirror",
-    type=Text(),
+    type=utf8,
     envvar="SIMX_WEIGHTS_MIRROR",
     metavar="URL",
     help="Download pretrained weights from this address instead.",
@@ -101,7 +96,7 @@ offline_option = click.option(
 )
 
 
-def warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
+def _warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
     """Warn when other users can change the files of a store."""
     reason = others_may_write(store)
     if reason is not None:
@@ -111,11 +106,11 @@ def warn_of_other_writers(_context: object, _option: object, store: Path) -> Pat
 
 store_option = click.option(
     "--store",
-    type=TextPath(path_type=Path, file_okay=False),
+    type=Utf8Path(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
-    callback=warn_of_other_writers,
+    callback=_warn_of_other_writers,
     help="Folder that holds the exports.",
 )
 
@@ -128,41 +123,21 @@ threads_option = click.option(
 ranges_option = click.option(
     "--ranges",
     type=ranges_from_edges,
-    default=None,
     metavar="EDGES",
+    callback=lambda _context, _option, found: DEFAULT_RANGES if found is None else found,
     help="Lower edges of the GFLOPS ranges in the tables, such as 0,1,4,7,9.",
 )
 
-verdict_format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
+_FORMATS = ("table", "markdown", "csv", "json")
+
+verdict_format_option = choice_option("--format", ("table", "markdown", "json"), "Output format.")
+format_option = choice_option("--format", _FORMATS, "Output format.")
+report_format_option = choice_option(
+    "--format", (*_FORMATS, "html"), "Output format; html is one self-contained page."
 )
 
-format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
-
-report_format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
-    default="table",
-    show_default=True,
-    help="Output format; html is one self-contained page.",
-)
-
-layout_option = click.option(
-    "--layout",
-    type=click.Choice(["models", "origin"]),
-    default="models",
-    show_default=True,
-    help="models: one row per model; origin: one column per model.",
+layout_option = choice_option(
+    "--layout", ("models", "origin"), "models: one row per model; origin: one column per model."
 )
 
 detail_option = click.option(
@@ -182,19 +157,9 @@ def selected(
     """Return the selected backbones; ranges and families alone select default weights.
 
     Raises:
-        InputError: a name is unknown, or nothing fits.
+        InputError: A name is unknown, or nothing fits.
     """
+    everything = everything or not names
     return select(
-        Selection(
-            names=names,
-            everything=everything or not names,
-            ranges=gflops,
-            families=families,
-        ),
-        load(),
+        Selection(names=names, everything=everything, ranges=gflops, families=families), load()
     )
-
-
-def ranges_or_default(ranges: tuple[Range, ...] | None) -> tuple[Range, ...]:
-    """Return the given ranges, or the default ones."""
-    return DEFAULT_RANGES if ranges is None else ranges

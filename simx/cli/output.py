@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import click
@@ -16,19 +17,19 @@ from simx.common.safe_text import clean
 from simx.report.content import Content, Form, Screen, render
 
 _PIPE_WIDTH = 100
-"""Columns of a table that goes into a pipe or a file, unless ``COLUMNS`` says otherwise."""
+"""Columns of a table in a pipe or a file; the variable ``COLUMNS`` sets another number."""
 
 
 def in_a_folder(_context: object, _option: object, output: Path | None) -> Path | None:
-    """Refuse, before any work is done, a file that could not be written when it is finished.
+    """Refuse a file that cannot be written, before any work begins.
 
     Raises:
-        InputError: the file has no name, or its folder is not there.
+        InputError: The file has no name, or its folder is missing.
     """
     if output is not None and not output.name:
         raise InputError("--output is empty; name a file")
     if output is not None and not output.parent.is_dir():
-        raise InputError(f"{output}: there is no folder {output.parent}; make it first")
+        raise InputError(f"{output}: there is no folder {output.parent}; create it first")
     return output
 
 
@@ -42,13 +43,15 @@ output_option = click.option(
 
 
 def show(content: Content, form: Form, output: Path | None, *, detail: bool = False) -> None:
-    """Write a result in a format, as the terminal allows.
+    """Write a result in a format, to a file or stdout; with colours only on a terminal.
 
     Raises:
-        InputError: the result cannot be made with these options.
-        SystemFailureError: the file, or stdout, cannot be written.
+        InputError: The result cannot be made with these options.
+        SystemFailureError: The file, or stdout, cannot be written.
     """
-    screen = Screen(width=width(), color=wants_color(output), detail=detail)
+    wants_color = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    color = output is None and _on_terminal() and wants_color
+    screen = Screen(width=_width(), color=color, detail=detail)
     emit(render(content, form, screen), output)
 
 
@@ -56,16 +59,12 @@ def emit(text: str, output: Path | None) -> None:
     """Write a rendered result, ending in one line break.
 
     Raises:
-        SystemFailureError: the file, or stdout, cannot be written.
+        SystemFailureError: The file, or stdout, cannot be written.
     """
     text = text.rstrip("\n") + "\n"
-    if output is None:
-        _print(text)
-    else:
+    if output is not None:
         write_atomically(output, text.encode())
-
-
-def _print(text: str) -> None:
+        return
     try:
         click.echo(text, nl=False, color=True)
     except OSError as error:
@@ -77,7 +76,7 @@ def _print(text: str) -> None:
 
 
 def next_step(report: Path) -> str:
-    """Return what opens the rest of a report that was shown in short."""
+    """Return the commands that show the rest of a report."""
     name = shlex.quote(shown(report))
     return (
         f"All figures: simx report {name} --detail, or as a page: "
@@ -86,54 +85,40 @@ def next_step(report: Path) -> str:
 
 
 def append_step_summary(content: Content) -> None:
-    """Append a result as Markdown to the summary of a CI system's step, where one is named.
+    """Append a result as Markdown to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set.
 
     Raises:
-        SystemFailureError: it cannot be written.
+        SystemFailureError: The file cannot be written.
     """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
     try:
         with Path(path).open("a", encoding="utf-8") as summary:
-            summary.write(render(content, "markdown", Screen(width=width())))
+            summary.write(render(content, "markdown", Screen(width=_width())))
     except OSError as error:
         raise SystemFailureError(
             f"{path}: the step summary cannot be written ({error.strerror}); "
-            "unset GITHUB_STEP_SUMMARY to go without"
+            "unset GITHUB_STEP_SUMMARY to omit it"
         ) from None
 
 
 def tell(text: str) -> None:
-    """Write one line to stderr, whatever the text holds."""
+    """Write one line to stderr, without control characters."""
     click.echo(f"simx: {clean(text)}", err=True)
 
 
 def tell_once() -> Callable[[str], None]:
-    """Return what writes a line to stderr unless it wrote the same before."""
-    told: set[str] = set()
-
-    def tell_new(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell(text)
-
-    return tell_new
+    """Return a function that writes each different line to stderr once."""
+    return cache(tell)
 
 
-def width() -> int:
-    """Return the columns a table may take."""
+def _width() -> int:
     if _on_terminal() or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return _PIPE_WIDTH
 
 
-def wants_color(output: Path | None) -> bool:
-    """Whether the result may hold escape codes: on a terminal, unless variables forbid it."""
-    wanted = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
-    return output is None and _on_terminal() and wanted
-
-
 def _on_terminal() -> bool:
-    # sys.stdout is None, whatever its type says, where a process was started without one.
+    # sys.stdout is None, whatever its type says, if the process has none.
     return sys.__stdout__ is not None and sys.__stdout__.isatty()

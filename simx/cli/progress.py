@@ -1,7 +1,4 @@
-"""Progress on stderr: an animated bar with the time left on a terminal, plain lines elsewhere.
-
-Also what ``export`` and ``bench`` show while backbones are exported and measured.
-"""
+"""Progress on stderr: a bar with the time left on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,34 +25,31 @@ from simx.exporter.weights.disk_space import size_of
 from simx.models.backbone import Backbone, Precision
 
 _LINE_SECONDS = 10.0
-"""Off a terminal a line at most this often, so that logs stay short."""
+"""Time between lines without a terminal, so that logs stay short."""
 
 
 class Steps:
-    """Shows how many of a known number of steps are finished, and what is being done now."""
+    """Shows how many of a known number of steps are finished, and the current one."""
 
     def __init__(self, total: int, bar: Progress | None) -> None:
         self._total = total
         self._bar = bar
         self._task = bar.add_task("", total=total) if bar else None
-        self._finished = 0.0
         self._begun = time.monotonic()
         self._last_line = -_LINE_SECONDS
 
     def at(self, finished: float, text: str) -> None:
-        """Say how many steps are finished (part of one counts), and what is being done now."""
-        self._finished = finished
+        """Show how many steps are finished (part of one counts), and what runs now."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=finished, description=escape(clean(text)))
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = time.monotonic()
-            click.echo(f"[{int(finished) + 1}/{self._total}] {clean(text)}{self._left()}", err=True)
-
-    def _left(self) -> str:
-        if not self._finished:
-            return ""
-        each = (time.monotonic() - self._begun) / self._finished
-        return f", about {_duration(each * (self._total - self._finished))} left"
+            left = ""
+            if finished:
+                each = (time.monotonic() - self._begun) / finished
+                minutes, seconds = divmod(round(each * (self._total - finished)), 60)
+                left = f", about {minutes} min {seconds:02d} s left"
+            click.echo(f"[{int(finished) + 1}/{self._total}] {clean(text)}{left}", err=True)
 
 
 @contextmanager
@@ -79,7 +73,7 @@ def steps(total: int) -> Iterator[Steps]:
 
 @contextmanager
 def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone, int, int], None]]:
-    """Show how far the measurement of backbones is; what it gives is called before each launch."""
+    """Show the progress of a measurement; call the result before each launch."""
     with steps(len(backbones)) as bar:
 
         def progress(backbone: Backbone, launch: int, planned: int) -> None:
@@ -91,16 +85,13 @@ def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone
 
 @contextmanager
 def shown_exports() -> Iterator[ExportListener]:
-    """Show exports: one line of progress, and a line for each message, failure and download."""
+    """Show exports: a bar, and a line for each message, failure and finished download."""
     with ExitStack() as bar:
         yield _ShownExports(bar)
 
 
 class _ShownExports(ExportListener):
-    """Turns what it hears into one line of progress and lines of messages.
-
-    ``bar`` holds the progress of the exports that were planned last.
-    """
+    """Shows exports; ``bar`` holds the progress bar of the exports that were planned last."""
 
     def __init__(self, bar: ExitStack) -> None:
         self._bar = bar
@@ -138,7 +129,7 @@ class _ShownExports(ExportListener):
 
     def finished(self, outcome: Outcome) -> None:
         name = _name(outcome.backbone, outcome.precision)
-        if name in self._running:  # what failed before its turn was never announced
+        if name in self._running:  # an export that failed before its turn never started
             self._running.remove(name)
         self._finished += 1
         self._downloads.end(outcome.backbone)
@@ -160,14 +151,11 @@ class _ShownExports(ExportListener):
 
 
 class Downloads:
-    """Turns what running downloads report, each from its own thread, into lines.
-
-    One line for each checkpoint that has arrived, and one for the progress bar, of all downloads
-    that are under way.
+    """Shows downloads, each of which reports from its own thread.
 
     Args:
-        backbones: those whose checkpoints are to be downloaded.
-        say: shows a line in the progress bar.
+        backbones: Those whose checkpoints are to be downloaded.
+        say: Shows the text of the progress bar; a finished download gets a line of its own.
     """
 
     def __init__(self, backbones: Sequence[Backbone], say: Callable[[str], None]) -> None:
@@ -178,14 +166,19 @@ class Downloads:
         self._arrived: set[str] = set()
 
     def progress(self, backbone: Backbone, done: int, total: int | None) -> None:
-        """Note how much of a checkpoint is here."""
+        """Show how many bytes of a checkpoint have arrived."""
         with self._lock:
             self._done[backbone.name] = done
             self._sizes[backbone.name] = max(total or self._sizes.get(backbone.name, 0), done)
-            self._say(self._under_way())
+            each = [
+                f"{name} {100 * done // max(self._sizes[name], 1)} %"
+                for name, done in self._done.items()
+                if name not in self._arrived
+            ]
+            self._say(f"downloading {', '.join(each)}: {self._overall()}")
 
     def arrived(self, backbone: Backbone) -> None:
-        """Say that a checkpoint is here."""
+        """Show that a checkpoint has arrived."""
         with self._lock:
             size = self._sizes.setdefault(backbone.name, checkpoint_bytes(backbone))
             self._done[backbone.name] = size
@@ -197,18 +190,10 @@ class Downloads:
             tell(line)
 
     def end(self, backbone: Backbone) -> None:
-        """Leave out the bytes of a download that ended without a checkpoint."""
+        """Do not count the bytes of a download that failed."""
         with self._lock:
             if backbone.name not in self._arrived:
                 self._done.pop(backbone.name, None)
-
-    def _under_way(self) -> str:
-        each = [
-            f"{name} {100 * done // max(self._sizes[name], 1)} %"
-            for name, done in self._done.items()
-            if name not in self._arrived
-        ]
-        return f"downloading {', '.join(each)}: {self._overall()}"
 
     def _overall(self) -> str:
         return f"{size_of(sum(self._done.values()))} of {size_of(sum(self._sizes.values()))}"
@@ -216,8 +201,3 @@ class Downloads:
 
 def _name(backbone: Backbone, precision: Precision) -> str:
     return backbone.name if precision == "fp32" else f"{backbone.name} in {precision}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,15 +1,13 @@
 """``simx report``: render reports again, or say which backbone to take."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from simx.cli import options
 from simx.cli.output import emit, next_step, output_option, show
-from simx.cli.parameters import Duration, Percent
+from simx.cli.parameters import duration, percentage
 from simx.common.errors import InputError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
@@ -17,68 +15,53 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-NANOSECONDS_PER_SECOND = 1e9
-
-_decision_options = (
-    click.option(
-        "--pareto",
-        is_flag=True,
-        help="Show the backbones that nothing beats at once on latency, accuracy and margin.",
-    ),
-    click.option(
-        "--max-latency",
-        type=Duration(),
-        metavar="TIME",
-        help="Only those within this latency, such as 5ms, and which to take. Implies --pareto.",
-    ),
-    click.option(
-        "--min-acc1",
-        type=Percent(),
-        metavar="PERCENT",
-        help="Only those with at least this acc1, such as 75, and which to take. Implies --pareto.",
-    ),
-    click.option(
-        "--latency-of",
-        type=click.Choice(["forward", "pipeline"]),
-        default="forward",
-        show_default=True,
-        help="With --pareto: the network alone, or the positive picture from its file.",
-    ),
-    click.option(
-        "--backend",
-        multiple=True,
-        metavar="NAME",
-        help="With --pareto: a backend of the report. Repeatable. Default: the report's first.",
-    ),
-    click.option(
-        "--provider",
-        multiple=True,
-        help="With --pareto: a provider of the report, or cpu, cuda, ... Repeatable.",
-    ),
-    click.option(
-        "--precision",
-        multiple=True,
-        type=click.Choice(PRECISIONS),
-        help="With --pareto: a precision of the report. Repeatable.",
-    ),
-)
-
-
-def _with_decision_options(command: F) -> F:
-    for option in reversed(_decision_options):
-        command = option(command)
-    return command
-
 
 @click.command("report")
 @click.argument("reports", nargs=-1, metavar="[REPORT]...", type=click.Path(path_type=Path))
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of a report instead.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a report and exit.")
 @options.layout_option
 @options.detail_option
 @options.ranges_option
-@_with_decision_options
+@click.option(
+    "--pareto",
+    is_flag=True,
+    help="Show the backbones that no other beats in latency, accuracy and margin at once.",
+)
+@click.option(
+    "--max-latency",
+    type=duration,
+    metavar="TIME",
+    help="Show only those within this latency, such as 5ms, and choose one. Implies --pareto.",
+)
+@click.option(
+    "--min-acc1",
+    type=percentage,
+    metavar="PERCENT",
+    help="Show only those with at least this acc1, such as 75, and choose one. Implies --pareto.",
+)
+@options.choice_option(
+    "--latency-of",
+    ("forward", "pipeline"),
+    "With --pareto: use the time of the network alone (forward), or from the positive's file "
+    "to its embedding (pipeline).",
+)
+@click.option(
+    "--backend",
+    multiple=True,
+    metavar="NAME",
+    help="With --pareto: use this backend of the report. Repeatable. Default: the first one.",
+)
+@click.option(
+    "--provider",
+    multiple=True,
+    help="With --pareto: use this provider of the report, such as cpu or cuda. Repeatable.",
+)
+@click.option(
+    "--precision",
+    multiple=True,
+    type=click.Choice(PRECISIONS),
+    help="With --pareto: use this precision of the report. Repeatable.",
+)
 @options.report_format_option
 @output_option
 def command(
@@ -86,7 +69,7 @@ def command(
     schema: bool,
     layout: Layout,
     detail: bool,
-    ranges: tuple[Range, ...] | None,
+    ranges: tuple[Range, ...],
     pareto: bool,
     max_latency: float | None,
     min_acc1: float | None,
@@ -97,9 +80,9 @@ def command(
     format: Form,
     output: Path | None,
 ) -> None:
-    """Render REPORTs: tables per GFLOPS range, as bench printed them or in another form.
+    """Show the tables of REPORTs per GFLOPS range, in any format.
 
-    With --pareto, show instead which backbones nothing beats, and which of them to take.
+    With --pareto, show instead which backbones no other beats, and which one to take.
     """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import decision_content, report_content  # noqa: PLC0415
@@ -111,8 +94,7 @@ def command(
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")
     limits = Limits(
-        max_latency_ns=None if max_latency is None else NANOSECONDS_PER_SECOND * max_latency,
-        min_acc1=min_acc1,
+        max_latency_ns=None if max_latency is None else 1e9 * max_latency, min_acc1=min_acc1
     )
     decides = pareto or limits.any
     if not decides and format != "html":
@@ -130,7 +112,7 @@ def command(
         return
     content = report_content(
         found,
-        options.ranges_or_default(ranges),
+        ranges,
         layout=layout,
         criteria=criteria,
         next_step=next_step(reports[0]) if format == "table" and not detail else "",
@@ -141,15 +123,15 @@ def command(
 def _full_names(providers: tuple[str, ...]) -> tuple[str, ...]:
     if not providers:
         return ()
-    from simx.runner.backends.providers import provider_named  # noqa: PLC0415 - the runner, for names alone
+    from simx.runner.backends.providers import provider_named  # noqa: PLC0415 - loads the runner
 
     return tuple(map(provider_named, providers))
 
 
 def _require_nothing_chosen() -> None:
-    """Refuse what would have no effect; what a settings file says may be meant for others."""
+    """Refuse options without an effect. Those from files and variables may be for other runs."""
     context = click.get_current_context()
     for name in ("backend", "provider", "precision", "latency_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise InputError(f"{option}: chooses for --pareto; add that, or leave {option} out")
+            raise InputError(f"{option} has no effect without --pareto; add --pareto")

@@ -1,4 +1,4 @@
-"""``simx selfcheck``: tests how quiet this machine is, and whether the statistics hold on it."""
+"""``simx selfcheck``: tests whether this machine is quiet, and whether the statistics hold."""
 
 from pathlib import Path
 
@@ -13,9 +13,7 @@ from simx.report.content import Form
 
 @click.command("selfcheck")
 @click.option(
-    "--quick",
-    is_flag=True,
-    help="Measure the noise floor and simulate the rest; takes up to two minutes.",
+    "--quick", is_flag=True, help="Measure the noise floor; simulate the rest (up to 2 minutes)."
 )
 @click.option(
     "--comparisons",
@@ -30,12 +28,12 @@ from simx.report.content import Form
 def command(
     quick: bool, comparisons: int, threads: int | None, format: Form, output: Path | None
 ) -> ExitCode:
-    """Test simx's own claims on this machine, and find its noise floor.
+    """Test the statistics of simx on this machine, and find its noise floor.
 
-    Compares a small network with itself and with a slightly slower one, with and without a busy
-    neighbour, and applies the same statistics to simulated comparisons with known ratios. Takes
-    about a quarter of an hour, and exits 3 if a claim does not hold. Do not use the machine
-    meanwhile.
+    Compare a small network with itself and with a slightly slower one, with and without a busy
+    neighbour. Apply the same statistics to simulated comparisons with known ratios. This takes
+    about a quarter of an hour; do not use the machine meanwhile. The exit code is 3 if a claim
+    does not hold.
     """
     # Heavy: numpy, scipy and the runner, which --help does not need.
     from simx.report.contents import selfcheck_content  # noqa: PLC0415
@@ -43,9 +41,9 @@ def command(
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
-    with steps(1) as shown:
+    with steps(1) as bar:
         found = run_selfcheck(
-            extent, lambda what, place, count: shown.at(0, f"{what}, {place + 1} of {count}")
+            extent, lambda what, place, count: bar.at(0, f"{what}, {place + 1} of {count}")
         )
     show(selfcheck_content(found), format, output)
     return ExitCode.DONE if found.holds else ExitCode.CELLS_FAILED

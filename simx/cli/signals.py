@@ -1,4 +1,4 @@
-"""Signals that ask simx to end: the first one ends it in order, a second one at once."""
+"""Signals that end simx: the first one after a cleanup, a second one at once."""
 
 import contextlib
 import os
@@ -22,8 +22,7 @@ def handle_signals() -> None:
 
     A signal that was ignored when this process started (``nohup``) stays ignored.
     """
-    terminals = [number for number in (1, 2) if os.isatty(number)]
-    _set_handlers(partial(_end_in_order, terminals))
+    _set_handlers(partial(_end_in_order, list(filter(os.isatty, (1, 2)))))
 
 
 def exit_code_of(number: int) -> ExitCode:

@@ -17,16 +17,16 @@ Field = str | int | float | None
 Listed = TypeVar("Listed")
 
 
-class ListColumn(msgspec.Struct, Generic[Listed], frozen=True, kw_only=True):
-    """One column of a list; ``read`` returns a record's field in it, None where there is nothing.
+class ListColumn(msgspec.Struct, Generic[Listed], frozen=True):
+    """One column of a list; ``read`` returns a record's field in it, or None.
 
-    ``name`` is for programs; ``heading`` and ``unit`` are for people, who see ``decimals`` decimals
-    of a float where programs get all. Columns of ``text`` stand to the left.
+    ``name`` is for programs, which get all digits. ``heading`` (by default the name), ``unit`` and
+    ``decimals`` are for people. Columns of ``text`` are aligned to the left.
     """
 
     name: str
-    heading: str
     read: Callable[[Listed], Field]
+    heading: str = ""
     unit: str = ""
     decimals: int = 2
     text: bool = False
@@ -56,7 +56,7 @@ def listing_content(
 def _table(records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], keys: int) -> Table:
     return Table(
         columns=tuple(
-            Column(each.heading, each.unit, justify="left" if each.text else "right")
+            Column(each.heading or each.name, each.unit, justify="left" if each.text else "right")
             for each in columns
         ),
         rows=tuple(

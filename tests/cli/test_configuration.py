@@ -192,7 +192,7 @@ def test_a_project_whose_table_is_none_is_refused(folder: Path, text: str) -> No
     """Settings that cannot be read are not passed over."""
     (folder / "pyproject.toml").write_text(text)
 
-    with pytest.raises(InputError, match=r"^pyproject\.toml: tool\.simx is no table"):
+    with pytest.raises(InputError, match=r"^pyproject\.toml: tool\.simx is not a table"):
         read_defaults("measure", ["show"], COMMANDS.__getitem__)
 
 

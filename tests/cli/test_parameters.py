@@ -3,35 +3,35 @@
 import click
 import pytest
 
-from simx.cli.parameters import Duration, Percent, Share
+from simx.cli.parameters import duration, percentage, share
 
 
 @pytest.mark.parametrize(
-    ("typed", "share"), [("1.5%", 0.015), ("3 %", 0.03), (".5%", 0.005), ("100%", 1.0)]
+    ("typed", "expected"), [("1.5%", 0.015), ("3 %", 0.03), (".5%", 0.005), ("100%", 1.0)]
 )
-def test_a_share_is_a_percentage(typed: str, share: float) -> None:
+def test_a_share_is_a_percentage(typed: str, expected: float) -> None:
     """It is written as people say it."""
-    assert Share().convert(typed, None, None) == pytest.approx(share)
+    assert share(typed) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("typed", ["1.5", "0.015", "0%", "-1%", "101%", "%", "one%", "1.5%%"])
 def test_a_share_without_its_sign_is_refused(typed: str) -> None:
     """1.5 might be meant for 150 %, and 0.015 for 0.015 %."""
     with pytest.raises(click.BadParameter, match="write it as a percentage such as"):
-        Share().convert(typed, None, None)
+        share(typed)
 
 
 @pytest.mark.parametrize(("typed", "percent"), [("75", 75), ("75.5%", 75.5), ("100 %", 100)])
 def test_a_figure_in_percent_needs_no_sign(typed: str, percent: float) -> None:
     """Accuracies stand in the tables in percent, so that 75 can mean nothing else."""
-    assert Percent().convert(typed, None, None) == percent
+    assert percentage(typed) == percent
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "101", "75 ms", "0.75.1"])
 def test_what_is_no_percentage_is_refused(typed: str) -> None:
     """The message says how one is written."""
     with pytest.raises(click.BadParameter, match="write it as 75"):
-        Percent().convert(typed, None, None)
+        percentage(typed)
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_what_is_no_percentage_is_refused(typed: str) -> None:
 )
 def test_a_duration_has_a_unit(typed: str, seconds: float) -> None:
     """Seconds are meant where none is given."""
-    assert Duration().convert(typed, None, None) == seconds
+    assert duration(typed) == seconds
 
 
 @pytest.mark.parametrize("typed", ["", "0s", "-5s", "5 days", "s", "5s5"])
 def test_what_is_no_duration_is_refused(typed: str) -> None:
     """The message says how one is written."""
     with pytest.raises(click.BadParameter, match="write it as 5ms, 60s, 5m or 1h"):
-        Duration().convert(typed, None, None)
+        duration(typed)

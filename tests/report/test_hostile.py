@@ -113,8 +113,8 @@ def test_reports_and_comparisons_are_harmless(report: Report, name: str) -> None
 def test_lists_are_harmless(found: list[str]) -> None:
     """The lists of ``models`` and ``export``."""
     columns: tuple[ListColumn[str], ...] = (
-        ListColumn(name="model", heading="model", read=lambda text: text, text=True),
-        ListColumn(name="weights", heading="weights", read=lambda _: found[0], text=True),
+        ListColumn("model", lambda text: text, text=True),
+        ListColumn("weights", lambda _: found[0], text=True),
     )
     for form in FORMS:
         assert_harmless(form, render(listing_content(found, columns), form, SCREEN))

@@ -14,7 +14,7 @@ Fields = tuple[str | int | float | None, ...]
 def column(
     place: int, name: str, heading: str, unit: str = "", *, text: bool
 ) -> ListColumn[Fields]:
-    return ListColumn(name=name, heading=heading, read=lambda row: row[place], unit=unit, text=text)
+    return ListColumn(name, lambda row: row[place], heading, unit, text=text)
 
 
 COLUMNS = (

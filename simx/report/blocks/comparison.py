@@ -1,89 +1,90 @@
 """A comparison of reports as a document."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Literal
 
 from simx.common.safe_text import clean
-from simx.report.blocks.comparison_tables import forward_table, other_changes, other_times
-from simx.report.blocks.document import Block, Heading, Paragraph
+from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
+from simx.report.blocks.report_tables import key_columns
 from simx.report.words.comparison import (
     GATED,
     MOST_CELLS,
+    TONES,
     VERDICT_WORDS,
     cell_name,
     difference_text,
     differences_text,
     names,
     share,
+    time_name,
 )
-from simx.report.words.names import NOISY, counted, listed, target_name
-from simx.results.comparison.changes import Verdict
-from simx.results.comparison.outcome import (
-    CellComparison,
-    Comparison,
-    MeanChange,
-    RangeComparison,
-)
-from simx.results.schema.report import Identity
+from simx.report.words.names import NOISY, backbone_name, counted, listed, target_name
+from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
+from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
+from simx.results.summaries.summary import target_of
 
 Show = Literal["auto", "changes", "all"]
-"""Which cells tables have: all of them, only what is not equal, or whichever stays readable."""
+"""The cells in the tables: all, only changed ones, or all unless they are many."""
 
 READABLE_CELLS = 60
 
+MOST_ROWS = 40
+"""Rows in the tables of other times and other changes, which can be very long."""
+
+CHANGE_COLUMNS = tuple(
+    Column(name, unit)
+    for name, unit in (("base", "ms"), ("new", "ms"), ("change", "%"), ("from", "%"), ("to", "%"))
+)
+"""The first five of ``_values``."""
+
 LEGEND = (
     "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
-    "what two runs of the same thing differ in by themselves. slower, faster: all of the interval "
-    "lies beyond the threshold. equal: it lies within, and has no change in it. small: it lies "
-    "within, but there is a change. open: it reaches across the threshold; seen from: the smallest "
-    f"slowdown that would have been called one. {NOISY} one of the runs was mostly disturbed "
-    f"there, so there is no verdict. {GATED} a regression, corrected for the number of cells."
+    "the difference between two equal runs. slower, faster: all of the interval is beyond the "
+    "threshold. equal: all of it is within, and includes no change. small: all of it is within, "
+    "without no change. open: it reaches across the threshold; seen from: the smallest slowdown "
+    f"that would have been found. {NOISY} one of the runs was mostly disturbed, so there is no "
+    f"verdict. {GATED} a regression, corrected for the number of cells."
 )
 
 
 def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
-    """Yield everything that people read of a comparison."""
+    """Yield a comparison as people read it."""
     yield Heading(f"{clean(comparison.base.name)} → {clean(comparison.new.name)}")
     yield from _premises(comparison)
     yield from _summary(comparison)
     for each in comparison.ranges:
         yield from _range(each, comparison, show)
-    yield from other_times(comparison)
-    yield from other_changes(comparison)
+    yield from _other_times(comparison)
+    yield from _other_changes(comparison)
     yield from _not_compared(comparison)
     if comparison.compared:
         yield Paragraph(LEGEND, "faint")
 
 
 def _premises(comparison: Comparison) -> Iterator[Block]:
-    """Yield what was compared with what, and what was allowed for."""
-    base, new = comparison.base, comparison.new
-    yield Paragraph(f"base: {clean(base.name)}, {clean(base.created)}, simx {clean(base.simx)}")
-    yield Paragraph(f"new: {clean(new.name)}, {clean(new.created)}, simx {clean(new.simx)}")
+    """Yield the reports, the threshold, and the allowances for runs, machine and pictures."""
+    for side, of in (("base", comparison.base), ("new", comparison.new)):
+        yield Paragraph(f"{side}: {clean(of.name)}, {clean(of.created)}, simx {clean(of.simx)}")
+    threshold = f"threshold {100 * comparison.threshold:g} %"
     if comparison.one_run:
         yield Paragraph(
-            f"threshold {100 * comparison.threshold:g} %; both reports are of one run, so nothing "
-            "is allowed for what two runs differ in"
+            f"{threshold}; both reports are of one run, so there is no allowance for the "
+            "difference between runs"
         )
         return
     spread = f"{100 * comparison.run_to_run.spread:.2g} %"
-    source = (
-        f"learned from {counted(comparison.repeats + 1, 'run')}"
-        if comparison.repeats
-        else "the default; --repeat REPORT derives it from the base measured again"
-    )
-    yield Paragraph(
-        f"threshold {100 * comparison.threshold:g} %; runs of the same thing are taken to differ "
-        f"by {spread} by themselves ({source})"
-    )
+    source = "the default; --repeat REPORT estimates it from the base measured again"
+    if comparison.repeats:
+        source = f"estimated from {counted(comparison.repeats + 1, 'run')}"
+    yield Paragraph(f"{threshold}; allowance for the difference between runs: {spread} ({source})")
     for shift in comparison.machine:
         if abs(shift.ratio - 1) >= 0.005:  # noqa: PLR2004 - would show as 0 %
             slower = "slower" if shift.ratio > 1 else "faster"
             yield Paragraph(
-                f"by its canary on {target_name(shift.target)} the machine was "
-                f"{100 * abs(shift.ratio - 1):.0f} % {slower} in the new run: intervals are wider "
-                "by as much, because the machine alone may cause such a change"
+                f"the canary on {target_name(shift.target)} was {100 * abs(shift.ratio - 1):.0f} % "
+                f"{slower} in the new run: intervals are wider by as much, because the machine "
+                "alone may cause such a change"
             )
     if comparison.pictures:
         yield Paragraph(
@@ -94,17 +95,14 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
 
 
 def _summary(comparison: Comparison) -> Iterator[Block]:
-    """Yield how many cells have which verdict, and the regressions by name."""
-    verdicts = [each.forward.verdict for each in comparison.compared if each.forward]
+    """Yield the number of cells of each verdict, and the names of the regressions."""
+    changes = [each.forward for each in comparison.compared if each.forward]
     if not comparison.compared:
         yield Paragraph("nothing could be compared", "warning")
         return
-    if not verdicts:
+    if not changes:
         yield Paragraph("there is no forward to compare; other times are below", "warning")
         return
-    counts = (
-        f"{verdicts.count(verdict):,} {VERDICT_WORDS[verdict]}" for verdict in _present(verdicts)
-    )
     lost = [
         (len(comparison.barred), "not comparable"),
         (len(comparison.failures), "failed"),
@@ -112,39 +110,45 @@ def _summary(comparison: Comparison) -> Iterator[Block]:
         (len(comparison.only_new), "only in new"),
     ]
     others = (f"{count:,} {word}" for count, word in lost if count)
-    yield Paragraph(f"{counted(len(verdicts), 'cell')}: {', '.join((*counts, *others))}")
-    regressions = comparison.regressions
-    if regressions:
-        worst = sorted(regressions, key=lambda cell: -(cell.forward.ratio if cell.forward else 0.0))
-        texts = [
-            f"{cell_name(cell.new)} {share(cell.forward.ratio)} %" for cell in worst if cell.forward
-        ]
+    counts = ", ".join((*_counts(changes), *others))
+    yield Paragraph(f"{counted(len(changes), 'cell')}: {counts}")
+    found = [(each.forward.ratio, each.new) for each in comparison.regressions if each.forward]
+    worst = sorted(found, key=lambda pair: -pair[0])
+    texts = [f"{cell_name(identity)} {share(ratio)} %" for ratio, identity in worst]
+    if texts:
         yield Paragraph(f"regression: {listed(texts, MOST_CELLS)}", "warning")
     else:
         yield Paragraph("no regression")
 
 
-def _present(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
-    return (verdict for verdict in VERDICT_WORDS if verdict in verdicts)
+def _counts(changes: Sequence[Change]) -> Iterator[str]:
+    verdicts = Counter(change.verdict for change in changes)
+    return (f"{verdicts[each]:,} {word}" for each, word in VERDICT_WORDS.items() if verdicts[each])
 
 
 def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterator[Block]:
-    compared = [cell for cell in each.cells if cell.forward is not None]
+    compared = [cell for cell in each.cells if cell.forward]
     if not compared:
         return
     label = "outside the ranges" if each.range is None else each.range.label
     yield Heading(f"GFLOPS {clean(label)}, {counted(len(compared), 'cell')}")
-    shown = compared if _shows_all(comparison, show) else [c for c in compared if _is_news(c)]
+    readable = show == "auto" and len(comparison.compared) <= READABLE_CELLS
+    shown = [cell for cell in compared if show == "all" or readable or _is_news(cell)]
     if shown:
-        yield forward_table(shown)
+        yield _forward_table(shown)
     if len(shown) < len(compared):
-        yield _left_out([cell for cell in compared if not _is_news(cell)])
+        left_out = [cell.forward for cell in compared if cell.forward and not _is_news(cell)]
+        seen = [change.smallest_seen for change in left_out if change.smallest_seen is not None]
+        text = f"not shown: {', '.join(_counts(left_out))}"
+        if seen:
+            text += f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
+        yield Paragraph(f"{text} (--show all has them)", "faint")
     for mean in each.means:
-        yield Paragraph(_mean(mean))
-
-
-def _shows_all(comparison: Comparison, show: Show) -> bool:
-    return show == "all" or (show == "auto" and len(comparison.compared) <= READABLE_CELLS)
+        yield Paragraph(
+            f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
+            f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
+            f"{VERDICT_WORDS[mean.verdict]}"
+        )
 
 
 def _is_news(cell: CellComparison) -> bool:
@@ -154,65 +158,121 @@ def _is_news(cell: CellComparison) -> bool:
     )
 
 
-def _left_out(cells: Sequence[CellComparison]) -> Paragraph:
-    """Return how many cells of each verdict a table leaves out."""
-    changes = [cell.forward for cell in cells if cell.forward]
-    verdicts = [change.verdict for change in changes]
-    counts = [f"{verdicts.count(each):,} {VERDICT_WORDS[each]}" for each in _present(verdicts)]
-    seen = [change.smallest_seen for change in changes if change.smallest_seen is not None]
-    reach = f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
-    return Paragraph(
-        f"not shown: {', '.join(counts)}{reach if seen else ''} (--show all has them)",
-        "faint",
-    )
-
-
-def _mean(mean: MeanChange) -> str:
-    return (
-        f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
-        f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
-        f"{VERDICT_WORDS[mean.verdict]}"
-    )
-
-
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
-    """Yield every cell without a verdict, and why."""
-    texts = [
-        *_barred(comparison),
-        *(
-            f"{cell_name(each.identity)} failed "
-            + "; ".join(
-                f"in {side} {clean(reason)}"
-                for side, reason in (("base", each.base), ("new", each.new))
-                if reason is not None
-            )
-            for each in comparison.failures
-        ),
-        *_missing("only in base", comparison.only_base),
-        *_missing("only in new", comparison.only_new),
-    ]
+    """Yield the cells without a verdict, and the reason of each."""
+    texts = [*_barred(comparison)]
+    for each in comparison.failures:
+        sides = (("base", each.base), ("new", each.new))
+        reasons = (f"in {side} {clean(reason)}" for side, reason in sides if reason is not None)
+        texts.append(f"{cell_name(each.identity)} failed {'; '.join(reasons)}")
+    missing = (("only in base", comparison.only_base), ("only in new", comparison.only_new))
+    texts += (f"{where}: {names(found)}" for where, found in missing if found)
     if texts:
         yield Heading("Not compared")
         yield from map(Paragraph, texts)
-    allowed = sorted(
-        {difference_text(each) for cell in comparison.compared for each in cell.allowed}
-    )
+    allowed = {difference_text(each) for cell in comparison.compared for each in cell.allowed}
     if allowed:
-        yield Paragraph(f"allowed to differ: {listed(allowed, MOST_CELLS)}", "warning")
-
-
-def _missing(where: str, identities: Sequence[Identity]) -> Iterator[str]:
-    if identities:
-        yield f"{where}: {names(identities)}"
+        yield Paragraph(f"allowed to differ: {listed(sorted(allowed), MOST_CELLS)}", "warning")
 
 
 def _barred(comparison: Comparison) -> Iterator[str]:
-    """Yield the cells that are not the same thing, by what differs."""
-    keyed = sorted(
-        ((differences_text(cell.barred), cell) for cell in comparison.barred),
-        key=lambda pair: pair[0],
-    )
-    for text, group in groupby(keyed, key=lambda pair: pair[0]):
-        cells = [cell for _, cell in group]
+    """Yield the cells that are not alike, by their differences."""
+    by_text: dict[str, list[CellComparison]] = {}
+    for cell in comparison.barred:
+        by_text.setdefault(differences_text(cell.barred), []).append(cell)
+    for text, cells in sorted(by_text.items()):
         allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
         yield f"{text} (compare with --allow {allow}): {names(cell.new for cell in cells)}"
+
+
+def _forward_table(cells: Sequence[CellComparison]) -> Table:
+    """Return the change of ``forward`` in each cell; all of them have it."""
+    return Table(
+        columns=(
+            *key_columns("model", "backend"),
+            *CHANGE_COLUMNS,
+            Column("verdict", justify="left"),
+            Column("seen from", "%", optional=True),
+        ),
+        rows=tuple(Row((*_keys(cell), *_values(cell.forward))) for cell in cells if cell.forward),
+        keys=2,
+    )
+
+
+def _keys(cell: CellComparison) -> tuple[Value, Value]:
+    return Value(backbone_name(cell.new)), Value(target_name(target_of(cell.new)))
+
+
+def _values(change: Change) -> tuple[Value, ...]:
+    seen = change.smallest_seen
+    return (
+        Value(_milliseconds(change.base_ns)),
+        Value(_milliseconds(change.new_ns)),
+        *(
+            ABSENT if ratio is None else Value(share(ratio))
+            for ratio in (change.ratio, change.low, change.high)
+        ),
+        Value(
+            VERDICT_WORDS[change.verdict],
+            mark=GATED if change.gated else NOISY if change.noisy else "",
+            tone=TONES[change.verdict],
+        ),
+        ABSENT if seen is None else Value(f"{100 * seen:.1f}"),
+    )
+
+
+def _milliseconds(ns: float) -> str:
+    """Return a time with three significant digits."""
+    value = ns / NANOSECONDS_PER_MS
+    whole = len(str(int(value))) if value >= 1 else 0
+    return f"{value:.{max(0, 3 - whole)}f}" if value >= 0.01 else f"{value:.2g}"  # noqa: PLR2004
+
+
+def _other_times(comparison: Comparison) -> Iterator[Block]:
+    """Yield the changed times besides ``forward``, cells with the largest changes first.
+
+    All times are shown of cells without ``forward``, such as quoted ones.
+    """
+    found = []
+    for cell in comparison.compared:
+        others = (each for each in cell.changes if each.scope != "forward")
+        changes = [each for each in others if each.listed or cell.forward is None]
+        if changes:
+            found.append((cell, changes))
+    # Twice as long is as far from no change as half as long.
+    found.sort(key=lambda pair: -max(max(each.ratio, 1 / each.ratio) for each in pair[1]))
+    rows = [
+        (
+            *_keys(cell),
+            Value(time_name(each.scope, each.image)),
+            *_values(each)[: len(CHANGE_COLUMNS)],
+        )
+        for cell, changes in found
+        for each in changes
+    ]
+    yield from _table("Other times", "time", CHANGE_COLUMNS, rows)
+
+
+def _other_changes(comparison: Comparison) -> Iterator[Block]:
+    """Yield the changes besides times."""
+    rows = [
+        (*_keys(cell), Value(other.name), Value(clean(other.base)), Value(clean(other.new)))
+        for cell in comparison.cells
+        for other in cell.others
+    ]
+    yield from _table("Besides latency", "what", (Column("base"), Column("new")), rows)
+
+
+def _table(
+    title: str, key: str, columns: Sequence[Column], rows: Sequence[tuple[Value, ...]]
+) -> Iterator[Block]:
+    """Yield a table, its heading, and the number of rows left out; nothing for no rows."""
+    if rows:
+        yield Heading(title)
+        yield Table(
+            columns=(*key_columns("model", "backend", key), *columns),
+            rows=tuple(map(Row, rows[:MOST_ROWS])),
+            keys=3,
+        )
+    if len(rows) > MOST_ROWS:
+        yield Paragraph(f"and {len(rows) - MOST_ROWS:,} more (--format csv has all)", "faint")

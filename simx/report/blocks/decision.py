@@ -1,4 +1,4 @@
-"""A decision as a document: what no other backbone beats, and which one to take."""
+"""A decision as a document: the unbeaten backbones, and which one to take."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,9 +18,11 @@ from simx.results.summaries.decision import Contender, Decision
 
 
 def decision_blocks(report: Report, decision: Decision) -> Iterator[Block]:
-    """Yield the answer for one target of a report, and the backbones it is about."""
+    """Yield the answer for one target of a report, and its backbones."""
     yield Heading(title(decision), level=1)
-    yield Paragraph(_origin(report), "faint")
+    machine = next((items for name, items in heading(report) if name == "machine"), ())
+    origin = (f"report of {clean(report.created)}", *machine[:1])
+    yield Paragraph(" · ".join(origin), "faint")
     if decision.fitting:
         yield decision_table(decision, decision.fitting)
     yield Paragraph(answer(decision), "strong")
@@ -28,7 +30,7 @@ def decision_blocks(report: Report, decision: Decision) -> Iterator[Block]:
 
 
 def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
-    """Return a row for each of the contenders shown: the front, or what of it keeps the limits."""
+    """Return a table with a row for each of these contenders."""
     names = differing_settings([each.backbone for each in shown])
     return Table(
         columns=(
@@ -55,9 +57,3 @@ def _values(contender: Contender) -> tuple[Value, ...]:
         figures.dimension(backbone),
         figures.fixed(backbone.catalogue.gflops, 2),
     )
-
-
-def _origin(report: Report) -> str:
-    """Return when and where it was measured, in one line."""
-    machine = next((items for name, items in heading(report) if name == "machine"), ())
-    return " · ".join((f"report of {clean(report.created)}", *machine[:1]))

@@ -1,9 +1,9 @@
-"""What ``simx doctor`` found, as a document: each provider, what to repair, and the machine."""
+"""The result of ``simx doctor`` as a document."""
 
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
-from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
+from simx.report.blocks.document import Block, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import provider_name
 from simx.report.words.values import Value
@@ -11,36 +11,12 @@ from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDi
 
 
 def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
-    """Yield what works, what does not work and why, what to repair, and what is installed."""
+    """Yield the usable providers, the causes of failures, problems, advice, and the machine."""
     yield Table(
-        columns=(
-            *key_columns("backend", "provider"),
-            Column("usable", justify="left"),
-            Column("nodes", justify="left"),
-        ),
+        columns=key_columns("backend", "provider", "usable", "nodes"),
         rows=tuple(Row(_values(each)) for each in found.providers),
         keys=2,
     )
-    yield from _words(found)
-
-
-def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
-    usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
-    names = (clean(each.backend), provider_name(each.provider))
-    return (*map(Value, names), usable, Value(_proof(each)))
-
-
-def _proof(each: ProviderDiagnosis) -> str:
-    """Return for example ``8/8 cpu``; a backend without a graph has computed something instead."""
-    if not each.usable:
-        return ""
-    if not each.proof:
-        return "no graph; computed"
-    total = sum(each.proof.values())
-    return f"{each.proof.get(each.provider, 0)}/{total} {provider_name(each.provider)}"
-
-
-def _words(found: Diagnosis) -> Iterator[Paragraph]:
     for each in found.providers:
         if each.reason is not None:
             why = clean("; ".join(filter(None, (each.reason, each.remedy))))
@@ -48,32 +24,34 @@ def _words(found: Diagnosis) -> Iterator[Paragraph]:
     yield from (Paragraph(_plugin(each)) for each in found.plugins)
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
-    loaded = _loaded(found)
-    for text in (_machine(found), _software(found), *loaded, _store(found)):
-        yield Paragraph(text, "faint")
-
-
-def _plugin(each: PluginDiagnosis) -> str:
-    """Return what a plug-in brings and finds; its providers have rows of their own."""
-    found = each.problem or (
-        f"it finds {', '.join(each.devices)}" if each.devices else "it finds no device here"
-    )
-    return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
-
-
-def _loaded(found: Diagnosis) -> Iterator[str]:
-    for each in found.providers:
-        if each.libraries:
-            names = (f"{name} {version}".strip() for name, version in each.libraries.items())
-            where = f"{each.backend} {provider_name(each.provider)}"
-            yield clean(f"loaded by {where}: {' · '.join(names)}")
-
-
-def _store(found: Diagnosis) -> str:
-    return (
+    store = (
         f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
         f"{found.cached_weights} of the pretrained weights are cached"
     )
+    loaded = (_loaded(each) for each in found.providers if each.libraries)
+    for text in (_machine(found), _software(found), *loaded, store):
+        yield Paragraph(text, "faint")
+
+
+def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
+    provider, total = provider_name(each.provider), sum(each.proof.values())
+    proof = f"{each.proof.get(each.provider, 0)}/{total} {provider}" if each.proof else ""
+    if each.usable and not proof:
+        proof = "no graph; computed"  # the backend has no graph
+    usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
+    names = map(Value, (clean(each.backend), provider))
+    return (*names, usable, Value(proof if each.usable else ""))
+
+
+def _plugin(each: PluginDiagnosis) -> str:
+    """Return the providers of a plug-in and the devices that it finds."""
+    found = each.problem or f"it finds {', '.join(each.devices) or 'no device here'}"
+    return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
+
+
+def _loaded(each: ProviderDiagnosis) -> str:
+    names = (f"{name} {version}".strip() for name, version in each.libraries.items())
+    return clean(f"loaded by {each.backend} {provider_name(each.provider)}: {' · '.join(names)}")
 
 
 def _machine(found: Diagnosis) -> str:

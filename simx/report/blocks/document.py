@@ -1,6 +1,6 @@
-"""A document: what every result becomes for people, before a format renders it.
+"""A document: the form of every result for people, before a format renders it.
 
-All text in it is safe to print. Blocks with ``detail`` are left out of a short rendering.
+All its text is safe to print. A short rendering leaves out blocks with ``detail``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from simx.report.words.values import Tone, Value
 Justify = Literal["left", "right"]
 
 Layout = Literal["models", "origin"]
-"""``models``: models are rows, quantities columns. ``origin``: the other way round."""
+"""``models``: one row per model. ``origin``: one column per model."""
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """The title of what follows; ``level`` 1 is a whole report's."""
+    """The title of the next blocks; ``level`` 1 is the title of a report."""
 
     text: str
     level: int = 2
@@ -26,7 +26,7 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 class Paragraph(msgspec.Struct, frozen=True):
-    """A sentence or a few."""
+    """One or more sentences."""
 
     text: str
     tone: Tone = "plain"
@@ -34,7 +34,7 @@ class Paragraph(msgspec.Struct, frozen=True):
 
 
 class Points(msgspec.Struct, frozen=True):
-    """Sentences that stand one below the other."""
+    """A list of sentences."""
 
     texts: tuple[str, ...]
     tone: Tone = "plain"
@@ -42,7 +42,7 @@ class Points(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """Names, each with the items that belong to it."""
+    """Names, each with its items."""
 
     items: tuple[tuple[str, tuple[str, ...]], ...]
     detail: bool = False
@@ -51,7 +51,7 @@ class Facts(msgspec.Struct, frozen=True):
 class Column(msgspec.Struct, frozen=True):
     """A column's heading: its name and unit, below the group that neighbouring columns share.
 
-    A short rendering leaves out ``optional`` columns where a table would be too wide with them.
+    A short rendering leaves out ``optional`` columns if the table is too wide with them.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A table; its first ``keys`` columns say what a row is about."""
+    """A table; its first ``keys`` columns identify a row."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -92,30 +92,33 @@ def groups_of(columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
 
 
 def parts_of(table: Table, widths: Sequence[int], available: int) -> Iterator[list[int]]:
-    """Spread a table's columns over as many parts as it takes to cut none.
+    """Distribute a table's columns over several parts, none wider than available.
 
-    A group stays whole where a part can hold it.
+    A group stays whole if a part can hold it.
 
     Args:
-        table: With at least as many columns as keys.
-        widths: Of its columns, in characters, each with the space beside it.
-        available: Width of a part.
+        table: The table.
+        widths: Width of each column in characters, with the space beside it.
+        available: Width of a part in characters.
 
     Yields:
-        The places of a part's columns: those of the keys, then at least one other.
+        The places of a part's columns: the keys, then at least one other.
     """
-    keys, part, used = list(range(table.keys)), list[int](), 0
-    left = available - sum(widths[: table.keys])
+    keys, part = list(range(table.keys)), list[int]()
+    room = available - sum(widths[: table.keys])
     others = range(table.keys, len(widths))
+
+    def is_full(*further: int) -> bool:
+        return bool(part) and sum(widths[place] for place in (*part, *further)) > room
+
     for _, places in groupby(others, key=lambda place: table.columns[place].group or place):
         group = list(places)
-        if part and used + sum(widths[place] for place in group) > left:
+        if is_full(*group):
             yield keys + part
-            part, used = [], 0
+            part = []
         for place in group:
-            if part and used + widths[place] > left:
+            if is_full(place):
                 yield keys + part
-                part, used = [], 0
+                part = []
             part.append(place)
-            used += widths[place]
     yield keys + part

@@ -1,67 +1,80 @@
-"""A report as a document: its heading, its tables, findings and notes by range, and its sum."""
+"""A report as a document: heading, tables, findings and notes by range, and a last line."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from simx.common.safe_text import clean
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.models.ranges import Range
 from simx.report.blocks.document import (
     Block,
+    Column,
     Facts,
     Heading,
     Layout,
     Paragraph,
     Points,
+    Row,
     Table,
 )
-from simx.report.blocks.overview import picture_table, speed_table, summary_text
-from simx.report.blocks.report_tables import origin_tables, views
+from simx.report.blocks.quantities import (
+    FAILURE,
+    Read,
+    embedding_time,
+    forward_time,
+    measured,
+    similarity,
+    similarity_time,
+)
+from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
+from simx.report.words import figures
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
+from simx.report.words.names import IMAGE_NAMES, TIMES, counted, differing_settings, target_name
 from simx.report.words.notes import mark_notes, range_title
-from simx.report.words.values import Tone
+from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.summaries.derivation import by_range, targets
-from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+from simx.results.summaries.findings import DIFFERENCE_POINTS
+from simx.results.summaries.speeds import mean_speed
+from simx.results.summaries.summary import BackboneSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
-"""The facts that a short rendering has."""
+"""The facts of a short rendering."""
+
+Shown = Callable[[BackboneSummary], Value]
 
 
 def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> Iterator[Block]:
-    """Yield everything that people read of a report, short tables first.
+    """Yield a report as people read it, short tables first.
 
     Args:
-        report: What was measured.
+        report: The report.
         ranges: The GFLOPS ranges in the order of the tables.
         layout: Whether models are rows or columns.
     """
     yield Heading(f"simx report, {clean(report.created)}", level=1)
     facts = heading(report)
     yield Facts(tuple(each for each in facts if each[0] in BRIEF))
-    further = tuple(each for each in facts if each[0] not in BRIEF)
-    if further:
+    if further := tuple(each for each in facts if each[0] not in BRIEF):
         yield Facts(further, detail=True)
     yield from _points(map(clean, report.notes), "warning")
     summaries, found = by_range(report, ranges), targets(report)
     for summary in summaries:
-        yield from _range(summary, found, layout)
+        yield Heading(range_title(summary, found))
+        yield from _tables(summary.backbones, found, layout)
+        brief = sentences(summary, brief=True)
+        yield from _points(brief)
+        yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
+        yield from _points(mark_notes(summary.backbones), "warning")
+        yield from _points(range_notes(summary.backbones), "faint", detail=True)
     yield Points(legend(report), "faint", detail=True)
     backbones = [backbone for summary in summaries for backbone in summary.backbones]
     if report.source is None:
         yield Paragraph(TIME_MARKS, "faint")
-    yield Paragraph(summary_text(backbones, found), "strong")
-
-
-def _range(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Block]:
-    yield Heading(range_title(summary, targets))
-    yield from _tables(summary.backbones, targets, layout)
-    brief = sentences(summary, brief=True)
-    yield from _points(brief)
-    yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
-    yield from _points(mark_notes(summary.backbones), "warning")
-    yield from _points(range_notes(summary.backbones), "faint", detail=True)
+    yield Paragraph(_summary_text(backbones, found), "strong")
 
 
 def _points(
@@ -75,11 +88,119 @@ def _points(
 def _tables(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], layout: Layout
 ) -> Iterator[Table]:
-    speeds = speed_table(backbones, targets)
+    speeds = _speed_table(backbones, targets)
     if layout == "models" or any(column.group for column in speeds.columns):
         yield speeds
     if layout == "origin":
         yield from origin_tables(backbones, targets)
     else:
-        yield picture_table(backbones, targets)
+        yield _picture_table(backbones, targets)
         yield from views(backbones, targets, detail=True)
+
+
+def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
+    """Return the times of each target side by side, their ratios, and the accuracy.
+
+    Speeds are relative to the first target. The pipeline is that of the anchor.
+    """
+    alone = len(targets) == 1
+
+    def on_each(
+        group: str, unit: str, read: Read, among: Sequence[TargetId]
+    ) -> Iterator[tuple[Column, Shown]]:
+        for target in among:
+            name = "" if len(among) == 1 else target_name(target)
+            yield Column(name, unit, group), _on(target, read)
+
+    relative = f"{TIMES} {target_name(targets[0])}"
+    found = (
+        *on_each("forward", "ms", partial(forward_time, spread=alone), targets),
+        *on_each("speed-up", relative, lambda _, cell: figures.ratio(cell.speed), targets[1:]),
+        *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), targets),
+        (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
+    )
+    return _table("", backbones, found)
+
+
+def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
+    """Return the times and similarities of each picture, targets side by side in a field.
+
+    Times have few digits here; the tables of all figures have the digits of their intervals.
+    """
+    unit = figures.similarity_unit(quoted=any(each.quoted for each in backbones))
+    found: list[tuple[Column, Shown]] = []
+    for image in COMPARED_IMAGES:
+        name, time = IMAGE_NAMES[image], similarity_time(image, unit=unit, digits=2)
+        found += (
+            (Column("", "ms", name), _joined(targets, embedding_time(image, digits=3))),
+            (Column("", unit, name, optional=True), _joined(targets, time)),
+            (Column("", "%", name), _similarity(targets, image)),
+        )
+    where = f"; {' / '.join(map(target_name, targets))}" if len(targets) > 1 else ""
+    title = f"Each picture: embedding ms, comparison {unit}, similarity %{where}"
+    return _table(title, backbones, found)
+
+
+def _summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> str:
+    """Return one line: the number of backbones, and the mean speed of each target."""
+    parts = [counted(len(backbones), "backbone")]
+    for target in targets[1:]:
+        mean = mean_speed(backbones, target)
+        if mean is not None:
+            interval = figures.interval(mean)
+            span = "" if interval == ABSENT else f", {interval.text}"
+            parts.append(
+                f"{target_name(target)} is {figures.ratio(mean).figure} times as fast as "
+                f"{target_name(targets[0])} (geometric mean{span})"
+            )
+    failed = sum(len(backbone.failed) for backbone in backbones)
+    if failed:
+        parts.append(f"{counted(failed, 'cell')} failed")
+    return " · ".join(parts)
+
+
+def _table(
+    title: str, backbones: Sequence[BackboneSummary], found: Iterable[tuple[Column, Shown]]
+) -> Table:
+    """Return the table, without columns that have no value."""
+    settings = differing_settings(backbones)
+    columns = [(column, [show(backbone) for backbone in backbones]) for column, show in found]
+    kept = [(column, values) for column, values in columns if any(v != ABSENT for v in values)]
+    return Table(
+        title=title,
+        columns=(*key_columns("model", *settings), *(column for column, _ in kept)),
+        rows=tuple(
+            Row((*keys_of(backbone, settings), *(values[place] for _, values in kept)))
+            for place, backbone in enumerate(backbones)
+        ),
+        keys=1 + len(settings),
+    )
+
+
+def _on(target: TargetId, read: Read) -> Shown:
+    return lambda backbone: figure_on(backbone, target, measured(read))
+
+
+def _joined(targets: Sequence[TargetId], read: Read) -> Shown:
+    def shown(backbone: BackboneSummary) -> Value:
+        values = [_on(target, read)(backbone) for target in targets]
+        if len(set(values)) == 1:
+            return values[0]
+        return Value("/".join(value.figure for value in values))
+
+    return shown
+
+
+def _similarity(targets: Sequence[TargetId], image: Image) -> Shown:
+    """Show one figure if the targets agree, and the figure of each if they do not."""
+
+    def shown(backbone: BackboneSummary) -> Value:
+        found = (cell.images[image].similarity_percent for cell in backbone.measured)
+        percents = [percent for percent in found if percent is not None]
+        if not percents:
+            return ABSENT if backbone.measured else FAILURE
+        if max(percents) - min(percents) > DIFFERENCE_POINTS:
+            return _joined(targets, similarity(image))(backbone)
+        return similarity(image)(backbone, backbone.measured[0])
+
+    return shown

@@ -3,58 +3,37 @@
 from collections.abc import Iterator, Sequence
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import ORIGIN, Quantity, quantities
-from simx.report.words.names import (
-    backbone_name,
-    differing_settings,
-    setting_text,
-    target_name,
-)
+from simx.report.blocks.quantities import ORIGIN, Quantity, Show, quantities
+from simx.report.words.names import backbone_name, differing_settings, setting_text, target_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.summaries.summary import (
-    BackboneSummary,
-    FailedSummary,
-    MeasuredSummary,
-    TargetId,
+from simx.results.summaries.summary import BackboneSummary, TargetId
+
+_SIMILARITY = (
+    "similarity, %",
+    "similarity inference time, µs",
+    "similarity from the host, µs",
+    "embedding",
 )
 
 VIEWS = (
     ("Latency", ("forward", "catalogue")),
     ("Embedding time", ("embedding inference time, ms",)),
-    (
-        "Similarity",
-        (
-            "similarity, %",
-            "similarity inference time, µs",
-            "similarity from the host, µs",
-            "embedding",
-        ),
-    ),
+    ("Similarity", _SIMILARITY),
     ("Stages", ("stages of the anchor, ms", "stages of the negative, ms")),
     ("Parity and memory", ("parity with torch", "memory")),
 )
-"""What is shown together: a table's title, and the groups of columns that are in it."""
+"""The title of each table, and the groups of its columns."""
 
-OTHERS = "Other figures"
-
-SECTIONS = (
-    "anchor",
-    "forward",
-    "stages",
-    "parity with torch",
-    "placement",
-    "memory",
-)
-"""Of the rows that the origin lacked, where models are columns."""
+FURTHER = ("anchor", "forward", "stages", "parity with torch", "placement", "memory")
+"""The sections of the rows that the origin lacked."""
 
 
-def shown_quantities(
+def _shown_quantities(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> tuple[Quantity, ...]:
-    """Return the quantities, without optional ones that no backbone has a figure for.
+    """Return the quantities, without those that are optional or quoted and have no figure.
 
-    Of quoted figures, those are left out that their source does not give. Speeds are relative to
-    the first target.
+    Speeds are relative to the first target.
     """
     quoted = any(backbone.quoted for backbone in backbones)
     return tuple(
@@ -73,51 +52,36 @@ def shown_quantities(
 def views(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], *, detail: bool = False
 ) -> tuple[Table, ...]:
-    """Return tables of every quantity; each has one row for each cell, in the same order."""
-    shown = shown_quantities(backbones, targets)
-    known = {group for _, groups in VIEWS for group in groups}
-    others = tuple(dict.fromkeys(each.column.group for each in shown))
-    further = tuple(group for group in others if group not in known)
-    return tuple(
-        _models_as_rows(title, backbones, targets, of, detail=detail)
-        for title, groups in (*VIEWS, (OTHERS, further))
-        if (of := [each for group in groups for each in shown if each.column.group == group])
-    )
-
-
-def _models_as_rows(
-    title: str,
-    backbones: Sequence[BackboneSummary],
-    targets: Sequence[TargetId],
-    shown: Sequence[Quantity],
-    *,
-    detail: bool,
-) -> Table:
+    """Return tables of all quantities; each has one row per cell, in the same order."""
+    shown = _shown_quantities(backbones, targets)
     settings = differing_settings(backbones)
-    names_backend = len(targets) > 1
-    rows = tuple(
-        Row(
-            (
-                *keys_of(backbone, settings),
-                *((Value(target_name(cell.target)),) if names_backend else ()),
-                *(quantity.show(backbone, cell) for quantity in shown),
+    backend = ("backend",) if len(targets) > 1 else ()
+    keys = key_columns("model", *settings, *backend)
+    known = {group for _, groups in VIEWS for group in groups}
+    others = tuple(each.column.group for each in shown if each.column.group not in known)
+    tables = []
+    for title, groups in (*VIEWS, ("Other figures", tuple(dict.fromkeys(others)))):
+        of = [each for group in groups for each in shown if each.column.group == group]
+        rows = []
+        for backbone, cell in ((each, cell) for each in backbones for cell in each.cells):
+            target = [Value(target_name(cell.target)) for _ in backend]
+            figures = (quantity.show(backbone, cell) for quantity in of)
+            rows.append(Row((*keys_of(backbone, settings), *target, *figures)))
+        if of:
+            tables.append(
+                Table(
+                    title=title,
+                    columns=(*keys, *(quantity.column for quantity in of)),
+                    rows=tuple(rows),
+                    keys=len(keys),
+                    detail=detail,
+                )
             )
-        )
-        for backbone in backbones
-        for cell in backbone.cells
-    )
-    keys = key_columns("model", *settings, *(("backend",) if names_backend else ()))
-    return Table(
-        title=title,
-        columns=(*keys, *(quantity.column for quantity in shown)),
-        rows=rows,
-        keys=len(keys),
-        detail=detail,
-    )
+    return tuple(tables)
 
 
 def key_columns(*names: str) -> tuple[Column, ...]:
-    """Return the columns that say what a row is about."""
+    """Return the columns that identify a row."""
     return tuple(Column(name, justify="left") for name in names)
 
 
@@ -130,9 +94,14 @@ def keys_of(backbone: BackboneSummary, settings: Sequence[str]) -> tuple[Value, 
 def origin_tables(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> Iterator[Table]:
-    """Yield the origin's table, models as columns, and what it lacked as another."""
-    shown = shown_quantities(backbones, targets)
-    for sections, detail in ((ORIGIN, False), (SECTIONS, True)):
+    """Yield the origin's table, models as columns, and another with the rows that it lacked."""
+    shown = _shown_quantities(backbones, targets)
+    settings = differing_settings(backbones)
+    models = [
+        Column(backbone_name(each), " ".join(setting_text(each, name) for name in settings))
+        for each in backbones
+    ]
+    for sections, detail in ((ORIGIN, False), (FURTHER, True)):
         rows = tuple(
             row
             for section in sections
@@ -141,16 +110,9 @@ def origin_tables(
             for row in _quantity_rows(backbones, targets, quantity)
         )
         keys = key_columns("", *(("backend",) if len(targets) > 1 else ()))
-        columns = (*keys, *_model_columns(backbones))
+        columns = (*keys, *models)
         if rows:
             yield Table(columns=columns, rows=rows, keys=len(keys), detail=detail)
-
-
-def _model_columns(backbones: Sequence[BackboneSummary]) -> Iterator[Column]:
-    settings = differing_settings(backbones)
-    for backbone in backbones:
-        texts = (setting_text(backbone, name) for name in settings)
-        yield Column(backbone_name(backbone), " ".join(texts))
 
 
 def _quantity_rows(
@@ -159,18 +121,16 @@ def _quantity_rows(
     for target in targets[:1] if quantity.shared else targets:
         name = "" if quantity.shared else target_name(target)
         keys = (quantity.label, *((name,) if len(targets) > 1 else ()))
-        values = (figure_on(backbone, target, quantity) for backbone in backbones)
+        values = (
+            quantity.show(each, each.cells[0])
+            if quantity.shared
+            else figure_on(each, target, quantity.show)
+            for each in backbones
+        )
         yield Row((*map(Value, keys), *values), quantity.section)
 
 
-def figure_on(backbone: BackboneSummary, target: TargetId, quantity: Quantity) -> Value:
-    """Return a backbone's figure on one target, absent where it was not measured there."""
-    cells = backbone.cells if quantity.shared else cells_on(backbone, target)
-    return quantity.show(backbone, cells[0]) if cells else ABSENT
-
-
-def cells_on(
-    backbone: BackboneSummary, target: TargetId
-) -> tuple[MeasuredSummary | FailedSummary, ...]:
-    """Return a backbone's cell on one target, if there is one."""
-    return tuple(cell for cell in backbone.cells if cell.target == target)
+def figure_on(backbone: BackboneSummary, target: TargetId, show: Show) -> Value:
+    """Return a backbone's figure on one target, absent if it has no cell there."""
+    shown = (show(backbone, cell) for cell in backbone.cells if cell.target == target)
+    return next(shown, ABSENT)

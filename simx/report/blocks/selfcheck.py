@@ -1,12 +1,13 @@
-"""What ``simx selfcheck`` found, as a document: its claims, the noise floor and a verdict."""
+"""The result of ``simx selfcheck`` as a document."""
 
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
 from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
+from simx.report.words.names import counted
 from simx.report.words.values import ABSENT, Tone, Value
-from simx.results.schema.selfcheck import Check, SelfCheck, Verdict
+from simx.results.schema.selfcheck import SelfCheck, Verdict
 
 _TONES: dict[Verdict, Tone] = {
     "holds": "best",
@@ -17,41 +18,29 @@ _TONES: dict[Verdict, Tone] = {
 
 
 def selfcheck_blocks(found: SelfCheck) -> Iterator[Block]:
-    """Yield a row for each claim, how its figure was found, the noise floor and the verdict."""
+    """Yield a row and a note for each claim, the noise floor and the verdict."""
+    titles = ("unit", "bound", "verdict")
+    rows = []
+    for check in found.checks:
+        value = ABSENT if check.value is None else Value(f"{check.value:.2f}")
+        texts = map(Value, map(clean, (check.unit, check.bound)))
+        verdict = Value(check.verdict, tone=_TONES[check.verdict])
+        rows.append(Row((Value(clean(check.name)), value, *texts, verdict)))
     yield Table(
-        columns=(
-            *key_columns("claim"),
-            Column("found"),
-            Column("unit", justify="left"),
-            Column("bound", justify="left"),
-            Column("verdict", justify="left"),
-        ),
-        rows=tuple(Row((Value(clean(check.name)), *_values(check))) for check in found.checks),
+        columns=(*key_columns("claim"), Column("found"), *key_columns(*titles)), rows=tuple(rows)
     )
     for check in found.checks:
         if check.note:
             yield Paragraph(f"{clean(check.name)}: {clean(check.note)}")
-    yield Paragraph(_floor(found))
-    yield Paragraph(_verdict(found))
-
-
-def _values(check: Check) -> tuple[Value, ...]:
-    return (
-        ABSENT if check.value is None else Value(f"{check.value:.2f}"),
-        Value(clean(check.unit)),
-        Value(clean(check.bound)),
-        Value(check.verdict, tone=_TONES[check.verdict]),
-    )
-
-
-def _floor(found: SelfCheck) -> str:
     if found.noise_floor is None:
-        return "noise floor: this machine is too noisy now to find one"
-    return (
-        f"noise floor: {100 * found.noise_floor:.1f} %, the smallest difference that a comparison "
-        f"at the default profile shows 9 times in 10 on this machine, now, with {found.threads} "
-        f"thread{'' if found.threads == 1 else 's'}"
-    )
+        yield Paragraph("noise floor: this machine is too noisy now to find one")
+    else:
+        yield Paragraph(
+            f"noise floor: {100 * found.noise_floor:.1f} %, the smallest difference that a "
+            "comparison at the default profile shows 9 times in 10 on this machine, now, with "
+            f"{counted(found.threads, 'thread')}"
+        )
+    yield Paragraph(_verdict(found))
 
 
 def _verdict(found: SelfCheck) -> str:

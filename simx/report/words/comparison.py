@@ -1,11 +1,11 @@
-"""The words of a comparison: names, changes in percent, and what the verdicts are called."""
+"""The words of a comparison: names of cells, changes in percent, and verdicts."""
 
 from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import IMAGE_WORDS, listed, target_name, weights_name
-from simx.report.words.values import ABSENT, Tone, Value
+from simx.report.words.names import IMAGE_WORDS, backbone_name, listed, target_name
+from simx.report.words.values import Tone
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference
 from simx.results.schema.report import Identity
@@ -27,37 +27,21 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "equivalent": "equal",
     "inconclusive": "open",
 }
-"""As tables have them; the legend explains them."""
 
 GATED = "!"
-UNKNOWN = "unknown"
 
 _SCOPE_WORDS: dict[Scope, str] = {
-    "forward": "forward",
-    "host": "host",
     "pipeline": "embedding",
-    "similarity": "similarity",
     "similarity.host": "similarity from the host",
-    "first": "first",
 }
 
 MOST_CELLS = 8
-"""So many cells a sentence names; more are counted."""
+"""Cells that a sentence names; it counts the others."""
 
 
 def cell_name(identity: Identity) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_of(identity)} on {backend_of(identity)}"
-
-
-def backbone_of(identity: Identity) -> str:
-    """Return model and weights, as the command line takes them."""
-    return f"{clean(identity.model)}:{weights_name(identity.weights)}"
-
-
-def backend_of(identity: Identity) -> str:
-    """Return for example ``ort cpu``."""
-    return target_name(target_of(identity))
+    return f"{backbone_name(identity)} on {target_name(target_of(identity))}"
 
 
 def time_name(scope: Scope, image: Image | None) -> str:
@@ -69,39 +53,31 @@ def time_name(scope: Scope, image: Image | None) -> str:
 def share(ratio: float) -> str:
     """Return a ratio as a change with its sign: ``+3.2`` for 1.032, in percent."""
     percent = 100 * (ratio - 1)
-    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would mean nothing
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column
         return ">+999"
     return f"{percent + 0.0:+.1f}" if round(percent, 1) else "0.0"
-
-
-def share_value(ratio: float | None) -> Value:
-    """Return a change for a table, absent where there is none."""
-    return ABSENT if ratio is None else Value(share(ratio))
 
 
 def difference_text(difference: Difference) -> str:
     """Return for example ``threads 2 → 4``."""
     if difference.opaque and difference.base and difference.new:
         return f"{difference.name} not the same, by its hash"
-    base, new = (
-        UNKNOWN if side is None else clean(side) for side in (difference.base, difference.new)
-    )
+    sides = (difference.base, difference.new)
+    base, new = ("unknown" if side is None else clean(side) for side in sides)
     return f"{difference.name} {base} → {new}"
 
 
 def differences_text(differences: Sequence[Difference]) -> str:
-    """Return all of them, those that a side does not record by their names alone."""
-    known = [each for each in differences if each.base is not None and each.new is not None]
-    parts = [difference_text(each) for each in known]
-    for side, missing in (
-        ("base", [each.name for each in differences if each.base is None]),
-        ("new", [each.name for each in differences if each.new is None]),
-    ):
+    """Return all differences; only the name of one that a side does not record."""
+    parts = [difference_text(each) for each in differences if None not in (each.base, each.new)]
+    base = dict.fromkeys(each.name for each in differences if each.base is None)
+    new = dict.fromkeys(each.name for each in differences if each.new is None)
+    for side, missing in (("base", base), ("new", new)):
         if missing:
-            parts.append(f"{side} does not record {', '.join(dict.fromkeys(missing))}")
+            parts.append(f"{side} does not record {', '.join(missing)}")
     return "; ".join(parts)
 
 
 def names(identities: Iterable[Identity]) -> str:
-    """Return a list of cells for a sentence, the first few by name."""
+    """Return the names of the first cells, and the number of the others."""
     return listed([cell_name(identity) for identity in identities], MOST_CELLS)

@@ -1,4 +1,4 @@
-"""Writes figures with the digits that their intervals support."""
+"""Figures with the digits that their intervals support."""
 
 import math
 
@@ -12,12 +12,12 @@ from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 FEWEST_DIGITS = 2
 MOST_DIGITS = 4
 DIGITS_WITHOUT_INTERVAL = 3
-"""Significant digits. Between the first two, the interval decides: the last digit shown is the
-second of its half width if that begins with up to 354, and the first if it begins with more
+"""Significant digits. The interval chooses between the first two: the last digit shown is the
+second digit of its half width if that begins with up to 354, else the first digit
 (Particle Data Group, "Review of particle physics", introduction, rounding)."""
 
 SIMILARITY_DECIMALS = 2
-"""Of a percentage that was measured here: backends differ by less than that shows."""
+"""Decimals of a measured percentage. The differences between backends are smaller."""
 
 NANOSECONDS = {"ms": NANOSECONDS_PER_MS, "µs": 1e3}
 
@@ -33,11 +33,11 @@ def time(
     """Return a time.
 
     Args:
-        estimate: None for no time.
+        estimate: The time, if there is one.
         unit: ``ms`` or ``µs``.
-        spread: Whether its interval stands beside it, in percent.
-        decimals: Of a millisecond, to which a time is quoted; it keeps all of them.
-        digits: The most significant digits of a time that is not quoted.
+        spread: Whether to show its interval, in percent.
+        decimals: Decimals of a quoted time in milliseconds; all of them show.
+        digits: Most significant digits of a time that is not quoted.
     """
     if estimate is None:
         return ABSENT
@@ -54,12 +54,11 @@ def time(
 
 
 def ratio(value: Ratio | None) -> Value:
-    """Return a ratio, and beside it how far its interval reaches, in percent of it."""
+    """Return a ratio, and the half width of its interval in percent of it."""
     if value is None:
         return ABSENT
-    half = value.half_width
-    figure = _rounded(value.value, _ratio_decimals(value))
-    return Value(figure, "" if half is None else _percent(half))
+    half = "" if value.half_width is None else _percent(value.half_width)
+    return Value(_rounded(value.value, _ratio_decimals(value)), half)
 
 
 def interval(value: Ratio | None) -> Value:
@@ -71,29 +70,27 @@ def interval(value: Ratio | None) -> Value:
 
 
 def fixed(value: float | None, decimals: int) -> Value:
-    """Return a figure that has no interval, rounded; never a negative zero."""
-    if value is None:
-        return ABSENT
-    return Value(_rounded(value, decimals))
+    """Return a figure without an interval, rounded."""
+    return ABSENT if value is None else Value(_rounded(value, decimals))
 
 
 def similarity(percent: float | None, decimals: int | None) -> Value:
-    """Return a similarity, or a difference of two; a quoted one with its own ``decimals``."""
+    """Return a similarity or a margin; ``decimals`` are those of a quoted one."""
     return fixed(percent, SIMILARITY_DECIMALS if decimals is None else decimals)
 
 
 def similarity_unit(*, quoted: bool) -> str:
-    """Return the unit of similarity times: they are published in milliseconds."""
+    """Return the unit of similarity times; publications have milliseconds."""
     return "ms" if quoted else "µs"
 
 
 def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
-    """Return an accuracy; a quoted one with all the decimals that torchvision publishes."""
+    """Return an accuracy; a quoted one with all decimals of torchvision."""
     return fixed(percent, 3 if backbone.quoted else 2)
 
 
 def dimension(backbone: BackboneSummary) -> Value:
-    """Return the length of a backbone's embedding; of several, each."""
+    """Return the lengths of a backbone's embeddings, normally one."""
     lengths = dict.fromkeys(str(cell.embedding_dim) for cell in backbone.measured)
     return Value(" ".join(lengths)) if lengths else ABSENT
 
@@ -104,19 +101,17 @@ def percent(share: float | None) -> Value:
 
 
 def mebibytes(count: int | None) -> Value:
-    """Return a number of bytes in MiB, to whole ones."""
+    """Return a number of bytes in whole MiB."""
     return fixed(None if count is None else count / 2**20, 0)
 
 
 def cosine(parity: Parity | None) -> Value:
-    """Return the cosine, rounded down: only a vector that agrees to the last digit shows a 1."""
-    if parity is None:
-        return ABSENT
-    return Value(f"{math.floor(parity.cosine * 1e7) / 1e7:.7f}")
+    """Return the cosine, rounded down, so that only equal vectors show a 1."""
+    return fixed(None if parity is None else math.floor(parity.cosine * 1e7) / 1e7, 7)
 
 
 def error(parity: Parity | None) -> Value:
-    """Return the relative L2 error by its order of magnitude."""
+    """Return the relative L2 error with one digit."""
     if parity is None:
         return ABSENT
     mantissa, _, exponent = f"{parity.relative_l2:.0e}".partition("e")
@@ -126,8 +121,7 @@ def error(parity: Parity | None) -> Value:
 def placement(cell: MeasuredSummary) -> Value:
     """Return where a graph's nodes ran: ``142/142 cuda``, or ``562 cuda + 13 shape``.
 
-    Where others than those that only compute shapes ran elsewhere, the share is shown and marked:
-    ``118/142 cuda + 13 shape``.
+    ``118/142 cuda + 13 shape`` is marked: nodes that do more than compute shapes ran elsewhere.
     """
     provider = cell.target.provider
     there = cell.placement.get(provider, 0)
@@ -144,7 +138,7 @@ def _ratio_decimals(value: Ratio) -> int:
 
 
 def _decimals(value: float, half: float | None) -> int:
-    """Return how many decimals to show, below 0 where even tens are open.
+    """Return the number of decimals; below 0 if even tens are uncertain.
 
     ``half`` is half the width of the interval, in the unit of the value.
     """
@@ -159,17 +153,17 @@ def _decimals(value: float, half: float | None) -> int:
 
 
 def _leading(value: float) -> int:
-    """Return how many digits stand before the decimal point; 0 or less below 1."""
+    """Return the number of digits before the decimal point; 0 or less below 1."""
     return math.floor(math.log10(value)) + 1
 
 
 def _rounded(value: float, decimals: int) -> str:
-    """Write a figure without the digits it does not have; never a negative zero."""
+    """Write a figure; never a negative zero."""
     return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
 
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    if percent >= 1000:  # noqa: PLR2004 - wider than any column; the digits would mean nothing
+    if percent >= 1000:  # noqa: PLR2004 - wider than any column
         return "±>999%"
     return f"±{percent:.0f}%" if percent >= 0.95 else f"±{max(percent, 0.1):.1f}%"  # noqa: PLR2004 - 0.95 rounds to 1.0

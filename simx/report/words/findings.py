@@ -1,6 +1,7 @@
-"""The findings of a range in words: one place for the sentences, whatever renders them."""
+"""The findings of a range in sentences, for every format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
@@ -13,7 +14,7 @@ from simx.report.words.names import (
     setting_text,
     target_name,
 )
-from simx.report.words.smallest_times import smallest_times
+from simx.results.schema.times import Scope
 from simx.results.summaries.findings import (
     DIFFERENCE_POINTS,
     HIGH_PERCENT,
@@ -22,15 +23,24 @@ from simx.results.summaries.findings import (
     Extremes,
     Similar,
     Slower,
+    Smallest,
     findings,
 )
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+
+Names = Callable[[Sequence[BackboneSummary]], list[str]]
+
+_SCOPES: Mapping[Scope, str] = {
+    "forward": "forward time",
+    "pipeline": "embedding inference time",
+    "similarity": "similarity inference time",
+}
 
 
 def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
     """Return the findings of a range, safe to print, one sentence each.
 
-    ``brief`` leaves out those about similarity times, and names only a few backbones in others.
+    ``brief`` leaves out similarity times, and names at most three backbones in a list.
     """
     found, words = findings(summary), _Words(summary.backbones, MOST_NAMED if brief else None)
     smallest = [each for each in found.smallest if not brief or each.scope != "similarity"]
@@ -47,7 +57,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
 
 
 class _Words:
-    """Words the findings about the backbones of one range."""
+    """Writes the sentences about the backbones of one range."""
 
     def __init__(self, backbones: Sequence[BackboneSummary], most: int | None) -> None:
         self._most = most
@@ -55,7 +65,6 @@ class _Words:
         self._names = _distinct_names(backbones)
 
     def names(self, backbones: Sequence[BackboneSummary]) -> list[str]:
-        """Return the names of some of the range's backbones."""
         return [self._name(backbone) for backbone in backbones]
 
     def _name(self, backbone: BackboneSummary) -> str:
@@ -66,7 +75,9 @@ class _Words:
         for image in COMPARED_IMAGES:
             of_image = [each for each in found if each.image == image]
             if of_image:
-                verb = "" if clauses else f" {_has(of_image)} a similarity below 0 %"
+                verb = (
+                    "" if clauses else f" {_verb('have', of_image, 'has')} a similarity below 0 %"
+                )
                 clauses.append(f"{self._similar(of_image)}{verb} with {THE_IMAGES[image]}")
         if clauses:
             yield f"{'; '.join(clauses)}."
@@ -78,18 +89,19 @@ class _Words:
             span = f"{_percent(percents[0])} to {_percent(percents[-1])}"
             yield f"All {len(reached)} backbones reach {goal} ({span})."
         elif reached:
-            text = f"{self._similar(reached)} {_s('reach', reached, 'reaches')} {goal}"
+            text = f"{self._similar(reached)} {_verb('reach', reached, 'reaches')} {goal}"
             if almost:
-                text += f"; {self._similar(almost)} almost {_s('do', almost, 'does')}"
+                text += f"; {self._similar(almost)} almost {_verb('do', almost, 'does')}"
             yield f"{text}."
         elif almost:
-            yield f"{self._similar(almost)} almost {_s('reach', almost, 'reaches')} {goal}."
+            yield f"{self._similar(almost)} almost {_verb('reach', almost, 'reaches')} {goal}."
 
     def dimension(self, found: Extremes | None) -> Iterator[str]:
         if found:
             lowest, highest = self._sharing(found.lowest), self._sharing(found.highest)
+            verb = _verb("have", found.lowest, "has")
             yield (
-                f"{lowest} {_has(found.lowest)} the smallest dimension ({found.low:.0f}), "
+                f"{lowest} {verb} the smallest dimension ({found.low:.0f}), "
                 f"{highest} the largest ({found.high:.0f})."
             )
 
@@ -97,7 +109,7 @@ class _Words:
         if found:
             best, worst = self._sharing(found.highest), self._sharing(found.lowest)
             yield (
-                f"{best} {_has(found.highest)} the best margin "
+                f"{best} {_verb('have', found.highest, 'has')} the best margin "
                 f"({_points(found.high, found.highest[0])}), "
                 f"{worst} the worst ({_points(found.low, found.lowest[0])})."
             )
@@ -120,8 +132,12 @@ class _Words:
         for target, costs in by_target.items():
             where = target_name(target)
             if len(costs) <= MOST_NAMED:
-                margins = listed([self._cost(each) for each in costs])
-                yield f"With {where} the margin is {margins}."
+                margins = [
+                    f"{_decimal(each.margin)} points for {self._name(each.backbone)} "
+                    f"(fp32: {_decimal(each.in_full)})"
+                    for each in costs
+                ]
+                yield f"With {where} the margin is {listed(margins)}."
             else:
                 costs.sort(key=lambda each: each.margin - each.in_full)
                 least, most = (
@@ -130,26 +146,19 @@ class _Words:
                 )
                 yield f"With {where} margins differ from those of fp32 by {least} to {most}."
 
-    def _cost(self, cost: Cost) -> str:
-        margin, in_full = (
-            figures.similarity(points, None).figure for points in (cost.margin, cost.in_full)
-        )
-        return f"{margin} points for {self._name(cost.backbone)} (fp32: {in_full})"
-
     def differing(self, found: Sequence[Differing]) -> Iterator[str]:
-        if found:
+        texts = []
+        for lower, higher in ((each.lower, each.higher) for each in found):
+            low, high = (
+                f"{_percent(each)} on {target_name(each.cell.target)}" for each in (lower, higher)
+            )
+            where = f"{self._name(lower.backbone)} with {THE_IMAGES[lower.image]}"
+            texts.append(f"{where}, {low} and {high}")
+        if texts:
             yield (
                 f"Similarities differ by more than {DIFFERENCE_POINTS:g} points between backends: "
-                f"{'; '.join(map(self._difference, found))}."
+                f"{'; '.join(texts)}."
             )
-
-    def _difference(self, found: Differing) -> str:
-        sides = (
-            f"{_percent(each)} on {target_name(each.cell.target)}"
-            for each in (found.lower, found.higher)
-        )
-        name, image = self._name(found.lower.backbone), THE_IMAGES[found.lower.image]
-        return f"{name} with {image}, {' and '.join(sides)}"
 
     def _similar(self, found: Sequence[Similar]) -> str:
         names = [f"{self._name(each.backbone)} ({_percent(each)})" for each in found]
@@ -162,7 +171,7 @@ class _Words:
 
 
 def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
-    """Return a name for each backbone, by its identity, that no other one of them has."""
+    """Return a different name for each backbone, by its ``id``."""
     by_name: dict[str, list[BackboneSummary]] = {}
     for backbone in backbones:
         by_name.setdefault(backbone_name(backbone), []).append(backbone)
@@ -174,19 +183,100 @@ def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
     }
 
 
-def _has(subjects: Sequence[object]) -> str:
-    return _s("have", subjects, "has")
-
-
-def _s(plural: str, subjects: Sequence[object], singular: str) -> str:
+def _verb(plural: str, subjects: Sequence[object], singular: str) -> str:
     return singular if len(subjects) == 1 else plural
 
 
+def _decimal(percent: float, decimals: int | None = None) -> str:
+    return figures.similarity(percent, decimals).figure
+
+
 def _percent(found: Similar) -> str:
-    """Return a similarity; of one that is too small for its decimals, the sign still shows."""
-    text = figures.similarity(found.percent, found.cell.decimals).figure
+    """Return a similarity. The sign of a very small one shows, too."""
+    text = _decimal(found.percent, found.cell.decimals)
     return f"{found.percent:.1g} %" if found.percent and not float(text) else f"{text} %"
 
 
 def _points(margin: float, backbone: BackboneSummary) -> str:
-    return f"{figures.similarity(margin, backbone.measured[0].decimals).figure} points"
+    return f"{_decimal(margin, backbone.measured[0].decimals)} points"
+
+
+def smallest_times(
+    found: Sequence[Smallest], drift: Mapping[TargetId, float], names: Names
+) -> Iterator[str]:
+    """Yield the sentences, and one about the drift of the machine's speed.
+
+    Args:
+        found: By target and scope.
+        drift: The allowance for the drift of each target of the report, as a share.
+        names: Returns the names of backbones.
+    """
+    for (target, scope), group in groupby(found, lambda each: (each.target, each.scope)):
+        of = list(group)
+        where = [f"on {target_name(target)}"] if len(drift) > 1 else []
+        how = [] if of[0].decimals is None else ["by the medians alone"]
+        opening = " and ".join(where + how)
+        start = f"{opening[0].upper()}{opening[1:]}, " if opening else ""
+        yield start + _statement(of, _SCOPES[scope], names)
+    drifted = [
+        f"{100 * share:.1f} % on {target_name(target)}"
+        for target, share in drift.items()
+        if round(100 * share, 1) and any(each.target == target for each in found)
+    ]
+    if drifted:
+        yield f"Between backbones the machine drifted by {listed(drifted)}; ties allow for it."
+
+
+def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
+    """Name the backbone with the smallest time of each picture, and those tied with it."""
+    by_leaders: dict[tuple[str, ...], list[Smallest]] = {}
+    for each in found:
+        by_leaders.setdefault(tuple(names(each.leaders)), []).append(each)
+    verb = "has" if len(found[0].leaders) == 1 else "have"
+    claims: list[str] = []
+    for leaders, of in by_leaders.items():
+        claim = "" if claims else f" {verb} the smallest {what}"
+        claims.append(listed(leaders, MOST_NAMED) + claim + _occasions(of))
+    ties = _shared_ties(found, names) if len(claims) > 1 else None
+    if ties is not None:
+        return f"{', '.join(claims[:-1])}, and {claims[-1]}{ties}."
+    of_each = (_ties(of, names) for of in by_leaders.values())
+    return f"{'; '.join(map(''.join, zip(claims, of_each, strict=True)))}."
+
+
+def _shared_ties(found: Sequence[Smallest], names: Names) -> str | None:
+    """Return the ties of several leaders; None if they do not have the same."""
+    sets = {frozenset(names((*each.leaders, *each.tied))) for each in found}
+    if not any(each.tied for each in found):
+        return ""
+    if len(sets) > 1:
+        return None
+    leaders = {name for each in found for name in names(each.leaders)}
+    tied = [name for name in names(found[0].tied) if name not in leaders]
+    others = f" with each other and with {listed(tied, MOST_NAMED)}" if tied else ""
+    return f"; they are tied{others}"
+
+
+def _ties(found: Sequence[Smallest], names: Names) -> str:
+    """Return the ties of a leader for all its pictures, and those for some of them."""
+    tied = [names(each.tied) for each in found]
+    common = [name for name in tied[0] if all(name in of for of in tied)]
+    text = f", tied with {listed(common, MOST_NAMED)}" if common else ""
+    for each, of in zip(found, tied, strict=True):
+        further = [name for name in of if name not in common]
+        if further and each.image:
+            also = "also with" if common else "tied with"
+            text += f"; for {THE_IMAGES[each.image]} {also} {listed(further, MOST_NAMED)}"
+    return text
+
+
+def _occasions(found: Sequence[Smallest]) -> str:
+    """Return each picture with its time; only the time if there is no picture."""
+    pictures = [f"{THE_IMAGES[each.image]} ({_time(each)})" for each in found if each.image]
+    return f" for {listed(pictures)}" if pictures else f" ({_time(found[0])})"
+
+
+def _time(found: Smallest) -> str:
+    quoted = found.decimals is not None
+    unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
+    return f"{figures.time(found.time, unit, decimals=found.decimals).figure} {unit}"

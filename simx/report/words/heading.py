@@ -1,10 +1,10 @@
-"""What was measured, where and with what: the lines above a report's tables."""
+"""The lines above a report's tables: machine, software, settings and pictures."""
 
 from collections.abc import Iterator
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, counted, provider_name
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
@@ -15,9 +15,7 @@ from simx.results.statistics.round_filter import references
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each line's name and its items, cleaned."""
-    return tuple(
-        (name, tuple(clean(item) for item in items)) for name, items in _lines(report) if items
-    )
+    return tuple((name, tuple(map(clean, items))) for name, items in _lines(report) if items)
 
 
 def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -26,11 +24,29 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "written", (report.created, f"simx {report.simx}")
     if report.environment and report.config:
         yield "machine", _machine(report, report.environment, report.config.threads)
-        yield "software", _software(report, report.environment)
+        libraries = report.environment.libraries.items()
+        versions = (f"{name} {version}" for name, version in libraries)
+        python = f"Python {report.environment.python}"
+        yield "software", (f"simx {report.simx}", python, *versions)
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "measured", _measured(report, report.config)
-        yield "loaded", _loaded(report)
-        yield "pictures", _pictures(report.config)
+        loaded = (
+            f"{name.removeprefix('lib')} {version}".strip()
+            for cell in report.cells
+            if isinstance(cell, MeasuredCell)
+            for name, version in cell.libraries.items()
+        )
+        yield "loaded", tuple(dict.fromkeys(loaded))
+        pictures = report.config.pictures
+        yield (
+            "pictures",
+            tuple(
+                f"{IMAGE_WORDS[image]} {picture.width}{TIMES}{picture.height}, "
+                f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
+                for image in IMAGES
+                if (picture := pictures.get(image))
+            ),
+        )
 
 
 def _machine(report: Report, environment: Environment, threads: int) -> tuple[str, ...]:
@@ -40,13 +56,17 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
         environment.architecture,
         f"{environment.affinity_cores} of {environment.logical_cores} cores",
         *(() if quota is None else (f"quota {quota:g} cores",)),
-        f"{threads} thread{'' if threads == 1 else 's'}",
+        counted(threads, "thread"),
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,
         *(("in a container",) if environment.container else ()),
         *(() if governor is None else (f"governor {governor}",)),
         *(f"{gpu.name}, driver {gpu.driver}" for gpu in environment.gpus),
-        *_peaks(report),
+        # The peak that the shares of cells refer to.
+        *(
+            f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
+            for provider, peak in peaks(report.canary, references(report.canary)).items()
+        ),
     )
 
 
@@ -58,61 +78,22 @@ def _gpu_states(report: Report) -> Iterator[GpuState]:
                 yield from (block.noise.gpu for block in launch.blocks if block.noise.gpu)
 
 
-def _peaks(report: Report) -> Iterator[str]:
-    """Yield the peak that cells' shares refer to, of each provider."""
-    for provider, peak in peaks(report.canary, references(report.canary)).items():
-        yield f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
-
-
-def _software(report: Report, environment: Environment) -> tuple[str, ...]:
-    libraries = environment.libraries.items()
-    return (
-        f"simx {report.simx}",
-        f"Python {environment.python}",
-        *(f"{name} {version}" for name, version in libraries),
-    )
-
-
-def _loaded(report: Report) -> tuple[str, ...]:
-    """Return the libraries of providers, each version of each once."""
-    found = (
-        f"{name.removeprefix('lib')} {version}".strip()
-        for cell in report.cells
-        if isinstance(cell, MeasuredCell)
-        for name, version in cell.libraries.items()
-    )
-    return tuple(dict.fromkeys(found))
-
-
 def _measured(report: Report, config: Config) -> tuple[str, ...]:
+    launches = (
+        f"{config.launches} launches"
+        if config.half_width is None
+        else f"{config.pilot} launches and up for ±{100 * config.half_width:g}%"
+    )
+    budget = config.budget_seconds
     return (
         report.created,
         f"profile {config.profile}",
-        *_launches(config),
+        launches,
+        *(() if budget is None else (f"{budget:g} s for each",)),
         f"{config.rounds} rounds",
         f"seed {config.seed}",
         f"embedding {config.embedding}",
         ", ".join(config.precisions),
         f"batch {config.batch}",
         f"weights {config.weights}",
-    )
-
-
-def _launches(config: Config) -> tuple[str, ...]:
-    budget = config.budget_seconds
-    asked = (
-        f"{config.launches} launches"
-        if config.half_width is None
-        else f"{config.pilot} launches and up for ±{100 * config.half_width:g}%"
-    )
-    return (asked, *(() if budget is None else (f"{budget:g} s for each",)))
-
-
-def _pictures(config: Config) -> tuple[str, ...]:
-    pictures = config.pictures
-    return tuple(
-        f"{IMAGE_WORDS[image]} {picture.width}{TIMES}{picture.height}, "
-        f"{picture.bytes / 1e3:.1f} kB{'' if picture.bundled else ' (own)'}"
-        for image in IMAGES
-        if (picture := pictures.get(image))
     )

@@ -1,9 +1,10 @@
-"""The names that tables print: short, and safe to print."""
+"""Names for tables and sentences: short, and safe to print."""
 
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
+from simx.results.schema.report import Identity
 from simx.results.summaries.summary import BackboneSummary, TargetId
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -15,7 +16,7 @@ TIED = "≈"
 FAILED = "✗"
 
 MOST_NAMED = 3
-"""So many backbones that share something a sentence names; more are counted."""
+"""Backbones that share a property and that a sentence names; it counts the others."""
 
 IMAGE_WORDS: dict[Image, str] = {
     "anchor": "anchor",
@@ -25,10 +26,8 @@ IMAGE_WORDS: dict[Image, str] = {
 }
 
 THE_IMAGES = {image: f"the {words}" for image, words in IMAGE_WORDS.items()}
-"""Within a sentence."""
 
 IMAGE_NAMES = {image: words.removesuffix(" negative") for image, words in IMAGE_WORDS.items()}
-"""Headings of columns; the legend says what they mean."""
 
 
 def target_name(target: TargetId) -> str:
@@ -47,13 +46,13 @@ def weights_name(weights: str) -> str:
     return clean(weights.removeprefix("IMAGENET1K_"))
 
 
-def backbone_name(backbone: BackboneSummary) -> str:
+def backbone_name(backbone: BackboneSummary | Identity) -> str:
     """Return model and weights, as the command line takes them."""
     return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
 
 
 def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
-    """Return the settings that are not the same for all backbones, and so belong to their names."""
+    """Return the settings that are different, and therefore belong to the backbones' names."""
     return tuple(
         name
         for name in ("embedding", "batch", "threads")
@@ -62,22 +61,16 @@ def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
 
 
 def setting_text(backbone: BackboneSummary, name: str) -> str:
-    """Return one of the settings that ``differing_settings`` names, in words."""
-    settings = {
-        "embedding": clean(backbone.embedding),
-        "batch": f"batch {backbone.batch}",
-        "threads": f"{'?' if backbone.threads is None else backbone.threads} threads",
-    }
-    return settings[name]
+    """Return a setting that ``differing_settings`` names, in words."""
+    if name == "embedding":
+        return clean(backbone.embedding)
+    if name == "batch":
+        return f"batch {backbone.batch}"
+    return f"{'?' if backbone.threads is None else backbone.threads} threads"
 
 
 def listed(names: Sequence[str], most: int | None = None) -> str:
-    """Return names as a sentence lists them: ``a``, ``a and b``, ``a, b and 4 more``.
-
-    Args:
-        names: At least one.
-        most: How many are named; the others are counted.
-    """
+    """Return at least one name as a list: ``a``, ``a and b``, or ``a, b and 4 more``."""
     if most is not None and len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     *others, last = names

@@ -1,6 +1,6 @@
-"""What a reader must know beside the figures of each range."""
+"""The title of each range, and notes on the marks in its tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.report.words.names import (
@@ -18,7 +18,7 @@ from simx.results.summaries.summary import BackboneSummary, RangeSummary, Target
 
 
 def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
-    """Return the heading of a range; it names a single target, which no row then does."""
+    """Return the heading of a range. It names the target if there is only one."""
     label = clean(summary.label)
     count = counted(len(summary.backbones), "backbone")
     where = f" on {target_name(targets[0])}" if len(targets) == 1 else ""
@@ -29,7 +29,7 @@ def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
 
 
 def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
-    """Return what the marks in a range's tables mean, and what failed."""
+    """Return the meaning of the marks in a range's tables, and the failures."""
     measured = [cell for backbone in backbones for cell in backbone.measured]
     notes = []
     if any(cell.weights_origin == "random" for cell in measured):
@@ -45,13 +45,10 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
             f"{NOISY} too noisy: most rounds were disturbed, so all of them count and the figures "
             f"are those of a busy machine ({listed(noisy, MOST_NAMED)})"
         )
-    return (*notes, *_failures(backbones))
-
-
-def _failures(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
-    for backbone in backbones:
-        for cell in backbone.failed:
-            yield (
-                f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
-                f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
-            )
+    notes += (
+        f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
+        f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
+        for backbone in backbones
+        for cell in backbone.failed
+    )
+    return tuple(notes)

@@ -1,14 +1,12 @@
-"""A decision in words: the answer in one sentence, and notes on it."""
+"""A decision in words: one sentence with the answer, and notes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from simx.common.safe_text import clean
 from simx.report.words import figures
 from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
-from simx.results.summaries.summary import BackboneSummary
 
 LATENCY_NAMES: dict[LatencyOf, str] = {
     "forward": "forward latency",
@@ -22,7 +20,7 @@ _ORDERS: dict[Order, str] = {
 
 
 def title(decision: Decision) -> str:
-    """Return the heading of a decision, with the target that it is about."""
+    """Return the heading of a decision, with its target."""
     return (
         f"Which backbone to take on {target_name(decision.target)}, by "
         f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
@@ -30,31 +28,36 @@ def title(decision: Decision) -> str:
 
 
 def answer(decision: Decision) -> str:
-    """Return one sentence: what to take, or what comes nearest where nothing fits."""
+    """Return one sentence: the backbone to take, or the nearest one if none fits."""
     if not decision.contenders:
         return (
             f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
             f"{target_name(decision.target)}; --latency-of chooses another one."
         )
-    asked = _asked(decision.limits)
-    if not asked:
+    where, limits = target_name(decision.target), _limits_text(decision.limits)
+    if not limits:
         return _ends(decision)
     if not decision.fitting:
         near = " and ".join(map(_figures, decision.nearest))
-        where = target_name(decision.target)
-        return f"Nothing on {where} is known to keep {asked}; nearest is {near}."
-    best = decision.fitting[0]
-    return f"Take {_figures(best)}: {_praise(decision, asked)}."
+        return f"Nothing on {where} is known to keep {limits}; nearest is {near}."
+    count = len(decision.fitting)
+    of = f"of the {count} unbeaten ones on {where} that keep {limits}"
+    if count == 1:
+        praise = f"on {where}, nothing else that is unbeaten keeps {limits}"
+    elif decision.order == "most accurate":
+        praise = f"{of}, it is the most accurate"
+    else:
+        praise = f"{of}, none is measurably faster"
+    return f"Take {_figures(decision.fitting[0])}: {praise}."
 
 
 def notes(decision: Decision) -> Iterator[str]:
-    """Yield the rule, the order and the marks of what is shown."""
+    """Yield the rule, the order and the marks of a decision."""
     if not decision.contenders:
         return
     yield (
-        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; each of the others "
-        "is beaten by an unbeaten one, which is measurably faster and at least as accurate, with "
-        "at least the margin"
+        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; for each of the "
+        "others, an unbeaten one is measurably faster, with at least its accuracy and its margin"
     )
     yield f"order: {_ORDERS[decision.order]}"
     published = " in fp32" if decision.target.is_reduced else ""
@@ -64,17 +67,28 @@ def notes(decision: Decision) -> Iterator[str]:
         "percentage points"
     )
     if decision.limits.max_latency_ns is not None:
-        yield "a latency keeps its limit if its whole interval does"
+        yield "a latency is within its limit if its whole interval is"
     if decision.drift:
         yield (
             f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; a "
             "difference between two that is smaller than their drift does not count"
         )
-    yield from _marks(decision.contenders)
-    yield from _absent(decision.absent)
+    if any(each.cell.weights_origin == "random" for each in decision.contenders):
+        yield (
+            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
+        )
+    if any(each.cell.few_calls for each in decision.contenders):
+        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
+    elif any(each.merit.latency.low_ns is None for each in decision.contenders):
+        yield "latencies without an interval are compared as they stand"
+    if any(each.backbone.noisy for each in decision.contenders):
+        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
+    if decision.absent:
+        names = ", ".join(map(backbone_name, decision.absent))
+        yield f"left out, without such a latency there: {names}"
 
 
-def _asked(limits: Limits) -> str:
+def _limits_text(limits: Limits) -> str:
     parts = []
     if limits.max_latency_ns is not None:
         parts.append(f"{limits.max_latency_ns / NANOSECONDS_PER_MS:g} ms")
@@ -83,18 +97,8 @@ def _asked(limits: Limits) -> str:
     return " with ".join(parts)
 
 
-def _praise(decision: Decision, asked: str) -> str:
-    count, where = len(decision.fitting), target_name(decision.target)
-    if count == 1:
-        return f"on {where}, nothing else that is unbeaten keeps {asked}"
-    of = f"of the {count} unbeaten ones on {where} that keep {asked}"
-    if decision.order == "most accurate":
-        return f"{of}, it is the most accurate"
-    return f"{of}, none is measurably faster"
-
-
 def _ends(decision: Decision) -> str:
-    """Return where the front begins and ends."""
+    """Return the first and the last backbone of the front."""
     where = f"on {target_name(decision.target)}"
     front = decision.pareto_front
     if len(front) == 1:
@@ -110,27 +114,7 @@ def _ends(decision: Decision) -> str:
 def _figures(contender: Contender) -> str:
     backbone, merit = contender.backbone, contender.merit
     latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
-    acc1 = (
-        "acc1 unknown" if merit.acc1 is None else f"{figures.accuracy(backbone, merit.acc1).text} %"
-    )
+    known = f"{figures.accuracy(backbone, merit.acc1).text} %"
+    acc1 = "acc1 unknown" if merit.acc1 is None else known
     time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
     return f"{backbone_name(backbone)} ({time}, {acc1})"
-
-
-def _marks(contenders: Sequence[Contender]) -> Iterator[str]:
-    if any(each.cell.weights_origin == "random" for each in contenders):
-        yield (
-            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
-        )
-    if any(each.cell.few_calls for each in contenders):
-        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
-    elif any(each.merit.latency.low_ns is None for each in contenders):
-        yield "latencies without an interval are compared as they stand"
-    if any(each.backbone.noisy for each in contenders):
-        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
-
-
-def _absent(absent: Sequence[BackboneSummary]) -> Iterator[str]:
-    if absent:
-        names = ", ".join(map(backbone_name, absent))
-        yield f"left out, without such a latency there: {clean(names)}"

@@ -1,4 +1,4 @@
-"""The content of a table's field: text for people, and how it is meant."""
+"""The content of a table's field: text for people, and its tone."""
 
 from typing import Literal
 
@@ -28,4 +28,3 @@ class Value(msgspec.Struct, frozen=True):
 
 
 ABSENT = Value("\N{EN DASH}", tone="faint")
-"""Where there is nothing to show; not for a figure that is 0."""

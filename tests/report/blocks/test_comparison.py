@@ -70,7 +70,7 @@ def test_the_table_says_everything() -> None:
 
     assert "3 cells: 1 slower, 1 faster, 1 open, 1 not comparable, 1 failed" in text
     assert "regression: resnet18:V1 on torch cpu +20.0 %" in text
-    assert "by its canary on torch cpu the machine was 2 % slower in the new run" in text
+    assert "the canary on torch cpu was 2 % slower in the new run" in text
     assert "threads 2 → 4 (compare with --allow threads): vgg13:V1 on torch cpu" in text
     assert "vgg11:V1 on torch cpu failed in new at load: no memory" in text
     assert "only in base: vgg19:V1 on torch cpu" in text

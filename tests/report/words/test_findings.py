@@ -5,8 +5,7 @@ import pytest
 
 from simx.models.pictures import Image
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.words.findings import sentences
-from simx.report.words.smallest_times import smallest_times
+from simx.report.words.findings import sentences, smallest_times
 from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report, Similarity
 from simx.results.schema.times import Timing
 from simx.results.statistics.estimates import Estimate
