@@ -127,7 +127,6 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         from_outside_to_here = _is_loopback(newurl) and not _is_loopback(req.full_url)
         if not is_safe(newurl) or from_outside_to_here:
-            fp.close()
             raise URLError("it redirects to an address that is not safe (https)")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
