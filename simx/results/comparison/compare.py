@@ -1,7 +1,9 @@
 """Compares two digested reports: pairs, differences, changes, gate and means, put together."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -11,17 +13,22 @@ from simx.results.comparison.changes import (
     RunToRun,
     Sample,
     Shift,
+    benjamini_hochberg,
+    holm,
     mean_shift,
     shift,
     smallest_seen,
     verdict,
 )
-from simx.results.comparison.differences import MACHINE, differences, pictures_that_differ
+from simx.results.comparison.differences import (
+    MACHINE,
+    differences,
+    other_changes,
+    pictures_that_differ,
+)
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
 from simx.results.comparison.matching import Pair, match
-from simx.results.comparison.multiplicity import benjamini_hochberg, holm
 from simx.results.comparison.names import DifferenceName
-from simx.results.comparison.others import other_changes
 from simx.results.comparison.outcome import (
     CellComparison,
     Change,
@@ -33,7 +40,7 @@ from simx.results.comparison.outcome import (
     Side,
 )
 from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
-from simx.results.schema.report import FailedCell
+from simx.results.schema.report import FailedCell, Report
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import TargetId, target_of
@@ -41,7 +48,7 @@ from simx.results.summaries.summary import TargetId, target_of
 LEVEL = 1 - CONFIDENCE
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonCriteria(msgspec.Struct, frozen=True, kw_only=True):
     """How to compare. ``threshold`` is a share, ``allow`` names the differences that pass."""
 
     threshold: float
@@ -50,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A digested report, and what it is to be called."""
+    """A digested report, and its name in the comparison."""
 
     name: str
     digest: Digest
@@ -61,14 +68,14 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
 
     base: Digest
     new: Digest
-    settings: Settings
+    criteria: ComparisonCriteria
     run_to_run: Mapping[Scope, RunToRun]
     pictures: tuple[Image, ...]
     machine: Mapping[TargetId, float]
 
-    def is_kept_from(self, image: Image | None) -> bool:
-        """Whether another picture keeps what depends on it from being compared."""
-        if image is None or "pictures" in self.settings.allow:
+    def is_excluded(self, image: Image | None) -> bool:
+        """Whether pictures that differ exclude what depends on this one."""
+        if image is None or "pictures" in self.criteria.allow:
             return False
         return image in self.pictures or "anchor" in self.pictures
 
@@ -83,50 +90,48 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair, with its times that can be compared and without what becomes of them."""
+    """A pair without its changes, and its times that can be compared."""
 
     cell: CellComparison
     times: tuple[_Time, ...]
 
 
 def compare(
-    base: Named, new: Named, settings: Settings, repeats: Sequence[Digest] = ()
+    base: Named, new: Named, criteria: ComparisonCriteria, repeats: Sequence[Digest] = ()
 ) -> Comparison:
     """Compare two reports.
 
     Args:
         base: What the new one is compared with.
         new: The new one.
-        settings: Threshold, ranges and what is let pass.
-        repeats: The base measured again, once or more, to learn what runs differ in; without any,
-            a default is taken.
+        criteria: Threshold, ranges and the differences that pass.
+        repeats: The base measured again, once or more, which shows how much runs differ; a default
+            is taken without any.
     """
-    one_run = _are_one_run(base.digest, new.digest)
+    one, other = base.digest, new.digest
+    one_run = _are_one_run(one.report, other.report)
     context = _Context(
-        base=base.digest,
-        new=new.digest,
-        settings=settings,
+        base=one,
+        new=other,
+        criteria=criteria,
         run_to_run={
-            scope: NO_SPREAD if one_run else _run_to_run(base.digest, repeats, scope)
+            scope: NO_SPREAD if one_run else learnt((one, *repeats), scope) or default(scope)
             for scope in COMPARED_SCOPES
         },
-        pictures=pictures_that_differ(base.digest, new.digest),
-        machine=_machine(base.digest, new.digest),
+        pictures=pictures_that_differ(one, other),
+        machine=_machine(one, other),
     )
-    matching = match(base.digest.cells, new.digest.cells)
+    matching = match(one.cells, other.cells)
     judged = [_judged(context, pair) for pair in matching.pairs if not _has_failed(pair)]
     return Comparison(
         base=_side(base),
         new=_side(new),
-        threshold=settings.threshold,
+        threshold=criteria.threshold,
         run_to_run=context.run_to_run["forward"],
         repeats=len(repeats),
         one_run=one_run,
-        machine=tuple(
-            MachineShift(target=target, ratio=math.exp(log))
-            for target, log in context.machine.items()
-        ),
-        pictures=tuple(name for name in context.pictures if context.is_kept_from(name)),
+        machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
+        pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
         ranges=_by_range(context, judged),
         failures=tuple(_failure(pair) for pair in matching.pairs if _has_failed(pair)),
         only_base=tuple(cell.identity for cell in matching.only_base),
@@ -134,24 +139,15 @@ def compare(
     )
 
 
-def _are_one_run(base: Digest, new: Digest) -> bool:
+def _are_one_run(base: Report, new: Report) -> bool:
     """Whether both reports are of one run: begun in the same moment, in the same way and place."""
-    one, other = base.report, new.report
-    return one.config is not None and (one.created, one.environment, one.config) == (
-        other.created,
-        other.environment,
-        other.config,
-    )
-
-
-def _run_to_run(base: Digest, repeats: Sequence[Digest], scope: Scope) -> RunToRun:
-    return learnt((base, *repeats), scope) or default(scope)
+    read = attrgetter("created", "environment", "config")
+    return base.config is not None and bool(read(base) == read(new))
 
 
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     """Return by how much longer the canary took, of each target that both reports have."""
-    before = {TargetId(each.backend, each.provider): each.ns for each in base.canaries}
-    after = {TargetId(each.backend, each.provider): each.ns for each in new.canaries}
+    before, after = ({each.target: each.ns for each in of.canaries} for of in (base, new))
     return {
         target: math.log(after[target] / ns) for target, ns in before.items() if target in after
     }
@@ -160,7 +156,7 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
 def _judged(context: _Context, pair: Pair) -> _Judged:
     one, other = pair
     found = differences(context.base, context.new, pair)
-    allow = context.settings.allow
+    allow = context.criteria.allow
     barred = tuple(each for each in found if each.name not in allow)
     cell = CellComparison(
         base=one.identity,
@@ -169,7 +165,7 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
         changes=(),
-        others=other_changes(one.cell, other.cell, barred, context.is_kept_from),
+        others=other_changes(one.cell, other.cell, barred, context.is_excluded),
     )
     return _Judged(cell=cell, times=() if barred else tuple(_times(context, pair, cell)))
 
@@ -179,21 +175,20 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Tim
     there = {(time.scope, time.image): time for time in other.times}
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
     if any(each.name in MACHINE for each in cell.allowed):
-        # It is another machine, let pass on purpose: what it does to the times is the question.
+        # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
     for time in one.times:
         again = there.get((time.scope, time.image))
-        if time.scope not in COMPARED_SCOPES or again is None or context.is_kept_from(time.image):
-            continue
-        samples = context.base.sample(time), context.new.sample(again)
-        shifted = shift(*samples, context.run_to_run[time.scope], machine)
-        yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+        if time.scope in COMPARED_SCOPES and again and not context.is_excluded(time.image):
+            samples = context.base.sample(time), context.new.sample(again)
+            shifted = shift(*samples, context.run_to_run[time.scope], machine)
+            yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
 def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
     """Return the pairs of each range with their changes, and the means."""
-    ranges = context.settings.ranges
-    cells = _with_changes(context.settings.threshold, judged)
+    ranges = context.criteria.ranges
+    cells = _with_changes(context.criteria.threshold, judged)
     groups: dict[Range | None, list[int]] = {each: [] for each in (*ranges, None)}
     for place, cell in enumerate(cells):
         groups[range_of(cell.catalogue.gflops, ranges)].append(place)
@@ -238,20 +233,20 @@ def _p_of_any_change(time: _Time) -> float | None:
 def _below_level(
     p_values: Sequence[float | None], correct: Callable[[Sequence[float]], list[float]]
 ) -> list[bool]:
-    """Say of each p-value whether it is below the level once corrected; what has none is not."""
+    """Return for each p-value whether it is below the level once corrected; False for None."""
     corrected = iter(correct([p for p in p_values if p is not None]))
     return [p is not None and next(corrected) <= LEVEL for p in p_values]
 
 
 def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
-    found = time.shift
+    found, ratio = time.shift, math.exp(time.shift.center)
     base_ns = math.exp(Sample(logs=time.base.logs).mean)
     return Change(
         scope=time.base.scope,
         image=time.base.image,
         base_ns=base_ns,
-        new_ns=base_ns * math.exp(found.center),
-        ratio=math.exp(found.center),
+        new_ns=base_ns * ratio,
+        ratio=ratio,
         low=None if found.low is None else math.exp(found.low),
         high=None if found.high is None else math.exp(found.high),
         launches=(len(time.base.logs), len(time.new.logs)),
@@ -264,24 +259,22 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
 
 
 def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
-    """Yield the mean change of each backend and provider with more than one cell to compare."""
-    shifts: dict[TargetId, list[Shift]] = {}
+    """Yield the mean change of each target with more than one cell to compare."""
+    shifts: dict[TargetId, list[Shift]] = defaultdict(list)
     for each in judged:
-        target = target_of(each.cell.new)
-        forwards = (
-            time.shift for time in each.times if time.base.scope == "forward" and not time.noisy
-        )
-        shifts.setdefault(target, []).extend(one for one in forwards if one.half is not None)
+        for time in each.times:
+            if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
+                shifts[target_of(each.cell.new)].append(time.shift)
     for target, found in shifts.items():
-        mean = mean_shift(found, context.run_to_run["forward"]) if len(found) > 1 else None
-        if mean is not None and mean.low is not None and mean.high is not None:
+        mean = mean_shift(found, context.run_to_run["forward"])
+        if len(found) > 1 and mean.low is not None and mean.high is not None:
             yield MeanChange(
                 target=target,
                 cells=len(found),
                 ratio=math.exp(mean.center),
                 low=math.exp(mean.low),
                 high=math.exp(mean.high),
-                verdict=verdict(mean, context.settings.threshold),
+                verdict=verdict(mean, context.criteria.threshold),
             )
 
 
