@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 
 import msgspec
@@ -89,11 +90,8 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
     noisy: bool
 
 
-class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair without its changes, and its times that can be compared."""
-
-    cell: CellComparison
-    times: tuple[_Time, ...]
+_Judged = tuple[CellComparison, tuple[_Time, ...]]
+"""A pair without its changes, and its times that can be compared."""
 
 
 def compare(
@@ -122,7 +120,12 @@ def compare(
         machine=_machine(one, other),
     )
     matching = match(one.cells, other.cells)
-    judged = [_judged(context, pair) for pair in matching.pairs if not _has_failed(pair)]
+    failures = [_failure(pair) for pair in matching.pairs]
+    judged = [
+        _judged(context, pair)
+        for pair, failure in zip(matching.pairs, failures, strict=True)
+        if failure is None
+    ]
     return Comparison(
         base=_side(base),
         new=_side(new),
@@ -133,7 +136,7 @@ def compare(
         machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
         ranges=_by_range(context, judged),
-        failures=tuple(_failure(pair) for pair in matching.pairs if _has_failed(pair)),
+        failures=tuple(failure for failure in failures if failure is not None),
         only_base=tuple(cell.identity for cell in matching.only_base),
         only_new=tuple(cell.identity for cell in matching.only_new),
     )
@@ -167,7 +170,7 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
         changes=(),
         others=other_changes(one.cell, other.cell, barred, context.is_excluded),
     )
-    return _Judged(cell=cell, times=() if barred else tuple(_times(context, pair, cell)))
+    return cell, () if barred else tuple(_times(context, pair, cell))
 
 
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
@@ -206,7 +209,7 @@ def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeCompar
 def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellComparison]:
     """Return every pair with its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
-    times = [time for each in judged for time in each.times]
+    times = [time for _, of_cell in judged for time in of_cell]
     listed = _below_level([_p_of_any_change(time) for time in times], benjamini_hochberg)
     gated = _below_level([_p_of_regression(time, bound) for time in times], holm)
     changes = iter(
@@ -214,8 +217,8 @@ def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellCompa
         for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        msgspec.structs.replace(each.cell, changes=tuple(next(changes) for _ in each.times))
-        for each in judged
+        msgspec.structs.replace(cell, changes=tuple(islice(changes, len(of_cell))))
+        for cell, of_cell in judged
     ]
 
 
@@ -261,10 +264,10 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
 def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
     """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
-    for each in judged:
-        for time in each.times:
+    for cell, times in judged:
+        for time in times:
             if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
-                shifts[target_of(each.cell.new)].append(time.shift)
+                shifts[target_of(cell.new)].append(time.shift)
     for target, found in shifts.items():
         mean = mean_shift(found, context.run_to_run["forward"])
         if len(found) > 1 and mean.low is not None and mean.high is not None:
@@ -278,16 +281,12 @@ def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]
             )
 
 
-def _has_failed(pair: Pair) -> bool:
-    return any(isinstance(each.cell, FailedCell) for each in pair)
-
-
-def _failure(pair: Pair) -> FailedPair:
-    one, other = (
+def _failure(pair: Pair) -> FailedPair | None:
+    base, new = (
         f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
         for each in pair
     )
-    return FailedPair(identity=pair[1].identity, base=one, new=other)
+    return FailedPair(identity=pair[1].identity, base=base, new=new) if base or new else None
 
 
 def _side(of: Named) -> Side:

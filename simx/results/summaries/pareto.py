@@ -1,15 +1,13 @@
-"""The Pareto front of backbones: those that none beats in latency, accuracy and margin at once.
+"""The Pareto front of backbones: those that no other beats in latency, accuracy and margin at once.
 
-Pure functions of figures; knows no report.
-
-One beats another if it is clearly faster and at least as accurate, with at least the margin. It is
-clearly faster if the intervals are separated by more than the machine's drift between the two. This
-is a strict order, as it is for separated intervals (P. C. Fishburn, "Intransitive indifference with
-unequal indifference intervals", Journal of Mathematical Psychology 7, 1970): by the triangle
-inequality, the drifts over any third backbone add up to at least the direct one. So beating is a
-strict order too. It follows that no member of the front is beaten, that every other backbone is
-beaten by a member, and that for each backbone within limits on latency and accuracy some member is
-within them as well.
+Pure functions of figures. One backbone beats another if it is clearly faster and at least as
+accurate, with at least the margin. It is clearly faster if the intervals are separated by more than
+the machine's drift between the two. This is a strict order, as for separated intervals (P. C.
+Fishburn, "Intransitive indifference with unequal indifference intervals", Journal of Mathematical
+Psychology 7, 1970): by the triangle inequality, the drifts over any third backbone add up to at
+least the direct one. So beating is a strict order too. It follows that no member of the front is
+beaten, that a member beats every other backbone, and that for each backbone within limits on
+latency and accuracy some member is within them as well.
 """
 
 import math
@@ -21,11 +19,11 @@ from simx.results.statistics.estimates import Estimate
 
 
 class Merit(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures that backbones are compared by; None where one is missing or does not count.
+    """The figures by which backbones are compared; None where one is missing or does not count.
 
     ``acc1`` is in percent, ``margin`` (positive minus negative similarity) in percentage points.
-    ``level`` is the logarithm of the canary's time during the measurement; the difference of two is
-    the machine's drift between them.
+    ``level`` is the logarithm of the canary's time during the measurement: the difference of two
+    levels is the machine's drift.
     """
 
     latency: Estimate
@@ -54,10 +52,7 @@ def pareto_front(merits: Sequence[Merit]) -> tuple[int, ...]:
 
 
 def beats(one: Merit, other: Merit) -> bool:
-    """Whether ``one`` is clearly faster, and at least as accurate with at least the margin.
-
-    A missing figure counts as below any other.
-    """
+    """Whether ``one`` beats ``other``. A missing figure counts as below any other."""
     return (
         clearly_faster(one, other)
         and known(one.acc1) >= known(other.acc1)

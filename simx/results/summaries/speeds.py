@@ -15,11 +15,11 @@ def mean_speed(backbones: Sequence[BackboneSummary], target: TargetId) -> Ratio 
 
     Backbones are measured one after the other, so that their errors are independent: the variance
     of the mean of n logarithms is the sum of their variances over n squared. The interval is that
-    of these backbones, and says nothing about others.
+    of these backbones alone.
 
     Returns:
-        The mean, whose ``launches`` are the fewest behind one of the speeds, and whose ends are
-        None where a speed has no interval. None where no backbone has a speed.
+        The mean, with the fewest ``launches`` of all speeds; its ends are None if a speed has no
+        interval. None if no backbone has a speed.
     """
     speeds = [
         cell.speed

@@ -8,21 +8,21 @@ from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import launch_estimate
 
 MOST_TIMES = 256
-"""Of one cell. Eighty backbones on four targets are then 80 thousand times, a few hundred kB."""
+"""Per cell. Eighty backbones on four targets then have 80 thousand times, a few hundred kB."""
 
 FEWEST_OF_A_LAUNCH = 8
 
 STEPS_PER_MEDIAN = 2000
-"""How finely times are distinguished: a two-thousandth of what is typical, a tenth of the narrowest
-interval's half-width."""
+"""Resolution of times: a two-thousandth of a typical one, a tenth of the narrowest interval's
+half-width."""
 
 
 class LaunchTimes(msgspec.Struct, frozen=True, kw_only=True):
     """The times of one launch's ``forward``, in units of ``RawTimes.unit_ns``.
 
-    ``typical`` is the launch's own figure. ``steps`` are the times in increasing order, each but
-    the first as the difference to the one before, which takes fewer digits. ``count`` is how many
-    there are in the report.
+    ``typical`` is the launch's estimate. ``steps`` are the increasing times, each but the first as
+    the difference to the one before, which takes fewer digits. ``count`` is their number in the
+    report.
     """
 
     index: int
@@ -32,25 +32,24 @@ class LaunchTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """The times of one cell's ``forward`` that count; ``unit_ns`` is theirs, in nanoseconds."""
+    """The times of one cell's ``forward`` that count, in units of ``unit_ns`` nanoseconds."""
 
     unit_ns: float
     launches: tuple[LaunchTimes, ...]
 
 
 def raw_times(launches: Sequence[Launch]) -> RawTimes | None:
-    """Return what a page shows of a cell's times; None where there are none.
+    """Return what a page shows of a cell's times; None for no launches.
 
-    Of a launch with too many, times at evenly spaced ranks are kept, the shortest and the longest
-    among them, so that the distribution keeps its shape and its ends.
+    A launch with too many keeps times at evenly spaced ranks, with the shortest and the longest:
+    the distribution keeps its shape and its ends.
     """
     if not launches:
         return None
-    unit_ns = max(1.0, launch_estimate(launches[0]) / STEPS_PER_MEDIAN)
+    unit_ns = round(max(1.0, launch_estimate(launches[0]) / STEPS_PER_MEDIAN), 3)
     most = max(FEWEST_OF_A_LAUNCH, MOST_TIMES // len(launches))
     return RawTimes(
-        unit_ns=round(unit_ns, 3),
-        launches=tuple(_launch(launch, round(unit_ns, 3), most) for launch in launches),
+        unit_ns=unit_ns, launches=tuple(_launch(launch, unit_ns, most) for launch in launches)
     )
 
 
