@@ -24,7 +24,7 @@ from simx.report.blocks.document import (
     parts_of,
 )
 from simx.report.content import Screen
-from simx.report.words.values import Tone
+from simx.report.words.values import Tone, Value
 
 NARROWEST = 60
 """Columns; a narrower terminal wraps lines."""
@@ -58,7 +58,6 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
         highlight=False,
         markup=False,
         emoji=False,
-        legacy_windows=False,
     )
     shown = [block for block in blocks if screen.detail or not block.detail]
     with console.capture() as capture:
@@ -181,7 +180,7 @@ def _part(table: Table, places: Sequence[int], widths: Sequence[int]) -> RichTab
         if section:
             found.add_row(Text(section, "bold"))
         for row in rows:
-            found.add_row(*_cells(row, places))
+            found.add_row(*(_text(row.values[place]) for place in places))
     return found
 
 
@@ -194,10 +193,8 @@ def _headings(columns: Sequence[Column]) -> list[str]:
     ]
 
 
-def _cells(row: Row, places: Sequence[int]) -> Iterator[Text]:
-    for place in places:
-        value = row.values[place]
-        text = Text(value.figure, STYLES[value.tone])
-        if value.detail:
-            text.append(f" {value.detail}", "not bold")
-        yield text.append(value.mark)
+def _text(value: Value) -> Text:
+    text = Text(value.figure, STYLES[value.tone])
+    if value.detail:
+        text.append(f" {value.detail}", "not bold")
+    return text.append(value.mark)

@@ -23,12 +23,13 @@ from simx.results.comparison.changes import (
 )
 from simx.results.comparison.differences import (
     MACHINE,
+    Pair,
     differences,
+    match,
     other_changes,
     pictures_that_differ,
 )
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
-from simx.results.comparison.matching import Pair, match
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -91,7 +92,7 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _Judged = tuple[CellComparison, tuple[_Time, ...]]
-"""A pair without its changes, and its times that can be compared."""
+"""A pair, and its times that can be compared."""
 
 
 def compare(
@@ -150,7 +151,7 @@ def _are_one_run(base: Report, new: Report) -> bool:
 
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     """Return by how much longer the canary took, of each target that both reports have."""
-    before, after = ({each.target: each.ns for each in of.canaries} for of in (base, new))
+    before, after = dict(base.canaries), dict(new.canaries)
     return {
         target: math.log(after[target] / ns) for target, ns in before.items() if target in after
     }
@@ -191,22 +192,21 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Tim
 def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
     """Return the pairs of each range with their changes, and the means."""
     ranges = context.criteria.ranges
-    cells = _with_changes(context.criteria.threshold, judged)
-    groups: dict[Range | None, list[int]] = {each: [] for each in (*ranges, None)}
-    for place, cell in enumerate(cells):
-        groups[range_of(cell.catalogue.gflops, ranges)].append(place)
+    groups: dict[Range | None, list[_Judged]] = {each: [] for each in (*ranges, None)}
+    for cell, times in _with_changes(context.criteria.threshold, judged):
+        groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
     return tuple(
         RangeComparison(
             range=bounds,
-            cells=tuple(cells[place] for place in places),
-            means=tuple(_means(context, [judged[place] for place in places])),
+            cells=tuple(cell for cell, _ in of_range),
+            means=tuple(_means(context, of_range)),
         )
-        for bounds, places in groups.items()
-        if places
+        for bounds, of_range in groups.items()
+        if of_range
     )
 
 
-def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellComparison]:
+def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[_Judged]:
     """Return every pair with its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
     times = [time for _, of_cell in judged for time in of_cell]
@@ -217,7 +217,7 @@ def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellCompa
         for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        msgspec.structs.replace(cell, changes=tuple(islice(changes, len(of_cell))))
+        (msgspec.structs.replace(cell, changes=tuple(islice(changes, len(of_cell)))), of_cell)
         for cell, of_cell in judged
     ]
 

@@ -1,18 +1,19 @@
-"""What differs between two cells: what keeps them from being compared, and what else changed.
+"""Pairs the cells of two reports, and finds what differs besides their times.
 
-A difference of the first kind has a name, by which ``simx diff --allow`` lets it pass.
+A difference that keeps a pair from being compared has a name, for ``simx diff --allow``.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES, Image
-from simx.results.comparison.digest import Digest
-from simx.results.comparison.matching import Pair, fields_that_differ
+from simx.results.comparison.digest import CellDigest, Digest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Difference, OtherChange, OtherName
 from simx.results.schema.environment import Environment
+from simx.results.schema.partial_placement import without_partial_placement
 from simx.results.schema.report import Cell, FailedCell, Identity, MeasuredCell
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
@@ -45,8 +46,57 @@ _SIMILARITIES: Mapping[Image, OtherName] = {
     "negative_resized": "similarity of the resized negative",
 }
 
+Pair = tuple[CellDigest, CellDigest]
+
 _Fact = tuple[DifferenceName, str | None, bool]
 """A name, the text that has to be the same on both sides, and whether it is a hash."""
+
+
+class Matching(msgspec.Struct, frozen=True, kw_only=True):
+    """The pairs, base first, and the cells of either report that have no partner."""
+
+    pairs: tuple[Pair, ...]
+    only_base: tuple[CellDigest, ...]
+    only_new: tuple[CellDigest, ...]
+
+
+def match(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
+    """Pair cells of the same model and backend, each once, those that differ least first.
+
+    The identities of a pair may differ: in threads, in the provider, or in the share of its nodes.
+    ``differences`` tells whether such a pair can be compared. Pairs of equal identities come
+    first, then the others, both in the base's order.
+    """
+    by_kin: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for there, cell in enumerate(new):
+        by_kin[_kin(cell)].append(there)
+    candidates = sorted(
+        (len(_fields_that_differ(cell.identity, new[there].identity)), here, there)
+        for here, cell in enumerate(base)
+        for there in by_kin[_kin(cell)]
+    )
+    left_base, left_new = set(range(len(base))), set(range(len(new)))
+    found = []
+    for count, here, there in candidates:
+        if here in left_base and there in left_new:
+            left_base.remove(here)
+            left_new.remove(there)
+            found.append((count > 0, here, there))
+    return Matching(
+        pairs=tuple((base[here], new[there]) for _, here, there in sorted(found)),
+        only_base=tuple(base[place] for place in sorted(left_base)),
+        only_new=tuple(new[place] for place in sorted(left_new)),
+    )
+
+
+def _fields_that_differ(one: Identity, other: Identity) -> tuple[str, ...]:
+    return tuple(
+        name for name in Identity.__struct_fields__ if getattr(one, name) != getattr(other, name)
+    )
+
+
+def _kin(cell: CellDigest) -> tuple[str, str]:
+    return cell.identity.model, without_partial_placement(cell.identity.backend)
 
 
 def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]:
@@ -78,7 +128,7 @@ def pictures_that_differ(base: Digest, new: Digest) -> tuple[Image, ...]:
 
 
 def _identities(one: Identity, other: Identity) -> Iterator[Difference]:
-    for name in fields_that_differ(one, other):
+    for name in _fields_that_differ(one, other):
         base, new = getattr(one, name), getattr(other, name)
         yield Difference(
             # Backends are paired with themselves: only the share of their nodes can differ.

@@ -55,19 +55,15 @@ class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
         return self.cell.identity
 
 
-class CanaryDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """The time of an undisturbed canary on one backend and provider, in nanoseconds."""
-
-    target: TargetId
-    ns: float
-
-
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """A report for comparison. ``report`` has no cells and no canaries."""
+    """A report for comparison. ``report`` has no cells and no canaries.
+
+    ``canaries`` are the times of an undisturbed canary, in nanoseconds, by target.
+    """
 
     report: Report
     cells: tuple[CellDigest, ...]
-    canaries: tuple[CanaryDigest, ...]
+    canaries: tuple[tuple[TargetId, float], ...]
 
     def sample(self, time: TimeDigest) -> Sample:
         """Return a time's launches, ready for the statistics."""
@@ -81,10 +77,7 @@ def digest(report: Report) -> Digest:
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
         cells=tuple(_cell(cell, times.get(cell.identity)) for cell in report.cells),
-        canaries=tuple(
-            CanaryDigest(target=TargetId(*target), ns=ns)
-            for target, ns in references(report.canary).items()
-        ),
+        canaries=tuple((TargetId(*target), ns) for target, ns in references(report.canary).items()),
     )
 
 

@@ -81,27 +81,23 @@ class Summariser:
 
         ``forward`` is judged by rounds, every other scope by its blocks.
         """
-        canaries = [
-            canary
-            for cell in cells[:1]
-            for canary in self._canaries[cell.identity.model, cell.identity.weights]
-        ]
-        forwards = [
-            timing.launches
+        its = [cell.identity for cell in cells]
+        canaries = self._canaries[its[0].model, its[0].weights] if its else []
+        times = {
+            target_of(cell.identity): {
+                (timing.scope, timing.image): timing.launches for timing in cell.timings
+            }
             for cell in cells
-            for timing in cell.timings
-            if (timing.scope, timing.image) == _FORWARD
-        ]
+        }
+        forwards = [of_cell[_FORWARD] for of_cell in times.values() if _FORWARD in of_cell]
         filtered = filter_rounds(forwards, canaries, self._undisturbed_ns)
         rounds = iter(filtered.cells)
         return filtered, {
-            target_of(cell.identity): {
-                (timing.scope, timing.image): next(rounds)
-                if (timing.scope, timing.image) == _FORWARD
-                else filter_blocks(timing.launches)
-                for timing in cell.timings
+            target: {
+                key: next(rounds) if key == _FORWARD else filter_blocks(launches)
+                for key, launches in of_cell.items()
             }
-            for cell in cells
+            for target, of_cell in times.items()
         }
 
     def _cell(

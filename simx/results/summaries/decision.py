@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -20,8 +21,6 @@ from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, Tar
 
 Order = Literal["fastest", "most accurate"]
 """What comes first. Among those tied with the fastest, that is the most accurate."""
-
-PIPELINE_IMAGE: Literal["positive"] = "positive"
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +71,17 @@ def selected_targets(report: Report, criteria: SelectionCriteria) -> tuple[Targe
     known = targets(report)
     if not criteria.narrows:
         return known[:1]
+    selections = (criteria.backends, criteria.providers, criteria.precisions)
     matching = tuple(
-        each
-        for each in known
-        if (not criteria.backends or each.backend in criteria.backends)
-        and (not criteria.providers or each.provider in criteria.providers)
-        and (not criteria.precisions or each.precision in criteria.precisions)
+        target
+        for target in known
+        if all(
+            not names or name in names
+            for name, names in zip(msgspec.structs.astuple(target), selections, strict=True)
+        )
     )
     if not matching:
-        names = ", ".join((*criteria.backends, *criteria.providers, *criteria.precisions))
+        names = ", ".join(chain(*selections))
         there = ", ".join(
             f"{each.backend} {each.provider}{f' {each.precision}' if each.is_reduced else ''}"
             for each in known
@@ -132,7 +133,7 @@ def decide(
 
 def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
     """Return a cell's latency, None where it was not measured."""
-    return cell.forward if latency_of == "forward" else cell.images[PIPELINE_IMAGE].pipeline
+    return cell.forward if latency_of == "forward" else cell.images["positive"].pipeline
 
 
 def keeps(merit: Merit, limits: Limits) -> bool:

@@ -11,8 +11,7 @@ from simx.models.ranges import Range
 from simx.report.blocks.decision import decision_table
 from simx.report.blocks.document import Table
 from simx.report.blocks.report_tables import views
-from simx.report.formats.page.charts import ChartData, chart_data, script_json
-from simx.report.formats.page.raw_times import MOST_TIMES
+from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, script_json
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
