@@ -21,14 +21,12 @@ def to_string(comparisons: Sequence[Comparison]) -> str:
     ``status`` is the verdict of the row's time, or ``not comparable``, ``failed``, ``only in base``
     or ``only in new``.
     """
-    return written(
-        HEADER,
-        (
-            [safe(comparison.base.name), safe(comparison.new.name), *row]
-            for comparison in comparisons
-            for row in _rows(comparison)
-        ),
+    rows = (
+        [safe(comparison.base.name), safe(comparison.new.name), *row]
+        for comparison in comparisons
+        for row in _rows(comparison)
     )
+    return written(HEADER, rows)
 
 
 def _rows(comparison: Comparison) -> Iterator[list[str]]:

@@ -47,10 +47,10 @@ def _cell_rows(cell: Cell, times: Timings, pilot: int | None) -> Iterator[list[s
         for time in cell.medians:
             median = f"{time.ns / NANOSECONDS_PER_MS:.{cell.decimals}f}"
             yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
-        yield from (["quoted", *_row(*each)] for each in _figures(cell) if each[-1])
+        yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
     else:
-        yield from (["ok", *row] for row in _time_rows(times, pilot))
-        yield from (["ok", *_row(*each)] for each in (*_figures(cell), *_measured(cell)))
+        rows = (*_time_rows(times, pilot), *_figure_rows(cell), *_measured_rows(cell))
+        yield from (["ok", *row] for row in rows)
 
 
 def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
@@ -59,40 +59,37 @@ def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
             continue
         typical = estimate(launches, pilot)
         tails = percentiles(launches, PERCENTILES)
-        yield [
-            scope,
-            image or "",
-            "ms",
-            str(typical.launches),
-            str(typical.calls),
-            *map(_milliseconds, (typical.median_ns, typical.low_ns, typical.high_ns)),
-            *(_milliseconds(tail.value_ns if tail else None) for tail in tails),
-            _milliseconds(minimum(launches)),
-        ]
+        figures = (
+            typical.median_ns,
+            typical.low_ns,
+            typical.high_ns,
+            *(tail.value_ns if tail else None for tail in tails),
+            minimum(launches),
+        )
+        counts = (str(typical.launches), str(typical.calls))
+        milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in figures)
+        yield [scope, image or "", "ms", *counts, *milliseconds]
 
 
-_Figure = tuple[str, str, str, str]
-"""Scope, image, unit and value."""
-
-
-def _figures(cell: MeasuredCell | QuotedCell) -> Iterator[_Figure]:
+def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
     for image in COMPARED_IMAGES:
-        yield "similarity_percent", image, "percent", _digits(getattr(cell.similarity, image))
-    yield "embedding_dim", "", "components", str(cell.embedding_dim)
-    yield "gflops", "", "GMACs", _digits(cell.catalogue.gflops)
-    yield "acc1", "", "percent", _digits(cell.catalogue.acc1)
-    yield "acc5", "", "percent", _digits(cell.catalogue.acc5)
+        percent = _digits(getattr(cell.similarity, image))
+        yield _row("similarity_percent", image, "percent", percent)
+    yield _row("embedding_dim", "", "components", str(cell.embedding_dim))
+    yield _row("gflops", "", "GMACs", _digits(cell.catalogue.gflops))
+    yield _row("acc1", "", "percent", _digits(cell.catalogue.acc1))
+    yield _row("acc5", "", "percent", _digits(cell.catalogue.acc5))
 
 
-def _measured(cell: MeasuredCell) -> Iterator[_Figure]:
-    yield "parity", "", "cosine", _digits(cell.parity.cosine)
+def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+    yield _row("parity", "", "cosine", _digits(cell.parity.cosine))
     events = typical_device_ns(forward_of(cell))
     if events is not None:
-        yield "device_events", "", "ms", _digits(events / NANOSECONDS_PER_MS)
+        yield _row("device_events", "", "ms", _digits(events / NANOSECONDS_PER_MS))
     if cell.memory is not None:
-        yield "memory", "", "bytes", str(cell.memory.peak)
+        yield _row("memory", "", "bytes", str(cell.memory.peak))
         if cell.memory.device is not None:
-            yield "device_memory", "", "bytes", str(cell.memory.device.peak)
+            yield _row("device_memory", "", "bytes", str(cell.memory.device.peak))
 
 
 def _row(scope: str, image: str, unit: str, value: str) -> list[str]:
@@ -101,7 +98,3 @@ def _row(scope: str, image: str, unit: str, value: str) -> list[str]:
 
 def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
-
-
-def _milliseconds(nanoseconds: float | None) -> str:
-    return figure(nanoseconds, NANOSECONDS_PER_MS)

@@ -58,14 +58,10 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = _breakable
+    # A narrow column breaks a name behind its underscores.
+    environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     environment.filters["groups"] = groups_of
     return environment.get_template("page.html.j2")
-
-
-def _breakable(name: str) -> Markup:
-    """Let a narrow column break a name behind its underscores."""
-    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _script() -> str:

@@ -59,7 +59,6 @@ def _line(fields: Iterable[str]) -> str:
 
 
 def _fields(row: Row) -> Iterator[str]:
-    """Yield a row's fields; the row's section precedes the first."""
     first, *others = row.values
     yield escape(f"{row.section}: {first.text}") if row.section else _field(first)
     yield from map(_field, others)

@@ -137,10 +137,11 @@ def _without_optional(table: Table) -> Table:
 
 def _widths(table: Table, width: int) -> list[int]:
     """Return each column's width; keys leave room for one other column, or half of the width."""
-    natural = [
-        max(map(cell_len, [*heading.split(), *texts]))
-        for heading, texts in zip(_headings(table.columns), _columns(table), strict=True)
-    ]
+    natural = []
+    for place, heading in enumerate(_headings(table.columns)):
+        texts = [row.values[place].text for row in table.rows]
+        sections = [row.section for row in table.rows if place == 0]
+        natural.append(max(map(cell_len, [*heading.split(), *texts, *sections])))
     keys, others = natural[: table.keys], natural[table.keys :]
     limit = max(width // 2, width - max(others, default=0)) - GAP * table.keys
     most = max(
@@ -154,13 +155,6 @@ def _widths(table: Table, width: int) -> list[int]:
     keys = [min(each, most) for each in keys]
     left = width - sum(keys) - GAP * len(keys)
     return keys + [min(each, left) for each in others]
-
-
-def _columns(table: Table) -> Iterator[list[str]]:
-    """Yield the texts below each heading."""
-    for place in range(len(table.columns)):
-        texts = [row.values[place].text for row in table.rows]
-        yield [*texts, *(row.section for row in table.rows)] if place == 0 else texts
 
 
 def _part(table: Table, places: Sequence[int], widths: Sequence[int]) -> RichTable:

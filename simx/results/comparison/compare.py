@@ -10,25 +10,9 @@ import msgspec
 
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
-from simx.results.comparison.changes import (
-    RunToRun,
-    Sample,
-    Shift,
-    benjamini_hochberg,
-    holm,
-    mean_shift,
-    shift,
-    smallest_seen,
-    verdict,
-)
-from simx.results.comparison.differences import (
-    MACHINE,
-    Pair,
-    differences,
-    match,
-    other_changes,
-    pictures_that_differ,
-)
+from simx.results.comparison import changes, differences
+from simx.results.comparison.changes import RunToRun, Sample, Shift
+from simx.results.comparison.differences import Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
@@ -41,13 +25,11 @@ from simx.results.comparison.outcome import (
     RangeComparison,
     Side,
 )
-from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
-from simx.results.schema.report import FailedCell, Report
+from simx.results.comparison.run_to_run import default, learnt
+from simx.results.schema.report import FailedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import TargetId, target_of
-
-LEVEL = 1 - CONFIDENCE
 
 
 class ComparisonCriteria(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,19 +90,23 @@ def compare(
             is taken without any.
     """
     one, other = base.digest, new.digest
-    one_run = _are_one_run(one.report, other.report)
+    # The reports are of one run if it began in the same moment, in the same way and place.
+    origin = attrgetter("created", "environment", "config")
+    one_run = one.report.config is not None and origin(one.report) == origin(other.report)
     context = _Context(
         base=one,
         new=other,
         criteria=criteria,
         run_to_run={
-            scope: NO_SPREAD if one_run else learnt((one, *repeats), scope) or default(scope)
+            scope: RunToRun(spread=0.0)
+            if one_run
+            else learnt((one, *repeats), scope) or default(scope)
             for scope in COMPARED_SCOPES
         },
-        pictures=pictures_that_differ(one, other),
+        pictures=differences.pictures_that_differ(one, other),
         machine=_machine(one, other),
     )
-    matching = match(one.cells, other.cells)
+    matching = differences.match(one.cells, other.cells)
     failures = [_failure(pair) for pair in matching.pairs]
     judged = [
         _judged(context, pair)
@@ -128,8 +114,8 @@ def compare(
         if failure is None
     ]
     return Comparison(
-        base=_side(base),
-        new=_side(new),
+        base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
+        new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
         threshold=criteria.threshold,
         run_to_run=context.run_to_run["forward"],
         repeats=len(repeats),
@@ -143,12 +129,6 @@ def compare(
     )
 
 
-def _are_one_run(base: Report, new: Report) -> bool:
-    """Whether both reports are of one run: begun in the same moment, in the same way and place."""
-    read = attrgetter("created", "environment", "config")
-    return base.config is not None and bool(read(base) == read(new))
-
-
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     """Return by how much longer the canary took, of each target that both reports have."""
     before, after = dict(base.canaries), dict(new.canaries)
@@ -159,7 +139,7 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
 
 def _judged(context: _Context, pair: Pair) -> _Judged:
     one, other = pair
-    found = differences(context.base, context.new, pair)
+    found = differences.differences(context.base, context.new, pair)
     allow = context.criteria.allow
     barred = tuple(each for each in found if each.name not in allow)
     cell = CellComparison(
@@ -169,7 +149,7 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
         changes=(),
-        others=other_changes(one.cell, other.cell, barred, context.is_excluded),
+        others=differences.other_changes(one.cell, other.cell, barred, context.is_excluded),
     )
     return cell, () if barred else tuple(_times(context, pair, cell))
 
@@ -178,19 +158,18 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Tim
     one, other = pair
     there = {(time.scope, time.image): time for time in other.times}
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
-    if any(each.name in MACHINE for each in cell.allowed):
+    if any(each.name in differences.MACHINE for each in cell.allowed):
         # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
     for time in one.times:
         again = there.get((time.scope, time.image))
         if time.scope in COMPARED_SCOPES and again and not context.is_excluded(time.image):
             samples = context.base.sample(time), context.new.sample(again)
-            shifted = shift(*samples, context.run_to_run[time.scope], machine)
+            shifted = changes.shift(*samples, context.run_to_run[time.scope], machine)
             yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
 def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
-    """Return the pairs of each range with their changes, and the means."""
     ranges = context.criteria.ranges
     groups: dict[Range | None, list[_Judged]] = {each: [] for each in (*ranges, None)}
     for cell, times in _with_changes(context.criteria.threshold, judged):
@@ -210,14 +189,14 @@ def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[_Judged]:
     """Return every pair with its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
     times = [time for _, of_cell in judged for time in of_cell]
-    listed = _below_level([_p_of_any_change(time) for time in times], benjamini_hochberg)
-    gated = _below_level([_p_of_regression(time, bound) for time in times], holm)
-    changes = iter(
+    listed = _below_level([_p_of_any_change(time) for time in times], changes.benjamini_hochberg)
+    gated = _below_level([_p_of_regression(time, bound) for time in times], changes.holm)
+    found = iter(
         _change(time, threshold, listed=is_listed, gated=is_gated)
         for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        (msgspec.structs.replace(cell, changes=tuple(islice(changes, len(of_cell)))), of_cell)
+        (msgspec.structs.replace(cell, changes=tuple(islice(found, len(of_cell)))), of_cell)
         for cell, of_cell in judged
     ]
 
@@ -238,7 +217,7 @@ def _below_level(
 ) -> list[bool]:
     """Return for each p-value whether it is below the level once corrected; False for None."""
     corrected = iter(correct([p for p in p_values if p is not None]))
-    return [p is not None and next(corrected) <= LEVEL for p in p_values]
+    return [p is not None and next(corrected) <= 1 - CONFIDENCE for p in p_values]
 
 
 def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
@@ -254,8 +233,8 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
         high=None if found.high is None else math.exp(found.high),
         launches=(len(time.base.logs), len(time.new.logs)),
         noisy=time.noisy,
-        verdict="inconclusive" if time.noisy else verdict(found, threshold),
-        smallest_seen=None if time.noisy else smallest_seen(found, threshold),
+        verdict="inconclusive" if time.noisy else changes.verdict(found, threshold),
+        smallest_seen=None if time.noisy else changes.smallest_seen(found, threshold),
         listed=listed,
         gated=gated,
     )
@@ -269,7 +248,7 @@ def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]
             if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
                 shifts[target_of(cell.new)].append(time.shift)
     for target, found in shifts.items():
-        mean = mean_shift(found, context.run_to_run["forward"])
+        mean = changes.mean_shift(found, context.run_to_run["forward"])
         if len(found) > 1 and mean.low is not None and mean.high is not None:
             yield MeanChange(
                 target=target,
@@ -277,7 +256,7 @@ def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]
                 ratio=math.exp(mean.center),
                 low=math.exp(mean.low),
                 high=math.exp(mean.high),
-                verdict=verdict(mean, context.criteria.threshold),
+                verdict=changes.verdict(mean, context.criteria.threshold),
             )
 
 
@@ -287,8 +266,3 @@ def _failure(pair: Pair) -> FailedPair | None:
         for each in pair
     )
     return FailedPair(identity=pair[1].identity, base=base, new=new) if base or new else None
-
-
-def _side(of: Named) -> Side:
-    report = of.digest.report
-    return Side(name=of.name, created=report.created, simx=report.simx)

@@ -30,15 +30,13 @@ the order of sums alone makes a difference in float32."""
 
 _HASH_DIGITS = 12
 
+_ORT = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 _LIBRARIES: Mapping[str, tuple[DifferenceName, tuple[str, ...]]] = {
     "torch": ("torch", ("torch",)),
-    "ort": (
-        "onnxruntime",
-        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
-    ),
+    "ort": ("onnxruntime", _ORT),
 }
-"""The library of a backend, by its name without variants: the difference's name, and the
-distributions that may provide it."""
+"""By a backend's name without variants: the name of the difference in its library, and the
+distributions that may provide the library."""
 
 _SIMILARITIES: Mapping[Image, OtherName] = {
     "positive": "similarity of the positive",
@@ -108,7 +106,7 @@ def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]
     found = (
         *_identities(one.identity, other.identity),
         *_differing(_execution(one.cell, other.cell), _execution(other.cell, one.cell)),
-        *_differing(_surroundings(base, one.identity), _surroundings(new, one.identity)),
+        *_surroundings(base.report.environment, new.report.environment, one.identity),
     )
     # A hash says nothing where words of the same name say why.
     explained = {each.name for each in found if not each.opaque}
@@ -160,40 +158,33 @@ def _hash(cell: Cell, field: str) -> str | None:
     return value and value[:_HASH_DIGITS]
 
 
-def _surroundings(of: Digest, its: Identity) -> Iterator[_Fact]:
-    """Yield the machine, and the library that executes; other libraries do not matter."""
-    described: list[tuple[DifferenceName, Callable[[Environment], str]]] = [
-        ("cpu", lambda at: f"{at.cpu}, {at.architecture}"),
-        ("cores", _cores),
-        ("governor", _governor),
-    ]
+def _surroundings(
+    base: Environment | None, new: Environment | None, its: Identity
+) -> Iterator[Difference]:
+    before, after = ({} if at is None else _machine_and_library(at, its) for at in (base, new))
+    for name in {**before, **after}:
+        if before.get(name) != after.get(name):
+            yield Difference(name=name, base=before.get(name), new=after.get(name))
+
+
+def _machine_and_library(at: Environment, its: Identity) -> dict[DifferenceName, str]:
+    """Return the texts that have to be the same; other libraries do not matter."""
+    quota = "" if at.quota_cores is None else f", quota {at.quota_cores:g}"
+    boost = {None: "unknown", True: "on", False: "off"}[at.boost]
+    texts: dict[DifferenceName, str] = {
+        "cpu": f"{at.cpu}, {at.architecture}",
+        "cores": f"{at.affinity_cores} of {at.logical_cores}{quota}",
+        "governor": f"{at.governor or 'unknown'}, boost {boost}",
+    }
     if its.provider != "CPUExecutionProvider":
-        described.append(("gpu", _gpus))
-    library, distributions = _LIBRARIES.get(its.backend.partition(":")[0], (None, ()))
-    if library is not None:
-        described.append((library, lambda at: _versions(at, distributions)))
-    environment = of.report.environment
-    for name, describe in described:
-        yield name, None if environment is None else describe(environment), False
-
-
-def _cores(of: Environment) -> str:
-    quota = "" if of.quota_cores is None else f", quota {of.quota_cores:g}"
-    return f"{of.affinity_cores} of {of.logical_cores}{quota}"
-
-
-def _governor(of: Environment) -> str:
-    boost = {None: "unknown", True: "on", False: "off"}[of.boost]
-    return f"{of.governor or 'unknown'}, boost {boost}"
-
-
-def _gpus(of: Environment) -> str:
-    return ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus) or "none reported"
-
-
-def _versions(of: Environment, names: Sequence[str]) -> str:
-    found = of.libraries
-    return ", ".join(f"{name} {found[name]}" for name in names if name in found) or "none"
+        gpus = ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in at.gpus)
+        texts["gpu"] = gpus or "none reported"
+    backend = its.backend.partition(":")[0]
+    if backend in _LIBRARIES:
+        name, distributions = _LIBRARIES[backend]
+        found = [f"{each} {at.libraries[each]}" for each in distributions if each in at.libraries]
+        texts[name] = ", ".join(found) or "none"
+    return texts
 
 
 def other_changes(

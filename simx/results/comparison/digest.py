@@ -29,9 +29,9 @@ COMPARED_SCOPES: tuple[Scope, ...] = (
 
 
 class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """The undisturbed times of one scope: the logarithm of each launch's nanoseconds per call.
+    """The undisturbed times of one scope: logarithms of nanoseconds per call, by launch index.
 
-    By the launch's index. A quoted median stands for a single launch.
+    A quoted median stands for a single launch.
     """
 
     scope: Scope
@@ -40,10 +40,7 @@ class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell without raw times, and the digests of its times.
-
-    ``noisy``: most rounds of its backbone were disturbed.
-    """
+    """One cell without raw times; ``noisy`` if most rounds of its backbone were disturbed."""
 
     cell: Cell
     times: tuple[TimeDigest, ...]

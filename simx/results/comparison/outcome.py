@@ -99,10 +99,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell that failed in one report or in both.
-
-    ``base`` and ``new`` are texts such as ``at parity: ...``, None where it did not fail.
-    """
+    """A cell that failed in one or both reports, with texts such as ``at parity: ...``, or None."""
 
     identity: Identity
     base: str | None

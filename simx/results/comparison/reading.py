@@ -37,7 +37,6 @@ def _size(path: Path) -> int:
 
 
 def _encoded(path: Path) -> bytes:
-    """Return the digest of a report, in a process that ends with it."""
-    # Millions of small records are made, none of them in a cycle; looking for some takes a second.
+    # Millions of small records are made, without cycles; looking for cycles takes a second.
     gc.disable()
     return msgspec.msgpack.encode(digest(read(path)))

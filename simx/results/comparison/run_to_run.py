@@ -25,9 +25,6 @@ Measured over hours in a virtual machine with a shared host (``benchmarks/RESULT
 has to hold in the worst case. Repeated runs show by how much another machine does better.
 """
 
-NO_SPREAD = RunToRun(spread=0.0)
-"""For a run and itself."""
-
 
 def default(scope: Scope) -> RunToRun:
     """Return what is assumed of a scope without repeated runs."""

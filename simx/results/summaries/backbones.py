@@ -14,16 +14,11 @@ from simx.results.schema.report import (
     Similarity,
 )
 from simx.results.schema.times import Launch, Scope
+from simx.results.statistics import round_filter
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
 from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest, ratio
-from simx.results.statistics.round_filter import (
-    FilteredRounds,
-    filter_blocks,
-    filter_rounds,
-    references,
-)
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
@@ -46,7 +41,7 @@ class Summariser:
     def __init__(self, report: Report, baseline: TargetId) -> None:
         self._baseline = baseline
         self._pilot = report.config.pilot if report.config else None
-        self._undisturbed_ns = references(report.canary)
+        self._undisturbed_ns = round_filter.references(report.canary)
         self._peaks = peaks(report.canary, self._undisturbed_ns)
         self._canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
         for canary in report.canary:
@@ -76,7 +71,7 @@ class Summariser:
 
     def counted(
         self, cells: Sequence[MeasuredCell]
-    ) -> tuple[FilteredRounds, dict[TargetId, Timings]]:
+    ) -> tuple[round_filter.FilteredRounds, dict[TargetId, Timings]]:
         """Return which rounds of a backbone count, and what counts of every cell's times.
 
         ``forward`` is judged by rounds, every other scope by its blocks.
@@ -90,11 +85,11 @@ class Summariser:
             for cell in cells
         }
         forwards = [of_cell[_FORWARD] for of_cell in times.values() if _FORWARD in of_cell]
-        filtered = filter_rounds(forwards, canaries, self._undisturbed_ns)
+        filtered = round_filter.filter_rounds(forwards, canaries, self._undisturbed_ns)
         rounds = iter(filtered.cells)
         return filtered, {
             target: {
-                key: next(rounds) if key == _FORWARD else filter_blocks(launches)
+                key: next(rounds) if key == _FORWARD else round_filter.filter_blocks(launches)
                 for key, launches in of_cell.items()
             }
             for target, of_cell in times.items()

@@ -77,7 +77,6 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
 
 
 def _on(target: TargetId, backbones: Sequence[BackboneSummary]) -> list[tuple[str, str]]:
-    """Return model and weights of the backbones that have figures on a target."""
     return [
         (backbone.model, backbone.weights)
         for backbone in backbones
@@ -130,18 +129,17 @@ def backbones(report: Report) -> list[BackboneSummary]:
 
 
 def _groups(report: Report) -> dict[_Key, list[Cell]]:
-    """Return the cells of each backbone, backbones in the order of the tables."""
+    """Return the cells of each backbone, in the order of the tables; unknown threads come first."""
     groups: dict[_Key, list[Cell]] = defaultdict(list)
     for cell in report.cells:
         its = cell.identity
         groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
-    return {key: groups[key] for key in sorted(groups, key=_place)}
 
+    def place(key: _Key) -> tuple[object, ...]:
+        model, weights, *settings, threads = key
+        return (_natural(model), _natural(weights), *settings, threads or 0)
 
-def _place(key: _Key) -> tuple[object, ...]:
-    """Return a sort key; an unknown number of threads comes first."""
-    model, weights, *settings, threads = key
-    return (_natural(model), _natural(weights), *settings, threads or 0)
+    return {key: groups[key] for key in sorted(groups, key=place)}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

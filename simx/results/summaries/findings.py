@@ -1,7 +1,6 @@
-"""What the figures of one GFLOPS range amount to: the facts behind its sentences.
+"""What the figures of one GFLOPS range amount to, derived from its summary alone. Pure.
 
-Pure, derived from the range's summary alone; ``simx.report`` has the words. Random weights do not
-count for similarities.
+``simx.report`` has the words. Random weights do not count for similarities.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,9 +69,8 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slower(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that runs slower where a speed-up was expected.
+    """A backbone that runs slower on ONNX Runtime than on torch, or in a precision than in fp32.
 
-    That is ONNX Runtime against torch on the same device, and another precision against fp32.
     ``speed`` is how many times as fast it is; all of its interval is below 1.
     """
 
@@ -99,10 +97,9 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """All findings of a range.
+    """All findings of a range. ``margin`` is in percentage points.
 
-    ``high`` and ``almost`` are similarities with the positive, ``negative`` those below 0, by
-    picture. ``margin`` is in percentage points.
+    ``high`` and ``almost`` are similarities with the positive, ``negative`` those below 0.
     """
 
     smallest: tuple[Smallest, ...]
@@ -135,17 +132,14 @@ def findings(summary: RangeSummary) -> Findings:
     )
 
 
-class _Timed(msgspec.Struct, frozen=True):
-    backbone: BackboneSummary
-    cell: MeasuredSummary
-    time: Estimate
+_Timed = tuple[BackboneSummary, MeasuredSummary, Estimate]
 
 
 def _smallest(summary: RangeSummary) -> Iterator[Smallest]:
     for target, drift in summary.drift.items():
         for scope, image in TIMED:
             timed = [
-                _Timed(backbone, cell, time)
+                (backbone, cell, time)
                 for backbone in summary.backbones
                 for cell in backbone.measured
                 if cell.target == target and (time := _time(cell, scope, image))
@@ -165,23 +159,23 @@ def _time(cell: MeasuredSummary, scope: Scope, image: Image | None) -> Estimate 
 def _smallest_of(
     timed: Sequence[_Timed], scope: Scope, image: Image | None, drift: float
 ) -> Smallest:
-    best = min(timed, key=lambda each: each.time.median_ns)
-    order = fastest([each.time for each in timed], drift)
+    _, cell, best = min(timed, key=lambda each: each[2].median_ns)
+    times = [time for _, _, time in timed]
+    order = fastest(times, drift)
     leaders, tied = order[:1], order[1:]
-    if best.cell.decimals is not None:
-        least = best.time.median_ns
+    if cell.decimals is not None:
+        leaders = tuple(at for at, time in enumerate(times) if time.median_ns == best.median_ns)
         tied = ()
-        leaders = tuple(at for at, each in enumerate(timed) if each.time.median_ns == least)
 
     def of(places: Iterable[int]) -> tuple[BackboneSummary, ...]:
-        return tuple(timed[place].backbone for place in sorted(places))
+        return tuple(timed[place][0] for place in sorted(places))
 
     return Smallest(
-        target=best.cell.target,
+        target=cell.target,
         scope=scope,
         image=image,
-        time=best.time,
-        decimals=best.cell.decimals,
+        time=best,
+        decimals=cell.decimals,
         leaders=of(leaders),
         tied=of(tied),
         others=of({*range(len(timed))} - {*leaders, *tied}),
@@ -222,10 +216,10 @@ def _extremes(
         for backbone in backbones
     )
     firsts = [(backbone, values[0]) for backbone, values in found if values]
-    low = min((value for _, value in firsts), default=0)
-    high = max((value for _, value in firsts), default=0)
-    if low == high:
+    values = {value for _, value in firsts}
+    if len(values) < 2:  # noqa: PLR2004 - extremes take two
         return None
+    low, high = min(values), max(values)
     return Extremes(
         low=low,
         lowest=tuple(backbone for backbone, value in firsts if value == low),

@@ -49,9 +49,6 @@ def fastest_target(
     The first target's speed is 1. None for no targets.
     """
     among = [target for target in targets if not target.is_reduced] or list(targets)
-
-    def speed(target: TargetId) -> float:
-        found = mean_speed(backbones, target)
-        return 1.0 if found is None else found.value
-
-    return max(among, key=speed, default=None)
+    speeds = {target: mean_speed(backbones, target) for target in among}
+    values = {target: 1.0 if speed is None else speed.value for target, speed in speeds.items()}
+    return max(values, key=values.__getitem__, default=None)

@@ -148,7 +148,6 @@ def chart_data(
 
 
 def _key(its: Identity | BackboneSummary, target: TargetId) -> tuple[object, ...]:
-    """Return what distinguishes cells."""
     return (its.model, its.weights, its.embedding, its.batch, its.threads, target)
 
 

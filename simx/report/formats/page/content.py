@@ -49,10 +49,7 @@ _TIME = re.compile(r"(?<=\d)T(?=\d)")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one row that limits are for: the interval's end in milliseconds, and percent.
-
-    ``keeps``: the row keeps the limits of the page's criteria.
-    """
+    """One row's upper end of the latency (ms) and accuracy (%), and whether it keeps the limits."""
 
     latency: float
     acc1: float | None
@@ -157,13 +154,11 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
 def _criteria(
     criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]
 ) -> SelectionCriteria:
-    """Return criteria for the other latency if no cell has the selected one."""
-    other: LatencyOf = "pipeline" if criteria.latency_of == "forward" else "forward"
+    """Return the criteria; with the other latency if only that one was measured."""
     cells = [cell for backbone in backbones for cell in backbone.measured]
-    if any(latency(cell, criteria.latency_of) for cell in cells):
-        return criteria
-    has_other = any(latency(cell, other) for cell in cells)
-    return msgspec.structs.replace(criteria, latency_of=other) if has_other else criteria
+    preferred: tuple[LatencyOf, ...] = (criteria.latency_of, "forward", "pipeline")
+    known = (each for each in preferred if any(latency(cell, each) for cell in cells))
+    return msgspec.structs.replace(criteria, latency_of=next(known, criteria.latency_of))
 
 
 def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
