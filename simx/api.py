@@ -29,7 +29,7 @@ from simx.images.preprocessing import preprocess as preprocess_image
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.csv import to_string
-from simx.results.comparison.compare import Named, Settings
+from simx.results.comparison.compare import ComparisonCriteria, Named
 from simx.results.comparison.compare import compare as compare_digests
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DifferenceName
@@ -266,9 +266,11 @@ def compare(
         allow: names of what may differ between two cells that are compared.
         repeats: the base measured again, which shows how much two runs of the same thing differ.
     """
-    settings = Settings(threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow))
+    criteria = ComparisonCriteria(
+        threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow)
+    )
     return compare_digests(
-        Named("base", digest(base)), Named("new", digest(new)), settings, [*map(digest, repeats)]
+        Named("base", digest(base)), Named("new", digest(new)), criteria, [*map(digest, repeats)]
     )
 
 

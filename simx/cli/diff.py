@@ -16,7 +16,7 @@ from simx.results.comparison.names import DIFFERENCE_NAMES, DifferenceName
 
 if TYPE_CHECKING:
     from simx.report.blocks.comparison import Show
-    from simx.results.comparison.gate import FailOn
+    from simx.results.comparison.outcome import FailOn
 
 
 @click.command("diff")
@@ -78,12 +78,16 @@ def command(
     """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import comparison_content  # noqa: PLC0415
-    from simx.results.comparison.compare import Named, Settings, compare  # noqa: PLC0415
-    from simx.results.comparison.gate import gate  # noqa: PLC0415
+    from simx.results.comparison.compare import (  # noqa: PLC0415
+        ComparisonCriteria,
+        Named,
+        compare,
+    )
+    from simx.results.comparison.outcome import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415
 
     first, *others = read_digests([base, *new, *repeat])
-    settings = Settings(
+    criteria = ComparisonCriteria(
         threshold=threshold,
         ranges=ranges,
         allow=frozenset(name for names in allow for name in names),
@@ -92,7 +96,7 @@ def command(
     alike = len({path.name for path in paths}) < len(set(paths))
     name = {path: str(path) if alike else path.name for path in paths}
     compared = [
-        compare(Named(name[base], first), Named(name[path], digest), settings, others[len(new) :])
+        compare(Named(name[base], first), Named(name[path], digest), criteria, others[len(new) :])
         for path, digest in zip(new, others, strict=False)
     ]
     content = comparison_content(compared, show)

@@ -1,4 +1,4 @@
-"""What a result offers to the formats, and the one place that chooses between these."""
+"""A result for every format, and the choice between formats."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -8,11 +8,11 @@ import msgspec
 from simx.report.blocks.document import Block
 
 Form = Literal["table", "markdown", "csv", "json", "html"]
-"""What ``--format`` takes; which of them a result has is the command's to say."""
+"""The values of ``--format``; each command has some of them."""
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """A result as each format takes it, made when it is wanted.
+    """A result as each format takes it, made on demand.
 
     ``blocks`` are for people; ``json``, ``csv`` and ``html`` return the finished text.
     """
@@ -24,10 +24,10 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the place that a document is shown in.
+    """Where a document is shown.
 
-    ``width`` is in columns. ``color`` allows escape codes (``NO_COLOR`` still removes colours), and
-    ``detail`` asks for the whole document.
+    ``width`` is in columns. ``color`` allows escape codes (``NO_COLOR`` still removes colours).
+    ``detail`` shows the whole document.
     """
 
     width: int
@@ -39,8 +39,8 @@ def render(content: Content, form: Form, screen: Screen) -> str:
     """Return a result in a format that it has.
 
     Returns:
-        Text that ends with a line feed. It holds characters beyond ASCII, and escape codes only
-        where ``screen`` allows them and the form is ``table``.
+        Text that ends with a line feed. Only a ``table`` has escape codes, if ``screen`` allows
+        them.
     """
     # Each format has a library of its own to load.
     match form:
@@ -58,4 +58,4 @@ def render(content: Content, form: Form, screen: Screen) -> str:
             return content.csv()
         case "html" if content.html is not None:
             return content.html()
-    raise ValueError(f"there is no such result as {form}")
+    raise ValueError(f"this result has no form {form}")

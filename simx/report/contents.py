@@ -1,4 +1,4 @@
-"""What the commands' results offer to the formats: one function for each kind of result."""
+"""The commands' results for every format: one function for each kind of result."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -35,9 +35,9 @@ def report_content(
         reports: At least one.
         ranges: The GFLOPS ranges in the order of the tables.
         layout: Whether models are rows or columns of the tables.
-        criteria: Where the page looks for the backbone to take, and within which limits; by default
-            everywhere, without limits.
-        next_step: What a reader can open next; the last words of a short rendering.
+        criteria: On which targets and within which limits the page chooses a backbone; by default
+            on all, without limits.
+        next_step: What a reader can open next; the last paragraph.
 
     Returns:
         Every format. Its ``html`` raises InputError where ``criteria`` names a target that a

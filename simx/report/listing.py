@@ -1,4 +1,4 @@
-"""Lists of things that are no reports: backbones, exports, what was removed."""
+"""Lists other than reports: backbones, exports, removed files."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -40,21 +40,10 @@ def listing_content(
     Args:
         records: One for each row.
         columns: In their order.
-        keys: So many of the first columns say what a row is about; a terminal that is too narrow
-            for all columns shows them again beside the rest.
+        keys: How many of the first columns identify a row; a narrow terminal repeats them beside
+            the rest.
     """
-    return Content(
-        blocks=lambda: (_table(records, columns, keys),),
-        csv=lambda: written(
-            [column.name for column in columns],
-            ([_plain(column.read(record)) for column in columns] for record in records),
-        ),
-        json=lambda: json_document(records),
-    )
-
-
-def _table(records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], keys: int) -> Table:
-    return Table(
+    table = Table(
         columns=tuple(
             Column(each.heading or each.name, each.unit, justify="left" if each.text else "right")
             for each in columns
@@ -65,6 +54,14 @@ def _table(records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], key
         ),
         keys=keys,
     )
+    return Content(
+        blocks=lambda: (table,),
+        csv=lambda: written(
+            [column.name for column in columns],
+            ([_plain(column.read(record)) for column in columns] for record in records),
+        ),
+        json=lambda: json_document(records),
+    )
 
 
 def _value(field: Field, decimals: int) -> Value:
@@ -74,7 +71,6 @@ def _value(field: Field, decimals: int) -> Value:
 
 
 def _plain(field: Field) -> str:
-    """Return a field with all digits."""
     if isinstance(field, str):
         return safe(field)
     return "" if field is None else repr(field)

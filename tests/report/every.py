@@ -6,7 +6,7 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.blocks.document import Layout
 from simx.report.content import Form, Screen, render
 from simx.report.contents import comparison_content, decision_content, report_content
-from simx.results.comparison.compare import Named, Settings, compare
+from simx.results.comparison.compare import ComparisonCriteria, Named, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES
 from simx.results.schema.report import Report
@@ -31,7 +31,9 @@ def renderings(of: Report) -> Iterator[tuple[str, str]]:
 
 def differences(base: Report, new: Report, name: str = "new.json") -> Iterator[tuple[str, str]]:
     """Yield the name of each form of a comparison of two reports, and what it gives."""
-    settings = Settings(threshold=0.03, ranges=DEFAULT_RANGES, allow=frozenset(DIFFERENCE_NAMES))
-    found = compare(Named("base.json", digest(base)), Named(name, digest(new)), settings, [])
+    criteria = ComparisonCriteria(
+        threshold=0.03, ranges=DEFAULT_RANGES, allow=frozenset(DIFFERENCE_NAMES)
+    )
+    found = compare(Named("base.json", digest(base)), Named(name, digest(new)), criteria, [])
     for form in FORMS:
         yield f"diff {form}", render(comparison_content([found], "all"), form, SCREEN)

@@ -4,29 +4,43 @@ import re
 from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
+from simx.results.schema.report import Identity
+
+IDENTITY = ("model", "weights", "embedding", "backend", "provider", "precision", "batch", "threads")
 
 _FORMULA = re.compile(r"[=+\-@\uFF1D\uFF0B\uFF0D\uFF20']")
-"""What a formula begins with, in full width too, and the apostrophe that marks text."""
+"""The first character of a formula, in full width too, and the apostrophe that marks text."""
 
 _SEPARATOR = re.compile(r"[,;\t\"\r\n]")
-"""What separates cells, to whichever program opens the file."""
+"""What separates cells in any program."""
 
 
 def written(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return CSV; text that is not our own has to come through ``safe``."""
+    """Return CSV; foreign text must have come through ``safe``."""
     return "".join(f"{','.join(map(_quoted, row))}\n" for row in (header, *rows))
 
 
 def safe(text: str) -> str:
     """Return text that a spreadsheet takes for text: what looks like a formula gets an apostrophe.
 
-    So does what begins with one, so that a program which takes one off has the text again. Numbers
-    do not come through here: -1.83 stays a number.
+    Text that begins with an apostrophe gets one too, so that a program can remove one from either.
+    Numbers do not come through here: -1.83 stays a number.
     """
     cleaned = clean(text)
     return f"'{cleaned}" if _FORMULA.match(cleaned) else cleaned
 
 
+def figure(value: float | None, unit: float = 1.0) -> str:
+    """Return a figure in a unit, with six decimals; empty for None."""
+    return "" if value is None else f"{value / unit:.6f}"
+
+
+def identity_fields(identity: Identity) -> list[str]:
+    """Return the fields of ``IDENTITY``; empty where one is unknown."""
+    values = (getattr(identity, name) for name in IDENTITY)
+    return ["" if value is None else safe(str(value)) for value in values]
+
+
 def _quoted(cell: str) -> str:
-    """Quote a cell as RFC 4180 has it, also for a separator that only other countries use."""
+    """Quote a cell by RFC 4180, also for the separators of other countries."""
     return '"' + cell.replace('"', '""') + '"' if _SEPARATOR.search(cell) else cell

@@ -5,8 +5,8 @@ Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expec
 
 from collections.abc import Iterator, Sequence
 
-from simx.models.pictures import COMPARED_IMAGES, Image
-from simx.report.formats.comma_separated import safe, written
+from simx.models.pictures import COMPARED_IMAGES
+from simx.report.formats.comma_separated import IDENTITY, figure, identity_fields, written
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
@@ -16,29 +16,9 @@ from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import Timings
 from simx.results.summaries.derivation import counted
 
-HEADER = (
-    "model",
-    "weights",
-    "embedding",
-    "backend",
-    "provider",
-    "precision",
-    "batch",
-    "threads",
-    "status",
-    "scope",
-    "image",
-    "unit",
-    "launches",
-    "n",
-    "median",
-    "ci_low",
-    "ci_high",
-    "p90",
-    "p95",
-    "p99",
-    "min",
-)
+STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
+
+HEADER = (*IDENTITY, "status", "scope", "image", "unit", *STATISTICS)
 
 PERCENTILES = (0.90, 0.95, 0.99)
 
@@ -46,42 +26,31 @@ PERCENTILES = (0.90, 0.95, 0.99)
 def to_string(reports: Sequence[Report]) -> str:
     """Return the rows of all reports under one header; a failed cell has a single row.
 
-    Times are in milliseconds per call, of what was not disturbed, with the interval's ends where
-    there is one and percentiles where the samples carry them; ``n`` counts calls. What is no time
-    has its value in ``median``, which is all that a quoted time has.
+    Times are in milliseconds per call, without disturbed ones, with the ends of their interval and
+    percentiles where the samples carry them; ``n`` counts calls. Figures that are no times have
+    their value in ``median``, which is all that a quoted time has.
     """
-    rows = (row for report in reports for row in _report_rows(report))
-    return written(HEADER, rows)
+    return written(HEADER, (row for report in reports for row in _report_rows(report)))
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:
-    times = counted(report)
+    times, pilot = counted(report), report.config.pilot if report.config else None
     for cell in report.cells:
-        rows = _cell_rows(cell, times.get(cell.identity, {}), report)
-        yield from ([*_identity(cell), *row] for row in rows)
+        rows = _cell_rows(cell, times.get(cell.identity, {}), pilot)
+        yield from ([*identity_fields(cell.identity), *row] for row in rows)
 
 
-def _identity(cell: Cell) -> list[str]:
-    values = (getattr(cell.identity, name) for name in HEADER[:8])
-    return ["" if value is None else safe(str(value)) for value in values]
-
-
-def _cell_rows(cell: Cell, times: Timings, report: Report) -> Iterator[list[str]]:
+def _cell_rows(cell: Cell, times: Timings, pilot: int | None) -> Iterator[list[str]]:
     if isinstance(cell, FailedCell):
-        yield ["failed", *[""] * 12]
+        yield ["failed", *[""] * 3, *[""] * len(STATISTICS)]
     elif isinstance(cell, QuotedCell):
-        rows = (*_quoted_rows(cell), *(row for row in _figure_rows(cell) if row[5]))
-        yield from (["quoted", *row] for row in rows)
+        for time in cell.medians:
+            median = f"{time.ns / NANOSECONDS_PER_MS:.{cell.decimals}f}"
+            yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
+        yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
     else:
-        pilot = report.config.pilot if report.config else None
         rows = (*_time_rows(times, pilot), *_figure_rows(cell), *_measured_rows(cell))
         yield from (["ok", *row] for row in rows)
-
-
-def _quoted_rows(cell: QuotedCell) -> Iterator[list[str]]:
-    for time in cell.medians:
-        median = f"{time.ns / NANOSECONDS_PER_MS:.{cell.decimals}f}"
-        yield [time.scope, time.image or "", "ms", "", "", median, *[""] * 6]
 
 
 def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
@@ -90,49 +59,42 @@ def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
             continue
         typical = estimate(launches, pilot)
         tails = percentiles(launches, PERCENTILES)
-        yield [
-            scope,
-            image or "",
-            "ms",
-            str(typical.launches),
-            str(typical.calls),
-            *map(_milliseconds, (typical.median_ns, typical.low_ns, typical.high_ns)),
-            *(_milliseconds(tail.value_ns if tail else None) for tail in tails),
-            _milliseconds(minimum(launches)),
-        ]
+        figures = (
+            typical.median_ns,
+            typical.low_ns,
+            typical.high_ns,
+            *(tail.value_ns if tail else None for tail in tails),
+            minimum(launches),
+        )
+        counts = (str(typical.launches), str(typical.calls))
+        milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in figures)
+        yield [scope, image or "", "ms", *counts, *milliseconds]
 
 
 def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
-    figures: list[tuple[str, Image | None, str, float | None]] = [
-        *(
-            ("similarity_percent", image, "percent", getattr(cell.similarity, image))
-            for image in COMPARED_IMAGES
-        ),
-        ("embedding_dim", None, "components", cell.embedding_dim),
-        ("gflops", None, "GMACs", cell.catalogue.gflops),
-        ("acc1", None, "percent", cell.catalogue.acc1),
-        ("acc5", None, "percent", cell.catalogue.acc5),
-    ]
-    for scope, image, unit, value in figures:
-        yield _figure_row(scope, image or "", unit, value)
+    for image in COMPARED_IMAGES:
+        percent = _digits(getattr(cell.similarity, image))
+        yield _row("similarity_percent", image, "percent", percent)
+    yield _row("embedding_dim", "", "components", str(cell.embedding_dim))
+    yield _row("gflops", "", "GMACs", _digits(cell.catalogue.gflops))
+    yield _row("acc1", "", "percent", _digits(cell.catalogue.acc1))
+    yield _row("acc5", "", "percent", _digits(cell.catalogue.acc5))
 
 
 def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:
-    yield _figure_row("parity", "", "cosine", cell.parity.cosine)
+    yield _row("parity", "", "cosine", _digits(cell.parity.cosine))
     events = typical_device_ns(forward_of(cell))
     if events is not None:
-        yield _figure_row("device_events", "", "ms", events / NANOSECONDS_PER_MS)
-    memory = cell.memory
-    if memory is not None:
-        yield _figure_row("memory", "", "bytes", memory.peak)
-    if memory is not None and memory.device is not None:
-        yield _figure_row("device_memory", "", "bytes", memory.device.peak)
+        yield _row("device_events", "", "ms", _digits(events / NANOSECONDS_PER_MS))
+    if cell.memory is not None:
+        yield _row("memory", "", "bytes", str(cell.memory.peak))
+        if cell.memory.device is not None:
+            yield _row("device_memory", "", "bytes", str(cell.memory.device.peak))
 
 
-def _figure_row(scope: str, image: str, unit: str, value: float | None) -> list[str]:
-    median = "" if value is None else str(value) if isinstance(value, int) else f"{value:.9g}"
-    return [scope, image, unit, "", "", median, *[""] * 6]
+def _row(scope: str, image: str, unit: str, value: str) -> list[str]:
+    return [scope, image, unit, "", "", value, *[""] * 6]
 
 
-def _milliseconds(nanoseconds: float | None) -> str:
-    return "" if nanoseconds is None else f"{nanoseconds / NANOSECONDS_PER_MS:.6f}"
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"

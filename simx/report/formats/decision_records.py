@@ -14,9 +14,8 @@ from simx.results.summaries.decision import Contender, Decision, keeps
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A backbone that was looked at.
 
-    ``rank`` counts from 1 among those that nothing beats and that keep the limits; None for the
-    others. Times are in milliseconds, None where there is no interval; ``margin_counts`` is false
-    for random weights.
+    ``rank`` counts from 1 among the unbeaten ones that keep the limits; None for the others. Times
+    are in milliseconds, None without an interval; ``margin_counts`` is false for random weights.
     """
 
     rank: int | None
@@ -41,7 +40,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision. ``answer`` says it in words; ``take`` and ``nearest`` are ``model:weights``."""
+    """One decision. ``answer`` is its text; ``take`` and ``nearest`` are ``model:weights``."""
 
     backend: str
     provider: str
@@ -59,33 +58,27 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 def to_csv(decisions: Sequence[Decision]) -> str:
     """Return every backbone of all decisions under one header, best first, the beaten ones last."""
-    rows = (
-        [_field(getattr(record, name)) for name in Record.__struct_fields__]
-        for decision in decisions
-        for record in _records(decision)
-    )
+    records = (record for decision in decisions for record in _records(decision))
+    rows = (list(map(_field, msgspec.structs.astuple(record))) for record in records)
     return written(Record.__struct_fields__, rows)
 
 
 def to_json(decisions: Sequence[Decision]) -> str:
     """Return one document; several as a list."""
     documents = [_document(decision) for decision in decisions]
-    content = documents[0] if len(documents) == 1 else documents
-    return json_document(content)
+    return json_document(documents[0] if len(documents) == 1 else documents)
 
 
 def _document(decision: Decision) -> Document:
-    limit, fitting = decision.limits.max_latency_ns, decision.fitting
+    limits, fitting = decision.limits, decision.fitting
     return Document(
-        backend=decision.target.backend,
-        provider=decision.target.provider,
-        precision=decision.target.precision,
+        **msgspec.structs.asdict(decision.target),
         latency_of=decision.latency_of,
-        max_latency_ms=None if limit is None else limit / NANOSECONDS_PER_MS,
-        min_acc1=decision.limits.min_acc1,
+        max_latency_ms=_milliseconds(limits.max_latency_ns),
+        min_acc1=limits.min_acc1,
         order=decision.order,
         drift=decision.drift,
-        take=_name(fitting[0]) if fitting and (decision.limits.any or len(fitting) == 1) else None,
+        take=_name(fitting[0]) if fitting and (limits.any or len(fitting) == 1) else None,
         nearest=tuple(map(_name, decision.nearest)),
         answer=answer(decision),
         backbones=_records(decision),
@@ -101,21 +94,19 @@ def _records(decision: Decision) -> tuple[Record, ...]:
 
 def _record(decision: Decision, contender: Contender) -> Record:
     backbone, cell, merit = contender.backbone, contender.cell, contender.merit
-    fitting = decision.fitting
+    time, fitting = merit.latency, decision.fitting
     return Record(
         rank=fitting.index(contender) + 1 if contender in fitting else None,
         model=backbone.model,
         weights=backbone.weights,
         embedding=backbone.embedding,
-        backend=cell.target.backend,
-        provider=cell.target.provider,
-        precision=cell.target.precision,
+        **msgspec.structs.asdict(cell.target),
         batch=backbone.batch,
         threads=backbone.threads,
         latency_of=decision.latency_of,
-        latency_ms=merit.latency.median_ns / NANOSECONDS_PER_MS,
-        ci_low_ms=_milliseconds(merit.latency.low_ns),
-        ci_high_ms=_milliseconds(merit.latency.high_ns),
+        latency_ms=time.median_ns / NANOSECONDS_PER_MS,
+        ci_low_ms=_milliseconds(time.low_ns),
+        ci_high_ms=_milliseconds(time.high_ns),
         acc1=merit.acc1,
         margin=cell.margin,
         margin_counts=merit.margin is not None,

@@ -1,8 +1,7 @@
-"""Renders reports as one HTML page that stands alone and loads nothing.
+"""Renders reports as one HTML page that contains its scripts, style and data, and loads nothing.
 
-Scripts, style and data are in the page. A policy in it allows these very scripts and this very
-style, by their hashes, and nothing else, from here or elsewhere; so even text that had found a way
-to become markup would neither run nor fetch anything.
+A policy in the page allows exactly these scripts and this style, by their hashes. So even text that
+found a way to become markup would neither run nor fetch anything.
 """
 
 import base64
@@ -25,19 +24,23 @@ from simx.results.summaries.selection_criteria import SelectionCriteria
 FOLDER = Path(__file__).parent / "page"
 
 SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages", "raw", "start")
-"""In the order in which they need each other."""
+"""In the order of their dependencies."""
 
 
 def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: SelectionCriteria) -> str:
     """Return the page.
 
     Raises:
-        InputError: ``criteria`` names a target that a report has not.
+        InputError: ``criteria`` names a target that a report lacks.
     """
-    style, script = _style(), _script()
+    style = (FOLDER / "static" / "page.css").read_text(encoding="utf-8")
+    script = _script()
     text = _template().render(
         pages=[page(report, number, ranges, criteria) for number, report in enumerate(reports)],
-        policy=_policy(style, script),
+        policy=(
+            f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
+            "img-src data:; base-uri 'none'; form-action 'none'"
+        ),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own files
         version=__version__,
@@ -55,42 +58,21 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = _breakable
+    # A narrow column breaks a name behind its underscores.
+    environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     environment.filters["groups"] = groups_of
     return environment.get_template("page.html.j2")
 
 
-def _breakable(name: str) -> Markup:
-    """Let a narrow column break a name behind its underscores."""
-    return Markup("_<wbr>").join(name.split("_"))
-
-
-def _style() -> str:
-    return (FOLDER / "static" / "page.css").read_text(encoding="utf-8")
-
-
 def _script() -> str:
-    """Return the charting library and, with names of their own, the page's scripts."""
+    """Return the charting library, and the page's scripts in a scope of their own."""
     own = "\n".join(
         (FOLDER / "static" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
     )
     return f'{scripts()}\n(() => {{\n"use strict";\n{own}}})();\n'
 
 
-def _policy(style: str, script: str) -> str:
-    """Return the page's Content-Security-Policy."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {_source(script)}",
-            f"style-src {_source(style)}",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
 def _source(content: str) -> str:
+    """Return the source expression of a Content-Security-Policy for a text."""
     digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
     return f"'sha256-{digest}'"

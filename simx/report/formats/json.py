@@ -1,4 +1,4 @@
-"""Records -> JSON that a terminal shows as it is, whatever is in it."""
+"""Records -> JSON without characters that a terminal obeys."""
 
 import re
 from collections.abc import Sequence
@@ -11,10 +11,7 @@ _UNUSUAL = re.compile(r"[^\n -~]")
 
 
 def report_json(reports: Sequence[Report]) -> str:
-    """Return the report as its file holds it; several of them as a list.
-
-    Only what is invisible is written another way, which reads as the same.
-    """
+    """Return the report as its file has it, invisible characters escaped; several as a list."""
     from simx.results.files.report import encode  # noqa: PLC0415 - numpy, which lists do not need
 
     documents = [escaped(encode(report).decode()) for report in reports]
@@ -27,7 +24,7 @@ def report_json(reports: Sequence[Report]) -> str:
 def json_document(records: object) -> str:
     """Return records as indented JSON that ends with a line feed.
 
-    Characters that UTF-8 cannot hold (from file names that are no text) become question marks.
+    Characters outside UTF-8 (from file names that are no text) become question marks.
     """
     try:
         data = msgspec.json.encode(records)
@@ -37,10 +34,10 @@ def json_document(records: object) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return JSON that means the same, with ``\u`` in the place of what is invisible.
+    r"""Return the same JSON with ``\u`` escapes for invisible characters.
 
-    JSON itself wants that for the first 32 control characters only; terminals obey others, too,
-    and some characters reverse the reading direction.
+    JSON demands them for the first 32 control characters only. Terminals obey others, too, and some
+    characters reverse the reading direction.
     """
     if text.isascii() and "\x7f" not in text:
         return text

@@ -1,9 +1,9 @@
-"""Renders documents as GitHub-flavoured Markdown, whole, and whatever is in their text."""
+"""Renders whole documents as GitHub-flavoured Markdown; no text of theirs becomes markup."""
 
 import re
 from collections.abc import Iterable, Iterator
 
-from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
+from simx.report.blocks.document import Block, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.words.values import Value
 
 _SPECIAL = re.compile(
@@ -13,8 +13,8 @@ _SPECIAL = re.compile(
     r"|^[-+=](?=[\s\-+=]|$)",
     re.IGNORECASE,
 )
-"""What Markdown would read as markup. An underscore within a word is none; an address is, and so is
-what a line of a list begins with."""
+"""What Markdown reads as markup, with addresses and the start of a list's line; an underscore
+within a word is not markup."""
 
 _NUMBER_OF_A_LIST = re.compile(r"^(\d+)([.)])(?=\s|$)")
 
@@ -48,7 +48,8 @@ def _lines(block: Block) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     if table.title:
         yield from (f"**{escape(table.title)}**", "")
-    yield _line(_head(column) for column in table.columns)
+    heads = ((column.group, column.label) for column in table.columns)
+    yield _line("<br>".join(escape(part) for part in head if part) for head in heads)
     yield _line("---" if column.justify == "left" else "---:" for column in table.columns)
     yield from (_line(_fields(row)) for row in table.rows)
 
@@ -57,12 +58,7 @@ def _line(fields: Iterable[str]) -> str:
     return f"| {' | '.join(fields)} |"
 
 
-def _head(column: Column) -> str:
-    return "<br>".join(escape(part) for part in (column.group, column.label) if part)
-
-
 def _fields(row: Row) -> Iterator[str]:
-    """Yield a row's fields; its section, which has no line of its own here, precedes the first."""
     first, *others = row.values
     yield escape(f"{row.section}: {first.text}") if row.section else _field(first)
     yield from map(_field, others)

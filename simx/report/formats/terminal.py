@@ -1,4 +1,4 @@
-"""Renders documents for a terminal, or for a file that is read like one."""
+"""Renders documents for a terminal, or for a file that is read in one."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,13 +24,13 @@ from simx.report.blocks.document import (
     parts_of,
 )
 from simx.report.content import Screen
-from simx.report.words.values import Tone
+from simx.report.words.values import Tone, Value
 
 NARROWEST = 60
-"""Columns; a narrower terminal has to wrap lines by itself."""
+"""Columns; a narrower terminal wraps lines."""
 
 NARROWEST_KEY = 8
-"""Columns that a key keeps, however many there are."""
+"""Columns that each key keeps."""
 
 GAP = 2
 """Spaces between columns."""
@@ -43,11 +43,11 @@ STYLES: dict[Tone, str] = {
     "faint": "dim",
     "warning": "magenta",
 }
-"""Names of the terminal's own colours that can be read on light and on dark."""
+"""The terminal's own colours, legible on light and on dark."""
 
 
 def render(blocks: Iterable[Block], screen: Screen) -> str:
-    """Return a document's text; no line is wider than the screen, unless that is too narrow."""
+    """Return a document's text, in lines of the screen's width or of ``NARROWEST``."""
     screen = msgspec.structs.replace(screen, width=max(screen.width, NARROWEST))
     console = Console(
         file=io.StringIO(),
@@ -58,7 +58,6 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
         highlight=False,
         markup=False,
         emoji=False,
-        legacy_windows=False,
     )
     shown = [block for block in blocks if screen.detail or not block.detail]
     with console.capture() as capture:
@@ -71,7 +70,7 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
 
 
 def _are_apart(above: Block, block: Block) -> bool:
-    """Whether an empty line parts two blocks: paragraphs of a kind stand together."""
+    """Whether an empty line separates two blocks: paragraphs of the same kind have none."""
     if isinstance(above, Heading):
         return above.level > 1
     if isinstance(above, Facts):
@@ -97,7 +96,7 @@ def _renderables(block: Block, screen: Screen) -> Iterator[RenderableType]:
 
 
 def _list(entries: Iterable[tuple[str, str]], style: str = "") -> RichTable:
-    """Return texts that stand right of what leads them, and wrap there."""
+    """Return texts to the right of their leads, where they wrap."""
     found = RichTable.grid(padding=(0, 1))
     found.add_column(no_wrap=True)
     found.add_column(overflow="fold")
@@ -107,7 +106,7 @@ def _list(entries: Iterable[tuple[str, str]], style: str = "") -> RichTable:
 
 
 def _tables(table: Table, screen: Screen) -> Iterator[RenderableType]:
-    """Yield the table, or the parts that it takes to keep to the width, with the keys in each."""
+    """Yield the table; if it is too wide, yield parts with the keys in each."""
     width = screen.width
     if table.title:
         yield Text(table.title, "italic")
@@ -137,64 +136,59 @@ def _without_optional(table: Table) -> Table:
 
 
 def _widths(table: Table, width: int) -> list[int]:
-    """Return what each column needs; keys leave room for one other, at least half of the width."""
-    groups = ["", *(column.group for column in table.columns)]
-    natural = [
-        max(map(cell_len, [*_heading(column, first=column.group != before).split(), *texts]))
-        for before, column, texts in zip(groups, table.columns, _columns(table), strict=False)
-    ]
-    widest = max(natural[table.keys :], default=0)
-    limit = max(width // 2, width - widest) - GAP * table.keys
-    fitting = (
-        most
-        for most in range(limit, NARROWEST_KEY, -1)
-        if sum(min(each, most) for each in natural[: table.keys]) <= limit
-    )
-    most = next(fitting, NARROWEST_KEY)
-    keys = [min(each, most) for each in natural[: table.keys]]
-    left = width - sum(keys) - GAP * len(keys)
-    return keys + [min(each, left) for each in natural[table.keys :]]
-
-
-def _columns(table: Table) -> Iterator[list[str]]:
-    """Yield the texts below each heading."""
-    for place in range(len(table.columns)):
+    """Return each column's width; keys leave room for one other column, or half of the width."""
+    natural = []
+    for place, heading in enumerate(_headings(table.columns)):
         texts = [row.values[place].text for row in table.rows]
-        yield [*texts, *(row.section for row in table.rows)] if place == 0 else texts
+        sections = [row.section for row in table.rows if place == 0]
+        natural.append(max(map(cell_len, [*heading.split(), *texts, *sections])))
+    keys, others = natural[: table.keys], natural[table.keys :]
+    limit = max(width // 2, width - max(others, default=0)) - GAP * table.keys
+    most = max(
+        (
+            most
+            for most in range(NARROWEST_KEY, limit + 1)
+            if sum(min(each, most) for each in keys) <= limit
+        ),
+        default=NARROWEST_KEY,
+    )
+    keys = [min(each, most) for each in keys]
+    left = width - sum(keys) - GAP * len(keys)
+    return keys + [min(each, left) for each in others]
 
 
 def _part(table: Table, places: Sequence[int], widths: Sequence[int]) -> RichTable:
     found = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1), pad_edge=False)
     found.collapse_padding = True
-    group = ""
-    for place in places:
-        column = table.columns[place]
-        heading = Text(_heading(column, first=column.group != group), justify=column.justify)
+    columns = [table.columns[place] for place in places]
+    for place, column, heading in zip(places, columns, _headings(columns), strict=True):
+        text = Text(heading, justify=column.justify)
         found.add_column(
-            Align(heading, column.justify, vertical="bottom"),
+            Align(text, column.justify, vertical="bottom"),
             header_style="dim",
             justify=column.justify,
             overflow="fold",
             width=widths[place],
         )
-        group = column.group
     for section, rows in groupby(table.rows, lambda row: row.section):
         if section:
             found.add_row(Text(section, "bold"))
         for row in rows:
-            found.add_row(*_cells(row, places))
+            found.add_row(*(_text(row.values[place]) for place in places))
     return found
 
 
-def _heading(column: Column, *, first: bool) -> str:
-    """Return a heading that wraps at its spaces; the first column of a group has its name."""
-    return "\n".join(part for part in (column.group if first else "", column.label) if part)
+def _headings(columns: Sequence[Column]) -> list[str]:
+    """Return headings that wrap at their spaces; the first column of a group has its name."""
+    groups = ["", *(column.group for column in columns)]
+    return [
+        f"{column.group}\n{column.label}".strip() if column.group != before else column.label
+        for before, column in zip(groups, columns, strict=False)
+    ]
 
 
-def _cells(row: Row, places: Sequence[int]) -> Iterator[Text]:
-    for place in places:
-        value = row.values[place]
-        text = Text(value.figure, STYLES[value.tone])
-        if value.detail:
-            text.append(f" {value.detail}", "not bold")
-        yield text.append(value.mark)
+def _text(value: Value) -> Text:
+    text = Text(value.figure, STYLES[value.tone])
+    if value.detail:
+        text.append(f" {value.detail}", "not bold")
+    return text.append(value.mark)

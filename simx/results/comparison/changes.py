@@ -1,12 +1,12 @@
 """Whether a time changed between two runs, and by how much. Pure functions of launches' times.
 
-The two runs are independent samples of launches, whose spreads may differ, so the interval is
-Welch's (B. L. Welch, "The generalization of Student's problem when several different population
-variances are involved", Biometrika 34, 1947). But two runs of the very same thing differ by more
-than their launches do: the machine's state lasts longer than a run. Intervals are widened by that,
-in two ways. What two runs differ in at random is a variance of its own (``RunToRun``). What the
-canary, which is other work than the cell's, shows of the machine is a shift: the part of a change
-that the machine may account for is anything from none of it to all of the canary's.
+The two runs are independent samples of launches with unequal spreads, so the interval is Welch's
+(B. L. Welch, "The generalization of Student's problem when several different population variances
+are involved", Biometrika 34, 1947). But two runs of the same thing differ by more than their
+launches do, because the machine's state lasts longer than a run. That widens intervals in two ways.
+The random difference between two runs is a variance of its own (``RunToRun``). The canary, whose
+work is not the cell's, shows a shift of the machine: the machine may account for any part of it,
+from none to all.
 """
 
 import math
@@ -14,32 +14,29 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
 from simx.results.statistics.estimates import CONFIDENCE
 
 Verdict = Literal["slower", "faster", "changed", "equivalent", "inconclusive"]
-"""What an interval says of a threshold: it lies beyond it; it lies inside it, without or with no
-change in it; or it leaves open on which side of the threshold the change is."""
+"""Where an interval lies. Beyond the threshold: ``slower``, ``faster``. Within it: ``changed``
+without 0, ``equivalent`` with 0. Across it: ``inconclusive``."""
 
-_FEWEST_LAUNCHES = 2
+Part = tuple[float, float]
+"""A variance, and its degrees of freedom."""
 
 
 class RunToRun(msgspec.Struct, frozen=True, kw_only=True):
-    """By what two runs of the same thing differ by themselves.
+    """How much two runs of the same thing differ.
 
     ``spread`` is the standard deviation of one run's logarithm, beyond what its launches show: 0.01
-    for 1 %. ``degrees`` are the degrees of freedom that it was found with, infinite where it is
-    taken as known.
+    for 1 %. ``degrees`` are the degrees of freedom of its estimate, infinite if it is assumed.
     """
 
     spread: float
     degrees: float = math.inf
-
-    @property
-    def variance(self) -> float:
-        """Of the difference between two runs."""
-        return 2 * self.spread**2
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +50,15 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mean(self) -> float:
-        """Of the logarithms."""
+        """Mean of the logarithms."""
         return math.fsum(self.logs.values()) / len(self.logs)
 
     @property
-    def pilot_logs(self) -> list[float]:
-        """The logarithms that the spread is judged by."""
-        return [log for index, log in self.logs.items() if self.pilot is None or index < self.pilot]
-
-
-Part = tuple[float, float]
-"""A variance, and its degrees of freedom."""
+    def variance_of_mean(self) -> Part | None:
+        """The variance of ``mean``, by the pilot's spread; None for fewer than two launches."""
+        spread = [log for at, log in self.logs.items() if self.pilot is None or at < self.pilot]
+        degrees = len(spread) - 1
+        return (variance(spread) / len(self.logs), degrees) if degrees > 0 else None
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +68,7 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     with all others of the same two runs. ``error``, the standard error, ``degrees``, its degrees of
     freedom, and ``half``, half the interval's width, are None where launches are too few to have a
     spread. ``machine`` is the shift of the canary, positive where the machine was slower in the
-    second run, which ``half`` does not hold.
+    second run; ``half`` does not include it.
     """
 
     center: float
@@ -119,36 +114,30 @@ def shift(base: Sample, new: Sample, run_to_run: RunToRun, machine: float = 0.0)
     Args:
         base: At least one launch.
         new: At least one launch.
-        run_to_run: What two runs differ in by themselves.
+        run_to_run: How much two runs of the same thing differ.
         machine: The logarithm of the canary's time in the second run over that in the first.
     """
-    own = [_part(base), _part(new)]
+    own = [base.variance_of_mean, new.variance_of_mean]
     return _shift(new.mean - base.mean, own, run_to_run, machine)
 
 
 def mean_shift(shifts: Sequence[Shift], run_to_run: RunToRun) -> Shift:
     """Return the mean of the changes of several cells, each with an interval.
 
-    What two runs differ in by themselves may be common to all cells, so it does not average out,
-    and neither does what the machine accounts for.
+    All cells may share the difference between the runs, so it does not average out. The same holds
+    for the machine's part.
     """
     count = len(shifts)
-    own = [(variance / count**2, degrees) for shift in shifts for variance, degrees in shift.own]
-    return _shift(
-        math.fsum(each.center for each in shifts) / count,
-        own,
-        run_to_run,
-        math.fsum(each.machine for each in shifts) / count,
+    center, machine = (
+        math.fsum(values) / count
+        for values in ([each.center for each in shifts], [each.machine for each in shifts])
     )
+    own = [(variance / count**2, degrees) for shift in shifts for variance, degrees in shift.own]
+    return _shift(center, own, run_to_run, machine)
 
 
 def verdict(change: Shift, threshold: float) -> Verdict:
-    """Say what a change amounts to.
-
-    Args:
-        change: With its interval.
-        threshold: The share that matters, to either side: 0.03 for 3 %.
-    """
+    """Return the verdict on a change; ``threshold`` is the share that matters, 0.03 for 3 %."""
     bound = math.log1p(threshold)
     low, high = change.low, change.high
     if low is None or high is None:
@@ -163,10 +152,9 @@ def verdict(change: Shift, threshold: float) -> Verdict:
 
 
 def smallest_seen(change: Shift, threshold: float) -> float | None:
-    """Return the smallest slowdown that would have been called one, as a share.
+    """Return the smallest slowdown that would have had the verdict ``slower``, as a share.
 
-    That is the one whose interval would have begun at the threshold: half of all changes of that
-    size are found.
+    Its interval would have begun at the threshold: half of all changes of that size are found.
     """
     if change.half is None:
         return None
@@ -174,17 +162,39 @@ def smallest_seen(change: Shift, threshold: float) -> float | None:
 
 
 def variance(values: Sequence[float]) -> float:
-    """Return the unbiased variance of at least two values, of which a comparison needs many."""
+    """Return the unbiased variance of at least two values; the standard library's is far slower."""
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
-def _part(sample: Sample) -> Part | None:
-    """Return the variance of a run's mean, by the pilot's spread."""
-    spread = sample.pilot_logs
-    if len(spread) < _FEWEST_LAUNCHES:
-        return None
-    return variance(spread) / len(sample.logs), len(spread) - 1
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return adjusted p-values: a level holds for a single false alarm among all of them.
+
+    Holds however the comparisons depend on each other (S. Holm, "A simple sequentially rejective
+    multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
+    """
+    order = np.argsort(p_values)
+    steps = np.arange(len(order), 0, -1) * np.take(p_values, order)
+    return _in_place(order, np.maximum.accumulate(steps))
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Return adjusted p-values: of those below a level, at most that share is false.
+
+    Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
+    Statistical Society B 57 (1995).
+    """
+    order = np.argsort(p_values)[::-1]
+    count = len(order)
+    steps = count / np.arange(count, 0, -1) * np.take(p_values, order)
+    return _in_place(order, np.minimum.accumulate(steps))
+
+
+def _in_place(order: npt.NDArray[np.intp], adjusted: npt.NDArray[np.float64]) -> list[float]:
+    """Return sorted p-values, 1 at most, in the order in which they were given."""
+    found = np.empty(len(order))
+    found[order] = np.minimum(adjusted, 1.0)
+    return [float(each) for each in found]
 
 
 def _shift(
@@ -192,7 +202,7 @@ def _shift(
 ) -> Shift:
     """Add up variances, with Welch's and Satterthwaite's degrees of freedom."""
     known = tuple(part for part in own if part is not None)
-    common = (run_to_run.variance, run_to_run.degrees)
+    common = (2 * run_to_run.spread**2, run_to_run.degrees)
     error = degrees = half = None
     if len(known) == len(own):
         total = math.fsum(variance for variance, _ in (*known, common))

@@ -1,27 +1,20 @@
 """Compares two digested reports: pairs, differences, changes, gate and means, put together."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
 
 import msgspec
 
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
-from simx.results.comparison.changes import (
-    RunToRun,
-    Sample,
-    Shift,
-    mean_shift,
-    shift,
-    smallest_seen,
-    verdict,
-)
-from simx.results.comparison.differences import MACHINE, differences, pictures_that_differ
+from simx.results.comparison import changes, differences
+from simx.results.comparison.changes import RunToRun, Sample, Shift
+from simx.results.comparison.differences import Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
-from simx.results.comparison.matching import Pair, match
-from simx.results.comparison.multiplicity import benjamini_hochberg, holm
 from simx.results.comparison.names import DifferenceName
-from simx.results.comparison.others import other_changes
 from simx.results.comparison.outcome import (
     CellComparison,
     Change,
@@ -32,16 +25,14 @@ from simx.results.comparison.outcome import (
     RangeComparison,
     Side,
 )
-from simx.results.comparison.run_to_run import NO_SPREAD, default, learnt
+from simx.results.comparison.run_to_run import default, learnt
 from simx.results.schema.report import FailedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import TargetId, target_of
 
-LEVEL = 1 - CONFIDENCE
 
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonCriteria(msgspec.Struct, frozen=True, kw_only=True):
     """How to compare. ``threshold`` is a share, ``allow`` names the differences that pass."""
 
     threshold: float
@@ -50,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A digested report, and what it is to be called."""
+    """A digested report, and its name in the comparison."""
 
     name: str
     digest: Digest
@@ -61,14 +52,14 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
 
     base: Digest
     new: Digest
-    settings: Settings
+    criteria: ComparisonCriteria
     run_to_run: Mapping[Scope, RunToRun]
     pictures: tuple[Image, ...]
     machine: Mapping[TargetId, float]
 
-    def is_kept_from(self, image: Image | None) -> bool:
-        """Whether another picture keeps what depends on it from being compared."""
-        if image is None or "pictures" in self.settings.allow:
+    def is_excluded(self, image: Image | None) -> bool:
+        """Whether pictures that differ exclude what depends on this one."""
+        if image is None or "pictures" in self.criteria.allow:
             return False
         return image in self.pictures or "anchor" in self.pictures
 
@@ -82,76 +73,65 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
     noisy: bool
 
 
-class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair, with its times that can be compared and without what becomes of them."""
-
-    cell: CellComparison
-    times: tuple[_Time, ...]
+_Judged = tuple[CellComparison, tuple[_Time, ...]]
+"""A pair, and its times that can be compared."""
 
 
 def compare(
-    base: Named, new: Named, settings: Settings, repeats: Sequence[Digest] = ()
+    base: Named, new: Named, criteria: ComparisonCriteria, repeats: Sequence[Digest] = ()
 ) -> Comparison:
     """Compare two reports.
 
     Args:
         base: What the new one is compared with.
         new: The new one.
-        settings: Threshold, ranges and what is let pass.
-        repeats: The base measured again, once or more, to learn what runs differ in; without any,
-            a default is taken.
+        criteria: Threshold, ranges and the differences that pass.
+        repeats: The base measured again, once or more, which shows how much runs differ; a default
+            is taken without any.
     """
-    one_run = _are_one_run(base.digest, new.digest)
+    one, other = base.digest, new.digest
+    # The reports are of one run if it began in the same moment, in the same way and place.
+    origin = attrgetter("created", "environment", "config")
+    one_run = one.report.config is not None and origin(one.report) == origin(other.report)
     context = _Context(
-        base=base.digest,
-        new=new.digest,
-        settings=settings,
+        base=one,
+        new=other,
+        criteria=criteria,
         run_to_run={
-            scope: NO_SPREAD if one_run else _run_to_run(base.digest, repeats, scope)
+            scope: RunToRun(spread=0.0)
+            if one_run
+            else learnt((one, *repeats), scope) or default(scope)
             for scope in COMPARED_SCOPES
         },
-        pictures=pictures_that_differ(base.digest, new.digest),
-        machine=_machine(base.digest, new.digest),
+        pictures=differences.pictures_that_differ(one, other),
+        machine=_machine(one, other),
     )
-    matching = match(base.digest.cells, new.digest.cells)
-    judged = [_judged(context, pair) for pair in matching.pairs if not _has_failed(pair)]
+    matching = differences.match(one.cells, other.cells)
+    failures = [_failure(pair) for pair in matching.pairs]
+    judged = [
+        _judged(context, pair)
+        for pair, failure in zip(matching.pairs, failures, strict=True)
+        if failure is None
+    ]
     return Comparison(
-        base=_side(base),
-        new=_side(new),
-        threshold=settings.threshold,
+        base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
+        new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
+        threshold=criteria.threshold,
         run_to_run=context.run_to_run["forward"],
         repeats=len(repeats),
         one_run=one_run,
-        machine=tuple(
-            MachineShift(target=target, ratio=math.exp(log))
-            for target, log in context.machine.items()
-        ),
-        pictures=tuple(name for name in context.pictures if context.is_kept_from(name)),
+        machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
+        pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
         ranges=_by_range(context, judged),
-        failures=tuple(_failure(pair) for pair in matching.pairs if _has_failed(pair)),
+        failures=tuple(failure for failure in failures if failure is not None),
         only_base=tuple(cell.identity for cell in matching.only_base),
         only_new=tuple(cell.identity for cell in matching.only_new),
     )
 
 
-def _are_one_run(base: Digest, new: Digest) -> bool:
-    """Whether both reports are of one run: begun in the same moment, in the same way and place."""
-    one, other = base.report, new.report
-    return one.config is not None and (one.created, one.environment, one.config) == (
-        other.created,
-        other.environment,
-        other.config,
-    )
-
-
-def _run_to_run(base: Digest, repeats: Sequence[Digest], scope: Scope) -> RunToRun:
-    return learnt((base, *repeats), scope) or default(scope)
-
-
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     """Return by how much longer the canary took, of each target that both reports have."""
-    before = {TargetId(each.backend, each.provider): each.ns for each in base.canaries}
-    after = {TargetId(each.backend, each.provider): each.ns for each in new.canaries}
+    before, after = dict(base.canaries), dict(new.canaries)
     return {
         target: math.log(after[target] / ns) for target, ns in before.items() if target in after
     }
@@ -159,8 +139,8 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
 
 def _judged(context: _Context, pair: Pair) -> _Judged:
     one, other = pair
-    found = differences(context.base, context.new, pair)
-    allow = context.settings.allow
+    found = differences.differences(context.base, context.new, pair)
+    allow = context.criteria.allow
     barred = tuple(each for each in found if each.name not in allow)
     cell = CellComparison(
         base=one.identity,
@@ -169,58 +149,55 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
         changes=(),
-        others=other_changes(one.cell, other.cell, barred, context.is_kept_from),
+        others=differences.other_changes(one.cell, other.cell, barred, context.is_excluded),
     )
-    return _Judged(cell=cell, times=() if barred else tuple(_times(context, pair, cell)))
+    return cell, () if barred else tuple(_times(context, pair, cell))
 
 
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
     one, other = pair
     there = {(time.scope, time.image): time for time in other.times}
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
-    if any(each.name in MACHINE for each in cell.allowed):
-        # It is another machine, let pass on purpose: what it does to the times is the question.
+    if any(each.name in differences.MACHINE for each in cell.allowed):
+        # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
     for time in one.times:
         again = there.get((time.scope, time.image))
-        if time.scope not in COMPARED_SCOPES or again is None or context.is_kept_from(time.image):
-            continue
-        samples = context.base.sample(time), context.new.sample(again)
-        shifted = shift(*samples, context.run_to_run[time.scope], machine)
-        yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+        if time.scope in COMPARED_SCOPES and again and not context.is_excluded(time.image):
+            samples = context.base.sample(time), context.new.sample(again)
+            shifted = changes.shift(*samples, context.run_to_run[time.scope], machine)
+            yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
 def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
-    """Return the pairs of each range with their changes, and the means."""
-    ranges = context.settings.ranges
-    cells = _with_changes(context.settings.threshold, judged)
-    groups: dict[Range | None, list[int]] = {each: [] for each in (*ranges, None)}
-    for place, cell in enumerate(cells):
-        groups[range_of(cell.catalogue.gflops, ranges)].append(place)
+    ranges = context.criteria.ranges
+    groups: dict[Range | None, list[_Judged]] = {each: [] for each in (*ranges, None)}
+    for cell, times in _with_changes(context.criteria.threshold, judged):
+        groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
     return tuple(
         RangeComparison(
             range=bounds,
-            cells=tuple(cells[place] for place in places),
-            means=tuple(_means(context, [judged[place] for place in places])),
+            cells=tuple(cell for cell, _ in of_range),
+            means=tuple(_means(context, of_range)),
         )
-        for bounds, places in groups.items()
-        if places
+        for bounds, of_range in groups.items()
+        if of_range
     )
 
 
-def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[CellComparison]:
+def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[_Judged]:
     """Return every pair with its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
-    times = [time for each in judged for time in each.times]
-    listed = _below_level([_p_of_any_change(time) for time in times], benjamini_hochberg)
-    gated = _below_level([_p_of_regression(time, bound) for time in times], holm)
-    changes = iter(
+    times = [time for _, of_cell in judged for time in of_cell]
+    listed = _below_level([_p_of_any_change(time) for time in times], changes.benjamini_hochberg)
+    gated = _below_level([_p_of_regression(time, bound) for time in times], changes.holm)
+    found = iter(
         _change(time, threshold, listed=is_listed, gated=is_gated)
         for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        msgspec.structs.replace(each.cell, changes=tuple(next(changes) for _ in each.times))
-        for each in judged
+        (msgspec.structs.replace(cell, changes=tuple(islice(found, len(of_cell)))), of_cell)
+        for cell, of_cell in judged
     ]
 
 
@@ -238,65 +215,54 @@ def _p_of_any_change(time: _Time) -> float | None:
 def _below_level(
     p_values: Sequence[float | None], correct: Callable[[Sequence[float]], list[float]]
 ) -> list[bool]:
-    """Say of each p-value whether it is below the level once corrected; what has none is not."""
+    """Return for each p-value whether it is below the level once corrected; False for None."""
     corrected = iter(correct([p for p in p_values if p is not None]))
-    return [p is not None and next(corrected) <= LEVEL for p in p_values]
+    return [p is not None and next(corrected) <= 1 - CONFIDENCE for p in p_values]
 
 
 def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
-    found = time.shift
+    found, ratio = time.shift, math.exp(time.shift.center)
     base_ns = math.exp(Sample(logs=time.base.logs).mean)
     return Change(
         scope=time.base.scope,
         image=time.base.image,
         base_ns=base_ns,
-        new_ns=base_ns * math.exp(found.center),
-        ratio=math.exp(found.center),
+        new_ns=base_ns * ratio,
+        ratio=ratio,
         low=None if found.low is None else math.exp(found.low),
         high=None if found.high is None else math.exp(found.high),
         launches=(len(time.base.logs), len(time.new.logs)),
         noisy=time.noisy,
-        verdict="inconclusive" if time.noisy else verdict(found, threshold),
-        smallest_seen=None if time.noisy else smallest_seen(found, threshold),
+        verdict="inconclusive" if time.noisy else changes.verdict(found, threshold),
+        smallest_seen=None if time.noisy else changes.smallest_seen(found, threshold),
         listed=listed,
         gated=gated,
     )
 
 
 def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
-    """Yield the mean change of each backend and provider with more than one cell to compare."""
-    shifts: dict[TargetId, list[Shift]] = {}
-    for each in judged:
-        target = target_of(each.cell.new)
-        forwards = (
-            time.shift for time in each.times if time.base.scope == "forward" and not time.noisy
-        )
-        shifts.setdefault(target, []).extend(one for one in forwards if one.half is not None)
+    """Yield the mean change of each target with more than one cell to compare."""
+    shifts: dict[TargetId, list[Shift]] = defaultdict(list)
+    for cell, times in judged:
+        for time in times:
+            if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
+                shifts[target_of(cell.new)].append(time.shift)
     for target, found in shifts.items():
-        mean = mean_shift(found, context.run_to_run["forward"]) if len(found) > 1 else None
-        if mean is not None and mean.low is not None and mean.high is not None:
+        mean = changes.mean_shift(found, context.run_to_run["forward"])
+        if len(found) > 1 and mean.low is not None and mean.high is not None:
             yield MeanChange(
                 target=target,
                 cells=len(found),
                 ratio=math.exp(mean.center),
                 low=math.exp(mean.low),
                 high=math.exp(mean.high),
-                verdict=verdict(mean, context.settings.threshold),
+                verdict=changes.verdict(mean, context.criteria.threshold),
             )
 
 
-def _has_failed(pair: Pair) -> bool:
-    return any(isinstance(each.cell, FailedCell) for each in pair)
-
-
-def _failure(pair: Pair) -> FailedPair:
-    one, other = (
+def _failure(pair: Pair) -> FailedPair | None:
+    base, new = (
         f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
         for each in pair
     )
-    return FailedPair(identity=pair[1].identity, base=one, new=other)
-
-
-def _side(of: Named) -> Side:
-    report = of.digest.report
-    return Side(name=of.name, created=report.created, simx=report.simx)
+    return FailedPair(identity=pair[1].identity, base=base, new=new) if base or new else None

@@ -1,172 +1,246 @@
-"""What keeps two cells from being compared: that they are not the same thing, or not on the same.
+"""Pairs the cells of two reports, and finds what differs besides their times.
 
-A difference has a name, by which ``simx diff --allow`` lets it pass.
+A difference that keeps a pair from being compared has a name, for ``simx diff --allow``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.comparison.digest import CellDigest, Digest
-from simx.results.comparison.matching import fields_that_differ
 from simx.results.comparison.names import DifferenceName
-from simx.results.comparison.others import placement_text
-from simx.results.comparison.outcome import Difference
-from simx.results.schema.config import Config
+from simx.results.comparison.outcome import Difference, OtherChange, OtherName
 from simx.results.schema.environment import Environment
-from simx.results.schema.report import Cell, MeasuredCell
+from simx.results.schema.partial_placement import without_partial_placement
+from simx.results.schema.report import Cell, FailedCell, Identity, MeasuredCell
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""
 
+SIMILARITY_TOLERANCE = 0.01
+"""Percentage points by which a similarity may differ: far above the rounding of float32, far below
+what would change a decision."""
+
+PARITY_FACTOR = 10.0
+PARITY_FLOOR = 1e-6
+"""A relative L2 error has changed if it is this many times as large or as small. Below the floor,
+the order of sums alone makes a difference in float32."""
+
 _HASH_DIGITS = 12
 
+_ORT = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 _LIBRARIES: Mapping[str, tuple[DifferenceName, tuple[str, ...]]] = {
     "torch": ("torch", ("torch",)),
-    "ort": (
-        "onnxruntime",
-        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
-    ),
+    "ort": ("onnxruntime", _ORT),
 }
-"""What executes, by a backend's name without its variants: the difference's name, and the
-distributions that it may come from."""
+"""By a backend's name without variants: the name of the difference in its library, and the
+distributions that may provide the library."""
+
+_SIMILARITIES: Mapping[Image, OtherName] = {
+    "positive": "similarity of the positive",
+    "negative": "similarity of the negative",
+    "negative_resized": "similarity of the resized negative",
+}
+
+Pair = tuple[CellDigest, CellDigest]
+
+_Fact = tuple[DifferenceName, str | None, bool]
+"""A name, the text that has to be the same on both sides, and whether it is a hash."""
 
 
-def differences(
-    base: Digest, new: Digest, pair: tuple[CellDigest, CellDigest]
-) -> tuple[Difference, ...]:
+class Matching(msgspec.Struct, frozen=True, kw_only=True):
+    """The pairs, base first, and the cells of either report that have no partner."""
+
+    pairs: tuple[Pair, ...]
+    only_base: tuple[CellDigest, ...]
+    only_new: tuple[CellDigest, ...]
+
+
+def match(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
+    """Pair cells of the same model and backend, each once, those that differ least first.
+
+    The identities of a pair may differ: in threads, in the provider, or in the share of its nodes.
+    ``differences`` tells whether such a pair can be compared. Pairs of equal identities come
+    first, then the others, both in the base's order.
+    """
+    by_kin: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for there, cell in enumerate(new):
+        by_kin[_kin(cell)].append(there)
+    candidates = sorted(
+        (len(_fields_that_differ(cell.identity, new[there].identity)), here, there)
+        for here, cell in enumerate(base)
+        for there in by_kin[_kin(cell)]
+    )
+    left_base, left_new = set(range(len(base))), set(range(len(new)))
+    found = []
+    for count, here, there in candidates:
+        if here in left_base and there in left_new:
+            left_base.remove(here)
+            left_new.remove(there)
+            found.append((count > 0, here, there))
+    return Matching(
+        pairs=tuple((base[here], new[there]) for _, here, there in sorted(found)),
+        only_base=tuple(base[place] for place in sorted(left_base)),
+        only_new=tuple(new[place] for place in sorted(left_new)),
+    )
+
+
+def _fields_that_differ(one: Identity, other: Identity) -> tuple[str, ...]:
+    return tuple(
+        name for name in Identity.__struct_fields__ if getattr(one, name) != getattr(other, name)
+    )
+
+
+def _kin(cell: CellDigest) -> tuple[str, str]:
+    return cell.identity.model, without_partial_placement(cell.identity.backend)
+
+
+def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]:
     """Return what differs between two cells that would have to be the same.
 
-    What a report of quoted figures does not say differs from what is known.
+    What a report of quoted figures does not give differs from what is known.
     """
     one, other = pair
     found = (
-        *_identities(one, other),
-        *_cells(one.cell, other.cell),
-        *_machines(base, new, one.identity.provider),
-        *_libraries(base, new, one.identity.backend),
+        *_identities(one.identity, other.identity),
+        *_differing(_execution(one.cell, other.cell), _execution(other.cell, one.cell)),
+        *_surroundings(base.report.environment, new.report.environment, one.identity),
     )
-    return _each_once(found)
+    # A hash says nothing where words of the same name say why.
+    explained = {each.name for each in found if not each.opaque}
+    return tuple(each for each in found if not (each.opaque and each.name in explained))
 
 
 def pictures_that_differ(base: Digest, new: Digest) -> tuple[Image, ...]:
     """Return the pictures that are not the same in both, anchor included."""
-    names: tuple[Image, ...] = ("anchor", *COMPARED_IMAGES)
-    return tuple(
-        name
-        for name in names
-        if _picture(base.report.config, name) != _picture(new.report.config, name)
+    before, after = (
+        {name: picture.sha256 for name, picture in of.report.config.pictures.items()}
+        if of.report.config
+        else {}
+        for of in (base, new)
     )
+    names: tuple[Image, ...] = ("anchor", *COMPARED_IMAGES)
+    return tuple(name for name in names if before.get(name) != after.get(name))
 
 
-def _identities(one: CellDigest, other: CellDigest) -> Iterator[Difference]:
-    for name in fields_that_differ(one.identity, other.identity):
+def _identities(one: Identity, other: Identity) -> Iterator[Difference]:
+    for name in _fields_that_differ(one, other):
+        base, new = getattr(one, name), getattr(other, name)
         yield Difference(
             # Backends are paired with themselves: only the share of their nodes can differ.
             name="placement" if name == "backend" else msgspec.convert(name, DifferenceName),
-            base=_text(getattr(one.identity, name)),
-            new=_text(getattr(other.identity, name)),
+            base=None if base is None else str(base),
+            new=None if new is None else str(new),
         )
 
 
-def _each_once(found: Iterable[Difference]) -> tuple[Difference, ...]:
-    """Leave out hashes that differ where words of the same name say why."""
-    differing = tuple(found)
-    said = {each.name for each in differing if not each.opaque}
-    return tuple(each for each in differing if not (each.opaque and each.name in said))
+def _differing(base: Iterable[_Fact], new: Iterable[_Fact]) -> Iterator[Difference]:
+    for (name, one, opaque), (_, other, _) in zip(base, new, strict=True):
+        if one != other:
+            yield Difference(name=name, base=one, new=other, opaque=opaque)
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _execution(cell: Cell, beside: Cell) -> Iterator[_Fact]:
+    """Yield what ran: weights, file, placement, and the settings if both cells have some."""
+    yield "weights", cell.weights_origin, False
+    yield "weights", _hash(cell, "weights_sha256"), True
+    yield "graph", _hash(cell, "artefact_sha256"), True
+    yield "placement", placement_text(cell) if isinstance(cell, MeasuredCell) else None, False
+    if isinstance(cell, MeasuredCell) and isinstance(beside, MeasuredCell):
+        for name in sorted({*cell.settings, *beside.settings}):
+            yield "settings", f"{name} {cell.settings.get(name, 'unset')}", False
 
 
-def _cells(one: Cell, other: Cell) -> Iterator[Difference]:
-    """Yield differences of what ran: the weights, the file that was executed, how and where."""
-    yield from _difference("weights", _origin(one), _origin(other))
-    hashes: list[tuple[DifferenceName, str]] = [
-        ("weights", "weights_sha256"),
-        ("graph", "artefact_sha256"),
-    ]
-    for each, field in hashes:
-        yield from _difference(each, _hash(one, field), _hash(other, field), opaque=True)
-    yield from _difference("placement", _placement(one), _placement(other))
-    if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
-        for name in {**one.settings, **other.settings}:
-            yield from _difference(
-                "settings",
-                f"{name} {one.settings.get(name, 'unset')}",
-                f"{name} {other.settings.get(name, 'unset')}",
-            )
+def _hash(cell: Cell, field: str) -> str | None:
+    value: str | None = getattr(cell, field, None)
+    return value and value[:_HASH_DIGITS]
 
 
-def _machines(base: Digest, new: Digest, provider: str) -> Iterator[Difference]:
-    described: list[tuple[DifferenceName, Callable[[Environment], str]]] = [
-        ("cpu", lambda of: f"{of.cpu}, {of.architecture}"),
-        ("cores", _cores),
-        ("governor", lambda of: f"{of.governor or 'none told'}, boost {_boost(of)}"),
-    ]
-    if provider != "CPUExecutionProvider":
-        described.append(("gpu", _gpus))
-    for name, describe in described:
-        yield from _difference(name, _told(base, describe), _told(new, describe))
-
-
-def _libraries(base: Digest, new: Digest, backend: str) -> Iterator[Difference]:
-    """Yield the difference of the library that executes; whatever else is installed is not it."""
-    known = _LIBRARIES.get(backend.partition(":")[0])
-    if known is not None:
-        name, distributions = known
-
-        def versions(of: Environment) -> str:
-            found = (
-                f"{each} {of.libraries[each]}" for each in distributions if each in of.libraries
-            )
-            return ", ".join(found) or "none"
-
-        yield from _difference(name, _told(base, versions), _told(new, versions))
-
-
-def _difference(
-    name: DifferenceName, base: str | None, new: str | None, *, opaque: bool = False
+def _surroundings(
+    base: Environment | None, new: Environment | None, its: Identity
 ) -> Iterator[Difference]:
-    if base != new:
-        yield Difference(name=name, base=base, new=new, opaque=opaque)
+    before, after = ({} if at is None else _machine_and_library(at, its) for at in (base, new))
+    for name in {**before, **after}:
+        if before.get(name) != after.get(name):
+            yield Difference(name=name, base=before.get(name), new=after.get(name))
 
 
-def _told(of: Digest, describe: Callable[[Environment], str]) -> str | None:
-    environment = of.report.environment
-    return None if environment is None else describe(environment)
+def _machine_and_library(at: Environment, its: Identity) -> dict[DifferenceName, str]:
+    """Return the texts that have to be the same; other libraries do not matter."""
+    quota = "" if at.quota_cores is None else f", quota {at.quota_cores:g}"
+    boost = {None: "unknown", True: "on", False: "off"}[at.boost]
+    texts: dict[DifferenceName, str] = {
+        "cpu": f"{at.cpu}, {at.architecture}",
+        "cores": f"{at.affinity_cores} of {at.logical_cores}{quota}",
+        "governor": f"{at.governor or 'unknown'}, boost {boost}",
+    }
+    if its.provider != "CPUExecutionProvider":
+        gpus = ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in at.gpus)
+        texts["gpu"] = gpus or "none reported"
+    backend = its.backend.partition(":")[0]
+    if backend in _LIBRARIES:
+        name, distributions = _LIBRARIES[backend]
+        found = [f"{each} {at.libraries[each]}" for each in distributions if each in at.libraries]
+        texts[name] = ", ".join(found) or "none"
+    return texts
 
 
-def _cores(of: Environment) -> str:
-    quota = "" if of.quota_cores is None else f", quota {of.quota_cores:g}"
-    return f"{of.affinity_cores} of {of.logical_cores}{quota}"
+def other_changes(
+    one: Cell, other: Cell, barred: Sequence[Difference], is_excluded: Callable[[Image], bool]
+) -> tuple[OtherChange, ...]:
+    """Return what changed between two cells besides their times.
+
+    Args:
+        one: The base's.
+        other: The new report's.
+        barred: Differences between them. Similarities are not compared between different weights,
+            embeddings or precisions.
+        is_excluded: Whether pictures that differ exclude the similarity with this one.
+    """
+    if isinstance(one, FailedCell) or isinstance(other, FailedCell):
+        return ()
+    found: list[tuple[OtherName, str, str]] = []
+    figures: tuple[OtherName, ...] = ("GFLOPS", "acc1", "acc5")
+    for name in figures:
+        base, new = (getattr(each.catalogue, name.lower()) for each in (one, other))
+        if base is not None and new is not None and round(base, 2) != round(new, 2):
+            found.append((name, f"{base:g}", f"{new:g}"))
+    if one.embedding_dim != other.embedding_dim:
+        found.append(("embedding dimension", str(one.embedding_dim), str(other.embedding_dim)))
+    if not {"weights", "embedding", "precision"} & {each.name for each in barred}:
+        for image, name in _SIMILARITIES.items():
+            base, new = getattr(one.similarity, image), getattr(other.similarity, image)
+            if not is_excluded(image) and not _are_alike(base, new):
+                found.append((name, _percent(base), _percent(new)))
+    if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
+        found += _measured_changes(one, other)
+    return tuple(OtherChange(name=name, base=base, new=new) for name, base, new in found)
 
 
-def _boost(of: Environment) -> str:
-    return "not told" if of.boost is None else "on" if of.boost else "off"
+def _measured_changes(
+    one: MeasuredCell, other: MeasuredCell
+) -> Iterator[tuple[OtherName, str, str]]:
+    base, new = one.parity.relative_l2, other.parity.relative_l2
+    low, high = sorted((max(base, PARITY_FLOOR), max(new, PARITY_FLOOR)))
+    if high > PARITY_FACTOR * low:
+        yield "parity", f"{base:.0e}", f"{new:.0e}"
+    if one.placement != other.placement:
+        yield "placement", placement_text(one), placement_text(other)
 
 
-def _gpus(of: Environment) -> str:
-    return ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in of.gpus) or "none told"
+def _are_alike(base: float | None, new: float | None) -> bool:
+    if base is None or new is None:
+        return base is new
+    return abs(base - new) <= SIMILARITY_TOLERANCE
 
 
-def _origin(cell: Cell) -> str | None:
-    return cell.weights_origin
+def _percent(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f} %"
 
 
-def _hash(cell: Cell, name: str) -> str | None:
-    value: str | None = getattr(cell, name, None)
-    return None if value is None else value[:_HASH_DIGITS]
-
-
-def _placement(cell: Cell) -> str | None:
-    if not isinstance(cell, MeasuredCell):
-        return None
-    return placement_text(cell.placement)
-
-
-def _picture(config: Config | None, name: Image) -> str | None:
-    picture = config.pictures.get(name) if config else None
-    return None if picture is None else picture.sha256
+def placement_text(cell: MeasuredCell) -> str:
+    """Return for example ``142 CPUExecutionProvider``."""
+    nodes = ", ".join(f"{count} {name}" for name, count in sorted(cell.placement.items()))
+    return nodes or "no graph"

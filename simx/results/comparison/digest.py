@@ -1,6 +1,6 @@
 """What a comparison needs of a report: everything but the raw times, and those by launch.
 
-A digest is small, so that it can be made where the report was read and handed on.
+A digest is small, so that the process that reads a report can hand it on.
 """
 
 import math
@@ -15,6 +15,7 @@ from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import log_times
 from simx.results.statistics.round_filter import references
 from simx.results.summaries.derivation import Counted, counted_cells
+from simx.results.summaries.summary import TargetId
 
 COMPARED_SCOPES: tuple[Scope, ...] = (
     "forward",
@@ -24,13 +25,13 @@ COMPARED_SCOPES: tuple[Scope, ...] = (
     "similarity.host",
     "first",
 )
-"""Stages are left out: they are parts of the pipeline and of the first call, which are compared."""
+"""Without stages: they are parts of the pipeline and of the first call, which are compared."""
 
 
 class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """The undisturbed times of one scope: the logarithm of each launch's nanoseconds per call.
+    """The undisturbed times of one scope: logarithms of nanoseconds per call, by launch index.
 
-    By the launch's index. A quoted median stands for a single launch.
+    A quoted median stands for a single launch.
     """
 
     scope: Scope
@@ -39,10 +40,7 @@ class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: what is known of it, without raw times, and what its times amount to.
-
-    ``noisy`` tells that most rounds of its backbone were disturbed.
-    """
+    """One cell without raw times; ``noisy`` if most rounds of its backbone were disturbed."""
 
     cell: Cell
     times: tuple[TimeDigest, ...]
@@ -50,33 +48,24 @@ class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> Identity:
-        """What makes it a cell."""
+        """The cell's."""
         return self.cell.identity
 
 
-class CanaryDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an undisturbed canary took on one backend and provider, in nanoseconds."""
-
-    backend: str
-    provider: str
-    ns: float
-
-
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """A report for comparison. ``report`` has no cells and no canaries."""
+    """A report for comparison. ``report`` has no cells and no canaries.
+
+    ``canaries`` are the times of an undisturbed canary, in nanoseconds, by target.
+    """
 
     report: Report
     cells: tuple[CellDigest, ...]
-    canaries: tuple[CanaryDigest, ...]
-
-    @property
-    def pilot(self) -> int | None:
-        """How many launches fixed their number."""
-        return self.report.config.pilot if self.report.config else None
+    canaries: tuple[tuple[TargetId, float], ...]
 
     def sample(self, time: TimeDigest) -> Sample:
         """Return a time's launches, ready for the statistics."""
-        return Sample(logs=time.logs, pilot=self.pilot)
+        config = self.report.config
+        return Sample(logs=time.logs, pilot=config.pilot if config else None)
 
 
 def digest(report: Report) -> Digest:
@@ -85,45 +74,28 @@ def digest(report: Report) -> Digest:
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
         cells=tuple(_cell(cell, times.get(cell.identity)) for cell in report.cells),
-        canaries=tuple(
-            CanaryDigest(backend=backend, provider=provider, ns=ns)
-            for (backend, provider), ns in references(report.canary).items()
-        ),
+        canaries=tuple((TargetId(*target), ns) for target, ns in references(report.canary).items()),
     )
 
 
 def _with_compared_scopes(report: Report) -> Report:
-    """Leave out the times that nothing looks at."""
-    return msgspec.structs.replace(
-        report,
-        cells=tuple(
-            msgspec.structs.replace(
-                cell,
-                timings=tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES),
-            )
-            if isinstance(cell, MeasuredCell)
-            else cell
-            for cell in report.cells
-        ),
-    )
+    cells: list[Cell] = []
+    for cell in report.cells:
+        if isinstance(cell, MeasuredCell):
+            timings = tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES)
+            cells.append(msgspec.structs.replace(cell, timings=timings))
+        else:
+            cells.append(cell)
+    return msgspec.structs.replace(report, cells=tuple(cells))
 
 
 def _cell(cell: Cell, counted: Counted | None) -> CellDigest:
     if isinstance(cell, MeasuredCell) and counted is not None:
-        return CellDigest(
-            cell=msgspec.structs.replace(cell, timings=()),
-            times=tuple(
-                TimeDigest(scope=scope, image=image, logs=log_times(launches))
-                for (scope, image), launches in counted.times.items()
-                if launches
-            ),
-            noisy=counted.noisy,
-        )
-    medians = cell.medians if isinstance(cell, QuotedCell) else ()
-    return CellDigest(
-        cell=cell,
-        times=tuple(
-            TimeDigest(scope=median.scope, image=median.image, logs={0: math.log(median.ns)})
-            for median in medians
-        ),
-    )
+        logs = {key: log_times(launches) for key, launches in counted.times.items() if launches}
+        cell, noisy = msgspec.structs.replace(cell, timings=()), counted.noisy
+    else:
+        medians = cell.medians if isinstance(cell, QuotedCell) else ()
+        logs = {(median.scope, median.image): {0: math.log(median.ns)} for median in medians}
+        noisy = False
+    times = (TimeDigest(scope=key[0], image=key[1], logs=found) for key, found in logs.items())
+    return CellDigest(cell=cell, times=tuple(times), noisy=noisy)

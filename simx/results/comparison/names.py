@@ -2,24 +2,13 @@
 
 from typing import Literal, get_args
 
-DifferenceName = Literal[
-    "weights",
-    "embedding",
-    "provider",
-    "precision",
-    "batch",
-    "threads",
-    "graph",
-    "settings",
-    "placement",
-    "cpu",
-    "cores",
-    "governor",
-    "gpu",
-    "torch",
-    "onnxruntime",
-    "pictures",
-]
-"""What may differ between two cells and keep them from being compared, unless it is let pass."""
+IdentityDifference = Literal["weights", "embedding", "provider", "precision", "batch", "threads"]
+ExecutionDifference = Literal["graph", "settings", "placement"]
+MachineDifference = Literal["cpu", "cores", "governor", "gpu"]
+LibraryDifference = Literal["torch", "onnxruntime"]
+
+CellDifference = Literal[IdentityDifference, ExecutionDifference]
+DifferenceName = Literal[CellDifference, MachineDifference, LibraryDifference, "pictures"]
+"""What keeps two cells from being compared, unless it is let pass."""
 
 DIFFERENCE_NAMES: tuple[DifferenceName, ...] = get_args(DifferenceName)

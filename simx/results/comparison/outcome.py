@@ -1,9 +1,11 @@
-"""What a comparison of two reports found, as types. Data only; ``compare`` makes it."""
+"""What a comparison of two reports found, as types, and the exit code for it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
+from simx.common.errors import ExitCode
 from simx.models.pictures import Image
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
@@ -12,11 +14,14 @@ from simx.results.schema.report import Identity, Published
 from simx.results.schema.times import Scope
 from simx.results.summaries.summary import TargetId
 
+FailOn = Literal["regression", "inconclusive", "never"]
+"""What ends with a code other than 0. ``inconclusive`` includes regressions."""
+
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is not the same on both sides, in words; None where a side does not say.
+    """One thing that differs between two cells, in words; None where a report does not give it.
 
-    ``opaque`` tells that the words are hashes, which say no more than that they differ.
+    ``opaque`` words are hashes: they show only that something differs.
     """
 
     name: DifferenceName
@@ -29,11 +34,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """How one time changed. ``ratio`` is the new time over the old one, with its interval.
 
     ``low`` and ``high`` are None where launches are too few. ``launches`` are those of each side.
-    ``noisy`` tells that one of the runs was mostly disturbed there, so that nothing can be said.
+    ``noisy``: one of the runs was mostly disturbed there, so that the verdict is open.
     ``smallest_seen`` is the smallest slowdown, as a share, that would have been called one.
-    ``listed`` tells that it is a change at all, after Benjamini and Hochberg's correction over all
-    times of the comparison; ``gated``, of ``forward`` alone, that it is a regression after Holm's
-    correction over all cells.
+    ``listed``: it is a change at all, after Benjamini and Hochberg's correction over all times of
+    the comparison. ``gated``, of ``forward`` alone: it is a regression after Holm's correction over
+    all cells.
     """
 
     scope: Scope
@@ -75,8 +80,8 @@ class OtherChange(msgspec.Struct, frozen=True, kw_only=True):
 class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
     """One cell that is in both reports, with what changed.
 
-    ``allowed`` are the differences that were let pass. ``barred`` are those that were not: then
-    there are no changes of latency, and the others are those that do not depend on them.
+    ``allowed`` differences pass. A cell with ``barred`` ones has no changes of latency, and only
+    those ``others`` that do not depend on them.
     """
 
     base: Identity
@@ -94,10 +99,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell that failed in one report or in both: the stages and reasons, None where it did not.
-
-    ``base`` and ``new`` are texts such as ``at parity: ...``.
-    """
+    """A cell that failed in one or both reports, with texts such as ``at parity: ...``, or None."""
 
     identity: Identity
     base: str | None
@@ -105,7 +107,7 @@ class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeanChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The geometric mean of ``forward``'s ratios of a range's cells on one backend and provider."""
+    """The geometric mean of ``forward``'s ratios over a range's cells on one target."""
 
     target: TargetId
     cells: int
@@ -123,15 +125,15 @@ class RangeComparison(msgspec.Struct, frozen=True, kw_only=True):
     means: tuple[MeanChange, ...]
 
 
-class MachineShift(msgspec.Struct, frozen=True, kw_only=True):
-    """What the canary says of the machine: its time in the new report over that in the old one."""
+class MachineShift(msgspec.Struct, frozen=True):
+    """The canary's time in the new report over that in the old one."""
 
     target: TargetId
     ratio: float
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two reports: what it is called, when it was made and by which simx."""
+    """One of the two reports: its name, when it was made and by which simx."""
 
     name: str
     created: str
@@ -139,13 +141,12 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that ``simx diff`` says.
+    """A new report compared with a base.
 
-    ``threshold`` is the share that matters. ``run_to_run`` is what two runs of the same thing
-    differ in by themselves, of ``forward``, and ``repeats`` how many reports it was learnt from; 0
-    where it is the default. ``one_run`` tells that both reports are of one and the same run, which
-    differs in nothing from itself. ``pictures`` are those that differ and keep what depends on
-    them from being compared.
+    ``threshold`` is the share that matters. ``run_to_run`` is how much two runs of the same thing
+    differ in ``forward``, estimated from ``repeats`` reports; 0 for the default. ``one_run``: both
+    reports are of the same run. ``pictures`` are those that differ and exclude what depends on
+    them.
     """
 
     base: Side
@@ -168,12 +169,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def compared(self) -> tuple[CellComparison, ...]:
-        """The cells of which any time was compared."""
+        """The cells with at least one compared time."""
         return tuple(cell for cell in self.cells if cell.changes)
 
     @property
     def barred(self) -> tuple[CellComparison, ...]:
-        """The cells that are not the same thing, or not on the same."""
+        """The cells with a difference that does not pass."""
         return tuple(cell for cell in self.cells if cell.barred)
 
     @property
@@ -184,8 +185,20 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether a cell of the base is inconclusive, barred, failed, or no longer there."""
-        inconclusive = any(
-            cell.forward.verdict == "inconclusive" for cell in self.compared if cell.forward
-        )
+        verdicts = {cell.forward.verdict for cell in self.compared if cell.forward}
         lost = self.barred or self.failures or self.only_base
-        return inconclusive or bool(lost)
+        return "inconclusive" in verdicts or bool(lost)
+
+
+def gate(comparisons: Sequence[Comparison], fail_on: FailOn) -> ExitCode:
+    """Return the exit code of comparisons with one base.
+
+    A comparison without a compared cell is never a success.
+    """
+    if fail_on != "never" and any(each.regressions for each in comparisons):
+        return ExitCode.REGRESSION
+    if any(not each.compared for each in comparisons):
+        return ExitCode.INCONCLUSIVE
+    if fail_on == "inconclusive" and any(each.is_open for each in comparisons):
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""Reads reports for a comparison, large ones side by side on as many cores as there are."""
+"""Reads reports for a comparison, large ones in parallel on all cores."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ from simx.results.comparison.digest import Digest, digest
 from simx.results.files.report import read
 
 LARGE_BYTES = 16 * 2**20
-"""From here on in total, starting processes takes less time than it saves."""
+"""From this total on, starting processes takes less time than it saves."""
 
 
 def read_digests(paths: Sequence[Path]) -> list[Digest]:
@@ -30,15 +30,13 @@ def read_digests(paths: Sequence[Path]) -> list[Digest]:
 
 
 def _size(path: Path) -> int:
-    """Return a file's size; 0 where it has none, which reading it will explain."""
     try:
         return path.stat().st_size
     except OSError:
-        return 0
+        return 0  # Reading it raises the error that explains this.
 
 
 def _encoded(path: Path) -> bytes:
-    """Return the digest of a report, in a process that ends with it."""
-    # Millions of small records are made, none of them in a cycle; looking for some takes a second.
+    # Millions of small records are made, without cycles; looking for cycles takes a second.
     gc.disable()
     return msgspec.msgpack.encode(digest(read(path)))

@@ -1,33 +1,24 @@
-"""Derives the summary of one backbone: what its rows show.
+"""Derives the summary of one backbone: what its rows show. Pure; renders nothing."""
 
-Pure; renders nothing.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
     Canary,
     Cell,
-    FailedCell,
     MeasuredCell,
     QuotedCell,
     Report,
     Similarity,
 )
 from simx.results.schema.times import Launch, Scope
+from simx.results.statistics import round_filter
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
 from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest, ratio
-from simx.results.statistics.round_filter import (
-    FilteredRounds,
-    filter_blocks,
-    filter_rounds,
-    references,
-)
-from simx.results.summaries.published_figures import quoted_summary
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
@@ -38,28 +29,28 @@ from simx.results.summaries.summary import (
 )
 
 Launches = Sequence[Launch]
-Timings = Mapping[tuple[Scope, Image | None], Launches]
+Key = tuple[Scope, Image | None]
+Timings = Mapping[Key, Launches]
 
-_FORWARD: tuple[Scope, Image | None] = ("forward", None)
+_FORWARD: Key = ("forward", None)
 
 
 class Summariser:
     """Summarises backbones of one report, with what each of them needs of the whole of it."""
 
     def __init__(self, report: Report, baseline: TargetId) -> None:
-        self._report = report
         self._baseline = baseline
         self._pilot = report.config.pilot if report.config else None
-        self._undisturbed_ns = references(report.canary)
+        self._undisturbed_ns = round_filter.references(report.canary)
         self._peaks = peaks(report.canary, self._undisturbed_ns)
-        self._canaries: dict[tuple[str, str], list[Canary]] = {}
+        self._canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
         for canary in report.canary:
-            self._canaries.setdefault((canary.model, canary.weights), []).append(canary)
+            self._canaries[canary.model, canary.weights].append(canary)
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
     def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
         """Return the summary of all cells of one backbone, in the order of their targets."""
-        its, catalogue = cells[0].identity, cells[0].catalogue
+        its = cells[0].identity
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         filtered, timings = self.counted(measured)
         return BackboneSummary(
@@ -68,7 +59,7 @@ class Summariser:
             embedding=its.embedding,
             batch=its.batch,
             threads=its.threads,
-            catalogue=catalogue,
+            catalogue=cells[0].catalogue,
             cells=tuple(self._cell(cell, timings) for cell in cells),
             forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
             pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
@@ -80,64 +71,71 @@ class Summariser:
 
     def counted(
         self, cells: Sequence[MeasuredCell]
-    ) -> tuple[FilteredRounds, dict[TargetId, Timings]]:
+    ) -> tuple[round_filter.FilteredRounds, dict[TargetId, Timings]]:
         """Return which rounds of a backbone count, and what counts of every cell's times.
 
         ``forward`` is judged by rounds, every other scope by its blocks.
         """
-        its = [cell.identity for cell in cells[:1]]
-        canaries = [
-            canary for one in its for canary in self._canaries.get((one.model, one.weights), ())
-        ]
-        forwards = [
-            timing.launches
-            for cell in cells
-            for timing in cell.timings
-            if (timing.scope, timing.image) == _FORWARD
-        ]
-        filtered = filter_rounds(forwards, canaries, self._undisturbed_ns)
-        rounds = iter(filtered.cells)
-        return filtered, {
+        its = [cell.identity for cell in cells]
+        canaries = self._canaries[its[0].model, its[0].weights] if its else []
+        times = {
             target_of(cell.identity): {
-                (timing.scope, timing.image): next(rounds)
-                if (timing.scope, timing.image) == _FORWARD
-                else filter_blocks(timing.launches)
-                for timing in cell.timings
+                (timing.scope, timing.image): timing.launches for timing in cell.timings
             }
             for cell in cells
+        }
+        forwards = [of_cell[_FORWARD] for of_cell in times.values() if _FORWARD in of_cell]
+        filtered = round_filter.filter_rounds(forwards, canaries, self._undisturbed_ns)
+        rounds = iter(filtered.cells)
+        return filtered, {
+            target: {
+                key: next(rounds) if key == _FORWARD else round_filter.filter_blocks(launches)
+                for key, launches in of_cell.items()
+            }
+            for target, of_cell in times.items()
         }
 
     def _cell(
         self, cell: Cell, timings: Mapping[TargetId, Timings]
     ) -> MeasuredSummary | FailedSummary:
+        target = target_of(cell.identity)
         if isinstance(cell, MeasuredCell):
-            return self._measured(cell, timings)
+            return self._measured(cell, target, timings)
         if isinstance(cell, QuotedCell):
-            return quoted_summary(cell, target_of(cell.identity))
-        return _failed(cell)
+            return _quoted(cell, target)
+        return FailedSummary(
+            target=target, stage=cell.stage, reason=cell.reason, command=cell.command
+        )
 
     def _measured(
-        self, cell: MeasuredCell, all_timings: Mapping[TargetId, Timings]
+        self, cell: MeasuredCell, target: TargetId, timings: Mapping[TargetId, Timings]
     ) -> MeasuredSummary:
-        target = target_of(cell.identity)
-        timings, similarity = all_timings[target], cell.similarity
-        forwards = _of_scope(all_timings, _FORWARD)
-        forward = self._estimate(timings, *_FORWARD)
+        forwards = _of_scope(timings, _FORWARD)
+
+        def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
+            launches = timings[target].get((scope, image))
+            return estimate(launches, self._pilot) if launches else None
+
+        def speed(base: TargetId) -> Ratio | None:
+            if target == base or target not in forwards or base not in forwards:
+                return None
+            return ratio(forwards[base], forwards[target], self._pilot)
+
+        forward = typical("forward")
         return MeasuredSummary(
             target=target,
-            decimals=None,
             few_calls=cell.few_calls,
             weights_origin=cell.weights_origin,
             embedding_dim=cell.embedding_dim,
-            images={image: self._image(timings, similarity, image) for image in IMAGES},
+            images=_images(typical, cell.similarity),
             forward=forward,
-            host=self._estimate(timings, "host"),
-            first=self._estimate(timings, "first"),
-            speed=self._speed(forwards, target, self._baseline),
-            speed_to_torch=self._speed(forwards, target, torch_beside(target)),
-            speed_to_fp32=self._speed(forwards, target, target.in_full),
+            host=typical("host"),
+            first=typical("first"),
+            speed=speed(self._baseline),
+            speed_to_torch=speed(torch_beside(target)),
+            speed_to_fp32=speed(target.in_full),
             parity=cell.parity,
-            margin=margin(similarity),
+            margin=margin(cell.similarity),
             peak_share=self._peak_share(cell, forward),
             memory=cell.memory,
             warmup_capped=sum(
@@ -152,71 +150,70 @@ class Summariser:
         peak = self._peaks.get(device_of(cell.identity.provider))
         if peak is None or forward is None:
             return None
-        return peak_share(
-            cell.catalogue.embedding_gmacs * cell.identity.batch, forward.median_ns, peak
-        )
-
-    def _speed(
-        self, forwards: Mapping[TargetId, Launches], target: TargetId, base: TargetId
-    ) -> Ratio | None:
-        if target == base or target not in forwards or base not in forwards:
-            return None
-        return ratio(forwards[base], forwards[target], self._pilot)
+        gmacs = cell.catalogue.embedding_gmacs * cell.identity.batch
+        return peak_share(gmacs, forward.median_ns, peak)
 
     def _forward_fastest(self, forwards: Mapping[TargetId, Launches]) -> tuple[TargetId, ...]:
         """Return the fastest and all whose ratio to it leaves open that they are as fast."""
-        if len(forwards) < 2:  # noqa: PLR2004 - there is nothing to compare one with
+        if len(forwards) < 2:  # noqa: PLR2004 - a comparison takes two
             return ()
-        times = {target: estimate(launches) for target, launches in forwards.items()}
-        best = min(times, key=lambda target: times[target].median_ns)
-        others = [target for target in forwards if target != best]
-        ratios = {other: ratio(forwards[other], forwards[best], self._pilot) for other in others}
-        tied = [
-            other
-            for other, found in ratios.items()
-            if found is None or found.low is None or found.low <= 1
-        ]
-        return (best, *tied)
+        best = min(forwards, key=lambda target: estimate(forwards[target]).median_ns)
+        tied = [best]
+        for other in forwards:
+            found = ratio(forwards[other], forwards[best], self._pilot)
+            if other != best and (found is None or found.low is None or found.low <= 1):
+                tied.append(other)
+        return tuple(tied)
 
     def _pipeline_fastest(
         self, timings: Mapping[TargetId, Timings], image: Image
     ) -> tuple[TargetId, ...]:
         pipelines = _of_scope(timings, ("pipeline", image))
-        if len(pipelines) < 2:  # noqa: PLR2004 - there is nothing to compare one with
+        if len(pipelines) < 2:  # noqa: PLR2004 - a comparison takes two
             return ()
-        times = {target: estimate(launches, self._pilot) for target, launches in pipelines.items()}
-        return tuple(list(times)[place] for place in fastest(list(times.values())))
+        times = [estimate(launches, self._pilot) for launches in pipelines.values()]
+        return tuple(list(pipelines)[place] for place in fastest(times))
 
-    def _image(self, timings: Timings, similarity: Similarity, image: Image) -> ImageSummary:
-        return ImageSummary(
-            pipeline=self._estimate(timings, "pipeline", image),
-            decode=self._estimate(timings, "pipeline.decode", image),
-            preprocess=self._estimate(timings, "pipeline.preprocess", image),
-            forward=self._estimate(timings, "pipeline.forward", image),
-            similarity_time=self._estimate(timings, "similarity", image),
-            similarity_host=self._estimate(timings, "similarity.host", image),
+
+def _quoted(cell: QuotedCell, target: TargetId) -> MeasuredSummary:
+    """Return a quoted cell's figures: what its source gives, and nothing that takes raw times."""
+    medians = {(median.scope, median.image): median.ns for median in cell.medians}
+
+    def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
+        ns = medians.get((scope, image))
+        return None if ns is None else Estimate(median_ns=ns)
+
+    return MeasuredSummary(
+        target=target,
+        decimals=cell.decimals,
+        weights_origin=cell.weights_origin,
+        embedding_dim=cell.embedding_dim,
+        images=_images(typical, cell.similarity),
+        forward=typical("forward"),
+        host=typical("host"),
+        first=typical("first"),
+        margin=margin(cell.similarity),
+    )
+
+
+def _images(
+    typical: Callable[[Scope, Image | None], Estimate | None], similarity: Similarity
+) -> dict[Image, ImageSummary]:
+    return {
+        image: ImageSummary(
+            pipeline=typical("pipeline", image),
+            decode=typical("pipeline.decode", image),
+            preprocess=typical("pipeline.preprocess", image),
+            forward=typical("pipeline.forward", image),
+            similarity_time=typical("similarity", image),
+            similarity_host=typical("similarity.host", image),
             similarity_percent=getattr(similarity, image) if image in COMPARED_IMAGES else None,
         )
-
-    def _estimate(
-        self, timings: Timings, scope: Scope, image: Image | None = None
-    ) -> Estimate | None:
-        launches = timings.get((scope, image))
-        return estimate(launches, self._pilot) if launches else None
+        for image in IMAGES
+    }
 
 
-def _of_scope(
-    timings: Mapping[TargetId, Timings], scope: tuple[Scope, Image | None]
-) -> dict[TargetId, Launches]:
+def _of_scope(timings: Mapping[TargetId, Timings], key: Key) -> dict[TargetId, Launches]:
     """Return the launches of a scope, of each cell in which some of them count."""
-    found = {target: of_cell.get(scope, ()) for target, of_cell in timings.items()}
+    found = {target: of_cell.get(key, ()) for target, of_cell in timings.items()}
     return {target: launches for target, launches in found.items() if launches}
-
-
-def _failed(cell: FailedCell) -> FailedSummary:
-    return FailedSummary(
-        target=target_of(cell.identity),
-        stage=cell.stage,
-        reason=cell.reason,
-        command=cell.command,
-    )

@@ -1,10 +1,8 @@
-"""Derives the summary of a report: what its tables show.
-
-Pure; renders nothing.
-"""
+"""Derives the summary of a report: what its tables show. Pure; renders nothing."""
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -17,30 +15,30 @@ from simx.results.summaries.backbones import Summariser, Timings
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 OUTSIDE = "outside the ranges"
-"""Label of the backbones that no range holds, so that edges of one's own drop nothing."""
+"""Label of the backbones outside all ranges: custom ranges drop no backbone."""
 
 _Key = tuple[str, str, str, int, int | None]
 """Model, weights, embedding, batch and threads."""
 
 
 def targets(report: Report) -> tuple[TargetId, ...]:
-    """Return all that executes in a report, backends in the order they were asked for."""
+    """Return all targets of a report, backends in the order of the configuration."""
     backends = report.config.backends if report.config else ()
     seen = dict.fromkeys(target_of(cell.identity) for cell in report.cells)
     return tuple(sorted(seen, key=lambda each: _place_of(each.backend, backends)))
 
 
 def _place_of(backend: str, backends: Sequence[str]) -> int:
-    """Return the place of a backend's label among the backends that were asked for.
+    """Return the place of a backend's label among the configured backends.
 
     The label may have further options of a provider, the share of its nodes on it, or neither.
     """
     label = without_partial_placement(backend)
     if label in backends:
         return backends.index(label)
-    bare = [without_options(each) for each in backends]
-    place = without_options(label)
-    return bare.index(place) if place in bare else len(bare)
+    bare = [*map(without_options, backends), without_options(label)]
+    # A backend that is not configured comes last, where its own label is.
+    return bare.index(bare[-1])
 
 
 def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...]:
@@ -48,72 +46,64 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
 
     Args:
         report: What was measured.
-        ranges: In the order the tables shall have.
+        ranges: In the order of the tables.
 
     Returns:
-        Backbones by name (``resnet18`` before ``resnet101``) and weights; those that no range
-        holds come last, under ``OUTSIDE``.
+        Backbones by name (``resnet18`` before ``resnet101``) and weights; those outside all ranges
+        come last, under ``OUTSIDE``.
     """
+    canaries = {target: canaries_of(report, target) for target in targets(report)}
+
+    def summary(
+        label: str, low: float | None, high: float | None, inside: Sequence[BackboneSummary]
+    ) -> RangeSummary:
+        return RangeSummary(
+            label=label,
+            low=low,
+            high=high,
+            backbones=tuple(inside),
+            drift={target: drift(of, _on(target, inside)) for target, of in canaries.items()},
+        )
+
     left = backbones(report)
     summaries = []
     for bounds in ranges:
         inside = [item for item in left if item.catalogue.gflops in bounds]
         left = [item for item in left if item.catalogue.gflops not in bounds]
         high = bounds.high if math.isfinite(bounds.high) else None
-        summaries.append(_range(report, bounds.label, bounds.low, high, inside))
-    summaries.append(_range(report, OUTSIDE, None, None, left))
-    return tuple(summary for summary in summaries if summary.backbones)
+        summaries.append(summary(bounds.label, bounds.low, high, inside))
+    summaries.append(summary(OUTSIDE, None, None, left))
+    return tuple(each for each in summaries if each.backbones)
 
 
-def _range(
-    report: Report,
-    label: str,
-    low: float | None,
-    high: float | None,
-    backbones: Sequence[BackboneSummary],
-) -> RangeSummary:
-    return RangeSummary(
-        label=label,
-        low=low,
-        high=high,
-        backbones=tuple(backbones),
-        drift={target: _drift(report, target, backbones) for target in targets(report)},
-    )
-
-
-def _drift(report: Report, target: TargetId, backbones: Sequence[BackboneSummary]) -> float:
-    """Return by which share the machine's speed differed between the backbones of a range."""
-    measured = [
+def _on(target: TargetId, backbones: Sequence[BackboneSummary]) -> list[tuple[str, str]]:
+    return [
         (backbone.model, backbone.weights)
         for backbone in backbones
         if any(cell.target == target for cell in backbone.measured)
     ]
-    return drift(canaries_of(report, target), measured)
 
 
 def canaries_of(report: Report, target: TargetId) -> list[Canary]:
-    """Return the canaries that were taken on one target, which all its precisions share."""
-    return [
-        canary
-        for canary in report.canary
-        if (canary.backend, canary.provider) == (target.backend, target.provider)
-    ]
+    """Return the canaries of one target; all its precisions share them."""
+    key = (target.backend, target.provider)
+    return [canary for canary in report.canary if (canary.backend, canary.provider) == key]
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """What counts of a cell's times; ``noisy`` where most rounds were disturbed, and all count."""
+    """A cell's times that count; all of them if it is ``noisy``: most rounds were disturbed."""
 
     times: Timings
     noisy: bool
 
 
 def counted(report: Report) -> dict[Identity, Timings]:
-    """Return what counts of every measured cell's times: those of undisturbed rounds and blocks."""
+    """Return the times of every measured cell that count: undisturbed rounds and blocks."""
     return {identity: cell.times for identity, cell in counted_cells(report).items()}
 
 
 def counted_cells(report: Report) -> dict[Identity, Counted]:
-    """Return what counts of every measured cell's times, and whether it was too noisy."""
+    """Return the times of every measured cell that count, and whether it is noisy."""
     if not report.cells:
         return {}
     summariser = Summariser(report, targets(report)[0])
@@ -139,19 +129,17 @@ def backbones(report: Report) -> list[BackboneSummary]:
 
 
 def _groups(report: Report) -> dict[_Key, list[Cell]]:
-    """Return the cells of each backbone, backbones in the order of the tables."""
-    groups: dict[_Key, list[Cell]] = {}
+    """Return the cells of each backbone, in the order of the tables; unknown threads come first."""
+    groups: dict[_Key, list[Cell]] = defaultdict(list)
     for cell in report.cells:
         its = cell.identity
-        key = (its.model, its.weights, its.embedding, its.batch, its.threads)
-        groups.setdefault(key, []).append(cell)
-    return {key: groups[key] for key in sorted(groups, key=_place)}
+        groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
 
+    def place(key: _Key) -> tuple[object, ...]:
+        model, weights, *settings, threads = key
+        return (_natural(model), _natural(weights), *settings, threads or 0)
 
-def _place(key: _Key) -> tuple[object, ...]:
-    """Return a sort key; an unknown number of threads comes first."""
-    model, weights, *settings, threads = key
-    return (_natural(model), _natural(weights), *settings, threads or 0)
+    return {key: groups[key] for key in sorted(groups, key=place)}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

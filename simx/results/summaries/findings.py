@@ -1,10 +1,9 @@
-"""What the figures of one GFLOPS range amount to: the facts that its sentences state.
+"""What the figures of one GFLOPS range amount to, derived from its summary alone. Pure.
 
-Pure, derived from the range's summary alone; the words are ``simx.report``'s. Random weights take
-no part in what is said about similarities.
+``simx.report`` has the words. Random weights do not count for similarities.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -15,13 +14,13 @@ from simx.results.statistics.estimates import Estimate, Ratio, fastest
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, RangeSummary, TargetId
 
 HIGH_PERCENT = 80.0
-"""What a similarity with the positive has to reach to be called high."""
+"""A similarity with the positive is high from here on."""
 
 ALMOST_POINTS = 2.0
 """How far below that, in percentage points, it almost is."""
 
 DIFFERENCE_POINTS = 0.1
-"""By how many percentage points the similarities of two backends may differ unnoticed. Within the
+"""Percentage points by which the similarities of two backends may differ unmentioned. Within the
 bounds of parity (a relative error of 1e-4 in each of two vectors) the cosine of each is off by 0.02
 points at the most."""
 
@@ -30,15 +29,15 @@ TIMED: tuple[tuple[Scope, Image | None], ...] = (
     *(("pipeline", image) for image in COMPARED_IMAGES),
     *(("similarity", image) for image in COMPARED_IMAGES),
 )
-"""The times of which the smallest is looked for."""
+"""The times whose smallest is a finding."""
 
 
 class Smallest(msgspec.Struct, frozen=True, kw_only=True):
     """Which backbones have the smallest time of a scope on a target.
 
-    ``leaders`` have it: one, or quoted ones with the very same median. What cannot be told from it
-    is ``tied``, and what can is ``others``. Nothing is tied of quoted times, whose medians are all
-    there is. ``decimals`` are those of the quotation, None for a time that was measured.
+    ``leaders`` have it: one, or quoted ones with the same median. ``tied`` ones are not clearly
+    slower, ``others`` are. Quoted times have medians alone, so none is tied. ``decimals`` are those
+    of the quotation, None for a measured time.
     """
 
     target: TargetId
@@ -49,11 +48,6 @@ class Smallest(msgspec.Struct, frozen=True, kw_only=True):
     leaders: tuple[BackboneSummary, ...]
     tied: tuple[BackboneSummary, ...]
     others: tuple[BackboneSummary, ...]
-
-    @property
-    def compared(self) -> bool:
-        """Whether there is anything that does not share the first place."""
-        return bool(self.tied or self.others)
 
 
 class Similar(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +60,7 @@ class Similar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Extremes(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest and the largest value of a range, and who has them."""
+    """The smallest and the largest value of a range, and the backbones that have them."""
 
     low: float
     lowest: tuple[BackboneSummary, ...]
@@ -75,9 +69,8 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slower(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that runs slower where it was to be faster.
+    """A backbone that runs slower on ONNX Runtime than on torch, or in a precision than in fp32.
 
-    That is ONNX Runtime against torch on the same device, and another precision against fp32.
     ``speed`` is how many times as fast it is; all of its interval is below 1.
     """
 
@@ -88,7 +81,7 @@ class Slower(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What another precision makes of a backbone's margin, in percentage points."""
+    """A backbone's margin in another precision and in fp32, in percentage points."""
 
     backbone: BackboneSummary
     target: TargetId
@@ -104,10 +97,9 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """All there is to say of a range; None or empty where there is nothing.
+    """All findings of a range. ``margin`` is in percentage points.
 
-    ``high`` and ``almost`` are similarities with the positive, ``negative`` those below 0, by
-    picture. ``margin`` is in percentage points.
+    ``high`` and ``almost`` are similarities with the positive, ``negative`` those below 0.
     """
 
     smallest: tuple[Smallest, ...]
@@ -124,21 +116,14 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 def findings(summary: RangeSummary) -> Findings:
     """Return what the figures of a range amount to, backbones in the order of its table."""
     backbones = summary.backbones
-    positives = _similarities(backbones, "positive")
+    similar = [each for image in COMPARED_IMAGES for each in _similarities(backbones, image)]
+    positives = [each for each in similar if each.image == "positive"]
+    almost = HIGH_PERCENT - ALMOST_POINTS
     return Findings(
         smallest=tuple(_smallest(summary)),
-        negative=tuple(
-            found
-            for image in COMPARED_IMAGES
-            for found in _similarities(backbones, image)
-            if found.percent < 0
-        ),
-        high=tuple(found for found in positives if found.percent >= HIGH_PERCENT),
-        almost=tuple(
-            found
-            for found in positives
-            if HIGH_PERCENT - ALMOST_POINTS <= found.percent < HIGH_PERCENT
-        ),
+        negative=tuple(each for each in similar if each.percent < 0),
+        high=tuple(each for each in positives if each.percent >= HIGH_PERCENT),
+        almost=tuple(each for each in positives if almost <= each.percent < HIGH_PERCENT),
         dimension=_extremes(backbones, lambda cell: cell.embedding_dim),
         margin=_extremes(backbones, lambda cell: cell.margin if _is_trained(cell) else None),
         slower=tuple(_slower(backbones)),
@@ -147,22 +132,20 @@ def findings(summary: RangeSummary) -> Findings:
     )
 
 
-class _Timed(msgspec.Struct, frozen=True):
-    backbone: BackboneSummary
-    cell: MeasuredSummary
-    time: Estimate
+_Timed = tuple[BackboneSummary, MeasuredSummary, Estimate]
 
 
 def _smallest(summary: RangeSummary) -> Iterator[Smallest]:
     for target, drift in summary.drift.items():
         for scope, image in TIMED:
             timed = [
-                _Timed(backbone, cell, time)
+                (backbone, cell, time)
                 for backbone in summary.backbones
                 for cell in backbone.measured
                 if cell.target == target and (time := _time(cell, scope, image))
             ]
-            if timed and (found := _smallest_of(timed, scope, image, drift)).compared:
+            found = _smallest_of(timed, scope, image, drift) if timed else None
+            if found and (found.tied or found.others):
                 yield found
 
 
@@ -176,35 +159,34 @@ def _time(cell: MeasuredSummary, scope: Scope, image: Image | None) -> Estimate 
 def _smallest_of(
     timed: Sequence[_Timed], scope: Scope, image: Image | None, drift: float
 ) -> Smallest:
-    best = min(timed, key=lambda each: each.time.median_ns)
-    if best.cell.decimals is None:
-        order = fastest([each.time for each in timed], drift)
-        leaders, tied = order[:1], tuple(sorted(order[1:]))
-    else:
-        leaders, tied = _with_the_median_of(best, timed), ()
-    rest = sorted({*range(len(timed))} - {*leaders, *tied})
+    _, cell, best = min(timed, key=lambda each: each[2].median_ns)
+    times = [time for _, _, time in timed]
+    order = fastest(times, drift)
+    leaders, tied = order[:1], order[1:]
+    if cell.decimals is not None:
+        leaders = tuple(at for at, time in enumerate(times) if time.median_ns == best.median_ns)
+        tied = ()
+
+    def of(places: Iterable[int]) -> tuple[BackboneSummary, ...]:
+        return tuple(timed[place][0] for place in sorted(places))
+
     return Smallest(
-        target=best.cell.target,
+        target=cell.target,
         scope=scope,
         image=image,
-        time=best.time,
-        decimals=best.cell.decimals,
-        leaders=tuple(timed[place].backbone for place in leaders),
-        tied=tuple(timed[place].backbone for place in tied),
-        others=tuple(timed[place].backbone for place in rest),
+        time=best,
+        decimals=cell.decimals,
+        leaders=of(leaders),
+        tied=of(tied),
+        others=of({*range(len(timed))} - {*leaders, *tied}),
     )
-
-
-def _with_the_median_of(best: _Timed, timed: Sequence[_Timed]) -> tuple[int, ...]:
-    medians = enumerate(each.time.median_ns for each in timed)
-    return tuple(place for place, median in medians if median == best.time.median_ns)
 
 
 def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Similar]:
     """Return each trained backbone's similarity, on the first target that has one, fp32 first.
 
-    The others' are the same up to rounding; where they are not, ``differing`` says so, and of
-    another precision ``costs``.
+    Other targets' are the same up to rounding; ``differing`` has the exceptions, and ``costs`` has
+    other precisions.
     """
     found = (next(_similarities_of(backbone, image), None) for backbone in backbones)
     return [similar for similar in found if similar is not None]
@@ -221,46 +203,39 @@ def _is_trained(cell: MeasuredSummary) -> bool:
     return cell.weights_origin != "random"
 
 
+def _fp32_first(backbone: BackboneSummary) -> list[MeasuredSummary]:
+    return sorted(backbone.measured, key=lambda cell: cell.target.is_reduced)
+
+
 def _extremes(
     backbones: Sequence[BackboneSummary], read: Callable[[MeasuredSummary], float | None]
 ) -> Extremes | None:
-    """Return the smallest and the largest of a figure; None where all have the same, or one has."""
-    values = [
-        (backbone, value)
+    """Return the smallest and the largest of a figure; None if there are no two different ones."""
+    found = (
+        (backbone, [value for cell in _fp32_first(backbone) if (value := read(cell)) is not None])
         for backbone in backbones
-        if (value := next(_values(backbone, read), None)) is not None
-    ]
-    low = min((value for _, value in values), default=0)
-    high = max((value for _, value in values), default=0)
-    if low == high:
+    )
+    firsts = [(backbone, values[0]) for backbone, values in found if values]
+    values = {value for _, value in firsts}
+    if len(values) < 2:  # noqa: PLR2004 - extremes take two
         return None
+    low, high = min(values), max(values)
     return Extremes(
         low=low,
-        lowest=tuple(backbone for backbone, value in values if value == low),
+        lowest=tuple(backbone for backbone, value in firsts if value == low),
         high=high,
-        highest=tuple(backbone for backbone, value in values if value == high),
+        highest=tuple(backbone for backbone, value in firsts if value == high),
     )
-
-
-def _values(
-    backbone: BackboneSummary, read: Callable[[MeasuredSummary], float | None]
-) -> Iterator[float]:
-    values = (read(cell) for cell in _fp32_first(backbone))
-    return (value for value in values if value is not None)
-
-
-def _fp32_first(backbone: BackboneSummary) -> list[MeasuredSummary]:
-    return sorted(backbone.measured, key=lambda cell: cell.target.is_reduced)
 
 
 def _slower(backbones: Sequence[BackboneSummary]) -> Iterator[Slower]:
     for backbone in backbones:
         for cell in backbone.measured:
             target = cell.target
-            for than, speed in (
-                (torch_beside(target), cell.speed_to_torch if _is_ort(target) else None),
-                (target.in_full, cell.speed_to_fp32),
-            ):
+            speeds = [(target.in_full, cell.speed_to_fp32)]
+            if target.backend.partition(":")[0] == "ort":
+                speeds.insert(0, (torch_beside(target), cell.speed_to_torch))
+            for than, speed in speeds:
                 if speed and speed.high is not None and speed.high < 1:
                     yield Slower(backbone=backbone, target=target, than=than, speed=speed)
 
@@ -275,22 +250,12 @@ def _costs(backbones: Sequence[BackboneSummary]) -> Iterator[Cost]:
                 yield Cost(backbone=backbone, target=cell.target, margin=margin, in_full=in_full)
 
 
-def _is_ort(target: TargetId) -> bool:
-    """Whether it is ONNX Runtime, in any of its variants."""
-    return target.backend.partition(":")[0] == "ort"
-
-
 def _differing(backbones: Sequence[BackboneSummary]) -> Iterator[Differing]:
     for backbone in backbones:
         for precision in dict.fromkeys(cell.target.precision for cell in backbone.measured):
             for image in COMPARED_IMAGES:
-                found = sorted(
-                    (
-                        each
-                        for each in _similarities_of(backbone, image)
-                        if each.cell.target.precision == precision
-                    ),
-                    key=lambda each: each.percent,
-                )
+                similar = _similarities_of(backbone, image)
+                found = [each for each in similar if each.cell.target.precision == precision]
+                found.sort(key=lambda each: each.percent)
                 if found and found[-1].percent - found[0].percent > DIFFERENCE_POINTS:
                     yield Differing(lower=found[0], higher=found[-1])

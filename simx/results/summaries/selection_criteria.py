@@ -5,14 +5,11 @@ from typing import Literal
 import msgspec
 
 LatencyOf = Literal["forward", "pipeline"]
-"""``pipeline`` is the time of the positive picture, from its file to the vector."""
+"""``pipeline`` is the time from the positive picture's file to the vector."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits on the chosen backbone; None for no limit.
-
-    A latency is within its limit if its whole interval is. ``min_acc1`` is in percent.
-    """
+    """Limits on the latency's whole interval, and on accuracy in percent; None for no limit."""
 
     max_latency_ns: float | None = None
     min_acc1: float | None = None
@@ -26,8 +23,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class SelectionCriteria(msgspec.Struct, frozen=True, kw_only=True):
     """On which targets, by which latency, and within which limits a backbone is chosen.
 
-    ``backends``, ``providers`` and ``precisions`` are names as in the report. An empty one selects
-    all; if all three are empty, they select the report's first target.
+    ``backends``, ``providers`` and ``precisions`` are names as in the report. Empty, each selects
+    all; if all three are empty, only the report's first target is selected.
     """
 
     backends: tuple[str, ...] = ()

@@ -15,11 +15,11 @@ def mean_speed(backbones: Sequence[BackboneSummary], target: TargetId) -> Ratio 
 
     Backbones are measured one after the other, so that their errors are independent: the variance
     of the mean of n logarithms is the sum of their variances over n squared. The interval is that
-    of these backbones, and says nothing about others.
+    of these backbones alone.
 
     Returns:
-        The mean, whose ``launches`` are the fewest behind one of the speeds, and whose ends are
-        None where a speed has no interval. None where no backbone has a speed.
+        The mean, with the fewest ``launches`` of all speeds; its ends are None if a speed has no
+        interval. None if no backbone has a speed.
     """
     speeds = [
         cell.speed
@@ -49,9 +49,6 @@ def fastest_target(
     The first target's speed is 1. None for no targets.
     """
     among = [target for target in targets if not target.is_reduced] or list(targets)
-
-    def speed(target: TargetId) -> float:
-        found = mean_speed(backbones, target)
-        return 1.0 if found is None else found.value
-
-    return max(among, key=speed, default=None)
+    speeds = {target: mean_speed(backbones, target) for target in among}
+    values = {target: 1.0 if speed is None else speed.value for target, speed in speeds.items()}
+    return max(values, key=values.__getitem__, default=None)

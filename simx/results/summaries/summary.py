@@ -1,7 +1,4 @@
-"""What the tables show, as types: derived from a report and free of any rendering.
-
-``derivation`` makes them; data only.
-"""
+"""What the tables show, as types. Data only, free of any rendering; ``derivation`` makes them."""
 
 from collections.abc import Mapping
 
@@ -25,12 +22,12 @@ class TargetId(msgspec.Struct, frozen=True, order=True):
 
     @property
     def in_full(self) -> "TargetId":
-        """The same in fp32, as which its canary is taken in any case."""
+        """The same in fp32, the precision of its canary."""
         return TargetId(self.backend, self.provider)
 
     @property
     def is_reduced(self) -> bool:
-        """Whether its embeddings are no longer the same vector, but one that is near it."""
+        """Whether its embeddings only approximate those of fp32."""
         return self.precision != FULL
 
 
@@ -40,10 +37,10 @@ def target_of(identity: Identity) -> TargetId:
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cell made of one picture; None where it was not measured.
+    """The figures of one cell for one picture; None where not measured.
 
-    ``pipeline`` is the embedding inference time, from the file to the vector, and the next three
-    are its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with it, and
+    ``pipeline`` is the embedding inference time, from the file to the vector; the next three are
+    its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with the picture.
     ``similarity_host`` is the time from numpy arrays, where a device has memory of its own.
     """
 
@@ -57,43 +54,43 @@ class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell that has figures: measured here, or quoted from somebody else.
+    """A cell that has figures: measured here, or quoted from a source.
 
-    ``decimals`` says to how many its times in milliseconds and its similarities are quoted; it is
-    None for what was measured, whose intervals decide that. ``speed`` is how many times as fast as
-    the report's first target it runs ``forward``; None for that one itself and where that one has
-    no times. ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of
-    another precision, for its own backend and provider in fp32. ``margin`` is the positive's
-    similarity minus the negative's, in percentage points. ``peak_share`` is the share of the
-    machine's peak that it achieves, None where no canary tells the peak. ``warmup_capped`` counts
-    the launches whose times had not levelled off when warming up had to end.
-    ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
+    ``decimals`` are those of quoted times in milliseconds and of quoted similarities, None for
+    measured ones, whose intervals decide. ``speed`` is how many times as fast ``forward`` runs as
+    on the report's first target; None for that target and where it has no times.
+    ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of another
+    precision, for its own backend and provider in fp32. ``margin`` is the positive's similarity
+    minus the negative's, in percentage points. ``peak_share`` is the achieved share of the
+    machine's peak, None where no canary shows the peak. ``warmup_capped`` counts the launches
+    whose times had not levelled off when warming up had to end. ``beyond_events_ns`` is what a call
+    takes beyond the device's own events, where that is much.
     """
 
     target: TargetId
-    decimals: int | None
-    few_calls: bool
+    decimals: int | None = None
+    few_calls: bool = False
     weights_origin: WeightsOrigin
     embedding_dim: int
     images: Mapping[Image, ImageSummary]
     forward: Estimate | None
     host: Estimate | None
     first: Estimate | None
-    speed: Ratio | None
-    speed_to_torch: Ratio | None
-    speed_to_fp32: Ratio | None
-    parity: Parity | None
+    speed: Ratio | None = None
+    speed_to_torch: Ratio | None = None
+    speed_to_fp32: Ratio | None = None
+    parity: Parity | None = None
     margin: float | None
-    peak_share: float | None
-    memory: Memory | None
-    warmup_capped: int
-    beyond_events_ns: float | None
-    placement: Mapping[str, int]
-    shape_nodes: int
+    peak_share: float | None = None
+    memory: Memory | None = None
+    warmup_capped: int = 0
+    beyond_events_ns: float | None = None
+    placement: Mapping[str, int] = {}
+    shape_nodes: int = 0
 
 
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell without a figure: the stage it failed at, why, and the command that shows it again."""
+    """A cell that failed: at which stage, why, and the command that repeats it."""
 
     target: TargetId
     stage: str
@@ -104,10 +101,9 @@ class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every target, in the report's order of targets.
 
-    ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that cannot be
-    told from it; they are empty where there is nothing to compare. Of ``rounds`` that were taken,
-    ``excluded`` were disturbed and do not count; of a ``noisy`` backbone so many were that all of
-    them count. ``stop`` tells how its launches ended, where the report does.
+    ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
+    it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
+    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known.
     """
 
     model: str
@@ -131,21 +127,21 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def quoted(self) -> bool:
-        """Whether its figures are somebody else's."""
+        """Whether its figures are quoted."""
         return any(cell.decimals is not None for cell in self.measured)
 
     @property
     def failed(self) -> tuple[FailedSummary, ...]:
-        """The cells that have none."""
+        """The cells that failed."""
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
 class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
 
-    Both are None for the backbones that no range holds; ``high`` alone where the range is open.
-    ``drift`` is the share by which the machine's speed differed between the backbones, of each
-    target of the report: they are not measured in the same rounds.
+    Both are None for the backbones outside all ranges; ``high`` alone where the range is open.
+    ``drift`` is the share by which the machine's speed differed between the backbones, which are
+    not measured in the same rounds, of each target of the report.
     """
 
     label: str

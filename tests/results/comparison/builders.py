@@ -7,12 +7,13 @@ import msgspec
 
 from simx.models.pictures import Image
 from simx.models.ranges import DEFAULT_RANGES
-from simx.results.comparison.compare import Named, Settings, compare
-from simx.results.comparison.digest import CanaryDigest, CellDigest, Digest, TimeDigest
+from simx.results.comparison.compare import ComparisonCriteria, Named, compare
+from simx.results.comparison.digest import CellDigest, Digest, TimeDigest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.report import Cell, Identity, MeasuredCell
 from simx.results.schema.times import Scope
+from simx.results.summaries.summary import TargetId
 from tests.results.builders import identity, measured, report
 
 Times = Mapping[tuple[Scope, Image | None], Sequence[float]]
@@ -50,11 +51,11 @@ def without_times(its: Identity) -> MeasuredCell:
 
 def digest(*cells: CellDigest, canary_ns: float | None = None, created: str = "") -> Digest:
     """Return a report; ``created`` tells runs apart that are alike otherwise."""
-    canary = CanaryDigest(backend="torch", provider="CPUExecutionProvider", ns=canary_ns or 1.0)
+    target = TargetId("torch", "CPUExecutionProvider")
     return Digest(
         report=msgspec.structs.replace(report(), created=created or "2026-01-05T12:00:00Z"),
         cells=cells,
-        canaries=() if canary_ns is None else (canary,),
+        canaries=() if canary_ns is None else ((target, canary_ns),),
     )
 
 
@@ -69,5 +70,7 @@ def compared(
     threshold: float = 0.03,
     repeats: Sequence[Digest] = (),
 ) -> Comparison:
-    settings = Settings(threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow))
-    return compare(Named("old.json", base), Named("new.json", new), settings, repeats)
+    criteria = ComparisonCriteria(
+        threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow)
+    )
+    return compare(Named("old.json", base), Named("new.json", new), criteria, repeats)

@@ -1,4 +1,4 @@
-"""Whether a time changed: right on paper, and as sure of itself as it says."""
+"""Whether a time changed: right on paper, with intervals and corrections that hold."""
 
 import math
 
@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, ttest_ind
+from scipy.stats import binom, false_discovery_control, ttest_ind
 
 from simx.results.comparison.changes import (
     RunToRun,
     Sample,
     Shift,
     Verdict,
+    benjamini_hochberg,
+    holm,
     mean_shift,
     shift,
     smallest_seen,
@@ -22,6 +24,7 @@ from simx.results.comparison.changes import (
 SAME = RunToRun(spread=0.0)
 
 logs = st.lists(st.floats(min_value=0, max_value=30), min_size=2, max_size=8)
+p_values = st.lists(st.floats(min_value=0, max_value=1), max_size=30)
 spreads = st.floats(min_value=0.001, max_value=0.1)
 machines = st.floats(min_value=-0.2, max_value=0.2)
 
@@ -191,3 +194,31 @@ def test_intervals_of_simulated_runs_cover_the_truth() -> None:
 
     # Welch's degrees of freedom are approximate: within 1.5 points of 95 %, and chance.
     assert binom.ppf(0.0005, trials, 0.935) <= covered <= binom.ppf(0.9995, trials, 0.965)
+
+
+def test_holm_by_hand() -> None:
+    """The smallest counts for all, the next for all but one; none falls below one before it."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_none_and_one() -> None:
+    """Nothing to correct stays nothing, and a single comparison what it is."""
+    assert holm([]) == benjamini_hochberg([]) == []
+    assert holm([0.04]) == benjamini_hochberg([0.04]) == [0.04]
+
+
+@given(p_values.filter(bool))
+def test_benjamini_and_hochberg_agree_with_scipy(values: list[float]) -> None:
+    """SciPy has the same procedure, which takes longer to import than all the rest."""
+    assert benjamini_hochberg(values) == pytest.approx(list(false_discovery_control(values)))
+
+
+@given(p_values)
+def test_holm_is_never_stricter_than_bonferroni_nor_laxer_than_nothing(values: list[float]) -> None:
+    """And it keeps the order of what it corrects."""
+    corrected = holm(values)
+
+    for before, after in zip(values, corrected, strict=True):
+        assert before <= after <= min(1.0, before * len(values)) + 1e-12
+    order = sorted(range(len(values)), key=values.__getitem__)
+    assert [corrected[index] for index in order] == sorted(corrected)

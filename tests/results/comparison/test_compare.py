@@ -8,8 +8,7 @@ import pytest
 
 from simx.common.errors import ExitCode
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest
-from simx.results.comparison.gate import gate
-from simx.results.comparison.outcome import Comparison
+from simx.results.comparison.outcome import Comparison, gate
 from simx.results.comparison.run_to_run import default
 from simx.results.schema.report import Similarity
 from tests.results.builders import failed, identity

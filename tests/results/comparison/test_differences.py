@@ -110,7 +110,7 @@ def test_a_gpu_matters_to_what_runs_on_it() -> None:
     new = msgspec.structs.replace(digest(of), report=environment(gpus=(gpu,)))
     (found,) = differences(digest(of), new, (of, of))
 
-    assert (found.name, found.base, found.new) == ("gpu", "none told", "G, driver 1")
+    assert (found.name, found.base, found.new) == ("gpu", "none reported", "G, driver 1")
 
 
 def test_what_is_not_known_differs_from_what_is() -> None:

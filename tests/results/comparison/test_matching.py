@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from simx.results.comparison.matching import match
+from simx.results.comparison.differences import match
 from simx.results.schema.report import Identity
 from tests.results.builders import identity
 from tests.results.comparison.builders import cell

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.pareto import Merit, beats, pareto_front
+from simx.results.summaries.decision import Merit, beats, pareto_front
 
 
 def merit(

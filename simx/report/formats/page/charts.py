@@ -1,18 +1,19 @@
 """What the page's charts draw, as data: one record for each cell, in the order of the tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+from markupsafe import Markup
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES, Image
-from simx.report.formats.page.raw_times import RawTimes, raw_times
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
+from simx.results.schema.report import Identity
 from simx.results.schema.times import Launch
-from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.decision import latency
-from simx.results.summaries.selection_criteria import LatencyOf
+from simx.results.statistics.estimates import Estimate, launch_estimate
+from simx.results.summaries.backbones import Launches, Timings
+from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
@@ -20,6 +21,7 @@ from simx.results.summaries.summary import (
     MeasuredSummary,
     RangeSummary,
     TargetId,
+    target_of,
 )
 
 Interval = tuple[float, float | None, float | None]
@@ -28,11 +30,49 @@ Interval = tuple[float, float | None, float | None]
 Stages = tuple[float, float, float]
 """Milliseconds: decode, preprocess, forward."""
 
+MOST_TIMES = 256
+"""Per cell. Eighty backbones on four targets then have 80 thousand times, a few hundred kB."""
+
+FEWEST_OF_A_LAUNCH = 8
+
+STEPS_PER_MEDIAN = 2000
+"""Resolution of times: a two-thousandth of a typical one, a tenth of the narrowest interval's
+half-width."""
+
+_ESCAPES = {
+    ord("<"): "\\u003c",  # ends no element and begins no comment
+    ord(">"): "\\u003e",
+    ord("&"): "\\u0026",
+    0x2028: "\\u2028",  # line ends to JavaScript, though not to JSON
+    0x2029: "\\u2029",
+}
+
+
+class LaunchTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of one launch's ``forward``, in units of ``RawTimes.unit_ns``.
+
+    ``typical`` is the launch's estimate. ``steps`` are the increasing times, each but the first as
+    the difference to the one before, which takes fewer digits. ``count`` is their number in the
+    report.
+    """
+
+    index: int
+    typical: float
+    steps: tuple[int, ...]
+    count: int
+
+
+class RawTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of one cell's ``forward`` that count, in units of ``unit_ns`` nanoseconds."""
+
+    unit_ns: float
+    launches: tuple[LaunchTimes, ...]
+
 
 class ChartCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One cell; ``target``, ``range`` and ``family`` are places in ``ChartData``'s lists.
 
-    ``unbeaten`` says that no backbone on the same target beats it.
+    ``unbeaten``: no backbone on the same target beats it.
     """
 
     name: str
@@ -56,29 +96,49 @@ class ChartData(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[ChartCell, ...]
 
 
-class Sources(msgspec.Struct, frozen=True, kw_only=True):
-    """What the charts need to know of cells beyond their summaries.
+def script_json(data: object) -> Markup:
+    """Return JSON for a ``<script>`` element, without characters that HTML or JavaScript obeys.
 
-    ``unbeaten`` says whether nothing beats a cell, ``forward`` returns the launches that count.
+    They occur in JSON's strings alone, where an escape means the same.
     """
-
-    latency_of: LatencyOf
-    unbeaten: Callable[[BackboneSummary, TargetId], bool]
-    forward: Callable[[BackboneSummary, TargetId], Sequence[Launch]]
+    # S704: nothing that markup is made of is left.
+    return Markup(msgspec.json.encode(data).decode().translate(_ESCAPES))  # noqa: S704
 
 
 def chart_data(
-    ranges: Sequence[RangeSummary], targets: Sequence[TargetId], sources: Sources
+    ranges: Sequence[RangeSummary],
+    decisions: Mapping[TargetId, Decision],
+    times: Mapping[Identity, Timings],
 ) -> ChartData:
-    """Return what is drawn of a report whose ranges and targets these are."""
-    families = sorted({family_name(backbone) for of in ranges for backbone in of.backbones})
-    cells = (
-        _cell(backbone, cell, sources, (targets.index(cell.target), place, family))
-        for place, of in enumerate(ranges)
-        for backbone in of.backbones
-        for family in (families.index(family_name(backbone)),)
-        for cell in backbone.cells
-    )
+    """Return what is drawn of a report.
+
+    Args:
+        ranges: Its summaries.
+        decisions: On each target of the report, in its order.
+        times: The times of its cells that count; see ``derivation.counted``.
+    """
+    targets = list(decisions)
+    families = sorted({clean(each.catalogue.family) for of in ranges for each in of.backbones})
+    forwards = {
+        _key(its, target_of(its)): timings.get(("forward", None), ())
+        for its, timings in times.items()
+    }
+    cells = []
+    for place, of in enumerate(ranges):
+        for backbone in of.backbones:
+            for cell in backbone.cells:
+                drawn = ChartCell(
+                    name=backbone_name(backbone),
+                    target=targets.index(cell.target),
+                    range=place,
+                    family=families.index(clean(backbone.catalogue.family)),
+                    gflops=backbone.catalogue.gflops,
+                    acc1=backbone.catalogue.acc1,
+                )
+                if not isinstance(cell, FailedSummary):
+                    launches = forwards.get(_key(backbone, cell.target), ())
+                    drawn = _with_times(drawn, cell, decisions[cell.target], launches)
+                cells.append(drawn)
     return ChartData(
         targets=tuple(map(target_name, targets)),
         ranges=tuple(clean(of.label) for of in ranges),
@@ -87,36 +147,20 @@ def chart_data(
     )
 
 
-def family_name(backbone: BackboneSummary) -> str:
-    """Return the family a backbone belongs to, safe to print."""
-    return clean(backbone.catalogue.family)
+def _key(its: Identity | BackboneSummary, target: TargetId) -> tuple[object, ...]:
+    return (its.model, its.weights, its.embedding, its.batch, its.threads, target)
 
 
-def _cell(
-    backbone: BackboneSummary,
-    cell: MeasuredSummary | FailedSummary,
-    sources: Sources,
-    places: tuple[int, int, int],
+def _with_times(
+    drawn: ChartCell, cell: MeasuredSummary, decision: Decision, launches: Launches
 ) -> ChartCell:
-    """Return one cell's record; ``places`` are its target's, range's and family's."""
-    target, in_range, family = places
-    drawn = ChartCell(
-        name=backbone_name(backbone),
-        target=target,
-        range=in_range,
-        family=family,
-        gflops=backbone.catalogue.gflops,
-        acc1=backbone.catalogue.acc1,
-    )
-    if isinstance(cell, FailedSummary):
-        return drawn
     stages = {image: _stages(cell.images[image]) for image in IMAGES}
     return msgspec.structs.replace(
         drawn,
-        time=_interval(latency(cell, sources.latency_of)),
-        unbeaten=sources.unbeaten(backbone, cell.target),
+        time=_interval(latency(cell, decision.latency_of)),
+        unbeaten=any(each.cell is cell for each in decision.pareto_front),
         stages={image: of_image for image, of_image in stages.items() if of_image},
-        raw=raw_times(sources.forward(backbone, cell.target)),
+        raw=raw_times(launches),
     )
 
 
@@ -131,13 +175,44 @@ def _stages(of_image: ImageSummary) -> Stages | None:
     decode, preprocess, forward = of_image.decode, of_image.preprocess, of_image.forward
     if decode is None or preprocess is None or forward is None:
         return None
-    return (
-        _milliseconds(decode.median_ns),
-        _milliseconds(preprocess.median_ns),
-        _milliseconds(forward.median_ns),
-    )
+    first, second, third = (_milliseconds(each.median_ns) for each in (decode, preprocess, forward))
+    return (first, second, third)
 
 
 def _milliseconds(nanoseconds: float) -> float:
     """Return milliseconds with the digits that a chart can show."""
     return float(f"{nanoseconds / NANOSECONDS_PER_MS:.5g}")
+
+
+def raw_times(launches: Sequence[Launch]) -> RawTimes | None:
+    """Return what a page shows of a cell's times; None for no launches.
+
+    A launch with too many keeps times at evenly spaced ranks, with the shortest and the longest:
+    the distribution keeps its shape and its ends.
+    """
+    if not launches:
+        return None
+    unit_ns = round(max(1.0, launch_estimate(launches[0]) / STEPS_PER_MEDIAN), 3)
+    most = max(FEWEST_OF_A_LAUNCH, MOST_TIMES // len(launches))
+    return RawTimes(
+        unit_ns=unit_ns, launches=tuple(_launch(launch, unit_ns, most) for launch in launches)
+    )
+
+
+def thinned(times: Sequence[float], most: int) -> list[float]:
+    """Return at most so many of some sorted times, at evenly spaced ranks, with both ends."""
+    if len(times) <= most:
+        return list(times)
+    return [times[round(place * (len(times) - 1) / (most - 1))] for place in range(most)]
+
+
+def _launch(launch: Launch, unit_ns: float, most: int) -> LaunchTimes:
+    times = sorted(ns / block.calls for block in launch.blocks for ns in block.ns)
+    kept = [round(time / unit_ns) for time in thinned(times, most)]
+    steps = [later - earlier for earlier, later in zip([0, *kept], kept, strict=False)]
+    return LaunchTimes(
+        index=launch.index,
+        typical=round(launch_estimate(launch) / unit_ns, 1),
+        steps=tuple(steps),
+        count=len(times),
+    )

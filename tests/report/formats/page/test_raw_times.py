@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.report.formats.page.raw_times import MOST_TIMES, LaunchTimes, raw_times, thinned
+from simx.report.formats.page.charts import MOST_TIMES, LaunchTimes, raw_times, thinned
 from simx.results.statistics.estimates import launch_estimate
 from tests.results.builders import launches
 

@@ -1,4 +1,4 @@
-"""The charting library that a page carries: other people's files, as they published them.
+"""The charting library that a page contains: third-party files as published.
 
 ``manifest.json`` records versions, licences and hashes; ``scripts/vendor_charts.py`` fetches the
 files again.
@@ -13,11 +13,11 @@ import msgspec
 FOLDER = Path(__file__).parent
 
 _SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
-"""Names a file that is not there; a browser's developer tools would ask for it."""
+"""The name of a missing file, which a browser's developer tools would request."""
 
 
 class VendoredFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file: what it is called here, where it is in its package, and its hash."""
+    """A file: its name here, its path in the package, and its hash."""
 
     name: str
     member: str
@@ -41,12 +41,11 @@ def manifest() -> tuple[Package, ...]:
 
 def scripts() -> str:
     """Return all of the library as one script, each part below its licence."""
-    return "\n".join(_script(package) for package in manifest())
-
-
-def _script(package: Package) -> str:
-    script, licence = ((FOLDER / file.name).read_text(encoding="utf-8") for file in package.files)
-    return (
-        f"/*!\n{package.name} {package.version}\n\n{licence.strip()}\n*/\n"
-        f"{_SOURCE_MAP.sub('', script).strip()}"
-    )
+    parts = []
+    for package in manifest():
+        script, licence = (
+            (FOLDER / file.name).read_text(encoding="utf-8") for file in package.files
+        )
+        parts.append(f"/*!\n{package.name} {package.version}\n\n{licence.strip()}\n*/")
+        parts.append(_SOURCE_MAP.sub("", script).strip())
+    return "\n".join(parts)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.report.formats.page.script_data import script_json
+from simx.report.formats.page.charts import script_json
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_what_html_or_javascript_would_read_is_escaped(text: str) -> None:
     )
 )
 def test_it_is_still_the_same_data(data: object) -> None:
-    """Whoever parses it gets what was put in."""
+    """Parsing it returns what was put in."""
     assert msgspec.json.decode(str(script_json(data))) == data
 
 
