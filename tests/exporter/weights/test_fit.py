@@ -8,7 +8,7 @@ from torchvision.models import googlenet
 
 from simx.common.errors import InputError
 from simx.exporter.network import architecture
-from simx.exporter.weights.fit import fit
+from simx.exporter.weights.load import fit
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import BackboneOf, equal
 
