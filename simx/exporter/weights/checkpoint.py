@@ -60,8 +60,8 @@ def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     with opened(path, STATE_DICT) as file:
         if hash_of(file, path) != sha256:
             raise InputError(
-                f"weights file {shown(path)}: changed while it was exported; leave it unchanged "
-                "meanwhile"
+                f"weights file {shown(path)}: changed while it was exported; do not change it "
+                "during an export"
             )
         head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         # safetensors: a little-endian uint64 header length, then a JSON object.

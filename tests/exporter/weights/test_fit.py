@@ -29,7 +29,7 @@ def unfilled(backbone: Backbone) -> dict[str, torch.Tensor]:
 
 
 def test_matching_state_is_copied(small: Backbone) -> None:
-    """What fits comes back equal, in the model's order, contiguous and in memory of its own."""
+    """What fits comes back equal, in the model's order, contiguous and in separate memory."""
     raw = state_of(small)
     state = fit(dict(reversed(raw.items())), small, HERE)
 

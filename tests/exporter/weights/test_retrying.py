@@ -1,4 +1,4 @@
-"""What becomes of a download that fails: tried again, given up, and never kept half."""
+"""A download that fails is tried again or given up, and never kept in part."""
 
 import hashlib
 import os
