@@ -41,7 +41,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/inspection/weights.py": {"onnx"},
     "exporter/jobs/from_fp32.py": {"onnx", "onnxruntime"},
     "exporter/weights/checkpoint.py": TORCH,
-    "exporter/weights/fit.py": TORCH,
     "exporter/weights/initialised.py": TORCH,
     "exporter/weights/load.py": TORCH,
     "exporter/weights/state.py": TORCH,

@@ -1,4 +1,4 @@
-"""One bit flipped anywhere in a stored file: noticed by whoever loads it, every time."""
+"""One flipped bit anywhere in a stored file is noticed by every loader, every time."""
 
 from collections.abc import Callable
 from pathlib import Path

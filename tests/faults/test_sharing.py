@@ -27,11 +27,11 @@ def together(root: Path, each: int, seconds: int, kind: str) -> list[Done]:
         )
         for number, role in enumerate(roles)
     ]
-    told = [process.communicate() for process in processes]
+    outputs = [process.communicate() for process in processes]
 
-    complaints = [error for _, error in told if error]
+    complaints = [error for _, error in outputs if error]
     assert [process.returncode for process in processes] == [0] * len(roles), complaints
-    return [msgspec.json.decode(out, type=Done) for out, _ in told]
+    return [msgspec.json.decode(out, type=Done) for out, _ in outputs]
 
 
 def test_exporters_and_readers_share_a_store(
@@ -57,7 +57,7 @@ def test_exporters_and_readers_share_a_store(
     )
 
 
-def test_a_store_is_everybodys(
+def test_a_store_is_shared(
     tmp_path: Path, often: Callable[[int, int], int], counted: Callable[[str], None]
 ) -> None:
     """Writers of the same and of other entries, and readers: each entry is whole, and stays."""

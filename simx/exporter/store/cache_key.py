@@ -1,12 +1,12 @@
-"""What an export is keyed by, and whether one in the store is what an export here would make.
+"""The key of an export, and whether an export in the store differs from one made here.
 
-A key holds everything that changes an export's files, and nothing else: a file is made again when
-it would come out differently, and never for nothing. Which ONNX Runtime vouched for it is in its
-manifest alone, as is the release of simx, whose part ``RECIPE`` has.
+A key holds everything that changes an export's files, and nothing else: not the ONNX Runtime that
+verified it, and of simx not its release but ``RECIPE``.
 """
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 
@@ -14,25 +14,20 @@ import msgspec
 
 import simx
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.manifest import Manifest
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, Preset
 
 RECIPE = 3
-"""Counts the ways in which simx has made files out of networks."""
+"""Version of the way in which simx makes files out of networks."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 """Libraries that change an exported file."""
 
-_VOUCHING = ("onnxruntime",)
-"""Libraries that a file is verified with."""
-
 _CONVERTING_RECIPE = 1
-"""Counts the ways in which simx has made, and calibrated, other precisions."""
+"""Version of the way in which simx makes, and calibrates, other precisions."""
 
 _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")
-"""Libraries that change a file of another precision: they convert, calibrate, or make the pictures
-to calibrate on."""
+"""Libraries that change a file of another precision; numpy and pillow prepare the calibration."""
 
 
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
@@ -43,7 +38,7 @@ def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str
 
 
 def converted_key(made_from: str, preset: Preset, precision: Precision) -> str:
-    """Return the same of another precision, made from an fp32 graph of this hash."""
+    """Return the same for another precision, made from an fp32 graph of this hash."""
     versions = [(name, library_versions().get(name)) for name in _CONVERTING]
     parts = (made_from, preset, precision, versions, _CONVERTING_RECIPE)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
@@ -51,43 +46,37 @@ def converted_key(made_from: str, preset: Preset, precision: Precision) -> str:
 
 @cache
 def library_versions() -> Mapping[str, str]:
-    """Return the releases that an export made here would name; imports none of them."""
+    """Return the releases that the manifest of an export made here names; imports none of them."""
     versions = {"simx": simx.__version__}
-    for name in dict.fromkeys((*_SHAPING, *_VOUCHING, *_CONVERTING)):
-        try:
+    for name in dict.fromkeys((*_SHAPING, "onnxruntime", *_CONVERTING)):
+        with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return versions
 
 
 def can_export() -> bool:
-    """Whether everything is installed that exporting takes."""
+    """Whether all libraries for exporting are installed."""
     return set(_SHAPING) <= library_versions().keys()
-
-
-def can_convert() -> bool:
-    """Whether everything is installed that another precision is made with."""
-    return set(_CONVERTING) <= library_versions().keys()
 
 
 def outdated(entry: Entry, backbone: Backbone) -> str | None:
     """Return why an export made here would differ; None where it would not.
 
-    Where nothing can be exported there are no libraries that an entry could be compared with, and
-    only its recipe and its weights are compared.
+    Where the libraries for exporting are not installed, only the recipe and the weights count.
     """
     manifest = entry.manifest
     if manifest.made_from is not None:
         key = converted_key(manifest.made_from, manifest.preset, manifest.identity.precision)
-        is_current = entry.key == key or not can_convert()
-        return None if is_current else "made in another way, or with other libraries"
+        is_comparable = set(_CONVERTING) <= library_versions().keys()
+        is_other = is_comparable and entry.key != key
+        return "made in another way, or with other libraries" if is_other else None
     if manifest.recipe != RECIPE:
         other = "an earlier" if manifest.recipe < RECIPE else "a later"
         return f"made by {other} version of simx ({manifest.versions.get('simx', 'unknown')})"
-    if manifest.identity.weights_origin == "pretrained" and not _same_checkpoint(
-        manifest, backbone
-    ):
+    # The hash that torchvision's file name for the checkpoint has today.
+    checkpoint = f"checkpoint sha256 {hash_prefix(checkpoint_path(backbone).name)}"
+    is_pretrained = manifest.identity.weights_origin == "pretrained"
+    if is_pretrained and not manifest.source.startswith(checkpoint):
         return f"made from other weights ({manifest.source})"
     if not can_export():
         return None
@@ -101,9 +90,3 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
 
 def _shaping(versions: Mapping[str, str]) -> dict[str, str]:
     return {name: versions[name] for name in _SHAPING if name in versions}
-
-
-def _same_checkpoint(manifest: Manifest, backbone: Backbone) -> bool:
-    """Whether it was made from the checkpoint that torchvision's name for it means today."""
-    known = hash_prefix(checkpoint_path(backbone).name)
-    return manifest.source.startswith(f"checkpoint sha256 {known}")

@@ -1,20 +1,14 @@
-"""One export in the store: where its files are, and whether they are what its manifest says."""
+"""One export in the store: where its files are, and whether they match its manifest."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from simx.common.locking import try_lock
-from simx.exporter.store.manifest import (
-    MANIFEST_FILE,
-    MODEL_FILE,
-    VERIFICATION_FILE,
-    FileRecord,
-    Manifest,
-)
-from simx.exporter.store.stored_files import DamagedEntryError, opened_as_recorded
+from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, VERIFICATION_FILE, Manifest
+from simx.exporter.store.stored_files import DamagedEntryError, verify_file
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -50,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True):
         return sum(record.bytes for record in self.manifest.files.values())
 
     def is_complete(self) -> bool:
-        """Whether every file is there with its size; cheap, and no proof of what is inside."""
+        """Whether every file is there with its size; cheap, without reading the content."""
         records = {self.folder / name: record for name, record in self.manifest.files.items()}
         records[self.weights_path] = self.manifest.weights
         return all(
@@ -69,11 +63,7 @@ class Entry(msgspec.Struct, frozen=True):
         verify_file(self.weights_path, self.manifest.weights)
 
     def verify_own(self) -> None:
-        """Do the same without the state dict that others may share.
-
-        Raises:
-            DamagedEntryError: as for ``verify``.
-        """
+        """Do the same without the state dict that others may share."""
         if not self.folder.resolve().is_relative_to(self.store.resolve()):
             raise DamagedEntryError(f"{self.folder} leads out of the store by a link")
         for name, record in self.manifest.files.items():
@@ -81,39 +71,19 @@ class Entry(msgspec.Struct, frozen=True):
 
     def is_sound(self) -> bool:
         """Whether ``verify`` finds nothing."""
-        try:
+        with suppress(DamagedEntryError):
             self.verify()
-        except DamagedEntryError:
-            return False
-        return True
+            return True
+        return False
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the entry from being pruned meanwhile, without waiting or changing anything."""
+        """Keep the entry from being pruned, without waiting or changing anything."""
         try:
             file = (self.folder / MANIFEST_FILE).open("rb")
         except OSError:
-            yield  # loading it fails, with an error of its own
+            yield  # loading it fails later, with a clear error
             return
         with file:
             try_lock(file.fileno(), shared=True)
             yield
-
-
-def verify_file(path: Path, expected: FileRecord) -> None:
-    """Read a stored file and compare it with what it must be.
-
-    Raises:
-        DamagedEntryError: it is something else.
-    """
-    with opened_as_recorded(path, expected):
-        pass
-
-
-def is_intact(path: Path, expected: FileRecord) -> bool:
-    """Whether a stored file is what it must be."""
-    try:
-        verify_file(path, expected)
-    except DamagedEntryError:
-        return False
-    return True

@@ -1,8 +1,6 @@
 """Which of the store's exports is used for a backbone, given the requested weights.
 
-Where exports can be made, it is the one that would be made now: an export by an earlier recipe, by
-other libraries or from other weights is made again. Where none can be made, any is used, and
-``cache_key.outdated`` gives the reason why it is outdated.
+An outdated one (``cache_key.outdated``) is used only where no export can be made.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +14,7 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin
 
-_PREFERENCE: tuple[WeightsOrigin, ...] = ("pretrained", "file", "random")
+_PREFERENCE: tuple[WeightsOrigin, ...] = ("random", "file", "pretrained")
 
 
 def find_export(
@@ -28,36 +26,31 @@ def find_export(
     *,
     seed: int = 0,
 ) -> Entry | None:
-    """Return the export that answers a request, or None where it is still to be made.
+    """Return the export for a request, or None where it has to be made.
 
-    ``auto`` is answered by pretrained weights where they are here, in the store or as a
-    checkpoint that could be exported, and otherwise by random ones. Exports from a file answer
-    only a request that names that file. Another precision is the one that was made from the fp32
-    export that answers it.
+    For ``auto`` it has pretrained weights where they are in the store or in torch's cache, and
+    otherwise random ones. One of another precision was made from the fp32 export for the request.
 
     Raises:
         InputError: the named file cannot be read.
     """
-    if precision != "fp32":
-        full = find_export(store, backbone, embedding, request, seed=seed)
-        return None if full is None else _converted(store, backbone, full, precision)
     found = answering(store, backbone, embedding, request, seed=seed)
-    if found is None or outdated(found, backbone) is None or not can_export():
+    if found is None:
+        return None
+    can_renew = can_export()
+    if request.kind == "auto" and found.manifest.identity.weights_origin == "pretrained":
+        can_renew &= pretrained_cached(backbone) is not None  # ``auto`` downloads nothing
+    if can_renew and outdated(found, backbone) is not None:
+        return None
+    if precision == "fp32":
         return found
-    return found if request.kind == "auto" and _is_last_of_its_weights(found, backbone) else None
-
-
-def _converted(store: Store, backbone: Backbone, full: Entry, precision: Precision) -> Entry | None:
-    held = store.held(backbone, full.manifest.identity.embedding, precision)
-    return best(
-        backbone,
-        (
-            entry
-            for entry in held
-            if entry.manifest.made_from == full.manifest.graph_sha256
-            and outdated(entry, backbone) is None
-        ),
-    )
+    made_from = found.manifest.graph_sha256
+    converted = [
+        entry
+        for entry in store.held(backbone, embedding, precision)
+        if entry.manifest.made_from == made_from and outdated(entry, backbone) is None
+    ]
+    return best(backbone, converted)
 
 
 def answering(
@@ -68,31 +61,38 @@ def answering(
     *,
     seed: int = 0,
 ) -> Entry | None:
-    """Return the best export of the requested weights, outdated or not.
+    """Return the best export of the requested weights in fp32, outdated or not.
 
     Raises:
         InputError: the named file cannot be read.
     """
     entries = store.held(backbone, embedding)
     pretrained = [e for e in entries if e.manifest.identity.weights_origin == "pretrained"]
-    label = Source("random", seed=seed).label()
-    random = [e for e in entries if _is_of(e, "random", label)]
-    match request.kind:
-        case "file":
-            label = locate(backbone, request).label()
-            return best(backbone, (e for e in entries if _is_of(e, "file", label)))
-        case "pretrained":
-            return best(backbone, pretrained)
-        case "random":
-            return best(backbone, random)
-        case "auto":
-            is_here = bool(pretrained) or pretrained_cached(backbone) is not None
-            return best(backbone, pretrained if is_here else random)
+    if request.kind == "pretrained":
+        return best(backbone, pretrained)
+    if request.kind == "auto" and (pretrained or pretrained_cached(backbone) is not None):
+        return best(backbone, pretrained)
+    is_file = request.kind == "file"
+    source = locate(backbone, request) if is_file else Source("random", seed=seed)
+    of_source = [
+        entry
+        for entry in entries
+        if entry.manifest.identity.weights_origin == source.origin
+        and entry.manifest.source == source.label()
+    ]
+    return best(backbone, of_source)
 
 
 def best(backbone: Backbone, entries: Iterable[Entry]) -> Entry | None:
-    """Return the export that serves best: by origin, then one made as here, then the latest."""
-    return max(entries, key=lambda entry: _merit(entry, backbone), default=None)
+    """Return the best export: by its weights' origin, current before outdated, then newest."""
+
+    def merit(entry: Entry) -> tuple[int, bool, int, str]:
+        manifest = entry.manifest
+        origin = _PREFERENCE.index(manifest.identity.weights_origin)
+        is_current = outdated(entry, backbone) is None
+        return origin, is_current, manifest.recipe, manifest.created
+
+    return max(entries, key=merit, default=None)
 
 
 def held_backbones(
@@ -101,36 +101,9 @@ def held_backbones(
     embedding: EmbeddingKind,
     request: WeightsRequest,
 ) -> tuple[Backbone, ...]:
-    """Return the backbones the store has an export of for this request, in catalogue order.
-
-    Outdated ones count. Not for a file, which is for the one backbone that is named with it.
-    """
+    """Return the backbones with an export for this request, outdated or not, in catalogue order."""
     return tuple(
         backbone
         for backbone in catalogue
         if answering(store, backbone, embedding, request) is not None
     )
-
-
-def _merit(entry: Entry, backbone: Backbone) -> tuple[int, bool, int, str]:
-    manifest = entry.manifest
-    return (
-        -_PREFERENCE.index(manifest.identity.weights_origin),
-        outdated(entry, backbone) is None,
-        manifest.recipe,
-        manifest.created,
-    )
-
-
-def _is_of(entry: Entry, origin: WeightsOrigin, label: str) -> bool:
-    manifest = entry.manifest
-    return manifest.identity.weights_origin == origin and manifest.source == label
-
-
-def _is_last_of_its_weights(entry: Entry, backbone: Backbone) -> bool:
-    """Whether the checkpoint of exported pretrained weights is gone.
-
-    ``auto`` downloads nothing, so that it could not make the export again.
-    """
-    is_pretrained = entry.manifest.identity.weights_origin == "pretrained"
-    return is_pretrained and pretrained_cached(backbone) is None

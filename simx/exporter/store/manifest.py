@@ -40,18 +40,14 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file must be: its SHA-256 in hexadecimal and its size in bytes."""
+    """A file's SHA-256 in hexadecimal and its size in bytes."""
 
     sha256: Sha256
     bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What verification found of an exported file.
-
-    ``parity`` is the worst over all pictures and ``batches``, the batch sizes that were run. The
-    margins are those of the file's and of torch's embeddings, as in ``Manifest``.
-    """
+    """The worst parity over all pictures and tested ``batches``, and margins as in ``Manifest``."""
 
     parity: Parity
     batches: tuple[int, ...]
@@ -60,7 +56,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What makes two exports the same thing to a user."""
+    """The properties by which a user tells exports apart."""
 
     model: str
     weights: str
@@ -72,14 +68,13 @@ class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One export.
 
-    ``files`` are relative to the manifest; ``weights`` describes the state dict in the store's
-    ``weights`` folder, which the torch backend loads. ``source`` names the weights' origin exactly
-    (a seed, a checkpoint, the hash of a file). ``made_from`` is the hash of the fp32 graph that
-    another precision was made from, None for fp32 itself. ``margin`` is the similarity of the
-    bundled positive minus that of the negative, in percentage points, and ``reference_margin`` that
-    of torch's embeddings; None where not all of them were run. ``recipe`` counts the ways in which
-    simx has made files out of networks. ``seconds`` is what the export took, and ``peak_bytes`` the
-    memory its worker had at its peak.
+    ``files`` are relative to the manifest; ``weights`` is the state dict in the store's ``weights``
+    folder, for the torch backend. ``source`` names the weights' origin exactly (a seed, a
+    checkpoint, the hash of a file). ``made_from`` is the hash of the fp32 graph that another
+    precision was made from, None for fp32. ``margin`` is the similarity of the bundled positive
+    minus that of the negative, in percentage points, and ``reference_margin`` that of torch's
+    embeddings; None where not all pictures were run. ``recipe`` is that of ``cache_key``,
+    ``seconds`` the duration of the export, and ``peak_bytes`` the peak memory of its worker.
     """
 
     name: str = MANIFEST_NAME
@@ -103,20 +98,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def graph_files(self) -> dict[str, FileRecord]:
-        """The files of the graph that is executed: its own, and where it has one, its weights'."""
-        return {name: record for name, record in self.files.items() if _is_graph(name)}
+        """The ONNX file, and its weights' file where it has one."""
+        return {name: found for name, found in self.files.items() if name.startswith(MODEL_FILE)}
 
     @property
     def graph_sha256(self) -> str:
-        """The hash of the graph that is executed: of its one file, or of its files' hashes."""
+        """The hash of the graph's only file, or of the hashes of its files."""
         parts = [record.sha256 for _, record in sorted(self.graph_files.items())]
         if len(parts) == 1:
             return parts[0]
         return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _is_graph(name: str) -> bool:
-    return name.startswith(MODEL_FILE)
 
 
 class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,14 +117,14 @@ class _Sealed(Manifest, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What manifests of all versions have."""
+    """The part that manifests of all versions have."""
 
     name: str
     version: int
 
 
 def sealed(manifest: Manifest) -> bytes:
-    """Return the one form in which a manifest is written, its own hash in it."""
+    """Return the only form in which a manifest is written, with its own hash."""
     compact = msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest))
     fields = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
     seal = msgspec.Raw(f'"{hashlib.sha256(compact).hexdigest()}"'.encode())
@@ -141,7 +132,7 @@ def sealed(manifest: Manifest) -> bytes:
 
 
 def version_of(data: bytes) -> int | None:
-    """Return which version of the format a manifest has; None where it is none of simx."""
+    """Return the format version of a manifest; None if it is not simx's."""
     try:
         head = msgspec.json.decode(data, type=_Head)
     except UNREADABLE:
@@ -153,8 +144,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read the manifest of an export.
 
     Raises:
-        InputError: it cannot be read, is no manifest of this version of simx, or has changed since
-            it was written.
+        InputError: it cannot be read, is no manifest of this version of simx, or has changed.
     """
     data = read_whole(path, MANIFEST)
     if version_of(data) not in {None, MANIFEST_VERSION}:
@@ -163,8 +153,7 @@ def read_manifest(path: Path) -> Manifest:
         found = decode(data, _Sealed)
     except JsonDefectError as error:
         raise MANIFEST.refused(path, clean(f"is no manifest of simx ({error})")) from error
-    names = Manifest.__struct_fields__
-    manifest = Manifest(**{name: getattr(found, name) for name in names})
+    manifest = Manifest(**{name: getattr(found, name) for name in Manifest.__struct_fields__})
     if manifest.name != MANIFEST_NAME or data != sealed(manifest):
         raise MANIFEST.refused(path, "is not as simx wrote it")
     if excess := next(excesses(manifest), None):

@@ -1,43 +1,57 @@
 """Plain ``NAME.onnx`` files in a folder of the user's, with a manifest, from exports in the store.
 
 Files are copied, never linked, and hashed on the way. The manifest names a file before it appears,
-so that the next process knows which files are simx's even if this one is killed: those are
-replaced, and no others. A file whose hash is not the manifest's is made again.
+so that simx knows its own files even after it was killed, and replaces no others.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
-from simx.common.atomic import make_folder, sync_folder, write_atomically
+from simx.common.atomic import make_folder, sync_folder, write_atomically, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import shown
-from simx.exporter.store.entry import Entry, is_intact
-from simx.exporter.store.manifest import (
-    DATA_FILE,
-    INPUT_NAME,
-    MODEL_FILE,
-    OUTPUT_NAME,
-    FileRecord,
-    Manifest,
-)
+from simx.exporter.store.entry import Entry
+from simx.exporter.store.manifest import DATA_FILE, MODEL_FILE, Manifest
 from simx.exporter.store.output_manifest import (
     OUTPUT_MANIFEST_FILE,
     OutputManifest,
-    OutputModel,
-    Preprocessing,
-    TensorInterface,
+    output_model,
     read_output_manifest,
 )
-from simx.exporter.store.relocating import relocate
-from simx.exporter.store.stored_files import copy_as_recorded, record_of
+from simx.exporter.store.stored_files import copy_as_recorded, is_intact, record_of
 from simx.exporter.store.workspaces import locked_folder, workspace
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.workers.spawning import Spawner
 from simx.workers.worker import WorkerError
 
 _UNFINISHED = ".simx-unfinished"
+_RELOCATION = "simx.exporter.store.relocation:main"
+_RELOCATION_SECONDS = 300.0
+
+
+class Relocate(msgspec.Struct, frozen=True):
+    """Return a graph with its data in files of other names.
+
+    ``names`` has the new name of each of the graph's files, by its name in the store. The data of a
+    graph that holds it itself is written into a new file beside it.
+    """
+
+    path: str
+    names: dict[str, str]
+
+
+class Relocated(msgspec.Struct, frozen=True):
+    """The content of the graph's file."""
+
+    graph: bytes
+
+
+RELOCATION_REQUESTS = msgspec.msgpack.Decoder(Relocate)
+_RELOCATION_REPLIES = msgspec.msgpack.Decoder(Relocated)
 
 
 class OutputFolder:
@@ -49,33 +63,26 @@ class OutputFolder:
         self._manifest = read_output_manifest(path) if path.exists() else OutputManifest()
 
     def require_free(self, names: Mapping[str, str]) -> None:
-        """Refuse to replace files that are not simx's, before any work is done.
-
-        Args:
-            names: of files, and what each is to be.
+        """Refuse to replace files that are not simx's; takes their names, and each one's backbone.
 
         Raises:
             InputError: one of them is not simx's.
         """
         for name, what in names.items():
             path = self._folder / name
-            is_there = path.exists() or path.is_symlink()
-            if is_there and name not in self._manifest.owned:
+            if os.path.lexists(path) and name not in self._manifest.owned:
                 raise InputError(
                     f"{shown(path)}: is not simx's own (the manifest beside it does not name it), "
                     f"so {what} is not written there; move it away or name another folder"
                 )
 
     def put(self, backbone: Backbone, entry: Entry, *, data_beside: bool = False) -> Path:
-        """Put an export into the folder, unless it is there, and return its file.
+        """Put a backbone's export into the folder, unless it is there, and return its file.
 
-        Args:
-            backbone: what was exported.
-            entry: its export.
-            data_beside: whether the weights go into a file of their own, however small they are.
+        With ``data_beside`` the weights get a file of their own, however small they are.
 
         Raises:
-            DamagedEntryError: a file of the export is not what it was; nothing has changed.
+            DamagedEntryError: a file of the export has changed; the folder has not.
             InputError: a file in its place is not simx's.
             SystemFailureError: the folder cannot be written.
         """
@@ -94,7 +101,7 @@ class OutputFolder:
                 for each, record in stored.items():
                     copy_as_recorded(entry.folder / each, record, unfinished / names[each])
                 if len(names) > 1:
-                    relocate(unfinished / name, names)
+                    _relocate(unfinished / name, names)
                 self._appear(name, names, unfinished, entry.manifest)
         except OSError as error:
             raise _unwritable(self._folder, error) from None
@@ -109,7 +116,7 @@ class OutputFolder:
         return (
             model is not None
             and model.files.keys() == files
-            and model == _output_model(name, model.files, entry.manifest)
+            and model == output_model(name, model.files, entry.manifest)
             and all(is_intact(self._folder / each, record) for each, record in model.files.items())
         )
 
@@ -118,13 +125,13 @@ class OutputFolder:
     ) -> None:
         files = {target: record_of(unfinished / target) for target in names.values()}
         former = self._manifest.of(name)
-        self._manifest = self._manifest.with_model(_output_model(name, files, manifest))
+        self._manifest = self._manifest.with_model(output_model(name, files, manifest))
         text = msgspec.json.format(msgspec.json.encode(self._manifest)) + b"\n"
         write_atomically(self._folder / OUTPUT_MANIFEST_FILE, text)
         # The data before the graph that refers to it.
         for target in sorted(files, key=len, reverse=True):
             (unfinished / target).replace(self._folder / target)
-        for needless in former.files.keys() - files if former is not None else ():
+        for needless in (former.files.keys() if former else set()) - files.keys():
             (self._folder / needless).unlink(missing_ok=True)
         sync_folder(self._folder)
 
@@ -157,38 +164,27 @@ def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
 
 def plain_name(backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32") -> str:
     """Return the file's name: the model's, with each property that is not the default."""
-    special = (
-        ("" if backbone.default else backbone.weights, ""),
-        (embedding, "pooled"),
-        (precision, "fp32"),
+    parts = (
+        backbone.model,
+        "" if backbone.default else backbone.weights,
+        "" if embedding == "pooled" else embedding,
+        "" if precision == "fp32" else precision,
     )
-    return "-".join([backbone.model, *(part for part, usual in special if part != usual)]) + ".onnx"
+    return "-".join(filter(None, parts)) + ".onnx"
 
 
 def data_name(name: str) -> str:
-    """Return the name of the file beside a model's, for weights that are not in it."""
+    """Return the name of the file with a model's weights."""
     return f"{name}.data"
 
 
-def _output_model(name: str, files: Mapping[str, FileRecord], manifest: Manifest) -> OutputModel:
-    identity, preset = manifest.identity, manifest.preset
-    return OutputModel(
-        file=name,
-        files=dict(files),
-        graph_sha256=manifest.graph_sha256,
-        model=identity.model,
-        weights=identity.weights,
-        weights_origin=identity.weights_origin,
-        source=manifest.source,
-        embedding=identity.embedding,
-        embedding_dim=manifest.embedding_dim,
-        precision=identity.precision,
-        input=TensorInterface(name=INPUT_NAME, shape=("batch", 3, preset.crop, preset.crop)),
-        output=TensorInterface(name=OUTPUT_NAME, shape=("batch", manifest.embedding_dim)),
-        preprocessing=Preprocessing(**msgspec.structs.asdict(preset)),
-        parity=manifest.parity,
-        versions=manifest.versions,
-    )
+def _relocate(path: Path, names: Mapping[str, str]) -> None:
+    """Rewrite a graph's file, in a process that may import onnx."""
+    with Spawner(_RELOCATION).launch() as worker:
+        request = Relocate(str(path.resolve()), dict(names))
+        reply = worker.request(request, _RELOCATION_REPLIES, _RELOCATION_SECONDS)
+    path.unlink()
+    write_synced(path, reply.graph)
 
 
 def _unwritable(folder: Path, error: OSError) -> SystemFailureError:

@@ -1,8 +1,6 @@
-"""The manifest beside plain models in a folder of the user's: which ones, and how to use them.
+"""The manifest beside plain models, for users who run them, and for simx to know its own files."""
 
-Written for users who run the models without simx, and read to know which files are simx's own.
-"""
-
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +9,7 @@ import msgspec
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
-from simx.exporter.store.manifest import FileRecord
+from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, FileRecord, Manifest
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin
 
@@ -35,10 +33,10 @@ class TensorInterface(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From a picture to the input: a preset, and what else has to be known.
+    """All steps from a picture to the input.
 
-    The short side is resized to ``resize`` with antialiasing, as Pillow does it, the centre is
-    cropped, values are divided by 255, ``mean`` is subtracted and the rest divided by ``std``.
+    The short side is resized to ``resize`` with antialiasing, as in Pillow, the centre is cropped,
+    values are divided by 255, ``mean`` is subtracted and the result divided by ``std``.
     """
 
     color: Literal["RGB"] = "RGB"
@@ -47,10 +45,9 @@ class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model: ``file`` is its graph, and ``files`` are that and the data that belongs to it.
+    """One model: ``file`` is its graph; ``files`` are the graph and its data.
 
-    ``graph_sha256`` is that of the export in the store that it was copied from, and ``source``
-    names the weights' origin exactly.
+    ``graph_sha256`` and ``source``, the exact origin of the weights, are those of the export.
     """
 
     file: str
@@ -70,6 +67,24 @@ class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]
 
 
+def output_model(file: str, files: Mapping[str, FileRecord], manifest: Manifest) -> OutputModel:
+    """Describe an export's copy with files of these names."""
+    preset = manifest.preset
+    return OutputModel(
+        file=file,
+        files=dict(files),
+        graph_sha256=manifest.graph_sha256,
+        source=manifest.source,
+        embedding_dim=manifest.embedding_dim,
+        input=TensorInterface(name=INPUT_NAME, shape=("batch", 3, preset.crop, preset.crop)),
+        output=TensorInterface(name=OUTPUT_NAME, shape=("batch", manifest.embedding_dim)),
+        preprocessing=Preprocessing(**msgspec.structs.asdict(preset)),
+        parity=manifest.parity,
+        versions=manifest.versions,
+        **msgspec.structs.asdict(manifest.identity),
+    )
+
+
 class OutputManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All models of a folder, in the order of their files' names."""
 
@@ -87,10 +102,9 @@ class OutputManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return next((model for model in self.models if model.file == file), None)
 
     def with_model(self, added: OutputModel) -> "OutputManifest":
-        """Return it with a model added, or in the place of its predecessor."""
-        others = [model for model in self.models if model.file != added.file]
-        models = sorted((*others, added), key=lambda model: model.file)
-        return msgspec.structs.replace(self, models=tuple(models))
+        """Return it with a model added or replaced."""
+        models = {model.file: model for model in (*self.models, added)}
+        return msgspec.structs.replace(self, models=tuple(models[name] for name in sorted(models)))
 
 
 def read_output_manifest(path: Path) -> OutputManifest:

@@ -1,9 +1,7 @@
 """What a store no longer needs, and its removal while other processes use the store.
 
-An export is removed when it is damaged, or when another one has replaced it; what a later version
-of simx has put there stays. Everything is judged twice, the second time under the store's lock,
-where nothing else changes. An export that is being measured stays, and a file that is open stays
-open.
+An export is removed if it is damaged or replaced, unless it is being measured or a later version of
+simx made it. It is judged twice, the second time under the store's lock, so that nothing changes.
 """
 
 import contextlib
@@ -19,10 +17,10 @@ import msgspec
 from simx.common.locking import lock_file, try_lock
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
-from simx.exporter.store.entry import Entry, verify_file
+from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, version_of
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError
+from simx.exporter.store.stored_files import DamagedEntryError, verify_file
 from simx.exporter.store.workspaces import abandoned, remove_abandoned
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin
@@ -35,12 +33,11 @@ _WEIGHTS = re.compile(r"[0-9a-f]{64}\.safetensors")
 
 
 class Needless(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is no longer needed, as ``--format json`` gives it.
+    """A part of the store that is no longer needed, as ``--format json`` gives it.
 
-    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (work that a process left
-    behind). ``status`` is ``removable`` before it is removed, then ``removed``, ``in use`` or
-    ``kept`` (it turned out to be needed). The fields of an export are None for other things, and
-    where its manifest cannot be read.
+    ``kind`` is ``export``, ``weights`` (a state dict) or ``unfinished`` (left by an ended process).
+    ``status`` is ``removable`` before the removal, then ``removed``, ``in use`` or ``kept`` (it was
+    needed). The fields of an export are None for the other kinds, and without a readable manifest.
     """
 
     kind: Kind
@@ -56,13 +53,11 @@ class Needless(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _WeightsRecord(msgspec.Struct, frozen=True):
-    """What every version of the manifest names."""
-
     sha256: str
 
 
-class _Naming(msgspec.Struct, frozen=True):
-    """Of a manifest, the weights."""
+class _AnyManifest(msgspec.Struct, frozen=True):
+    """The part of a manifest that all versions have."""
 
     weights: _WeightsRecord
 
@@ -70,23 +65,21 @@ class _Naming(msgspec.Struct, frozen=True):
 def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
     """Return what is no longer needed, exports first. Reads every file of every export.
 
-    Args:
-        store: where to look.
-        catalogue: all backbones there are; exports of others stay.
+    The catalogue has all known backbones; exports of others stay.
     """
     judge = _Judge(store, catalogue)
-    exports = [found for folder in _export_folders(store) if (found := judge.needless(folder))]
-    going = {found.path for found in exports}
-    staying = [folder for folder in _export_folders(store) if str(folder) not in going]
+    folders = _export_folders(store)
+    exports = {folder: found for folder in folders if (found := judge.needless(folder))}
+    staying = [folder for folder in folders if folder not in exports]
     weights = [
-        _needless("weights", path, "no export was made from it", path.lstat().st_size)
+        _needless("weights", path, "no export was made from it")
         for path in _weights_beside(store, staying)
     ]
     unfinished = [
-        _needless("unfinished", path, "left by a process that has ended", _bytes_in(path))
+        _needless("unfinished", path, "left by a process that has ended")
         for path in abandoned(store.root / "unfinished")
     ]
-    return [*exports, *weights, *unfinished]
+    return [*exports.values(), *weights, *unfinished]
 
 
 def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
@@ -96,25 +89,28 @@ def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
         SystemFailureError: the store cannot be written.
     """
     judge = _Judge(store, catalogue)
-    found = needless(store, catalogue)
+    remove: dict[Kind, Callable[[Path], Status]] = {
+        "export": partial(_remove_export, store, judge),
+        "weights": partial(_remove_weights, store),
+        "unfinished": lambda path: "removed" if remove_abandoned(path) else "in use",
+    }
     with store.written():
-        for each in found:
-            if each.kind == "export":
-                yield _with(each, _remove_export(store, judge, Path(each.path)))
-        yield from _remove_weights(store, [each for each in found if each.kind == "weights"])
-        for each in found:
-            if each.kind == "unfinished":
-                yield _with(each, "removed" if remove_abandoned(Path(each.path)) else "in use")
-        _remove_locks(store)
+        for each in needless(store, catalogue):
+            status = remove[each.kind](Path(each.path))
+            yield msgspec.structs.replace(each, status=status)
+        for path in store.root.glob("locks/*.lock"):
+            with contextlib.suppress(OSError), lock_file(path, timeout=0) as is_granted:
+                if is_granted:
+                    path.unlink(missing_ok=True)
 
 
 class _Judge:
-    """Decides which exports are no longer needed; reads every file once."""
+    """Decides which exports are no longer needed, and reads every file once."""
 
     def __init__(self, store: Store, catalogue: Sequence[Backbone]) -> None:
         self._store = store
         self._backbones = {(each.model, each.weights): each for each in catalogue}
-        self._damage: dict[Path, str | None] = {}
+        self.damage: dict[Path, str | None] = {}
 
     def needless(self, folder: Path) -> Needless | None:
         """Judge the export in a folder; None where it is needed."""
@@ -122,21 +118,16 @@ class _Judge:
         reason = _defect(folder) if entry is None else self._reason(entry)
         if reason is None:
             return None
-        found = _needless("export", folder, reason, _bytes_in(folder))
-        if entry is None:
-            return found
-        return msgspec.structs.replace(found, **msgspec.structs.asdict(entry.manifest.identity))
-
-    def look_again(self, folder: Path) -> Needless | None:
-        """Judge once more, as the export is now."""
-        self._damage.pop(folder, None)
-        return self.needless(folder)
+        identity = {} if entry is None else msgspec.structs.asdict(entry.manifest.identity)
+        return msgspec.structs.replace(_needless("export", folder, reason), **identity)
 
     def _reason(self, entry: Entry) -> str | None:
-        identity = entry.manifest.identity
+        identity, made_from = entry.manifest.identity, entry.manifest.made_from
         backbone = self._backbones.get((identity.model, identity.weights))
-        if backbone is not None and self._has_lost_its_source(entry, backbone):
-            return "nothing finds it: the fp32 export that it was made from is gone"
+        if backbone is not None and made_from is not None:
+            full = self._store.held(backbone, identity.embedding)
+            if all(each.manifest.graph_sha256 != made_from for each in full):
+                return "cannot be found: the fp32 export that it was made from is gone"
         if backbone is not None and entry.manifest.recipe <= RECIPE:
             age = outdated(entry, backbone)
             others = self._store.held(backbone, identity.embedding, identity.precision)
@@ -144,39 +135,32 @@ class _Judge:
                 return f"replaced: {age}"
         return self._damage_of(entry)
 
-    def _has_lost_its_source(self, entry: Entry, backbone: Backbone) -> bool:
-        made_from = entry.manifest.made_from
-        if made_from is None:
-            return False
-        full = self._store.held(backbone, entry.manifest.identity.embedding)
-        return all(each.manifest.graph_sha256 != made_from for each in full)
-
     def _replaces(self, other: Entry, entry: Entry, backbone: Backbone) -> bool:
         mine, its = entry.manifest, other.manifest
-        # A checkpoint takes the place of another one; a seed or a file of one's own does not.
-        same = mine.identity == its.identity and (
-            mine.source == its.source or mine.identity.weights_origin == "pretrained"
+        # A checkpoint replaces another one; a seed or a user's file does not.
+        is_alike = mine.source == its.source or mine.identity.weights_origin == "pretrained"
+        return (
+            mine.identity == its.identity
+            and is_alike
+            and outdated(other, backbone) is None
+            and other.is_complete()
+            and self._damage_of(other) is None
         )
-        current = same and outdated(other, backbone) is None
-        return current and other.is_complete() and self._damage_of(other) is None
 
     def _damage_of(self, entry: Entry) -> str | None:
-        own = self._remembered(entry.folder, entry.verify_own)
         weights = partial(verify_file, entry.weights_path, entry.manifest.weights)
-        return own or self._remembered(entry.weights_path, weights)
-
-    def _remembered(self, path: Path, verify: Callable[[], None]) -> str | None:
-        if path not in self._damage:
-            try:
-                verify()
-                self._damage[path] = None
-            except DamagedEntryError as error:
-                self._damage[path] = f"damaged: {error}"
-        return self._damage[path]
+        for path, verify in ((entry.folder, entry.verify_own), (entry.weights_path, weights)):
+            if path not in self.damage:
+                try:
+                    verify()
+                    self.damage[path] = None
+                except DamagedEntryError as error:
+                    self.damage[path] = f"damaged: {error}"
+        return self.damage[entry.folder] or self.damage[entry.weights_path]
 
 
 def _defect(folder: Path) -> str | None:
-    """Say what is wrong with the manifest of what is no entry; None where others can read it."""
+    """Say what is wrong with an unreadable manifest; None if a later version of simx wrote it."""
     try:
         version = version_of((folder / MANIFEST_FILE).read_bytes())
     except OSError:
@@ -187,39 +171,25 @@ def _defect(folder: Path) -> str | None:
 
 
 def _remove_export(store: Store, judge: _Judge, folder: Path) -> Status:
-    """Move an export to where no process looks for it, and remove it, unless it is needed."""
+    """Move an export out of the readers' sight, and remove it, unless it is needed."""
     with store.workspace() as workspace, store.locked(), ExitStack() as stack:
-        if judge.look_again(folder) is None:
+        judge.damage.pop(folder, None)  # it may have changed
+        if judge.needless(folder) is None:
             return "kept"
-        try:
+        with contextlib.suppress(OSError):  # without a manifest it cannot be measured
             manifest = stack.enter_context((folder / MANIFEST_FILE).open("rb"))
-        except OSError:
-            pass  # without one it cannot be measured
-        else:
             if not try_lock(manifest.fileno()):
                 return "in use"
         folder.rename(workspace / "pruned")
     return "removed"
 
 
-def _remove_weights(store: Store, found: Sequence[Needless]) -> Iterator[Needless]:
-    if not found:
-        return
+def _remove_weights(store: Store, path: Path) -> Status:
     with store.locked():
-        still = set(_weights_beside(store, _export_folders(store)))
-        for each in found:
-            path = Path(each.path)
-            if path in still:
-                path.unlink(missing_ok=True)
-            yield _with(each, "removed" if path in still else "kept")
-
-
-def _remove_locks(store: Store) -> None:
-    """Remove the lock files that no process holds."""
-    for path in store.root.glob("locks/*.lock"):
-        with contextlib.suppress(OSError), lock_file(path, timeout=0) as is_granted:
-            if is_granted:
-                path.unlink(missing_ok=True)
+        if path not in _weights_beside(store, _export_folders(store)):
+            return "kept"
+        path.unlink(missing_ok=True)
+    return "removed"
 
 
 def _export_folders(store: Store) -> list[Path]:
@@ -229,33 +199,18 @@ def _export_folders(store: Store) -> list[Path]:
 
 def _weights_beside(store: Store, folders: Sequence[Path]) -> list[Path]:
     """Return the weights files that no export in these folders was made from."""
-    named: set[str] = set()
+    named = set()
     for folder in folders:
-        weights = _weights_named_in(folder / MANIFEST_FILE)
-        if weights is None:
+        try:
+            data = (folder / MANIFEST_FILE).read_bytes()
+            named.add(msgspec.json.decode(data, type=_AnyManifest).weights.sha256)
+        except (OSError, *UNREADABLE):
             return []  # it may be any of them
-        named.add(weights)
     files = sorted(path for path in store.root.glob("weights/*") if _WEIGHTS.fullmatch(path.name))
     return [path for path in files if path.stem not in named]
 
 
-def _weights_named_in(manifest: Path) -> str | None:
-    """Return the weights that a manifest names, one of a later version of simx too."""
-    try:
-        return msgspec.json.decode(manifest.read_bytes(), type=_Naming).weights.sha256
-    except (OSError, *UNREADABLE):
-        return None
-
-
-def _needless(kind: Kind, path: Path, reason: str, size: int) -> Needless:
+def _needless(kind: Kind, path: Path, reason: str) -> Needless:
+    files = () if path.is_symlink() else (path, *path.rglob("*"))
+    size = sum(each.lstat().st_size for each in files if each.is_file())
     return Needless(kind=kind, path=str(path), reason=reason, bytes=size)
-
-
-def _with(found: Needless, status: Status) -> Needless:
-    return msgspec.structs.replace(found, status=status)
-
-
-def _bytes_in(folder: Path) -> int:
-    if folder.is_symlink():
-        return 0
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,7 +1,4 @@
-"""The process that rewrites where a graph's data lies; the data itself stays the same.
-
-Imports onnx; runs inside a worker only.
-"""
+"""Rewrites in which files a graph's data lies. Imports onnx; runs inside a worker only."""
 
 from pathlib import Path
 
@@ -14,37 +11,26 @@ from onnx.external_data_helper import (
 )
 
 from simx.exporter.store.manifest import DATA_FILE
-from simx.exporter.store.relocating import REQUESTS, Relocated
+from simx.exporter.store.output_folder import RELOCATION_REQUESTS, Relocated
 from simx.workers.connection import Connection
 
-_LOCATION = "location"
-
 _LEAST_BYTES = 1024
-"""Of a tensor that is put beside the graph: shapes and the like stay in it, to be read there."""
+"""Smaller tensors, such as shapes, stay in the graph."""
 
 
 def main(connection: Connection) -> None:
     """Run a relocation worker: one request, one answer."""
-    request = connection.receive(REQUESTS)
+    request = connection.receive(RELOCATION_REQUESTS)
     path = Path(request.path)
     model = onnx.load(path, load_external_data=False)
     if any(map(uses_external_data, model.graph.initializer)):
-        _rename(model, request.names)
+        for tensor in model.graph.initializer:
+            for field in tensor.external_data:
+                if field.key == "location":
+                    field.value = request.names[field.value]
         connection.send(Relocated(model.SerializeToString()))
     else:
         connection.send(Relocated(_divided(model, path, request.names[DATA_FILE])))
-
-
-def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
-    """Let tensors refer to files of new names.
-
-    Raises:
-        KeyError: a tensor refers to a file that has no new name.
-    """
-    for tensor in model.graph.initializer:
-        for field in tensor.external_data:
-            if field.key == _LOCATION:
-                field.value = names[field.value]
 
 
 def _divided(model: onnx.ModelProto, path: Path, data: str) -> bytes:
@@ -57,7 +43,7 @@ def _divided(model: onnx.ModelProto, path: Path, data: str) -> bytes:
     before = _values(model)
     convert_model_to_external_data(model, location=data, size_threshold=_LEAST_BYTES)
     graph: bytes = write_external_data_tensors(model, str(path.parent)).SerializeToString()
-    # onnx makes the file readable for its owner alone; everyone who may read the graph needs it.
+    # onnx makes the file readable for its owner only.
     (path.parent / data).chmod(path.stat().st_mode)
     again = onnx.load_model_from_string(graph)
     load_external_data_for_model(again, str(path.parent))

@@ -1,4 +1,4 @@
-"""Where a user's store is, and who else may write to a store."""
+"""Where a user's store is, and whether other users may write to it."""
 
 import os
 import stat
@@ -13,10 +13,7 @@ def default_store() -> Path:
 
 
 def others_may_write(store: Path) -> str | None:
-    """Say why others than this user and the system's own can change a store; None if they cannot.
-
-    A folder that its group may write to is shared on purpose, and nothing is said of it.
-    """
+    """Say why users besides this one, root and the folder's group can change a store, or None."""
     try:
         status = store.stat()
     except OSError:

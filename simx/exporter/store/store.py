@@ -4,12 +4,12 @@
 
     STORE/weights/SHA256.safetensors                       state dicts, for the torch backend
     STORE/exports/MODEL/WEIGHTS/EMBEDDING-PRECISION-KEY/   manifest.json, model.onnx, ...
-    STORE/unfinished/                                      what processes are working on
+    STORE/unfinished/                                      work of running processes
     STORE/locks/                                           held while one entry is exported
-    STORE/lock                                             held while something is published
+    STORE/lock                                             held while an entry is published
 
 An entry appears by one rename, complete or not at all, and is never changed afterwards. Imports
-neither torch nor onnxruntime: a machine that only measures reads the store too.
+neither torch nor onnxruntime.
 """
 
 import math
@@ -21,7 +21,7 @@ from pathlib import Path
 from simx.common.atomic import make_folder, sync_folder, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.locking import lock_file
-from simx.exporter.store.entry import Entry, is_intact
+from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     MANIFEST,
     MANIFEST_FILE,
@@ -30,11 +30,12 @@ from simx.exporter.store.manifest import (
     read_manifest,
     sealed,
 )
+from simx.exporter.store.stored_files import is_intact
 from simx.exporter.store.workspaces import workspace
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 _LOCK_SECONDS = 300.0
-"""What a holder needs is the time to move a few files, and to hash those of one entry."""
+"""A holder moves a few files, and hashes those of one entry."""
 
 
 class Store:
@@ -60,17 +61,30 @@ class Store:
     def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
         """Return the most memory that such an export of a backbone needed, where it is known."""
         entries = self._entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
-        peaks = (entry.manifest.peak_bytes for entry in entries)
-        return max((peak for peak in peaks if peak is not None), default=None)
+        return max((entry.manifest.peak_bytes or 0 for entry in entries), default=0) or None
 
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
         """Return the entry of exactly this key, or None."""
         return self.entry_in(self._folder(identity, key))
 
     def entry_in(self, folder: Path) -> Entry | None:
-        """Return the entry in one of the store's folders, or None."""
-        manifest = self._read_manifest(folder / MANIFEST_FILE)
-        return None if manifest is None else Entry(folder, self.root, manifest)
+        """Return the entry in one of the store's folders, None without a manifest of simx."""
+        path = folder / MANIFEST_FILE
+        if not os.path.lexists(path):
+            return None
+        try:
+            manifest = read_manifest(path)
+            names = (*manifest.files, manifest.weights.sha256)
+            if any(name != Path(name).name or name in {"", ".", ".."} for name in names):
+                raise MANIFEST.refused(path, "names files that are not beside it")
+            identity = manifest.identity
+            leaf = f"{identity.embedding}-{identity.precision}-{folder.name.rpartition('-')[2]}"
+            if folder.parts[-3:] != (identity.model, identity.weights, leaf):
+                raise MANIFEST.refused(path, "is another export's")
+        except InputError as error:
+            self._on_damage(str(error))
+            return None
+        return Entry(folder, self.root, manifest)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -86,15 +100,12 @@ class Store:
 
     @contextmanager
     def exporting(self, identity: ExportIdentity, key: str, *, wait: bool) -> Iterator[bool]:
-        """Hold the lock of an entry that is exported; the system releases it with the process.
+        """Hold the lock of an entry while it is exported; the system releases it with the process.
 
-        Args:
-            identity: the entry's.
-            key: the entry's.
-            wait: for another process that exports it, until it has finished or ended.
+        With ``wait`` it waits until another process that exports it has finished or ended.
 
         Yields:
-            Whether the lock was granted: always, with ``wait``.
+            Whether the lock was granted.
 
         Raises:
             SystemFailureError: the store cannot be written.
@@ -111,14 +122,13 @@ class Store:
     def publish(self, prepared: Path, weights: Path, manifest: Manifest, key: str) -> Entry:
         """Move a prepared folder, with its weights file, into the store in one step.
 
-        A sound entry of the same key, which another process may have published meanwhile, stays as
-        it is: another process may be reading it.
+        A sound entry of the same key stays unchanged: another process may be reading it.
 
         Args:
-            prepared: folder on the store's disk, holding the files the manifest names.
+            prepared: folder on the store's disk with the files that the manifest names.
             weights: state dict on the store's disk, outside of ``prepared``.
-            manifest: what to publish it as.
-            key: hash of everything that changes the files.
+            manifest: the entry's manifest.
+            key: from ``cache_key``.
 
         Raises:
             SystemFailureError: the store cannot be written.
@@ -144,7 +154,7 @@ class Store:
         return entry
 
     def discard(self, entry: Entry) -> None:
-        """Remove an entry that turned out to be damaged, unless another process has repaired it.
+        """Remove a damaged entry, unless another process has repaired it.
 
         Its weights file is removed only if that is damaged: other entries may share it.
 
@@ -159,11 +169,11 @@ class Store:
                 entry.weights_path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
-        """Fail early, before any work is done.
+        """Fail before any work is done.
 
         Raises:
             SystemFailureError: the store cannot be written.
-            InputError: the path is there and is no folder.
+            InputError: the path is a file.
         """
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"store {self.root}: is a file, not a folder; choose another --store")
@@ -190,21 +200,6 @@ class Store:
         folders = sorted((self.root / "exports").glob(pattern))
         return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
 
-    def _read_manifest(self, path: Path) -> Manifest | None:
-        """Return the manifest of an entry, None where there is none that simx wrote there."""
-        if not os.path.lexists(path):
-            return None
-        try:
-            manifest = read_manifest(path)
-            if not _names_are_plain(manifest):
-                raise MANIFEST.refused(path, "names files that are not beside it")
-            if not _is_in_its_place(manifest.identity, path.parent):
-                raise MANIFEST.refused(path, "is another export's")
-        except InputError as error:
-            self._on_damage(str(error))
-            return None
-        return manifest
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of what has been published, to change it; readers do not wait for it.
@@ -223,16 +218,3 @@ class Store:
     def _folder(self, identity: ExportIdentity, key: str) -> Path:
         leaf = f"{identity.embedding}-{identity.precision}-{key}"
         return self.root / "exports" / identity.model / identity.weights / leaf
-
-
-def _names_are_plain(manifest: Manifest) -> bool:
-    """A manifest may name files beside itself and nothing else."""
-    names = (*manifest.files, manifest.weights.sha256)
-    return all(name == Path(name).name and name not in {"", ".", ".."} for name in names)
-
-
-def _is_in_its_place(identity: ExportIdentity, folder: Path) -> bool:
-    """Exports are looked up by their folders' names."""
-    leaf = f"{identity.embedding}-{identity.precision}-"
-    place = (folder.parent.parent.name, folder.parent.name)
-    return place == (identity.model, identity.weights) and folder.name.startswith(leaf)

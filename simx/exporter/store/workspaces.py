@@ -1,7 +1,6 @@
-"""Folders to prepare something in, on the store's own disk, that go when their process does.
+"""Temporary folders on the store's own disk, each locked while its process works in it.
 
-A folder is locked for as long as its process works in it. The folder of a killed process is not
-locked any more; the next process that prepares something removes it.
+The next process that makes one removes those of killed processes.
 """
 
 import contextlib
@@ -17,21 +16,19 @@ from simx.common.atomic import STALE_SECONDS, make_folder
 from simx.common.locking import try_lock
 
 _JUST_MADE_SECONDS = 10.0
-"""Between making a folder and locking it there is a moment."""
+"""A younger folder may not be locked yet."""
 
 
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
-    """Yield an empty folder, which only this process uses; it is removed afterwards.
-
-    Args:
-        parent: where it is made; also made where it is missing.
+    """Yield an empty folder for this process only, in a parent that is made where it is missing.
 
     Raises:
         OSError: the system refused.
     """
     make_folder(parent)
-    _sweep(parent)
+    for left in abandoned(parent, STALE_SECONDS):
+        remove_abandoned(left)
     folder = Path(tempfile.mkdtemp(dir=parent))
     try:
         with locked_folder(folder):
@@ -54,25 +51,16 @@ def locked_folder(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _sweep(parent: Path) -> None:
-    for folder in abandoned(parent, STALE_SECONDS):
-        remove_abandoned(folder)
-
-
 def abandoned(parent: Path, older_than_seconds: float = _JUST_MADE_SECONDS) -> list[Path]:
-    """Return the folders whose process has ended.
-
-    Args:
-        parent: where they were made.
-        older_than_seconds: what is younger may not be locked yet.
-    """
+    """Return the folders in a parent whose process has ended."""
     limit = time.time() - older_than_seconds
     found = []
     for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
         with contextlib.suppress(OSError):
             if folder.stat(follow_symlinks=False).st_mtime < limit:
                 with locked_folder(folder) as is_free:
-                    found += [folder] if is_free else []
+                    if is_free:
+                        found.append(folder)
     return found
 
 

@@ -1,8 +1,4 @@
-"""torch's cache of checkpoints: their paths, sizes and names.
-
-Never imports torch. The rules are those that ``torch.hub`` documents, so that torch and simx share
-their files.
-"""
+"""torch's cache of checkpoints, by the rules of ``torch.hub``. Never imports torch."""
 
 import os
 import re
@@ -15,9 +11,9 @@ _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
 
 
 def checkpoints_folder() -> Path:
-    """Return the folder torch keeps downloaded checkpoints in; it need not exist.
+    """Return the folder of torch's downloaded checkpoints, which need not exist.
 
-    That is ``hub/checkpoints`` in ``$TORCH_HOME``, else in ``$XDG_CACHE_HOME/torch``, else in
+    It is ``hub/checkpoints`` in ``$TORCH_HOME``, else in ``$XDG_CACHE_HOME/torch``, else in
     ``~/.cache/torch``.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
@@ -34,8 +30,8 @@ def checkpoint_path(backbone: Backbone) -> Path:
 def pretrained_cached(backbone: Backbone) -> Path | None:
     """Return the cached checkpoint's path, or None where there is none.
 
-    Only its presence is checked here. The content is checked by ``identity`` when it is loaded, on
-    the same open file, because a file that was checked earlier can have been replaced since.
+    Its content is checked when it is loaded, on the same open file: an earlier check could be out
+    of date.
     """
     path = checkpoint_path(backbone)
     return path if path.exists() else None
@@ -47,10 +43,7 @@ def checkpoint_bytes(backbone: Backbone) -> int:
 
 
 def hash_prefix(name: str) -> str:
-    """Return the beginning of the sha256 that torchvision writes into a checkpoint's file name.
-
-    Args:
-        name: such as ``resnet18-f37072fd.pth``.
+    """Return the beginning of the sha256 in a file name such as ``resnet18-f37072fd.pth``.
 
     Raises:
         ValueError: the name carries no hash, so nothing could be verified.

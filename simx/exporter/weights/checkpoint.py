@@ -1,7 +1,4 @@
-"""Read a weights file of any origin into plain tensors, without running anything in it.
-
-Knows no model: ``fit`` checks whether the tensors belong to one.
-"""
+"""Read a weights file of any origin into plain tensors, without running any code in it."""
 
 import dataclasses
 import io
@@ -15,16 +12,18 @@ import safetensors
 import safetensors.torch
 import torch
 
-from simx.common.input_files import opened
+from simx.common.errors import InputError
+from simx.common.input_files import opened, shown
 from simx.exporter.store.stored_files import name_of
-from simx.exporter.weights.identity import require_checkpoint, require_file
+from simx.exporter.weights.identity import hash_of, record_path, replaced
 from simx.exporter.weights.request import WEIGHTS
 
 _WRAPPERS = ("state_dict", "model")
 """Keys under which training scripts keep the state dict beside their own bookkeeping."""
 
-_ZIP_MAGIC = b"PK\x03\x04"
-_PICKLE_MAGIC = b"\x80"
+_TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
+"""Of a zip file, and of a pickle."""
+
 _HEAD_BYTES = struct.calcsize("<Qc")
 
 STATE_DICT = dataclasses.replace(
@@ -42,7 +41,11 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
         InputError: unreadable, of another hash, or no state dict.
     """
     with opened(path, STATE_DICT) as file:
-        require_checkpoint(file, path, sha256)
+        digest = hash_of(file, path)
+        if digest != sha256:
+            problem = f"its sha256 is {digest}, not {sha256} as before"
+            record = shown(record_path(path.name))
+            raise replaced(path, problem, f" (if the file is right, delete {record} instead)")
         return _tensors(_torch_load(file, path), path)
 
 
@@ -55,25 +58,22 @@ def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
         InputError: unreadable, of another hash, neither format, or no state dict of plain tensors.
     """
     with opened(path, STATE_DICT) as file:
-        require_file(file, path, sha256)
+        if hash_of(file, path) != sha256:
+            raise InputError(
+                f"weights file {shown(path)}: changed while it was exported; do not change it "
+                "during an export"
+            )
         head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-        if _looks_like_safetensors(head):
-            return _safetensors_load(name_of(file, path), path)
-        if head.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
+        # safetensors: a little-endian uint64 header length, then a JSON object.
+        if len(head) == _HEAD_BYTES and head.endswith(b"{"):
+            try:
+                return safetensors.torch.load_file(name_of(file, path))
+            except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
+                problem = "damaged or cut short: no valid safetensors"
+                raise STATE_DICT.refused(path, problem) from error
+        if head.startswith(_TORCH_MAGIC):
             return _tensors(_torch_load(file, path), path)
     raise STATE_DICT.refused(path, "neither safetensors nor a file written by torch.save")
-
-
-def _looks_like_safetensors(head: bytes) -> bool:
-    """A safetensors file is a little-endian uint64 header length, then a JSON object."""
-    return len(head) == _HEAD_BYTES and head.endswith(b"{")
-
-
-def _safetensors_load(name: Path, path: Path) -> dict[str, torch.Tensor]:
-    try:
-        return safetensors.torch.load_file(name)
-    except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
-        raise STATE_DICT.refused(path, "damaged or cut short: no valid safetensors") from error
 
 
 def _torch_load(file: io.BufferedReader, path: Path) -> object:
@@ -81,21 +81,18 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
         raise STATE_DICT.refused(path, "a zip file that is compressed, which torch.save never does")
     try:
         with warnings.catch_warnings():
-            # torch warns of pickle protocols other than its own; unreadable files are refused.
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # of pickle protocols other than torch's own
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise STATE_DICT.refused(
-            path, "it holds more than tensors (or is damaged), so it is not loaded"
-        ) from error
+        problem = "it holds more than tensors (or is damaged), so it is not loaded"
+        raise STATE_DICT.refused(path, problem) from error
     except Exception as error:  # a damaged file can raise anything from the reader
-        raise STATE_DICT.refused(
-            path, "torch cannot read it (damaged, cut short, or a TorchScript archive)"
-        ) from error
+        problem = "torch cannot read it (damaged, cut short, or a TorchScript archive)"
+        raise STATE_DICT.refused(path, problem) from error
 
 
 def _is_packed(file: io.BufferedReader) -> bool:
-    """Whether a zip file is larger in memory than on the disk; leaves it at its beginning."""
+    """Whether a zip file grows when it is read; leaves it at its beginning."""
     try:
         with zipfile.ZipFile(file) as archive:
             return any(

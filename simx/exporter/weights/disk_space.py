@@ -8,8 +8,6 @@ from simx.common.input_files import shown
 from simx.exporter.weights.cache import checkpoint_bytes, checkpoints_folder
 from simx.models.backbone import Backbone
 
-_GIGABYTE = 1_000_000_000
-
 
 def require_room(backbones: Sequence[Backbone]) -> tuple[int, int]:
     """Require that these backbones' checkpoints fit into torch's cache.
@@ -38,7 +36,6 @@ def require_room(backbones: Sequence[Backbone]) -> tuple[int, int]:
 
 
 def size_of(count: int) -> str:
-    """Return a number of bytes as text, in decimal units as disks and networks have them."""
-    if count >= _GIGABYTE:
-        return f"{count / _GIGABYTE:.1f} GB"
-    return f"{count / 1_000_000:.1f} MB"
+    """Return a number of bytes as text, in decimal units."""
+    gigabytes = count / 1e9
+    return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{count / 1e6:.1f} MB"

@@ -1,12 +1,9 @@
 """The SHA-256 that a weights file has to have, computed from the open file.
 
 torchvision writes the first eight digits of a checkpoint's hash into its name. They show damage,
-but a file that has them is forged in minutes. So the whole hash is remembered when a checkpoint is
-seen for the first time, and required from then on, in whatever cache the file lies. A user's file
-has to have the hash that it had when the export was planned.
-
-Each remembered hash is a file in the user's data folder, as ``sha256sum`` writes them. It is not
-kept beside the checkpoint: a user who can change a shared cache could change both.
+but such a file can be forged in minutes. So the whole hash is remembered when a checkpoint is first
+seen, and required from then on. Each is a file in the user's data folder, as ``sha256sum`` writes
+them; beside the checkpoint, a user who can change a shared cache could change both.
 """
 
 import hashlib
@@ -37,20 +34,18 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S+)\n")
 def checkpoint_hash(path: Path, notice: Notice = lambda _: None) -> str:
     """Return the SHA-256 that a cached checkpoint has to have.
 
-    Where it is remembered the checkpoint is not read: its content is checked when it is loaded.
+    A checkpoint with a remembered hash is not read here, but checked when it is loaded.
 
     Raises:
-        InputError: its hash is not remembered, and the file is unreadable or not what its name
-            promises.
+        InputError: its hash is not remembered, and the file is unreadable or does not match its
+            name.
     """
-    known = remembered_hash(path.name)
-    if known is not None:
+    if known := remembered_hash(path.name):
         return known
     digest = file_hash(path)
-    problem = problem_of(path.name, digest)
-    if problem is not None:
-        raise _replaced(path, f"its {problem}")
-    accept(path.name, digest, notice)
+    if problem := problem_of(path.name, digest):
+        raise replaced(path, f"its {problem}")
+    remember(path.name, digest, notice)
     return digest
 
 
@@ -68,20 +63,8 @@ def problem_of(name: str, digest: str) -> str | None:
     return None
 
 
-def accept(name: str, digest: str, notice: Notice) -> None:
-    """Remember a checkpoint's hash, unless it is; give a notice where that is not possible."""
-    try:
-        if remembered_hash(name) != digest:
-            remember(name, digest)
-    except SystemFailureError as error:
-        notice(
-            "the hashes of checkpoints cannot be remembered, so that an exchanged one may go "
-            f"unnoticed ({error})"
-        )
-
-
 def record_path(name: str) -> Path:
-    """Return where the hash of the checkpoint of this file name is, or would be, remembered."""
+    """Return the file for the remembered hash of the checkpoint of this name."""
     return user_data_path("simx") / "checkpoints" / f"{name}.sha256"
 
 
@@ -100,18 +83,19 @@ def remembered_hash(name: str) -> str | None:
     return line.group(1)
 
 
-def remember(name: str, sha256: str) -> None:
-    """Remember the hash of the checkpoint of this file name.
-
-    Raises:
-        SystemFailureError: the user's data folder cannot be written.
-    """
+def remember(name: str, sha256: str, notice: Notice = lambda _: None) -> None:
+    """Remember a checkpoint's hash by its file name; give a notice where that is not possible."""
+    if remembered_hash(name) == sha256:
+        return
     path = record_path(name)
     try:
         make_folder(path.parent)
-    except OSError as error:
-        raise SystemFailureError(f"cannot make {path.parent}: {error.strerror}") from error
-    write_atomically(path, f"{sha256}  {name}\n".encode())
+        write_atomically(path, f"{sha256}  {name}\n".encode())
+    except (OSError, SystemFailureError) as error:
+        notice(
+            "the hashes of checkpoints cannot be remembered, so that an exchanged one may go "
+            f"unnoticed ({error})"
+        )
 
 
 def file_hash(path: Path) -> str:
@@ -121,38 +105,15 @@ def file_hash(path: Path) -> str:
         InputError: absent, unreadable or no regular file.
     """
     with opened(path, WEIGHTS) as file:
-        return _hash_of(file, path)
+        return hash_of(file, path)
 
 
-def require_checkpoint(file: io.BufferedReader, path: Path, sha256: str) -> None:
-    """Refuse an open checkpoint of any other content; leaves the file at its beginning.
-
-    Raises:
-        InputError: its hash is another one.
-    """
-    digest = _hash_of(file, path)
-    if digest != sha256:
-        raise _replaced(
-            path,
-            f"its sha256 is {digest}, not {sha256} as before",
-            f" (if the file is right, delete {shown(record_path(path.name))} instead)",
-        )
-
-
-def require_file(file: io.BufferedReader, path: Path, sha256: str) -> None:
-    """Refuse an open file that has changed; leaves it at its beginning.
+def hash_of(file: io.BufferedReader, path: Path) -> str:
+    """Return the SHA-256 of an open weights file, and go back to its beginning.
 
     Raises:
-        InputError: its hash is another one.
+        InputError: unreadable.
     """
-    if _hash_of(file, path) != sha256:
-        raise InputError(
-            f"weights file {shown(path)}: changed while it was exported; leave it unchanged "
-            "meanwhile"
-        )
-
-
-def _hash_of(file: io.BufferedReader, path: Path) -> str:
     try:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
@@ -161,7 +122,8 @@ def _hash_of(file: io.BufferedReader, path: Path) -> str:
     return digest
 
 
-def _replaced(path: Path, problem: str, otherwise: str = "") -> InputError:
+def replaced(path: Path, problem: str, otherwise: str = "") -> InputError:
+    """Return the error of a checkpoint in torch's cache whose hash is another one."""
     return InputError(
         f"{shown(path)}: {problem}: damaged or replaced; delete it and run with --weights "
         f"pretrained to download it again{otherwise}"

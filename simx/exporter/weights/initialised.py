@@ -1,30 +1,21 @@
 """Random weights of useful scale: torchvision's initialisation, batch norm set to real pictures.
 
-As initialised, networks with batch norm shrink their activations, because their running statistics
-(mean 0, variance 1) are not those of any data: pooled embeddings of ``efficientnet_b0`` reach 2e-13
-and those of ``mobilenet_v3_small`` 6e-8. There any numbers meet any absolute tolerance, and
-denormals are near. After one pass over pictures every one of these families reached 0.2 to 5.
+As initialised, networks with batch norm shrink their activations: pooled embeddings of
+``efficientnet_b0`` reach 2e-13, where any numbers meet any absolute tolerance. After one pass over
+pictures, which sets the running statistics, every one of these families reached 0.2 to 5. Networks
+without batch norm stay as initialised and reached 0.1 (``alexnet``) to 4 (``squeezenet``, ``vit``).
 
-Deep residual networks need one thing more. As initialised, every residual branch is as strong as
-what it is added to, and a chain of such blocks multiplies rounding errors: float32 differs from
-float64 by 1e-5 for ``resnet50``, 4e-5 for ``resnet101`` and 1.3e-4 for ``resnet152``, which is
-beyond any bound that would still detect a wrong graph. Training leaves those branches weak; with
-their last batch norm's gain at 0.2 the same differences are 5e-7, 1e-6 and 2e-6.
+As initialised, every residual branch is as strong as its input, and a chain of them multiplies
+rounding errors: float32 differs from float64 by 1e-5 for ``resnet50`` and 1.3e-4 for ``resnet152``,
+which is beyond any bound that would still detect a wrong graph. Training leaves the branches weak;
+with their last batch norm's gain at 0.2 the differences are 5e-7 and 2e-6.
 
-Inception has no residual branches, and is deep too. Where a batch norm and a ReLU follow each other
-as initialised, half of every signal is cut off and the rest is centred again, and so rounding
-errors grow by a fifth a layer (G. Yang and others, A Mean Field Theory of Batch
-Normalization, 2019: a factor of pi / (pi - 1) in squares). After 48 layers the float32 ``flat``
-embedding of ``inception_v3`` differs from the float64 one by 1e-4. With a shift of 1 in its batch
-norms most of a signal passes, and it is 4e-6.
-
-Networks without batch norm stay as initialised. The largest values of their pooled embeddings of
-the bundled pictures were 0.1 (``alexnet``), 0.4 to 1 (``vgg``), 2 to 4 (``squeezenet``), and 1.5 to
-4 for those with layer norm (``vit``, ``convnext``, ``swin``).
+Inception has no residual branches. Each batch norm and ReLU, as initialised, cut off half of the
+signal and centre the rest, and rounding errors grow by a fifth a layer (G. Yang and others, A Mean
+Field Theory of Batch Normalization, 2019: a factor of pi / (pi - 1) in squares). After 48 layers
+the float32 ``flat`` embedding of ``inception_v3`` differs from the float64 one by 1e-4; with a
+shift of 1 in its batch norms, by 4e-6.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -50,12 +41,8 @@ def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
     """Draw a backbone's weights and set its batch-norm statistics from the bundled pictures.
 
     The same seed gives the same bytes on one kind of processor with one release of torch: the
-    statistics are sums of floats, whose rounding depends on both. The caller's random numbers are
-    left as they were.
-
-    Args:
-        backbone: what to initialise; its preset prepares the pictures.
-        seed: for torch's generator.
+    statistics are sums of floats, whose rounding depends on both. torch's global generator is left
+    as it was.
 
     Returns:
         The model's state dict, float32 and int64 tensors on the CPU.
@@ -70,11 +57,7 @@ def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def weaken_residual_branches(model: nn.Module) -> None:
-    """Set the gain of the last batch norm of every residual branch, for ResNets and RegNets.
-
-    Args:
-        model: a network; left alone if it has no such branches.
-    """
+    """Set the gain of the last batch norm of every residual branch, in ResNets and RegNets."""
     for module in model.modules():
         match module:
             case BasicBlock():
@@ -89,11 +72,7 @@ def weaken_residual_branches(model: nn.Module) -> None:
 
 
 def open_chain(model: nn.Module) -> None:
-    """Set the shift of every batch norm, for Inception.
-
-    Args:
-        model: a network; left alone if it is another.
-    """
+    """Set the shift of every batch norm, in Inception only."""
     if isinstance(model, Inception3):
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -103,9 +82,8 @@ def open_chain(model: nn.Module) -> None:
 def settle_batch_norm(model: nn.Module, images: torch.Tensor) -> None:
     """Set every batch norm's running statistics to those of one batch, in one forward pass.
 
-    Only the batch norms are in training mode meanwhile, so dropout and stochastic depth do
-    nothing. Each normalises with its batch's own statistics, so the layers behind it get the same
-    input as they will later. The model ends up in evaluation mode, its momenta unchanged.
+    Only the batch norms are in training mode for the pass, so dropout and stochastic depth do
+    nothing, and each layer gets the same input as later. The model ends up in evaluation mode.
 
     Args:
         model: a network; left alone if it has no batch norm.
@@ -119,22 +97,16 @@ def settle_batch_norm(model: nn.Module, images: torch.Tensor) -> None:
     for norm in norms:
         norm.train()
         norm.momentum = 1.0  # running statistics = (1 - momentum) * old + momentum * the batch's
-    with torch.inference_mode(), _one_thread():
-        model(images)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # how threads share a sum changes its last bits
+    try:
+        with torch.inference_mode():
+            model(images)
+    finally:
+        torch.set_num_threads(threads)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: how sums are split among several changes their last bits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _batch(preset: Preset) -> torch.Tensor:

@@ -1,8 +1,4 @@
-"""Decide where a backbone's weights come from, and download them if that was requested.
-
-Never imports torch, so that a parent process can plan a whole sweep with it. The source is read
-and checked by ``load``.
-"""
+"""Find a backbone's weights, and download them if that was requested. Never imports torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +14,7 @@ from simx.results.schema.report import WeightsOrigin
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one backbone's weights come from.
-
-    ``path`` is the file to read and ``sha256`` the hash that it has to have; both are None exactly
-    if ``origin`` is ``random``, and ``seed`` matters only then.
-    """
+    """Where one backbone's weights come from: a file and the hash it has to have, or a seed."""
 
     origin: WeightsOrigin
     path: Path | None = None
@@ -30,10 +22,9 @@ class Source:
     seed: int = 0
 
     def label(self) -> str:
-        """Name the source exactly: by the hash of a file, or by a seed.
+        """Name the source exactly, without a path: by the hash of a file, or by a seed.
 
         Two sources of one backbone with equal labels give the same weights, of the same origin.
-        Holds no path, so that it can be published.
         """
         if self.sha256 is None:
             return f"seed {self.seed}"
@@ -49,47 +40,37 @@ def locate(
 ) -> Source:
     """Find the requested weights.
 
-    ``auto`` never downloads: without a checkpoint in torch's cache it gives random weights, and the
-    caller, who sees it in the origin, warns. A checkpoint that is there but damaged is refused by
-    name, here or by ``load``; it is never replaced by random weights silently.
+    ``auto`` never downloads: without a checkpoint in torch's cache it gives random weights. A
+    damaged checkpoint is refused, here or by ``load``, and never replaced by random weights.
 
-    Args:
-        backbone: whose weights.
-        request: which weights are wanted.
-        downloads: how to download; by default from torchvision's server, without callbacks.
-        seed: of random weights.
+    The downloads are by default from torchvision's server, without callbacks. The seed is for
+    random weights.
 
     Raises:
-        InputError: the file is absent, unreadable or no regular file, the checkpoint is damaged or
-            replaced, or the download failed.
+        InputError: the file is absent or unreadable, the checkpoint is damaged or replaced, or
+            the download failed.
         SystemFailureError: torch's cache cannot be written.
     """
     downloads = downloads or Downloads()
-    match request.kind:
-        case "file":
-            path = require_file_of(request)
-            return Source("file", path=path, sha256=file_hash(path))
-        case "pretrained":
-            path = pretrained_cached(backbone) or downloads.fetch(backbone)
-            return _pretrained(path, downloads)
-        case "auto" if (cached := pretrained_cached(backbone)) is not None:
-            return _pretrained(cached, downloads)
-        case _:
-            return Source("random", seed=seed)
+    if request.kind == "file":
+        path = require_file_of(request)
+        return Source("file", path, file_hash(path))
+    checkpoint = None if request.kind == "random" else pretrained_cached(backbone)
+    if checkpoint is None and request.kind == "pretrained":
+        checkpoint = downloads.fetch(backbone)
+    if checkpoint is None:
+        return Source("random", seed=seed)
+    return Source("pretrained", checkpoint, checkpoint_hash(checkpoint, downloads.notice))
 
 
 def require_file_of(request: WeightsRequest) -> Path:
-    """Refuse a file that is absent, or would block or never end when read: a pipe, a device.
+    """Return the requested file.
 
     Raises:
-        InputError: see above.
+        InputError: it is absent, or no regular file (a pipe would block, a device never end).
         ValueError: the request is for no file.
     """
     if request.path is None:
         raise ValueError("a request for a file names none")
     with opened(request.path, WEIGHTS):
         return request.path
-
-
-def _pretrained(path: Path, downloads: Downloads) -> Source:
-    return Source("pretrained", path=path, sha256=checkpoint_hash(path, downloads.notice))

@@ -18,10 +18,10 @@ WEIGHTS = InputKind(label="weights file ", mend=f"give {CHOICES}", most_bytes=2*
 
 @dataclass(frozen=True, slots=True)
 class WeightsRequest:
-    """Which weights are wanted, for any number of backbones, or for one if it names a file.
+    """Which weights are wanted; those of a file are for one backbone.
 
-    ``auto`` takes pretrained weights that are already here and otherwise random ones,
-    ``pretrained`` may download, ``file`` uses ``path`` (which is None for every other kind).
+    ``auto`` takes pretrained weights from torch's cache and otherwise random ones, ``pretrained``
+    may download, ``file`` uses ``path``, which is None for all other kinds.
     """
 
     kind: RequestKind
@@ -29,9 +29,7 @@ class WeightsRequest:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the option's text; anything that is no keyword is the path of a file.
-
-        A file with the name of a keyword is given as ``./auto``.
+        """Parse the option's text: a keyword, or the path of a file (one named auto: ``./auto``).
 
         Raises:
             InputError: the text is empty.

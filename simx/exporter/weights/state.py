@@ -1,13 +1,14 @@
-"""A backbone's state dict as one file: the canonical form that is stored and loaded again.
+"""A backbone's state dict as one safetensors file in the store.
 
-The form is safetensors. It is written here and not by its library, so that equal weights are equal
-bytes under every release of it: no metadata, tensors ordered by width (widest first, which keeps
-all of them aligned) and then by name, header padded to 8 bytes.
+It is written here and not by the library, so that equal weights give equal bytes under every
+release: no metadata, tensors ordered by width (widest first, so that all are aligned) and then by
+name, header padded to 8 bytes.
 """
 
 import json
 import os
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import safetensors
@@ -18,17 +19,13 @@ from torch import nn
 from simx.common.errors import SystemFailureError
 
 _DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
-"""Every dtype that torchvision's classification models keep in their state dicts."""
+"""The dtypes in the state dicts of torchvision's classification models."""
 
 
 def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write a state dict, and see it onto the disk.
+    """Write a state dict of float32 and int64 tensors on the CPU, and sync it to the disk.
 
-    Tensors that share memory are each written out in full.
-
-    Args:
-        state: names to float32 or int64 tensors on the CPU.
-        path: file to write.
+    Tensors that share memory are each written in full.
 
     Raises:
         SystemFailureError: the file cannot be written.
@@ -48,8 +45,8 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """Read what ``save_state`` wrote.
 
-    The tensors are copies in ordinary memory: as pages of the mapped file they would lie
-    unaligned, and a model that runs on them could be slower than one that torch allocated.
+    The tensors are copies in ordinary memory: in the mapped file they would be unaligned, which
+    could make a model slower.
 
     Raises:
         SystemFailureError: the file is absent or damaged.
@@ -64,14 +61,7 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Put a fitted state dict into a model, which uses the tensors without copying them.
-
-    The model may have been built on the meta device, which saves initialising weights that are not
-    used.
-
-    Args:
-        model: as ``architecture.build`` makes it.
-        state: of the same backbone, from ``load`` or ``load_state``.
+    """Put a state dict into its backbone's model, also one on the meta device, without a copy.
 
     Raises:
         RuntimeError: the state dict is another model's.
@@ -86,16 +76,15 @@ def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 def _canonical_pieces(state: Mapping[str, torch.Tensor]) -> Iterator[bytes | memoryview]:
     """Yield the header, then each tensor's bytes, in the format's order."""
     ordered = sorted(state.items(), key=lambda entry: (-entry[1].element_size(), entry[0]))
-    header: dict[str, dict[str, object]] = {}
-    offset = 0
-    for name, tensor in ordered:
-        end = offset + tensor.nbytes
-        header[name] = {
+    ends = list(accumulate((tensor.nbytes for _, tensor in ordered), initial=0))
+    header = {
+        name: {
             "dtype": _DTYPE_NAMES[tensor.dtype],
             "shape": list(tensor.shape),
-            "data_offsets": [offset, end],
+            "data_offsets": offsets,
         }
-        offset = end
+        for (name, tensor), offsets in zip(ordered, pairwise(ends), strict=True)
+    }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     yield len(text).to_bytes(8, "little")

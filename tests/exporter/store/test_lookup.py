@@ -139,7 +139,7 @@ def test_without_torch_any_export_will_do(store: Store, here: dict[str, str]) ->
     assert outdated(entry, RESNET18) is None
 
 
-def test_without_torch_an_earlier_recipe_is_told_of(store: Store, here: dict[str, str]) -> None:
+def test_without_torch_an_earlier_recipe_is_named(store: Store, here: dict[str, str]) -> None:
     """It is used where there is no other, but not unknowingly."""
     entry = put(store, recipe=RECIPE - 1, key="b" * 16)
     here.pop("torch")

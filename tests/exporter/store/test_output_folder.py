@@ -1,4 +1,4 @@
-"""Plain files in a folder of the user's: right, described, renewed, and nobody else's touched."""
+"""Plain files in a user's folder: right, described, renewed; other files are not touched."""
 
 import errno
 from pathlib import Path
@@ -117,7 +117,7 @@ def test_another_export_takes_the_others_place(store: Store, folder: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
-def test_what_is_somebody_elses_is_refused(store: Store, folder: Path, kind: str) -> None:
+def test_another_file_in_the_place_is_refused(store: Store, folder: Path, kind: str) -> None:
     """One line names it, and it stays, as everything else in the folder does."""
     folder.mkdir(parents=True)
     path = folder / "resnet18.onnx"
@@ -134,7 +134,7 @@ def test_what_is_somebody_elses_is_refused(store: Store, folder: Path, kind: str
     assert names(folder) == {"resnet18.onnx"}
 
 
-def test_somebody_elses_manifest_is_refused(store: Store, folder: Path) -> None:
+def test_a_foreign_manifest_is_refused(store: Store, folder: Path) -> None:
     """It would have to be replaced."""
     folder.mkdir(parents=True)
     (folder / OUTPUT_MANIFEST_FILE).write_text('{"name": "mine"}')
@@ -178,7 +178,7 @@ def test_damage_is_noticed_while_copying(store: Store, folder: Path) -> None:
 def test_a_full_disk_leaves_what_was_there(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system's failure is told as such."""
+    """The error is a failure of the system."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

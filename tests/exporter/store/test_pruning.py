@@ -1,4 +1,4 @@
-"""Pruning: what nobody needs goes, and nothing else, whoever else uses the store."""
+"""Pruning removes needless files and no others, while other processes use the store."""
 
 import os
 import shutil
@@ -121,14 +121,14 @@ def test_damaged_weights_take_their_exports_along(store: Store) -> None:
 
 @pytest.mark.parametrize("content", [b"{}", b"\xff", b'{"name": "simx-export", "version": 1}'])
 def test_an_unreadable_manifest_goes(store: Store, content: bytes) -> None:
-    """Nobody can find such an export any more."""
+    """No process can find such an export any more."""
     (put(store).folder / MANIFEST_FILE).write_bytes(content)
 
     assert set(pruned(store)) == {"export", "weights"}
 
 
 def test_a_folder_without_a_manifest_goes(store: Store) -> None:
-    """It never appears so; somebody has taken it away."""
+    """Simx never leaves it so; it was removed by hand."""
     (put(store).folder / MANIFEST_FILE).unlink()
 
     assert pruned(store)["export"] == "has no manifest that can be read"
@@ -168,7 +168,7 @@ def test_files_of_others_stay(store: Store) -> None:
     assert all(path.exists() for path in strangers)
 
 
-def test_what_somebody_measures_from_stays(store: Store) -> None:
+def test_an_export_that_is_measured_stays(store: Store) -> None:
     """And goes when they have finished."""
     put(store)
     old = put(store, versions=EARLIER, key="a" * 16)
@@ -180,7 +180,7 @@ def test_what_somebody_measures_from_stays(store: Store) -> None:
 
 
 def test_what_is_open_stays_open(store: Store) -> None:
-    """Whoever has opened a file of a removed export reads it to its end."""
+    """A process that has opened a file of a removed export reads it to its end."""
     put(store)
     old = put(store, versions=EARLIER, key="a" * 16)
     with old.model_path.open("rb") as file:
@@ -189,7 +189,7 @@ def test_what_is_open_stays_open(store: Store) -> None:
         assert file.read() == b"graph"
 
 
-def test_what_was_mended_meanwhile_stays(store: Store) -> None:
+def test_a_repaired_export_stays(store: Store) -> None:
     """Between listing and removing, another process may have exported it again."""
     first, second = put(store), put(store, source="seed 1")
     for entry in (first, second):
@@ -204,7 +204,7 @@ def test_what_was_mended_meanwhile_stays(store: Store) -> None:
     assert mended.is_sound()
 
 
-def test_weights_that_are_published_meanwhile_stay(store: Store) -> None:
+def test_weights_that_are_published_again_stay(store: Store) -> None:
     """They are looked at again when nothing can be published."""
     entry = put(store)
     (entry.folder / MANIFEST_FILE).write_bytes(b"{}")
@@ -217,7 +217,7 @@ def test_weights_that_are_published_meanwhile_stay(store: Store) -> None:
     again.verify()
 
 
-def test_unfinished_work_of_nobody_goes(store: Store) -> None:
+def test_unfinished_work_of_ended_processes_goes(store: Store) -> None:
     """What a living process works in stays."""
     left = store.root / "unfinished" / "left"
     left.mkdir(parents=True)
@@ -230,7 +230,7 @@ def test_unfinished_work_of_nobody_goes(store: Store) -> None:
         assert held.is_dir()
 
 
-def test_locks_of_nobody_go(store: Store) -> None:
+def test_free_locks_go(store: Store) -> None:
     """They are empty files, and are not worth a line."""
     entry = put(store)
     with store.exporting(entry.manifest.identity, "a" * 16, wait=False):
@@ -239,7 +239,7 @@ def test_locks_of_nobody_go(store: Store) -> None:
         assert len(list((store.root / "locks").iterdir())) == 1
 
 
-def test_sizes_are_told(store: Store) -> None:
+def test_sizes_are_given(store: Store) -> None:
     """Of an export, what its folder takes; the weights have a line of their own."""
     entry = put(store)
     (entry.folder / MANIFEST_FILE).write_bytes(b"{}")
@@ -251,7 +251,7 @@ def test_sizes_are_told(store: Store) -> None:
 
 
 def test_another_precision_goes_with_what_it_was_made_from(store: Store) -> None:
-    """While its fp32 export is there, whoever asks finds it; later nobody does."""
+    """It is found while its fp32 export is there, and not afterwards."""
     full = put(store)
     reduced = full.folder.with_name(full.folder.name.replace("fp32", "int8"))
     shutil.copytree(full.folder, reduced)

@@ -96,18 +96,18 @@ def test_other_things_are_not_found(store: Store) -> None:
 
 def test_an_entry_in_another_ones_place_is_none(store: Store) -> None:
     """What was copied or moved to where another backbone is looked up does not pass for it."""
-    told: list[str] = []
-    store = Store(store.root, told.append)
+    notices: list[str] = []
+    store = Store(store.root, notices.append)
     entry = publish(store)
     place = store.root / "exports" / RESNET34.model / RESNET34.weights / entry.folder.name
     shutil.copytree(entry.folder, place)
 
     assert store.held(RESNET34, "pooled") == []
-    assert "is another export's" in told[0]
+    assert "is another export's" in notices[0]
 
 
 def test_a_sound_entry_is_not_published_again(store: Store) -> None:
-    """What another process published meanwhile under the same key stays, and nothing is left."""
+    """An entry that another process has published under the same key stays; no file is left."""
     first = publish(store, content=b"old")
     second = publish(store, content=b"new")
 
@@ -163,7 +163,7 @@ def test_a_link_is_no_stored_file(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_file_of_two_names_is_no_stored_file(store: Store, tmp_path: Path) -> None:
-    """Through its other name it could be changed by whoever has no way into the store."""
+    """Users without access to the store could change it through its other name."""
     entry = publish(store)
     (tmp_path / "outside.onnx").hardlink_to(entry.model_path)
 
@@ -202,7 +202,7 @@ def test_a_discarded_entry_is_gone(store: Store) -> None:
     other.verify()
 
 
-def test_what_was_mended_meanwhile_is_not_discarded(store: Store) -> None:
+def test_a_repaired_entry_is_not_discarded(store: Store) -> None:
     """Another process may have published it again since it was found damaged; or discarded it."""
     entry = publish(store)
     store.discard(entry)
@@ -234,17 +234,17 @@ def test_damaged_weights_are_discarded(store: Store) -> None:
     ],
 )
 def test_an_unreadable_manifest_is_no_entry(store: Store, damage: bytes) -> None:
-    """What is no manifest of ours does not exist, and breaks nothing; somebody is told."""
-    told: list[str] = []
-    store = Store(store.root, told.append)
+    """A foreign manifest is ignored, with one notice."""
+    notices: list[str] = []
+    store = Store(store.root, notices.append)
     entry = publish(store)
     path = entry.folder / MANIFEST_FILE
     path.write_bytes(damage)
 
     assert store.entries() == []
-    assert len(told) == 1
-    assert told[0].startswith(f"manifest {path}: is ")
-    assert "remove its folder, or export the backbone again" in told[0]
+    assert len(notices) == 1
+    assert notices[0].startswith(f"manifest {path}: is ")
+    assert "remove its folder, or export the backbone again" in notices[0]
     assert store.held(RESNET18, "pooled") == []
 
 

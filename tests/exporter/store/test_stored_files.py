@@ -1,4 +1,4 @@
-"""What is loaded is what was checked, whatever becomes of its name meanwhile."""
+"""The loaded content is the checked content, even if the file's name changes."""
 
 from pathlib import Path
 

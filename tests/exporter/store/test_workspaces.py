@@ -62,7 +62,7 @@ def test_what_was_just_left_stays_for_a_while(tmp_path: Path) -> None:
 
 
 def test_a_workspace_is_private_and_empty(tmp_path: Path) -> None:
-    """Nobody else looks into what is not finished."""
+    """Other users cannot read unfinished work."""
     with workspace(tmp_path / "new") as folder:
         assert folder.stat().st_mode & 0o077 == 0
         assert list(folder.iterdir()) == []

@@ -7,7 +7,7 @@ from urllib.error import URLError
 
 import pytest
 
-from simx.exporter.weights.address import _SafeRedirects, is_safe, pieces
+from simx.exporter.weights.download import _SafeRedirects, is_safe, pieces
 from tests.exporter.weights.server import Answer, serving
 
 

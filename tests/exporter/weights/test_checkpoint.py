@@ -170,7 +170,7 @@ def test_checkpoint_is_checked_before_it_is_read(
     assert str(path) in str(raised.value)
 
 
-def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     """What is read is what was hashed when the export was planned."""
     path = file_of(tmp_path, saved(STATE))
     sha256 = file_hash(path)

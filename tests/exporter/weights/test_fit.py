@@ -8,7 +8,7 @@ from torchvision.models import googlenet
 
 from simx.common.errors import InputError
 from simx.exporter.network import architecture
-from simx.exporter.weights.fit import fit
+from simx.exporter.weights.load import fit
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import BackboneOf, equal
 
@@ -29,7 +29,7 @@ def unfilled(backbone: Backbone) -> dict[str, torch.Tensor]:
 
 
 def test_matching_state_is_copied(small: Backbone) -> None:
-    """What fits comes back equal, in the model's order, contiguous and in memory of its own."""
+    """What fits comes back equal, in the model's order, contiguous and in separate memory."""
     raw = state_of(small)
     state = fit(dict(reversed(raw.items())), small, HERE)
 

@@ -1,4 +1,4 @@
-"""What becomes of a download that fails: tried again, given up, and never kept half."""
+"""A download that fails is tried again or given up, and never kept in part."""
 
 import hashlib
 import os
@@ -10,9 +10,8 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.weights.address import TransferError, Trouble, pieces
 from simx.exporter.weights.cache import checkpoint_path
-from simx.exporter.weights.download import Downloads
+from simx.exporter.weights.download import Downloads, UnreachableError, pieces
 from simx.exporter.weights.identity import record_path, remember
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
@@ -24,7 +23,7 @@ HALF = len(CONTENT) // 2
 WHOLE = Answer(body=CONTENT, announced=len(CONTENT))
 LOST = replace(WHOLE, body=CONTENT[:HALF])
 
-UNREACHABLE = TransferError(Trouble.UNREACHABLE, "Network is unreachable")
+UNREACHABLE = UnreachableError("Network is unreachable")
 
 
 @pytest.fixture
