@@ -20,7 +20,7 @@ from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
 from simx.images.colour import as_seen
 from simx.images.files import opened_picture
-from simx.images.limits import MAX_PIXELS, check_scans, check_size, check_tile
+from simx.images.limits import MAX_PIXELS, MAX_SCANS, check_size, check_tile
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
 """Pillow's names of the formats read; PPM includes PBM, PGM and PFM."""
@@ -105,8 +105,11 @@ def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     if isinstance(image, JpegImageFile):
         place = file.tell()
         file.seek(0)
-        check_scans(name, file.read().count(_START_OF_SCAN))
+        scans = file.read().count(_START_OF_SCAN)  # those of embedded thumbnails too
         file.seek(place)
+        if scans > MAX_SCANS:
+            allowed = f"more than the {MAX_SCANS} allowed"
+            raise InputError(f"picture {name} has {scans:,} scans, {allowed}; save it again")
     elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
         tile = (image.tag_v2[TILEWIDTH], image.tag_v2.get(TILELENGTH, 1))
         check_tile(name, image.size, tile)

@@ -45,18 +45,6 @@ def check_size(name: str, size: tuple[int, int]) -> None:
         )
 
 
-def check_scans(name: str, count: int) -> None:
-    """Refuse a JPEG with too many scans.
-
-    Raises:
-        InputError: more than ``MAX_SCANS``.
-    """
-    if count > MAX_SCANS:
-        raise InputError(
-            f"picture {name} has {count:,} scans, more than the {MAX_SCANS} allowed; save it again"
-        )
-
-
 def check_tile(name: str, size: tuple[int, int], tile: tuple[int, int]) -> None:
     """Refuse a TIFF whose tiles are far larger than its picture; sizes are width and height.
 

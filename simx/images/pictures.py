@@ -15,7 +15,7 @@ from simx.images.decoding import decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
 from simx.models.backbone import Preset
-from simx.models.pictures import Picture, PictureSet
+from simx.models.pictures import IMAGES, Picture, PictureSet
 
 RESIZED_JPEG_QUALITY = 75
 """libjpeg's default. Bytes per pixel, and so the decoding cost, are about those of the bundled
@@ -25,12 +25,7 @@ picture."""
 def bundled() -> PictureSet:
     """Return the pictures that come with simx; ``bundled/PROVENANCE.md`` says where from."""
     folder = Path(__file__).parent / "bundled"
-    return PictureSet(
-        anchor=folder / "anchor.jpg",
-        positive=folder / "positive.jpg",
-        negative=folder / "negative.jpg",
-        negative_resized=folder / "negative_resized.jpg",
-    )
+    return PictureSet(**{name: folder / f"{name}.jpg" for name in IMAGES})
 
 
 def chosen(

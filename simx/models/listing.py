@@ -63,26 +63,19 @@ def listing(
         embedding: the definition of the embedding for ``embedding_dim``.
         exports: what is exported, by ``Backbone.name``.
     """
-    return tuple(
-        _listed(backbone, ranges, embedding, exports.get(backbone.name)) for backbone in backbones
-    )
-
-
-def _listed(
-    backbone: Backbone,
-    ranges: Sequence[Range],
-    embedding: EmbeddingKind,
-    export: ListedExport | None,
-) -> ListedBackbone:
-    place = range_of(backbone.gflops, ranges)
-    figures = msgspec.structs.asdict(backbone)
-    preset = msgspec.structs.asdict(figures.pop("preset"))
-    return ListedBackbone(
-        **figures,
-        **preset,
-        gflops_counts=GFLOPS_COUNTS,
-        gflops_range=place.label if place else None,
-        embedding_dim=backbone.embedding_dims.of(embedding),
-        path=export.path if export else None,
-        outdated=export.outdated if export else None,
-    )
+    listed = []
+    for backbone in backbones:
+        place, export = range_of(backbone.gflops, ranges), exports.get(backbone.name)
+        figures = msgspec.structs.asdict(backbone)
+        preset = msgspec.structs.asdict(figures.pop("preset"))
+        record = ListedBackbone(
+            **figures,
+            **preset,
+            gflops_counts=GFLOPS_COUNTS,
+            gflops_range=place.label if place else None,
+            embedding_dim=backbone.embedding_dims.of(embedding),
+            path=export.path if export else None,
+            outdated=export.outdated if export else None,
+        )
+        listed.append(record)
+    return tuple(listed)

@@ -1,7 +1,7 @@
 """Finds the backbones of the catalogue that a command line selects."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -39,7 +39,13 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
     Raises:
         InputError: a name is unknown or ambiguous, or nothing fits.
     """
-    _require_families(selection.families, catalogue)
+    known = sorted({backbone.family for backbone in catalogue})
+    for family in selection.families:
+        if family.lower() not in known:
+            raise InputError(
+                f"unknown family {family!r}{_did_you_mean(family.lower(), known)}; "
+                f"there are {', '.join(known)}"
+            )
     families = {family.lower() for family in selection.families}
     chosen = {backbone for name in selection.names for backbone in _resolve(name, catalogue)}
     if selection.everything:
@@ -61,14 +67,11 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
 def _resolve(name: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
     model_pattern, colon, weights_pattern = name.strip().partition(":")
     models = _matching_models(model_pattern, catalogue)
+    entries = [[entry for entry in catalogue if entry.model == model] for model in models]
     pattern = weights_pattern if colon else _DEFAULT
-    found = [
-        backbone
-        for model in models
-        for backbone in _matching_weights(pattern, _entries(model, catalogue))
-    ]
+    found = [backbone for each in entries for backbone in _matching_weights(pattern, each)]
     if not found and len(models) == 1:
-        has = ", ".join(entry.weights for entry in _entries(models[0], catalogue))
+        has = ", ".join(entry.weights for entry in entries[0])
         raise InputError(f"{models[0]} has no weights {weights_pattern!r}; it has {has}")
     if not found:
         raise InputError(f"no backbone matches {name!r}; `simx models` lists all there are")
@@ -110,20 +113,6 @@ def _matching_weights(pattern: str, entries: Sequence[Backbone]) -> list[Backbon
             f"weights {pattern!r} of {found[0].model} are ambiguous; name one of {candidates}"
         )
     return found
-
-
-def _entries(model: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
-    return [backbone for backbone in catalogue if backbone.model == model]
-
-
-def _require_families(families: Iterable[str], catalogue: Sequence[Backbone]) -> None:
-    known = sorted({backbone.family for backbone in catalogue})
-    for family in families:
-        if family.lower() not in known:
-            raise InputError(
-                f"unknown family {family!r}{_did_you_mean(family.lower(), known)}; "
-                f"there are {', '.join(known)}"
-            )
 
 
 def _did_you_mean(name: str, known: Sequence[str]) -> str:

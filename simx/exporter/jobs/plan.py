@@ -33,10 +33,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """A backbone in the store; ``fresh`` if this run put it there.
-
-    ``output`` is its plain file in the folder of ``export_into``, None without one.
-    """
+    """A backbone in the store; ``fresh`` if this run put it there, ``output`` its plain file."""
 
     backbone: Backbone
     entry: Entry
