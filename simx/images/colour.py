@@ -1,8 +1,7 @@
 """Pixels of any kind Pillow decodes -> opaque 8-bit RGB, as a person sees the picture.
 
-Pillow's own ``convert("RGB")`` drops transparency and clips 16-bit grey to near white; this module
-composites the first over white and scales the second. Everything else is Pillow's conversion.
-Colour profiles are not applied, as torchvision does not apply them either. Knows nothing of files.
+Pillow's ``convert("RGB")`` drops transparency and clips 16-bit grey to near white, so both are
+handled here. Colour profiles are not applied, as in torchvision. Knows nothing of files.
 """
 
 import math
@@ -16,31 +15,25 @@ _WHITE_IS_ZERO = 0
 
 
 def as_seen(image: Image.Image) -> Image.Image:
-    """Return the picture as opaque RGB; an image that is that already is returned itself.
+    """Return the picture as opaque RGB; an opaque RGB image is returned itself.
 
     Transparency is composited over white, in the stored (gamma-encoded) values as browsers do. Grey
-    with more than 8 bits is scaled to 0..255: for integers white is 65535 (or what a TIFF's bit
-    depth says), for floats it is 1.0; values outside that range have no agreed meaning, and the
-    picture's own darkest and lightest value are taken for black and white.
+    with more than 8 bits is scaled to 0..255: white is 65535 for integers (or what a TIFF's bit
+    depth says) and 1.0 for floats. If values lie outside that range, the picture's own darkest and
+    lightest values are black and white.
 
     Args:
-        image: A decoded image of any mode.
-
-    Returns:
-        The picture, mode RGB.
+        image: a decoded image of any mode.
 
     Raises:
-        ValueError: Grey values that are not finite, or a mode Pillow cannot convert.
+        ValueError: grey values that are not finite, or a mode that Pillow cannot convert.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_eight_bits(image)
-    return _over_white(image) if image.has_transparency_data else image.convert("RGB")
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    """Composite over white; an alpha channel may be premultiplied or stand in a palette."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     if image.mode == "La":  # Pillow converts this mode to LA and to nothing else
         image = image.convert("LA")
     background = Image.new("RGBA", image.size, "white")

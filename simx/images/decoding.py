@@ -1,9 +1,10 @@
 """A picture's file -> upright, opaque RGB pixels: the ``decode`` stage of a measured pipeline.
 
-Every problem of a file becomes one ``InputError`` that names it. ``colour`` converts pixels to RGB,
-``files`` opens the file, and ``limits`` has the limits of its size.
+Every problem of a file becomes one ``InputError`` that names it.
 """
 
+import logging
+import os
 import struct
 import warnings
 import zlib
@@ -19,11 +20,13 @@ from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
 from simx.images.colour import as_seen
 from simx.images.files import opened_picture
-from simx.images.libraries import without_messages
-from simx.images.limits import MAX_PIXELS, check_scans, check_size, check_tile
+from simx.images.limits import MAX_PIXELS, MAX_SCANS, check_size, check_tile
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
-"""Pillow's names of the formats read; PPM stands for PBM, PGM and PFM too."""
+"""Pillow's names of the formats read; PPM includes PBM, PGM and PFM."""
+
+# Pillow logs some defects, and Python prints log records that have no handler.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _UNDECODABLE = (
     OSError,
@@ -50,7 +53,7 @@ _UPRIGHT = {
 }
 """EXIF 2.32, tag 274: what turns each stored orientation upright (1 is upright already)."""
 
-TransparentColour = int | tuple[int, ...] | bytes
+_TransparentColour = int | tuple[int, ...] | bytes
 """A grey value or palette entry; red, green and blue; or an alpha value for each palette entry."""
 
 _START_OF_SCAN = b"\xff\xda"
@@ -59,33 +62,35 @@ _START_OF_SCAN = b"\xff\xda"
 _PNG_BIT_DEPTH_AT = 24
 """Offset of the bit depth in a PNG, after signature, length, ``IHDR``, width and height."""
 
+_STDERR = 2
+
 
 def decode(path: InputPath) -> Image.Image:
     """Read a picture as a person sees it.
 
-    That is the first frame or page, turned upright by its EXIF data, transparency composited over
-    white, and deep grey scaled to 8 bits. A JPEG whose scan is damaged but complete decodes to
+    That is the first frame or page, turned upright by its EXIF data, with transparency composited
+    over white and deep grey scaled to 8 bits. A JPEG whose scan is damaged but complete decodes to
     wrong pixels, because the format has no checksum.
 
     Args:
-        path: The picture's file.
+        path: the picture's file.
 
     Returns:
-        The pixels, mode RGB, fully loaded and independent of the file; without metadata, so that
-        nothing can apply them twice.
+        The pixels, mode RGB, loaded and independent of the file; without metadata, so that they
+        cannot be applied twice.
 
     Raises:
-        InputError: The file is absent, unreadable, outside the limits, damaged or no picture.
+        InputError: the file is absent, unreadable, outside the limits, damaged or no picture.
     """
     name = shown(path)
     with opened_picture(path) as file, _one_line_errors(name):
         image = Image.open(file, formats=FORMATS)
         check_size(name, image.size)
         _check_bombs(name, image, file)
-        with without_messages() if image.format == "TIFF" else nullcontext():
+        with _without_stderr() if image.format == "TIFF" else nullcontext():
             image.load()
         if image.format == "PNG" and "transparency" in image.info:
-            stated: TransparentColour = image.info["transparency"]
+            stated: _TransparentColour = image.info["transparency"]
             image.info["transparency"] = _transparent_as_decoded(stated, image.mode, file)
         turn = _turn(image)
         picture = as_seen(image)
@@ -98,26 +103,41 @@ def decode(path: InputPath) -> Image.Image:
 def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     """Refuse a file that takes far more time or memory to decode than its pixels do."""
     if isinstance(image, JpegImageFile):
-        check_scans(name, _scans(file))
+        place = file.tell()
+        file.seek(0)
+        scans = file.read().count(_START_OF_SCAN)  # those of embedded thumbnails too
+        file.seek(place)
+        if scans > MAX_SCANS:
+            allowed = f"more than the {MAX_SCANS} allowed"
+            raise InputError(f"picture {name} has {scans:,} scans, {allowed}; save it again")
     elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
         tile = (image.tag_v2[TILEWIDTH], image.tag_v2.get(TILELENGTH, 1))
         check_tile(name, image.size, tile)
 
 
-def _scans(file: BinaryIO) -> int:
-    """Count a JPEG's scans, those of embedded thumbnails too; leaves the file where it was."""
-    place = file.tell()
-    file.seek(0)
-    count = file.read().count(_START_OF_SCAN)
-    file.seek(place)
-    return count
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Discard what the process writes to stderr: libtiff writes each defect there."""
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:  # the process has no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDERR)
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turn Pillow's errors about a bad file into an ``InputError``, and suppress its warnings.
+    """Turn Pillow's errors about a bad file into an ``InputError``, and ignore its warnings.
 
-    The warnings are about metadata, which are not used, and about sizes, which ``limits`` checks.
+    They are about metadata, which are not used, and about sizes, which ``limits`` checks.
     """
     try:
         with warnings.catch_warnings():
@@ -140,7 +160,7 @@ def _one_line_errors(name: str) -> Iterator[None]:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return what turns the image upright; None where it is upright or nothing is known."""
+    """Return what turns the image upright; None if it is upright or says nothing."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
@@ -149,12 +169,11 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _transparent_as_decoded(
-    colour: TransparentColour, mode: str, file: BinaryIO
-) -> TransparentColour:
-    """Return a PNG's transparent colour in the decoded pixels' terms.
+    colour: _TransparentColour, mode: str, file: BinaryIO
+) -> _TransparentColour:
+    """Scale a PNG's transparent colour from the file's bit depth, as Pillow scales the pixels.
 
-    The file states it at its own bit depth. Pillow keeps it unscaled, although it scales grey of 2
-    and 4 bits up to 8, and colours of 16 bits down to 8.
+    Pillow scales grey of 2 and 4 bits up to 8, and colours of 16 bits down to 8.
     """
     file.seek(_PNG_BIT_DEPTH_AT)
     depth = file.read(1)[0]

@@ -17,11 +17,7 @@ _LARGE_BYTES = 2**16
 
 
 class _BoundedReader(BufferedReader):
-    """Limits the memory and the time that a damaged or malicious file can take.
-
-    Decoders allocate as much memory as a file claims to need, and read padding and empty blocks
-    one by one.
-    """
+    """Limits the cost of a file: decoders allocate what it claims, and read padding in parts."""
 
     def __init__(self, raw: RawIOBase) -> None:
         super().__init__(raw)
@@ -43,14 +39,11 @@ class _BoundedReader(BufferedReader):
 
 @contextmanager
 def opened_picture(path: InputPath) -> Iterator[BufferedReader]:
-    """Open a picture's file for reading, and close it in the end.
-
-    Yields:
-        The file, unread.
+    """Open a picture's file, unread, and close it in the end.
 
     Raises:
-        InputError: The path is absent, unreadable or no regular file, or the file's length is
-            outside the limits.
+        InputError: the path is absent, unreadable or no regular file, or the file is empty or too
+            long.
     """
     with opened(path, PICTURE, _BoundedReader) as file:
         if not file.peek(1):

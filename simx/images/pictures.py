@@ -1,7 +1,6 @@
-"""Choose the pictures of a measurement: the bundled ones, or the user's own in their places.
+"""Chooses the pictures of a measurement: the bundled ones, or the user's own in their places.
 
-Every picture is decoded once when it is chosen, so that a bad one is refused at the start and not
-in the middle of a measurement.
+Every picture is decoded when it is chosen, so that a bad one is refused before any measurement.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from simx.images.decoding import decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
 from simx.models.backbone import Preset
-from simx.models.pictures import Picture, PictureSet
+from simx.models.pictures import IMAGES, Picture, PictureSet
 
 RESIZED_JPEG_QUALITY = 75
 """libjpeg's default. Bytes per pixel, and so the decoding cost, are about those of the bundled
@@ -26,12 +25,7 @@ picture."""
 def bundled() -> PictureSet:
     """Return the pictures that come with simx; ``bundled/PROVENANCE.md`` says where from."""
     folder = Path(__file__).parent / "bundled"
-    return PictureSet(
-        anchor=folder / "anchor.jpg",
-        positive=folder / "positive.jpg",
-        negative=folder / "negative.jpg",
-        negative_resized=folder / "negative_resized.jpg",
-    )
+    return PictureSet(**{name: folder / f"{name}.jpg" for name in IMAGES})
 
 
 def chosen(
@@ -43,21 +37,21 @@ def chosen(
 ) -> PictureSet:
     """Return the user's pictures, and the bundled one for each that is None.
 
-    The resized negative depends on the anchor and the negative: if either is the user's own, it is
-    made from the negative, at exactly the size of the upright anchor.
+    If the anchor or the negative is the user's own, the resized negative is made from the negative,
+    at exactly the size of the upright anchor.
 
     Args:
-        anchor: The user's anchor, or None.
-        positive: The user's positive, or None.
-        negative: The user's negative, or None.
-        workdir: A folder for the resized negative; made where needed.
+        anchor: the user's anchor, or None.
+        positive: the user's positive, or None.
+        negative: the user's negative, or None.
+        workdir: a folder for the resized negative; created if needed.
 
     Returns:
         Files that have all been decoded once.
 
     Raises:
-        InputError: One of the user's pictures cannot be used.
-        SystemFailureError: A bundled picture is damaged, or ``workdir`` cannot be written.
+        InputError: one of the user's pictures cannot be used.
+        SystemFailureError: a bundled picture is damaged, or ``workdir`` cannot be written.
     """
     ours = bundled()
     anchor_path, anchor_image = _decoded(anchor, ours.anchor)
@@ -79,14 +73,8 @@ def chosen(
 def describe(path: InputPath) -> Picture:
     """Return what identifies a picture.
 
-    Args:
-        path: The picture's file.
-
-    Returns:
-        Its facts; width and height are those of the upright picture.
-
     Raises:
-        InputError: The picture cannot be used.
+        InputError: the picture cannot be used.
     """
     width, height = decode(path).size
     sha256, length = _fingerprint(path)
@@ -100,14 +88,10 @@ def describe(path: InputPath) -> Picture:
 
 
 def check_presets(pictures: PictureSet, presets: Iterable[Preset]) -> None:
-    """Refuse, before anything is measured, a picture that one of the presets cannot take.
-
-    Args:
-        pictures: The files.
-        presets: The presets of all backbones to be measured.
+    """Refuse, before any measurement, a picture that is too large for one of the presets.
 
     Raises:
-        InputError: A preset's resize would make a picture larger than the limit.
+        InputError: a preset's resize would make a picture larger than the limit.
     """
     distinct = tuple(presets)
     for _, path in pictures.files():
@@ -135,10 +119,9 @@ def _decoded(given: InputPath | None, ours: Path) -> tuple[Path, Image.Image]:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resize to exactly ``size``, along that axis first which needs less memory in between.
+    """Resize to exactly ``size``, along the axis first that needs less memory in between.
 
-    Pillow 11 always resizes the width first. From a very tall to a very wide picture that would
-    take up to fifty times the pixels of either.
+    Pillow 11 resizes the width first, which can take fifty times the pixels of either picture.
     """
     width, height = size
     if width * image.height > image.width * height:
@@ -147,7 +130,6 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """Write a JPEG."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, "JPEG", quality=RESIZED_JPEG_QUALITY)

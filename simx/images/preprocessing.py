@@ -1,8 +1,7 @@
 """RGB pixels -> the input of a backbone: the ``preprocess`` stage of a measured pipeline.
 
-Gives the same as torchvision's own preset for the same Pillow image, without torch. Pillow resizes
-here as it does there (a tensor's resize gives other pixels), so that every backend gets the same
-bytes. Knows nothing of files.
+Gives the same values as torchvision's preset for the same Pillow image, without torch. Pillow
+resizes, because a tensor's resize gives other pixels. Knows nothing of files.
 """
 
 import numpy as np
@@ -13,24 +12,21 @@ from simx.common.errors import InputError
 from simx.images.limits import MAX_RESIZED_PIXELS
 from simx.models.backbone import Preset
 
-_FILTERS = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def preprocess(image: Image.Image, preset: Preset) -> NDArray[np.float32]:
     """Return the network's input for one picture.
 
     Args:
-        image: The picture, mode RGB.
-        preset: Sizes, filter, mean and standard deviation that belong to the weights.
+        image: the picture, mode RGB.
+        preset: the preset of the weights.
 
     Returns:
         float32 [1, 3, crop, crop], C-contiguous, normalised.
 
     Raises:
-        InputError: The resized picture would be larger than the limit.
+        InputError: the resized picture would be larger than the limit.
     """
     return normalise(crop(image, preset)[np.newaxis], preset)
 
@@ -42,33 +38,32 @@ def crop(image: Image.Image, preset: Preset) -> NDArray[np.uint8]:
     such a part in single precision, which would round some pixels differently.
 
     Args:
-        image: The picture, mode RGB.
-        preset: Sizes and filter.
+        image: the picture, mode RGB.
+        preset: sizes and filter.
 
     Returns:
         uint8 [crop, crop, 3], read-only.
 
     Raises:
-        InputError: The resized picture would be larger than the limit.
-        ValueError: The image is not RGB.
+        InputError: the resized picture would be larger than the limit.
+        ValueError: the image is not RGB.
     """
     if image.mode != "RGB":
         raise ValueError(f"only RGB can be preprocessed, not mode {image.mode}")
     check_resizable("to preprocess", image.size, preset)
-    width, height = resized_size(image.size, preset)
-    resized = image.resize((width, height), _FILTERS[preset.interpolation])
-    left, top = _centred(width, preset.crop), _centred(height, preset.crop)
+    resized = image.resize(resized_size(image.size, preset), _FILTERS[preset.interpolation])
+    left, top = (_centred(side, preset.crop) for side in resized.size)
     return np.asarray(resized.crop((left, top, left + preset.crop, top + preset.crop)))
 
 
 def normalise(crops: NDArray[np.uint8], preset: Preset) -> NDArray[np.float32]:
     """Scale to [0, 1], subtract the mean, divide by the standard deviation.
 
-    Each step in float32 and in torchvision's order, so that every value is rounded alike.
+    Each step is in float32 and in torchvision's order, so that every value is rounded alike.
 
     Args:
         crops: uint8 [N, H, W, 3].
-        preset: Mean and standard deviation per channel.
+        preset: mean and standard deviation per channel.
 
     Returns:
         float32 [N, 3, H, W], C-contiguous.
@@ -94,12 +89,12 @@ def check_resizable(name: str, size: tuple[int, int], preset: Preset) -> None:
     """Refuse a picture that a preset's resize would make too large, before memory is spent on it.
 
     Args:
-        name: The picture's path as the user typed it.
-        size: Its width and height in pixels.
-        preset: The preset whose short side it would be resized to.
+        name: the picture's path, for the message.
+        size: its width and height in pixels.
+        preset: the preset that it would be resized for.
 
     Raises:
-        InputError: More than ``MAX_RESIZED_PIXELS`` after the resize.
+        InputError: more than ``MAX_RESIZED_PIXELS`` after the resize.
     """
     width, height = resized_size(size, preset)
     if width * height > MAX_RESIZED_PIXELS:

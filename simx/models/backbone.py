@@ -1,4 +1,4 @@
-"""What simx knows of one backbone: a torchvision architecture with one set of weights."""
+"""One backbone: a torchvision architecture with one set of weights."""
 
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -15,8 +15,8 @@ feature map (for a ViT all tokens), flattened without pooling.
 """
 
 Precision = Literal["fp32", "fp16", "int8"]
-"""In which numbers a network is computed. ``fp32`` is what its weights come in; the others are made
-from that, and are no longer the same vector, but one that is near it."""
+"""The numbers that a network computes in. Weights come in ``fp32``; the others are made from it, so
+their embedding is near that of ``fp32``, but not the same."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -44,12 +44,8 @@ class ByEmbedding(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     def of(self, kind: EmbeddingKind) -> T:
         """Return the figure for one definition."""
-        figures: dict[EmbeddingKind, T] = {
-            "pooled": self.pooled,
-            "penultimate": self.penultimate,
-            "flat": self.flat,
-        }
-        return figures[kind]
+        figure: T = getattr(self, kind)
+        return figure
 
 
 EmbeddingDims = ByEmbedding[int]
@@ -62,13 +58,11 @@ EmbeddingGmacs = ByEmbedding[float]
 class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the catalogue.
 
-    ``gflops`` is torchvision's own figure: 1e9 multiply-accumulates (not floating-point
-    operations, of which there are twice as many) of the whole classifier at the preset's crop.
-    ``acc1`` and ``acc5`` are percent on ImageNet-1K, or None where the weights cannot classify
-    (their classifier was never trained). ``params`` counts the classifier's parameters too.
-    ``embedding_gmacs`` counts the same without the head, as torch's own counter has it.
-    ``file_size`` is the checkpoint's size in MB as torchvision states it, ``license`` is what
-    torchvision states, or None.
+    ``gflops`` is torchvision's figure: 1e9 multiply-accumulates (half the floating-point
+    operations) of the whole classifier at the preset's crop; ``embedding_gmacs`` is without the
+    head, by torch's counter. ``params`` includes the classifier. ``acc1`` and ``acc5`` are percent
+    on ImageNet-1K, or None if the classifier was never trained. ``file_size`` (of the checkpoint,
+    in MB) and ``license`` are what torchvision states.
     """
 
     model: str

@@ -12,10 +12,9 @@ from simx.models.ranges import Range, range_of
 class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone with its place in the tables and in the store.
 
-    Figures are as in ``Backbone``; ``gflops_range`` is a label, None where no range holds the
-    figure. ``embedding_dim`` is the length for the definition of the embedding that was asked for.
-    ``path`` is the exported file, None where there is none; ``outdated`` says why an export made
-    now would be another one, None where it would not.
+    Figures are as in ``Backbone``; ``gflops_range`` is a label, None outside all ranges.
+    ``embedding_dim`` is the length for the chosen definition of the embedding. ``path`` is the
+    exported file, or None; ``outdated`` is why an export made now would differ, or None.
     """
 
     model: str
@@ -44,7 +43,7 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedExport(msgspec.Struct, frozen=True):
-    """Where an export lies, and why it is outdated, if it is."""
+    """The path of an export, and why it is outdated, or None."""
 
     path: str
     outdated: str | None
@@ -59,47 +58,24 @@ def listing(
     """Return one record for each backbone, in the order given.
 
     Args:
-        backbones: What to list.
-        ranges: The GFLOPS ranges that tables are grouped by.
-        embedding: The definition of the embedding whose length is wanted.
-        exports: What is exported, by ``Backbone.name``.
+        backbones: what to list.
+        ranges: the GFLOPS ranges that tables are grouped by.
+        embedding: the definition of the embedding for ``embedding_dim``.
+        exports: what is exported, by ``Backbone.name``.
     """
-    return tuple(
-        _listed(backbone, ranges, embedding, exports.get(backbone.name)) for backbone in backbones
-    )
-
-
-def _listed(
-    backbone: Backbone,
-    ranges: Sequence[Range],
-    embedding: EmbeddingKind,
-    export: ListedExport | None,
-) -> ListedBackbone:
-    """Flatten one backbone."""
-    place = range_of(backbone.gflops, ranges)
-    preset = backbone.preset
-    return ListedBackbone(
-        model=backbone.model,
-        weights=backbone.weights,
-        default=backbone.default,
-        family=backbone.family,
-        gflops=backbone.gflops,
-        gflops_counts=GFLOPS_COUNTS,
-        gflops_range=place.label if place else None,
-        params=backbone.params,
-        acc1=backbone.acc1,
-        acc5=backbone.acc5,
-        file_size=backbone.file_size,
-        license=backbone.license,
-        url=backbone.url,
-        crop=preset.crop,
-        resize=preset.resize,
-        interpolation=preset.interpolation,
-        mean=preset.mean,
-        std=preset.std,
-        embedding_dim=backbone.embedding_dims.of(embedding),
-        embedding_dims=backbone.embedding_dims,
-        embedding_gmacs=backbone.embedding_gmacs,
-        path=export.path if export else None,
-        outdated=export.outdated if export else None,
-    )
+    listed = []
+    for backbone in backbones:
+        place, export = range_of(backbone.gflops, ranges), exports.get(backbone.name)
+        figures = msgspec.structs.asdict(backbone)
+        preset = msgspec.structs.asdict(figures.pop("preset"))
+        record = ListedBackbone(
+            **figures,
+            **preset,
+            gflops_counts=GFLOPS_COUNTS,
+            gflops_range=place.label if place else None,
+            embedding_dim=backbone.embedding_dims.of(embedding),
+            path=export.path if export else None,
+            outdated=export.outdated if export else None,
+        )
+        listed.append(record)
+    return tuple(listed)

@@ -1,7 +1,4 @@
-"""The pictures of a measurement: their names, their files, and how a report identifies them.
-
-All other rooms share these. ``images`` chooses and reads the files.
-"""
+"""The pictures of a measurement: their names, files and identities. ``images`` reads the files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +27,7 @@ class PictureSet:
 
     def files(self) -> tuple[tuple[Image, Path], ...]:
         """Return every picture's name and file, in the order of the tables."""
-        return (
-            ("anchor", self.anchor),
-            ("positive", self.positive),
-            ("negative", self.negative),
-            ("negative_resized", self.negative_resized),
-        )
+        return tuple((name, getattr(self, name)) for name in IMAGES)
 
 
 class Picture(Struct, frozen=True, kw_only=True):

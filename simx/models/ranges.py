@@ -1,8 +1,8 @@
 """Ranges of GFLOPS: what tables are grouped by and what ``--gflops`` selects.
 
-Ranges are half open. Written with whole numbers, as in ``4-6``, the upper one counts with all that
-begins with it: [4, 7). Written with a decimal point, as in ``0.5-1.5``, it is itself excluded:
-[0.5, 1.5). Labels follow the same rule, so every label can be typed again as a range.
+Ranges are half open. A whole upper number includes all figures that begin with it: ``4-6`` is
+[4, 7). One with a decimal point is excluded: ``0.5-1.5`` is [0.5, 1.5). Labels follow the same
+rule, so every label can be typed again as a range.
 """
 
 import math
@@ -47,10 +47,7 @@ def ranges_between(edges: Sequence[float]) -> tuple[Range, ...]:
     """Return the ranges between neighbouring edges, and from the last edge on.
 
     Args:
-        edges: At least one, increasing, in GFLOPS.
-
-    Returns:
-        As many ranges as there are edges.
+        edges: at least one, increasing, in GFLOPS.
     """
     ends = [*edges, math.inf]
     return tuple(Range(_label(low, high), low, high) for low, high in pairwise(ends))
@@ -100,7 +97,6 @@ def range_of(gflops: float, ranges: Sequence[Range]) -> Range | None:
 
 
 def _parse_range(text: str) -> Range:
-    """Read one range of ``--gflops``."""
     match = _RANGE.fullmatch(text.strip().lower())
     if not match:
         raise InputError(
@@ -108,18 +104,14 @@ def _parse_range(text: str) -> Range:
         )
     first, ongoing, last = match.groups()
     low = float(first)
-    high = math.inf if ongoing else _end(last or first)
+    end = last or first
+    high = math.inf if ongoing else float(end) if "." in end else float(end) + 1
     if low >= high:
         raise InputError(
             f"--gflops: {text.strip()!r} is an empty range; write the smaller figure first, "
             "as in 4-6, or 0.5-1.5 with an end that is itself excluded"
         )
     return Range(_label(low, high), low, high)
-
-
-def _end(text: str) -> float:
-    """Return where a range ends: whole numbers count with all that begins with them."""
-    return float(text) if "." in text else float(text) + 1
 
 
 def _label(low: float, high: float) -> str:

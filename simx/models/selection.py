@@ -1,7 +1,7 @@
-"""Which backbones of the catalogue a command line means."""
+"""Finds the backbones of the catalogue that a command line selects."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -12,16 +12,16 @@ from simx.models.ranges import Range
 
 _GLOB_CHARACTERS = frozenset("*?[")
 _COMMON_PREFIX = "imagenet1k_"
-"""What nearly every weights name begins with, and nobody wants to type."""
+"""Most weights names begin with it; it may be left out."""
 _DEFAULT = "default"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says about backbones.
 
-    ``names`` are architectures or globs, with ``:weights`` where not the default; ``everything``
-    adds each architecture with its default weights. ``ranges`` and ``families``, where given,
-    narrow what was named; where nothing was named, they narrow the whole catalogue.
+    ``names`` are architectures or globs, with ``:weights`` if not the default; ``everything`` adds
+    each architecture with its default weights. ``ranges`` and ``families``, if given, narrow the
+    named backbones, or the whole catalogue if none is named.
     """
 
     names: tuple[str, ...] = ()
@@ -31,54 +31,47 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbone, ...]:
-    """Return the backbones that are meant.
-
-    Args:
-        selection: What was asked for.
-        catalogue: What there is.
+    """Return the selected backbones of a catalogue.
 
     Returns:
         At least one backbone, in the catalogue's order, none twice.
 
     Raises:
-        InputError: A name that is unknown or ambiguous, or nothing fits.
+        InputError: a name is unknown or ambiguous, or nothing fits.
     """
-    _require_families(selection.families, catalogue)
-    chosen = _named(selection, catalogue)
+    known = sorted({backbone.family for backbone in catalogue})
+    for family in selection.families:
+        if family.lower() not in known:
+            raise InputError(
+                f"unknown family {family!r}{_did_you_mean(family.lower(), known)}; "
+                f"there are {', '.join(known)}"
+            )
+    families = {family.lower() for family in selection.families}
+    chosen = {backbone for name in selection.names for backbone in _resolve(name, catalogue)}
+    if selection.everything:
+        chosen.update(backbone for backbone in catalogue if backbone.default)
+    elif not selection.names:
+        chosen.update(catalogue)
     fitting = tuple(
         backbone
         for backbone in catalogue
         if backbone in chosen
         and (not selection.ranges or any(backbone.gflops in range_ for range_ in selection.ranges))
-        and (not selection.families or backbone.family in _lower(selection.families))
+        and (not families or backbone.family in families)
     )
     if not fitting:
-        raise InputError(f"no backbone {_asked_for(selection)}; `simx models` lists all there are")
+        raise InputError(f"no backbone {_criteria(selection)}; `simx models` lists all there are")
     return fitting
 
 
-def _named(selection: Selection, catalogue: Sequence[Backbone]) -> set[Backbone]:
-    """Return what names and ``everything`` stand for, or all where neither is given."""
-    if not selection.names and not selection.everything:
-        return set(catalogue)
-    chosen = {backbone for name in selection.names for backbone in _resolve(name, catalogue)}
-    if selection.everything:
-        chosen.update(backbone for backbone in catalogue if backbone.default)
-    return chosen
-
-
 def _resolve(name: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
-    """Return what one name or glob, with or without weights, stands for."""
     model_pattern, colon, weights_pattern = name.strip().partition(":")
     models = _matching_models(model_pattern, catalogue)
+    entries = [[entry for entry in catalogue if entry.model == model] for model in models]
     pattern = weights_pattern if colon else _DEFAULT
-    found = [
-        backbone
-        for model in models
-        for backbone in _matching_weights(pattern, _entries(model, catalogue))
-    ]
+    found = [backbone for each in entries for backbone in _matching_weights(pattern, each)]
     if not found and len(models) == 1:
-        has = ", ".join(entry.weights for entry in _entries(models[0], catalogue))
+        has = ", ".join(entry.weights for entry in entries[0])
         raise InputError(f"{models[0]} has no weights {weights_pattern!r}; it has {has}")
     if not found:
         raise InputError(f"no backbone matches {name!r}; `simx models` lists all there are")
@@ -86,7 +79,6 @@ def _resolve(name: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
 
 
 def _matching_models(pattern: str, catalogue: Sequence[Backbone]) -> list[str]:
-    """Return the architectures of a name or glob, refusing a name that is none."""
     models = list(dict.fromkeys(backbone.model for backbone in catalogue))
     lowered = pattern.lower()
     if _is_glob(pattern):
@@ -102,8 +94,8 @@ def _matching_models(pattern: str, catalogue: Sequence[Backbone]) -> list[str]:
 def _matching_weights(pattern: str, entries: Sequence[Backbone]) -> list[Backbone]:
     """Return the entries, all of one architecture, that a weights name or glob stands for.
 
-    A name is taken in the strictest sense that fits: as the full name, then without the common
-    prefix (``v1`` is ``IMAGENET1K_V1``), then as some of the name's words (``swag_e2e``).
+    The first match counts: the full name, the name without the common prefix (``v1`` is
+    ``IMAGENET1K_V1``), some of the name's words (``swag_e2e``).
     """
     wanted = pattern.lower()
     if wanted == _DEFAULT:
@@ -123,30 +115,13 @@ def _matching_weights(pattern: str, entries: Sequence[Backbone]) -> list[Backbon
     return found
 
 
-def _entries(model: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
-    """Return one architecture's entries."""
-    return [backbone for backbone in catalogue if backbone.model == model]
-
-
-def _require_families(families: Iterable[str], catalogue: Sequence[Backbone]) -> None:
-    """Refuse a family that no backbone belongs to."""
-    known = sorted({backbone.family for backbone in catalogue})
-    for family in families:
-        if family.lower() not in known:
-            raise InputError(
-                f"unknown family {family!r}{_did_you_mean(family.lower(), known)}; "
-                f"there are {', '.join(known)}"
-            )
-
-
 def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return a question, in brackets, naming what may have been meant, or nothing."""
     close = difflib.get_close_matches(name, known)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
-def _asked_for(selection: Selection) -> str:
-    """Write the criteria that nothing fits, as what follows ``no backbone``."""
+def _criteria(selection: Selection) -> str:
+    """Write the criteria so that they follow the words ``no backbone``."""
     criteria = []
     if selection.names:
         criteria.append(f"among {' '.join(map(repr, selection.names))}")
@@ -159,7 +134,3 @@ def _asked_for(selection: Selection) -> str:
 
 def _is_glob(pattern: str) -> bool:
     return not _GLOB_CHARACTERS.isdisjoint(pattern)
-
-
-def _lower(names: Iterable[str]) -> set[str]:
-    return {name.lower() for name in names}

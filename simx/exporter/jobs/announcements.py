@@ -1,4 +1,4 @@
-"""Messages about all exports of a run: downloads beforehand, random weights at the end."""
+"""Messages about all exports of a run: downloads before it, random weights after it."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from simx.models.backbone import Backbone
 def announce_downloads(
     lacking: Sequence[Backbone], listener: ExportListener, *, offline: bool
 ) -> None:
-    """Say, before the first byte, which checkpoints are to be downloaded; nothing without any.
+    """Announce which checkpoints will be downloaded, before the first byte.
 
     Raises:
         SystemFailureError: there is no room for them.
@@ -36,12 +36,12 @@ def announce_downloads(
 
 
 def warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener) -> None:
-    """Say how many exports have random weights: they must never pass for trained ones."""
+    """Count the backbones with random weights: they must never pass for trained ones."""
+    exported = [each for each in outcomes if isinstance(each, Exported)]
     random = {
-        outcome.backbone
-        for outcome in outcomes
-        if isinstance(outcome, Exported)
-        and outcome.entry.manifest.identity.weights_origin == "random"
+        each.backbone
+        for each in exported
+        if each.entry.manifest.identity.weights_origin == "random"
     }
     if random:
         count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"

@@ -7,12 +7,11 @@ SLOWEST_GMACS = 0.5
 single thread. Two cores of a server do 20 to 100."""
 
 SLOWEST_READING = 5e6
-"""Bytes of weights a second that the slowest supported machine reads and packs, from a slow network
-disk."""
+"""Bytes of weights a second that the slowest supported machine reads, from a slow network disk."""
 
 _TRANSLATION_SECONDS = 1800.0
-"""For tracing and translating, which follow from the number of layers and from no figure of the
-catalogue: twenty times what the largest takes on one core of a server."""
+"""For tracing and translating, which no figure of the catalogue predicts: twenty times what the
+largest network takes on one core of a server."""
 
 _CALLS = 10
 """torch's answers to four pictures, and ONNX Runtime's, at two batch sizes."""
@@ -20,13 +19,11 @@ _CALLS = 10
 _READINGS = 8
 """Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
 
-_BYTES_PER_PARAMETER = 4
-
 _MOST_SECONDS = 4 * 3600.0
 
 
 def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
-    """Return how long a worker may take for an export; far beyond what a slow machine takes."""
+    """Return how long an export may take; far more than a slow machine needs."""
     calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
-    reading = _READINGS * _BYTES_PER_PARAMETER * backbone.params / SLOWEST_READING
+    reading = _READINGS * 4 * backbone.params / SLOWEST_READING
     return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)

@@ -1,7 +1,4 @@
-"""Exports whose files are intact: to be measured, or as plain files in a folder of the user's.
-
-Exports that are missing in the store or damaged are made. Imports no runtime.
-"""
+"""Intact exports, in the store or as plain files in the user's folder. Imports no runtime."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,21 +26,20 @@ def ensure(
     plan: ExportPlan,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
 ) -> Ensured:
-    """Return sound exports of backbones, made where the store has none.
+    """Return sound exports of backbones, and make those that the store does not have.
 
-    Every file of an export that the store holds is read. A damaged export is discarded and made
-    again. An outdated one is made again where exports can be made here, and used otherwise.
+    Every file of a stored export is read. A damaged export is discarded and made again. An outdated
+    one is made again where exports can be made here, and used otherwise.
 
     Args:
         backbones: what to export.
         store: where the exports are, and where further ones go.
-        plan: which embedding, weights and precisions, and how to make what is missing. fp32 is
-            ensured in any case, because the other precisions are made from it.
+        plan: how to export. fp32 is always ensured, because other precisions are made from it.
         listener: hears of outdated and damaged exports, and of each export that is made.
 
     Returns:
-        One export, or one failure, for each backbone and for fp32 and each of the plan's
-        precisions. A backbone without an fp32 export fails in every precision, for that reason.
+        One export or failure for each backbone, in fp32 and each of the plan's precisions. A
+        backbone without an fp32 export fails in every precision, for that reason.
 
     Raises:
         InputError: a weights file that was named is not usable.
@@ -75,7 +71,7 @@ def _sound_export(
     plan: ExportPlan,
     listener: ExportListener,
 ) -> Entry | None:
-    """Return the store's export, or None where it has none whose files are intact."""
+    """Return the store's export; None if it is missing, outdated or damaged."""
     wanted = (store, backbone, plan.embedding, plan.request)
     entry = find_export(*wanted, precision, seed=plan.seed)
     if entry is None:
@@ -107,19 +103,19 @@ def export_into(
     """Export backbones, and put each into a folder as a plain ``NAME.onnx`` file.
 
     Args:
-        folder: where the files go; made where it is missing.
+        folder: where the files go; created if it is missing.
         backbones: what to export.
         store: where the exports go first.
         plan: how to export.
         listener: hears of each export.
-        data_beside: whether weights go into files of their own, however small they are.
+        data_beside: whether weights always go into separate files, even small ones.
 
     Returns:
         As ``export`` does, with the plain file of each export in ``output``.
 
     Raises:
-        InputError: a file that is not simx's own is in the way, which is noticed before any
-            export; or a weights file that was named is not usable.
+        InputError: a file that is not simx's own is in the way (found before any export); or a
+            weights file that was named is not usable.
         SystemFailureError: the folder or the store cannot be written.
     """
     with opened_output_folder(folder) as opened:
@@ -138,28 +134,14 @@ def export_into(
             try:
                 path = opened.put(outcome.backbone, outcome.entry, data_beside=data_beside)
             except DamagedEntryError as error:
-                return put(_made_again(outcome, error, store, plan, listener))
+                if outcome.fresh:
+                    problem = f"{error}, although it was just written: check the disk"
+                    raise SystemFailureError(problem) from error
+                listener.notice(f"{error}; exporting {outcome.backbone.name} again")
+                store.discard(outcome.entry)
+                only = msgspec.structs.replace(plan, precisions=(outcome.precision,))
+                (again,) = export([outcome.backbone], store, only, listener)
+                return put(again)
             return msgspec.structs.replace(outcome, output=path)
 
         return tuple(put(outcome) for outcome in export(backbones, store, plan, listener))
-
-
-def _made_again(
-    damaged: Exported,
-    error: DamagedEntryError,
-    store: Store,
-    plan: ExportPlan,
-    listener: ExportListener,
-) -> Outcome:
-    """Discard an export whose files are not intact, and make it anew.
-
-    Raises:
-        SystemFailureError: it was just made.
-    """
-    if damaged.fresh:
-        raise SystemFailureError(f"{error}, though it was just written: see to the disk") from error
-    listener.notice(f"{error}; exporting {damaged.backbone.name} again")
-    store.discard(damaged.entry)
-    only = msgspec.structs.replace(plan, precisions=(damaged.precision,))
-    (again,) = export([damaged.backbone], store, only, listener)
-    return again

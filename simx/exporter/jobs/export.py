@@ -1,7 +1,6 @@
-"""Exporting from the parent's side: plan, start one worker per export, publish what it made.
+"""Exports backbones: plans them, starts one worker per export, publishes what it made.
 
-fp32 comes first, and other precisions are made from it. Imports no runtime; a backbone that fails
-is a record, and the rest goes on.
+Runs in the parent and imports no runtime. A backbone that fails becomes a record; the rest goes on.
 """
 
 import itertools
@@ -9,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -38,17 +36,17 @@ def export(
     plan: ExportPlan,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
 ) -> tuple[Outcome, ...]:
-    """Export backbones side by side; those the store holds are not exported again.
+    """Export backbones side by side; those that the store holds are not exported again.
 
     Args:
         backbones: what to export.
-        store: where to.
-        plan: how.
+        store: where the exports go.
+        plan: how to export.
         listener: hears of each export and download.
 
     Returns:
         One outcome per backbone and precision, in the order of the backbones and of the plan's
-        precisions. fp32 that others are only made from is none of them.
+        precisions. An fp32 export that only serves to make others is not among them.
 
     Raises:
         InputError: a weights file that was named is not usable.
@@ -57,7 +55,11 @@ def export(
     require_fitting(plan.request, backbones)
     store.require_writable()
     if plan.request.kind == "pretrained":
-        lacking = [each for each in backbones if _needs_download(each, store, plan)]
+        lacking = [
+            each
+            for each in backbones
+            if pretrained_cached(each) is None and _held(each, store, plan) is None
+        ]
         announce_downloads(lacking, listener, offline=plan.offline)
     listener.planned(len(backbones) * len(plan.precisions))
     outcomes: dict[tuple[Backbone, Precision], Outcome] = {}
@@ -72,7 +74,7 @@ def export(
 
 
 def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> None:
-    """Refuse, before any work is done, a weights file that cannot be meant.
+    """Refuse an unusable weights file before any work is done.
 
     Raises:
         InputError: the file is absent, or several backbones are to share it.
@@ -91,42 +93,34 @@ class _ElsewhereError(Exception):
     """Another process is making this export just now."""
 
 
-class _Settle(Protocol):
-    """Finds an export, or makes it.
-
-    Raises:
-        _ElsewhereError: another process makes it, and is not to be waited for.
-    """
-
-    def __call__(self, *, wait: bool) -> Outcome: ...
-
-
 class _Task(msgspec.Struct, frozen=True):
-    """An export that is still to be settled."""
+    """An export to find or make; ``full`` is the fp32 outcome that another precision needs."""
 
     backbone: Backbone
     precision: Precision
-    settle: _Settle
+    full: Outcome | None = None
 
 
 def _outcomes(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
 ) -> Iterator[Outcome]:
-    """Yield each export as soon as it is known, fp32 first, and in any case."""
+    """Yield each export as soon as it is known; fp32 first, even if the plan does not name it."""
+    full = []
     with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
-        full = []
-        for outcome in exporter.settled(exporter.tasks_in_fp32(backbones)):
+        for outcome in exporter.settled([_Task(each, "fp32") for each in backbones]):
             full.append(outcome)
             yield outcome
-    # Without the server that has torch: only an fp32 export that is damaged needs it again.
+    others = [precision for precision in plan.precisions if precision != "fp32"]
+    # Without the server that has torch: only a damaged fp32 export needs it again.
     with closing(ExportWorkers()) as workers:
         exporter = _Exporter(store, plan, listener, workers)
-        yield from exporter.settled(exporter.tasks_from(full))
+        pairs = itertools.product(full, others)
+        yield from exporter.settled([_Task(each.backbone, other, each) for each, other in pairs])
 
 
 class _Exporter:
-    """Settles exports: finds them in the store, or has them made and publishes them."""
+    """Finds exports in the store, or has them made and publishes them."""
 
     def __init__(
         self, store: Store, plan: ExportPlan, listener: ExportListener, workers: ExportWorkers
@@ -143,56 +137,53 @@ class _Exporter:
             notice=listener.notice,
         )
 
-    def tasks_in_fp32(self, backbones: Sequence[Backbone]) -> list[_Task]:
-        """Return the fp32 exports of backbones."""
-        return [_Task(each, "fp32", partial(self._in_fp32, each)) for each in backbones]
-
-    def tasks_from(self, full: Sequence[Outcome]) -> list[_Task]:
-        """Return the exports in the plan's other precisions, given those in fp32."""
-        return [
-            _Task(each.backbone, precision, partial(self._converted, each, precision))
-            for each in full
-            for precision in self._plan.precisions
-            if precision != "fp32"
-        ]
-
     def settled(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
-        """Settle tasks side by side, and at the end those that other processes work on."""
+        """Yield the outcomes of tasks; those that other processes work on come last."""
         elsewhere: list[_Task] = []
-        for result in self._admitted(tasks, wait=False):
-            if isinstance(result, _Task):
-                elsewhere.append(result)
-            else:
-                yield result
+        yield from self._side_by_side(tasks, elsewhere)
         if elsewhere:
             self._listener.waiting(list(dict.fromkeys(task.backbone for task in elsewhere)))
-        for result in self._admitted(elsewhere, wait=True):
-            if not isinstance(result, _Task):
-                yield result
+            yield from self._side_by_side(elsewhere)
 
-    def _admitted(self, tasks: Sequence[_Task], *, wait: bool) -> Iterator[Outcome | _Task]:
-        """Yield outcomes, and the tasks that other processes work on."""
+    def _side_by_side(
+        self, tasks: Sequence[_Task], elsewhere: list[_Task] | None = None
+    ) -> Iterator[Outcome]:
+        """Put the tasks that other processes work on into ``elsewhere``; without it, wait."""
 
-        def result_of(task: _Task) -> Outcome | _Task:
+        def settle(task: _Task) -> Outcome | None:
+            if elsewhere is None:
+                return self._outcome(task, wait=True)
             try:
-                return task.settle(wait=wait)
+                return self._outcome(task, wait=False)
             except _ElsewhereError:
-                return task
+                elsewhere.append(task)
+                return None
 
-        def job(task: _Task) -> Job[Outcome | _Task]:
+        def started(task: _Task) -> None:
+            if task.precision in self._plan.precisions:
+                self._listener.started(task.backbone, task.precision)
+
+        def job(task: _Task) -> Job[Outcome | None]:
             needs = needed_bytes(task.backbone, self._store, task.precision)
-            return Job(partial(result_of, task), needs, partial(self._started, task))
+            return Job(partial(settle, task), needs, partial(started, task))
 
-        return run_admitted(
+        outcomes = run_admitted(
             [job(task) for task in tasks],
             side_by_side=self._plan.jobs,
             memory_bytes=memory_for_exports(),
             on_abandon=self._workers.close,
         )
+        return filter(None, outcomes)
 
-    def _started(self, task: _Task) -> None:
-        if task.precision in self._plan.precisions:
-            self._listener.started(task.backbone, task.precision)
+    def _outcome(self, task: _Task, *, wait: bool) -> Outcome:
+        """Find or make an export.
+
+        Raises:
+            _ElsewhereError: another process makes it, and ``wait`` is false.
+        """
+        if task.full is None:
+            return self._in_fp32(task.backbone, wait=wait)
+        return self._converted(task.full, task.precision, wait=wait)
 
     def _in_fp32(self, backbone: Backbone, *, wait: bool) -> Outcome:
         held = _held(backbone, self._store, self._plan)
@@ -207,32 +198,28 @@ class _Exporter:
             return _failed(backbone, "fp32", "weights", str(error))
         return self._found_or_made(order_from_weights(backbone, embedding, source), wait=wait)
 
-    def _converted(self, full: Outcome, precision: Precision, *, wait: bool) -> Outcome:
-        """Return an export in another precision; without one in fp32 there is none.
-
-        A damaged fp32 export is made again.
-        """
+    def _converted(
+        self, full: Outcome, precision: Precision, *, wait: bool, is_second: bool = False
+    ) -> Outcome:
+        """Return an export in another precision; a damaged fp32 export is made again, once."""
         if isinstance(full, NotExported):
             return msgspec.structs.replace(full, precision=precision)
         try:
             return self._found_or_made(order_from_fp32(full, precision), wait=wait)
         except DamagedEntryError:
-            self._store.discard(full.entry)
+            if is_second:
+                reason = "its fp32 export is damaged, though it was just made again: check the disk"
+                return _failed(full.backbone, precision, "source", reason)
+        self._store.discard(full.entry)
         again = self._in_fp32(full.backbone, wait=True)
-        if isinstance(again, NotExported):
-            return msgspec.structs.replace(again, precision=precision)
-        try:
-            return self._found_or_made(order_from_fp32(again, precision), wait=True)
-        except DamagedEntryError:
-            reason = "its fp32 export is damaged, though it was just made again: see to the disk"
-            return _failed(full.backbone, precision, "source", reason)
+        return self._converted(again, precision, wait=True, is_second=True)
 
     def _found_or_made(self, order: Order, *, wait: bool) -> Outcome:
         """Return the store's export, or make it.
 
         Raises:
             DamagedEntryError: the fp32 export that it is made from is damaged.
-            _ElsewhereError: another process makes it, and is not to be waited for.
+            _ElsewhereError: another process makes it, and ``wait`` is false.
         """
         if present := self._present(order):
             return present
@@ -284,16 +271,11 @@ def _failed(backbone: Backbone, precision: Precision, stage: str, reason: str) -
     return NotExported(backbone=backbone, precision=precision, stage=stage, reason=reason)
 
 
-def _needs_download(backbone: Backbone, store: Store, plan: ExportPlan) -> bool:
-    """Whether an export from pretrained weights would download a checkpoint first."""
-    return pretrained_cached(backbone) is None and _held(backbone, store, plan) is None
-
-
 def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
-    """Return an export that need not be the one that would be made here, if there is one.
+    """Return a stored export that replaces the one that would be made here, or None.
 
-    Pretrained weights that were exported can be used although their checkpoint is gone; and other
-    precisions are made from the fp32 export that the store has.
+    It serves where pretrained weights were exported and their checkpoint is gone, and where only
+    other precisions are wanted, which are made from any fp32 export.
     """
     downloads = plan.request.kind in {"auto", "pretrained"}
     is_last = downloads and pretrained_cached(backbone) is None

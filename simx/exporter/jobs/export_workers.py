@@ -16,10 +16,10 @@ _ENTRIES: dict[type[FromWeights | FromFp32], str] = {
 
 
 class ExportWorkers:
-    """Runs each export in a worker of its own.
+    """Runs each export in a worker of its own; may be used from several threads.
 
-    The server of a kind of worker is started with the first export of that kind: a full store
-    needs none. May be used from several threads.
+    The server of a kind of worker starts with the first export of that kind: a full store needs
+    none.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class ExportWorkers:
         self._is_closed = False
 
     def run(self, request: ExportRequest) -> ExportDone | NotExported:
-        """Run one export; an export that takes far too long is ended."""
+        """Run one export; one that takes far too long is ended."""
         seconds = export_seconds(request.backbone, request.embedding)
         try:
             with self._launcher(_ENTRIES[type(request.source)]).launch() as worker:
@@ -51,7 +51,7 @@ class ExportWorkers:
             return self._launchers[entry]
 
     def close(self) -> None:
-        """End the servers that were started, and with them every worker that still runs."""
+        """End the servers, and with them every worker that still runs."""
         with self._lock:
             self._is_closed = True
         for each in self._launchers.values():

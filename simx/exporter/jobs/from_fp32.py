@@ -1,27 +1,23 @@
 """Another precision of an fp32 export: ONNX Runtime's tools convert its graph.
 
 Imports onnx and onnxruntime, but not torch, whose answers lie beside the fp32 graph; runs inside an
-export worker only. What is said of the tools was seen with onnxruntime 1.32.
+export worker only. Statements about the tools hold for onnxruntime 1.32.
 """
 
+import itertools
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
+from PIL import Image
 
-from simx.exporter.jobs.calibration import calibration_pixels
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.messages import ExportRequest, FromFp32
 from simx.exporter.store.manifest import (
@@ -32,11 +28,20 @@ from simx.exporter.store.manifest import (
 )
 from simx.exporter.store.stored_files import copy_as_recorded
 from simx.exporter.verification.inspection import Expectation
-from simx.exporter.verification.reference import load_reference
-from simx.images.preprocessing import normalise
+from simx.exporter.verification.reference import is_slow_to_verify, load_reference
+from simx.images.decoding import decode
+from simx.images.pictures import bundled
+from simx.images.preprocessing import crop, normalise
+from simx.models.backbone import Backbone
 from simx.workers.connection import Connection
 
 Array = npt.NDArray[np.float32]
+
+_SHARES = (0.9, 0.6)
+"""The part of a picture's width and height that is calibrated on."""
+
+_PARTS_FOR_A_GIANT = 4
+"""One call of a giant takes seconds."""
 
 
 def main(connection: Connection) -> None:
@@ -72,17 +77,14 @@ def to_float16(source: Path, path: Path, limit: int = SINGLE_FILE_LIMIT) -> None
 
     Args:
         source: the fp32 graph.
-        path: where it goes.
-        limit: size of the graph's files up to which onnx can infer shapes in memory. The exporter
-            states those that matter; inference is for those it may have left out.
+        path: where the new graph goes.
+        limit: total size of the graph's files, in bytes, up to which onnx can infer shapes in
+            memory. The exporter states those that matter; inference is for others.
     """
-    model = OnnxModel(
-        convert_float_to_float16(
-            onnx.load(str(source)),
-            keep_io_types=True,
-            disable_shape_infer=is_large(source, limit),
-        )
-    )
+    is_large = _total_bytes(source) > limit
+    full = onnx.load(str(source))
+    half = convert_float_to_float16(full, keep_io_types=True, disable_shape_infer=is_large)
+    model = OnnxModel(half)
     # The casts at both ends are appended to the nodes, which the checker wants in order.
     model.topological_sort()
     onnx.save(model.model, str(path))
@@ -93,22 +95,31 @@ def to_int8(
 ) -> None:
     """Write a graph with quantised tensors: QDQ, per channel, calibrated by smallest and largest.
 
-    Activations are unsigned, weights signed and of seven bits: that is what ONNX Runtime's own
-    guide says for x86 without VNNI, whose sums of two products of 8 by 8 bits saturate.
-    SqueezeNet's trained weights in all eight bits are off by 38 % there, in seven by 6 %. Where
-    VNNI is, or CUDA, the eighth bit would be safe; one file serves all.
+    Activations are unsigned; weights are signed and have seven bits, as ONNX Runtime's guide says
+    for x86 without VNNI, whose sums of two products of 8 by 8 bits saturate. There SqueezeNet's
+    trained weights are off by 38 % in eight bits and by 6 % in seven. The eighth bit would be safe
+    with VNNI and on CUDA, but one file serves all.
 
     Args:
         source: the fp32 graph.
-        path: where it goes.
+        path: where the new graph goes.
         inputs: of calibration, float32 [1, 3, crop, crop].
-        limit: size of the graph's files from which intermediate ones keep weights beside them.
+        limit: total size of the graph's files, in bytes, above which intermediate graphs keep
+            their weights in separate files.
     """
-    large = is_large(source, limit)
-    # The tool writes beside what it reads, which must not be the store's own.
+    is_large = _total_bytes(source) > limit
+    # The tool writes beside the file that it reads, which must not be in the store.
     with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix="prepared-") as folder:
         prepared = Path(folder) / path.name
-        _prepare(source, prepared, large=large)
+        quant_pre_process(
+            str(source),
+            str(prepared),
+            # For shapes that onnx's own inference leaves open; these graphs have none.
+            skip_symbolic_shape=True,
+            save_as_external_data=is_large,
+            all_tensors_to_one_file=is_large,
+            external_data_location=f"{path.name}.data" if is_large else None,
+        )
         quantize_static(
             str(prepared),
             str(path),
@@ -118,31 +129,17 @@ def to_int8(
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
-            use_external_data_format=large,
+            use_external_data_format=is_large,
         )
 
 
-def is_large(source: Path, limit: int) -> bool:
-    """Whether a graph and what lies beside it are too large for one file."""
-    files = source.parent.glob(f"{source.name}*")
-    return sum(file.stat().st_size for file in files) > limit
-
-
-def _prepare(source: Path, path: Path, *, large: bool) -> None:
-    """Write a graph with its constants folded and the shape of every tensor."""
-    quant_pre_process(
-        str(source),
-        str(path),
-        # Symbolic inference is for shapes that onnx's own leaves open; of these graphs it is none.
-        skip_symbolic_shape=True,
-        save_as_external_data=large,
-        all_tensors_to_one_file=large,
-        external_data_location=f"{path.name}.data" if large else None,
-    )
+def _total_bytes(source: Path) -> int:
+    """Return the size of a graph and of the files beside it that belong to it."""
+    return sum(file.stat().st_size for file in source.parent.glob(f"{source.name}*"))
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
-    """Hands inputs on, one after the other, as the tool asks for them."""
+    """Hands inputs to the tool, one after the other."""
 
     def __init__(self, inputs: Iterable[Array]) -> None:
         self._inputs = iter(inputs)
@@ -151,3 +148,26 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no type
         """Return the next input by its name, or None after the last one."""
         found = next(self._inputs, None)
         return None if found is None else {INPUT_NAME: found}
+
+
+def calibration_pixels(backbone: Backbone) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the pictures that int8 is calibrated on, the same every time.
+
+    An int8 tensor has 256 values for the range that was seen in calibration. Parts of the bundled
+    pictures in several sizes, some mirrored, show edges and surfaces of several scales. No picture
+    that is verified and measured is among them.
+
+    Yields:
+        Pixels as the backbone sees them, uint8 [crop, crop, 3].
+    """
+    pictures = bundled()
+    originals = [decode(path) for path in (pictures.anchor, pictures.positive, pictures.negative)]
+    parts = itertools.product(_SHARES, (0, 1), (0, 1), originals)
+    most = _PARTS_FOR_A_GIANT if is_slow_to_verify(backbone) else None
+    for share, is_below, is_right, image in itertools.islice(parts, most):
+        width, height = (max(1, round(share * side)) for side in image.size)
+        left, top = is_right * (image.width - width), is_below * (image.height - height)
+        part = image.crop((left, top, left + width, top + height))
+        if is_right:
+            part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        yield crop(part, backbone.preset)

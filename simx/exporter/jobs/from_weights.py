@@ -28,19 +28,16 @@ from simx.exporter.weights.state import fill, save_state
 from simx.images.preprocessing import normalise
 from simx.workers.connection import Connection
 
-_LOADED_LATE = ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops")
-"""What torch's exporter loads on its way, with hundreds of modules behind it."""
-
-# Loaded before the first worker is forked, it is shared by all of them.
-for _name in _LOADED_LATE:
-    with contextlib.suppress(ImportError):  # another version of the library has it elsewhere
+# torch's exporter loads these late, with hundreds of modules. Loaded before the first worker is
+# forked, all workers share them. Another version of the library has them elsewhere.
+for _name in ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops"):
+    with contextlib.suppress(ImportError):
         importlib.import_module(_name)
 
 
 def main(connection: Connection) -> None:
     """Run an export worker: one request, one answer."""
-    # A short-lived process: what it would collect is little, and looking for it takes a tenth of
-    # the time.
+    # The process is short-lived; collecting garbage frees little and takes a tenth of the time.
     gc.disable()
     answer(connection, make)
 
@@ -51,44 +48,37 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     Raises:
         Exception: the libraries' own errors; the stage that was named last has failed.
     """
-    source, folder = request.source, Path(request.folder)
+    source, folder, backbone = request.source, Path(request.folder), request.backbone
     if not isinstance(source, FromWeights):
         raise TypeError("a network is exported from weights")
     stage("weights")
     torch.set_num_threads(request.threads)
     path = None if source.path is None else Path(source.path)
-    state = load(request.backbone, Source(request.weights_origin, path, source.sha256, source.seed))
-    save_state(state, Path(source.state_path))
+    state_path = Path(source.state_path)
+    state = load(backbone, Source(request.weights_origin, path, source.sha256, source.seed))
+    save_state(state, state_path)
 
     stage("reference")
     body = _headless(state, request)
-    pixels = verification_pixels(request.backbone)
+    pixels = verification_pixels(backbone)
     reference = Reference(pixels, _embed(body, pixels, request))
     reference.save(folder / VERIFICATION_FILE)
 
     stage("export")
-    export_graph(body, request.backbone.preset.crop, folder / MODEL_FILE)
-    return Made(
-        reference=reference,
-        expected=_expectation(body, request),
-        weights=record_of(Path(source.state_path)),
+    export_graph(body, backbone.preset.crop, folder / MODEL_FILE)
+    expected = Expectation(
+        batch=EXPORTED_BATCH,
+        crop=backbone.preset.crop,
+        dim=backbone.embedding_dims.of(request.embedding),
+        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
     )
+    return Made(reference=reference, expected=expected, weights=record_of(state_path))
 
 
 def _headless(state: dict[str, torch.Tensor], request: ExportRequest) -> nn.Module:
     model = build_empty(request.backbone)
     fill(model, state)
     return prepare_for_export(remove_head(model, request.embedding))
-
-
-def _expectation(body: nn.Module, request: ExportRequest) -> Expectation:
-    backbone = request.backbone
-    return Expectation(
-        batch=EXPORTED_BATCH,
-        crop=backbone.preset.crop,
-        dim=backbone.embedding_dims.of(request.embedding),
-        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
-    )
 
 
 def _embed(

@@ -1,7 +1,6 @@
-"""One export inside a worker process: a graph and torch's answers are made, then verified.
+"""One export in a worker process: a graph and torch's answers are made, then verified.
 
-What makes them is given: ``from_weights``, which needs torch, or ``from_fp32``, which does not.
-Each stage is named, so that a failure says how far it came. Imports no torch.
+``from_weights`` (with torch) or ``from_fp32`` (without) makes them. Imports no torch.
 """
 
 import resource
@@ -25,7 +24,7 @@ from simx.workers.connection import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What lies in an export's folder, still unverified.
+    """An export that is not yet verified.
 
     ``reference`` is the verification input with torch's answers, ``expected`` what the graph has
     to be, and ``weights`` the state dict that it was made from.
@@ -37,7 +36,7 @@ class Made:
 
 
 Stage = Callable[[str], None]
-"""Notes the name of the stage that begins."""
+"""Notes the name of the stage that begins, for the report of a failure."""
 
 Make = Callable[[ExportRequest, Stage], Made]
 """Writes the graph, and torch's answers, into a request's folder."""
@@ -49,7 +48,7 @@ def answer(connection: Connection, make: Make) -> None:
     stages = ["start"]
     try:
         reply: ExportDone | NotExported = _export(request, make, stages.append)
-    # Whatever torch, onnx or onnxruntime raise is this backbone's failure, and sent to the parent.
+    # Any error of torch, onnx or onnxruntime is this backbone's failure; the parent gets it.
     except Exception as error:  # noqa: BLE001
         reply = failure_of(request, stages[-1], error)
     connection.send(reply)
@@ -68,43 +67,32 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> ExportDone:
         request.threads,
         bounds_of(request.precision),
     )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return ExportDone(
         files={path.name: record_of(path) for path in sorted(folder.iterdir())},
         weights=made.weights,
         embedding_dim=made.reference.embeddings.shape[1],
         verified=verified,
         seconds=time.monotonic() - begun,
-        peak_bytes=_peak_bytes(),
+        peak_bytes=peak if sys.platform == "darwin" else 1024 * peak,
     )
-
-
-def _peak_bytes() -> int:
-    """Return the most memory that this process has had."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def failure_of(request: ExportRequest, stage: str, error: Exception) -> NotExported:
     """Return the record of what stopped an export, with the figures that verification found."""
+    blame: Blame = "backbone"
+    if isinstance(error, InputError):
+        blame = "input"
+    elif isinstance(error, SystemFailureError) or disk_failure(error):
+        blame = "system"
+    lines = str(error).strip().splitlines() or ["no message"]
+    named = isinstance(error, SimxError | VerificationError)
     return NotExported(
         backbone=request.backbone,
         precision=request.precision,
         stage=stage,
-        reason=_reason(error),
-        blame=_blame(error),
+        reason=("" if named else f"{type(error).__name__}: ") + lines[0].strip(),
+        blame=blame,
         weights_origin=request.weights_origin,
         verified=error.found if isinstance(error, VerificationError) else None,
     )
-
-
-def _blame(error: Exception) -> Blame:
-    if isinstance(error, InputError):
-        return "input"
-    return "system" if isinstance(error, SystemFailureError) or disk_failure(error) else "backbone"
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else "no message"
-    named = isinstance(error, SimxError | VerificationError)
-    return text if named else f"{type(error).__name__}: {text}"

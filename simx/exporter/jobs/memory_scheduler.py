@@ -1,7 +1,6 @@
-"""Runs jobs side by side as long as the memory they need together is there.
+"""Runs jobs side by side while the memory that they need together is there.
 
-Knows nothing of exports. A job's work is done in a process of its own; the thread that stands for
-it here only waits.
+Knows nothing of exports. Each job works in a process of its own; its thread here only waits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +13,11 @@ import msgspec
 T = TypeVar("T")
 
 _GRACE_SECONDS = 1.0
-"""For abandoned jobs to put their things away; one that waits for a network is not waited for."""
+"""For abandoned jobs to clean up; one that waits for a network is left behind."""
 
 
 class Job(msgspec.Struct, Generic[T], frozen=True):
-    """What is to be done, and the bytes of memory that it is thought to need at its peak.
+    """What to do, and its estimated peak of memory in bytes.
 
     ``on_start`` is called in the caller's thread just before ``work`` begins in another.
     """
@@ -31,27 +30,34 @@ class Job(msgspec.Struct, Generic[T], frozen=True):
 def run_admitted(
     jobs: Sequence[Job[T]], *, side_by_side: int, memory_bytes: int, on_abandon: Callable[[], None]
 ) -> Iterator[T]:
-    """Run jobs, the hungriest first, and yield their results as they come.
+    """Run jobs, largest first, and yield their results as they come.
 
-    A job begins when its need and those of the running ones fit into the memory, or when nothing
-    else runs: one that needs more than there is deserves its try.
+    A job begins when its need and those of the running jobs fit into the memory, or when nothing
+    else runs: a job that needs more than the memory is still tried.
 
     Args:
-        jobs: What to run.
-        side_by_side: How many may run at a time.
-        memory_bytes: What they may need together.
-        on_abandon: Called when the caller stops, or a job raises, while others still run; it has to
+        jobs: what to run.
+        side_by_side: how many may run at a time.
+        memory_bytes: what they may need together.
+        on_abandon: called when the caller stops, or a job raises, while others still run; it has to
             make their work end.
 
     Raises:
-        Exception: Whatever the first failing job raised; no further one begins.
+        Exception: what the first failing job raised; no further job begins.
     """
     waiting = sorted(jobs, key=lambda job: -job.needs_bytes)
     running: list[Job[T]] = []
     crew: _Crew[T] = _Crew(min(side_by_side, len(jobs)))
+
+    def next_job() -> Job[T] | None:
+        if len(running) >= side_by_side:
+            return None
+        left = memory_bytes - sum(job.needs_bytes for job in running)
+        return next((job for job in waiting if job.needs_bytes <= left or not running), None)
+
     try:
         while waiting or running:
-            while job := _next(waiting, running, side_by_side, memory_bytes):
+            while job := next_job():
                 waiting.remove(job)
                 job.on_start()
                 running.append(job)
@@ -68,7 +74,7 @@ def run_admitted(
 
 
 class _Raised(msgspec.Struct, frozen=True):
-    """What a job raised instead of having a result."""
+    """What a job raised instead of returning a result."""
 
     error: BaseException
 
@@ -76,8 +82,8 @@ class _Raised(msgspec.Struct, frozen=True):
 class _Crew(Generic[T]):
     """Threads that do one job after the other, and end with the process even while they wait.
 
-    They live as long as there may be jobs: a process that one of them has started may ask the
-    kernel to be ended with its starter, which is the thread.
+    They live as long as there may be jobs: a worker process may ask the kernel to end it together
+    with the thread that started it.
     """
 
     def __init__(self, size: int) -> None:
@@ -88,7 +94,7 @@ class _Crew(Generic[T]):
             thread.start()
 
     def dismiss(self) -> None:
-        """Let them go, and wait a moment for those that still put something away."""
+        """End the threads, and wait a moment for those that still clean up."""
         for _ in self._threads:
             self.begun.put(None)
         for thread in self._threads:
@@ -100,17 +106,3 @@ class _Crew(Generic[T]):
                 self.ended.put((job, job.work()))
             except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
                 self.ended.put((job, _Raised(error)))
-
-
-def _next(
-    waiting: Sequence[Job[T]],
-    running: Sequence[Job[T]],
-    side_by_side: int,
-    memory_bytes: int,
-) -> Job[T] | None:
-    """Return the hungriest job that may begin now."""
-    if len(running) >= side_by_side:
-        return None
-    left = memory_bytes - sum(job.needs_bytes for job in running)
-    fitting = (job for job in waiting if job.needs_bytes <= left or not running)
-    return next(fitting, None)

@@ -1,4 +1,4 @@
-"""What the exporting parent and an export worker say to each other. All paths are absolute."""
+"""Messages between the parent and an export worker. All paths are absolute."""
 
 import msgspec
 
@@ -11,9 +11,8 @@ from simx.results.schema.report import WeightsOrigin
 class FromWeights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Export the network itself, in fp32.
 
-    ``path`` is the weights file and ``sha256`` the hash that it must have, both None for random
-    weights drawn from ``seed``. ``state_path`` is where the state dict goes, outside of the
-    export's folder.
+    ``path`` is the weights file and ``sha256`` its expected hash, both None for random weights
+    drawn from ``seed``. The state dict goes to ``state_path``, outside of the export's folder.
     """
 
     path: str | None
@@ -23,10 +22,7 @@ class FromWeights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FromFp32(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Convert an fp32 export: the folder that it is in, and what its files must be.
-
-    ``weights`` is the state dict that it was made from.
-    """
+    """Convert the fp32 export in ``folder`` with these ``files``; ``weights`` is its state dict."""
 
     folder: str
     files: dict[str, FileRecord]

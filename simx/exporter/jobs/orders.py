@@ -15,10 +15,7 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """An export, identified by ``identity`` and ``key``.
-
-    ``source`` is what it is made from: weights, or the fp32 export of another precision.
-    """
+    """An export to be made from ``source``: weights, or the fp32 export of another precision."""
 
     backbone: Backbone
     identity: ExportIdentity
@@ -27,12 +24,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def full(self) -> Entry | None:
-        """The fp32 export that it is made from, None where it is made from weights."""
+        """The fp32 export that it is made from; None if it is made from weights."""
         return self.source if isinstance(self.source, Entry) else None
 
     @property
     def is_from_a_file(self) -> bool:
-        """Whether it is made from a weights file that was named."""
+        """Whether it is made from a weights file that the user named."""
         return isinstance(self.source, Source) and self.source.origin == "file"
 
     def request(self, folder: Path, state_path: Path, threads: int) -> ExportRequest:
@@ -69,14 +66,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def manifest(self, done: ExportDone) -> Manifest:
         """Return the manifest of what a worker made; a converted export keeps its fp32 export's."""
-        before: Manifest | None = None
-        if isinstance(self.source, Entry):
-            before, label = self.source.manifest, self.source.manifest.source
-        else:
-            label = self.source.label()
+        source = self.source
+        before = source.manifest if isinstance(source, Entry) else None
         return Manifest(
             identity=self.identity,
-            source=label,
+            source=source.label() if isinstance(source, Source) else source.manifest.source,
             made_from=before.graph_sha256 if before else None,
             preset=before.preset if before else self.backbone.preset,
             embedding_dim=done.embedding_dim,
@@ -96,26 +90,20 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def order_from_weights(backbone: Backbone, embedding: EmbeddingKind, source: Source) -> Order:
     """Return the order of a backbone's fp32 export."""
-    return Order(
-        backbone=backbone,
-        identity=ExportIdentity(
-            model=backbone.model,
-            weights=backbone.weights,
-            embedding=embedding,
-            precision="fp32",
-            weights_origin=source.origin,
-        ),
-        key=export_key(backbone, embedding, source.label()),
-        source=source,
+    identity = ExportIdentity(
+        model=backbone.model,
+        weights=backbone.weights,
+        embedding=embedding,
+        precision="fp32",
+        weights_origin=source.origin,
     )
+    key = export_key(backbone, embedding, source.label())
+    return Order(backbone=backbone, identity=identity, key=key, source=source)
 
 
 def order_from_fp32(full: Exported, precision: Precision) -> Order:
     """Return the order of another precision of an fp32 export."""
     manifest = full.entry.manifest
-    return Order(
-        backbone=full.backbone,
-        identity=msgspec.structs.replace(manifest.identity, precision=precision),
-        key=converted_key(manifest.graph_sha256, manifest.preset, precision),
-        source=full.entry,
-    )
+    identity = msgspec.structs.replace(manifest.identity, precision=precision)
+    key = converted_key(manifest.graph_sha256, manifest.preset, precision)
+    return Order(backbone=full.backbone, identity=identity, key=key, source=full.entry)

@@ -1,4 +1,4 @@
-"""How to export, what a caller hears of it meanwhile, and what comes of each export."""
+"""How to export, what a caller hears meanwhile, and the outcome of each export."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ Blame = Literal["input", "system", "backbone"]
 
 
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to export: which embedding, whose weights, which precisions, how many side by side.
+    """How to export.
 
-    ``threads`` are those of all of them together. ``mirror`` and ``offline`` are as for
-    ``Downloads``.
+    ``threads`` is the total for all ``jobs`` that run side by side. ``mirror`` and ``offline`` are
+    as for ``Downloads``.
     """
 
     embedding: EmbeddingKind
@@ -33,11 +33,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """A backbone that is in the store.
-
-    ``fresh`` is true where this run put it there. ``output`` is its plain file in the folder of
-    ``export_into``, None without one.
-    """
+    """A backbone in the store; ``fresh`` if this run put it there, ``output`` its plain file."""
 
     backbone: Backbone
     entry: Entry
@@ -46,16 +42,16 @@ class Exported(msgspec.Struct, frozen=True):
 
     @property
     def precision(self) -> Precision:
-        """In which numbers it is computed."""
+        """The precision of the stored export."""
         return self.entry.manifest.identity.precision
 
 
 class NotExported(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """An export that failed: of what, at which stage, and why.
+    """An export that failed.
 
-    ``blame`` is the cause: a named ``input``; the ``system``, which would not let the next export
-    be written either; or the ``backbone`` alone. ``verified`` has the figures of a file that
-    missed its bounds. ``weights_origin`` is None where the weights were not found.
+    ``blame`` is the cause: an ``input`` that the user named; the ``system``, on which the next
+    export would fail too; or the ``backbone`` alone. ``verified`` has the figures of a file that
+    missed its bounds. ``weights_origin`` is None if the weights were not found.
     """
 
     backbone: Backbone
@@ -71,19 +67,19 @@ Outcome = Exported | NotExported
 
 
 class ExportListener:
-    """What a caller hears of exports; all of it is ignored here, override what is of interest.
+    """Ignores all news of exports; override the methods of interest.
 
     ``downloading`` and ``downloaded`` are called from any thread, all others from the caller's.
     """
 
     def planned(self, exports: int) -> None:
-        """As many outcomes follow as this number says."""
+        """This many outcomes follow."""
 
     def downloads(self, backbones: Sequence[Backbone]) -> None:
         """The checkpoints of these backbones are to be downloaded."""
 
     def downloading(self, backbone: Backbone, done: int, total: int | None) -> None:
-        """``done`` bytes of a checkpoint are here, of ``total`` where that is known."""
+        """``done`` bytes of a checkpoint are here, of ``total`` if that is known."""
 
     def downloaded(self, backbone: Backbone) -> None:
         """A checkpoint is here and intact."""
@@ -98,4 +94,4 @@ class ExportListener:
         """An export has an outcome."""
 
     def notice(self, text: str) -> None:
-        """Something else that a user should know, in one line."""
+        """Another message for the user, in one line."""

@@ -1,10 +1,11 @@
-"""Builds a backbone's architecture, classifier and all, exactly as torchvision builds it.
+"""Builds a backbone's architecture, classifier included, exactly as torchvision builds it.
 
-Architecture only: no checkpoint is read here and ``weights=`` is never passed, because that would
-make torchvision download and unpickle one. Weights are loaded elsewhere, into what this builds.
+Loads no weights and never passes ``weights=``, which would make torchvision download and unpickle
+a checkpoint.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,56 +15,47 @@ from torchvision.models import get_model
 
 from simx.models.backbone import Backbone
 
+_Function = Callable[..., Any]
+_Arguments = Sequence[Any]
+_Options = Mapping[str, Any] | None
+
 
 def build(backbone: Backbone) -> nn.Module:
     """Build the network as torchvision's builder leaves it when called with this weights entry.
 
-    Parameters are made on the default device in force, ``meta`` included, with torchvision's own
-    random initialisation. Arguments that torchvision derives from the weights entry are given:
-    the image size of a vision transformer, and for GoogLeNet and Inception the re-normalisation of
-    the input. GoogLeNet has no auxiliary classifiers, although its checkpoint holds them
-    (``aux1.*``, ``aux2.*``); Inception keeps its own (``AuxLogits.*``), unused in evaluation.
+    Parameters are made on the current default device, ``meta`` included, with torchvision's random
+    initialisation. The arguments that torchvision derives from the weights entry are passed: the
+    image size of a vision transformer, and for GoogLeNet and Inception the re-normalisation of the
+    input. GoogLeNet has no auxiliary classifiers, although its checkpoint holds them (``aux1.*``,
+    ``aux2.*``); Inception keeps its own (``AuxLogits.*``), unused in evaluation.
 
     Args:
-        backbone: The entry of the catalogue to build.
+        backbone: the entry of the catalogue to build.
 
     Returns:
         The classifier in evaluation mode: float32 images [N, 3, crop, crop] to logits [N, 1000].
     """
-    model = _construct(backbone)
-    model.eval()
-    return model
+    options: dict[str, Any] = {}
+    match backbone.family:
+        case "vit":
+            options = {"image_size": backbone.preset.crop}
+        case "googlenet":
+            options = {"transform_input": True, "aux_logits": False, "init_weights": True}
+        case "inception":
+            options = {"transform_input": True, "init_weights": True}
+    with _WidthsOnCpu() if backbone.family == "regnet" else nullcontext():
+        model: nn.Module = get_model(backbone.model, weights=None, **options)
+    return model.eval()
 
 
 def build_empty(backbone: Backbone) -> nn.Module:
-    """Build the same network on the meta device, for weights that are about to be loaded.
+    """Build the same network on the meta device, for weights that are loaded next.
 
-    Nothing is drawn for parameters that have no memory: that would only take time, and would be
-    charged to PyTorch where the first call is measured.
+    No random values are drawn: these parameters have no memory, and the time would count as
+    PyTorch's where the first call is measured.
     """
     with torch.device("meta"), _NothingDrawn():
         return build(backbone)
-
-
-def _construct(backbone: Backbone) -> nn.Module:
-    """Call torchvision's builder with what the weights entry would have made of its arguments."""
-    name = backbone.model
-    model: nn.Module
-    match backbone.family:
-        case "vit":
-            model = get_model(name, weights=None, image_size=backbone.preset.crop)
-        case "googlenet":
-            model = get_model(
-                name, weights=None, transform_input=True, aux_logits=False, init_weights=True
-            )
-        case "inception":
-            model = get_model(name, weights=None, transform_input=True, init_weights=True)
-        case "regnet":
-            with _WidthsOnCpu():
-                model = get_model(name, weights=None)
-        case _:
-            model = get_model(name, weights=None)
-    return model
 
 
 _DRAWS = frozenset(
@@ -85,14 +77,9 @@ class _NothingDrawn(TorchFunctionMode):
     """Leaves tensors as they are where random values would be drawn for them."""
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        self, func: _Function, types: _Arguments, args: _Arguments = (), kwargs: _Options = None
     ) -> Any:  # noqa: ANN401 - whatever the intercepted function returns
-        """Run one torch function, or return the tensor that it would have filled."""
-        options = dict(kwargs or {})
+        options = kwargs or {}
         if func in _DRAWS:
             return args[0] if args else options["tensor"]
         return func(*args, **options)
@@ -102,17 +89,12 @@ class _WidthsOnCpu(TorchFunctionMode):
     """Keeps RegNet's arithmetic on real numbers while its parameters go to the default device.
 
     RegNet derives its block widths from a ``torch.arange`` and a ``torch.tensor`` of a list and
-    reads the values back, which the meta device cannot. Neither makes a parameter or a buffer.
+    reads the values, which the meta device cannot. Neither makes a parameter or a buffer.
     """
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        self, func: _Function, types: _Arguments, args: _Arguments = (), kwargs: _Options = None
     ) -> Any:  # noqa: ANN401 - whatever the intercepted function returns
-        """Run one torch function, on the CPU where it computes widths."""
         options = dict(kwargs or {})
         if func is torch.arange or (func is torch.tensor and isinstance(args[0], list)):
             options["device"] = "cpu"

@@ -1,4 +1,4 @@
-"""From a torch module to an ONNX file: torch's current exporter, a dynamic batch, no machine paths.
+"""From a torch module to an ONNX file with a dynamic batch and without paths of this machine.
 
 Imports torch and onnx; runs inside an export worker only.
 """
@@ -16,10 +16,10 @@ from simx.exporter.network.lowering import lower
 from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
 
 EXPORTED_BATCH = 101
-"""The batch the graph is traced with, for which nothing is computed.
+"""The batch that the graph is traced with; verification uses others, to show that it is not frozen.
 
-Verification uses others, to show that it was not frozen. It divides no size of any tensor in any of
-torchvision's networks, so wherever a multiple of it is left in a graph, it is the batch.
+It divides no size of any tensor in torchvision's networks, so a multiple of it in a graph is always
+the batch.
 """
 
 
@@ -29,22 +29,22 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
     Args:
         body: image float32 [N, 3, crop, crop] -> embedding float32 [N, D], in eval mode.
         crop: height and width of the input in pixels.
-        path: where the model goes; its weights lie inside, or beside it where they are too large.
+        path: where the model goes; its weights lie inside, or beside it if they are too large.
 
     Raises:
-        Exception: what torch's exporter raises; the caller records it with its stage.
+        Exception: what torch's exporter raises.
     """
     body.requires_grad_(requires_grad=False)
     example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if it were touched
     try:
         program = _translate(lower(_trace(body, example)))
     except torch.onnx.OnnxExporterError:
-        # Something in it is not as this version of torch wants it: torch's own way, then.
+        # This version of torch cannot translate what was lowered: use torch's own way.
         program = _translate(_trace(body, example))
     simplify(program.model)
     _strip_metadata(program.model)
-    external = _parameter_bytes(body) > SINGLE_FILE_LIMIT
-    program.save(path, external_data=external)
+    size = sum(tensor.nbytes for tensor in (*body.parameters(), *body.buffers()))
+    program.save(path, external_data=size > SINGLE_FILE_LIMIT)
 
 
 def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
@@ -71,9 +71,9 @@ def simplify(model: onnx_ir.Model) -> None:
     """Fold constants, rewrite patterns and remove what is left over, in place.
 
     The passes are those of onnxscript's own optimizer, which torch's exporter would run. That one
-    looks for patterns first in the graph as it was translated, and twice: a third of an export's
-    time for attention networks. Here they are looked for once, when folding has left a third of the
-    nodes.
+    searches for patterns twice, and first in the graph as it was translated, which takes a third of
+    an export's time for attention networks. Here it happens once, when folding has left a third of
+    the nodes.
     """
     common.InlinePass()(model)
     onnxscript.optimizer.fold_constants(model)
@@ -94,23 +94,16 @@ def _clean(model: onnx_ir.Model) -> None:
     )(model)
 
 
-def _parameter_bytes(body: nn.Module) -> int:
-    tensors = (*body.parameters(), *body.buffers())
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
 def _strip_metadata(model: onnx_ir.Model) -> None:
     """Remove stack traces and scopes: they hold paths of the machine and change from run to run."""
     graphs = (model.graph, *(function.graph for function in model.functions.values()))
-    model.metadata_props.clear()
-    model.doc_string = None
+    nodes = [node for graph in graphs for node in graph.all_nodes()]
+    holders: list[onnx_ir.Model | onnx_ir.Graph | onnx_ir.Node] = [model, *graphs, *nodes]
+    for holder in holders:
+        holder.metadata_props.clear()
+        holder.doc_string = None
+    values = [value for node in nodes for value in node.outputs]
     for graph in graphs:
-        graph.metadata_props.clear()
-        graph.doc_string = None
-        for value in (*graph.inputs, *graph.outputs, *graph.initializers.values()):
-            value.metadata_props.clear()
-        for node in graph.all_nodes():
-            node.metadata_props.clear()
-            node.doc_string = None
-            for value in node.outputs:
-                value.metadata_props.clear()
+        values += (*graph.inputs, *graph.outputs, *graph.initializers.values())
+    for value in values:
+        value.metadata_props.clear()

@@ -1,7 +1,7 @@
 """Takes the head off a torchvision classifier, so that it returns the embedding instead of logits.
 
 The model's own ``forward`` is kept and only modules inside it are exchanged: many architectures
-pool or flatten in ``forward``, and cutting off their children one by one would lose that.
+pool or flatten in ``forward``, which a chain of their children would lose.
 """
 
 from collections import OrderedDict
@@ -23,11 +23,11 @@ from simx.models.backbone import EmbeddingKind
 _CLASSIFIER_NAMES = ("classifier", "fc", "head", "heads")
 
 _POOLED_BY_FUNCTION = (DenseNet, MNASNet, MobileNetV2, ShuffleNetV2)
-"""Their ``forward`` is their children in order, but for the pooling, which is no module."""
+"""Their ``forward`` is their children in order, except for the pooling, which is no module."""
 
 
 class GlobalPool(nn.Module):
-    """The spatial mean of a feature map [N, C, H, W]; what is pooled already [N, C] passes."""
+    """The spatial mean of a feature map [N, C, H, W]; pooled features [N, C] pass unchanged."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return [N, C]."""
@@ -37,22 +37,29 @@ class GlobalPool(nn.Module):
 def remove_head(model: nn.Module, embedding: EmbeddingKind) -> nn.Module:
     """Turn a classifier into a network that returns an embedding.
 
-    The model is taken apart: afterwards only the returned module is of use. The head's parameters,
-    auxiliary classifiers included, are gone from it. Dropout stays where it is kept and does
-    nothing in evaluation mode.
+    The model is changed: use only the returned module afterwards. The parameters of the head and
+    of auxiliary classifiers are gone from it. Dropout may stay; it does nothing in evaluation mode.
 
     Args:
-        model: One of torchvision's classifiers, as ``architecture.build`` makes them.
-        embedding: Which vector to return; see ``EmbeddingKind``.
+        model: one of torchvision's classifiers, as ``architecture.build`` makes them.
+        embedding: which vector to return; see ``EmbeddingKind``.
 
     Returns:
         A module from images [N, 3, crop, crop] to embeddings [N, D], both float32.
 
     Raises:
-        TypeError: The model has no classifier module under any of torchvision's names for it.
+        TypeError: the model has no classifier module under any of torchvision's names for it.
     """
-    name = _classifier_name(model)
-    _drop_auxiliary_classifiers(model)
+    name = next((name for name in _CLASSIFIER_NAMES if hasattr(model, name)), None)
+    if name is None:
+        raise TypeError(
+            f"{type(model).__name__} has no classifier module named {', '.join(_CLASSIFIER_NAMES)}"
+        )
+    if isinstance(model, GoogLeNet | Inception3):
+        model.aux_logits = False
+        for auxiliary in ("aux1", "aux2", "AuxLogits"):
+            if hasattr(model, auxiliary):
+                setattr(model, auxiliary, None)
     match embedding:
         case "pooled":
             setattr(model, name, GlobalPool())
@@ -67,11 +74,11 @@ def remove_head(model: nn.Module, embedding: EmbeddingKind) -> nn.Module:
 def prepare_for_export(module: nn.Module) -> nn.Module:
     """Make a module cheap to export: evaluation mode, no gradients, nothing computed in place.
 
-    The values stay the same. In-place activations and gradients only make ``torch.onnx.export``
-    slower, by 7 to 38 % for the architectures that were tried.
+    The values stay the same. In-place activations and gradients make ``torch.onnx.export`` 7 to
+    38 % slower for the architectures that were tried.
 
     Args:
-        module: Any module; it is changed in place.
+        module: any module; it is changed in place.
 
     Returns:
         The same module.
@@ -80,27 +87,6 @@ def prepare_for_export(module: nn.Module) -> nn.Module:
         if getattr(part, "inplace", False):
             part.inplace = False  # type: ignore[assignment]  # torch types attributes as modules
     return module.eval().requires_grad_(requires_grad=False)
-
-
-def _classifier_name(model: nn.Module) -> str:
-    """Return the attribute under which torchvision keeps this model's classifier module."""
-    for name in _CLASSIFIER_NAMES:
-        if hasattr(model, name):
-            return name
-    raise TypeError(
-        f"{type(model).__name__} has no classifier module named {', '.join(_CLASSIFIER_NAMES)}"
-    )
-
-
-def _drop_auxiliary_classifiers(model: nn.Module) -> None:
-    """Remove the classifiers that are attached half-way and used in training only."""
-    if isinstance(model, GoogLeNet):
-        model.aux_logits = False
-        model.aux1 = None
-        model.aux2 = None
-    if isinstance(model, Inception3):
-        model.aux_logits = False
-        model.AuxLogits = None
 
 
 def _before_last_layer(classifier: nn.Module) -> tuple[nn.Module, ...]:
@@ -113,7 +99,12 @@ def _before_last_layer(classifier: nn.Module) -> tuple[nn.Module, ...]:
 def _flat(model: nn.Module, classifier_name: str) -> nn.Module:
     """Return a module giving the last feature map, or all tokens, flattened without pooling."""
     if isinstance(model, _POOLED_BY_FUNCTION):
-        return _trunk(model, classifier_name)
+        parts = OrderedDict(model.named_children())
+        del parts[classifier_name]
+        if isinstance(model, DenseNet):
+            parts["relu"] = nn.ReLU()  # in forward(), between the features and the pooling
+        parts["flatten"] = nn.Flatten()
+        return nn.Sequential(parts)
     if isinstance(model, VisionTransformer):
         # forward() goes on with token 0 of [N, S, E] alone: make all S tokens that one.
         model.encoder = nn.Sequential(model.encoder, nn.Flatten(), nn.Unflatten(1, (1, -1)))
@@ -121,13 +112,3 @@ def _flat(model: nn.Module, classifier_name: str) -> nn.Module:
         model.avgpool = nn.Identity()
     setattr(model, classifier_name, nn.Flatten())
     return model
-
-
-def _trunk(model: nn.Module, classifier_name: str) -> nn.Module:
-    """Return the children before the classifier as a chain, under the names they had."""
-    parts = OrderedDict(model.named_children())
-    del parts[classifier_name]
-    if isinstance(model, DenseNet):
-        parts["relu"] = nn.ReLU()  # in forward(), between the features and the pooling
-    parts["flatten"] = nn.Flatten()
-    return nn.Sequential(parts)

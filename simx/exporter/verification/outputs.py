@@ -1,4 +1,4 @@
-"""Does the exported file compute what torch computes? Checked before it is published.
+"""Checks before publication that the exported file computes what torch computes.
 
 Imports onnx and onnxruntime, but not torch; runs inside an export worker only.
 """
@@ -20,15 +20,12 @@ from simx.results.statistics.vector_math import relative_l2
 
 Array = npt.NDArray[np.float32]
 
-_TOLD_APART = 10 * FP32.relative_l2
-"""How different the embeddings of two pictures are at least; 0.01 is the least that was seen."""
+_LEAST_DISTANCE = 10 * FP32.relative_l2
+"""Between the embeddings of two pictures, as relative L2; the least that was seen is 0.01."""
 
 
 class VerificationError(Exception):
-    """The exported file is not the backbone; the text says in what it differs.
-
-    ``found`` has the figures, where it could be run.
-    """
+    """The exported file is not the backbone; ``found`` has the figures if it could be run."""
 
     def __init__(self, text: str, found: Verified | None = None) -> None:
         super().__init__(text)
@@ -49,20 +46,26 @@ def verify_export(
         path: the ONNX file.
         expected: what its graph has to be.
         inputs: real pictures, float32 [N, 3, H, W].
-        reference: torch's embeddings of them in fp32, [N, D], each computed by itself.
+        reference: torch's embeddings of them in fp32, [N, D], computed one by one.
         threads: of the session.
         bounds: how far an embedding may be from torch's.
 
     Raises:
-        VerificationError: a graph that is not an export's, pictures whose embeddings are too much
-            alike to notice exchanged rows, or parity beyond the bounds.
+        VerificationError: a graph that is not an export's, embeddings too similar to notice
+            exchanged rows, or parity beyond the bounds.
     """
     onnx.checker.check_model(str(path))
     graph = onnx.load(str(path), load_external_data=False)
     for complaint in complaints(graph, expected):
         raise VerificationError(complaint)
     del graph
-    _require_different(reference)
+    distances = (relative_l2(one, other) or 0.0 for one, other in permutations(reference, 2))
+    nearest = min(distances, default=math.inf)
+    if nearest < _LEAST_DISTANCE:
+        raise VerificationError(
+            f"two pictures have almost the same embedding (relative L2 distance {nearest:.0e}, "
+            f"at least {_LEAST_DISTANCE:.0e} is needed): exchanged rows would not be noticed"
+        )
     return verify_answers(path, inputs, reference, threads, bounds)
 
 
@@ -74,7 +77,10 @@ def verify_answers(
     Raises:
         VerificationError: parity beyond the bounds, with the figures that were found.
     """
-    session = _session(path, threads)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     batches = verification_batches(len(inputs))
     answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
     found = Verified(
@@ -90,26 +96,6 @@ def verify_answers(
     if problem := disagreement(found.parity, bounds):
         raise VerificationError(problem, found)
     return found
-
-
-def _require_different(reference: Array) -> None:
-    """Refuse embeddings that are so alike that exchanged rows would pass."""
-    nearest = min(
-        (relative_l2(one, other) or 0.0 for one, other in permutations(reference, 2)),
-        default=math.inf,
-    )
-    if nearest < _TOLD_APART:
-        raise VerificationError(
-            f"two pictures have almost the same embedding (relative L2 distance {nearest:.0e}, "
-            f"at least {_TOLD_APART:.0e} is needed): rows that are mixed up would not show"
-        )
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: Array, dim: int) -> Array:

@@ -1,11 +1,9 @@
-"""The verification input of an export and torch's answer to it, kept beside the model.
+"""The verification input of an export and torch's answers, kept beside the model.
 
-With it an environment without torch can still show that its embedding is the same vector, and the
-timed calls have inputs whose right answers are known. Needs neither torch nor onnxruntime.
+They let an environment without torch verify its embeddings. Needs neither torch nor onnxruntime.
 """
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,15 +23,12 @@ from simx.models.backbone import Backbone, Preset
 from simx.results.statistics.embedding_similarity import margin, similarities
 
 _SLOW_GFLOPS = 100.0
-"""From here on a forward pass takes seconds a picture on a CPU, so fewer pictures are verified."""
-
+"""From here on a forward pass takes seconds per picture on a CPU."""
 
 _PIXELS_NDIM, _EMBEDDINGS_NDIM = 4, 2
 
 REFERENCE = InputKind(
-    label="verification reference ",
-    mend="export the backbone again",
-    most_bytes=2**28,
+    label="verification reference ", mend="export the backbone again", most_bytes=2**28
 )
 
 
@@ -53,11 +48,7 @@ class Reference(msgspec.Struct, frozen=True):
         Raises:
             OSError: the system refused.
         """
-        tensors: dict[str, npt.NDArray[Any]] = {
-            "pixels": self.pixels,
-            "embeddings": self.embeddings,
-        }
-        path.write_bytes(safetensors.numpy.save(tensors))
+        path.write_bytes(safetensors.numpy.save(msgspec.structs.asdict(self)))
 
 
 def load_reference(path: Path, expected: FileRecord) -> Reference:
@@ -95,7 +86,7 @@ def _problem(reference: Reference) -> str:
 
 
 def is_slow_to_verify(backbone: Backbone) -> bool:
-    """Whether a forward pass takes seconds a picture on a CPU, so that few have to do."""
+    """Whether a forward pass takes so long on a CPU that fewer pictures are verified."""
     return backbone.gflops >= _SLOW_GFLOPS
 
 
@@ -106,7 +97,7 @@ def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
 
 
 def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
-    """Return the files of the pictures that a backbone is verified with: four, of giants two."""
+    """Return the files of a backbone's verification pictures: four, for giants two."""
     pictures = bundled()
     if is_slow_to_verify(backbone):
         return pictures.anchor, pictures.negative

@@ -1,9 +1,9 @@
-"""What torch traced, made ready for translation to ONNX without torch tracing it a second time.
+"""Makes a traced program ready for translation to ONNX, so that torch need not trace it again.
 
-``torch.onnx.export`` has every program decomposed, which traces it again and takes half of an
-export. An exported backbone needs little of that: what depends on no input is computed once and for
-all, batch norms go into the convolutions before them, and the few operators that ONNX has no
-counterpart for are written with others. Imports torch; runs inside an export worker only.
+``torch.onnx.export`` decomposes every program, which traces it again and takes half of an export.
+A backbone needs little of that: constants are folded, batch norms go into the convolutions before
+them, and the few operators without a counterpart in ONNX are replaced. Imports torch; runs inside
+an export worker only.
 """
 
 from simx.exporter.network.lowering.passes import lower

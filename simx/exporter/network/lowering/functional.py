@@ -1,10 +1,10 @@
-"""Writes what ONNX has no counterpart for with operators that it has.
+"""Replaces operators of torchvision's classifiers that ONNX has no counterpart for.
 
-Those are the ones that torchvision's classifiers hold: operators in place, adaptive pooling, batch
-norms that no convolution takes in, and a second name.
+These are operators in place, adaptive pooling, batch norms without a convolution, and a synonym.
 """
 
 import operator
+from typing import Any
 
 import torch
 from torch.export import ExportedProgram
@@ -33,7 +33,7 @@ _FRESH = frozenset(
         _aten.silu.default,
     }
 )
-"""Operators whose result is always new memory, and never an input or a view of one."""
+"""Operators whose result is always new memory, never an input or a view of one."""
 
 _BATCH_NORM = _aten.batch_norm.default
 _EVALUATED_BATCH_NORM = _aten._native_batch_norm_legit_no_training.default  # noqa: SLF001 - its name
@@ -42,23 +42,23 @@ _POOLING = _aten.adaptive_avg_pool2d.default
 
 
 def make_functional(program: ExportedProgram) -> None:
-    """Exchange the operators for which it is plain that the values stay the same."""
+    """Exchange the operators whose values certainly stay the same."""
     for node in program.graph.nodes:
         node.target = _SYNONYMS.get(node.target, node.target)
         if node.target in _IN_PLACE and _is_only_reader(node):
             node.target = _IN_PLACE[node.target]
-    for node in program.graph.find_nodes(op="call_function", target=_POOLING):
-        _exchange_pooling(node)
-    for node in program.graph.find_nodes(op="call_function", target=_FLATTENING):
-        _remove_idle_flattening(node)
-    for node in program.graph.find_nodes(op="call_function", target=_BATCH_NORM):
-        is_training = node.args[5]
-        if not is_training:
+    for node in tuple(program.graph.nodes):
+        if node.target is _POOLING:
+            _exchange_pooling(node)
+        elif node.target is _FLATTENING and _dims(node) == _dims(node.args[0]):
+            # A pooled embedding, for example, is flat already.
+            _remove(node)
+        elif node.target is _BATCH_NORM and not node.args[5]:
             _exchange_batch_norm(node)
 
 
 def _is_only_reader(node: Node) -> bool:
-    """Whether nothing else can see what is overwritten: not by its name, not through a view."""
+    """Whether nothing else reads the overwritten tensor, neither itself nor through a view."""
     overwritten = node.args[0]
     return (
         isinstance(overwritten, Node)
@@ -68,28 +68,30 @@ def _is_only_reader(node: Node) -> bool:
 
 
 def _exchange_pooling(node: Node) -> None:
+    features: Any
+    size: Any
     features, size = node.args
-    assert isinstance(features, Node)  # noqa: S101 - the operator's signature
-    height_and_width = tuple(features.meta["val"].shape[-2:])
-    if tuple(size) == height_and_width:  # type: ignore[arg-type]
-        node.replace_all_uses_with(features)
-        node.graph.erase_node(node)
-    elif tuple(size) == (1, 1):  # type: ignore[arg-type]
+    if tuple(size) == tuple(features.meta["val"].shape[-2:]):
+        _remove(node)
+    elif tuple(size) == (1, 1):
         node.target = _aten.mean.dim
         node.args = (features, [-2, -1], True)
 
 
-def _remove_idle_flattening(node: Node) -> None:
-    """Leave out a flattening of what is flat already: a pooled embedding on its way out."""
-    features = node.args[0]
-    assert isinstance(features, Node)  # noqa: S101 - the operator's signature
-    if features.meta["val"].dim() == node.meta["val"].dim():
-        node.replace_all_uses_with(features)
-        node.graph.erase_node(node)
+def _dims(node: Any) -> int:  # noqa: ANN401 - an argument of a node, which is a tensor
+    dims: int = node.meta["val"].dim()
+    return dims
+
+
+def _remove(node: Node) -> None:
+    """Let the readers of a node read its first argument."""
+    features: Any = node.args[0]
+    node.replace_all_uses_with(features)
+    node.graph.erase_node(node)
 
 
 def _exchange_batch_norm(node: Node) -> None:
-    """Take the operator of evaluation mode, whose first result of three is the same."""
+    """Use the operator of evaluation mode; the first of its three results is the same."""
     *tensors, _, momentum, epsilon, _ = node.args
     graph, value = node.graph, node.meta["val"]
     with graph.inserting_before(node):

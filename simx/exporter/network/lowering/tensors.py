@@ -1,4 +1,4 @@
-"""Tensors that a traced program holds: parameters, buffers and constants, read and added."""
+"""The parameters, buffers and constants of a traced program."""
 
 import torch
 from torch.export import ExportedProgram
@@ -18,25 +18,27 @@ class HeldTensors:
         placeholders = program.graph.find_nodes(op="placeholder")
         for node, spec in zip(placeholders, program.graph_signature.input_specs, strict=True):
             if spec.kind in _HELD:
-                self._values[node] = self._value(spec)
+                target = str(spec.target)
+                state, constants = program.state_dict, program.constants
+                value = state[target] if target in state else constants[target]
+                assert isinstance(value, torch.Tensor)  # noqa: S101 - a backbone holds nothing else
+                self._values[node] = value
 
     def of(self, node: object) -> torch.Tensor | None:
         """Return the tensor that a placeholder stands for, None for anything else."""
         return self._values.get(node) if isinstance(node, Node) else None
 
     def add(self, value: torch.Tensor) -> Node:
-        """Give the program a further constant.
-
-        Returns:
-            The placeholder that stands for it.
-        """
+        """Give the program another constant, and return the placeholder that stands for it."""
         program, graph = self._program, self._program.graph
-        first = next(iter(graph.nodes))
         target = f"simx_constant_{len(program.constants)}"
         value = value.detach().clone(memory_format=torch.contiguous_format)
-        with graph.inserting_before(first):
+        # All shapes of a program live in one mode.
+        values = (node.meta.get("val") for node in graph.nodes)
+        mode = next(each.fake_mode for each in values if hasattr(each, "fake_mode"))
+        with graph.inserting_before(next(iter(graph.nodes))):
             node: Node = graph.placeholder(f"c_{target}")
-        node.meta["val"] = _fake_mode(program).from_tensor(value, static_shapes=True)
+        node.meta["val"] = mode.from_tensor(value, static_shapes=True)
         argument = TensorArgument(name=node.name)
         program.graph_signature.input_specs.insert(
             0, InputSpec(InputKind.CONSTANT_TENSOR, argument, target)
@@ -46,7 +48,7 @@ class HeldTensors:
         return node
 
     def remove_unused(self) -> None:
-        """Forget the tensors that nothing in the program reads."""
+        """Remove the tensors that the program does not read."""
         program = self._program
         specs = program.graph_signature.input_specs
         placeholders = program.graph.find_nodes(op="placeholder")
@@ -60,18 +62,3 @@ class HeldTensors:
             del self._values[node]
             program.graph.erase_node(node)
         specs[:] = kept
-
-    def _value(self, spec: InputSpec) -> torch.Tensor:
-        target = str(spec.target)
-        state, constants = self._program.state_dict, self._program.constants
-        value = state[target] if target in state else constants[target]
-        assert isinstance(value, torch.Tensor)  # noqa: S101 - a backbone holds nothing else
-        return value
-
-
-def _fake_mode(program: ExportedProgram) -> torch._subclasses.FakeTensorMode:
-    """Return the mode that the program's own shapes live in."""
-    values = (node.meta.get("val") for node in program.graph.nodes)
-    fake = next(value for value in values if hasattr(value, "fake_mode"))
-    mode: torch._subclasses.FakeTensorMode = fake.fake_mode
-    return mode

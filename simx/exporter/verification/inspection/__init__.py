@@ -1,10 +1,8 @@
 """Is a graph what an export has to be? Decided from its description alone, without running it.
 
-Every file here knows one rule and says in one line which node or tensor breaks it. Pure: imports
-onnx, never a runtime.
+Each breach is one line that names the node or tensor. Imports onnx, never a runtime.
 """
 
-from simx.exporter.verification.inspection.complaints import complaints
-from simx.exporter.verification.inspection.expectation import Expectation
+from simx.exporter.verification.inspection.complaints import Expectation, complaints
 
 __all__ = ["Expectation", "complaints"]

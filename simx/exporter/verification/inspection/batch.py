@@ -1,7 +1,6 @@
-"""Nothing of a graph holds the batch it was traced with, and nothing mixes pictures of a batch.
+"""A graph does not hold the batch it was traced with, and does not mix pictures of a batch.
 
-The batch is known by its value, which divides no other size (see ``graph.EXPORTED_BATCH``), so
-what was folded together with other sizes (windows of all pictures, say) is known as well.
+The batch divides no other size (see ``graph.EXPORTED_BATCH``), so its multiples are found as well.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,17 +24,23 @@ _SHAPE_OPERANDS = {
 """Which inputs of an operator are sizes, counts or places along a dimension."""
 
 _MEASURES = frozenset({"Shape", "Size"})
-"""What they read is a tensor, however it is used afterwards."""
+"""They read the size of a tensor, not its values."""
 
 _ENDLESS = 2**31 - 1
-"""From here on an integer stands for the end of a dimension."""
+"""Integers from here on stand for the end of a dimension."""
 
 
 def complaints(walk: Walk, batch: int) -> Iterator[str]:
-    """Say where the traced batch is left, and where pictures are put together."""
+    """Find where the traced batch is left, and where pictures are put together."""
     yield from _in_operands(walk, batch)
-    yield from _in_tensors(walk, batch)
-    yield from _in_shapes(walk, batch)
+    for name, tensor in walk.constants.items():
+        if _holds(tensor.dims, batch):
+            yield f"constant {name} {list(tensor.dims)} was made for the batch of {batch}"
+    for graph in walk.graphs:
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            if _holds(dims, batch):
+                yield f"the batch of {batch} is frozen in {value.name}, whose shape is {dims}"
     yield from _reductions(walk)
 
 
@@ -52,25 +57,14 @@ def _in_operands(walk: Walk, batch: int) -> Iterator[str]:
                 )
 
 
-def _in_tensors(walk: Walk, batch: int) -> Iterator[str]:
-    for name, tensor in walk.constants.items():
-        if _holds(tensor.dims, batch):
-            yield f"constant {name} {list(tensor.dims)} was made for the batch of {batch}"
-
-
-def _in_shapes(walk: Walk, batch: int) -> Iterator[str]:
-    for graph in walk.graphs:
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-            if _holds(dims, batch):
-                yield f"the batch of {batch} is frozen in {value.name}, whose shape is {dims}"
-
-
 def _reductions(walk: Walk) -> Iterator[str]:
-    """Where a statistic is taken over all pictures, as by a batch norm that was decomposed."""
+    """Find statistics of all pictures, as a decomposed batch norm takes them."""
     for node in walk.nodes:
         if node.op_type.startswith("Reduce") and not _is_known(node.input[0], walk):
-            axes = _axes(node, walk)
+            if len(node.input) > 1 and node.input[1]:
+                axes = walk.integers(node.input[1]) or ()
+            else:
+                axes = next((tuple(e.ints) for e in node.attribute if e.name == "axes"), ())
             if 0 in axes or (not axes and not attribute(node, "noop_with_empty_axes", 0)):
                 yield f"{described(node)} puts the pictures of a batch together: axes {list(axes)}"
 
@@ -95,12 +89,6 @@ def _is_known(name: str, walk: Walk) -> bool:
     """Whether a value is a constant, or the size of something."""
     producer = walk.producers.get(name)
     return name in walk.constants or (producer is not None and producer.op_type in _MEASURES)
-
-
-def _axes(node: onnx.NodeProto, walk: Walk) -> tuple[int, ...]:
-    if len(node.input) > 1 and node.input[1]:
-        return walk.integers(node.input[1]) or ()
-    return next((tuple(each.ints) for each in node.attribute if each.name == "axes"), ())
 
 
 def _holds(values: Iterable[int], batch: int) -> bool:

@@ -1,7 +1,7 @@
 """A graph can be read anywhere: standard operators of a stated version, nothing of this machine."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import onnx
 
@@ -12,11 +12,11 @@ _STANDARD = frozenset({"", "ai.onnx"})
 """The domains of ONNX's own operators: two names of one."""
 
 _OF_A_MACHINE = re.compile(r"\.py\b|site-packages|^[A-Za-z]:\\|^/(home|root|tmp|usr|Users|var)/")
-"""What a name has in it that was made of a file's."""
+"""The parts of a name that was made from a file's."""
 
 
 def complaints(walk: Walk) -> Iterator[str]:
-    """Say what only some engines could read, or what names the machine that exported it."""
+    """Find what only some engines can read, and what names the machine that exported it."""
     model = walk.model
     if model.functions:
         yield f"local function {model.functions[0].name} is left"
@@ -26,7 +26,11 @@ def complaints(walk: Walk) -> Iterator[str]:
     for name in _names(walk):
         if _OF_A_MACHINE.search(name):
             yield f"the name {name[:60]!r} is that of a file"
-    yield from _external(walk)
+    for name, tensor in walk.constants.items():
+        if is_external(tensor):
+            location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+            if location != DATA_FILE:
+                yield f"{name} lies in {location!r}, not in {DATA_FILE!r} beside the model"
 
 
 def _operators(walk: Walk) -> Iterator[str]:
@@ -69,16 +73,4 @@ def _names(walk: Walk) -> Iterator[str]:
         yield node.name
         yield from node.output
         for each in node.attribute:
-            yield from _texts((each.s, *each.strings))
-
-
-def _texts(strings: Iterable[bytes]) -> Iterator[str]:
-    return (text.decode(errors="replace") for text in strings)
-
-
-def _external(walk: Walk) -> Iterator[str]:
-    for name, tensor in walk.constants.items():
-        if is_external(tensor):
-            location = next((e.value for e in tensor.external_data if e.key == "location"), "")
-            if location != DATA_FILE:
-                yield f"{name} lies in {location!r}, not in {DATA_FILE!r} beside the model"
+            yield from (text.decode(errors="replace") for text in (each.s, *each.strings))

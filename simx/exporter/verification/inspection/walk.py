@@ -1,4 +1,4 @@
-"""A graph made easy to query: its nodes, at any depth, and where values come from."""
+"""Queries of a graph: its nodes at any depth, and where values come from."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,7 @@ _INTEGERS = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
 
 
 class Walk:
-    """The nodes and constants of a model, its subgraphs' included.
-
-    Names are unique within a model, so one table holds them all.
-    """
+    """The nodes and constants of a model and its subgraphs; names are unique within a model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -40,7 +37,7 @@ class Walk:
         return name
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """Return a constant's integers; None where it is no constant, or holds something else."""
+        """Return a constant's integers; None if it is no constant or holds something else."""
         tensor = self.constants.get(name)
         if tensor is None or tensor.data_type not in _INTEGERS or is_external(tensor):
             return None
@@ -48,7 +45,7 @@ class Walk:
 
 
 def is_external(tensor: onnx.TensorProto) -> bool:
-    """Whether a tensor's values lie in another file."""
+    """Whether a tensor's values are in another file."""
     return tensor.data_location == onnx.TensorProto.EXTERNAL
 
 
