@@ -5,7 +5,7 @@
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from simx.common.input_files import shown
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import ExportPlan, Outcome
+from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.sharing import default_store
@@ -40,6 +40,7 @@ from simx.results.schema.config import Config, ProfileName
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
+from simx.runner.bench.resumption import Asked
 from simx.runner.bench.schedule import schedule
 from simx.runner.bench.threads import default_threads
 
@@ -161,7 +162,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     allow_partial: bool = False,
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
-    weights: AnyPath = "auto",
+    weights: AnyPath | WeightsRequest = "auto",
     weights_mirror: str | None = None,
     offline: bool = False,
     anchor: AnyPath | None = None,
@@ -176,10 +177,13 @@ def bench(  # noqa: PLR0913 - the options of the command
     seed: int = 0,
     worker_memory: int | None = None,
     store: AnyPath | None = None,
+    resume: Mapping[str, str] | None = None,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: session.Measuring = session.silent,
 ) -> Report:
     """Measure backbones, export those that the store lacks, and write a report.
 
-    The process that calls it should be idle meanwhile: what it computes disturbs the measurement.
+    The calling process should be idle meanwhile: its computations disturb the measurement.
 
     Args:
         select: names or globs of backbones; none for everything in the store.
@@ -205,6 +209,12 @@ def bench(  # noqa: PLR0913 - the options of the command
         seed: random seed of every order.
         worker_memory: limit of each worker's address space, in bytes (Linux only).
         store: folder of exports; by default the command's.
+        resume: finish the run of ``report`` that ended early, with its own configuration, instead
+            of beginning one. What is named here has to agree with it: fields of ``Config`` and
+            ``Inputs``, each with its label in messages.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured; its value is called before
+            each launch.
 
     Returns:
         The report that was written. A cell that failed is in it, with its reason.
@@ -214,7 +224,9 @@ def bench(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
-    request = WeightsRequest.parse(os.fspath(weights))
+    request = weights
+    if not isinstance(request, WeightsRequest):
+        request = WeightsRequest.parse(os.fspath(request))
     planned = schedule(
         profile,
         launches=launches,
@@ -246,7 +258,10 @@ def bench(  # noqa: PLR0913 - the options of the command
         negative=_text(negative),
         offline=offline,
     )
-    return session.bench(config, inputs, Path(report) if report else session.new_report_path())
+    path = Path(report) if report else session.new_report_path()
+    if resume is None:
+        return session.bench(config, inputs, path, listener, measuring)
+    return session.resume(path, Asked(config, inputs, resume), listener, measuring)
 
 
 def compare(

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from simx.common.errors import InputError
 from simx.results.schema.config import ProfileName, Schedule
@@ -15,23 +15,21 @@ T = TypeVar("T")
 
 BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
-"""Blocks shorter than a tenth of a second would measure the switch between workers instead."""
+"""Shorter blocks would measure the switch between workers instead."""
 
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
 
 GIANT_CALL_NS = 1_000_000_000
-"""From a second a call on, a backbone gets one launch and a few calls, and no interval."""
+"""From this time of a call on, a backbone gets one launch and a few calls, and no interval."""
 
 _GIANT_BLOCK_NS = 5_000_000_000
 _GIANT_MAX_CALLS = 3
 
 FEWEST_PILOT_LAUNCHES = 5
-"""Launches that judge the spread: with fewer, Student's t alone makes an interval too wide to be
-worth planning by."""
+"""With fewer, Student's t alone makes an interval too wide to plan with."""
 
 MOST_LAUNCHES = 40
-"""With more of them, the requested precision takes no useful time; the report then has the width
-that was reached."""
+"""Most launches of the default profile; the report then has the width that was reached."""
 
 PROFILES: dict[ProfileName, Schedule] = {
     "quick": Schedule(pilot=3, launches=3, rounds=2),
@@ -50,7 +48,7 @@ PROFILES: dict[ProfileName, Schedule] = {
         budget_seconds=600.0,
     ),
 }
-"""``quick`` is a look: it takes three launches whatever they say, and its intervals are wide."""
+"""``quick`` is a first look: it takes three launches, and its intervals are wide."""
 
 
 def schedule(
@@ -65,8 +63,7 @@ def schedule(
     """Return a profile's schedule, with the given values in place of its own.
 
     Raises:
-        InputError: a count is below one, or both a number of launches and a precision are asked
-            for.
+        InputError: a count is below one, or both ``launches`` and ``half_width`` are given.
     """
     for name, value in (("launches", launches), ("rounds", rounds)):
         if value is not None and value < 1:
@@ -78,20 +75,13 @@ def schedule(
         )
     usual = PROFILES[profile]
     if launches is not None:
-        usual = msgspec.structs.replace(usual, pilot=launches, launches=launches, half_width=None)
+        usual = replace(usual, pilot=launches, launches=launches, half_width=None)
     elif half_width is not None:
-        usual = msgspec.structs.replace(
-            usual,
-            pilot=max(FEWEST_PILOT_LAUNCHES, usual.pilot),
-            launches=max(MOST_LAUNCHES, usual.launches),
-            half_width=half_width,
-        )
-    return msgspec.structs.replace(
-        usual,
-        rounds=usual.rounds if rounds is None else rounds,
-        budget_seconds=usual.budget_seconds if budget_seconds is None else budget_seconds,
-        seed=seed,
-    )
+        pilot = max(FEWEST_PILOT_LAUNCHES, usual.pilot)
+        most = max(MOST_LAUNCHES, usual.launches)
+        usual = replace(usual, pilot=pilot, launches=most, half_width=half_width)
+    budget = usual.budget_seconds if budget_seconds is None else budget_seconds
+    return replace(usual, rounds=rounds or usual.rounds, budget_seconds=budget, seed=seed)
 
 
 def block_plan(call_ns: int) -> BlockPlan:
@@ -103,12 +93,12 @@ def block_plan(call_ns: int) -> BlockPlan:
 
 
 def is_giant(call_ns: int) -> bool:
-    """Whether calls this long leave time for a few of them only."""
+    """Whether calls this long leave time for only a few of them."""
     return call_ns >= GIANT_CALL_NS
 
 
 def shuffled(items: Sequence[T], *keys: object) -> list[T]:
-    """Return the items in an order that follows from the keys (a seed among them) alone."""
-    # The seed is there to repeat an order, not to keep a secret.
+    """Return the items in an order that follows from the keys alone; a seed is one of them."""
+    # The seed repeats an order; it keeps no secret.
     generator = random.Random("/".join(map(str, keys)))  # noqa: S311
     return generator.sample(items, len(items))

@@ -19,14 +19,9 @@ class Workload(msgspec.Struct, frozen=True):
     @property
     def name(self) -> JournaledBackbone:
         """Its name in a journal."""
-        return journaled(self.backbone)
+        return self.backbone.model, self.backbone.weights
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The exports that did not fail."""
         return tuple(each for each in self.exports.values() if isinstance(each, Entry))
-
-
-def journaled(backbone: Backbone) -> JournaledBackbone:
-    """Return the name of a backbone in a journal."""
-    return backbone.model, backbone.weights
