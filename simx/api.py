@@ -6,6 +6,7 @@
 import csv
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,6 @@ from simx.results.schema.config import Config, ProfileName
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
-from simx.runner.bench.resumption import Asked
 from simx.runner.bench.schedule import schedule
 from simx.runner.bench.threads import default_threads
 
@@ -179,7 +179,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     store: AnyPath | None = None,
     resume: Mapping[str, str] | None = None,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
-    measuring: session.Measuring = session.silent,
+    measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Report:
     """Measure backbones, export those that the store lacks, and write a report.
 
@@ -261,7 +261,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     path = Path(report) if report else session.new_report_path()
     if resume is None:
         return session.bench(config, inputs, path, listener, measuring)
-    return session.resume(path, Asked(config, inputs, resume), listener, measuring)
+    return session.resume(config, inputs, resume, path, listener, measuring)
 
 
 def compare(

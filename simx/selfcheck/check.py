@@ -55,7 +55,11 @@ def run_selfcheck(extent: Extent, on_comparison: OnComparison) -> SelfCheck:
     """
     begun = time.monotonic()
     with laboratory(extent.threads) as at:
-        floors = [_floor(at, backend, extent, on_comparison) for backend in BACKENDS]
+        floors = []
+        for place, backend in enumerate(BACKENDS):
+            on_comparison(f"the noise of {backend}", place, len(BACKENDS))
+            pair = at.cell(backend), at.cell(backend, again=True)
+            floors.append(at.compare(*pair, extent.schedule))
         spread = spread_of(floors)
         checks = list(_simulated(extent, spread, on_comparison))
         if not extent.quick:
@@ -71,13 +75,6 @@ def run_selfcheck(extent: Extent, on_comparison: OnComparison) -> SelfCheck:
         noise_floor=max(known) if len(known) == len(detectable) else None,
         checks=tuple(checks),
     )
-
-
-def _floor(
-    at: Laboratory, backend: str, extent: Extent, on_comparison: OnComparison
-) -> PairComparison:
-    on_comparison(f"the noise of {backend}", BACKENDS.index(backend), len(BACKENDS))
-    return at.compare(at.cell(backend), at.cell(backend, again=True), extent.schedule)
 
 
 def _detectable(comparison: PairComparison) -> float | None:

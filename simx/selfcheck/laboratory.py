@@ -73,12 +73,9 @@ class Laboratory:
         self._threads = threads
 
     def cell(self, backend: str, network: str = "usual", *, again: bool = False) -> PlannedCell:
-        """Return a cell to measure.
+        """Return a cell of ``torch`` or ``ort``, and of the ``usual`` or the ``larger`` network.
 
-        Args:
-            backend: ``torch`` or ``ort``.
-            network: ``usual`` or ``larger``.
-            again: Give the backend another name, to compare it with itself.
+        ``again`` gives the backend another name, to compare it with itself.
         """
         entry, target = self._entries[network], self._targets[backend]
         if again:

@@ -37,41 +37,35 @@ class Overhead(msgspec.Struct, frozen=True, kw_only=True):
         return self.single_ns / _TYPICAL_CALL_NS
 
 
-class EmptyBackend:
+class _EmptyBackend:
     """A backend that computes nothing."""
 
     facts = BackendFacts(placement={}, settings={}, resident=False)
     _embedding = np.ones((1, 4), dtype=np.float32)
 
     def place(self, array: Array) -> Placed:
-        """Return the argument."""
         return array
 
     def forward(self, image: Placed) -> Placed:  # noqa: ARG002 - it does nothing
-        """Return the same embedding."""
         return self._embedding
 
     def fetch(self, embedding: Placed) -> Array:
-        """Return the argument."""
         return np.asarray(embedding)
 
     def similarity(self, left: Placed, right: Placed) -> float:  # noqa: ARG002 - likewise
-        """Return 1."""
         return 1.0
 
     def canary(self) -> None:
-        """Do nothing."""
+        pass
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
-        """Return None: there is no device."""
         return None
 
     def peak_device_bytes(self) -> int | None:
-        """Return None: there is no device memory."""
         return None
 
 
-def measure_overhead(backend: Backend = EmptyBackend()) -> Overhead:  # noqa: B008 - no state
+def measure_overhead(backend: Backend = _EmptyBackend()) -> Overhead:  # noqa: B008 - no state
     """Compare the loop that times every ``forward`` with a bare loop, in turns."""
     inputs = np.zeros((4, 3, 8, 8), dtype=np.float32)
     pictures: dict[str, Path] = dict(bundled().files())

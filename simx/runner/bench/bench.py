@@ -3,7 +3,7 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,14 +19,13 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
-from simx.runner.bench.cells import PlannedCell, failed_cell, identify
+from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.deadlines import USUAL, Deadlines
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch, weighed
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.stopping import Launches, Verdict
 from simx.runner.bench.targets import OpenTargets, Target
-from simx.runner.bench.workloads import Workload
 
 Progress = Callable[[Backbone, int, int], None]
 """Called before each launch, with the backbone, the launch's index, and how many are planned."""
@@ -132,7 +131,9 @@ def _measure(
         cells = list(result.left)
         finished = launches.add(result.finished, bench.history.references())
         if lacking and launches.done == 1:
-            finished = _with_lacking(finished, lacking, targets)
+            measured = iter(finished.cells)
+            in_order = (lacking.get(target) or next(measured) for target in targets)
+            finished = msgspec.structs.replace(finished, cells=tuple(in_order))
         verdict = "giant" if result.giant else launches.verdict()
         if not cells:
             verdict = "failed"
@@ -156,15 +157,6 @@ def _planned(
             failure = Failure(stage=export.stage, reason=export.reason)
             lacking[target] = failed_cell(backbone, identity, export.weights_origin, failure)
     return cells, lacking
-
-
-def _with_lacking(
-    finished: FinishedLaunch, lacking: Mapping[Target, FailedCell], targets: Sequence[Target]
-) -> FinishedLaunch:
-    """Put the cells without an export at their targets' places."""
-    measured = iter(finished.cells)
-    cells = (lacking[target] if target in lacking else next(measured) for target in targets)
-    return msgspec.structs.replace(finished, cells=tuple(cells))
 
 
 def begun_report(config: Config, notes: Sequence[str] = ()) -> Report:

@@ -89,12 +89,8 @@ class CellClient:
         _refuse("synchronise", unfinished_work(self.prepared.calls))
         self._name_partial_placement(self.prepared.facts)
         create, call = self.prepared.create_ns, self.prepared.first_call_ns
-        first: dict[Scope, int] = {
-            "first": create + call,
-            "first.create": create,
-            "first.call": call,
-        }
-        for scope, ns in first.items():
+        scopes: tuple[Scope, ...] = ("first", "first.create", "first.call")
+        for scope, ns in zip(scopes, (create + call, create, call), strict=True):
             self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))
 
     def _name_partial_placement(self, facts: BackendFacts) -> None:
@@ -161,8 +157,7 @@ class CellClient:
 
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
         """Return its measurements as parts of a report; None for a canary that was not taken."""
-        manifest, prepared = self.plan.entry.manifest, self.prepared
-        embeddings = self.embeddings
+        manifest, prepared, facts = self.plan.entry.manifest, self.prepared, self.prepared.facts
         cell = MeasuredCell(
             identity=self.plan.identity,
             catalogue=catalogue_figures(self.plan.backbone, self.plan.identity.embedding),
@@ -170,12 +165,12 @@ class CellClient:
             weights_sha256=manifest.weights.sha256,
             artefact_sha256=self.plan.artefact_sha256,
             exported_with=manifest.versions,
-            embedding_dim=embeddings.shape[1],
-            similarity=similarities(embeddings),
+            embedding_dim=self.embeddings.shape[1],
+            similarity=similarities(self.embeddings),
             parity=self.parity,
-            placement=prepared.facts.placement,
-            shape_nodes=prepared.facts.shape_nodes,
-            settings={name: anonymous(value) for name, value in prepared.facts.settings.items()},
+            placement=facts.placement,
+            shape_nodes=facts.shape_nodes,
+            settings={name: anonymous(value) for name, value in facts.settings.items()},
             thread_pools=prepared.thread_pools,
             libraries=prepared.libraries,
             memory=self.plan.memory,
@@ -224,22 +219,19 @@ class CellClient:
         self, scope: Scope, image: Image | None, measured: messages.Measured
     ) -> None:
         """Compare samples of the timed calls' own results with the right ones."""
-        target = self.plan.target
+        target, own = self.plan.target, self.embeddings
         if measured.outputs is not None:
             outputs = messages.unpack(measured.outputs)
-            expected = (
-                self.embeddings[[IMAGES.index(image)] * len(outputs)]
-                if image is not None
-                else self._right[list(measured.rows)]
-            )
+            expected = self._right[list(measured.rows)]
+            if image is not None:
+                expected = own[[IMAGES.index(image)] * len(outputs)]
             bounds = target.bounds if target.precision == "fp32" else REPEATED
             self._check_rows(scope, outputs, expected, bounds)
         if measured.fetch_ns is not None:
             typical = block_median(measured.blocks[0].block)
             _refuse(scope, early_return(measured.fetch_ns, typical))
         if image is not None:
-            pair = self.embeddings[0], self.embeddings[IMAGES.index(image)]
-            _check_cosines(scope, measured.cosines, cosine(*pair))
+            _check_cosines(scope, measured.cosines, cosine(own[0], own[IMAGES.index(image)]))
 
     def _check_rows(self, stage: str, rows: Array, expected: Array, bounds: Bounds) -> None:
         if rows.shape != expected.shape:

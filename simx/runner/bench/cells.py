@@ -1,13 +1,16 @@
 """The cells of a benchmark: one backbone on one target each, and their records in a report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from simx.common.anonymous import anonymous
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.results.files.journal_lines import JournaledBackbone
 from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
 from simx.results.schema.partial_placement import with_partial_placement, without_partial_placement
@@ -94,6 +97,23 @@ class PlannedCell(msgspec.Struct, frozen=True):
         return failed_cell(
             self.backbone, self.identity, origin, failure, allow_partial=self.allow_partial
         )
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """A backbone, with its export of fp32 and of each precision to measure, or its failure."""
+
+    backbone: Backbone
+    exports: Mapping[Precision, Entry | NotExported]
+
+    @property
+    def name(self) -> JournaledBackbone:
+        """Its name in a journal."""
+        return self.backbone.model, self.backbone.weights
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The exports that did not fail."""
+        return tuple(each for each in self.exports.values() if isinstance(each, Entry))
 
 
 def _absolute(path: Path) -> str:

@@ -115,7 +115,6 @@ class _LaunchRun:
         self._canaries: list[Canary] = []
 
     def prepare(self) -> None:
-        """Start every cell's worker, and check its first answers before any time counts."""
         pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
         for place, plan in enumerate(self._cells):
             try:
@@ -142,11 +141,9 @@ class _LaunchRun:
             self._canaries += [canary] if canary else []
 
     def close(self, *, at_once: bool = False) -> None:
-        """End every worker that is left."""
         close_workers((cell.worker for cell in self._live.values()), at_once=at_once)
 
     def result(self) -> LaunchResult:
-        """Return the measurements, cells in the planned order."""
         cells = tuple(self._done[place] for place in range(len(self._cells)))
         return LaunchResult(
             FinishedLaunch(cells=cells, canary=tuple(self._canaries)),
@@ -168,7 +165,9 @@ class _LaunchRun:
             if slow and patience:
                 time.sleep(PAUSE_SECONDS)
             else:
-                is_undisturbed = self._forward_is_undisturbed(number) and not slow
+                self._block("forward", None, number)
+                blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
+                is_undisturbed = not slow and not any(disturbances(block) for block in blocks)
             number += 1
             slow = self._canaries_are_slow(number)
             if (is_undisturbed and not slow) or not patience:
@@ -177,15 +176,12 @@ class _LaunchRun:
                 patience -= 1
 
     def _other_scopes(self) -> None:
-        resident = any(cell.prepared.facts.resident for cell in self._live.values())
-        if resident:
-            self._block("host", None, 0)
+        self._block("host", None, 0)
         for image in IMAGES:
             self._block("pipeline", image, 0)
         for image in COMPARED_IMAGES:
             self._block("similarity", image, 0)
-            if resident:
-                self._block("similarity.host", image, 0)
+            self._block("similarity.host", image, 0)
 
     def _compare(self, cell: CellClient) -> None:
         """Compare a cell with the first one of the same network; selfcheck has two networks."""
@@ -197,19 +193,14 @@ class _LaunchRun:
         taken: dict[CanaryKey, Block] = {}
         first: dict[CanaryKey, CellClient] = {}
         for _, cell in sorted(self._live.items()):
-            first.setdefault(_canary_key(cell), cell)
+            first.setdefault((cell.plan.identity.backend, cell.plan.identity.provider), cell)
 
         def take(cell: CellClient) -> None:
-            if first[_canary_key(cell)] is cell:
-                taken[_canary_key(cell)] = cell.measure_canary(number)
+            for key in (key for key, chosen in first.items() if chosen is cell):
+                taken[key] = cell.measure_canary(number)
 
         self._each(("canary", number), take)
         return self._bench.history.are_slow(taken)
-
-    def _forward_is_undisturbed(self, number: int) -> bool:
-        self._block("forward", None, number)
-        blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
-        return not any(disturbances(block) for block in blocks)
 
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
         def take(cell: CellClient) -> None:
@@ -231,10 +222,6 @@ class _LaunchRun:
                 del self._live[place]
                 failure = msgspec.structs.replace(error.failure, stderr=stderr)
                 self._done[place] = cell.plan.failed(failure)
-
-
-def _canary_key(cell: CellClient) -> CanaryKey:
-    return cell.plan.identity.backend, cell.plan.identity.provider
 
 
 def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:

@@ -18,26 +18,13 @@ from simx.results.schema.config import Config, Schedule
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
-from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.launch import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target
-from simx.runner.bench.workloads import Workload
 
 _MAY_CHANGE = frozenset({"system", "memory_bytes", "container"})
 """Fields of the environment whose change is noted; times depend on all others."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What a resumed run has to agree with.
-
-    Only the fields of ``config`` and ``inputs`` count that are in ``labels``, each with its label
-    in messages, such as an option's name.
-    """
-
-    config: Config
-    inputs: Inputs
-    labels: Mapping[str, str]
 
 
 class Earlier(msgspec.Struct, frozen=True):
@@ -120,7 +107,7 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
     Raises:
         InputError: something has changed that times depend on.
     """
-    changed = [(field, _named(field, text)) for field, text in _differences(before, now)]
+    changed = [*_differences(before, now)]
     if refused := [text for field, text in changed if field not in _MAY_CHANGE]:
         raise InputError(
             f"the machine or its software is no longer what it was: {'; '.join(refused)}; "
@@ -135,7 +122,7 @@ def require_same_configuration(before: Report, now: Report) -> None:
     Raises:
         InputError: names each part that differs.
     """
-    changed = [_named(field, text) for field, text in _differences(before.config, now.config)]
+    changed = [text for _, text in _differences(before.config, now.config)]
     if before.simx != now.simx:
         changed.append(f"simx was {before.simx} and is {now.simx}")
     if changed:
@@ -145,20 +132,27 @@ def require_same_configuration(before: Report, now: Report) -> None:
         )
 
 
-def require_same_as_asked(begun: Header, asked: Asked, inputs: Inputs) -> None:
+def require_same_as_asked(
+    begun: Header, config: Config, inputs: Inputs, labels: Mapping[str, str]
+) -> None:
     """Refuse where something else is asked for than the run was begun with.
 
-    ``inputs`` are those asked for, with absolute paths.
+    Args:
+        begun: the run's.
+        config: what is asked for.
+        inputs: what is asked for, with absolute paths.
+        labels: the fields of both that count, each with its label in messages, such as an option's
+            name.
 
     Raises:
         InputError: names each field that differs.
     """
-    pairs = ((begun.report.config, asked.config), (begun.inputs, inputs))
+    pairs = ((begun.report.config, config), (begun.inputs, inputs))
     changed = [
-        f"{asked.labels[field]} {difference}"
+        difference
         for before, now in pairs
-        for field, difference in _differences(before, now)
-        if field in asked.labels
+        for field, difference in _differences(before, now, labels)
+        if field in labels
     ]
     if changed:
         raise InputError(
@@ -181,21 +175,18 @@ def _measured(
 
 
 def _differences(
-    before: msgspec.Struct | None, now: msgspec.Struct | None
+    before: msgspec.Struct | None, now: msgspec.Struct | None, labels: Mapping[str, str] = {}
 ) -> Iterator[tuple[str, str]]:
-    """Yield each field that differs, with what it was and what it is."""
+    """Yield each field that differs, and its label with what it was and what it is."""
     for field in () if now is None else now.__struct_fields__:
+        label = labels.get(field, field.replace("_", " "))
         was, is_now = getattr(before, field, None), getattr(now, field)
         if isinstance(was, dict) and isinstance(is_now, dict):
-            for key in sorted({*was, *is_now}):
-                if was.get(key) != is_now.get(key):
-                    yield field, f"{key} {_difference(was.get(key), is_now.get(key))}"
+            keys = (key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key))
+            for key in keys:
+                yield field, f"{label} {key} {_difference(was.get(key), is_now.get(key))}"
         elif was != is_now:
-            yield field, _difference(was, is_now)
-
-
-def _named(field: str, difference: str) -> str:
-    return f"{field.replace('_', ' ')} {difference}"
+            yield field, f"{label} {_difference(was, is_now)}"
 
 
 def _difference(was: object, is_now: object) -> str:
@@ -203,9 +194,9 @@ def _difference(was: object, is_now: object) -> str:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return "none"
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value)) or "none"
     sha256 = getattr(value, "sha256", None)
-    return str(value) if sha256 is None else f"a picture of SHA-256 {sha256[:12]}"
+    if sha256 is not None:
+        return f"a picture of SHA-256 {sha256[:12]}"
+    return "none" if value is None else str(value)

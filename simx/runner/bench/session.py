@@ -6,8 +6,8 @@ It prints nothing; its listener gets messages.
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,22 +34,16 @@ from simx.results.files.report import read
 from simx.results.schema.config import Config
 from simx.results.schema.report import Report
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.resumption import (
-    Asked,
     environment_changes,
     require_same_as_asked,
     require_same_configuration,
 )
 from simx.runner.bench.targets import Target, open_targets, planned_targets
-from simx.runner.bench.workloads import Workload
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
 """Returns a context for the measurement of backbones; its value is called before each launch."""
-
-
-def silent(_: Sequence[Backbone]) -> AbstractContextManager[Progress]:
-    """Show no progress of a measurement."""
-    return nullcontext(lambda *_: None)
 
 
 def bench(
@@ -79,12 +73,21 @@ def bench(
         return session.measure(journal, path, measuring)
 
 
-def resume(path: Path, asked: Asked, listener: ExportListener, measuring: Measuring) -> Report:
+def resume(
+    config: Config,
+    inputs: Inputs,
+    labels: Mapping[str, str],
+    path: Path,
+    listener: ExportListener,
+    measuring: Measuring,
+) -> Report:
     """Measure what is open of a run that ended early, with its own configuration.
 
     Args:
+        config: what is asked for now.
+        inputs: what is asked for now; only ``offline`` replaces the run's own.
+        labels: the fields of both that have to agree with the run, with their labels in messages.
         path: its report, or its journal.
-        asked: what the run has to agree with.
         listener: as for ``bench``.
         measuring: as for ``bench``.
 
@@ -101,13 +104,12 @@ def resume(path: Path, asked: Asked, listener: ExportListener, measuring: Measur
         return report
     with Journal.resume(journal_path(path)) as journal:
         begun = journal.kept.header
-        config = begun.report.config
-        assert config is not None  # noqa: S101 - a journal's report is validated
-        require_same_as_asked(begun, asked, _absolute(asked.inputs))
-        if not _open(journal, selected(config.backbones)):
+        require_same_as_asked(begun, config, _absolute(inputs), labels)
+        assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
+        if not _open(journal, selected(begun.report.config.backbones)):
             return finish(journal, path)
-        inputs = msgspec.structs.replace(begun.inputs, offline=asked.inputs.offline)
-        with _prepared(config, inputs, listener) as session:
+        inputs = msgspec.structs.replace(begun.inputs, offline=inputs.offline)
+        with _prepared(begun.report.config, inputs, listener) as session:
             journal.append(_resumption(begun, session.header))
             return session.measure(journal, path, measuring)
 

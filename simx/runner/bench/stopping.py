@@ -30,8 +30,6 @@ class Launches:
         self._schedule = schedule
         self._clock = clock
         self._last = clock()
-        self._seconds: list[float] = []
-        self._longest = 0.0
         self._finished: list[FinishedLaunch] = []
         self.needed: int | None = None
 
@@ -50,7 +48,11 @@ class Launches:
     @property
     def elapsed(self) -> float:
         """Seconds since the first launch began, without those between two runs."""
-        return math.fsum(self._seconds) + self._clock() - self._last
+        return self._finished_seconds + self._clock() - self._last
+
+    @property
+    def _finished_seconds(self) -> float:
+        return math.fsum(each.seconds for each in self._finished)
 
     def add(
         self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]
@@ -73,11 +75,6 @@ class Launches:
 
     def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
         """Add a launch of an earlier run, with the seconds that it took then."""
-        seconds = launch.seconds
-        # Launches after the pilot are shorter; the first of them shows by how much.
-        ends_the_guess = self.done == self._schedule.pilot
-        self._longest = max(0.0 if ends_the_guess else self._longest, seconds)
-        self._seconds.append(seconds)
         self._finished.append(launch)
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self.forwards():
@@ -102,8 +99,11 @@ class Launches:
             return "half_width"
         if self.done >= most:
             return "launches"
+        # Launches after the pilot are shorter: they show how long the next one takes.
+        recent = self._finished[self._schedule.pilot :] or self._finished
+        longest = max((each.seconds for each in recent), default=0.0)
         budget = self._schedule.budget_seconds
-        if budget is not None and math.fsum(self._seconds) + self._longest > budget:
+        if budget is not None and self._finished_seconds + longest > budget:
             return "budget"
         return "go_on"
 

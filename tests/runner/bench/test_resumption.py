@@ -15,9 +15,9 @@ from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.bench import finish
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.resumption import environment_changes, require_same_configuration
 from simx.runner.bench.targets import OpenTargets, open_targets
-from simx.runner.bench.workloads import Workload
 from tests.results.builders import report
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
