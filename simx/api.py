@@ -95,11 +95,8 @@ def rows(report: Report) -> tuple[Row, ...]:
     A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
     """
     _, *lines = csv.reader(to_string([report]).splitlines())
-    values = (
-        {name: value or None for name, value in zip(Row._fields, line, strict=True)}
-        for line in lines
-    )
-    return tuple(msgspec.convert(list(each.values()), Row, strict=False) for each in values)
+    values = ([value or None for value in line] for line in lines)
+    return tuple(msgspec.convert(each, Row, strict=False) for each in values)
 
 
 def export(  # noqa: PLR0913 - the options of the command
@@ -228,12 +225,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     if not isinstance(request, WeightsRequest):
         request = WeightsRequest.parse(os.fspath(request))
     planned = schedule(
-        profile,
-        launches=launches,
-        rounds=rounds,
-        half_width=half_width,
-        budget_seconds=budget,
-        seed=seed,
+        profile, launches=launches, rounds=rounds, half_width=half_width, budget=budget, seed=seed
     )
     config = Config(
         **msgspec.structs.asdict(planned),
@@ -259,9 +251,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         offline=offline,
     )
     path = Path(report) if report else session.new_report_path()
-    if resume is None:
-        return session.bench(config, inputs, path, listener, measuring)
-    return session.resume(config, inputs, resume, path, listener, measuring)
+    return session.bench(config, inputs, path, listener, measuring, resume)
 
 
 def compare(

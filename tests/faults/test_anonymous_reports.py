@@ -22,7 +22,7 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import OpenTargets, Target
 from simx.workers.forking import launcher
 from simx.workers.spawning import Spawner

@@ -20,10 +20,10 @@ from simx.results.files.report import write
 from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
-from simx.runner.bench.deadlines import USUAL, Deadlines
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch, weighed
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
+from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.stopping import Launches, Verdict
 from simx.runner.bench.targets import OpenTargets, Target
 

@@ -25,8 +25,7 @@ from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst
 from simx.results.statistics.vector_math import cosine
 from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
-from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.schedule import CANARY_PLAN, block_plan, is_giant
+from simx.runner.bench.schedule import CANARY_PLAN, Deadlines, block_plan, is_giant
 from simx.runner.measure import messages
 from simx.runner.measure.sync_check import early_return, unfinished_work
 from simx.workers.worker import Worker, WorkerError

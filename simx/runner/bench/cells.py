@@ -17,7 +17,7 @@ from simx.results.schema.partial_placement import with_partial_placement, withou
 from simx.results.schema.report import Catalogue, FailedCell, Failure, Identity, WeightsOrigin
 from simx.runner.backends.contract import Task
 from simx.runner.backends.providers import short_name
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target
 from simx.runner.measure.messages import StoredFile
 

@@ -24,8 +24,7 @@ from simx.results.statistics.noise import (
 )
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.deadlines import USUAL, Deadlines
-from simx.runner.bench.schedule import shuffled
+from simx.runner.bench.schedule import USUAL, Deadlines, shuffled
 from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 

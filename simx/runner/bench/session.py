@@ -47,12 +47,17 @@ Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
 
 
 def bench(
-    config: Config, inputs: Inputs, path: Path, listener: ExportListener, measuring: Measuring
+    config: Config,
+    inputs: Inputs,
+    path: Path,
+    listener: ExportListener,
+    measuring: Measuring,
+    resumed: Mapping[str, str] | None = None,
 ) -> Report:
-    """Measure, and write the report.
+    """Measure, and write the report; or finish a run that ended early.
 
     Wrong arguments are refused before any export or measurement. An interrupted run leaves a
-    journal beside the report, for ``resume``.
+    journal beside the report, from which it can be resumed.
 
     Args:
         config: what to measure, and how. Without ``backbones``, everything in the store.
@@ -60,12 +65,18 @@ def bench(
         path: where the report goes.
         listener: gets messages, and hears of exports.
         measuring: is entered with the backbones when they are measured.
+        resumed: finish the run of this report or journal, with its own configuration. The fields
+            of ``config`` and ``inputs`` that are named here have to agree with it; each has its
+            label in messages. Of the others only ``offline`` counts.
 
     Raises:
-        InputError: an argument is not usable, or a journal lies at the report's place.
+        InputError: an argument is not usable, or a journal lies at a new report's place. A run to
+            resume does not exist or does not agree, or machine, software or exports have changed.
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
+    if resumed is not None:
+        return _resume(config, inputs, path, listener, measuring, resumed)
     with (
         _prepared(config, inputs, listener) as session,
         Journal.begin(journal_path(path), session.header) as journal,
@@ -73,30 +84,14 @@ def bench(
         return session.measure(journal, path, measuring)
 
 
-def resume(
+def _resume(
     config: Config,
     inputs: Inputs,
-    labels: Mapping[str, str],
     path: Path,
     listener: ExportListener,
     measuring: Measuring,
+    labels: Mapping[str, str],
 ) -> Report:
-    """Measure what is open of a run that ended early, with its own configuration.
-
-    Args:
-        config: what is asked for now.
-        inputs: what is asked for now; only ``offline`` replaces the run's own.
-        labels: the fields of both that have to agree with the run, with their labels in messages.
-        path: its report, or its journal.
-        listener: as for ``bench``.
-        measuring: as for ``bench``.
-
-    Raises:
-        InputError: there is no such run, it does not agree, or machine, software or exports have
-            changed since it began.
-        ProviderUnavailableError: a backend or a provider cannot be used here any more.
-        SystemFailureError: the store, the journal or the report cannot be written.
-    """
     path = report_path(path)
     if not journal_path(path).exists():
         report = read(path)

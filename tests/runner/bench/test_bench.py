@@ -16,7 +16,7 @@ from simx.results.summaries.derivation import by_range
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target, open_targets
 from tests.runner.benches import PLAN, run, small_pictures
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lacking, target
