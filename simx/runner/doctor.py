@@ -25,7 +25,7 @@ from simx.runner.backends.registry import BACKENDS, BackendSpec, backend_named
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import started
 from simx.runner.bench.threads import default_threads
-from simx.runner.measure.messages import DESCRIBED, Describe, Described
+from simx.runner.measure.messages import DESCRIBED, Describe, Described, Usable
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
@@ -50,8 +50,9 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
                 facts = _facts(launcher)
                 providers += _probed(spec, launcher, facts, named)
         except (ProviderUnavailableError, WorkerError) as error:
-            own = named or ("CPUExecutionProvider",)
-            providers += [_unusable(spec, each, named, str(error)) for each in _fitting(spec, own)]
+            failure = Failure(stage="launch", reason=str(error))
+            own = _fitting(spec, named or ("CPUExecutionProvider",))
+            providers += [_diagnosis(spec, each, named, failure) for each in own]
             continue
         if facts.cuda is not None:
             cuda[spec.name] = facts.cuda
@@ -93,34 +94,29 @@ def _probed(
 ) -> Iterator[ProviderDiagnosis]:
     for provider in dict.fromkeys((*facts.providers, *_fitting(spec, named))):
         reply = probe(provider, launcher)
-        if isinstance(reply, Failure):
-            yield _unusable(spec, provider, named, reply.reason, remedy(spec, provider))
-        else:
-            yield ProviderDiagnosis(
-                backend=spec.label,
-                provider=provider,
-                named=provider in named,
-                proof=reply.placement,
-                reason=None,
-                remedy=None,
-                libraries=reply.libraries,
-            )
+        mend = remedy(spec, provider) if isinstance(reply, Failure) else None
+        yield _diagnosis(spec, provider, named, reply, mend)
 
 
 def _fitting(spec: BackendSpec, providers: Sequence[str]) -> list[str]:
     return [each for each in providers if spec.providers is None or each in spec.providers]
 
 
-def _unusable(
-    spec: BackendSpec, provider: str, named: Sequence[str], reason: str, mend: str | None = None
+def _diagnosis(
+    spec: BackendSpec,
+    provider: str,
+    named: Sequence[str],
+    reply: Usable | Failure,
+    mend: str | None = None,
 ) -> ProviderDiagnosis:
     return ProviderDiagnosis(
         backend=spec.label,
         provider=provider,
         named=provider in named,
-        proof={},
-        reason=anonymous(reason),
+        proof={} if isinstance(reply, Failure) else reply.placement,
+        reason=anonymous(reply.reason) if isinstance(reply, Failure) else None,
         remedy=mend,
+        libraries={} if isinstance(reply, Failure) else reply.libraries,
     )
 
 

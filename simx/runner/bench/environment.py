@@ -36,15 +36,12 @@ def describe_environment() -> Environment:
         system=f"{platform.system()} {platform.release()}",
         container=any(mark.exists() for mark in _CONTAINER_MARKS),
         python=platform.python_version(),
-        libraries=library_versions(),
+        libraries=_library_versions(),
     )
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the installed libraries that a time can depend on.
-
-    They include all builds of ONNX Runtime and its plug-ins.
-    """
+def _library_versions() -> dict[str, str]:
+    """Return the versions that a time can depend on, also of each build and plug-in."""
     plugins = {plugin.distribution: plugin.version for plugin in installed_plugins()}
     versions = runtime_distributions() | plugins
     for name in _LIBRARIES:

@@ -15,13 +15,7 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import Canary, Failure, Outcome
 from simx.results.schema.times import Block, Scope
-from simx.results.statistics.noise import (
-    CanaryKey,
-    canary_ns,
-    canary_reference,
-    disturbances,
-    is_slow,
-)
+from simx.results.statistics import noise
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import USUAL, Deadlines, shuffled
@@ -45,24 +39,25 @@ class ReferenceWorkloadHistory:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[CanaryKey, list[float]] = {}
+        self._seen: dict[noise.CanaryKey, list[float]] = {}
 
-    def are_slow(self, canaries: Mapping[CanaryKey, Block]) -> bool:
+    def are_slow(self, canaries: Mapping[noise.CanaryKey, Block]) -> bool:
         """Remember one round's canaries, and return whether they were disturbed."""
-        taken = {key: canary_ns(block) for key, block in canaries.items()}
+        taken = {key: noise.canary_ns(block) for key, block in canaries.items()}
         for key, ns in taken.items():
             self._seen.setdefault(key, []).append(ns)
-        return is_slow(taken, self.references())
+        return noise.is_slow(taken, self.references())
 
     def remember(self, canaries: Iterable[Canary]) -> None:
         """Remember canaries of an earlier run."""
         for canary in canaries:
             seen = self._seen.setdefault((canary.backend, canary.provider), [])
-            seen += [canary_ns(block) for launch in canary.launches for block in launch.blocks]
+            blocks = (block for launch in canary.launches for block in launch.blocks)
+            seen += map(noise.canary_ns, blocks)
 
-    def references(self) -> dict[CanaryKey, float]:
+    def references(self) -> dict[noise.CanaryKey, float]:
         """Return the nanoseconds of an undisturbed canary on each backend and provider."""
-        return {key: canary_reference(ns) for key, ns in self._seen.items()}
+        return {key: noise.canary_reference(ns) for key, ns in self._seen.items()}
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +161,7 @@ class _LaunchRun:
             else:
                 self._block("forward", None, number)
                 blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
-                is_undisturbed = not slow and not any(disturbances(block) for block in blocks)
+                is_undisturbed = not slow and not any(map(noise.disturbances, blocks))
             number += 1
             slow = self._canaries_are_slow(number)
             if (is_undisturbed and not slow) or not patience:
@@ -189,8 +184,8 @@ class _LaunchRun:
 
     def _canaries_are_slow(self, number: int) -> bool:
         """Take one canary on each backend and provider: it is the same in any precision."""
-        taken: dict[CanaryKey, Block] = {}
-        first: dict[CanaryKey, CellClient] = {}
+        taken: dict[noise.CanaryKey, Block] = {}
+        first: dict[noise.CanaryKey, CellClient] = {}
         for _, cell in sorted(self._live.items()):
             first.setdefault((cell.plan.identity.backend, cell.plan.identity.provider), cell)
 

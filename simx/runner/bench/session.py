@@ -33,13 +33,9 @@ from simx.results.files.journal_lines import Header, Inputs, Resumption
 from simx.results.files.report import read
 from simx.results.schema.config import Config
 from simx.results.schema.report import Report
+from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.resumption import (
-    environment_changes,
-    require_same_as_asked,
-    require_same_configuration,
-)
 from simx.runner.bench.targets import Target, open_targets, planned_targets
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
@@ -99,7 +95,7 @@ def _resume(
         return report
     with Journal.resume(journal_path(path)) as journal:
         begun = journal.kept.header
-        require_same_as_asked(begun, config, _absolute(inputs), labels)
+        resumption.require_same_as_asked(begun, config, _absolute(inputs), labels)
         assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
         if not _open(journal, selected(begun.report.config.backbones)):
             return finish(journal, path)
@@ -267,9 +263,9 @@ def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
 
 def _resumption(begun: Header, now: Header) -> Resumption:
     """Return the journal's line of a resumption that is allowed."""
-    require_same_configuration(begun.report, now.report)
+    resumption.require_same_configuration(begun.report, now.report)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     notes = [f"this run ended early and was taken up again at {created}"]
     if begun.report.environment and now.report.environment:
-        notes += environment_changes(begun.report.environment, now.report.environment)
+        notes += resumption.environment_changes(begun.report.environment, now.report.environment)
     return Resumption(created=created, notes=tuple(notes))

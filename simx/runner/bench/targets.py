@@ -9,15 +9,9 @@ from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
 from simx.results.schema.config import Config
 from simx.results.statistics.parity import Bounds, bounds_of
+from simx.runner.backends import registry
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
-from simx.runner.backends.registry import (
-    BackendSpec,
-    backend_named,
-    provider_option,
-    require_meaning,
-    require_precisions,
-)
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
@@ -25,7 +19,7 @@ from simx.workers.worker import Launcher, WorkerDiedError
 class Target(msgspec.Struct, frozen=True):
     """One backend on one provider in one precision."""
 
-    backend: BackendSpec
+    backend: registry.BackendSpec
     provider: str
     precision: Precision = "fp32"
 
@@ -70,11 +64,11 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
         ProviderUnavailableError: a backend is not installed, or none has a device for any of the
             providers.
     """
-    options = [provider_option(text) for text in config.provider_options]
-    backends = [backend_named(name).with_options(options) for name in config.backends]
+    options = [registry.provider_option(text) for text in config.provider_options]
+    backends = [registry.backend_named(name).with_options(options) for name in config.backends]
     require_takers(options, backends, config.providers)
-    require_meaning(backends, config.providers)
-    require_precisions(backends, config.precisions)
+    registry.require_meaning(backends, config.providers)
+    registry.require_precisions(backends, config.precisions)
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
@@ -89,7 +83,7 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
 
 
 def product(
-    backends: Sequence[BackendSpec],
+    backends: Sequence[registry.BackendSpec],
     providers: Sequence[str],
     precisions: Sequence[Precision] = ("fp32",),
 ) -> tuple[list[Target], list[str]]:
@@ -122,7 +116,7 @@ def product(
 
 
 def require_takers(
-    options: Sequence[str], backends: Sequence[BackendSpec], providers: Sequence[str]
+    options: Sequence[str], backends: Sequence[registry.BackendSpec], providers: Sequence[str]
 ) -> None:
     """Refuse options that no backend and provider takes.
 
@@ -143,7 +137,7 @@ def require_takers(
         )
 
 
-def started(backend: BackendSpec, memory: int | None = None) -> Launcher:
+def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:
     """Start the launcher of a backend's workers, with at most ``memory`` bytes each.
 
     Raises:

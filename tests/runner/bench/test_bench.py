@@ -267,7 +267,7 @@ def test_a_provider_that_does_not_run_is_refused_first() -> None:
 
 
 def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
-    """A journal that an interrupted run left may be all there is of it."""
+    """The journal may be the only record of an interrupted run."""
     journal_path(tmp_path / "report.json").write_text("precious")
     with pytest.raises(InputError, match="left from another run"):
         bench(tmp_path, "right")

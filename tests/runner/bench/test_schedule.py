@@ -34,7 +34,7 @@ def test_a_profile_is_what_is_not_said_otherwise(profile: ProfileName) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_number_of_launches_needs_no_pilot(profile: ProfileName) -> None:
-    """Whoever says how many launches there are gets them, whatever they say."""
+    """A given number of launches is used, whatever the times are."""
     asked = schedule(profile, launches=8)
 
     assert (asked.pilot, asked.launches, asked.half_width) == (8, 8, None)
