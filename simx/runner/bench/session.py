@@ -71,23 +71,12 @@ def bench(
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
-    if resumed is not None:
-        return _resume(config, inputs, path, listener, measuring, resumed)
-    with (
-        _prepared(config, inputs, listener) as session,
-        Journal.begin(journal_path(path), session.header) as journal,
-    ):
-        return session.measure(journal, path, measuring)
-
-
-def _resume(
-    config: Config,
-    inputs: Inputs,
-    path: Path,
-    listener: ExportListener,
-    measuring: Measuring,
-    labels: Mapping[str, str],
-) -> Report:
+    if resumed is None:
+        with (
+            _prepared(config, inputs, listener) as session,
+            Journal.begin(journal_path(path), session.header) as journal,
+        ):
+            return session.measure(journal, path, measuring)
     path = report_path(path)
     if not journal_path(path).exists():
         report = read(path)
@@ -95,7 +84,7 @@ def _resume(
         return report
     with Journal.resume(journal_path(path)) as journal:
         begun = journal.kept.header
-        resumption.require_same_as_asked(begun, config, _absolute(inputs), labels)
+        resumption.require_same_as_asked(begun, config, _absolute(inputs), resumed)
         assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
         if not _open(journal, selected(begun.report.config.backbones)):
             return finish(journal, path)
