@@ -210,7 +210,7 @@ def test_a_damaged_manifest_is_told_of_and_costs_its_entry_alone(
     assert outcome.code == ExitCode.DONE
     assert len(outcome.out.splitlines()) == 3
     assert len(outcome.messages) == 1
-    assert "manifest.json: " in outcome.messages[0]
+    assert all("manifest.json: " in message for message in outcome.messages)
     _assert_printable(outcome)
 
 
