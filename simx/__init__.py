@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "__version__",
-    "bench",
-    "compare",
-    "export",
-    "preprocess",
-    "read_report",
-    "rows",
-]
+__all__ = ["__version__", "bench", "compare", "export", "preprocess", "read_report", "rows"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function of ``simx.api``

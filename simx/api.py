@@ -5,7 +5,8 @@
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from simx.common.input_files import shown
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import ExportPlan, Outcome
+from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.sharing import default_store
@@ -94,11 +95,8 @@ def rows(report: Report) -> tuple[Row, ...]:
     A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
     """
     _, *lines = csv.reader(to_string([report]).splitlines())
-    values = (
-        {name: value or None for name, value in zip(Row._fields, line, strict=True)}
-        for line in lines
-    )
-    return tuple(msgspec.convert(list(each.values()), Row, strict=False) for each in values)
+    values = ([value or None for value in line] for line in lines)
+    return tuple(msgspec.convert(each, Row, strict=False) for each in values)
 
 
 def export(  # noqa: PLR0913 - the options of the command
@@ -161,7 +159,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     allow_partial: bool = False,
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
-    weights: AnyPath = "auto",
+    weights: AnyPath | WeightsRequest = "auto",
     weights_mirror: str | None = None,
     offline: bool = False,
     anchor: AnyPath | None = None,
@@ -176,10 +174,13 @@ def bench(  # noqa: PLR0913 - the options of the command
     seed: int = 0,
     worker_memory: int | None = None,
     store: AnyPath | None = None,
+    resume: Mapping[str, str] | None = None,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Report:
     """Measure backbones, export those that the store lacks, and write a report.
 
-    The process that calls it should be idle meanwhile: what it computes disturbs the measurement.
+    The calling process should be idle meanwhile: its computations disturb the measurement.
 
     Args:
         select: names or globs of backbones; none for everything in the store.
@@ -205,6 +206,12 @@ def bench(  # noqa: PLR0913 - the options of the command
         seed: random seed of every order.
         worker_memory: limit of each worker's address space, in bytes (Linux only).
         store: folder of exports; by default the command's.
+        resume: finish the run of ``report`` that ended early, with its own configuration, instead
+            of beginning one. What is named here has to agree with it: fields of ``Config`` and
+            ``Inputs``, each with its label in messages.
+        listener: gets messages, and hears of exports.
+        measuring: is entered with the backbones when they are measured; its value is called before
+            each launch.
 
     Returns:
         The report that was written. A cell that failed is in it, with its reason.
@@ -214,14 +221,11 @@ def bench(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
-    request = WeightsRequest.parse(os.fspath(weights))
+    request = weights
+    if not isinstance(request, WeightsRequest):
+        request = WeightsRequest.parse(os.fspath(request))
     planned = schedule(
-        profile,
-        launches=launches,
-        rounds=rounds,
-        half_width=half_width,
-        budget_seconds=budget,
-        seed=seed,
+        profile, launches=launches, rounds=rounds, half_width=half_width, budget=budget, seed=seed
     )
     config = Config(
         **msgspec.structs.asdict(planned),
@@ -246,7 +250,8 @@ def bench(  # noqa: PLR0913 - the options of the command
         negative=_text(negative),
         offline=offline,
     )
-    return session.bench(config, inputs, Path(report) if report else session.new_report_path())
+    path = Path(report) if report else session.new_report_path()
+    return session.bench(config, inputs, path, listener, measuring, resume)
 
 
 def compare(

@@ -141,3 +141,11 @@ def test_a_benchmark_writes_the_report_that_it_returns(exported: Path) -> None:
     assert made.config.backbones == ("squeezenet1_1",)
     assert str(exported) not in path.read_text(encoding="utf-8")
     assert not [left for left in exported.iterdir() if left.suffix == ".journal"]
+
+
+def test_a_finished_report_has_nothing_to_resume(tmp_path: Path) -> None:
+    """It is returned as it is."""
+    path = tmp_path / "report.json"
+    write(path, report(measured()))
+
+    assert simx.bench(report=path, resume={}) == simx.read_report(path)

@@ -16,7 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "models": {"common"},
     "report": {"common", "models", "results"},
     "api": {*_ORDER, "report"},
-    "cli": {*_ORDER, "report"},
+    "cli": {*_ORDER, "report", "api"},
 }
 """Every room, and the rooms it may import besides itself."""
 

@@ -22,8 +22,7 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, Report
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.launch import Bench, run_launch
-from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
 from simx.runner.bench.targets import Target, open_targets
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from simx.cli import options
 from simx.cli.output import in_a_folder, next_step, show, tell
@@ -167,60 +166,47 @@ def command(
     --all, --gflops and --family, simx measures everything in the store.
     """
     # What measuring needs (numpy, the runner) would slow down --help.
+    from simx.api import bench  # noqa: PLC0415
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import report_content  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
-    from simx.results.files.journal_lines import Inputs  # noqa: PLC0415
-    from simx.results.schema.config import Config  # noqa: PLC0415
     from simx.results.schema.report import FailedCell  # noqa: PLC0415
-    from simx.runner.backends.providers import provider_named  # noqa: PLC0415
-    from simx.runner.bench import session  # noqa: PLC0415
-    from simx.runner.bench.resumption import Asked  # noqa: PLC0415
-    from simx.runner.bench.schedule import schedule  # noqa: PLC0415
-    from simx.runner.bench.threads import default_threads  # noqa: PLC0415
+    from simx.runner.bench.session import new_report_path  # noqa: PLC0415
 
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
         backbones = options.selected(select, everything=all, gflops=gflops, families=family)
-    planned = schedule(
-        profile,
-        launches=launches,
-        rounds=rounds,
-        half_width=half_width,
-        budget_seconds=budget,
-        seed=seed,
-    )
-    config = Config(
-        **msgspec.structs.asdict(planned),
-        backbones=tuple(backbone.name for backbone in backbones),
-        backends=backend,
-        providers=tuple(dict.fromkeys(map(provider_named, provider))),
-        provider_options=provider_option,
-        allow_partial=allow_partial,
-        embedding=embedding,
-        precisions=precision,
-        threads=threads or default_threads(),
-        weights=weights.kind,
-        profile=profile,
-        worker_memory=worker_memory,
-    )
-    inputs = Inputs(
-        store=str(store),
-        weights_file=_text(weights.path),
-        weights_mirror=weights_mirror,
-        anchor=_text(anchor),
-        positive=_text(positive),
-        negative=_text(negative),
-        offline=offline,
-    )
-    path = output or session.new_report_path() if resume is None else report_path(resume)
+    path = output or new_report_path() if resume is None else report_path(resume)
+    typed = None if resume is None else _typed(context, output, path)
     with shown_exports() as listener:
-        if resume is None:
-            report = session.bench(config, inputs, path, listener, shown_launches)
-        else:
-            _require_in_place(context, output, path)
-            asked = Asked(config, inputs, _labels(context))
-            report = session.resume(path, asked, listener, shown_launches)
+        report = bench(
+            tuple(backbone.name for backbone in backbones),
+            report=path,
+            backends=backend,
+            providers=provider,
+            provider_options=provider_option,
+            allow_partial=allow_partial,
+            embedding=embedding,
+            precisions=precision,
+            weights=weights,
+            weights_mirror=weights_mirror,
+            offline=offline,
+            anchor=anchor,
+            positive=positive,
+            negative=negative,
+            threads=threads,
+            profile=profile,
+            launches=launches,
+            rounds=rounds,
+            half_width=half_width,
+            budget=budget,
+            seed=seed,
+            worker_memory=worker_memory,
+            store=store,
+            resume=typed,
+            listener=listener,
+            measuring=shown_launches,
+        )
     content = report_content(
         [report],
         ranges,
@@ -233,23 +219,19 @@ def command(
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _labels(context: click.Context) -> dict[str, str]:
-    """Return the fields of the configuration that were typed, with the names of their options.
+def _typed(context: click.Context, output: Path | None, path: Path) -> dict[str, str]:
+    """Return the configuration's fields that were typed, with the names of their options.
 
     Variables and files were read when the run was begun, and do not count again.
+
+    Raises:
+        InputError: another report was typed than the one to resume.
     """
     typed = [name for name in context.params if context.get_parameter_source(name) is _TYPED]
+    if "output" in typed and output != path:
+        raise InputError(f"--output {output} with --resume {path}: a report stays in place")
     fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
     return {
         field: "SELECT" if field == "backbones" else f"--{name.replace('_', '-')}"
         for field, name in fields.items()
     }
-
-
-def _require_in_place(context: click.Context, output: Path | None, path: Path) -> None:
-    if context.get_parameter_source("output") is _TYPED and output != path:
-        raise InputError(f"--output {output} with --resume {path}: a report stays in place")

@@ -1,8 +1,7 @@
-"""Finds out what this install and this machine can do, with proof."""
+"""Proves what this installation can do on this machine."""
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,6 @@ from simx.results.schema.diagnosis import (
     ProviderDiagnosis,
     StoreDiagnosis,
 )
-from simx.results.schema.environment import Environment
 from simx.results.schema.report import Failure
 from simx.runner.backends.contract import RuntimeFacts
 from simx.runner.backends.ort.plugins import runtime_distributions
@@ -27,7 +25,7 @@ from simx.runner.backends.registry import BACKENDS, BackendSpec, backend_named
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import started
 from simx.runner.bench.threads import default_threads
-from simx.runner.measure.messages import DESCRIBED, Describe, Described
+from simx.runner.measure.messages import DESCRIBED, Describe, Described, Usable
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
@@ -47,26 +45,29 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
     plugins: list[PluginDiagnosis] = []
     cuda: dict[str, str] = {}
     for spec in BACKENDS:
-        with ExitStack() as stack:
-            try:
-                launcher = stack.enter_context(started(backend_named(spec.name)))
+        try:
+            with started(backend_named(spec.name)) as launcher:
                 facts = _facts(launcher)
-            except (ProviderUnavailableError, WorkerError) as error:
-                providers += _unavailable(spec, named, str(error))
-                continue
-            if facts.cuda is not None:
-                cuda[spec.name] = facts.cuda
-            plugins += facts.plugins
-            providers += _probed(spec, launcher, facts, named)
-    environment = describe_environment()
+                providers += _probed(spec, launcher, facts, named)
+        except (ProviderUnavailableError, WorkerError) as error:
+            failure = Failure(stage="launch", reason=str(error))
+            own = _fitting(spec, named or ("CPUExecutionProvider",))
+            providers += [_diagnosis(spec, each, named, failure) for each in own]
+            continue
+        if facts.cuda is not None:
+            cuda[spec.name] = facts.cuda
+        plugins += facts.plugins
+    # The store's folder need not exist yet.
+    existing = next(each for each in (store, *store.absolute().parents) if each.exists())
+    free_bytes = shutil.disk_usage(existing).free
     found = Diagnosis(
-        environment=environment,
+        environment=describe_environment(),
         threads=default_threads(),
         providers=tuple(providers),
         plugins=tuple(plugins),
         distributions=runtime_distributions(),
         cuda=cuda,
-        store=StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=_free_bytes(store)),
+        store=StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=free_bytes),
         cached_weights=sum(pretrained_cached(backbone) is not None for backbone in load()),
         problems=(),
         advice=(),
@@ -76,9 +77,8 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
 
 def judged(found: Diagnosis) -> Diagnosis:
     """Return a diagnosis with its problems and its advice."""
-    return msgspec.structs.replace(
-        found, problems=tuple(_problems(found)), advice=tuple(_advice(found))
-    )
+    problems, advice = tuple(_problems(found)), tuple(_advice(found))
+    return msgspec.structs.replace(found, problems=problems, advice=advice)
 
 
 def _facts(launcher: Launcher) -> RuntimeFacts:
@@ -90,43 +90,34 @@ def _facts(launcher: Launcher) -> RuntimeFacts:
 
 
 def _probed(
-    backend: BackendSpec, launcher: Launcher, facts: RuntimeFacts, named: Sequence[str]
+    spec: BackendSpec, launcher: Launcher, facts: RuntimeFacts, named: Sequence[str]
 ) -> Iterator[ProviderDiagnosis]:
-    devices = backend.providers
-    asked = [name for name in named if devices is None or name in devices]
-    for provider in dict.fromkeys((*facts.providers, *asked)):
+    for provider in dict.fromkeys((*facts.providers, *_fitting(spec, named))):
         reply = probe(provider, launcher)
-        failed = isinstance(reply, Failure)
-        yield ProviderDiagnosis(
-            backend=backend.label,
-            provider=provider,
-            named=provider in named,
-            proof={} if isinstance(reply, Failure) else reply.placement,
-            reason=anonymous(reply.reason) if isinstance(reply, Failure) else None,
-            remedy=remedy(backend, provider) if failed else None,
-            libraries={} if isinstance(reply, Failure) else reply.libraries,
-        )
+        mend = remedy(spec, provider) if isinstance(reply, Failure) else None
+        yield _diagnosis(spec, provider, named, reply, mend)
 
 
-def _unavailable(
-    spec: BackendSpec, named: Sequence[str], reason: str
-) -> Iterator[ProviderDiagnosis]:
-    for provider in named or ("CPUExecutionProvider",):
-        if spec.providers is None or provider in spec.providers:
-            yield ProviderDiagnosis(
-                backend=spec.name,
-                provider=provider,
-                named=provider in named,
-                proof={},
-                reason=anonymous(reason),
-                remedy=None,
-            )
+def _fitting(spec: BackendSpec, providers: Sequence[str]) -> list[str]:
+    return [each for each in providers if spec.providers is None or each in spec.providers]
 
 
-def _free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk of a folder, which need not exist yet."""
-    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    return shutil.disk_usage(existing).free
+def _diagnosis(
+    spec: BackendSpec,
+    provider: str,
+    named: Sequence[str],
+    reply: Usable | Failure,
+    mend: str | None = None,
+) -> ProviderDiagnosis:
+    return ProviderDiagnosis(
+        backend=spec.label,
+        provider=provider,
+        named=provider in named,
+        proof={} if isinstance(reply, Failure) else reply.placement,
+        reason=anonymous(reply.reason) if isinstance(reply, Failure) else None,
+        remedy=mend,
+        libraries={} if isinstance(reply, Failure) else reply.libraries,
+    )
 
 
 def _problems(found: Diagnosis) -> Iterator[str]:
@@ -148,17 +139,7 @@ def _problems(found: Diagnosis) -> Iterator[str]:
 
 
 def _advice(found: Diagnosis) -> Iterator[str]:
-    environment = found.environment
-    yield from _machine_advice(environment)
-    if found.store.free_bytes < STORE_BYTES:
-        yield (
-            f"{found.store.free_bytes / 1e9:.0f} GB are free where the store is; all "
-            f"architectures take about {STORE_BYTES / 1e9:.0f} GB"
-        )
-
-
-def _machine_advice(environment: Environment) -> Iterator[str]:
-    governor = environment.governor
+    environment, governor = found.environment, found.environment.governor
     if governor is not None and governor != "performance":
         yield (
             f"the frequency governor is {governor}: frequencies follow the load; "
@@ -170,4 +151,9 @@ def _machine_advice(environment: Environment) -> Iterator[str]:
         yield (
             f"the container's quota is {environment.quota_cores:g} cores of "
             f"{environment.affinity_cores}: bursts are throttled, and times vary with it"
+        )
+    if found.store.free_bytes < STORE_BYTES:
+        yield (
+            f"{found.store.free_bytes / 1e9:.0f} GB are free where the store is; all "
+            f"architectures take about {STORE_BYTES / 1e9:.0f} GB"
         )

@@ -1,4 +1,4 @@
-"""The whole self-check: measures simx's claims on this machine and judges them."""
+"""The whole self-check: it measures and judges simx's claims on this machine."""
 
 import math
 import time
@@ -30,11 +30,11 @@ from simx.selfcheck.trials import (
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """The extent of a self-check. ``quick`` measures the noise floor alone, and simulates the rest.
+    """The extent of a self-check; ``quick`` measures the noise floor alone, and simulates the rest.
 
-    ``comparisons`` is the number of comparisons of equals, ``trials`` that of comparisons with a
-    slower network, whose true ratio is measured with ``at_length``, and ``simulated`` that of
-    simulations of each known ratio. All other measurements follow ``schedule``.
+    ``comparisons`` counts those of equals, ``trials`` those with a slower network, ``simulated``
+    those of each known ratio. ``at_length`` is for the slower network's true ratio, ``schedule``
+    for all other measurements.
     """
 
     quick: bool
@@ -55,52 +55,41 @@ def run_selfcheck(extent: Extent, on_comparison: OnComparison) -> SelfCheck:
     """
     begun = time.monotonic()
     with laboratory(extent.threads) as at:
-        floors = [_floor(at, backend, extent, on_comparison) for backend in BACKENDS]
+        floors = []
+        for place, backend in enumerate(BACKENDS):
+            on_comparison(f"the noise of {backend}", place, len(BACKENDS))
+            pair = at.cell(backend), at.cell(backend, again=True)
+            floors.append(at.compare(*pair, extent.schedule))
         spread = spread_of(floors)
         checks = list(_simulated(extent, spread, on_comparison))
         if not extent.quick:
-            checks += [*_overhead(), *_real(at, extent, on_comparison)]
+            checks += _real(at, extent, on_comparison)
     detectable = [_detectable(each) for each in floors]
+    known = [each for each in detectable if each is not None]
     return SelfCheck(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
         quick=extent.quick,
         threads=extent.threads,
         seconds=round(time.monotonic() - begun, 1),
-        noise_floor=_worst(detectable),
+        noise_floor=max(known) if len(known) == len(detectable) else None,
         checks=tuple(checks),
     )
-
-
-def _floor(
-    at: Laboratory, backend: str, extent: Extent, on_comparison: OnComparison
-) -> PairComparison:
-    on_comparison(f"the noise of {backend}", BACKENDS.index(backend), len(BACKENDS))
-    return at.compare(at.cell(backend), at.cell(backend, again=True), extent.schedule)
-
-
-def _worst(detectable: list[float | None]) -> float | None:
-    """Return the largest, or None where one of them is unknown."""
-    known = [each for each in detectable if each is not None]
-    return max(known) if len(known) == len(detectable) else None
 
 
 def _detectable(comparison: PairComparison) -> float | None:
     """Return the smallest ratio that nine in ten such comparisons would have found, minus 1.
 
-    It is exp((t_0.975 + t_0.90) s / sqrt(n)) - 1 with the pilot's s and degrees of freedom.
-
-    Returns:
-        None for a comparison that was too noisy, or had too few launches.
+    It is exp((t_0.975 + t_0.90) s / sqrt(n)) - 1 with the pilot's s and degrees of freedom, or None
+    for a comparison that was too noisy or had too few launches.
     """
     logs = log_ratios(*comparison.filtered.cells)
     pilot = [log for index, log in logs.items() if index < comparison.pilot]
     if comparison.filtered.noisy or len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
         return None
     degrees = len(pilot) - 1
-    spread = stdev(pilot)
     quantiles = float(t.ppf((1 + CONFIDENCE) / 2, degrees) + t.ppf(claims.POWER, degrees))
-    return math.expm1(quantiles * spread / math.sqrt(len(logs)))
+    return math.expm1(quantiles * stdev(pilot) / math.sqrt(len(logs)))
 
 
 def _simulated(extent: Extent, spread: Spread, on_comparison: OnComparison) -> Iterator[Check]:
@@ -113,18 +102,14 @@ def _simulated(extent: Extent, spread: Spread, on_comparison: OnComparison) -> I
         yield claims.simulated_coverage(true_ratio, shares)
     on_comparison("simulated comparisons", count - 1, count)
     fewer = extent.simulated // 10
-    yield claims.simulated_power(
-        simulate(claims.SLOWDOWN, spread, extent.schedule, fewer, seed=count), spread
-    )
-
-
-def _overhead() -> Iterator[Check]:
-    overhead = measure_overhead()
-    yield claims.small_overhead(overhead)
-    yield claims.small_share(overhead)
+    shares = simulate(claims.SLOWDOWN, spread, extent.schedule, fewer, seed=count)
+    yield claims.simulated_power(shares, spread)
 
 
 def _real(at: Laboratory, extent: Extent, on_comparison: OnComparison) -> Iterator[Check]:
+    overhead = measure_overhead()
+    yield claims.small_overhead(overhead)
+    yield claims.small_share(overhead)
     equals = of_equals(at, extent.comparisons, on_comparison)
     yield claims.real_alarms(equals)
     truth = of_unequals(at, "ort", 1, extent.at_length, on_comparison).comparisons[0].ratio

@@ -1,7 +1,4 @@
-"""simx's claims about itself: pure functions that judge measured figures by a bound.
-
-Other modules of this folder measure and simulate.
-"""
+"""simx's claims about itself: pure functions that judge measured figures by a bound."""
 
 from collections.abc import Sequence
 
@@ -27,15 +24,13 @@ OVERHEAD_SHARE = 1e-4
 FLAGGED = 0.95
 FALSELY_FLAGGED = 0.01
 
+_AT_LEAST_POWER = f"at least {100 * POWER:.0f} %"
+
 
 def simulated_alarms(shares: Shares) -> Check:
     """Claim: equals are called different at the nominal rate."""
-    return _between(
-        "false alarms, simulated",
-        shares.significant,
-        SIMULATED_ALARMS,
-        f"{shares.comparisons} comparisons of equals at a nominal 5 %",
-    )
+    note = f"{shares.comparisons} comparisons of equals at a nominal 5 %"
+    return _between("false alarms, simulated", shares.significant, SIMULATED_ALARMS, note)
 
 
 def simulated_coverage(true_ratio: float, shares: Shares) -> Check:
@@ -46,17 +41,13 @@ def simulated_coverage(true_ratio: float, shares: Shares) -> Check:
 
 def simulated_power(shares: Shares, spread: Spread) -> Check:
     """Claim: a slowdown is found, with the measured spread."""
-    return Check(
-        name="a 3 % slowdown found, simulated",
-        value=100 * shares.significant,
-        unit="%",
-        bound=f"at least {100 * POWER:.0f} %",
-        verdict="holds" if shares.significant >= POWER else "too noisy",
-        note=(
-            f"with the spread measured here (launches {100 * spread.launch:.1f} %, rounds "
-            f"{100 * spread.own_round:.1f} %), {shares.launches:.1f} launches on average"
-        ),
+    verdict: Verdict = "holds" if shares.significant >= POWER else "too noisy"
+    note = (
+        f"with the spread measured here (launches {100 * spread.launch:.1f} %, rounds "
+        f"{100 * spread.own_round:.1f} %), {shares.launches:.1f} launches on average"
     )
+    name = "a 3 % slowdown found, simulated"
+    return _percent(name, shares.significant, _AT_LEAST_POWER, verdict, note)
 
 
 def small_overhead(overhead: Overhead) -> Check:
@@ -67,7 +58,7 @@ def small_overhead(overhead: Overhead) -> Check:
         value=worst,
         unit="ns",
         bound=f"at most {OVERHEAD_NS:.0f} ns a call",
-        verdict="holds" if worst <= OVERHEAD_NS else "fails",
+        verdict=_verdict(holds=worst <= OVERHEAD_NS),
         note="an empty backend against a bare loop",
     )
 
@@ -79,38 +70,33 @@ def small_share(overhead: Overhead) -> Check:
         value=1e6 * overhead.share,
         unit="ppm",
         bound=f"below {1e6 * OVERHEAD_SHARE:.0f} ppm",
-        verdict="holds" if overhead.share < OVERHEAD_SHARE else "fails",
+        verdict=_verdict(holds=overhead.share < OVERHEAD_SHARE),
     )
 
 
 def real_alarms(equals: Trials) -> Check:
     """Claim: equals are called different no more often than chance allows."""
-    count = len(equals.comparisons)
+    count, found = len(equals.comparisons), equals.significant
     most = int(binom.ppf(CONFIDENCE, count, 1 - CONFIDENCE))
-    return _percent(
-        "false alarms",
-        equals.significant / count,
-        f"at most {most} of {count}",
-        holds=equals.significant <= most,
-        note=f"{equals.significant} of {count} comparisons of equals at a nominal 5 %; the bound "
-        "is the binomial's 95 %",
+    note = (
+        f"{found} of {count} comparisons of equals at a nominal 5 %; the bound is the binomial's "
+        "95 %"
     )
+    bound = f"at most {most} of {count}"
+    return _percent("false alarms", found / count, bound, _verdict(holds=found <= most), note)
 
 
 def real_power(slower: Trials, truth: Ratio) -> Check:
     """Claim: a slowdown of a network is found."""
-    count = len(slower.comparisons)
-    return Check(
-        name="a real slowdown found",
-        value=100 * slower.significant / count,
-        unit="%",
-        bound=f"at least {100 * POWER:.0f} %",
-        verdict=_found(slower.significant, slower.noisy, count),
-        note=f"a larger crop that takes {100 * (truth.value - 1):.1f} % longer "
-        f"(±{100 * (truth.half_width or 0):.1f} %, by {truth.launches} launches); "
-        f"{slower.significant} of {count} trials at the default profile, so at least "
-        f"{100 * lower_bound(slower.significant, count):.0f} % by Clopper and Pearson",
+    count, found = len(slower.comparisons), slower.significant
+    note = (
+        f"a larger crop that takes {100 * (truth.value - 1):.1f} % longer "
+        f"(±{100 * (truth.half_width or 0):.1f} %, by {truth.launches} launches); {found} of "
+        f"{count} trials at the default profile, so at least "
+        f"{100 * lower_bound(found, count):.0f} % by Clopper and Pearson"
     )
+    verdict = _found(found, slower.noisy, count)
+    return _percent("a real slowdown found", found / count, _AT_LEAST_POWER, verdict, note)
 
 
 def real_coverage(slower: Trials) -> Check:
@@ -121,8 +107,8 @@ def real_coverage(slower: Trials) -> Check:
         "coverage of the real slowdown",
         slower.covered / count,
         f"at least {least} of {count}",
-        holds=slower.covered >= least,
-        note="intervals that hold the ratio measured at length, as far as its own leaves open",
+        _verdict(holds=slower.covered >= least),
+        "intervals that agree with the ratio measured at length, within both intervals",
     )
 
 
@@ -134,8 +120,8 @@ def neighbour_flagged(beside: Trials) -> Check:
         "a busy neighbour is flagged",
         flagged / count,
         f"at least {100 * FLAGGED:.0f} % of comparisons",
-        holds=flagged >= FLAGGED * count,
-        note=f"{100 * flagged_share(beside.blocks):.0f} % of their blocks",
+        _verdict(holds=flagged >= FLAGGED * count),
+        f"{100 * flagged_share(beside.blocks):.0f} % of their blocks",
     )
 
 
@@ -146,8 +132,8 @@ def nothing_flagged(blocks: Sequence[Block]) -> Check:
         "blocks flagged without a reason",
         share,
         f"at most {100 * FALSELY_FLAGGED:.0f} %",
-        holds=share <= FALSELY_FLAGGED,
-        note="of those without steal or pressure, among the comparisons of equals",
+        _verdict(holds=share <= FALSELY_FLAGGED),
+        "blocks without steal or pressure, from the comparisons of equals",
     )
 
 
@@ -158,13 +144,16 @@ def lower_bound(found: int, trials: int) -> float:
 
 def _between(name: str, share: float, bounds: tuple[float, float], note: str = "") -> Check:
     low, high = bounds
-    holds = low <= share <= high
-    return _percent(name, share, f"{100 * low:g} to {100 * high:g} %", holds=holds, note=note)
+    bound = f"{100 * low:g} to {100 * high:g} %"
+    return _percent(name, share, bound, _verdict(holds=low <= share <= high), note)
 
 
-def _percent(name: str, share: float, bound: str, *, holds: bool, note: str) -> Check:
-    verdict: Verdict = "holds" if holds else "fails"
+def _percent(name: str, share: float, bound: str, verdict: Verdict, note: str) -> Check:
     return Check(name=name, value=100 * share, unit="%", bound=bound, verdict=verdict, note=note)
+
+
+def _verdict(*, holds: bool) -> Verdict:
+    return "holds" if holds else "fails"
 
 
 def _found(found: int, noisy: int, trials: int) -> Verdict:

@@ -1,7 +1,6 @@
-"""Two small networks of known difference, and real comparisons of them.
+"""Real comparisons of two small networks: an AlexNet, and the same with a slightly larger crop.
 
-The networks are an AlexNet and the same one with a slightly larger crop, exported to a temporary
-folder. A backend is compared with itself under another name, because two cells need two names.
+A backend is compared with itself under another name, because two cells need two names.
 """
 
 import tempfile
@@ -29,23 +28,21 @@ from simx.results.statistics.estimates import Ratio, ratio
 from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.launch import Bench, run_launch
-from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import OpenTargets, Target, open_targets
 from simx.workers.worker import Launcher
 
 MODEL = "alexnet"
 MORE_PIXELS = 8
-"""Added to each side of the crop. AlexNet's second convolution then has 7.5 % more work, and the
-whole network about 3 %."""
+"""Added to each side of the crop, which gives the network about 3 % more work."""
 
 AGAIN = "-again"
 PROVIDER = "CPUExecutionProvider"
 
 
 class PairComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The launches of two cells as measured, and their rounds that count."""
+    """Two cells' measured launches, and their rounds that count."""
 
     measured: tuple[tuple[Launch, ...], ...]
     filtered: FilteredRounds
@@ -68,23 +65,19 @@ class Laboratory:
         self, backbone: Backbone, opened: OpenTargets, entries: dict[str, Entry], threads: int
     ) -> None:
         self._backbone = backbone
-        self.launchers: dict[str, Launcher] = dict(opened.launchers)
-        self.launchers |= {name + AGAIN: of for name, of in opened.launchers.items()}
+        again = {name + AGAIN: launcher for name, launcher in opened.launchers.items()}
+        self.launchers: dict[str, Launcher] = opened.launchers | again
         self.history = ReferenceWorkloadHistory()
         self._targets = {target.backend.label: target for target in opened.targets}
         self._entries = entries
         self._threads = threads
 
     def cell(self, backend: str, network: str = "usual", *, again: bool = False) -> PlannedCell:
-        """Return a cell to measure.
+        """Return a cell of ``torch`` or ``ort``, and of the ``usual`` or the ``larger`` network.
 
-        Args:
-            backend: ``torch`` or ``ort``.
-            network: ``usual`` or ``larger``.
-            again: Give the backend another name, to compare it with itself.
+        ``again`` gives the backend another name, to compare it with itself.
         """
-        entry = self._entries[network]
-        target = self._targets[backend]
+        entry, target = self._entries[network], self._targets[backend]
         if again:
             renamed = msgspec.structs.replace(target.backend, name=backend + AGAIN)
             target = Target(renamed, target.provider)
@@ -106,13 +99,12 @@ class Laboratory:
             history=self.history,
             only_forward=True,
         )
-        result = run_launch(bench, cells, index)
-        for cell in result.finished.cells:
+        finished = run_launch(bench, cells, index).finished
+        for cell in finished.cells:
             if not isinstance(cell, MeasuredCell):
-                raise SystemFailureError(
-                    f"selfcheck: {cell.identity.backend} failed: {cell.reason}"
-                )
-        return result.finished
+                name = cell.identity.backend
+                raise SystemFailureError(f"selfcheck: {name} failed: {cell.reason}")
+        return finished
 
     def compare(
         self, first: PlannedCell, second: PlannedCell, schedule: Schedule
@@ -161,9 +153,10 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
         crop = backbone.preset.crop + MORE_PIXELS
         preset = msgspec.structs.replace(backbone.preset, crop=crop)
         larger = msgspec.structs.replace(backbone, preset=preset)
+        networks = {"usual": backbone, "larger": larger}
         entries = {
-            "usual": _exported(backbone, Path(folder) / "usual", threads),
-            "larger": _exported(larger, Path(folder) / "larger", threads),
+            name: _exported(network, Path(folder) / name, threads)
+            for name, network in networks.items()
         }
         with open_targets(targets) as opened:
             yield Laboratory(backbone, opened, entries, threads)

@@ -1,4 +1,4 @@
-"""Measures the harness's own cost: its timed loop on an empty backend against a bare loop."""
+"""Measures the harness's cost: its timed loop on an empty backend against a bare loop."""
 
 from pathlib import Path
 from statistics import median
@@ -19,14 +19,13 @@ _PRESET = Preset(
 _REPEATS = 9
 _CALLS = 20_000
 _TYPICAL_CALL_NS = 10_000_000
-"""A small network's call, with which the cost of a call is compared."""
+"""The call of a small network."""
 
 
 class Overhead(msgspec.Struct, frozen=True, kw_only=True):
-    """Extra nanoseconds of a call compared with a bare loop.
+    """Extra nanoseconds of a call, compared with a bare loop.
 
-    ``batched_ns`` is for entries of several calls, as short calls have them, ``single_ns`` for
-    entries of one call, with two readings of the clock.
+    ``batched_ns`` is for entries of several calls, ``single_ns`` for entries of one call.
     """
 
     batched_ns: float
@@ -38,53 +37,36 @@ class Overhead(msgspec.Struct, frozen=True, kw_only=True):
         return self.single_ns / _TYPICAL_CALL_NS
 
 
-class EmptyBackend:
+class _EmptyBackend:
     """A backend that computes nothing."""
 
-    def __init__(self) -> None:
-        self._embedding = np.ones((1, 4), dtype=np.float32)
-
-    @property
-    def facts(self) -> BackendFacts:
-        """No placement and no settings."""
-        return BackendFacts(placement={}, settings={}, resident=False)
+    facts = BackendFacts(placement={}, settings={}, resident=False)
+    _embedding = np.ones((1, 4), dtype=np.float32)
 
     def place(self, array: Array) -> Placed:
-        """Return the argument."""
         return array
 
     def forward(self, image: Placed) -> Placed:  # noqa: ARG002 - it does nothing
-        """Return the same embedding."""
         return self._embedding
 
     def fetch(self, embedding: Placed) -> Array:
-        """Return the argument."""
-        array: Array = embedding
-        return array
+        return np.asarray(embedding)
 
     def similarity(self, left: Placed, right: Placed) -> float:  # noqa: ARG002 - likewise
-        """Return 1."""
         return 1.0
 
     def canary(self) -> None:
-        """Do nothing."""
+        pass
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
-        """Return None: there is no device."""
         return None
 
     def peak_device_bytes(self) -> int | None:
-        """Return None: there is no device memory."""
         return None
 
 
-def measure_overhead(backend: Backend | None = None) -> Overhead:
-    """Compare the loop that times every ``forward`` with a bare loop, in turns.
-
-    Args:
-        backend: An empty one; replaced in tests.
-    """
-    backend = backend or EmptyBackend()
+def measure_overhead(backend: Backend = _EmptyBackend()) -> Overhead:  # noqa: B008 - no state
+    """Compare the loop that times every ``forward`` with a bare loop, in turns."""
     inputs = np.zeros((4, 3, 8, 8), dtype=np.float32)
     pictures: dict[str, Path] = dict(bundled().files())
     cell = CellWorker(backend, inputs, _PRESET, pictures)  # type: ignore[arg-type]  # the same names
@@ -104,8 +86,7 @@ def _per_call_ns(cell: CellWorker, plan: BlockPlan) -> float:
 
 
 def _bare_ns(backend: Backend, inputs: Array) -> float:
-    repeat = range(_CALLS)
     begun = CLOCK()
-    for _ in repeat:
+    for _ in range(_CALLS):
         backend.forward(inputs)
     return (CLOCK() - begun) / _CALLS

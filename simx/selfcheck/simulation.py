@@ -1,10 +1,13 @@
 """Simulates comparisons with a known true ratio, and applies the real statistics to them.
 
-They pass through the same functions as measured ones, including the pilot. Their rates of false
-alarms, coverage and power therefore apply to reports.
+Their rates of false alarms, coverage and power therefore apply to reports.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+import math
+from collections.abc import Iterator
+from statistics import fmean as mean
+from statistics import median
 
 import msgspec
 import numpy as np
@@ -22,8 +25,8 @@ _CALL_NS = 5_000_000
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """Standard deviations of the logarithm of a time.
 
-    ``launch`` and ``own_round`` are independent for each cell; ``round`` is common to all cells of
-    a round. The defaults are those of a quiet machine; see benchmarks/RESULTS.md.
+    ``launch`` and ``own_round`` are independent for each cell, ``round`` is common to all cells.
+    The defaults are those of a quiet machine; see benchmarks/RESULTS.md.
     """
 
     launch: float = 0.012
@@ -54,15 +57,11 @@ def simulate(
     ends = [(each.low, each.high) for each in found if each.low is not None and each.high]
     return Shares(
         comparisons=comparisons,
-        significant=_share(ends, lambda low, high: low > 1 or high < 1),
-        covered=_share(ends, lambda low, high: low <= true_ratio <= high),
-        half_width=float(np.median([each.half_width for each in found])),
-        launches=float(np.mean([each.launches for each in found])),
+        significant=mean(low > 1 or high < 1 for low, high in ends),
+        covered=mean(low <= true_ratio <= high for low, high in ends),
+        half_width=median(each.half_width or math.nan for each in found),
+        launches=mean(each.launches for each in found),
     )
-
-
-def _share(ends: list[tuple[float, float]], holds: Callable[[float, float], bool]) -> float:
-    return sum(holds(low, high) for low, high in ends) / len(ends)
 
 
 def _compare(
@@ -84,14 +83,10 @@ def _launches(
     true_ratio: float, spread: Spread, rounds: int, random: np.random.Generator
 ) -> Iterator[tuple[Launch, Launch]]:
     """Yield launches of two cells; the first takes ``true_ratio`` times as long."""
-    index = 0
-    while True:
+    for index in itertools.count():
         shared = random.normal(0, spread.round, rounds)
-        yield (
-            _launch(index, np.log(true_ratio) + shared, spread, random),
-            _launch(index, shared, spread, random),
-        )
-        index += 1
+        slower = _launch(index, np.log(true_ratio) + shared, spread, random)
+        yield slower, _launch(index, shared, spread, random)
 
 
 def _launch(
@@ -99,10 +94,6 @@ def _launch(
 ) -> Launch:
     own = logs + random.normal(0, spread.launch) + random.normal(0, spread.own_round, logs.size)
     calls = np.exp(own[:, np.newaxis] + random.normal(0, spread.call, (logs.size, _CALLS)))
-    return Launch(
-        index=index,
-        blocks=tuple(
-            Block(round=number, calls=1, ns=tuple(ns))
-            for number, ns in enumerate((_CALL_NS * calls).astype(int).tolist())
-        ),
-    )
+    times = (_CALL_NS * calls).astype(int).tolist()
+    blocks = (Block(round=number, calls=1, ns=tuple(ns)) for number, ns in enumerate(times))
+    return Launch(index=index, blocks=tuple(blocks))

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from simx.results.schema.config import Schedule
-from simx.results.schema.times import Block
+from simx.results.schema.times import Block, Noise
 from simx.results.statistics.estimates import Ratio, block_median, log_ratios
 from simx.results.statistics.noise import disturbances
 from simx.selfcheck.laboratory import Laboratory, PairComparison
@@ -22,14 +22,13 @@ OnComparison = Callable[[str, int, int], None]
 """Called before each comparison, with its description, its index and the number of them."""
 
 AT_LENGTH = Schedule(pilot=10, launches=60, rounds=5, half_width=0.004, budget_seconds=300.0)
-"""Schedule of the reference comparison, several times as precise as those it judges."""
+"""Schedule of the reference comparison, several times as precise as the judged ones."""
 
 SHORT = Schedule(pilot=5, launches=5, rounds=2)
-"""Schedule of one of many comparisons: the coverage of intervals does not depend on their width."""
-
+"""Schedule of many comparisons: the coverage of intervals does not depend on their width."""
 
 NO_PRESSURE = 0.01
-"""Share of a block's time that counts as no pressure: waking up takes as much."""
+"""Share of a block's time below which pressure does not count: waking up takes as much."""
 
 
 class Trials(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,8 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def significant(self) -> int:
         """The number of comparisons whose interval does not contain 1."""
-        return sum(not _holds(each.ratio, 1.0) for each in self.comparisons)
+        ends = ((each.ratio.low or 1.0, each.ratio.high or 1.0) for each in self.comparisons)
+        return sum(not low <= 1.0 <= high for low, high in ends)
 
     @property
     def covered(self) -> int:
@@ -57,26 +57,20 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blocks(self) -> tuple[Block, ...]:
         """All blocks of all comparisons."""
-        return tuple(
-            block
-            for each in self.comparisons
-            for launches in each.measured
-            for launch in launches
-            for block in launch.blocks
-        )
+        cells = (cell for each in self.comparisons for cell in each.measured)
+        return tuple(block for cell in cells for launch in cell for block in launch.blocks)
 
 
 def of_equals(
     laboratory: Laboratory, count: int, on_comparison: OnComparison, schedule: Schedule = SHORT
 ) -> Trials:
-    """Compare a network with itself, on either backend in turns."""
+    """Compare a network with itself, on both backends in turns."""
     found = []
     for place in range(count):
         on_comparison("equal ones", place, count)
         backend = BACKENDS[place % len(BACKENDS)]
-        seeded = msgspec.structs.replace(schedule, seed=place)
         cells = laboratory.cell(backend), laboratory.cell(backend, again=True)
-        found.append(laboratory.compare(*cells, seeded))
+        found.append(laboratory.compare(*cells, msgspec.structs.replace(schedule, seed=place)))
     return Trials(comparisons=tuple(found))
 
 
@@ -92,9 +86,8 @@ def of_unequals(
     found = []
     for place in range(count):
         on_comparison("a known slowdown", place, count)
-        seeded = msgspec.structs.replace(schedule, seed=place)
         cells = laboratory.cell(backend, "larger", again=True), laboratory.cell(backend)
-        found.append(laboratory.compare(*cells, seeded))
+        found.append(laboratory.compare(*cells, msgspec.structs.replace(schedule, seed=place)))
     return Trials(comparisons=tuple(found), truth=truth)
 
 
@@ -109,24 +102,19 @@ def neighbour() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def flagged_share(blocks: Sequence[Block], *, quiet: bool = False) -> float:
-    """Return the share of blocks that are flagged.
-
-    Args:
-        blocks: The blocks.
-        quiet: Consider only those that ``quiet_blocks`` returns.
-    """
+    """Return the share of flagged blocks: of all, or of those that ``quiet_blocks`` returns."""
     considered = quiet_blocks(blocks) if quiet else blocks
     return sum(bool(disturbances(block)) for block in considered) / max(1, len(considered))
 
 
 def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
     """Return the blocks without steal and almost without pressure."""
-    return [
-        block
-        for block in blocks
-        if not block.noise.steal_ns
-        and (block.noise.pressure_ns or 0) <= NO_PRESSURE * (block.noise.wall_ns or 0)
-    ]
+
+    def is_quiet(noise: Noise) -> bool:
+        pressure, wall = noise.pressure_ns or 0, noise.wall_ns or 0
+        return not noise.steal_ns and pressure <= NO_PRESSURE * wall
+
+    return [block for block in blocks if is_quiet(block.noise)]
 
 
 def spread_of(comparisons: Sequence[PairComparison]) -> Spread:
@@ -153,10 +141,6 @@ def spread_of(comparisons: Sequence[PairComparison]) -> Spread:
         own_round=math.sqrt(own_round),
         call=float(np.median(calls)),
     )
-
-
-def _holds(found: Ratio, value: float) -> bool:
-    return found.low is None or found.high is None or found.low <= value <= found.high
 
 
 def _agree(found: Ratio, truth: Ratio) -> bool:

@@ -1,4 +1,4 @@
-"""``simx selfcheck``, without the measuring, which has tests of its own."""
+"""``simx selfcheck``, without its measurements, which are tested elsewhere."""
 
 import msgspec
 import pytest
@@ -15,9 +15,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Extent]:
     """Answer with one claim, whose verdict is that it fails where one thread was asked for."""
     extents: list[Extent] = []
 
-    def answer(extent: Extent, told: object) -> SelfCheck:
-        assert callable(told)
-        told("equal ones", 0, extent.comparisons)
+    def answer(extent: Extent, on_comparison: object) -> SelfCheck:
+        assert callable(on_comparison)
+        on_comparison("equal ones", 0, extent.comparisons)
         extents.append(extent)
         verdict: Verdict = "fails" if extent.threads == 1 else "holds"
         claim = Check(name="false alarms", value=5.0, unit="%", bound="all", verdict=verdict)

@@ -16,7 +16,7 @@ import psutil
 
 from simx.results.files.report import read
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Deadlines
 from tests.faults.sweeps import Order, make_fast, sweep
 from tests.runner.fakes import FAULTS, Fault, entry_in, fault_of
 

@@ -27,9 +27,9 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.report import Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.cells import Workload
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import OpenTargets
-from simx.runner.bench.workloads import Workload
 from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker

@@ -21,9 +21,9 @@ from simx.models.catalogue import load
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.cells import Workload
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import OpenTargets, Target
-from simx.runner.bench.workloads import Workload
 from simx.workers.forking import launcher
 from simx.workers.spawning import Spawner
 from simx.workers.worker import Worker, WorkerError

@@ -14,8 +14,8 @@ from simx.results.schema.report import FailedCell, MeasuredCell
 from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import OpenTargets, Target
-from simx.runner.bench.workloads import Workload
 from simx.workers.forking import launcher
 from tests.runner.benches import PLAN, run
 from tests.runner.cheats import CHEATS, HONEST

@@ -30,8 +30,8 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.report import Parity
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import OpenTargets, open_targets
-from simx.runner.bench.workloads import Workload
 from tests.faults.faulty_disk import FaultyDisk
 from tests.results.builders import measured, report
 from tests.runner.benches import PLAN, run, small_pictures

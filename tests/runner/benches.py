@@ -14,9 +14,9 @@ from simx.results.files.journal import Journal, journal_path
 from simx.results.schema.config import Config, Schedule
 from simx.results.schema.report import Report
 from simx.runner.bench.bench import Progress, begun_report, run_bench
-from simx.runner.bench.deadlines import USUAL, Deadlines
+from simx.runner.bench.cells import Workload
+from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.targets import OpenTargets
-from simx.runner.bench.workloads import Workload
 from tests.results.builders import header
 
 

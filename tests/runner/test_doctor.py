@@ -1,4 +1,4 @@
-"""What an install can do: everything asked, nothing believed unproven."""
+"""What an installation can do, with proof of each provider."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def test_a_sound_install_has_no_problem() -> None:
     ],
 )
 def test_what_is_broken_is_a_problem(changes: dict[str, Any], words: str) -> None:
-    """Each in a sentence of its own."""
+    """Each problem has its own sentence."""
     (problem,) = changed(**changes).problems
 
     assert words in problem

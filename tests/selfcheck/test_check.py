@@ -12,7 +12,7 @@ from simx.results.statistics.round_filter import FilteredRounds
 from simx.selfcheck.check import _detectable
 from simx.selfcheck.claims import _found, lower_bound
 from simx.selfcheck.laboratory import PairComparison
-from simx.selfcheck.overhead import EmptyBackend, measure_overhead
+from simx.selfcheck.overhead import _EmptyBackend, measure_overhead
 from simx.selfcheck.trials import Trials, flagged_share, neighbour, spread_of
 from tests.results.builders import launches
 
@@ -102,7 +102,7 @@ def test_the_overhead_is_that_of_a_call() -> None:
     """It is looked at through the very loop that times cells, which calls the backend."""
     calls = []
 
-    class Counting(EmptyBackend):
+    class Counting(_EmptyBackend):
         def forward(self, image: object) -> object:
             calls.append(image)
             return super().forward(image)

@@ -25,7 +25,7 @@ def found() -> SelfCheck:
 
 
 def test_every_claim_is_looked_at(found: SelfCheck) -> None:
-    """Each check has a figure of its own, what was asked of it, and a verdict."""
+    """Each check has a figure, a bound and a verdict."""
     names = [check.name for check in found.checks]
 
     assert names == [

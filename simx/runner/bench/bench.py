@@ -3,7 +3,7 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import msgspec
 
 import simx
 from simx.common.errors import SystemFailureError, Terminated
-from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
 from simx.models.pictures import PictureSet
@@ -19,16 +18,14 @@ from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
-from simx.results.schema.report import Ending, FailedCell, Failure, Identity, Report, SchemaId
-from simx.runner.bench.cells import PlannedCell, failed_cell, identify
-from simx.runner.bench.deadlines import USUAL, Deadlines
+from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
+from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.launch import Bench, LaunchResult, run_launch, weighed
-from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch, weighed
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
+from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.stopping import Launches, Verdict
 from simx.runner.bench.targets import OpenTargets, Target
-from simx.runner.bench.workloads import Workload
 
 Progress = Callable[[Backbone, int, int], None]
 """Called before each launch, with the backbone, the launch's index, and how many are planned."""
@@ -44,23 +41,22 @@ def run_bench(
     progress: Progress = lambda *_: None,
     deadlines: Deadlines = USUAL,
 ) -> Report:
-    """Measure everything that is open and write the report.
+    """Measure all that is open and write the report.
 
     Args:
         config: how to measure.
-        pictures: what to measure with.
-        opened: what to measure on.
-        workloads: what to measure, in this order. What the journal has of them is not measured
-            again.
-        journal: takes each finished launch. It is removed when the report is safe; a run that is
-            interrupted leaves it, and a report of what it had finished, with a note.
+        pictures: the pictures to use.
+        opened: the targets.
+        workloads: what to measure, in this order, except what the journal has.
+        journal: takes each finished launch. It is removed when the report is safe. An interrupted
+            run leaves it, and a report of the finished launches with a note.
         path: where the report goes.
         progress: called before each launch.
         deadlines: for the answers of workers.
 
     Raises:
-        InputError: a workload is not what the journal's launches of it were measured from.
-        SystemFailureError: journal or report cannot be written.
+        InputError: the journal's launches of a workload were measured from another export.
+        SystemFailureError: the journal or the report cannot be written.
     """
     bench = Bench(
         launchers=opened.launchers,
@@ -83,7 +79,7 @@ def run_bench(
 
 
 def finish(journal: Journal, path: Path) -> Report:
-    """Write the report of a journal in which nothing is open, and remove the journal.
+    """Write the report of a finished run from its journal, and remove the journal.
 
     Raises:
         SystemFailureError: the report cannot be written; the journal stays.
@@ -94,7 +90,6 @@ def finish(journal: Journal, path: Path) -> Report:
 
 
 def _publish(journal: Journal, path: Path, *notes: str) -> Report:
-    """Make the report of what the journal holds."""
     report = read_journal(journal.path).report()
     if not report.cells:
         return report
@@ -122,17 +117,7 @@ def _measure(
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
     backbone = workload.backbone
-    exports = {target: workload.exports[target.precision] for target in targets}
-    cells = [
-        PlannedCell(backbone, target, entry, config.threads, allow_partial=config.allow_partial)
-        for target, entry in exports.items()
-        if isinstance(entry, Entry)
-    ]
-    lacking = {
-        target: _lacking(failed, identify(backbone, config.embedding, target, config.threads))
-        for target, failed in exports.items()
-        if isinstance(failed, NotExported)
-    }
+    cells, lacking = _planned(workload, config, targets)
     if not cells:
         journal.append(FinishedLaunch(cells=tuple(lacking.values())))
         return
@@ -144,35 +129,34 @@ def _measure(
         progress(backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done)
         cells = list(result.left)
-        launches.add(result.finished, bench.history.references())
-        finished = result.finished
+        finished = launches.add(result.finished, bench.history.references())
         if lacking and launches.done == 1:
-            finished = _with_lacking(finished, lacking, targets)
-        verdict = _special_case(result, cells) or launches.verdict()
+            measured = iter(finished.cells)
+            in_order = (lacking.get(target) or next(measured) for target in targets)
+            finished = msgspec.structs.replace(finished, cells=tuple(in_order))
+        verdict = "giant" if result.giant else launches.verdict()
+        if not cells:
+            verdict = "failed"
         # In one line with the launch: a run cannot end between the two.
         stop = None if verdict == "go_on" else launches.stop(backbone, verdict)
-        seconds = launches.latest_seconds
-        journal.append(msgspec.structs.replace(finished, seconds=seconds, stop=stop))
+        journal.append(msgspec.structs.replace(finished, stop=stop))
 
 
-def _lacking(failed: NotExported, identity: Identity) -> FailedCell:
-    failure = Failure(stage=failed.stage, reason=failed.reason)
-    return failed_cell(failed.backbone, identity, failed.weights_origin, failure)
-
-
-def _with_lacking(
-    finished: FinishedLaunch, lacking: Mapping[Target, FailedCell], targets: Sequence[Target]
-) -> FinishedLaunch:
-    """Put the cells without an export where the tables have them."""
-    measured = iter(finished.cells)
-    cells = (lacking[target] if target in lacking else next(measured) for target in targets)
-    return msgspec.structs.replace(finished, cells=tuple(cells))
-
-
-def _special_case(result: LaunchResult, left: Sequence[PlannedCell]) -> Ending | None:
-    if not left:
-        return "failed"
-    return "giant" if result.giant else None
+def _planned(
+    workload: Workload, config: Config, targets: Sequence[Target]
+) -> tuple[list[PlannedCell], dict[Target, FailedCell]]:
+    """Return the cells to measure, and the failures of those without an export."""
+    backbone, threads, partial = workload.backbone, config.threads, config.allow_partial
+    cells, lacking = [], {}
+    for target in targets:
+        export = workload.exports[target.precision]
+        if isinstance(export, Entry):
+            cells.append(PlannedCell(backbone, target, export, threads, allow_partial=partial))
+        else:
+            identity = identify(backbone, config.embedding, target, threads)
+            failure = Failure(stage=export.stage, reason=export.reason)
+            lacking[target] = failed_cell(backbone, identity, export.weights_origin, failure)
+    return cells, lacking
 
 
 def begun_report(config: Config, notes: Sequence[str] = ()) -> Report:

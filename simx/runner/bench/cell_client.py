@@ -1,7 +1,6 @@
-"""A cell with its worker running: loading it, measuring it, and checking every answer it gives.
+"""The parent's side of a cell whose worker is running: load it, measure it, check every answer.
 
-The parent's side. A worker is never taken at its word: embeddings are compared with torch's
-reference here, and so are samples of what the timed calls computed.
+Embeddings are compared with torch's here, and so are samples of the timed calls' results.
 """
 
 import re
@@ -14,7 +13,7 @@ import msgspec
 
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError
-from simx.exporter.verification.reference import Reference, load_reference
+from simx.exporter.verification.reference import load_reference
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
@@ -26,23 +25,8 @@ from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst
 from simx.results.statistics.vector_math import cosine
 from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
-from simx.runner.bench.deadlines import Deadlines
-from simx.runner.bench.schedule import CANARY_PLAN, block_plan, is_giant
-from simx.runner.measure.messages import (
-    CANARY,
-    CROSS_CHECKED,
-    MEASURED,
-    PREPARED,
-    WARMED_UP,
-    CrossCheck,
-    Measure,
-    MeasureCanary,
-    Measured,
-    Prepare,
-    Prepared,
-    WarmUp,
-    unpack,
-)
+from simx.runner.bench.schedule import CANARY_PLAN, Deadlines, block_plan, is_giant
+from simx.runner.measure import messages
 from simx.runner.measure.sync_check import early_return, unfinished_work
 from simx.workers.worker import Worker, WorkerError
 
@@ -51,11 +35,11 @@ T = TypeVar("T")
 _CROSS_CHECKED_CALLS = 20
 
 _COSINE_TOLERANCE = 1e-4
-"""Allowed between a backend's own float32 cosine and the float64 one of the same embeddings."""
+"""Allowed between a backend's float32 cosine and the float64 one of the same embeddings."""
 
 
 class CellFailedError(Exception):
-    """A cell cannot be a figure; ``failure`` says at which stage, and why."""
+    """A cell failed; ``failure`` has the stage and the reason."""
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)
@@ -63,58 +47,50 @@ class CellFailedError(Exception):
 
 
 class CellClient:
-    """A cell whose worker is running, with what it has measured so far."""
+    """A cell whose worker is running, with its measurements so far.
+
+    ``prepared`` is the worker's answer to ``prepare``, the first request.
+    """
+
+    prepared: messages.Prepared
 
     def __init__(self, plan: PlannedCell, worker: Worker, deadlines: Deadlines) -> None:
         self.plan = plan
         self.worker = worker
         self._deadlines = deadlines
-        self._reference: Reference | None = None
         self.blocks: dict[tuple[Scope, Image | None], list[Block]] = defaultdict(list)
         self.canary: list[Block] = []
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
-        self._prepared: Prepared | None = None
+        self._right: Array
         self._warmup: Warmup | None = None
         self._events: DeviceEvents | None = None
 
     @property
-    def prepared(self) -> Prepared:
-        """What loading it told."""
-        assert self._prepared is not None  # noqa: S101 - the order of calls is launch's own
-        return self._prepared
-
-    @property
-    def reference(self) -> Reference:
-        """The right answers to the verification inputs."""
-        assert self._reference is not None  # noqa: S101 - likewise
-        return self._reference
-
-    @property
     def embeddings(self) -> Array:
         """The embeddings of the four pictures, [4, D]."""
-        return unpack(self.prepared.embeddings)
+        return messages.unpack(self.prepared.embeddings)
 
     def prepare(self, pictures: dict[Image, str]) -> None:
-        """Load it, and check its answers before a single time counts."""
-        stored = self.plan.reference
+        """Load it, and check its answers before any time counts."""
+        stored, target = self.plan.reference, self.plan.target
         try:
-            self._reference = load_reference(Path(stored.path), stored.record)
+            reference = load_reference(Path(stored.path), stored.record).embeddings
         except InputError as error:
             raise CellFailedError("prepare", str(error)) from None
-        request = Prepare(self.plan.task, stored, pictures)
+        request = messages.Prepare(self.plan.task, stored, pictures)
         seconds = self.plan.loading_seconds(self._deadlines)
-        self._prepared = self._ask(request, PREPARED, "prepare", seconds)
-        self._check_rows("parity", unpack(self._prepared.verification), self.reference.embeddings)
-        if (complaint := unfinished_work(self._prepared.calls)) is not None:
-            raise CellFailedError("synchronise", complaint)
-        self._name_partial_placement(self._prepared.facts)
-        first = {
-            "first": self._prepared.create_ns + self._prepared.first_call_ns,
-            "first.create": self._prepared.create_ns,
-            "first.call": self._prepared.first_call_ns,
-        }
-        for scope, ns in first.items():
-            self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))  # type: ignore[index]
+        self.prepared = self._ask(request, messages.PREPARED, "prepare", seconds)
+        answers = messages.unpack(self.prepared.verification)
+        self._check_rows("parity", answers, reference, target.bounds)
+        # In a reduced precision torch's embeddings are too far off to tell the answer to one
+        # picture from that to another: timed calls are compared with the cell's own first answers.
+        self._right = reference if target.precision == "fp32" else answers
+        _refuse("synchronise", unfinished_work(self.prepared.calls))
+        self._name_partial_placement(self.prepared.facts)
+        create, call = self.prepared.create_ns, self.prepared.first_call_ns
+        scopes: tuple[Scope, ...] = ("first", "first.create", "first.call")
+        for scope, ns in zip(scopes, (create + call, create, call), strict=True):
+            self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))
 
     def _name_partial_placement(self, facts: BackendFacts) -> None:
         """Make a partial placement part of the cell's name.
@@ -136,54 +112,51 @@ class CellClient:
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
         seconds = self._deadlines.of_warming_up(self.prepared.call_ns)
-        self._warmup = self._ask(WarmUp(), WARMED_UP, "warm-up", seconds).warmup
+        self._warmup = self._ask(messages.WarmUp(), messages.WARMED_UP, "warm-up", seconds).warmup
 
     def cross_check(self) -> None:
         """Compare the clock with the device's own events, after the last timed call."""
-        if not self.prepared.facts.resident or not self.blocks["forward", None]:
+        forward = self.blocks["forward", None]
+        if not self.prepared.facts.resident or not forward:
             return
-        request = CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
+        request = messages.CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
         seconds = self._deadlines.of_calls(request.calls, self.prepared.call_ns)
-        self._events = self._ask(request, CROSS_CHECKED, "events", seconds).events
+        self._events = self._ask(request, messages.CROSS_CHECKED, "events", seconds).events
         if self._events is not None:
-            last = self.blocks["forward", None][-1]
-            complaint = too_short(self._events, block_median(last))
-            if complaint is not None:
-                raise CellFailedError("events", complaint)
+            _refuse("events", too_short(self._events, block_median(forward[-1])))
 
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
-        """Take one block and check what it computed."""
+        """Take one block and check its results."""
         plan = block_plan(0 if scope.startswith("similarity") else self.prepared.call_ns)
-        request = Measure(scope, image, round_index, plan)
+        request = messages.Measure(scope, image, round_index, plan)
         seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
-        measured = self._ask(request, MEASURED, scope, seconds)
+        measured = self._ask(request, messages.MEASURED, scope, seconds)
         self._check_outputs(scope, image, measured)
         for scoped in measured.blocks:
             self.blocks[scoped.scope, scoped.image].append(scoped.block)
 
     @property
     def is_giant(self) -> bool:
-        """Whether its calls leave time for a few of them only."""
+        """Whether its calls leave time for only a few of them."""
         return is_giant(self.prepared.call_ns)
 
     def measure_canary(self, round_index: int) -> Block:
         """Take one block of the fixed matrix product."""
-        request = MeasureCanary(round_index, CANARY_PLAN)
+        request = messages.MeasureCanary(round_index, CANARY_PLAN)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        self.canary.append(self._ask(request, CANARY, "canary", seconds).block)
+        self.canary.append(self._ask(request, messages.CANARY, "canary", seconds).block)
         return self.canary[-1]
 
     def require_same_pictures(self, other: "CellClient") -> None:
         """Compare input bytes and embeddings of the four pictures with another cell's."""
         if self.prepared.input_sha256 != other.prepared.input_sha256:
             raise CellFailedError("input", "its input bytes differ from those of the other cells")
-        looser = max(self._bounds, other.plan.target.bounds)
+        looser = max(self.plan.target.bounds, other.plan.target.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
 
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
-        """Return everything measured, as the parts of a report; no canary where none was taken."""
-        manifest, prepared = self.plan.entry.manifest, self.prepared
-        embeddings = self.embeddings
+        """Return its measurements as parts of a report; None for a canary that was not taken."""
+        manifest, prepared, facts = self.plan.entry.manifest, self.prepared, self.prepared.facts
         cell = MeasuredCell(
             identity=self.plan.identity,
             catalogue=catalogue_figures(self.plan.backbone, self.plan.identity.embedding),
@@ -191,12 +164,12 @@ class CellClient:
             weights_sha256=manifest.weights.sha256,
             artefact_sha256=self.plan.artefact_sha256,
             exported_with=manifest.versions,
-            embedding_dim=embeddings.shape[1],
-            similarity=similarities(embeddings),
+            embedding_dim=self.embeddings.shape[1],
+            similarity=similarities(self.embeddings),
             parity=self.parity,
-            placement=prepared.facts.placement,
-            shape_nodes=prepared.facts.shape_nodes,
-            settings={name: anonymous(value) for name, value in prepared.facts.settings.items()},
+            placement=facts.placement,
+            shape_nodes=facts.shape_nodes,
+            settings={name: anonymous(value) for name, value in facts.settings.items()},
             thread_pools=prepared.thread_pools,
             libraries=prepared.libraries,
             memory=self.plan.memory,
@@ -236,67 +209,45 @@ class CellClient:
         except WorkerError as error:
             raise CellFailedError(stage, f"the worker {error}") from None
         if isinstance(reply, Failure):
-            limit = self.worker.limit if is_about_memory(reply.reason) else ""
+            is_about_memory = re.search(r"memory|alloc", reply.reason, re.IGNORECASE)
+            limit = self.worker.limit if is_about_memory else ""
             raise CellFailedError(stage, f"{reply.reason}{limit}")
         return reply
 
-    def _check_outputs(self, scope: Scope, image: Image | None, measured: Measured) -> None:
-        """Compare samples of the timed calls themselves with what they should have been."""
-        if measured.outputs is not None:
-            outputs = unpack(measured.outputs)
-            expected = (
-                self.embeddings[[IMAGES.index(image)] * len(outputs)]
-                if image is not None
-                else self._right[list(measured.rows)]
-            )
-            self._check_rows(scope, outputs, expected, self._bounds_of_repeats)
-        if measured.fetch_ns is not None:
-            complaint = early_return(measured.fetch_ns, block_median(measured.blocks[0].block))
-            if complaint is not None:
-                raise CellFailedError(scope, complaint)
-        if image is not None:
-            pair = self.embeddings[0], self.embeddings[IMAGES.index(image)]
-            _check_cosines(scope, measured.cosines, cosine(*pair))
-
-    @property
-    def _bounds(self) -> Bounds:
-        return self.plan.target.bounds
-
-    @property
-    def _right(self) -> Array:
-        """What the timed calls are to compute: torch's answers, or in another precision its own.
-
-        Of such a one torch's are not near enough to tell the answer to one picture from that to
-        another; its own were compared with them when it was loaded.
-        """
-        if self.plan.target.precision == "fp32":
-            return self.reference.embeddings
-        return unpack(self.prepared.verification)
-
-    @property
-    def _bounds_of_repeats(self) -> Bounds:
-        return self._bounds if self.plan.target.precision == "fp32" else REPEATED
-
-    def _check_rows(
-        self, stage: str, rows: Array, expected: Array, bounds: Bounds | None = None
+    def _check_outputs(
+        self, scope: Scope, image: Image | None, measured: messages.Measured
     ) -> None:
+        """Compare samples of the timed calls' own results with the right ones."""
+        target, own = self.plan.target, self.embeddings
+        if measured.outputs is not None:
+            outputs = messages.unpack(measured.outputs)
+            expected = self._right[list(measured.rows)]
+            if image is not None:
+                expected = own[[IMAGES.index(image)] * len(outputs)]
+            bounds = target.bounds if target.precision == "fp32" else REPEATED
+            self._check_rows(scope, outputs, expected, bounds)
+        if measured.fetch_ns is not None:
+            typical = block_median(measured.blocks[0].block)
+            _refuse(scope, early_return(measured.fetch_ns, typical))
+        if image is not None:
+            _check_cosines(scope, measured.cosines, cosine(own[0], own[IMAGES.index(image)]))
+
+    def _check_rows(self, stage: str, rows: Array, expected: Array, bounds: Bounds) -> None:
         if rows.shape != expected.shape:
             raise CellFailedError(
                 stage, f"its embeddings have shape {rows.shape} where {expected.shape} is right"
             )
         parity = worst_parity(zip(rows, expected, strict=True))
-        complaint = disagreement(parity, bounds or self._bounds)
-        if complaint is not None:
-            raise CellFailedError(stage, complaint)
+        _refuse(stage, disagreement(parity, bounds))
         self.parity = Parity(
             cosine=min(parity.cosine, self.parity.cosine),
             relative_l2=max(parity.relative_l2, self.parity.relative_l2),
         )
 
 
-def is_about_memory(reason: str) -> bool:
-    """Whether a failure is one of memory, as Python and the runtimes tell it."""
-    return re.search(r"memory|alloc", reason, re.IGNORECASE) is not None
+def _refuse(stage: str, complaint: str | None) -> None:
+    if complaint is not None:
+        raise CellFailedError(stage, complaint)
 
 
 def _check_cosines(scope: Scope, cosines: Sequence[float], right: float | None) -> None:

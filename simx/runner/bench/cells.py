@@ -1,26 +1,23 @@
-"""What is to be measured: the product of backbones, backends, providers and precisions."""
+"""The cells of a benchmark: one backbone on one target each, and their records in a report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from simx.common.anonymous import anonymous
+from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
-from simx.models.backbone import Backbone, EmbeddingKind
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.results.files.journal_lines import JournaledBackbone
 from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
 from simx.results.schema.partial_placement import with_partial_placement, without_partial_placement
-from simx.results.schema.report import (
-    Catalogue,
-    FailedCell,
-    Failure,
-    Identity,
-    WeightsOrigin,
-)
+from simx.results.schema.report import Catalogue, FailedCell, Failure, Identity, WeightsOrigin
 from simx.runner.backends.contract import Task
 from simx.runner.backends.providers import short_name
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target
 from simx.runner.measure.messages import StoredFile
 
@@ -28,9 +25,9 @@ from simx.runner.measure.messages import StoredFile
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone on one target, with the export of the target's precision.
 
-    ``memory`` is what a worker of it needs, once measured. With ``allow_partial`` a part of its
-    nodes on the provider suffices; ``partial_placement`` is that part, known once the cell
-    ``was_loaded`` in an earlier launch, or None for all nodes.
+    ``memory`` is what its worker needs, once measured. With ``allow_partial`` a part of its nodes
+    on the provider suffices; ``partial_placement`` is that part, or None for all nodes. It is
+    known once the cell ``was_loaded`` in an earlier launch.
     """
 
     backbone: Backbone
@@ -43,25 +40,29 @@ class PlannedCell(msgspec.Struct, frozen=True):
     was_loaded: bool = False
 
     @property
+    def embedding(self) -> EmbeddingKind:
+        """The kind of embedding that it computes."""
+        return self.entry.manifest.identity.embedding
+
+    @property
     def identity(self) -> Identity:
-        """What tells this cell from all others of a report."""
-        embedding = self.entry.manifest.identity.embedding
-        whole = identify(self.backbone, embedding, self.target, self.threads)
+        """Its name, unique in a report."""
+        whole = identify(self.backbone, self.embedding, self.target, self.threads)
         return msgspec.structs.replace(
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
 
     @property
     def task(self) -> Task:
-        """What its workers are to load."""
+        """What its workers load."""
         return Task(
             backbone=self.backbone,
-            embedding=self.entry.manifest.identity.embedding,
+            embedding=self.embedding,
             provider=self.target.provider,
             threads=self.threads,
             model_path=_absolute(self.entry.model_path),
             weights_path=_absolute(self.entry.weights_path),
-            files=self._files,
+            files=self._executed[1],
             variants=self.target.backend.variants,
             options=self.target.backend.options,
             allow_partial=self.allow_partial,
@@ -69,37 +70,50 @@ class PlannedCell(msgspec.Struct, frozen=True):
 
     @property
     def reference(self) -> StoredFile:
-        """Its verification inputs, and the right answers to them."""
+        """Its verification inputs, with the right embeddings."""
         path = self.entry.verification_path
         return StoredFile(_absolute(path), self.entry.manifest.files[path.name])
 
     def loading_seconds(self, deadlines: Deadlines) -> float:
         """Return how long a worker may take to load it and answer for the first time."""
-        gmacs = self.backbone.embedding_gmacs.of(self.entry.manifest.identity.embedding)
+        gmacs = self.backbone.embedding_gmacs.of(self.embedding)
         return deadlines.of_loading(gmacs, self.backbone.params)
 
     @property
     def artefact_sha256(self) -> str:
-        """The hash of the file that this cell's backend executes."""
-        manifest = self.entry.manifest
-        if self.target.backend.executes == "weights":
-            return manifest.weights.sha256
-        return manifest.graph_sha256
+        """The hash of the file that its backend executes."""
+        return self._executed[0]
 
     @property
-    def _files(self) -> dict[str, FileRecord]:
-        """What this cell's backend executes."""
+    def _executed(self) -> tuple[str, dict[str, FileRecord]]:
         manifest = self.entry.manifest
         if self.target.backend.executes == "weights":
-            return {self.entry.weights_path.name: manifest.weights}
-        return manifest.graph_files
+            return manifest.weights.sha256, {self.entry.weights_path.name: manifest.weights}
+        return manifest.graph_sha256, manifest.graph_files
 
     def failed(self, failure: Failure) -> FailedCell:
-        """Return the record of this cell's failure."""
+        """Return the record of its failure."""
         origin = self.entry.manifest.identity.weights_origin
         return failed_cell(
             self.backbone, self.identity, origin, failure, allow_partial=self.allow_partial
         )
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """A backbone, with its export of fp32 and of each precision to measure, or its failure."""
+
+    backbone: Backbone
+    exports: Mapping[Precision, Entry | NotExported]
+
+    @property
+    def name(self) -> JournaledBackbone:
+        """Its name in a journal."""
+        return self.backbone.model, self.backbone.weights
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The exports that did not fail."""
+        return tuple(each for each in self.exports.values() if isinstance(each, Entry))
 
 
 def _absolute(path: Path) -> str:

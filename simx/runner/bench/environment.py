@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -14,17 +15,8 @@ from simx.runner.backends.ort.plugins import installed_plugins, runtime_distribu
 from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
-_LIBRARIES = (
-    "torch",
-    "torchvision",
-    "onnx",
-    "onnxscript",
-    "numpy",
-    "Pillow",
-)
-
+_LIBRARIES = ("torch", "torchvision", "onnx", "onnxscript", "numpy", "Pillow")
 _CORES = Path("/sys/devices/system/cpu")
-
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
@@ -44,24 +36,17 @@ def describe_environment() -> Environment:
         system=f"{platform.system()} {platform.release()}",
         container=any(mark.exists() for mark in _CONTAINER_MARKS),
         python=platform.python_version(),
-        libraries=library_versions(),
+        libraries=_library_versions(),
     )
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the installed libraries that a time can depend on.
-
-    Among them are all builds of ONNX Runtime and its plug-ins.
-    """
-    versions = {
-        **runtime_distributions(),
-        **{plugin.distribution: plugin.version for plugin in installed_plugins()},
-    }
+def _library_versions() -> dict[str, str]:
+    """Return the versions that a time can depend on, also of each build and plug-in."""
+    plugins = {plugin.distribution: plugin.version for plugin in installed_plugins()}
+    versions = runtime_distributions() | plugins
     for name in _LIBRARIES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return versions
 
 

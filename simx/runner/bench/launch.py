@@ -1,10 +1,10 @@
 """One launch of one backbone: a fresh worker per cell, measured in turns.
 
-Only one worker is ever active. A cell that fails leaves its companions alone.
+Only one worker is active at a time. A cell that fails does not affect the others.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,32 +15,53 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import Canary, Failure, Outcome
 from simx.results.schema.times import Block, Scope
-from simx.results.statistics.noise import disturbances
+from simx.results.statistics import noise
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.deadlines import USUAL, Deadlines
-from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
-from simx.runner.bench.schedule import shuffled
+from simx.runner.bench.schedule import USUAL, Deadlines, shuffled
 from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
 REPEATS = 2
-"""How many rounds may be disturbed, for each that is wanted, before a launch has to take what
-comes: a machine that is never quiet must not be waited for."""
+"""How many rounds may be disturbed, for each that is wanted, before all rounds count."""
 
 FROM_HOST: tuple[Scope, ...] = ("host", "similarity.host")
-"""The host's side of things: worth times of their own only where there is a device."""
+"""Scopes that begin at the host; they are measured only with a device."""
 
 PAUSE_SECONDS = 0.25
-"""Between two looks at a disturbed machine."""
+"""Between two checks of a disturbed machine."""
+
+
+class ReferenceWorkloadHistory:
+    """The reference workload's times of a run, by backend and provider.
+
+    The workload is a fixed matrix product, measured around every round; reports call it the canary.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[noise.CanaryKey, list[float]] = {}
+
+    def are_slow(self, canaries: Mapping[noise.CanaryKey, Block]) -> bool:
+        """Remember one round's canaries, and return whether they were disturbed."""
+        taken = {key: noise.canary_ns(block) for key, block in canaries.items()}
+        for key, ns in taken.items():
+            self._seen.setdefault(key, []).append(ns)
+        return noise.is_slow(taken, self.references())
+
+    def remember(self, canaries: Iterable[Canary]) -> None:
+        """Remember canaries of an earlier run."""
+        for canary in canaries:
+            seen = self._seen.setdefault((canary.backend, canary.provider), [])
+            blocks = (block for launch in canary.launches for block in launch.blocks)
+            seen += map(noise.canary_ns, blocks)
+
+    def references(self) -> dict[noise.CanaryKey, float]:
+        """Return the nanoseconds of an undisturbed canary on each backend and provider."""
+        return {key: noise.canary_reference(ns) for key, ns in self._seen.items()}
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share.
-
-    ``launchers`` start workers, by the backend's label. ``history`` has the reference workload's
-    times of the whole run.
-    """
+    """What all launches share; ``launchers`` start workers, by the backend's label."""
 
     launchers: dict[str, Launcher]
     pictures: dict[Image, Path]
@@ -51,10 +72,10 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LaunchResult(msgspec.Struct, frozen=True):
-    """One launch as the journal keeps it, the cells in the order they were planned in.
+    """One launch as the journal keeps it, its cells in the planned order.
 
-    ``left`` are the cells that have not failed, with what is known of them now; ``giant`` says that
-    further launches would take too long.
+    ``left`` are the cells that have not failed, with what is now known of them. ``giant`` means
+    that further launches would take too long.
     """
 
     finished: FinishedLaunch
@@ -76,7 +97,7 @@ def run_launch(bench: Bench, cells: Sequence[PlannedCell], index: int) -> Launch
 
 
 class _LaunchRun:
-    """The cells of one backbone on their way through one launch; failed ones drop out."""
+    """The state of one launch: cells that are live, and records of those that are done."""
 
     def __init__(self, bench: Bench, cells: Sequence[PlannedCell], index: int) -> None:
         self._bench = bench
@@ -88,14 +109,12 @@ class _LaunchRun:
         self._canaries: list[Canary] = []
 
     def prepare(self) -> None:
-        """Start every cell's worker, and let it load and answer before a single time counts."""
         pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
         for place, plan in enumerate(self._cells):
             try:
                 worker = self._bench.launchers[plan.target.backend.label].launch()
             except WorkerError as error:
-                failure = Failure(stage="launch", reason=str(error))
-                self._done[place] = plan.failed(failure)
+                self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
             else:
                 self._live[place] = CellClient(plan, worker, self._bench.deadlines)
         self._each("prepare", lambda cell: cell.prepare(pictures))
@@ -105,7 +124,7 @@ class _LaunchRun:
             self._each("warm-up", lambda cell: cell.warm_up())
 
     def measure(self) -> None:
-        """Take the rounds, then one block of every scope that does not drive them, if it is to."""
+        """Measure ``forward`` in rounds, then one block of every other scope that is due."""
         self._rounds()
         self._each("events", lambda cell: cell.cross_check())
         alone = self._bench.schedule.is_for_forward_alone(self._index)
@@ -116,11 +135,9 @@ class _LaunchRun:
             self._canaries += [canary] if canary else []
 
     def close(self, *, at_once: bool = False) -> None:
-        """End every worker that is left."""
         close_workers((cell.worker for cell in self._live.values()), at_once=at_once)
 
     def result(self) -> LaunchResult:
-        """Return what was measured, cells in the order they were planned in."""
         cells = tuple(self._done[place] for place in range(len(self._cells)))
         return LaunchResult(
             FinishedLaunch(cells=cells, canary=tuple(self._canaries)),
@@ -129,9 +146,9 @@ class _LaunchRun:
         )
 
     def _rounds(self) -> None:
-        """Take rounds until enough of them were undisturbed, with a canary before and after each.
+        """Take rounds until enough of them are undisturbed, with a canary before and after each.
 
-        What was disturbed is kept; which rounds count is judged again when the report is read.
+        Disturbed rounds are kept: which rounds count is judged again when the report is read.
         """
         wanted = 1 if self._giant else self._bench.schedule.rounds
         patience = 0 if self._giant else REPEATS * wanted
@@ -142,7 +159,9 @@ class _LaunchRun:
             if slow and patience:
                 time.sleep(PAUSE_SECONDS)
             else:
-                is_undisturbed = self._forward_is_undisturbed(number) and not slow
+                self._block("forward", None, number)
+                blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
+                is_undisturbed = not slow and not any(map(noise.disturbances, blocks))
             number += 1
             slow = self._canaries_are_slow(number)
             if (is_undisturbed and not slow) or not patience:
@@ -151,15 +170,12 @@ class _LaunchRun:
                 patience -= 1
 
     def _other_scopes(self) -> None:
-        resident = any(cell.prepared.facts.resident for cell in self._live.values())
-        if resident:
-            self._block("host", None, 0)
+        self._block("host", None, 0)
         for image in IMAGES:
             self._block("pipeline", image, 0)
         for image in COMPARED_IMAGES:
             self._block("similarity", image, 0)
-            if resident:
-                self._block("similarity.host", image, 0)
+            self._block("similarity.host", image, 0)
 
     def _compare(self, cell: CellClient) -> None:
         """Compare a cell with the first one of the same network; selfcheck has two networks."""
@@ -168,28 +184,19 @@ class _LaunchRun:
 
     def _canaries_are_slow(self, number: int) -> bool:
         """Take one canary on each backend and provider: it is the same in any precision."""
-        taken: dict[tuple[str, str], Block] = {}
-        first: dict[tuple[str, str], CellClient] = {}
-        for place in sorted(self._live):
-            its = self._live[place].plan.identity
-            first.setdefault((its.backend, its.provider), self._live[place])
+        taken: dict[noise.CanaryKey, Block] = {}
+        first: dict[noise.CanaryKey, CellClient] = {}
+        for _, cell in sorted(self._live.items()):
+            first.setdefault((cell.plan.identity.backend, cell.plan.identity.provider), cell)
 
         def take(cell: CellClient) -> None:
-            its = cell.plan.identity
-            if first[its.backend, its.provider] is cell:
-                taken[its.backend, its.provider] = cell.measure_canary(number)
+            for key in (key for key, chosen in first.items() if chosen is cell):
+                taken[key] = cell.measure_canary(number)
 
         self._each(("canary", number), take)
         return self._bench.history.are_slow(taken)
 
-    def _forward_is_undisturbed(self, number: int) -> bool:
-        self._block("forward", None, number)
-        blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
-        return not any(disturbances(block) for block in blocks)
-
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
-        """Take one block of one scope from every live cell, in random order."""
-
         def take(cell: CellClient) -> None:
             if scope not in FROM_HOST or cell.prepared.facts.resident:
                 cell.measure(scope, image, round_index)
@@ -197,10 +204,9 @@ class _LaunchRun:
         self._each((scope, image, round_index), take)
 
     def _each(self, occasion: object, action: Callable[[CellClient], None]) -> None:
-        """Do something with every live cell, in an order that follows from the seed."""
+        """Apply an action to every live cell, in an order that follows from the seed."""
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
-        order = shuffled(tuple(self._live), seed, backbone, self._index, occasion)
-        for place in order:
+        for place in shuffled(tuple(self._live), seed, backbone, self._index, occasion):
             cell = self._live[place]
             try:
                 action(cell)
@@ -213,19 +219,17 @@ class _LaunchRun:
 
 
 def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
-    """Return the cells with the memory that each of them needs in a worker of its own.
+    """Return the cells with the memory that each of them needs in its own worker.
 
-    Nothing is timed there. A cell whose worker fails stays without: its first launch fails too, and
-    has the reason.
+    A cell whose worker fails has none: its first launch fails too, and has the reason.
     """
     return [msgspec.structs.replace(cell, memory=_memory(cell, bench)) for cell in cells]
 
 
 def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
-    request = WeighMemory(cell.task, cell.reference)
+    request, seconds = WeighMemory(cell.task, cell.reference), cell.loading_seconds(bench.deadlines)
     try:
         with bench.launchers[cell.target.backend.label].launch() as worker:
-            seconds = cell.loading_seconds(bench.deadlines)
             reply = worker.request(request, WEIGHED, seconds)
     except WorkerError:
         return None

@@ -1,10 +1,11 @@
-"""Going on with a run that ended early, as if it had not.
+"""Resumes a run that ended early, with the same result as if it had not.
 
-A backbone's further launches have the indices, and so the orders, that they would have had; its
-pilot's verdict and its budget are taken from what the journal has of it.
+A backbone's further launches have the indices and orders that they would have had; its pilot's
+verdict and its spent budget follow from the journal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -17,40 +18,26 @@ from simx.results.schema.config import Config, Schedule
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
-from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.reference_workload import ReferenceWorkloadHistory
+from simx.runner.bench.cells import PlannedCell, Workload
+from simx.runner.bench.launch import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target
-from simx.runner.bench.workloads import Workload
 
 _MAY_CHANGE = frozenset({"system", "memory_bytes", "container"})
-"""What of an environment is noted instead of refused: a kernel is updated, a container is given
-more memory. Times depend on everything else, and a report states it once."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What a resumed run has to agree with.
-
-    Of ``config`` and ``inputs`` only the fields count that ``labels`` names, each with its label in
-    messages, such as an option's.
-    """
-
-    config: Config
-    inputs: Inputs
-    labels: Mapping[str, str]
+"""Fields of the environment whose change is noted; times depend on all others."""
 
 
 class Earlier(msgspec.Struct, frozen=True):
     """What an earlier run has measured of one backbone that it had not finished.
 
-    ``cells`` are by their identities before it was known which share of them runs where.
+    ``cells`` are by their identities without a partial placement.
     """
 
     launches: Launches
     cells: dict[Identity, MeasuredCell]
 
     def going_on(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
-        """Return those of the cells that have not failed, with what was found of them."""
+        """Return the cells that have not failed, with what is known of them."""
         return [
             msgspec.structs.replace(
                 cell,
@@ -66,12 +53,12 @@ class Earlier(msgspec.Struct, frozen=True):
 def replay(
     launches: Sequence[FinishedLaunch], schedule: Schedule, history: ReferenceWorkloadHistory
 ) -> Mapping[JournaledBackbone, Earlier]:
-    """Return what is known of each backbone, having gone through a journal in its order.
+    """Return what a journal's launches say of each backbone.
 
     Args:
-        launches: the journal's.
-        schedule: of the run.
-        history: takes every measured reference workload.
+        launches: the journal's, in its order.
+        schedule: the run's.
+        history: remembers every measured reference workload.
     """
     counted: dict[JournaledBackbone, Launches] = {}
     for launch in launches:
@@ -87,23 +74,31 @@ def require_same_exports(
     targets: Sequence[Target],
     threads: int,
 ) -> None:
-    """Refuse to go on with a backbone from other files than it was begun with.
+    """Refuse to resume a backbone with other files than it was begun with.
 
     Raises:
         InputError: names the backbone.
     """
     for workload in workloads:
-        measured = _measured(launches, workload.name)
+        name, measured = workload.backbone.name, _measured(launches, workload.name)
         if measured and isinstance(failed := workload.exports["fp32"], NotExported):
             raise InputError(
-                f"{workload.backbone.name} was measured in part, and its export is gone and cannot "
-                f"be made again ({failed.reason}); put it back into the store"
+                f"{name} was measured in part, and its export is gone and cannot be made again "
+                f"({failed.reason}); put it back into the store"
             )
         for target in targets:
             entry = workload.exports[target.precision]
-            if isinstance(entry, Entry):
-                cell = PlannedCell(workload.backbone, target, entry, threads)
-                _require_same_files(cell, measured)
+            if not isinstance(entry, Entry):
+                continue
+            cell = PlannedCell(workload.backbone, target, entry, threads)
+            now = (entry.manifest.weights.sha256, cell.artefact_sha256)
+            before = measured.get(cell.identity)
+            if before and (before.weights_sha256, before.artefact_sha256) != now:
+                raise InputError(
+                    f"{name} was measured in part from another export than the store now has for "
+                    f"it (weights {before.weights_sha256[:12]}, now {now[0][:12]}); put that one "
+                    "back, or measure anew with -o for another report"
+                )
 
 
 def environment_changes(before: Environment, now: Environment) -> tuple[str, ...]:
@@ -112,9 +107,8 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
     Raises:
         InputError: something has changed that times depend on.
     """
-    changed = [(field, _named(field, text)) for field, text in _differences(before, now)]
-    refused = [text for field, text in changed if field not in _MAY_CHANGE]
-    if refused:
+    changed = [*_differences(before, now)]
+    if refused := [text for field, text in changed if field not in _MAY_CHANGE]:
         raise InputError(
             f"the machine or its software is no longer what it was: {'; '.join(refused)}; "
             "measure anew instead, with -o for another report"
@@ -123,12 +117,12 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
 
 
 def require_same_configuration(before: Report, now: Report) -> None:
-    """Refuse to go on with anything but what the run was begun with.
+    """Refuse another configuration than the run was begun with.
 
     Raises:
         InputError: names each part that differs.
     """
-    changed = [_named(field, text) for field, text in _differences(before.config, now.config)]
+    changed = [text for _, text in _differences(before.config, now.config)]
     if before.simx != now.simx:
         changed.append(f"simx was {before.simx} and is {now.simx}")
     if changed:
@@ -138,18 +132,27 @@ def require_same_configuration(before: Report, now: Report) -> None:
         )
 
 
-def require_same_as_asked(begun: Header, asked: Asked) -> None:
-    """Refuse to go on where something else is asked for than what the run was begun with.
+def require_same_as_asked(
+    begun: Header, config: Config, inputs: Inputs, labels: Mapping[str, str]
+) -> None:
+    """Refuse where something else is asked for than the run was begun with.
+
+    Args:
+        begun: the run's.
+        config: what is asked for.
+        inputs: what is asked for, with absolute paths.
+        labels: the fields of both that count, each with its label in messages, such as an option's
+            name.
 
     Raises:
         InputError: names each field that differs.
     """
-    pairs = ((begun.report.config, asked.config), (begun.inputs, asked.inputs))
+    pairs = ((begun.report.config, config), (begun.inputs, inputs))
     changed = [
-        f"{asked.labels[field]} {difference}"
+        difference
         for before, now in pairs
-        for field, difference in _differences(before, now)
-        if field in asked.labels
+        for field, difference in _differences(before, now, labels)
+        if field in labels
     ]
     if changed:
         raise InputError(
@@ -161,46 +164,29 @@ def require_same_as_asked(begun: Header, asked: Asked) -> None:
 def _measured(
     launches: Sequence[FinishedLaunch], name: JournaledBackbone
 ) -> dict[Identity, MeasuredCell]:
-    cells = merge_cells(
-        cell for launch in launches if launch.backbone == name for cell in launch.cells
-    )
-    return {_planned(cell.identity): cell for cell in cells if isinstance(cell, MeasuredCell)}
-
-
-def _planned(identity: Identity) -> Identity:
-    return msgspec.structs.replace(identity, backend=without_partial_placement(identity.backend))
-
-
-def _require_same_files(cell: PlannedCell, measured: Mapping[Identity, MeasuredCell]) -> None:
-    before = measured.get(cell.identity)
-    weights = cell.entry.manifest.weights.sha256
-    if before and (before.weights_sha256, before.artefact_sha256) != (
-        weights,
-        cell.artefact_sha256,
-    ):
-        raise InputError(
-            f"{cell.backbone.name} was measured in part from another export than the store now has "
-            f"for it (weights {before.weights_sha256[:12]}, now {weights[:12]}); put that one "
-            "back, or measure anew with -o for another report"
-        )
+    of_backbone = (launch.cells for launch in launches if launch.backbone == name)
+    return {
+        msgspec.structs.replace(
+            cell.identity, backend=without_partial_placement(cell.identity.backend)
+        ): cell
+        for cell in merge_cells(chain.from_iterable(of_backbone))
+        if isinstance(cell, MeasuredCell)
+    }
 
 
 def _differences(
-    before: msgspec.Struct | None, now: msgspec.Struct | None
+    before: msgspec.Struct | None, now: msgspec.Struct | None, labels: Mapping[str, str] = {}
 ) -> Iterator[tuple[str, str]]:
-    """Yield each field that differs, with what it was and what it is."""
+    """Yield each field that differs, and its label with what it was and what it is."""
     for field in () if now is None else now.__struct_fields__:
+        label = labels.get(field, field.replace("_", " "))
         was, is_now = getattr(before, field, None), getattr(now, field)
         if isinstance(was, dict) and isinstance(is_now, dict):
-            for key in sorted({*was, *is_now}):
-                if was.get(key) != is_now.get(key):
-                    yield field, f"{key} {_difference(was.get(key), is_now.get(key))}"
+            keys = (key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key))
+            for key in keys:
+                yield field, f"{label} {key} {_difference(was.get(key), is_now.get(key))}"
         elif was != is_now:
-            yield field, _difference(was, is_now)
-
-
-def _named(field: str, difference: str) -> str:
-    return f"{field.replace('_', ' ')} {difference}"
+            yield field, f"{label} {_difference(was, is_now)}"
 
 
 def _difference(was: object, is_now: object) -> str:
@@ -208,9 +194,9 @@ def _difference(was: object, is_now: object) -> str:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return "none"
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value)) or "none"
     sha256 = getattr(value, "sha256", None)
-    return str(value) if sha256 is None else f"a picture of SHA-256 {sha256[:12]}"
+    if sha256 is not None:
+        return f"a picture of SHA-256 {sha256[:12]}"
+    return "none" if value is None else str(value)

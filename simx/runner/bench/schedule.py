@@ -1,4 +1,4 @@
-"""How much is measured, and in which order: profiles, block plans, and the shuffled rounds."""
+"""How much is measured, in which order, and how long a worker may take to answer."""
 
 import math
 import random
@@ -6,32 +6,42 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from simx.common.errors import InputError
+from simx.exporter.jobs.deadline import SLOWEST_GMACS, SLOWEST_READING
 from simx.results.schema.config import ProfileName, Schedule
 from simx.runner.measure.messages import BlockPlan
+from simx.runner.measure.warmup import MOST_BLOCKS
+from simx.runner.measure.warmup import PLAN as WARMING_BLOCK
 
 T = TypeVar("T")
 
 BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
-"""Blocks shorter than a tenth of a second would measure the switch between workers instead."""
+"""Shorter blocks would measure the switch between workers instead."""
 
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
 
 GIANT_CALL_NS = 1_000_000_000
-"""From a second a call on, a backbone gets one launch and a few calls, and no interval."""
+"""From this time of a call on, a backbone gets one launch and a few calls, and no interval."""
 
 _GIANT_BLOCK_NS = 5_000_000_000
 _GIANT_MAX_CALLS = 3
 
 FEWEST_PILOT_LAUNCHES = 5
-"""Launches that judge the spread: with fewer, Student's t alone makes an interval too wide to be
-worth planning by."""
+"""With fewer, Student's t alone makes an interval too wide to plan with."""
 
 MOST_LAUNCHES = 40
-"""With more of them, the requested precision takes no useful time; the report then has the width
-that was reached."""
+"""Most launches of the default profile; the report then has the width that was reached."""
+
+PATIENCE = 20.0
+"""How many times as long as expected a measured phase may take."""
+
+_CALLS_TO_PREPARE = 12
+"""The first call, the verification inputs, and the four pictures."""
+
+_BYTES_PER_PARAMETER = 4
 
 PROFILES: dict[ProfileName, Schedule] = {
     "quick": Schedule(pilot=3, launches=3, rounds=2),
@@ -50,7 +60,7 @@ PROFILES: dict[ProfileName, Schedule] = {
         budget_seconds=600.0,
     ),
 }
-"""``quick`` is a look: it takes three launches whatever they say, and its intervals are wide."""
+"""``quick`` is a first look: it takes three launches, and its intervals are wide."""
 
 
 def schedule(
@@ -59,14 +69,13 @@ def schedule(
     launches: int | None = None,
     rounds: int | None = None,
     half_width: float | None = None,
-    budget_seconds: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
 ) -> Schedule:
-    """Return a profile's schedule, with the given values in place of its own.
+    """Return a profile's schedule, with the given values in place of its own; budget in seconds.
 
     Raises:
-        InputError: a count is below one, or both a number of launches and a precision are asked
-            for.
+        InputError: a count is below one, or both ``launches`` and ``half_width`` are given.
     """
     for name, value in (("launches", launches), ("rounds", rounds)):
         if value is not None and value < 1:
@@ -78,20 +87,13 @@ def schedule(
         )
     usual = PROFILES[profile]
     if launches is not None:
-        usual = msgspec.structs.replace(usual, pilot=launches, launches=launches, half_width=None)
+        usual = replace(usual, pilot=launches, launches=launches, half_width=None)
     elif half_width is not None:
-        usual = msgspec.structs.replace(
-            usual,
-            pilot=max(FEWEST_PILOT_LAUNCHES, usual.pilot),
-            launches=max(MOST_LAUNCHES, usual.launches),
-            half_width=half_width,
-        )
-    return msgspec.structs.replace(
-        usual,
-        rounds=usual.rounds if rounds is None else rounds,
-        budget_seconds=usual.budget_seconds if budget_seconds is None else budget_seconds,
-        seed=seed,
-    )
+        pilot = max(FEWEST_PILOT_LAUNCHES, usual.pilot)
+        most = max(MOST_LAUNCHES, usual.launches)
+        usual = replace(usual, pilot=pilot, launches=most, half_width=half_width)
+    seconds = usual.budget_seconds if budget is None else budget
+    return replace(usual, rounds=rounds or usual.rounds, budget_seconds=seconds, seed=seed)
 
 
 def block_plan(call_ns: int) -> BlockPlan:
@@ -103,12 +105,57 @@ def block_plan(call_ns: int) -> BlockPlan:
 
 
 def is_giant(call_ns: int) -> bool:
-    """Whether calls this long leave time for a few of them only."""
+    """Whether calls this long leave time for only a few of them."""
     return call_ns >= GIANT_CALL_NS
 
 
 def shuffled(items: Sequence[T], *keys: object) -> list[T]:
-    """Return the items in an order that follows from the keys (a seed among them) alone."""
-    # The seed is there to repeat an order, not to keep a secret.
+    """Return the items in an order that follows from the keys alone; a seed is one of them."""
+    # The seed repeats an order; it keeps no secret.
     generator = random.Random("/".join(map(str, keys)))  # noqa: S311
     return generator.sample(items, len(items))
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a worker may take to answer, in seconds, so that a hanging worker costs minutes.
+
+    A deadline must never end what would have finished: it is far beyond what a slow machine takes.
+    It follows from the network's size before its first call, and from one call's time after it.
+    ``loading`` is the least for loading a network: an execution provider may compile it, which
+    takes minutes and does not follow from its size. ``floor`` is the least for all other requests,
+    ``cap`` the most for any.
+    """
+
+    loading: float = 600.0
+    floor: float = 60.0
+    cap: float = 7200.0
+
+    def of_loading(self, gmacs: float, params: int) -> float:
+        """Return the deadline for loading a network and calling it for the first times.
+
+        Args:
+            gmacs: 1e9 multiply-accumulates of a call.
+            params: its number of parameters.
+        """
+        calls = _CALLS_TO_PREPARE * gmacs / SLOWEST_GMACS
+        reading = params * _BYTES_PER_PARAMETER / SLOWEST_READING
+        return min(self.cap, max(self.loading, calls + reading))
+
+    def of_warming_up(self, call_ns: int) -> float:
+        """Return the deadline for warming up, from one call's time."""
+        return self._of(MOST_BLOCKS * (WARMING_BLOCK.seconds + 2 * call_ns / 1e9))
+
+    def of_block(self, plan: BlockPlan, call_ns: int) -> float:
+        """Return the deadline for one block, from one call's time."""
+        calls = plan.max_calls or plan.min_calls
+        return self._of(BLOCK_SECONDS + max(plan.seconds, (calls + 1) * call_ns / 1e9))
+
+    def of_calls(self, calls: int, call_ns: int) -> float:
+        """Return the deadline for calls that are in no block, from one call's time."""
+        return self._of(calls * call_ns / 1e9)
+
+    def _of(self, expected: float) -> float:
+        return min(self.cap, self.floor + PATIENCE * expected)
+
+
+USUAL = Deadlines()

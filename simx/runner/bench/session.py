@@ -1,13 +1,13 @@
 """A benchmark from its configuration to its report: prepare, measure, publish, resume.
 
-A command line and a notebook both call it. It prints nothing; its listener gets messages.
+It prints nothing; its listener gets messages.
 """
 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,36 +33,27 @@ from simx.results.files.journal_lines import Header, Inputs, Resumption
 from simx.results.files.report import read
 from simx.results.schema.config import Config
 from simx.results.schema.report import Report
+from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
-from simx.runner.bench.resumption import (
-    Asked,
-    environment_changes,
-    require_same_as_asked,
-    require_same_configuration,
-)
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import Target, open_targets, planned_targets
-from simx.runner.bench.workloads import Workload, journaled
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
-"""Returns a context for the measurement of backbones; what it gives is called before each launch.
-"""
-
-
-def _unseen(_: Sequence[Backbone]) -> AbstractContextManager[Progress]:
-    return nullcontext(lambda *_: None)
+"""Returns a context for the measurement of backbones; its value is called before each launch."""
 
 
 def bench(
     config: Config,
     inputs: Inputs,
     path: Path,
-    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
-    measuring: Measuring = _unseen,
+    listener: ExportListener,
+    measuring: Measuring,
+    resumed: Mapping[str, str] | None = None,
 ) -> Report:
-    """Measure, and write the report.
+    """Measure, and write the report; or finish a run that ended early.
 
-    Everything that can be wrong with the arguments is refused before any export or measurement.
-    A run that is interrupted leaves a journal beside the report, for ``resume``.
+    Wrong arguments are refused before any export or measurement. An interrupted run leaves a
+    journal beside the report, from which it can be resumed.
 
     Args:
         config: what to measure, and how. Without ``backbones``, everything in the store.
@@ -70,40 +61,22 @@ def bench(
         path: where the report goes.
         listener: gets messages, and hears of exports.
         measuring: is entered with the backbones when they are measured.
+        resumed: finish the run of this report or journal, with its own configuration. The fields
+            of ``config`` and ``inputs`` that are named here have to agree with it; each has its
+            label in messages. Of the others only ``offline`` counts.
 
     Raises:
-        InputError: an argument is not usable, or a journal lies at the report's place.
+        InputError: an argument is not usable, or a journal lies at a new report's place. A run to
+            resume does not exist or does not agree, or machine, software or exports have changed.
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
-    with (
-        _prepared(config, inputs, listener) as session,
-        _how_to_resume(path, listener),
-        Journal.begin(journal_path(path), session.header) as journal,
-    ):
-        return session.measure(journal, path, measuring)
-
-
-def resume(
-    path: Path,
-    asked: Asked | None = None,
-    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
-    measuring: Measuring = _unseen,
-) -> Report:
-    """Measure what is open of a run that ended early, with its own configuration.
-
-    Args:
-        path: its report, or its journal.
-        asked: what the run has to agree with.
-        listener: gets messages, and hears of exports.
-        measuring: is entered with the backbones when they are measured.
-
-    Raises:
-        InputError: there is no such run, it does not agree, or machine, software or exports are no
-            longer what it was begun with.
-        ProviderUnavailableError: a backend or a provider cannot be used here any more.
-        SystemFailureError: the store, the journal or the report cannot be written.
-    """
+    if resumed is None:
+        with (
+            _prepared(config, inputs, listener) as session,
+            Journal.begin(journal_path(path), session.header) as journal,
+        ):
+            return session.measure(journal, path, measuring)
     path = report_path(path)
     if not journal_path(path).exists():
         report = read(path)
@@ -111,26 +84,23 @@ def resume(
         return report
     with Journal.resume(journal_path(path)) as journal:
         begun = journal.kept.header
+        resumption.require_same_as_asked(begun, config, _absolute(inputs), resumed)
         assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
-        inputs = begun.inputs
-        if asked is not None:
-            asked = msgspec.structs.replace(asked, inputs=_absolute(asked.inputs))
-            require_same_as_asked(begun, asked)
-            inputs = msgspec.structs.replace(inputs, offline=asked.inputs.offline)
-        names = begun.report.config.backbones
-        left = [each for each in selected(names) if journaled(each) not in journal.kept.finished]
-        if not left:
+        if not _open(journal, selected(begun.report.config.backbones)):
             return finish(journal, path)
-        with (
-            _prepared(begun.report.config, inputs, listener) as session,
-            _how_to_resume(path, listener),
-        ):
+        inputs = msgspec.structs.replace(begun.inputs, offline=inputs.offline)
+        with _prepared(begun.report.config, inputs, listener) as session:
             journal.append(_resumption(begun, session.header))
             return session.measure(journal, path, measuring)
 
 
+def _open(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
+    finished = journal.kept.finished
+    return [each for each in backbones if (each.model, each.weights) not in finished]
+
+
 def new_report_path() -> Path:
-    """Return a new report's place in the user's data folder, which is made where it is not there.
+    """Return a new report's place in the user's data folder, and make the folder.
 
     Raises:
         SystemFailureError: the folder cannot be made.
@@ -164,8 +134,9 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
 
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
-        left = [each for each in self.backbones if journaled(each) not in journal.kept.finished]
+        left = _open(journal, self.backbones)
         with (
+            _how_to_resume(path, self.listener),
             open_targets(self.targets, self.config.worker_memory) as opened,
             ExitStack() as held,
         ):
@@ -178,18 +149,18 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
             return run_bench(self.config, self.pictures, opened, workloads, journal, path, progress)
 
     def _workloads(self, backbones: Sequence[Backbone]) -> list[Workload]:
-        """Pair every backbone with its exports, making those that the store lacks."""
+        config, inputs = self.config, self.inputs
         plan = ExportPlan(
-            embedding=self.config.embedding,
-            request=_request(self.config, self.inputs),
-            precisions=self.config.precisions,
-            threads=self.config.threads,
-            jobs=default_jobs(self.config.threads),
-            mirror=self.inputs.weights_mirror,
-            offline=self.inputs.offline,
+            embedding=config.embedding,
+            request=_request(config, inputs),
+            precisions=config.precisions,
+            threads=config.threads,
+            jobs=default_jobs(config.threads),
+            mirror=inputs.weights_mirror,
+            offline=inputs.offline,
         )
         exports = ensure(backbones, self.store, plan, self.listener)
-        precisions = dict.fromkeys(("fp32", *self.config.precisions))
+        precisions = dict.fromkeys(("fp32", *config.precisions))
         return [
             Workload(backbone, {each: exports[backbone, each] for each in precisions})
             for backbone in backbones
@@ -198,7 +169,7 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
-    """Check all that can be checked before anything is started, and find what is left open."""
+    """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
     backbones = selected(config.backbones) if config.backbones else _held(config, inputs, store)
     require_fitting(_request(config, inputs), backbones)
@@ -233,7 +204,7 @@ def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
     """Return the backbones of names or globs, in the catalogue's order.
 
     Raises:
-        InputError: a name is unknown, or there is none.
+        InputError: a name is unknown, or no name is given.
     """
     if not names:
         raise InputError("no backbone is named; `simx models` lists all there are")
@@ -241,7 +212,6 @@ def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
 
 
 def _held(config: Config, inputs: Inputs, store: Store) -> tuple[Backbone, ...]:
-    """Return the backbones that the store holds."""
     request = _request(config, inputs)
     if request.kind == "file":
         raise InputError(f"--weights {request.path}: name the backbone it is for")
@@ -271,7 +241,7 @@ def _absolute(inputs: Inputs) -> Inputs:
 
 @contextmanager
 def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
-    """Give, when a run is ended early, the command that resumes it."""
+    """Name the command that resumes a run, when it is ended early."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
@@ -281,14 +251,10 @@ def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
 
 
 def _resumption(begun: Header, now: Header) -> Resumption:
-    """Return the journal's line for going on.
-
-    Raises:
-        InputError: the run would not go on as it was begun.
-    """
-    require_same_configuration(begun.report, now.report)
+    """Return the journal's line of a resumption that is allowed."""
+    resumption.require_same_configuration(begun.report, now.report)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     notes = [f"this run ended early and was taken up again at {created}"]
     if begun.report.environment and now.report.environment:
-        notes += environment_changes(begun.report.environment, now.report.environment)
+        notes += resumption.environment_changes(begun.report.environment, now.report.environment)
     return Resumption(created=created, notes=tuple(notes))

@@ -1,12 +1,14 @@
-"""When a backbone has had its launches: its pilot fixes their number, its time caps it.
+"""When a backbone has enough launches: its pilot fixes their number, its budget limits it.
 
-The times of a cell never decide when to stop looking at them; only the pilot's spread does, once.
+Only the pilot's spread decides, once; later times never do.
 """
 
 import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal
+
+import msgspec
 
 from simx.models.backbone import Backbone
 from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
@@ -22,65 +24,57 @@ Verdict = Ending | Literal["go_on"]
 
 
 class Launches:
-    """Keeps a backbone's finished launches and says whether there is to be another one."""
+    """A backbone's finished launches, and whether another one follows."""
 
     def __init__(self, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
         self._schedule = schedule
         self._clock = clock
         self._last = clock()
-        self._seconds: list[float] = []
-        self._longest = 0.0
         self._finished: list[FinishedLaunch] = []
         self.needed: int | None = None
 
     @property
     def done(self) -> int:
-        """How many launches are finished."""
+        """The number of finished launches."""
         return len(self._finished)
 
     @property
     def planned(self) -> int:
-        """How many launches there are to be, as far as is known."""
+        """The number of launches in the end, as far as is known."""
         if self._schedule.half_width is None:
             return self._schedule.launches
         return min(self.needed or self._schedule.pilot, self._schedule.launches)
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first launch was begun, without those between two runs."""
-        return math.fsum(self._seconds) + self._clock() - self._last
+        """Seconds since the first launch began, without those between two runs."""
+        return self._finished_seconds + self._clock() - self._last
 
     @property
-    def latest_seconds(self) -> float:
-        """What the latest launch took, with everything since the one before it."""
-        return self._seconds[-1]
+    def _finished_seconds(self) -> float:
+        return math.fsum(each.seconds for each in self._finished)
 
-    def add(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
-        """Take one more finished launch; the one that completes the pilot fixes the number.
+    def add(
+        self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]
+    ) -> FinishedLaunch:
+        """Add a finished launch, and return it with its seconds since the one before it.
 
         Args:
-            launch: what it measured.
-            undisturbed_ns: what an undisturbed canary takes.
+            launch: its measurements. The launch that completes the pilot fixes the number.
+            undisturbed_ns: nanoseconds of an undisturbed canary.
         """
         now = self._clock()
-        self._take(launch, now - self._last, undisturbed_ns)
+        launch = msgspec.structs.replace(launch, seconds=now - self._last)
         self._last = now
-
-    def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
-        """Take one more launch of an earlier run, as that run took it."""
-        self._take(launch, launch.seconds, undisturbed_ns)
+        self.replay(launch, undisturbed_ns)
+        return launch
 
     def go_on_from_now(self) -> None:
-        """Leave out of the next launch's seconds what has passed since the last one."""
+        """Begin the next launch's seconds now."""
         self._last = self._clock()
 
-    def _take(
-        self, launch: FinishedLaunch, seconds: float, undisturbed_ns: Mapping[CanaryKey, float]
-    ) -> None:
-        # Those after the pilot are shorter; the first of them tells by how much.
-        ends_the_guess = self.done == self._schedule.pilot
-        self._longest = max(0.0 if ends_the_guess else self._longest, seconds)
-        self._seconds.append(seconds)
+    def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
+        """Add a launch of an earlier run, with the seconds that it took then."""
         self._finished.append(launch)
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self.forwards():
@@ -94,24 +88,27 @@ class Launches:
         return tuple(forward_of(cell) for cell in cells if isinstance(cell, MeasuredCell))
 
     def filtered(self, undisturbed_ns: Mapping[CanaryKey, float]) -> FilteredRounds:
-        """Return which of their rounds count."""
+        """Return the rounds that count."""
         canaries = merge_canaries(canary for each in self._finished for canary in each.canary)
         return filter_rounds(self.forwards(), canaries, undisturbed_ns)
 
     def verdict(self) -> Verdict:
-        """Return why there is no further launch, or that there is one."""
+        """Return why no further launch follows, or that one follows."""
         most = self._schedule.launches
         if self.needed is not None and self.needed <= min(self.done, most):
             return "half_width"
         if self.done >= most:
             return "launches"
+        # Launches after the pilot are shorter: they show how long the next one takes.
+        recent = self._finished[self._schedule.pilot :] or self._finished
+        longest = max((each.seconds for each in recent), default=0.0)
         budget = self._schedule.budget_seconds
-        if budget is not None and math.fsum(self._seconds) + self._longest > budget:
+        if budget is not None and self._finished_seconds + longest > budget:
             return "budget"
         return "go_on"
 
     def stop(self, backbone: Backbone, ending: Ending) -> Stop:
-        """Return how it ended."""
+        """Return the record of how it ended."""
         return Stop(
             model=backbone.model,
             weights=backbone.weights,

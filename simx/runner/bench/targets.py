@@ -9,34 +9,28 @@ from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
 from simx.results.schema.config import Config
 from simx.results.statistics.parity import Bounds, bounds_of
+from simx.runner.backends import registry
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
-from simx.runner.backends.registry import (
-    BackendSpec,
-    backend_named,
-    provider_option,
-    require_meaning,
-    require_precisions,
-)
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerDiedError
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What a backbone is measured on: one backend on one provider in one precision."""
+    """One backend on one provider in one precision."""
 
-    backend: BackendSpec
+    backend: registry.BackendSpec
     provider: str
     precision: Precision = "fp32"
 
     @property
     def bounds(self) -> Bounds:
-        """How far its embeddings may be from the reference."""
+        """The largest difference between its embeddings and the reference."""
         return max(self.backend.bounds, bounds_of(self.precision))
 
 
 class OpenTargets(msgspec.Struct, frozen=True):
-    """Targets that were proved to work here, and a launcher for each backend's label."""
+    """Targets that work here, and a launcher for each backend's label."""
 
     targets: tuple[Target, ...]
     launchers: dict[str, Launcher]
@@ -44,11 +38,11 @@ class OpenTargets(msgspec.Struct, frozen=True):
 
 @contextmanager
 def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterator[OpenTargets]:
-    """Start every backend's launcher and prove every provider, before anything is measured.
+    """Start every backend's launcher, and prove that every provider works.
 
     Args:
-        targets: what is to be measured on.
-        memory: bytes of address space that each worker may have.
+        targets: the targets.
+        memory: most bytes of address space of each worker.
 
     Raises:
         ProviderUnavailableError: one of them cannot be used here.
@@ -63,19 +57,18 @@ def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterat
 
 
 def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
-    """Return the targets of a configuration, and notes on what cannot be, without starting any.
+    """Return the targets of a configuration, and notes on the impossible ones; start none.
 
     Raises:
-        InputError: a backend, a variant, an option or a precision is not known, or has no effect on
-            anything that is to be measured.
+        InputError: a backend, a variant, an option or a precision is not known, or has no effect.
         ProviderUnavailableError: a backend is not installed, or none has a device for any of the
             providers.
     """
-    options = [provider_option(text) for text in config.provider_options]
-    backends = [backend_named(name).with_options(options) for name in config.backends]
+    options = [registry.provider_option(text) for text in config.provider_options]
+    backends = [registry.backend_named(name).with_options(options) for name in config.backends]
     require_takers(options, backends, config.providers)
-    require_meaning(backends, config.providers)
-    require_precisions(backends, config.precisions)
+    registry.require_meaning(backends, config.providers)
+    registry.require_precisions(backends, config.precisions)
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
@@ -90,60 +83,50 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
 
 
 def product(
-    backends: Sequence[BackendSpec],
+    backends: Sequence[registry.BackendSpec],
     providers: Sequence[str],
     precisions: Sequence[Precision] = ("fp32",),
 ) -> tuple[list[Target], list[str]]:
-    """Return every backend on every provider in every precision, and notes on what cannot be.
+    """Return every backend on every provider in every precision, and notes on what is impossible.
 
-    A provider that a backend has no device for, or a precision it does not compute in, is no error
-    where another backend has it.
+    A provider that a backend has no device for, or a precision that it does not compute in, is
+    noted: another backend may have it.
     """
     found, notes = [], []
     for provider in dict.fromkeys(providers):
         for backend in dict.fromkeys(backends):
-            devices = backend.providers
             its = dict(backend.stand_ins).get(provider, provider)
-            if devices is not None and its not in devices:
+            if backend.providers is not None and its not in backend.providers:
                 notes.append(f"{backend.label} has no device for {provider}, so no cells there")
                 continue
             # The processor's own provider takes any option in silence and has none.
             options = () if its == CPU else backend.options
             fitting = msgspec.structs.replace(backend, options=options)
-            found += [
-                Target(fitting, its, precision)
-                for precision in precisions
-                if precision in backend.precisions
-            ]
+            usable = (each for each in precisions if each in backend.precisions)
+            found += [Target(fitting, its, precision) for precision in usable]
             if its != provider:
                 notes.append(f"{backend.label} is measured on {its}, which is the same device")
-    return list(dict.fromkeys(found)), [*notes, *_precision_notes(backends, precisions)]
-
-
-def _precision_notes(
-    backends: Sequence[BackendSpec], precisions: Sequence[Precision]
-) -> Iterator[str]:
-    for backend in dict.fromkeys(backends):
-        lacking = [each for each in precisions if each not in backend.precisions]
-        if lacking:
-            yield (
-                f"{backend.label} computes in {', '.join(backend.precisions)} only, so it has no "
-                f"cells in {' or '.join(lacking)}"
-            )
+    notes += [
+        f"{backend.label} computes in {', '.join(backend.precisions)} only, so it has no cells in "
+        + " or ".join(lacking)
+        for backend in dict.fromkeys(backends)
+        if (lacking := [each for each in precisions if each not in backend.precisions])
+    ]
+    return list(dict.fromkeys(found)), notes
 
 
 def require_takers(
-    options: Sequence[str], backends: Sequence[BackendSpec], providers: Sequence[str]
+    options: Sequence[str], backends: Sequence[registry.BackendSpec], providers: Sequence[str]
 ) -> None:
-    """Refuse options that no backend and provider would take.
+    """Refuse options that no backend and provider takes.
 
     Args:
         options: those of every provider, each as ``key=value``.
-        backends: with options of their own.
+        backends: with their own options.
         providers: by ONNX Runtime's names.
 
     Raises:
-        InputError: there is one.
+        InputError: names the first of the options.
     """
     takers = any(backend.takes_options for backend in backends) and set(providers) - {CPU}
     every = (*options, *(option for backend in backends for option in backend.options))
@@ -154,8 +137,8 @@ def require_takers(
         )
 
 
-def started(backend: BackendSpec, memory: int | None = None) -> Launcher:
-    """Start the launcher of a backend's workers, each of ``memory`` bytes of address space.
+def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:
+    """Start the launcher of a backend's workers, with at most ``memory`` bytes each.
 
     Raises:
         ProviderUnavailableError: the backend cannot be imported.

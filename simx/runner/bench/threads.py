@@ -14,7 +14,6 @@ def affinity_cores() -> int:
 
 
 def default_threads() -> int:
-    """Return the cores of the affinity, or of the quota where that is smaller."""
+    """Return the cores of the affinity, or of the quota where that is smaller; at least one."""
     quota = cpu_quota()
-    cores = affinity_cores()
-    return cores if quota is None else max(1, min(cores, math.floor(quota)))
+    return max(1, math.floor(min(affinity_cores(), math.inf if quota is None else quota)))

@@ -15,9 +15,9 @@ from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.results.summaries.derivation import by_range
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.deadlines import Deadlines
+from simx.runner.bench.cells import Workload
+from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target, open_targets
-from simx.runner.bench.workloads import Workload
 from tests.runner.benches import PLAN, run, small_pictures
 from tests.runner.fakes import BACKBONE, DIM, entry_in, lacking, target
 
@@ -267,7 +267,7 @@ def test_a_provider_that_does_not_run_is_refused_first() -> None:
 
 
 def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:
-    """A journal that an interrupted run left may be all there is of it."""
+    """The journal may be the only record of an interrupted run."""
     journal_path(tmp_path / "report.json").write_text("precious")
     with pytest.raises(InputError, match="left from another run"):
         bench(tmp_path, "right")

@@ -22,7 +22,7 @@ def test_the_machine_is_described() -> None:
     assert environment.libraries["onnxruntime"][0].isdigit()
 
 
-def test_nobody_is_named() -> None:
+def test_no_user_host_or_folder_is_named() -> None:
     """No user, host or home folder is in it."""
     text = msgspec.json.encode(describe_environment()).decode()
     secrets = {socket.gethostname(), str(Path.home()), os.environ.get("USER", "")} - {""}

@@ -48,7 +48,7 @@ def test_the_torch_worker_loads_no_onnxruntime() -> None:
     assert "onnxruntime" not in loaded
 
 
-def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worker_sends_no_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A worker that has run ONNX Runtime leaves none of the files its telemetry makes."""
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -15,8 +15,8 @@ from simx.results.summaries.summary import TargetId
 from simx.runner.backends.registry import backend_named, require_precisions
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import Target, open_targets, product
-from simx.runner.bench.workloads import Workload
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 

@@ -15,9 +15,9 @@ from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.bench import finish
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.resumption import environment_changes, require_same_configuration
 from simx.runner.bench.targets import OpenTargets, open_targets
-from simx.runner.bench.workloads import Workload
 from tests.results.builders import report
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
@@ -232,17 +232,17 @@ def test_what_times_depend_on_must_not_have_changed() -> None:
     """Another version of a runtime, or other cores, are another measurement."""
     before = _environment()
     libraries = {**before.libraries, "torch": "3.0"}
-    for now, told in (
+    for now, message in (
         (msgspec.structs.replace(before, libraries=libraries), "libraries torch was 2.14.1"),
         (msgspec.structs.replace(before, affinity_cores=1), "affinity cores was 2 and is 1"),
         (msgspec.structs.replace(before, governor=None), "governor was performance and is none"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             environment_changes(before, now)
 
 
 def test_what_may_change_is_noted() -> None:
-    """A kernel that was updated in between is told, and no reason to stop."""
+    """An updated kernel is noted, and does not stop the run."""
     before = _environment()
     now = msgspec.structs.replace(before, system="Linux 6.2")
 

@@ -1,4 +1,4 @@
-"""How much is measured, and in which order."""
+"""How much is measured, in which order, and how long a worker may take to answer."""
 
 import msgspec
 import pytest
@@ -6,20 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.common.errors import InputError
+from simx.models.catalogue import load
 from simx.results.schema.config import ProfileName
 from simx.runner.bench.schedule import (
+    CANARY_PLAN,
     FEWEST_PILOT_LAUNCHES,
     PROFILES,
+    USUAL,
+    Deadlines,
+    block_plan,
     schedule,
     shuffled,
 )
+
+MINUTE_NS = 60_000_000_000
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_is_what_is_not_said_otherwise(profile: ProfileName) -> None:
     """Rounds, budget and seed are the profile's unless they are given."""
     usual = PROFILES[profile]
-    changed = schedule(profile, rounds=9, budget_seconds=7, seed=4)
+    changed = schedule(profile, rounds=9, budget=7, seed=4)
 
     assert schedule(profile) == usual
     assert changed == msgspec.structs.replace(usual, rounds=9, budget_seconds=7, seed=4)
@@ -27,7 +34,7 @@ def test_a_profile_is_what_is_not_said_otherwise(profile: ProfileName) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_number_of_launches_needs_no_pilot(profile: ProfileName) -> None:
-    """Whoever says how many launches there are gets them, whatever they say."""
+    """A given number of launches is used, whatever the times are."""
     asked = schedule(profile, launches=8)
 
     assert (asked.pilot, asked.launches, asked.half_width) == (8, 8, None)
@@ -70,3 +77,35 @@ def test_rounds_differ_in_their_order() -> None:
     firsts = [shuffled(["torch", "ort"], 0, "resnet18", index)[0] for index in range(400)]
 
     assert 150 < firsts.count("torch") < 250
+
+
+def test_every_backbone_has_time_to_load() -> None:
+    """Ten minutes at the least, and a machine that does 2e9 multiply-accumulates a second suffices.
+
+    The first call, eight pictures of the reference and four others are called before it answers.
+    """
+    for backbone in load():
+        gmacs = backbone.embedding_gmacs.pooled
+        seconds = USUAL.of_loading(gmacs, backbone.params)
+        assert USUAL.loading <= seconds <= USUAL.cap
+        assert seconds > min(USUAL.cap, 12 * gmacs / 2)
+
+
+def test_a_block_has_many_times_what_it_should_take() -> None:
+    """By what one call took; a giant's three calls of a minute have an hour, and not the night."""
+    giant = block_plan(MINUTE_NS)
+    small = USUAL.of_block(block_plan(10_000_000), 10_000_000)
+
+    assert USUAL.of_block(CANARY_PLAN, 0) >= USUAL.floor
+    assert USUAL.floor < small < 2 * USUAL.floor
+    assert 10 * 60 < USUAL.of_block(giant, MINUTE_NS) <= USUAL.cap
+    assert USUAL.of_warming_up(100 * MINUTE_NS) == USUAL.cap
+
+
+def test_the_bounds_are_parameters() -> None:
+    """A caller can choose shorter ones."""
+    hasty = Deadlines(loading=1.0, floor=0.5, cap=2.0)
+
+    assert hasty.of_loading(0.0, 0) == 1.0
+    assert hasty.of_loading(1e6, 0) == 2.0
+    assert hasty.of_block(CANARY_PLAN, 0) < 2.0 + hasty.floor
