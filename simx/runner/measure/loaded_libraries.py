@@ -1,7 +1,4 @@
-"""The providers' libraries that this process has loaded, with their versions.
-
-Reads the process's memory map and reports names only, no paths.
-"""
+"""The providers' libraries in this process's memory map, by name, without paths."""
 
 import ctypes
 import re
@@ -25,39 +22,6 @@ _NAME = re.compile(
 )
 
 
-def loaded_libraries() -> dict[str, str]:
-    """Return the libraries that this process has loaded, by name, with their versions.
-
-    Empty where the system does not list them.
-    """
-    try:
-        maps = psutil.Process().memory_maps()
-    # Some systems have no memory maps, and some do not allow reading them.
-    except (AttributeError, OSError, psutil.Error):
-        return {}
-    return libraries_in(entry.path for entry in maps)
-
-
-def libraries_in(
-    paths: Iterable[str], ask: Callable[[str, str], str | None] | None = None
-) -> dict[str, str]:
-    """Return the providers' libraries among files, by name, with their versions.
-
-    Args:
-        paths: The files that are mapped.
-        ask: Called with a library's name and path; returns the version that it reports.
-
-    Returns:
-        The version that the library reports, or the one in its file's name, or an empty text.
-    """
-    found: dict[str, str] = {}
-    for path in sorted(set(paths)):
-        match = _NAME.search(Path(path).name)
-        if match:
-            found[match[1]] = (ask or _reported_version)(match[1], path) or match[2] or ""
-    return found
-
-
 def _reported_version(name: str, path: str) -> str | None:
     """Return the version that CUDA's runtime or cuDNN reports: 13000 is 13.0."""
     try:
@@ -72,6 +36,34 @@ def _reported_version(name: str, path: str) -> str | None:
     except (OSError, AttributeError):
         return None
     return None
+
+
+def loaded_libraries() -> dict[str, str]:
+    """Return the providers' libraries that this process has loaded, with their versions."""
+    try:
+        maps = psutil.Process().memory_maps()
+    # Some systems have no memory maps, and some do not allow reading them.
+    except (AttributeError, OSError, psutil.Error):
+        return {}
+    return libraries_in(entry.path for entry in maps)
+
+
+def libraries_in(
+    paths: Iterable[str], version_of: Callable[[str, str], str | None] = _reported_version
+) -> dict[str, str]:
+    """Return the providers' libraries among mapped files, by name.
+
+    Args:
+        paths: The files.
+        version_of: Called with a library's name and path.
+
+    Returns:
+        The version that the library reports, or the one in its file's name, or an empty text.
+    """
+    names = ((_NAME.search(Path(path).name), path) for path in sorted(set(paths)))
+    return {
+        match[1]: version_of(match[1], path) or match[2] or "" for match, path in names if match
+    }
 
 
 def cudnn_version(number: int) -> str:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simx.runner.measure.similarity_inputs import SimilarityInputs
+from simx.runner.measure.rotating_inputs import SimilarityInputs
 from tests.runner.fakes import FakeBackend
 
 LEFT = np.array([[3.0, 0.0, 4.0]], dtype=np.float32)

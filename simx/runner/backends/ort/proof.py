@@ -1,6 +1,6 @@
-"""Finds out where a graph's nodes run, from two sources: a session's record, and a profile.
+"""Finds out where a graph's nodes run, from a session's record and from a profile.
 
-The profile is taken in a session of its own, which is never timed, because profiling is slow.
+Profiling is slow, so the profile is taken in a session of its own, which is never timed.
 """
 
 import tempfile
@@ -10,8 +10,7 @@ import msgspec
 import numpy as np
 import onnxruntime
 
-from simx.runner.backends.ort.placement import Node, Placement, needs_profile, placed
-from simx.runner.backends.ort.profile import nodes_in
+from simx.runner.backends.ort.placement import Node, nodes_in
 from simx.runner.backends.ort.session import SessionPlan, open_session
 
 
@@ -22,7 +21,7 @@ def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
     """
     try:
         subgraphs = session.get_provider_graph_assignment_info()
-    # Any error means that there is no record; the profile is the other source.
+    # After any error, the profile is the only source.
     except Exception:  # noqa: BLE001
         return ()
     return tuple(
@@ -32,30 +31,8 @@ def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
     )
 
 
-def prove(
-    session: onnxruntime.InferenceSession, plan: SessionPlan, *, allow_partial: bool = False
-) -> Placement:
-    """Return where a session's nodes run, from its record and, if needed, from a profile.
-
-    Args:
-        session: The session in use.
-        plan: How it was made; the session of the profile is made alike, and runs once.
-        allow_partial: Whether a part of the nodes suffices.
-
-    Raises:
-        BackendError: Its nodes do not run on the requested provider.
-    """
-    record = recorded_nodes(session)
-    profile = profiled_nodes(plan) if needs_profile(record, plan.provider) else ()
-    return placed(plan.provider, record=record, profile=profile, allow_partial=allow_partial)
-
-
 def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
-    """Run a graph once with a profile, on inputs of zeros and a batch of one.
-
-    Raises:
-        BackendError: The session cannot be made.
-    """
+    """Run a graph once with a profile, on inputs of zeros and a batch of one."""
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         session = open_session(
             msgspec.structs.replace(
