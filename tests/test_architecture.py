@@ -51,7 +51,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner/backends/torch/device.py": TORCH,
     "runner/backends/ort/backend.py": {"onnxruntime"},
     "runner/backends/ort/cuda_libraries.py": {"onnxruntime"},
-    "runner/backends/ort/proof.py": {"onnxruntime"},
     "runner/backends/ort/session.py": {"onnxruntime"},
     "runner/backends/ort/device.py": {"onnxruntime"},
 }

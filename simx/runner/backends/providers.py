@@ -86,19 +86,17 @@ def provider_named(text: str) -> str:
         InputError: there is no such provider; the message offers similar names.
     """
     known = _by_every_name((*SHORT_NAMES.values(), *_OTHER_NAMES))
-    found = known.get(text.lower())
-    if found is None:
+    if text.lower() not in known:
         # Only now, because reading the packages is slow.
         known |= _by_every_name(name for each in installed_plugins() for name in each.providers)
-        found = known.get(text.lower())
-    if found is None:
+    if text.lower() not in known:
         close = difflib.get_close_matches(text.lower(), known, n=3)
         offer = " or ".join(known[name] for name in close) or ", ".join(SHORT_NAMES)
         raise InputError(
             f"provider {text!r}: neither ONNX Runtime nor an installed plug-in has this provider; "
             f"try {offer}"
         )
-    return found
+    return known[text.lower()]
 
 
 def _by_every_name(providers: Iterable[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's devices, by ONNX Runtime's names of their providers."""
 
 Environment = tuple[tuple[str, str | None], ...]
-"""Variables of a worker, by name; None removes one that is set."""
+"""Variables of a worker; None removes one."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):

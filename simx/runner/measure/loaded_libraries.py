@@ -3,6 +3,7 @@
 import ctypes
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ _NAME = re.compile(
 
 def _reported_version(name: str, path: str) -> str | None:
     """Return the version that CUDA's runtime or cuDNN reports: 13000 is 13.0."""
-    try:
+    with suppress(OSError, AttributeError):
         if name == "libcudart":
             runtime = ctypes.c_int()
             ctypes.CDLL(path).cudaRuntimeGetVersion(ctypes.byref(runtime))
@@ -33,8 +34,6 @@ def _reported_version(name: str, path: str) -> str | None:
             version = ctypes.CDLL(path).cudnnGetVersion
             version.restype = ctypes.c_size_t
             return cudnn_version(version())
-    except (OSError, AttributeError):
-        return None
     return None
 
 
@@ -51,14 +50,10 @@ def loaded_libraries() -> dict[str, str]:
 def libraries_in(
     paths: Iterable[str], version_of: Callable[[str, str], str | None] = _reported_version
 ) -> dict[str, str]:
-    """Return the providers' libraries among mapped files, by name.
+    """Return the providers' libraries among mapped files, by name, with their versions.
 
-    Args:
-        paths: The files.
-        version_of: Called with a library's name and path.
-
-    Returns:
-        The version that the library reports, or the one in its file's name, or an empty text.
+    A version is what ``version_of`` returns for a library's name and path, or else the one in the
+    file's name, or an empty text.
     """
     names = ((_NAME.search(Path(path).name), path) for path in sorted(set(paths)))
     return {

@@ -25,18 +25,13 @@ _CHANCE = secrets.SystemRandom()
 
 
 class Pipeline:
-    """All stages for one picture, with a running sum of each stage's time."""
+    """All stages for one file, with a running sum of each stage's time.
+
+    The file ``decoy`` is embedded before the first timed call, so that a cached answer is wrong;
+    None for no such call.
+    """
 
     def __init__(self, backend: Backend, preset: Preset, picture: Path, decoy: Path | None) -> None:
-        """Start without times.
-
-        Args:
-            backend: computes the embeddings.
-            preset: the preprocessing.
-            picture: the timed file.
-            decoy: another file, embedded before the first timed call, so that a cached answer is
-                wrong; None for no such call.
-        """
         self.sampler = Sampler(np.asarray)
         self.stages: dict[Scope, list[int]] = {
             "pipeline.decode": [],

@@ -17,15 +17,12 @@ _CHANCE = secrets.SystemRandom()
 
 
 class Sampler:
-    """Keeps the first result of a block, the last one, and one at random of each picture."""
+    """Keeps the first result of a block, the last one, and one at random of each picture.
+
+    ``fetch`` brings a result to the host, float32 [1, D]. Calls take ``pictures`` inputs in turns.
+    """
 
     def __init__(self, fetch: Callable[[Placed], Array], pictures: int = 1) -> None:
-        """Start without samples.
-
-        Args:
-            fetch: brings a result to the host, float32 [1, D].
-            pictures: number of the inputs that the calls take in turns.
-        """
         self.answers: list[Placed] = []
         self.calls = 0
         self._fetch = fetch

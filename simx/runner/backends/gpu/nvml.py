@@ -43,11 +43,9 @@ class NvmlDevice:
         self._handle = handle
 
     def query(self, *functions: str, of: int | None = None) -> Any:  # noqa: ANN401 - likewise
-        """Return the result of the first of these functions that is available.
+        """Return the result of the first of the binding's functions that is available.
 
-        Args:
-            functions: Names of the binding's functions, newest first.
-            of: A further argument, such as the kind of clock.
+        ``of`` is their further argument, such as the kind of clock.
         """
         further = () if of is None else (of,)
         for name in functions:

@@ -19,12 +19,13 @@ from simx.runner.backends.contract import (
 from simx.runner.backends.ort.device import CapturedGraph, DeviceGraph
 from simx.runner.backends.ort.placement import Placement, needs_profile, placed
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins
-from simx.runner.backends.ort.proof import profiled_nodes, recorded_nodes
 from simx.runner.backends.ort.session import (
     SessionPlan,
     devices,
     known_providers,
     open_session,
+    profiled_nodes,
+    recorded_nodes,
     source_of,
 )
 from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings_of
@@ -51,9 +52,8 @@ class _HostGraph:
     def run(self, *inputs: Placed) -> Placed:
         return self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))[0]
 
-    def fetch(self, output: Placed) -> Array:
-        array: Array = output
-        return array
+    def fetch(self, output: Array) -> Array:
+        return output
 
 
 class _Loaded:
@@ -158,10 +158,9 @@ class OrtRuntime:
 
     def describe(self) -> RuntimeFacts:
         """Return its providers, plug-ins and CUDA version."""
-        built = getattr(onnxruntime, "cuda_version", "")
         return RuntimeFacts(
             providers=known_providers(),
-            cuda=built or None,
+            cuda=getattr(onnxruntime, "cuda_version", "") or None,
             plugins=tuple(map(_plugin_diagnosis, installed_plugins())),
         )
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError
 
 CPU = "CPUExecutionProvider"
@@ -53,10 +52,6 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     nodes: dict[str, int]
     shape_nodes: int
     witness: Witness
-
-    def partial(self, provider: str) -> str | None:
-        """Return the part of them that ran on a provider, or None for all."""
-        return partial_placement(self.nodes, self.shape_nodes, provider)
 
 
 def placed(
@@ -119,17 +114,13 @@ def nodes_in(profile: bytes) -> tuple[Node, ...]:
         if event.get("cat") == "Node" and str(event.get("name", "")).endswith("_kernel_time")
     ]
     return tuple(
-        Node(
-            each.get("provider", ""),
-            each.get("op_name", ""),
-            _elements(each.get("output_type_shape")),
-        )
-        for each in ran
+        Node(each.get("provider", ""), each.get("op_name", ""), _elements(each)) for each in ran
     )
 
 
-def _elements(outputs: Any) -> int | None:  # noqa: ANN401 - content of a file
-    """Return the number of values that outputs such as ``[{"float": [1, 64, 7, 7]}]`` hold."""
+def _elements(ran: dict[str, Any]) -> int | None:
+    """Return the number of values of outputs such as ``[{"float": [1, 64, 7, 7]}]``."""
+    outputs = ran.get("output_type_shape")
     if outputs is None:
         return None
     return sum(int(prod(shape)) for output in outputs for shape in output.values())

@@ -1,16 +1,20 @@
 """Makes sessions of ONNX Runtime on one provider, without a silent fallback to another.
 
-A provider comes from the build, or from a plug-in whose library is loaded here.
+A provider comes from the build, or from a plug-in whose library is loaded here. A session's record
+and a profile show where its nodes run.
 """
 
+import tempfile
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import onnxruntime
 
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of
+from simx.runner.backends.ort.placement import Node, nodes_in
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
 from simx.runner.backends.ort.settings import SessionSettings
 
@@ -60,6 +64,42 @@ def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
     # Otherwise a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
+
+
+def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
+    """Return the nodes of a session's assignment record; none if it has no record.
+
+    Providers that were compiled for another version may leave the record empty.
+    """
+    try:
+        subgraphs = session.get_provider_graph_assignment_info()
+    # After any error, the profile is the only source.
+    except Exception:  # noqa: BLE001
+        return ()
+    return tuple(
+        Node(subgraph.ep_name, node.op_type)
+        for subgraph in subgraphs
+        for node in subgraph.get_nodes()
+    )
+
+
+def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
+    """Run a graph once, on inputs of zeros and a batch of one, in a session that is never timed."""
+    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+        session = open_session(
+            msgspec.structs.replace(
+                plan, profile=f"{folder}/profile", settings=plan.settings.without_capturing()
+            )
+        )
+        # The batch size is open: a name instead of a number.
+        feeds = {
+            value.name: np.zeros(
+                [size if isinstance(size, int) else 1 for size in value.shape], dtype=np.float32
+            )
+            for value in session.get_inputs()
+        }
+        session.run(None, feeds)
+        return nodes_in(Path(session.end_profiling()).read_bytes())
 
 
 def source_of(provider: str) -> str:

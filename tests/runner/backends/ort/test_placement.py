@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.placement import (
     CPU,
@@ -57,7 +58,7 @@ def test_nodes_are_counted_per_provider() -> None:
     found = placed(CUDA, record=record)
 
     assert found == Placement(nodes={CUDA: 3, CPU: 2}, shape_nodes=2, witness="record")
-    assert found.partial(CUDA) is None
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) is None
 
 
 @pytest.mark.parametrize("allow_partial", [False, True])
@@ -87,7 +88,7 @@ def test_a_share_can_be_allowed() -> None:
     found = placed(CUDA, record=record, allow_partial=True)
 
     assert found == Placement(nodes={CUDA: 2, CPU: 2}, shape_nodes=1, witness="record")
-    assert found.partial(CUDA) == "2/3"
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) == "2/3"
 
 
 def test_the_profile_stands_in_for_a_record() -> None:
@@ -110,7 +111,7 @@ def test_only_the_profile_tells_a_shape_from_a_feature_map(
     ran = nodes(CUDA, "Conv", elements=4096) + nodes(CPU, "Concat", elements=elements)
     found = placed(CUDA, record=record, profile=ran, allow_partial=True)
 
-    assert found.partial(CUDA) == share
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) == share
 
 
 def test_an_output_that_the_profile_does_not_size_is_taken_for_image_data() -> None:
