@@ -15,7 +15,7 @@ LATE_NS = 50_000
 """Extra time of a first copy, in nanoseconds, that needs no unfinished work."""
 
 FETCH_SHARE = 0.5
-"""Largest accepted time of a fetch, relative to a timed call: a third of the work is not timed."""
+"""Largest accepted fetch, relative to a timed call; above it, a third of the work is not timed."""
 
 
 def unfinished_work(calls: Sequence[CallTimes]) -> str | None:

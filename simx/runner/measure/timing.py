@@ -49,7 +49,8 @@ def take_block(
         call: does the work once and returns when its result exists.
         plan: the length of the block.
         round_index: recorded with the block.
-        watch: reads the device's state before the uncounted calls and after the last counted one.
+        watch: reads the device's state before the uncounted calls and after the last counted one,
+            so that it leaves no pause before a timed call.
         on_start: called after the uncounted calls, and not timed.
         on_entry: called after each entry, and not timed.
         clock: replaced in tests.

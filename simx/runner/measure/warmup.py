@@ -1,6 +1,6 @@
 """Calls a fresh network until its times are level.
 
-First calls also allocate memory, pack weights and compile code, in a number that is not known.
+First calls also allocate memory, pack weights and compile code. Their number is not known.
 """
 
 import math
@@ -16,12 +16,11 @@ LEVEL = 0.02
 warm network differ by 1 to 2 % on a quiet machine."""
 
 LEVEL_STEPS = 2
-
 MOST_BLOCKS = 20
 """After these the warm-up ends as capped."""
 
 PLAN = BlockPlan(seconds=0.02, min_calls=1)
-"""Of each block: twice the time in which the effect of another worker's turn fades."""
+"""A block takes twice the time in which the effect of another worker's turn fades."""
 
 
 def warm_up(take: Callable[[int], Block]) -> Warmup:

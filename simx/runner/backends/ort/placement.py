@@ -74,8 +74,8 @@ def placed(
         BackendError: No node ran on it, or a node with image data ran elsewhere.
     """
     nodes = record or profile
-    for witness in (nodes, profile or nodes):
-        counted = _per_provider(witness)
+    witnesses = [Counter(node.provider for node in each) for each in (nodes, profile or nodes)]
+    for counted in witnesses:
         if not counted[provider]:
             used = ", ".join(f"{count} on {name}" for name, count in counted.items()) or "none"
             raise BackendError(f"no node was placed on {provider}; the session's nodes: {used}")
@@ -90,7 +90,7 @@ def placed(
             "with --allow-partial it is measured anyway, with its share in its name"
         )
     return Placement(
-        nodes=dict(_per_provider(nodes)),
+        nodes=dict(witnesses[0]),
         shape_nodes=max(0, len(elsewhere) - strays.total()),
         witness="record" if record else "profile",
     )
@@ -124,10 +124,6 @@ def _elements(ran: dict[str, Any]) -> int | None:
     if outputs is None:
         return None
     return sum(int(prod(shape)) for output in outputs for shape in output.values())
-
-
-def _per_provider(nodes: Sequence[Node]) -> Counter[str]:
-    return Counter(node.provider for node in nodes)
 
 
 def _could_be_shape(node: Node) -> bool:
