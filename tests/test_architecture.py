@@ -46,8 +46,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner/backends/torch/device.py": TORCH,
     "runner/backends/ort/backend.py": {"onnxruntime"},
     "runner/backends/ort/cuda_libraries.py": {"onnxruntime"},
-    "runner/backends/ort/plugin_devices.py": {"onnxruntime"},
-    "runner/backends/ort/proof.py": {"onnxruntime"},
     "runner/backends/ort/session.py": {"onnxruntime"},
     "runner/backends/ort/device.py": {"onnxruntime"},
 }

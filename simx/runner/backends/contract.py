@@ -1,7 +1,6 @@
 """The contract between the harness and a backend, which executes networks.
 
-A backend returns values, sets nothing, and never reads a clock. One suite of contract tests runs
-for every backend. A new one is a new file and a line in ``registry``.
+A backend returns values and never reads a clock. A new one needs a file and a line in ``registry``.
 """
 
 from collections.abc import Sequence
@@ -21,17 +20,15 @@ Placed = Any
 """A tensor where the backend's device needs it; only the backend that made it can use it."""
 
 CANARY_SIZE = 512
-"""n of the canary's n x n by n x n product, which takes a few milliseconds on two cores: short in a
-round, and far above the clock's resolution."""
+"""Rows and columns of the canary's factors; the product takes a few milliseconds on two cores."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is to load: one backbone on one provider. Paths are absolute.
+    """What a worker loads: one backbone on one provider. Paths are absolute.
 
-    ``files`` are those that the backend executes, by their names in one folder, with their expected
-    sizes and hashes. ``variants`` are named changes of the backend's pinned settings, ``options``
-    are the provider's, each as ``key=value``. With ``allow_partial`` a part of the nodes on the
-    provider suffices.
+    ``files`` are those that the backend executes, by name, in one folder. ``variants`` are named
+    changes of the pinned settings, ``options`` the provider's, each as ``key=value``. With
+    ``allow_partial`` a part of the nodes on the provider suffices.
     """
 
     backbone: Backbone
@@ -47,24 +44,23 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cuda_device(self) -> int | None:
-        """CUDA's number of the GPU it runs on, None where it runs on none of CUDA's."""
+        """CUDA's number of its GPU; None for a provider without CUDA."""
         if self.provider not in {"CUDAExecutionProvider", "TensorrtExecutionProvider"}:
             return None
-        asked = dict(option.split("=", 1) for option in self.options)
-        return int(asked.get("device_id", "0"))
+        options = dict(option.split("=", 1) for option in self.options)
+        return int(options.get("device_id", "0"))
 
 
 class BackendError(Exception):
-    """The backend cannot do what was asked; the text says why, and is recorded with the cell."""
+    """The backend cannot do this; the text gives the reason, and is recorded with the cell."""
 
 
 class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how a loaded network runs.
 
-    ``placement`` counts graph nodes per provider, empty where the backend has no graph;
-    ``shape_nodes`` of those on the CPU only compute shapes.
-    ``settings`` are the pinned settings by name. ``resident`` means that the device has its own
-    memory, so that ``host`` differs from ``forward``.
+    ``placement`` counts graph nodes per provider, empty for a backend without a graph;
+    ``shape_nodes`` of those on the CPU only compute shapes. ``settings`` are pinned. ``resident``
+    means that the device has its own memory, so that ``host`` differs from ``forward``.
     """
 
     placement: dict[str, int]
@@ -76,8 +72,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a runtime reports of itself, without proof.
 
-    ``providers`` are those that it was built with or has a plug-in for, by ONNX Runtime's names.
-    ``cuda`` is the version of CUDA that it was built for, None for a build without CUDA.
+    ``providers`` are those of its build and plug-ins, by ONNX Runtime's names. ``cuda`` is the
+    version of CUDA that it was built for, None for a build without CUDA.
     """
 
     providers: tuple[str, ...]
@@ -110,12 +106,11 @@ class Backend(Protocol):
     def timed_by_device(self, image: Placed) -> int | None:
         """Compute embeddings, and return the nanoseconds between two events of the device.
 
-        The events enclose the call's work in the device's queue, and the device's clock reads them.
-        They cross-check the harness's clock. None for a device without events.
+        The device's clock cross-checks the harness's. None for a device without events.
         """
 
     def peak_device_bytes(self) -> int | None:
-        """Return the peak of the allocator's device memory, in bytes; None where it is unknown."""
+        """Return the peak of the allocator's device memory in bytes; None if it is unknown."""
 
 
 class Runtime(Protocol):
@@ -135,14 +130,13 @@ class Runtime(Protocol):
         """Run a tiny graph on a provider, with proof that it ran there.
 
         Returns:
-            Its nodes on each provider, empty where the runtime has no graph.
+            Its nodes per provider, empty for a runtime without a graph.
 
         Raises:
-            BackendError: the provider cannot be used; the text says why.
+            BackendError: the provider cannot be used.
         """
 
 
 def canary_matrix() -> Array:
     """Return the canary's constant factor, float32 [CANARY_SIZE, CANARY_SIZE]."""
-    generator = np.random.default_rng(0)
-    return generator.standard_normal((CANARY_SIZE, CANARY_SIZE), dtype=np.float32)
+    return np.random.default_rng(0).standard_normal((CANARY_SIZE, CANARY_SIZE), dtype=np.float32)

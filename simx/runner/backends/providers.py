@@ -1,4 +1,4 @@
-"""Execution providers by name, and a test whether one can be used, before anything is measured."""
+"""Execution providers by name, and the test whether one can be used, before any measurement."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -40,83 +40,71 @@ _OTHER_NAMES = (
     "WebNNExecutionProvider",
     "XnnpackExecutionProvider",
 )
-"""Further providers of ONNX Runtime; any other name is taken for a misspelling."""
+"""Further providers of ONNX Runtime, so that a misspelling is found."""
+
+_REPLACE = "pip uninstall onnxruntime, then pip install"
+_NVIDIA = "on a machine with an NVIDIA GPU and its driver"
 
 _REMEDIES = {
-    "CUDAExecutionProvider": (
-        "for CUDA, on a machine with an NVIDIA GPU and its driver: "
-        "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
-    ),
-    "TensorrtExecutionProvider": (
-        "for TensorRT, on a machine with an NVIDIA GPU and its driver: pip uninstall onnxruntime, "
-        "then pip install onnxruntime-gpu tensorrt"
-    ),
+    "CUDAExecutionProvider": f"for CUDA, {_NVIDIA}: {_REPLACE} 'onnxruntime-gpu[cuda,cudnn]'",
+    "TensorrtExecutionProvider": f"for TensorRT, {_NVIDIA}: {_REPLACE} onnxruntime-gpu tensorrt",
     "OpenVINOExecutionProvider": (
-        "for OpenVINO: pip install onnxruntime-ep-openvino, on Intel's hardware; elsewhere pip "
-        "uninstall onnxruntime, then pip install onnxruntime-openvino"
+        "for OpenVINO: pip install onnxruntime-ep-openvino, on Intel's hardware; elsewhere "
+        f"{_REPLACE} onnxruntime-openvino"
     ),
     "CoreMLExecutionProvider": "onnxruntime has CoreML where it is installed on macOS",
     "MIGraphXExecutionProvider": (
-        "for MIGraphX, on a machine with an AMD GPU and ROCm: pip uninstall onnxruntime, then "
-        "pip install onnxruntime-migraphx"
+        f"for MIGraphX, on a machine with an AMD GPU and ROCm: {_REPLACE} onnxruntime-migraphx"
     ),
     "NvTensorRTRTXExecutionProvider": (
         "for TensorRT RTX, on a machine with an NVIDIA RTX GPU and its driver: "
         "pip install onnxruntime-ep-nv-tensorrt-rtx"
     ),
-    "QNNExecutionProvider": (
-        "for QNN, on a machine with an NPU of Qualcomm's: pip install onnxruntime-qnn"
-    ),
-    "WebGpuExecutionProvider": (
-        "for WebGPU, on a machine with a GPU: pip install onnxruntime-ep-webgpu"
-    ),
+    "QNNExecutionProvider": "for QNN, with a Qualcomm NPU: pip install onnxruntime-qnn",
+    "WebGpuExecutionProvider": "for WebGPU, with a GPU: pip install onnxruntime-ep-webgpu",
 }
 
 _DEVICES = {
     "OpenVINOExecutionProvider": (
-        "it takes processors, GPUs and NPUs of Intel's alone, where the build onnxruntime-openvino "
-        "takes other processors, too"
+        "it runs on processors, GPUs and NPUs of Intel only; the build onnxruntime-openvino also "
+        "runs on other processors"
     ),
     "NvTensorRTRTXExecutionProvider": "it needs an NVIDIA RTX GPU with its driver",
-    "QNNExecutionProvider": "it needs an NPU of Qualcomm's; backend_type says which part of it",
+    "QNNExecutionProvider": "it needs a Qualcomm NPU; backend_type selects a part of it",
     "WebGpuExecutionProvider": "it needs a GPU, and on Linux libvulkan.so.1",
 }
-"""What plug-ins need on a machine."""
+"""The hardware that plug-ins need."""
+
+_PROBE_SECONDS = 120.0
+"""The first load of a GPU's libraries can take almost a minute."""
 
 
 def provider_named(text: str) -> str:
     """Return ONNX Runtime's name of a provider, given by this name or by a short form.
 
     Raises:
-        InputError: neither ONNX Runtime nor a plug-in has a provider of this name; the message
-            offers similar names.
+        InputError: there is no such provider; the message offers similar names.
     """
     known = _by_every_name((*SHORT_NAMES.values(), *_OTHER_NAMES))
-    found = known.get(text.lower())
-    if found is None:
+    if text.lower() not in known:
         # Only now, because reading the packages is slow.
         known |= _by_every_name(name for each in installed_plugins() for name in each.providers)
-        found = known.get(text.lower())
-    if found is None:
+    if text.lower() not in known:
         close = difflib.get_close_matches(text.lower(), known, n=3)
         offer = " or ".join(known[name] for name in close) or ", ".join(SHORT_NAMES)
         raise InputError(
-            f"provider {text!r}: neither ONNX Runtime nor an installed plug-in has one of that "
-            f"name; try {offer}"
+            f"provider {text!r}: neither ONNX Runtime nor an installed plug-in has this provider; "
+            f"try {offer}"
         )
-    return found
+    return known[text.lower()]
 
 
 def _by_every_name(providers: Iterable[str]) -> dict[str, str]:
-    """Return providers by their names and short forms, in lower case."""
-    providers = tuple(providers)
-    return {name.lower(): name for name in providers} | {
-        short_name(name): name for name in providers
-    }
+    return {key: name for name in providers for key in (name.lower(), short_name(name))}
 
 
 def short_name(provider: str) -> str:
-    """Return the short form of a provider's name where it has one."""
+    """Return the short form of a provider's name."""
     by_name = {name: short for short, name in SHORT_NAMES.items()}
     return by_name.get(provider, provider.removesuffix("ExecutionProvider").lower())
 
@@ -140,7 +128,7 @@ def require_usable(backend: BackendSpec, provider: str, launcher: Launcher) -> N
     """Run a tiny graph on the provider, with proof of where it ran.
 
     Raises:
-        ProviderUnavailableError: it cannot be used here; the message says why and what to install.
+        ProviderUnavailableError: it cannot be used here.
     """
     reply = probe(provider, launcher, backend.options)
     if isinstance(reply, Failure):
@@ -158,7 +146,3 @@ def remedy(backend: BackendSpec, provider: str) -> str:
     if plugin is not None:
         return _DEVICES.get(provider, f"see the documentation of {plugin.distribution}")
     return _REMEDIES.get(provider, "see ONNX Runtime's documentation for what it needs")
-
-
-_PROBE_SECONDS = 120.0
-"""Loading a GPU's libraries for the first time can take almost a minute."""

@@ -1,7 +1,4 @@
-"""The backends there are, and their variants.
-
-Imports none of them: their modules are loaded in worker processes.
-"""
+"""The backends and their variants. Imports none of them; only worker processes load them."""
 
 import re
 from collections.abc import Sequence
@@ -19,27 +16,20 @@ from simx.results.statistics.parity import TF32 as TF32_BOUNDS
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
-"""What an option of a provider is made of: nothing that a backend's name has a meaning for."""
+"""The parts of a provider's option: no character that has a meaning in a backend's name."""
 
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
-"""torch's device for each of ONNX Runtime's provider names that it has one for."""
-
-TORCH_STAND_INS = {
-    "NvTensorRTRTXExecutionProvider": "CUDAExecutionProvider",
-    "TensorrtExecutionProvider": "CUDAExecutionProvider",
-}
-"""Providers that are another way to a device of torch's, and the one that names it."""
-
+"""torch's devices, by ONNX Runtime's names of their providers."""
 
 Environment = tuple[tuple[str, str | None], ...]
-"""Variables of a worker, by name; None removes one that is set."""
+"""Variables of a worker; None removes one."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting that changes a backend's standing, and therefore becomes part of its name.
+    """A change of a backend's settings that becomes part of its name.
 
-    Where ``environment`` is empty, the backend itself sets it by the variant's name. ``providers``
-    are the only ones on which it means anything, or None where it does everywhere.
+    With an empty ``environment`` the backend itself makes the change. It has an effect only on
+    ``providers``, or on all if None.
     """
 
     name: str
@@ -49,15 +39,13 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend, as it comes or with some of its variants and options of its provider.
+    """A backend with its chosen variants and options of its provider.
 
-    ``entry`` is what its workers run, and ``package`` must be importable there. ``providers`` are
-    the only ones it has devices for, None where any can be named; ``stand_ins`` pairs other
-    providers with the one among them that names the same device. ``executes`` is the file of an
-    export that it runs: the state dict or the ONNX graph. ``precisions`` are those it computes in.
-    ``takes_options`` is true where its providers have options. ``pinned`` are variables that are
-    set for all its workers. ``known_variants`` can be chosen instead; ``variants`` are the names of
-    those that are, in the registry's order, and ``options`` the provider's, each as ``key=value``.
+    Workers run ``entry``, which needs ``package``. It has devices for ``providers``, None for any;
+    ``stand_ins`` pairs other providers with the one among them that has the same device. It
+    executes the state dict or the ONNX graph, in one of ``precisions``. ``pinned`` are variables of
+    all its workers. ``variants`` are those chosen of ``known_variants``, in that order, and
+    ``options`` are the provider's, each as ``key=value``, if it ``takes_options``.
     """
 
     name: str
@@ -76,16 +64,13 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``: its name in a report.
-
-        A path in an option is reduced to the name of its file.
-        """
+        """Its name in a report, such as ``torch:channels-last+passive``, without folders."""
         options = (anonymous(each) if "/" in each else each for each in self.options)
         changes = "+".join((*self.variants, *options))
         return f"{self.name}:{changes}" if changes else self.name
 
     def with_options(self, options: Sequence[str]) -> "BackendSpec":
-        """Return the backend with further options of its provider, where it takes any."""
+        """Return the backend with further options, if it takes any."""
         if not self.takes_options:
             return self
         every = tuple(dict.fromkeys((*self.options, *options)))
@@ -93,7 +78,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bounds(self) -> Bounds:
-        """How far its embeddings may be from the reference."""
+        """The largest differences of its embeddings from the reference."""
         return TF32_BOUNDS if self._uses_tf32 else FP32
 
     @property
@@ -108,8 +93,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _uses_tf32(self) -> bool:
-        options = {option.lower() for option in self.options} & {"use_tf32=1", "use_tf32=true"}
-        return bool(options) or TF32.name in self.variants
+        options = {option.lower() for option in self.options}
+        return not options.isdisjoint({"use_tf32=1", "use_tf32=true"}) or "tf32" in self.variants
 
 
 _OPENMP = (
@@ -121,7 +106,7 @@ _OPENMP = (
     "OMP_PROC_BIND",
     "OMP_WAIT_POLICY",
 )
-"""How OpenMP's threads wait and where they run: somebody's settings would be torch's alone."""
+"""How OpenMP's threads wait and where they run; a user's settings would affect torch alone."""
 
 _PINNED_ELSEWHERE = (
     "CUDA_LAUNCH_BLOCKING",
@@ -130,30 +115,32 @@ _PINNED_ELSEWHERE = (
     "PYTORCH_NO_CUDA_MEMORY_CACHING",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )
-"""Variables that would undo, for one backend or for both, what is pinned on a GPU."""
+"""Variables that would change pinned settings of a GPU."""
 
 _TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"
-"""At 0 no library of NVIDIA's uses TF32, TensorRT included; ONNX Runtime has no option for that."""
+"""At 0 no library of NVIDIA's uses TF32, TensorRT included; ONNX Runtime has no such option."""
 
-_CPU = "CPUExecutionProvider"
-_CUDA = "CUDAExecutionProvider"
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
-FLUSHING = Variant(name="flush-denormals", meaning="denormal numbers become zero")
-CAPTURING = Variant(
-    name="cuda-graph",
-    meaning="the network's kernels are recorded once and launched together",
-    providers=(_CUDA,),
+
+def _variant(name: str, meaning: str, *providers: str, **environment: str) -> Variant:
+    return Variant(
+        name=name,
+        meaning=meaning,
+        environment=tuple(environment.items()),
+        providers=providers or None,
+    )
+
+
+_FLUSHING = _variant("flush-denormals", "denormal numbers become zero")
+_CAPTURING = _variant(
+    "cuda-graph", "the network's kernels are recorded once and launched together", _CUDA
 )
-SEARCHING = Variant(
-    name="search-exhaustive",
-    meaning="cuDNN tries every algorithm of a convolution and keeps the fastest",
-    providers=(_CUDA,),
+_PASSIVE = "threads sleep instead of spinning while they wait"
+_SEARCHING = _variant(
+    "search-exhaustive", "cuDNN tries every algorithm of a convolution and keeps the fastest", _CUDA
 )
-TF32 = Variant(
-    name="tf32",
-    meaning="products and convolutions round their factors to ten bits",
-    providers=(_CUDA,),
-)
+_TF32 = _variant("tf32", "products and convolutions round their factors to ten bits", _CUDA)
 
 BACKENDS = (
     BackendSpec(
@@ -163,25 +150,25 @@ BACKENDS = (
         install="pip install torch torchvision",
         providers=tuple(TORCH_DEVICES),
         executes="weights",
-        stand_ins=tuple(TORCH_STAND_INS.items()),
+        # TensorRT is another way to the device that torch has by CUDA.
+        stand_ins=(
+            ("NvTensorRTRTXExecutionProvider", _CUDA),
+            ("TensorrtExecutionProvider", _CUDA),
+        ),
         pinned=tuple((name, None) for name in (*_OPENMP, *_PINNED_ELSEWHERE)),
         known_variants=(
-            Variant(name="channels-last", meaning="inputs and weights with the channels last"),
-            CAPTURING,
-            FLUSHING,
-            Variant(
-                name="no-arena",
-                meaning="device memory is given back instead of being kept for the next call",
-                environment=(("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),),
-                providers=(_CUDA,),
+            _variant("channels-last", "inputs and weights with the channels last"),
+            _CAPTURING,
+            _FLUSHING,
+            _variant(
+                "no-arena",
+                "device memory is given back instead of being kept for the next call",
+                _CUDA,
+                PYTORCH_NO_CUDA_MEMORY_CACHING="1",
             ),
-            Variant(
-                name="passive",
-                meaning="threads sleep instead of spinning while they wait",
-                environment=(("OMP_WAIT_POLICY", "PASSIVE"),),
-            ),
-            SEARCHING,
-            TF32,
+            _variant("passive", _PASSIVE, OMP_WAIT_POLICY="PASSIVE"),
+            _SEARCHING,
+            _TF32,
         ),
     ),
     BackendSpec(
@@ -195,22 +182,19 @@ BACKENDS = (
         takes_options=True,
         pinned=tuple((name, None) for name in _PINNED_ELSEWHERE),
         known_variants=(
-            Variant(
-                name="channels-last",
-                meaning="convolutions with the channels last",
-                providers=(_CUDA,),
+            _variant("channels-last", "convolutions with the channels last", _CUDA),
+            _CAPTURING,
+            _FLUSHING,
+            _variant(
+                "no-arena",
+                "memory is given back instead of being kept for the next call",
+                _CPU,
+                _CUDA,
             ),
-            CAPTURING,
-            FLUSHING,
-            Variant(
-                name="no-arena",
-                meaning="memory is given back instead of being kept for the next call",
-                providers=(_CPU, _CUDA),
-            ),
-            Variant(name="passive", meaning="threads sleep instead of spinning while they wait"),
-            SEARCHING,
-            Variant(name="spinning", meaning="threads go on spinning after a call"),
-            TF32,
+            _variant("passive", _PASSIVE),
+            _SEARCHING,
+            _variant("spinning", "threads go on spinning after a call"),
+            _TF32,
         ),
     ),
 )
@@ -220,7 +204,7 @@ def provider_option(text: str) -> str:
     """Return an option of a provider, ``key=value``, without the space around its parts.
 
     Raises:
-        InputError: it is not of that form, or could not be part of a backend's name.
+        InputError: it has another form, or cannot be part of a backend's name.
     """
     key, sign, value = (part.strip() for part in text.partition("="))
     if not (sign and _KEY.fullmatch(key) and _VALUE.fullmatch(value)):
@@ -230,17 +214,17 @@ def provider_option(text: str) -> str:
         )
     if key == PARTIAL:
         raise InputError(
-            f"provider option {text!r}: {PARTIAL} is how cells are called that --allow-partial "
-            "lets pass; it cannot be asked for"
+            f"provider option {text!r}: {PARTIAL} marks the cells that --allow-partial accepts; "
+            "it is no option"
         )
     return f"{key}={value}"
 
 
 def backend_named(name: str) -> BackendSpec:
-    """Look a backend up: ``torch``, ``torch:channels-last+passive``, ``ort:use_tf32=1``.
+    """Return a backend by its name, with variants and options: ``ort:passive+use_tf32=1``.
 
     Raises:
-        InputError: there is none of that name, or it has no such variant.
+        InputError: there is no such backend or variant.
         ProviderUnavailableError: its package is not installed.
     """
     base, _, changes = name.partition(":")
@@ -248,66 +232,55 @@ def backend_named(name: str) -> BackendSpec:
     if backend is None:
         known = ", ".join(each.name for each in BACKENDS)
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
-    named = changes.split("+") if changes else []
-    options = [provider_option(each) for each in named if "=" in each and backend.takes_options]
-    variants = [each for each in named if not ("=" in each and backend.takes_options)]
+    options: list[str] = []
+    variants: list[str] = []
     known_variants = [variant.name for variant in backend.known_variants]
-    for variant in variants:
-        if variant not in known_variants:
+    for each in changes.split("+") if changes else ():
+        if "=" in each and backend.takes_options:
+            options.append(provider_option(each))
+        elif each in known_variants:
+            variants.append(each)
+        else:
             raise InputError(
-                f"backend {name!r}: {base} has no variant {variant!r}; "
+                f"backend {name!r}: {base} has no variant {each!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
     if find_spec(backend.package) is None:
         raise ProviderUnavailableError(
             f"backend {name}: {backend.package} is not installed here; {backend.install}"
         )
+    providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
+    for variant in chosen:
+        if variant.providers is not None:
+            available = variant.providers if providers is None else providers
+            providers = tuple(each for each in available if each in variant.providers)
     return msgspec.structs.replace(
         backend,
-        providers=_narrowed(backend.providers, chosen),
+        providers=providers,
         variants=tuple(each.name for each in chosen),
         options=tuple(dict.fromkeys(options)),
     )
 
 
-def _narrowed(
-    providers: tuple[str, ...] | None, variants: Sequence[Variant]
-) -> tuple[str, ...] | None:
-    """Return those of the providers on which all variants have a meaning, None for any."""
-    for variant in variants:
-        if variant.providers is not None:
-            known = variant.providers if providers is None else providers
-            providers = tuple(name for name in known if name in variant.providers)
-    return providers
-
-
 def require_meaning(backends: Sequence[BackendSpec], providers: Sequence[str]) -> None:
-    """Refuse a backend with a variant that has no meaning on any of the providers.
-
-    Raises:
-        InputError: there is one.
-    """
+    """Require an effect of every variant on one of the providers, or raise InputError."""
     for backend in backends:
         for variant in backend.known_variants:
             where = variant.providers if variant.name in backend.variants else None
             if where is not None and not set(where) & set(providers):
                 raise InputError(
                     f"backend {backend.label}: {variant.name} means something on "
-                    f"{' and '.join(where)} only, and --provider asks for {', '.join(providers)}"
+                    f"{' and '.join(where)} only, and --provider is {', '.join(providers)}"
                 )
 
 
 def require_precisions(backends: Sequence[BackendSpec], precisions: Sequence[Precision]) -> None:
-    """Refuse a precision that no backend computes in.
-
-    Raises:
-        InputError: there is one.
-    """
+    """Require a backend for every precision, or raise InputError."""
     for precision in precisions:
         if not any(precision in backend.precisions for backend in backends):
             named = ", ".join(backend.label for backend in backends)
             raise InputError(
-                f"--precision {precision}: what is asked for ({named}) computes in "
+                f"--precision {precision}: {named} computes in "
                 f"{', '.join(backends[0].precisions)} only; add --backend ort"
             )

@@ -1,7 +1,6 @@
 """A loaded network in its worker: measures the requested blocks of every scope.
 
-Imports no runtime. The results of calls go back with their times, so that the parent can check
-them.
+Imports no runtime. Results go back with the times, and the parent checks them.
 """
 
 import hashlib
@@ -19,11 +18,12 @@ from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
 from simx.runner.measure.messages import Measure, Measured, ScopedBlock, pack
 from simx.runner.measure.pipeline import Pipeline
-from simx.runner.measure.rotating_inputs import RotatingInputs
+from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
 from simx.runner.measure.sampling import Sampler
-from simx.runner.measure.similarity_inputs import SimilarityInputs
 from simx.runner.measure.timing import CLOCK, Watch, take_block
 from simx.runner.measure.warmup import PLAN
+
+_Step = Callable[[], None]
 
 
 class CellWorker:
@@ -47,11 +47,7 @@ class CellWorker:
         self._fetched: dict[Image, Array] = {}
 
     def embed_pictures(self) -> tuple[Array, str]:
-        """Embed the four pictures, keep their embeddings for ``similarity``, and hash the inputs.
-
-        Returns:
-            Embeddings [4, D] in the order of ``IMAGES``, and the SHA-256 of the four inputs.
-        """
+        """Embed ``IMAGES``, and return the embeddings [4, D] and the SHA-256 of the inputs."""
         digest = hashlib.sha256()
         for image in IMAGES:
             array = preprocess(decode(self._pictures[image]), self._preset)
@@ -69,24 +65,20 @@ class CellWorker:
                 return self._rotating(request, self._host)
             case "pipeline":
                 return self._pipeline(request)
-            case "similarity":
-                return self._similarity(request, self._inputs_on_device)
-            case "similarity.host":
-                return self._similarity(request, self._inputs_on_host)
+            case "similarity" | "similarity.host":
+                return self._similarity(request)
             case _:
                 raise BackendError(f"scope {request.scope} is not measured by blocks")
 
     def warming_block(self, number: int) -> Block:
-        """Measure one short block of ``forward``, with rotating inputs."""
+        """Measure one short block of ``forward``."""
         inputs = itertools.cycle(self._placed.placed)
         return take_block(lambda: self.backend.forward(next(inputs)), PLAN, number)
 
     def cross_check(self, calls: int) -> DeviceEvents | None:
         """Time some calls by the clock and by the device's events at the same time."""
-        inputs = itertools.cycle(self._placed.placed)
         wall_ns, device_ns = [], []
-        for _ in range(calls):
-            image = next(inputs)
+        for image in itertools.islice(itertools.cycle(self._placed.placed), calls):
             begun = CLOCK()
             by_device = self.backend.timed_by_device(image)
             wall_ns.append(CLOCK() - begun)
@@ -99,11 +91,11 @@ class CellWorker:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))
 
     def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
-        """Time calls with rotating inputs, so that a cached answer is wrong in the samples."""
         is_forward = request.scope == "forward"
         inputs = self._placed if is_forward else self._hosted
         sampler = Sampler(self.backend.fetch if is_forward else np.asarray, len(inputs))
-        turns, places, answers = inputs.turns(), inputs.placed, sampler.answers
+        turns = itertools.cycle(range(len(inputs)))
+        places, answers = inputs.placed, sampler.answers
 
         def call() -> None:
             answers.append(run(places[next(turns)]))
@@ -127,12 +119,10 @@ class CellWorker:
         assert request.image is not None  # noqa: S101 - a pipeline without a picture is a bug
         # A giant's call is too long for an uncounted one.
         is_giant = request.plan.max_calls is not None
-        pipeline = Pipeline(
-            self.backend,
-            self._preset,
-            self._pictures[request.image],
-            None if is_giant else self._pictures[_another(request.image)],
-        )
+        # Not negative for resized negative, because their embeddings are similar.
+        another: Image = "anchor" if request.image != "anchor" else "negative"
+        decoy = None if is_giant else self._pictures[another]
+        pipeline = Pipeline(self.backend, self._preset, self._pictures[request.image], decoy)
         whole = self._block(pipeline, request, pipeline.start, pipeline.keep_entry)
         blocks = [ScopedBlock("pipeline", request.image, whole)]
         for scope, ns in pipeline.stages.items():
@@ -140,45 +130,23 @@ class CellWorker:
             blocks.append(ScopedBlock(scope, request.image, stage))
         return Measured(blocks=tuple(blocks), outputs=pack(pipeline.sampler.taken()[1]))
 
-    def _similarity_on_host(self, left: Array, right: Array) -> float:
-        return self.backend.similarity(self.backend.place(left), self.backend.place(right))
-
-    def _similarity(
-        self, request: Measure, inputs_of: Callable[[Image], SimilarityInputs]
-    ) -> Measured:
+    def _similarity(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a similarity without a picture is a bug
-        inputs = inputs_of(request.image)
+        compare, place = self.backend.similarity, self.backend.place
+        other = self._fetched[request.image]
+        if request.scope == "similarity":
+            inputs = SimilarityInputs(compare, self._embeddings["anchor"], other, place)
+        else:
+            inputs = SimilarityInputs(
+                lambda left, right: compare(place(left), place(right)),
+                self._fetched["anchor"],
+                other,
+                lambda array: array,
+            )
         block = self._block(inputs, request, inputs.start, inputs.look)
         blocks = (ScopedBlock(request.scope, request.image, block),)
         return Measured(blocks=blocks, cosines=tuple(inputs.cosines))
 
-    def _inputs_on_device(self, other: Image) -> SimilarityInputs:
-        anchor, backend = self._embeddings["anchor"], self.backend
-        return SimilarityInputs(backend.similarity, anchor, self._fetched[other], backend.place)
-
-    def _inputs_on_host(self, other: Image) -> SimilarityInputs:
-        anchor = self._fetched["anchor"]
-        return SimilarityInputs(
-            self._similarity_on_host, anchor, self._fetched[other], lambda array: array
-        )
-
-    def _block(
-        self,
-        call: Callable[[], None],
-        request: Measure,
-        on_start: Callable[[], None],
-        on_entry: Callable[[], None],
-    ) -> Block:
-        return take_block(
-            call,
-            request.plan,
-            request.round,
-            watch=self._watch,
-            on_start=on_start,
-            on_entry=on_entry,
-        )
-
-
-def _another(image: Image) -> Image:
-    """Return a picture with another embedding; negative and resized negative are similar."""
-    return "anchor" if image != "anchor" else "negative"
+    def _block(self, call: _Step, request: Measure, on_start: _Step, on_entry: _Step) -> Block:
+        plan, number, watch = request.plan, request.round, self._watch
+        return take_block(call, plan, number, watch=watch, on_start=on_start, on_entry=on_entry)

@@ -1,11 +1,9 @@
-"""The providers' libraries that this process has loaded, with their versions.
-
-Reads the process's memory map and reports names only, no paths.
-"""
+"""The providers' libraries in this process's memory map, by name, without paths."""
 
 import ctypes
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -25,11 +23,22 @@ _NAME = re.compile(
 )
 
 
-def loaded_libraries() -> dict[str, str]:
-    """Return the libraries that this process has loaded, by name, with their versions.
+def _reported_version(name: str, path: str) -> str | None:
+    """Return the version that CUDA's runtime or cuDNN reports: 13000 is 13.0."""
+    with suppress(OSError, AttributeError):
+        if name == "libcudart":
+            runtime = ctypes.c_int()
+            ctypes.CDLL(path).cudaRuntimeGetVersion(ctypes.byref(runtime))
+            return f"{runtime.value // 1000}.{runtime.value % 1000 // 10}"
+        if name == "libcudnn":
+            version = ctypes.CDLL(path).cudnnGetVersion
+            version.restype = ctypes.c_size_t
+            return cudnn_version(version())
+    return None
 
-    Empty where the system does not list them.
-    """
+
+def loaded_libraries() -> dict[str, str]:
+    """Return the providers' libraries that this process has loaded, with their versions."""
     try:
         maps = psutil.Process().memory_maps()
     # Some systems have no memory maps, and some do not allow reading them.
@@ -39,39 +48,17 @@ def loaded_libraries() -> dict[str, str]:
 
 
 def libraries_in(
-    paths: Iterable[str], ask: Callable[[str, str], str | None] | None = None
+    paths: Iterable[str], version_of: Callable[[str, str], str | None] = _reported_version
 ) -> dict[str, str]:
-    """Return the providers' libraries among files, by name, with their versions.
+    """Return the providers' libraries among mapped files, by name, with their versions.
 
-    Args:
-        paths: The files that are mapped.
-        ask: Called with a library's name and path; returns the version that it reports.
-
-    Returns:
-        The version that the library reports, or the one in its file's name, or an empty text.
+    A version is what ``version_of`` returns for a library's name and path, or else the one in the
+    file's name, or an empty text.
     """
-    found: dict[str, str] = {}
-    for path in sorted(set(paths)):
-        match = _NAME.search(Path(path).name)
-        if match:
-            found[match[1]] = (ask or _reported_version)(match[1], path) or match[2] or ""
-    return found
-
-
-def _reported_version(name: str, path: str) -> str | None:
-    """Return the version that CUDA's runtime or cuDNN reports: 13000 is 13.0."""
-    try:
-        if name == "libcudart":
-            runtime = ctypes.c_int()
-            ctypes.CDLL(path).cudaRuntimeGetVersion(ctypes.byref(runtime))
-            return f"{runtime.value // 1000}.{runtime.value % 1000 // 10}"
-        if name == "libcudnn":
-            version = ctypes.CDLL(path).cudnnGetVersion
-            version.restype = ctypes.c_size_t
-            return cudnn_version(version())
-    except (OSError, AttributeError):
-        return None
-    return None
+    names = ((_NAME.search(Path(path).name), path) for path in sorted(set(paths)))
+    return {
+        match[1]: version_of(match[1], path) or match[2] or "" for match, path in names if match
+    }
 
 
 def cudnn_version(number: int) -> str:

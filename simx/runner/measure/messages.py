@@ -55,7 +55,7 @@ class StoredFile(msgspec.Struct, frozen=True):
 
 
 class Prepare(msgspec.Struct, frozen=True, tag=True):
-    """Load a network, call it for the first time, and embed everything once."""
+    """Load a network, and embed every picture once."""
 
     task: Task
     reference: StoredFile
@@ -63,18 +63,14 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
-    """Load a network, call it once, and report the memory that it took; nothing is timed."""
+    """Load a network, call it once, and report its memory; nothing is timed."""
 
     task: Task
     reference: StoredFile
 
 
 class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of one call before anything is timed, in nanoseconds.
-
-    ``forward_ns`` is from the host's array to the embedding on the device, ``fetch_ns`` from there
-    to the host's array, and ``again_ns`` a second fetch, when no work can be unfinished.
-    """
+    """The parts of an uncounted call in nanoseconds: to the device's embedding, and two fetches."""
 
     forward_ns: int
     fetch_ns: int
@@ -82,7 +78,7 @@ class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole_ns(self) -> int:
-        """The time from array to array, in nanoseconds."""
+        """The nanoseconds from the host's input to its embedding."""
         return self.forward_ns + self.fetch_ns
 
 
@@ -112,9 +108,6 @@ class CrossCheck(msgspec.Struct, frozen=True, tag=True):
     calls: int
 
 
-Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
-
-
 class Described(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``Describe``."""
 
@@ -122,17 +115,14 @@ class Described(msgspec.Struct, frozen=True, tag=True):
 
 
 class Usable(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``Probe``: a tiny graph ran there; its nodes are counted per provider.
-
-    ``libraries`` are those that were loaded for it, by name, with their versions.
-    """
+    """Answer to ``Probe``: nodes of a tiny graph per provider, and versions of the libraries."""
 
     placement: dict[str, int]
     libraries: dict[str, str] = {}
 
 
 class Weighed(msgspec.Struct, frozen=True, tag=True):
-    """Answer to ``WeighMemory``; None where the system does not report it."""
+    """Answer to ``WeighMemory``; None if the system does not report it."""
 
     memory: Memory | None
 
@@ -147,10 +137,9 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Prepare``.
 
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
-    the four pictures [4, D] in the order of ``IMAGES``; ``input_sha256`` is the hash of those four
-    inputs, by which the parent checks that every backend had the same bytes. ``libraries`` are the
-    provider's loaded libraries, by name, with their versions. Times are nanoseconds; ``call_ns`` is
-    the shortest of ``calls``.
+    ``IMAGES`` [4, D]; ``input_sha256`` is the hash of the latter's inputs, which must be equal for
+    all backends. ``libraries`` are the provider's, with their versions. ``call_ns`` is the shortest
+    of ``calls``.
     """
 
     create_ns: int
@@ -166,7 +155,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class ScopedBlock(msgspec.Struct, frozen=True):
-    """A block and the scope it belongs to."""
+    """A block of a scope."""
 
     scope: Scope
     image: Image | None
@@ -176,11 +165,9 @@ class ScopedBlock(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Measure``: blocks (a pipeline's stages have their own), and samples of results.
 
-    ``outputs`` are embeddings from the timed calls themselves, [K, D]: the first and the last one,
-    and one at random of each picture. For ``forward`` and ``host``, whose inputs are the
-    reference's pictures, ``rows`` are the indices of their pictures. ``fetch_ns`` is the shortest
-    fetch of a result of ``forward`` right after its call. ``cosines`` are all values of a
-    ``similarity`` block.
+    ``outputs`` are embeddings of timed calls [K, D], and ``rows`` the indices of their pictures
+    among the reference's, for ``forward`` and ``host``. ``fetch_ns`` is the shortest fetch right
+    after a call of ``forward``. ``cosines`` are all values of a ``similarity`` block.
     """
 
     blocks: tuple[ScopedBlock, ...]
@@ -202,6 +189,12 @@ class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     events: DeviceEvents | None
 
 
+# Any request can end in a failure.
+Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
+Answer = (
+    Described | Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | CrossChecked
+)
+
 REQUESTS = msgspec.msgpack.Decoder(Request)
 DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
 PROBED = msgspec.msgpack.Decoder(Usable | Failure)
@@ -211,4 +204,3 @@ PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)
-"""Any request can end in a failure."""

@@ -1,7 +1,7 @@
 """From file to embedding, with the time of each stage, for the scopes named ``pipeline``.
 
-No two entries of a block give the network the same bytes: the last bits of the preprocessing's mean
-and standard deviation differ, which costs no time in the timed region.
+The last bits of the preprocessing's mean and standard deviation differ between the entries, so that
+each one gives the network other bytes.
 """
 
 import secrets
@@ -19,25 +19,19 @@ from simx.runner.measure.sampling import Sampler
 from simx.runner.measure.timing import CLOCK
 
 _LAST_BITS = 1
-"""Largest change of a mean or standard deviation, in steps of float32 in either direction. An
-embedding changes by no more than with another order of its sums."""
+"""Largest change of a mean or standard deviation, in steps of float32 in either direction."""
 
 _CHANCE = secrets.SystemRandom()
 
 
 class Pipeline:
-    """All stages for one picture, with a running sum of each stage's time."""
+    """All stages for one file, with a running sum of each stage's time.
+
+    The file ``decoy`` is embedded before the first timed call, so that a cached answer is wrong;
+    None for no such call.
+    """
 
     def __init__(self, backend: Backend, preset: Preset, picture: Path, decoy: Path | None) -> None:
-        """Start without times.
-
-        Args:
-            backend: computes the embeddings.
-            preset: the preprocessing.
-            picture: the timed file.
-            decoy: another file, embedded before the first timed call, so that a cached answer
-                belongs to another picture; None for no such call.
-        """
         self.sampler = Sampler(np.asarray)
         self.stages: dict[Scope, list[int]] = {
             "pipeline.decode": [],
@@ -84,12 +78,9 @@ class Pipeline:
 
 
 def _nudged(preset: Preset) -> Preset:
-    return msgspec.structs.replace(preset, mean=_moved(preset.mean), std=_moved(preset.std))
+    def moved(value: float) -> float:
+        steps = _CHANCE.randint(-_LAST_BITS, _LAST_BITS)
+        return value + steps * float(np.spacing(np.float32(value)))
 
-
-def _moved(values: tuple[float, float, float]) -> tuple[float, float, float]:
-    red, green, blue = (
-        value + _CHANCE.randint(-_LAST_BITS, _LAST_BITS) * float(np.spacing(np.float32(value)))
-        for value in values
-    )
-    return red, green, blue
+    mean, std = (tuple(map(moved, values)) for values in (preset.mean, preset.std))
+    return msgspec.structs.replace(preset, mean=mean, std=std)

@@ -1,13 +1,12 @@
 """Inputs for timed calls, changed between the entries so that every cached answer is wrong.
 
-Calls take the pictures in turns. Before a block the pictures are shuffled among their places, so an
-answer cached for a place belongs to another picture. Before an entry the inputs of its first calls
-are changed slightly, so no call gets the bytes of an earlier one.
+Calls take pictures in turns. Pictures change their places before each block, and change slightly
+before each entry, so no call gets the bytes of an earlier one. Of two embeddings to compare, one
+changes its sign and length, which changes the sign of the cosine and nothing else.
 """
 
-import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,20 +16,17 @@ NUDGE = np.float32(2.0**-20)
 """Added to one value of a picture: above the resolution of float32 for normalised values, and so
 small that the relative L2 error is far below 1e-7."""
 
+_MOST_DOUBLINGS = 4
+"""Largest change of a length, as a power of two in either direction: exact in float32."""
+
 _CHANCE = secrets.SystemRandom()
 """Not drawn from the run's seed, so that a backend cannot predict it."""
 
 
 class RotatingInputs:
-    """Pictures in places; calls take the places in turns."""
+    """Pictures, float32 [N, 3, H, W], in places; calls take the places in turns."""
 
     def __init__(self, pictures: Array, place: Callable[[Array], Placed]) -> None:
-        """Put every picture into its place.
-
-        Args:
-            pictures: float32 [N, 3, H, W]; not changed.
-            place: brings an input, [1, 3, H, W], to the device.
-        """
         self._pictures = pictures
         self._place = place
         self._hosted = [picture[np.newaxis].copy() for picture in pictures]
@@ -40,19 +36,12 @@ class RotatingInputs:
     def __len__(self) -> int:
         return len(self.placed)
 
-    def turns(self) -> Iterator[int]:
-        """Yield places without end, starting with the first."""
-        return itertools.cycle(range(len(self)))
-
     def picture_at(self, place: int) -> int:
         """Return the index of the picture in a place."""
         return self._order[place]
 
     def shuffle(self) -> None:
-        """Let the pictures change places, each of them as it was before all nudges.
-
-        An order that stays as it was would hide an answer that was kept for a place.
-        """
+        """Bring the unchanged pictures into another order, if there is one."""
         before = self._order.copy()
         while self._order == before and len(before) > 1:
             _CHANCE.shuffle(self._order)
@@ -67,3 +56,38 @@ class RotatingInputs:
             values = self._hosted[place].reshape(-1)
             values[_CHANCE.randrange(values.size)] += NUDGE
             self.placed[place] = self._place(self._hosted[place])
+
+
+class SimilarityInputs:
+    """Two embeddings; the second one, float32 [1, D], is changed and placed before each entry."""
+
+    def __init__(
+        self,
+        compare: Callable[[Placed, Placed], float],
+        fixed: Placed,
+        changing: Array,
+        place: Callable[[Array], Placed],
+    ) -> None:
+        self.cosines: list[float] = []
+        self._compare = compare
+        self._fixed = fixed
+        self._embedding = changing
+        self._place = place
+        self._sign = _CHANCE.choice((-1.0, 1.0))
+        self.start()
+
+    def __call__(self) -> None:
+        """Compute their cosine once."""
+        self._answers.append(self._compare(self._fixed, self._changing))
+
+    def start(self) -> None:
+        """Drop the answers of the uncounted calls, and change the second embedding."""
+        self._answers: list[float] = []
+        self._sign = -self._sign
+        scale = self._sign * 2.0 ** _CHANCE.randint(-_MOST_DOUBLINGS, _MOST_DOUBLINGS)
+        self._changing = self._place(self._embedding * np.float32(scale))
+
+    def look(self) -> None:
+        """Keep every answer of the entry that just ended, with the sign of the unchanged pair."""
+        self.cosines.extend(self._sign * answer for answer in self._answers)
+        self.start()

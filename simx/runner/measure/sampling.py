@@ -1,8 +1,7 @@
 """Samples of the results of a block's timed calls, taken between its entries.
 
-A call only appends its result to a list; everything else is done outside of the timed region.
-Results are fetched right after their entry. One that does not exist yet is then either wrong, or
-takes long to fetch.
+A call only appends its result to a list; everything else is not timed. A result is fetched right
+after its entry: if it does not exist yet, it is wrong or its fetch takes long.
 """
 
 import secrets
@@ -18,15 +17,12 @@ _CHANCE = secrets.SystemRandom()
 
 
 class Sampler:
-    """Keeps the first result of a block, the last one, and one at random of each picture."""
+    """Keeps the first result of a block, the last one, and one at random of each picture.
+
+    ``fetch`` brings a result to the host, float32 [1, D]. Calls take ``pictures`` inputs in turns.
+    """
 
     def __init__(self, fetch: Callable[[Placed], Array], pictures: int = 1) -> None:
-        """Start without samples.
-
-        Args:
-            fetch: brings a result to the host, float32 [1, D].
-            pictures: the number of places that the calls take their inputs from, in turns.
-        """
         self.answers: list[Placed] = []
         self.calls = 0
         self._fetch = fetch
@@ -44,7 +40,7 @@ class Sampler:
 
     @property
     def fetch_ns(self) -> int:
-        """The shortest time of a fetch right after its entry, in nanoseconds."""
+        """The nanoseconds of the shortest fetch right after an entry."""
         return min(self._fetch_ns)
 
     def start(self) -> None:
@@ -60,7 +56,11 @@ class Sampler:
         self._seen[place] += 1
         # Reservoir sampling: in the end each entry's result is kept with the same probability.
         if _CHANCE.randrange(self._seen[place]) == 0:
-            self._kept[place] = self._fetched(number)
+            begun = CLOCK()
+            array = self._fetch(self.answers[number])
+            self._fetch_ns.append(CLOCK() - begun)
+            # A copy, because the backend may use the memory again.
+            self._kept[place] = np.array(array)
         if is_first:
             self._first = place, self._kept[place]
         self.calls += len(self.answers)
@@ -73,10 +73,3 @@ class Sampler:
         last = (self.calls - 1) % self._pictures, np.array(self._fetch(self._last))
         samples = [self._first, *sorted(self._kept.items()), last]
         return [place for place, _ in samples], np.concatenate([array for _, array in samples])
-
-    def _fetched(self, number: int) -> Array:
-        """Return a copy of a result, and record the time of its fetch."""
-        begun = CLOCK()
-        array = self._fetch(self.answers[number])
-        self._fetch_ns.append(CLOCK() - begun)
-        return np.array(array)

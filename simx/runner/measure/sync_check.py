@@ -1,10 +1,7 @@
 """Checks that a backend waits for its device: a call that returns too early is timed too short.
 
-Pure functions; the parent applies them twice to what a worker reports. Before anything is timed, an
-embedding is fetched twice in a row. Both fetches copy the same bytes, so the extra time of the
-first is work that ``forward`` did not wait for. A fetch that does not wait either returns wrong
-values, which the comparison with torch's reference detects. In a timed block, one fetch follows
-each entry, and must be short compared with a call.
+Pure. A fetch that does not wait either returns wrong values, which the comparison with torch's
+reference detects.
 """
 
 from collections.abc import Sequence
@@ -18,14 +15,14 @@ LATE_NS = 50_000
 """Extra time of a first copy, in nanoseconds, that needs no unfinished work."""
 
 FETCH_SHARE = 0.5
-"""Largest accepted time of a fetch, relative to a timed call. An embedding is copied in
-microseconds; a fetch of half a call means that a third of the work was not timed."""
+"""Largest accepted fetch, relative to a timed call; above it, a third of the work is not timed."""
 
 
 def unfinished_work(calls: Sequence[CallTimes]) -> str | None:
-    """Describe work that ``forward`` did not wait for; None if there is none.
+    """Describe work that ``forward`` did not wait for; None without any.
 
-    All calls must show it, because a single late fetch may have another cause.
+    Two fetches copy the same bytes, so the extra time of the first one is unfinished work. All
+    calls must show it, because a single late fetch may have another cause.
     """
     late = min(call.fetch_ns - call.again_ns for call in calls)
     whole = min(call.whole_ns for call in calls)
@@ -40,12 +37,9 @@ def unfinished_work(calls: Sequence[CallTimes]) -> str | None:
 def early_return(fetch_ns: int, call_ns: float) -> str | None:
     """Describe timed calls that end before their results exist; None if they do not.
 
-    Remaining work is done while the result is fetched. Fetching a finished result copies at most
-    one vector.
-
     Args:
-        fetch_ns: the shortest of the fetches that followed a block's entries.
-        call_ns: the median of its calls.
+        fetch_ns: the shortest fetch right after an entry; it does the remaining work.
+        call_ns: the median of the calls.
     """
     if fetch_ns <= FETCH_SHARE * call_ns:
         return None

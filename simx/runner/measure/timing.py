@@ -1,7 +1,4 @@
-"""The clock and the loop that all times in a report come from.
-
-The loop knows nothing of backends: it times a call that returns only when its result exists.
-"""
+"""The clock and the loop of all times in a report; a call must return only with its result."""
 
 import math
 import time
@@ -23,16 +20,14 @@ MAX_ENTRIES = 64
 """Most entries of a block; with more calls, an entry times several of them."""
 
 _SETTLING_NS = 10_000_000
-"""Uncounted time at the start of a block, because another worker has used the caches."""
+"""Uncounted time before a block, because another worker has used the caches."""
 
 _LONG_CALL_NS = 25_000_000
-"""From this length on, one uncounted call is enough. The first of shorter calls may be slow by
-chance, and would make all calls seem long."""
+"""From this length on, one uncounted call is enough; the first of shorter calls may be slow by
+chance."""
 
 _HEADROOM = 1.25
-"""How much faster than the uncounted calls the timed ones may be before a full block is too
-short."""
-
+"""A block gets more calls than needed, because timed calls may be faster than uncounted ones."""
 
 Watch = Callable[[], Callable[[], GpuState]]
 """Reads the device's state; returns a function that reads it again and combines both."""
@@ -55,13 +50,14 @@ def take_block(
         plan: the length of the block.
         round_index: recorded with the block.
         watch: reads the device's state before the uncounted calls and after the last counted one,
-            so that it neither adds to a time nor leaves a pause before one.
-        on_start: called after the uncounted calls, outside of every timed region.
-        on_entry: called after each entry, outside of every timed region.
+            so that it leaves no pause before a timed call.
+        on_start: called after the uncounted calls, and not timed.
+        on_entry: called after each entry, and not timed.
         clock: replaced in tests.
     """
     watched = None if watch is None else watch()
-    per_entry = _calls_per_entry(_settle(call, plan, clock), plan)
+    wanted = max(plan.min_calls, _HEADROOM * plan.seconds * 1e9 / _settle(call, plan, clock))
+    per_entry = math.ceil(wanted / MAX_ENTRIES)
     on_start()
     meter = NoiseMeter()
     ns: list[int] = []
@@ -75,10 +71,8 @@ def take_block(
 
 
 def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
-    """Make the uncounted calls and return the shortest nanoseconds a call took.
-
-    A plan with a cap belongs to a giant, whose calls are too long to leave any uncounted.
-    """
+    """Make the uncounted calls, and return the nanoseconds of the shortest one."""
+    # A plan with a cap belongs to a giant, whose calls are too long to leave any uncounted.
     if plan.max_calls is not None:
         return math.inf
     first = _time_entry(call, 1, clock)
@@ -88,11 +82,6 @@ def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
     while sum(times) < _SETTLING_NS:
         times.append(_time_entry(call, 1, clock))
     return max(1.0, min(times))
-
-
-def _calls_per_entry(call_ns: float, plan: BlockPlan) -> int:
-    calls = max(plan.min_calls, _HEADROOM * plan.seconds * 1e9 / call_ns)
-    return math.ceil(calls / MAX_ENTRIES)
 
 
 def _is_complete(ns: list[int], per_entry: int, plan: BlockPlan) -> bool:

@@ -1,7 +1,6 @@
 """Calls a fresh network until its times are level.
 
-First calls do other work: they allocate memory, pack weights and compile code. Their number differs
-between runtimes and networks, so it is measured and not assumed.
+First calls also allocate memory, pack weights and compile code. Their number is not known.
 """
 
 import math
@@ -17,21 +16,15 @@ LEVEL = 0.02
 warm network differ by 1 to 2 % on a quiet machine."""
 
 LEVEL_STEPS = 2
-"""Number of consecutive level steps that end the warm-up."""
-
 MOST_BLOCKS = 20
-"""The warm-up ends after these in any case; the launch then records it as capped."""
+"""After these the warm-up ends as capped."""
 
 PLAN = BlockPlan(seconds=0.02, min_calls=1)
-"""Of each block: twice the time in which the effect of another worker's turn fades."""
+"""A block takes twice the time in which the effect of another worker's turn fades."""
 
 
 def warm_up(take: Callable[[int], Block]) -> Warmup:
-    """Measure blocks until their medians have no trend.
-
-    Args:
-        take: measures the block with a number.
-    """
+    """Measure blocks with ``take``, by their numbers, until their medians have no trend."""
     medians: list[float] = []
     while not is_level(medians) and len(medians) < MOST_BLOCKS:
         medians.append(block_median(take(len(medians))))
@@ -39,10 +32,7 @@ def warm_up(take: Callable[[int], Block]) -> Warmup:
 
 
 def is_level(medians: Sequence[float]) -> bool:
-    """Whether the last steps from block to block have no trend.
-
-    A step has none if it is small, or if its direction is opposite to that of the step before.
-    """
+    """Whether the last steps from block to block are small or change their direction."""
     steps = [math.log(later / earlier) for earlier, later in pairwise(medians)]
     level = [
         abs(step) <= LEVEL or (before is not None and step * before < 0)

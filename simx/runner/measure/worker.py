@@ -1,67 +1,37 @@
 """The worker's side of a cell: loads one network and measures the requested blocks.
 
-Runs inside a worker process with the runtime that it is given; imports none itself.
+Runs in a worker process with the runtime that it is given; imports no runtime.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import PIL.Image
 import threadpoolctl
 
 from simx.common.errors import InputError
-from simx.exporter.verification.reference import Reference, load_reference
+from simx.exporter.store.stored_files import DamagedEntryError, confined
+from simx.exporter.verification.reference import load_reference
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
-from simx.runner.backends.contract import Array, Backend, BackendError, Runtime
+from simx.runner.backends.contract import Array, Backend, BackendError, Runtime, Task
 from simx.runner.backends.gpu.device_memory import DeviceMemoryMeter
 from simx.runner.backends.gpu.gpu_state import watch
 from simx.runner.backends.gpu.nvml import open_device
 from simx.runner.backends.ort.placement import CPU
+from simx.runner.measure import messages
 from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.loaded_libraries import loaded_libraries
-from simx.runner.measure.messages import (
-    REQUESTS,
-    CallTimes,
-    CrossCheck,
-    CrossChecked,
-    Describe,
-    Described,
-    Measure,
-    MeasureCanary,
-    Measured,
-    MeasuredCanary,
-    Prepare,
-    Prepared,
-    Probe,
-    Usable,
-    WarmedUp,
-    WarmUp,
-    Weighed,
-    WeighMemory,
-    pack,
-)
 from simx.runner.measure.system import forget_peak, resident_bytes
 from simx.runner.measure.timing import CLOCK, take_block
-from simx.runner.measure.verified_task import verified_task
 from simx.runner.measure.warmup import warm_up
 from simx.workers.connection import Connection
 
-# Before any worker is forked: otherwise each of them would import the decoders for its first
-# picture.
+# Before any worker is forked, so that they need not import the decoders for their first picture.
 PIL.Image.init()
-
-Reply = (
-    Described
-    | Usable
-    | Weighed
-    | Prepared
-    | WarmedUp
-    | Measured
-    | MeasuredCanary
-    | CrossChecked
-    | Failure
-)
 
 
 def serve(connection: Connection, runtime: Runtime) -> None:
@@ -69,48 +39,51 @@ def serve(connection: Connection, runtime: Runtime) -> None:
     cell: CellWorker | None = None
     while True:
         try:
-            request = connection.receive(REQUESTS)
+            request = connection.receive(messages.REQUESTS)
         except EOFError:
             return
         try:
-            match request:
-                case Describe() | Probe() | WeighMemory():
-                    reply: Reply = _of_the_runtime(runtime, request)
-                case Prepare():
-                    cell, reply = _prepare(runtime, request)
-                case WarmUp() if cell:
-                    reply = WarmedUp(warm_up(cell.warming_block))
-                case Measure() if cell:
-                    reply = cell.measure(request)
-                case MeasureCanary() if cell:
-                    reply = MeasuredCanary(
-                        take_block(cell.backend.canary, request.plan, request.round)
-                    )
-                case CrossCheck() if cell:
-                    reply = CrossChecked(cell.cross_check(request.calls))
-                case _:
-                    reply = Failure(stage="prepare", reason="nothing is loaded yet")
+            reply: messages.Answer | Failure
+            if isinstance(request, messages.Prepare):
+                cell, reply = _prepare(runtime, request)
+            else:
+                reply = _answer(runtime, cell, request)
         # Any error of a runtime is a failure of this cell and must not end the sweep.
         except Exception as error:  # noqa: BLE001
-            reply = Failure(stage=_stage(request), reason=_reason(error))
+            is_block = isinstance(request, messages.Measure)
+            stage = request.scope if is_block else type(request).__name__.lower()
+            reply = Failure(stage=stage, reason=_reason(error))
         connection.send(reply)
 
 
-def _of_the_runtime(runtime: Runtime, request: Describe | Probe | WeighMemory) -> Reply:
-    """Answer the requests that leave no network loaded."""
+def _answer(
+    runtime: Runtime, cell: CellWorker | None, request: messages.Request
+) -> messages.Answer | Failure:
+    answer: messages.Answer | Failure
     match request:
-        case Describe():
-            return Described(runtime.describe())
-        case Probe():
+        case messages.Describe():
+            answer = messages.Described(runtime.describe())
+        case messages.Probe():
             proof = runtime.probe(request.provider, request.options)
-            return Usable(proof, _libraries_of(request.provider))
-        case WeighMemory():
-            return Weighed(_weigh(runtime, request))
+            answer = messages.Usable(proof, _libraries_of(request.provider))
+        case messages.WeighMemory():
+            answer = messages.Weighed(_weigh(runtime, request))
+        case messages.WarmUp() if cell:
+            answer = messages.WarmedUp(warm_up(cell.warming_block))
+        case messages.Measure() if cell:
+            answer = cell.measure(request)
+        case messages.MeasureCanary() if cell:
+            block = take_block(cell.backend.canary, request.plan, request.round)
+            answer = messages.MeasuredCanary(block)
+        case messages.CrossCheck() if cell:
+            answer = messages.CrossChecked(cell.cross_check(request.calls))
+        case _:
+            answer = Failure(stage="prepare", reason="nothing is loaded yet")
+    return answer
 
 
-def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
-    preset = request.task.backbone.preset
-    inputs = _reference(request).inputs(preset)
+def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, messages.Prepared]:
+    inputs = _inputs(request)
     with verified_task(request.task) as task:
         begun = CLOCK()
         backend = runtime.create(task)
@@ -120,9 +93,10 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
     pictures = {image: Path(path) for image, path in request.pictures.items()}
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
+    preset = request.task.backbone.preset
     cell = CellWorker(backend, inputs, preset, pictures, gpu.begin if gpu else None)
     embeddings, digest = cell.embed_pictures()
-    prepared = Prepared(
+    return cell, messages.Prepared(
         create_ns=created - begun,
         first_call_ns=first.whole_ns,
         # The shortest, because one disturbed call must not make a small network a giant.
@@ -131,25 +105,39 @@ def _prepare(runtime: Runtime, request: Prepare) -> tuple[CellWorker, Prepared]:
         facts=backend.facts,
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
-        verification=pack(np.concatenate([embedding for embedding, _ in answers])),
-        embeddings=pack(embeddings),
+        verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
+        embeddings=messages.pack(embeddings),
         input_sha256=digest,
     )
-    return cell, prepared
 
 
-def _reference(request: Prepare | WeighMemory) -> Reference:
+@contextmanager
+def verified_task(task: Task) -> Iterator[Task]:
+    """Provide a task whose paths lead to the verified files, while it is being loaded.
+
+    Raises:
+        BackendError: a file is not what the export's manifest says.
+    """
+    field = "weights_path" if Path(task.weights_path).name in task.files else "model_path"
+    path = Path(getattr(task, field))
     try:
-        return load_reference(Path(request.reference.path), request.reference.record)
+        with confined(path.parent, task.files) as folder:
+            yield msgspec.structs.replace(task, **{field: str(folder / path.name)})
+    except DamagedEntryError as error:
+        raise BackendError(f"{error}; run simx export again") from None
+
+
+def _inputs(request: messages.Prepare | messages.WeighMemory) -> Array:
+    stored = request.reference
+    try:
+        reference = load_reference(Path(stored.path), stored.record)
     except InputError as error:
         raise BackendError(str(error)) from None
+    return reference.inputs(request.task.backbone.preset)
 
 
-def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
-    """Return the embedding of one input, and the times of its call.
-
-    It is fetched twice: extra time of the first fetch is work that ``forward`` did not wait for.
-    """
+def _embed_once(backend: Backend, array: Array) -> tuple[Array, messages.CallTimes]:
+    """Embed one input and fetch the result twice, which shows work that is left unfinished."""
     begun = CLOCK()
     embedding = backend.forward(backend.place(array))
     returned = CLOCK()
@@ -157,14 +145,13 @@ def _embed_once(backend: Backend, array: Array) -> tuple[Array, CallTimes]:
     there = CLOCK()
     backend.fetch(embedding)
     again = CLOCK()
-    times = CallTimes(
+    return fetched, messages.CallTimes(
         forward_ns=returned - begun, fetch_ns=there - returned, again_ns=again - there
     )
-    return fetched, times
 
 
-def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
-    inputs = _reference(request).inputs(request.task.backbone.preset)
+def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
+    inputs = _inputs(request)
     gpu = open_device(request.task.cuda_device)
     with verified_task(request.task) as task:
         forget_peak()
@@ -179,7 +166,6 @@ def _weigh(runtime: Runtime, request: WeighMemory) -> Memory | None:
 
 
 def _thread_pools() -> tuple[ThreadPool, ...]:
-    """Return the thread pools of the loaded libraries, without paths."""
     return tuple(
         ThreadPool(
             api=pool["user_api"],
@@ -192,12 +178,7 @@ def _thread_pools() -> tuple[ThreadPool, ...]:
 
 
 def _libraries_of(provider: str) -> dict[str, str]:
-    """Return the libraries that were loaded for a provider; the CPU's needs none."""
     return {} if provider == CPU else loaded_libraries()
-
-
-def _stage(request: object) -> str:
-    return request.scope if isinstance(request, Measure) else type(request).__name__.lower()
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ from simx.exporter.verification.reference import load_reference
 from simx.models.backbone import Backbone
 from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError, Task
-from simx.runner.backends.ort import proof
+from simx.runner.backends.ort import backend
 from simx.runner.backends.ort.backend import OrtRuntime
 from simx.runner.backends.ort.placement import Node
 
@@ -130,7 +130,7 @@ def test_the_probe_is_not_deceived_either(
 
 def profiled(monkeypatch: pytest.MonkeyPatch, *ran: Node) -> None:
     """Make the second witness say that these nodes ran."""
-    monkeypatch.setattr(proof, "profiled_nodes", lambda _: ran)
+    monkeypatch.setattr(backend, "profiled_nodes", lambda _: ran)
 
 
 def test_half_of_the_nodes_can_be_allowed(

@@ -26,7 +26,7 @@ def test_a_name_is_known_in_short_and_in_full(typed: str, name: str) -> None:
 @pytest.mark.parametrize("typed", ["CUDAExecutionProvder", "cuda0", "", "gpu"])
 def test_a_misspelling_is_refused(typed: str) -> None:
     """A name that is none is refused instead of being run on the CPU."""
-    with pytest.raises(InputError, match="has one of that name; try"):
+    with pytest.raises(InputError, match="has this provider; try"):
         provider_named(typed)
 
 
@@ -99,7 +99,7 @@ def test_an_option_that_something_takes_is_let_pass() -> None:
 
 def test_a_share_cannot_be_asked_for() -> None:
     """It is what was found, and no option."""
-    with pytest.raises(InputError, match="is how cells are called that --allow-partial lets pass"):
+    with pytest.raises(InputError, match="marks the cells that --allow-partial accepts"):
         backend_named("ort:partial=118/142")
 
 

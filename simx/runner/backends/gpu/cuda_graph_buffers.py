@@ -1,8 +1,7 @@
 """Buffers with fixed addresses, for calls that are recorded once as a CUDA graph and replayed.
 
-A replayed call reads and writes the addresses of its recording. So every input is in a buffer with
-a recording of its own, and a buffer is reused only when its input is no longer held. Imports no
-runtime; the backend decides what a buffer consists of.
+A replayed call uses the addresses of its recording. So every input is in a buffer with a recording
+of its own, and a buffer is reused only when its input is no longer held. Imports no runtime.
 """
 
 import weakref
@@ -23,10 +22,9 @@ class HeldBuffer(Generic[S]):
 
 
 class GraphBuffers(Generic[S]):
-    """Buffers by the shape of their inputs, as many as are held at once."""
+    """Buffers by the shape of their inputs; ``write`` puts a later input into a free one."""
 
-    def __init__(self, create: Callable[[Array], S], write: Callable[[S, Array], None]) -> None:
-        """Take the functions that make a buffer for a first input and write another input to it."""
+    def __init__(self, create: Callable[[Array], S], write: Callable[[S, Array], object]) -> None:
         self._create = create
         self._write = write
         self._free: dict[tuple[int, ...], list[S]] = defaultdict(list)

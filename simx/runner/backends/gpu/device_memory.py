@@ -15,7 +15,6 @@ class DeviceMemoryMeter:
     """Queries the driver repeatedly, in a thread of its own, while it is entered."""
 
     def __init__(self, device: NvmlDevice | None) -> None:
-        """Take the GPU, or None where it is not available."""
         self._device = device
         self._before: int | None = None
         self._of_process: int | None = None
@@ -36,11 +35,7 @@ class DeviceMemoryMeter:
             self._query(self._device)
 
     def read(self, allocated: int | None) -> DeviceMemory | None:
-        """Return the peak, or None if neither driver nor allocator reports one.
-
-        Args:
-            allocated: The figure of the backend's own allocator.
-        """
+        """Return the peak; None if neither driver nor allocator (``allocated``) reports one."""
         if self._of_process is not None:
             return DeviceMemory(peak=self._of_process, by="process", allocated=allocated)
         if self._of_device is not None and self._before is not None:

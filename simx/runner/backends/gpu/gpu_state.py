@@ -5,6 +5,7 @@ Each query takes the driver up to some milliseconds. ``results.schema.gpu`` defi
 
 import os
 from collections.abc import Callable
+from itertools import chain
 
 import msgspec
 import psutil
@@ -14,12 +15,19 @@ from simx.runner.backends.gpu.nvml import NvmlDevice, largest
 from simx.workers.child_process import ROOT_VARIABLE
 
 
+def _parents(pid: int) -> list[int]:
+    try:
+        return [each.pid for each in psutil.Process(pid).parents()]
+    except psutil.Error:
+        return []
+
+
 class Family:
     """The processes of this run: the root and all its descendants."""
 
-    def __init__(self, root: int, parents: Callable[[int], list[int]] | None = None) -> None:
+    def __init__(self, root: int, parents: Callable[[int], list[int]] = _parents) -> None:
         self._root = root
-        self._parents = parents or _parents
+        self._parents = parents
         self._known: dict[int, bool] = {os.getpid(): True}
 
     def has(self, pid: int) -> bool:
@@ -42,20 +50,18 @@ class GpuWatch:
         return lambda: _both(before, self._query())
 
     def _query(self) -> GpuState:
-        ask, nvml = self._device.ask, self._device.nvml
-        rates = ask("nvmlDeviceGetUtilizationRates")
+        query, nvml = self._device.query, self._device.nvml
+        rates = query("nvmlDeviceGetUtilizationRates")
+        bits = query(
+            "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
+        )
         return GpuState(
-            core_clock_mhz=ask("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_SM),
-            memory_clock_mhz=ask("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_MEM),
-            temperature_c=ask("nvmlDeviceGetTemperature", of=nvml.NVML_TEMPERATURE_GPU),
-            power_mw=ask("nvmlDeviceGetPowerUsage"),
+            core_clock_mhz=query("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_SM),
+            memory_clock_mhz=query("nvmlDeviceGetClockInfo", of=nvml.NVML_CLOCK_MEM),
+            temperature_c=query("nvmlDeviceGetTemperature", of=nvml.NVML_TEMPERATURE_GPU),
+            power_mw=query("nvmlDeviceGetPowerUsage"),
             utilisation_percent=None if rates is None else rates.gpu,
-            limits=_limits(
-                ask(
-                    "nvmlDeviceGetCurrentClocksEventReasons",
-                    "nvmlDeviceGetCurrentClocksThrottleReasons",
-                )
-            ),
+            limits=None if bits is None else _limits(bits),
             others=self._others(),
         )
 
@@ -71,33 +77,21 @@ class GpuWatch:
 
 
 def watch(device: NvmlDevice | None) -> GpuWatch | None:
-    """Return what reads the state of a GPU, if there is one."""
+    """Return a watch for a GPU, or None without one."""
     if device is None:
         return None
     return GpuWatch(device, Family(int(os.environ.get(ROOT_VARIABLE, os.getppid()))))
 
 
-def _limits(bits: int | None) -> tuple[Limit, ...] | None:
-    if bits is None:
-        return None
+def _limits(bits: int) -> tuple[Limit, ...]:
     return tuple(limit for place, limit in enumerate(LIMITS) if bits >> place & 1)
 
 
 def _both(before: GpuState, after: GpuState) -> GpuState:
-    limits = None
-    if before.limits is not None or after.limits is not None:
-        held = {*(before.limits or ()), *(after.limits or ())}
-        limits = tuple(limit for limit in LIMITS if limit in held)
+    known = [each.limits for each in (before, after) if each.limits is not None]
     return msgspec.structs.replace(
         after,
-        limits=limits,
+        limits=tuple(limit for limit in LIMITS if limit in chain(*known)) if known else None,
         temperature_c=largest(before.temperature_c, after.temperature_c),
         others=largest(before.others, after.others),
     )
-
-
-def _parents(pid: int) -> list[int]:
-    try:
-        return [each.pid for each in psutil.Process(pid).parents()]
-    except psutil.Error:
-        return []

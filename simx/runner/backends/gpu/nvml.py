@@ -1,7 +1,7 @@
 """NVIDIA's management library: the GPUs of this machine, and the one that a runtime uses.
 
-The binding (package nvidia-ml-py) may be missing or old, and a GPU may not support a query: a
-figure that is not available is None.
+Its binding (package nvidia-ml-py) may be missing or old, and a GPU may not support a query: then
+the figure is None. Tests replace ``load``, ``module`` and ``bus_id``.
 """
 
 import ctypes
@@ -15,21 +15,15 @@ from simx.results.schema.environment import Gpu
 MODULE = "pynvml"
 """The module of the package nvidia-ml-py, which simx's extra ``cuda`` installs."""
 
-_DRIVER = "libcuda.so.1"
-
 
 def pci_bus_id(ordinal: int, load: Callable[[str], Any] = ctypes.CDLL) -> str | None:
-    """Return the bus id of a CUDA device, from CUDA's own driver.
+    """Return the bus id of a CUDA device, from CUDA's own driver; None without one.
 
-    Runtimes number devices as CUDA does, by speed and among CUDA_VISIBLE_DEVICES; the management
+    CUDA numbers devices by speed and among CUDA_VISIBLE_DEVICES (``ordinal``); the management
     library numbers all of them by their place on the bus. Must not be called before a fork.
-
-    Args:
-        ordinal: CUDA's number of the device.
-        load: Loads a library; replaced in tests.
     """
     try:
-        driver = load(_DRIVER)
+        driver = load("libcuda.so.1")
     except OSError:
         return None
     device, text = ctypes.c_int(), ctypes.create_string_buffer(32)
@@ -38,9 +32,7 @@ def pci_bus_id(ordinal: int, load: Callable[[str], Any] = ctypes.CDLL) -> str | 
         lambda: driver.cuDeviceGet(ctypes.byref(device), ordinal),
         lambda: driver.cuDeviceGetPCIBusId(text, len(text), device),
     )
-    if any(step() != 0 for step in steps):
-        return None
-    return text.value.decode()
+    return None if any(step() != 0 for step in steps) else text.value.decode()
 
 
 class NvmlDevice:
@@ -50,12 +42,10 @@ class NvmlDevice:
         self.nvml = nvml
         self._handle = handle
 
-    def ask(self, *functions: str, of: int | None = None) -> Any:  # noqa: ANN401 - likewise
-        """Return the result of the first of these functions that is available.
+    def query(self, *functions: str, of: int | None = None) -> Any:  # noqa: ANN401 - likewise
+        """Return the result of the first of the binding's functions that is available.
 
-        Args:
-            functions: Names of the binding's functions, newest first.
-            of: A further argument, such as the kind of clock.
+        ``of`` is their further argument, such as the kind of clock.
         """
         further = () if of is None else (of,)
         for name in functions:
@@ -70,27 +60,19 @@ class NvmlDevice:
 
     def processes(self) -> dict[int, int | None] | None:
         """Return the processes that compute on it, with the bytes of its memory that each uses."""
-        found = self.ask("nvmlDeviceGetComputeRunningProcesses")
+        found = self.query("nvmlDeviceGetComputeRunningProcesses")
         return None if found is None else {each.pid: each.usedGpuMemory for each in found}
 
     def used_bytes(self) -> int | None:
         """Return the bytes of its memory that all processes use."""
-        memory = self.ask("nvmlDeviceGetMemoryInfo")
+        memory = self.query("nvmlDeviceGetMemoryInfo")
         return None if memory is None else int(memory.used)
 
 
 def open_device(
-    ordinal: int | None,
-    module: str = MODULE,
-    bus_id: Callable[[int], str | None] = pci_bus_id,
+    ordinal: int | None, module: str = MODULE, bus_id: Callable[[int], str | None] = pci_bus_id
 ) -> NvmlDevice | None:
-    """Return the GPU of a runtime's device number, or None where it is not available.
-
-    Args:
-        ordinal: CUDA's number of the device; None for another kind of device.
-        module: The binding; replaced in tests.
-        bus_id: Returns the bus id of a device; replaced in tests.
-    """
+    """Return the GPU with CUDA's number ``ordinal``, or None where it is not available."""
     if ordinal is None or find_spec(module) is None:
         return None
     place = bus_id(ordinal)
@@ -105,11 +87,7 @@ def open_device(
 
 
 def describe_gpus(module: str = MODULE) -> tuple[Gpu, ...]:
-    """Return every GPU, or none where there is no library, no driver or no GPU.
-
-    Args:
-        module: The binding; replaced in tests.
-    """
+    """Return every GPU, or none where there is no library, no driver or no GPU."""
     if find_spec(module) is None:
         return ()
     nvml = import_module(module)
@@ -132,16 +110,12 @@ def largest(*figures: int | None) -> int | None:
 
 
 def _describe(gpu: NvmlDevice) -> Gpu:
-    def highest(clock: int) -> int | None:
-        mhz = gpu.ask("nvmlDeviceGetMaxClockInfo", of=clock)
-        return None if mhz is None else int(mhz)
-
     return Gpu(
-        name=_text(gpu.ask("nvmlDeviceGetName")),
+        name=_text(gpu.query("nvmlDeviceGetName")),
         driver=_text(gpu.nvml.nvmlSystemGetDriverVersion()),
-        memory_bytes=gpu.ask("nvmlDeviceGetMemoryInfo").total,
-        core_clock_mhz=highest(gpu.nvml.NVML_CLOCK_SM),
-        memory_clock_mhz=highest(gpu.nvml.NVML_CLOCK_MEM),
+        memory_bytes=gpu.query("nvmlDeviceGetMemoryInfo").total,
+        core_clock_mhz=gpu.query("nvmlDeviceGetMaxClockInfo", of=gpu.nvml.NVML_CLOCK_SM),
+        memory_clock_mhz=gpu.query("nvmlDeviceGetMaxClockInfo", of=gpu.nvml.NVML_CLOCK_MEM),
     )
 
 

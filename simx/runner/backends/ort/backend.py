@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
 
 import onnxruntime
 
@@ -18,50 +17,43 @@ from simx.runner.backends.contract import (
     canary_matrix,
 )
 from simx.runner.backends.ort.device import CapturedGraph, DeviceGraph
-from simx.runner.backends.ort.placement import Placement, placed
-from simx.runner.backends.ort.plugin_devices import device_name, devices
+from simx.runner.backends.ort.placement import Placement, needs_profile, placed
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins
-from simx.runner.backends.ort.proof import prove, recorded_nodes
-from simx.runner.backends.ort.session import SessionPlan, known_providers, open_session, source_of
+from simx.runner.backends.ort.session import (
+    SessionPlan,
+    devices,
+    known_providers,
+    open_session,
+    profiled_nodes,
+    recorded_nodes,
+    source_of,
+)
 from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings_of
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
 _GRAPHS = Path(str(files("simx.runner.measure") / "graphs"))
-_SIMILARITY = "similarity.onnx"
-_CANARY = "canary.onnx"
+_SIMILARITY = _GRAPHS / "similarity.onnx"
+_CANARY = _GRAPHS / "canary.onnx"
 
 _PROBE_TOLERANCE = 1e-3
 
 
-class _Graph(Protocol):
-    """A loaded graph, called with placed inputs in the graph's order."""
-
-    def place(self, array: Array) -> Placed: ...
-
-    def run(self, *inputs: Placed) -> Placed: ...
-
-    def fetch(self, output: Placed) -> Array: ...
-
-
 class _HostGraph:
-    """A graph whose inputs and outputs are in host memory."""
+    """A graph with inputs and outputs in host memory, called with inputs in the graph's order."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._inputs = tuple(value.name for value in session.get_inputs())
-        self._outputs = [value.name for value in session.get_outputs()]
 
     def place(self, array: Array) -> Placed:
         return array
 
     def run(self, *inputs: Placed) -> Placed:
-        feeds = dict(zip(self._inputs, inputs, strict=True))
-        return self._session.run(self._outputs, feeds)[0]
+        return self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))[0]
 
-    def fetch(self, output: Placed) -> Array:
-        array: Array = output
-        return array
+    def fetch(self, output: Array) -> Array:
+        return output
 
 
 class _Loaded:
@@ -73,13 +65,17 @@ class _Loaded:
         self._session = open_session(plan)
         record = recorded_nodes(self._session)
         if record:
-            # If the record alone shows a wrong placement, it is refused at once.
+            # A wrong placement in the record is refused at once.
             placed(plan.provider, record=record, allow_partial=allow_partial)
-        self.graph = _graph(self._session, plan.provider, plan.settings)
+        self.graph = _graph(self._session, plan)
 
     def prove(self) -> Placement:
-        """Return the proven placement; may take a session and a call, and must not be timed."""
-        return prove(self._session, self._plan, allow_partial=self._allow_partial)
+        """Return the proven placement; must not be timed."""
+        plan, record = self._plan, recorded_nodes(self._session)
+        profile = profiled_nodes(plan) if needs_profile(record, plan.provider) else ()
+        return placed(
+            plan.provider, record=record, profile=profile, allow_partial=self._allow_partial
+        )
 
 
 class OrtBackend:
@@ -95,26 +91,29 @@ class OrtBackend:
         # The canary is the same work for all variants, so that it can be compared.
         pinned = settings_of(task.provider, (), task.options, own=True)
         # All nodes of simx's own graphs have to run on the provider.
-        self._own = {
-            name: _Loaded(_plan(_GRAPHS / name, task, settings))
-            for name, settings in ((_SIMILARITY, similar), (_CANARY, pinned))
-        }
+        self._own = (
+            _Loaded(_plan(_SIMILARITY, task, similar)),
+            _Loaded(_plan(_CANARY, task, pinned)),
+        )
         self._network = self._loaded.graph
-        self._similarity = self._own[_SIMILARITY].graph
-        self._product = self._own[_CANARY].graph
+        self._similarity, self._product = (own.graph for own in self._own)
         self._matrix = self._product.place(canary_matrix())
 
     @property
     def facts(self) -> BackendFacts:
         """Where and how it runs, proven; must not be timed."""
-        for own in self._own.values():
+        for own in self._own:
             own.prove()
         placement = self._loaded.prove()
         return BackendFacts(
             placement=placement.nodes,
             shape_nodes=placement.shape_nodes,
             settings={
-                **_settings(self._task.threads, self._settings),
+                "intra_op_threads": str(self._task.threads),
+                "inter_op_threads": "1",
+                "execution_mode": "sequential",
+                "graph_optimization": "all",
+                **self._settings.stated,
                 "placement_witness": placement.witness,
                 "provider_source": source_of(self._task.provider),
             },
@@ -142,7 +141,7 @@ class OrtBackend:
         self._product.run(self._matrix, self._matrix)
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
-        """Return None: its stream is not accessible, and a stream of ours changes how it waits."""
+        """Return None: its stream is not accessible, and another one changes how it waits."""
         return None
 
     def peak_device_bytes(self) -> int | None:
@@ -159,17 +158,16 @@ class OrtRuntime:
 
     def describe(self) -> RuntimeFacts:
         """Return its providers, plug-ins and CUDA version."""
-        built = getattr(onnxruntime, "cuda_version", "")
         return RuntimeFacts(
             providers=known_providers(),
-            cuda=built or None,
+            cuda=getattr(onnxruntime, "cuda_version", "") or None,
             plugins=tuple(map(_plugin_diagnosis, installed_plugins())),
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph on the provider, and return its proven placement."""
         plan = SessionPlan(
-            path=_GRAPHS / _SIMILARITY,
+            path=_SIMILARITY,
             provider=provider,
             threads=1,
             settings=settings_of(provider, (), options, own=True),
@@ -188,7 +186,10 @@ def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
     problems: list[str] = []
     for provider in plugin.providers:
         try:
-            found += map(device_name, devices(plugin, provider))
+            hardware = [each.device for each in devices(plugin, provider)]
+            found += [
+                f"{each.type.name} of {each.vendor or 'an unknown vendor'}" for each in hardware
+            ]
         except BackendError as error:
             problems.append(str(error))
     return PluginDiagnosis(
@@ -203,24 +204,12 @@ def _plan(path: Path, task: Task, settings: SessionSettings) -> SessionPlan:
     return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
 
 
-def _graph(
-    session: onnxruntime.InferenceSession, provider: str, settings: SessionSettings
-) -> _Graph:
-    device = DEVICES.get(provider)
+def _graph(session: onnxruntime.InferenceSession, plan: SessionPlan) -> _HostGraph | DeviceGraph:
+    device = DEVICES.get(plan.provider)
     if device is None:
         return _HostGraph(session)
-    kind = CapturedGraph if settings.captures else DeviceGraph
-    return kind(session, device, settings.device_id, settings.run)
-
-
-def _settings(threads: int, settings: SessionSettings) -> dict[str, str]:
-    return {
-        "intra_op_threads": str(threads),
-        "inter_op_threads": "1",
-        "execution_mode": "sequential",
-        "graph_optimization": "all",
-        **settings.stated,
-    }
+    kind = CapturedGraph if plan.settings.captures else DeviceGraph
+    return kind(session, device, plan.settings.device_id, plan.settings.run)
 
 
 def main(connection: Connection) -> None:

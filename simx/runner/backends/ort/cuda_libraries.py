@@ -1,10 +1,8 @@
 """Loads the CUDA, cuDNN and TensorRT libraries of ONNX Runtime's providers from pip's folders.
 
-ONNX Runtime searches the system's folders alone. ``preload_dlls`` loads the libraries of the
-``nvidia-*`` wheels, or of a given folder
-(https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html#preload-dlls). torch's
-libraries are used if they have the same major version of CUDA; they are found without importing
-torch. TensorRT has no such function, so the libraries of its wheel are loaded here.
+ONNX Runtime searches the system's folders alone; ``preload_dlls`` searches the ``nvidia-*`` wheels
+or a given folder, such as torch's, which is found without importing torch. Source:
+https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html#preload-dlls.
 """
 
 import contextlib
@@ -17,8 +15,7 @@ from pathlib import Path
 
 import onnxruntime
 
-TENSORRT = "TensorrtExecutionProvider"
-PROVIDERS = ("CUDAExecutionProvider", TENSORRT)
+_TENSORRT = "TensorrtExecutionProvider"
 
 _TENSORRT_LIBRARIES = ("libnvinfer.so.*", "libnvinfer_plugin.so.*", "libnvonnxparser.so.*")
 """In the order of their dependencies."""
@@ -32,32 +29,30 @@ def preload(provider: str) -> None:
     Never raises: the session that follows reports missing libraries.
     """
     version: str = onnxruntime.cuda_version
-    if provider not in PROVIDERS or not version:
+    if provider not in {"CUDAExecutionProvider", _TENSORRT} or not version:
         return
     # It prints and warns about missing libraries, and so does the session.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         onnxruntime.preload_dlls(directory=cuda_folder(version))
-    if provider == TENSORRT:
+    if provider == _TENSORRT:
         preload_tensorrt(package_folders("tensorrt_libs"))
 
 
 def cuda_folder(version: str) -> str | None:
-    """Return torch's folder of libraries if they fit a version of CUDA.
+    """Return torch's folder of libraries if it fits the CUDA of ONNX Runtime, such as ``13.0``.
 
-    Args:
-        version: The version that ONNX Runtime was built for, such as ``13.0``.
-
-    Returns:
-        None if the ``nvidia-*`` wheels have them, or if torch has another major version; then
-        ONNX Runtime's own order applies.
+    None, for ONNX Runtime's own order, if the ``nvidia-*`` wheels have them, or if torch has
+    another major version.
     """
     major = version.partition(".")[0]
     needed = f"libcublas.so.{major}"
     if any(any(folder.glob(f"*/lib/{needed}")) for folder in package_folders("nvidia")):
         return None
     for folder in package_folders("torch"):
-        if _cuda_of_torch(folder) == major and (folder / "lib" / needed).exists():
-            return str(folder / "lib")
+        with contextlib.suppress(OSError):
+            built = _TORCH_CUDA.search((folder / "version.py").read_text(encoding="utf-8"))
+            if built and built[1] == major and (folder / "lib" / needed).exists():
+                return str(folder / "lib")
     return None
 
 
@@ -73,14 +68,4 @@ def preload_tensorrt(folders: Sequence[Path], load: Callable[[str], object] = ct
 def package_folders(package: str) -> tuple[Path, ...]:
     """Return the folders of a package, without importing it."""
     spec = find_spec(package)
-    found = spec.submodule_search_locations if spec else None
-    return tuple(map(Path, found or ()))
-
-
-def _cuda_of_torch(folder: Path) -> str | None:
-    """Return the major version of CUDA that torch was built for."""
-    try:
-        found = _TORCH_CUDA.search((folder / "version.py").read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return found[1] if found else None
+    return tuple(map(Path, (spec and spec.submodule_search_locations) or ()))

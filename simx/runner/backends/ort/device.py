@@ -1,11 +1,12 @@
-"""Graphs whose inputs and outputs stay on a device, by IO binding. Imports onnxruntime.
+"""Graphs with inputs and outputs on a device, by IO binding. Imports onnxruntime.
 
 ``run_with_iobinding`` waits for the provider's stream unless a run option disables that, and
 ``synchronize_outputs`` waits for outputs that another stream writes.
 """
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,31 +63,24 @@ class DeviceGraph:
         return options
 
 
+@dataclass(frozen=True, slots=True)
 class _GraphBuffer:
-    """An input and an output at fixed addresses, bound, and the number of their recording."""
+    """An input and an output at fixed addresses, bound; ``options`` number their recording."""
 
-    def __init__(self, source: Any, target: Any, binding: Any, options: Any) -> None:  # noqa: ANN401 - the runtime's own types
-        self.source = source
-        self.target = target
-        self.binding = binding
-        self.options = options
+    source: Any
+    target: Any
+    binding: Any
+    options: onnxruntime.RunOptions
 
 
 class CapturedGraph(DeviceGraph):
     """A network whose call is recorded as a CUDA graph once for each buffer, and replayed."""
 
-    def __init__(
-        self,
-        session: onnxruntime.InferenceSession,
-        device: str,
-        device_id: int = 0,
-        run: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(session, device, device_id, run)
-        self._numbers: Iterator[int] = itertools.count(1)
-        self._buffers: GraphBuffers[_GraphBuffer] = GraphBuffers(
-            self._recorded, lambda buffer, of: buffer.source.update_inplace(of)
-        )
+    _recordings = 0
+
+    @cached_property
+    def _buffers(self) -> GraphBuffers[_GraphBuffer]:
+        return GraphBuffers(self._recorded, lambda to, array: to.source.update_inplace(array))
 
     def place(self, array: Array) -> Placed:
         """Put a picture into a buffer; an embedding is only copied."""
@@ -113,7 +107,8 @@ class CapturedGraph(DeviceGraph):
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._inputs[0], source)
         binding.bind_ortvalue_output(self._output.name, target)
-        options = self._run_options(gpu_graph_id=str(next(self._numbers)))
+        self._recordings += 1
+        options = self._run_options(gpu_graph_id=str(self._recordings))
         # Recorded now, because the first call with a buffer may be a timed one.
         self._session.run_with_iobinding(binding, options)
         return _GraphBuffer(source, target, binding, options)

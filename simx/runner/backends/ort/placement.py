@@ -1,53 +1,45 @@
-"""Checks where a graph's nodes ran: counts them by provider, and refuses a wrong placement.
+"""Checks where a graph's nodes ran: counts them by provider, and refuses a wrong placement. Pure.
 
-A request for a missing provider succeeds in ONNX Runtime with a warning, and runs on the CPU. A
-listed provider may get no node. The proof is the session's record of its assignments or, without
-one, the profile of what it ran.
+ONNX Runtime runs a graph on the CPU, with a warning only, if the requested provider is missing or
+takes no node. The proof is the session's record of its assignments or a profile of its run.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from math import prod
+from typing import Any, Literal
 
 import msgspec
 
-from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError
 
 CPU = "CPUExecutionProvider"
 
-SHAPE_OPERATORS = frozenset(
-    {
-        "Cast",
-        "Concat",
-        "Constant",
-        "ConstantOfShape",
-        "Gather",
-        "Range",
-        "Reshape",
-        "Shape",
-        "Size",
-        "Slice",
-        "Squeeze",
-        "Unsqueeze",
-    }
+_SHAPE_OPERATORS = (
+    "Cast",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "Gather",
+    "Range",
+    "Reshape",
+    "Shape",
+    "Size",
+    "Slice",
+    "Squeeze",
+    "Unsqueeze",
 )
-"""Operators that device providers leave on the CPU on purpose where they compute shapes: a few
-integers, no image data."""
+"""Operators that providers leave on the CPU on purpose if they compute shapes, a few integers."""
 
 SHAPE_ELEMENTS = 64
-"""Most values of the outputs of a node that computes a shape, the dimensions of a tensor. The
-smallest feature map of any backbone has several times as many."""
+"""Most output values of a node that computes a shape. The smallest feature map of any backbone has
+several times as many."""
 
 Witness = Literal["record", "profile"]
-"""The source of a placement: the session's record of assigned nodes, or the profile of its run."""
 
 
 class Node(msgspec.Struct, frozen=True):
-    """One node and the provider it was assigned to, or ran on.
-
-    ``elements`` is the number of values of its outputs, None where it is unknown.
-    """
+    """A node, its provider, and the number of values of its outputs; None where it is unknown."""
 
     provider: str
     operator: str
@@ -55,15 +47,11 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """Nodes per provider, and how many of those on the CPU only compute shapes."""
+    """Nodes per provider, how many on the CPU only compute shapes, and the source of the proof."""
 
     nodes: dict[str, int]
     shape_nodes: int
     witness: Witness
-
-    def partial(self, provider: str) -> str | None:
-        """Return which part of them ran on a provider, or None where all did."""
-        return partial_placement(self.nodes, self.shape_nodes, provider)
 
 
 def placed(
@@ -79,16 +67,18 @@ def placed(
         provider: The requested provider, by ONNX Runtime's name.
         record: The nodes that the session assigned; empty without a record.
         profile: The nodes that it ran, if they were profiled. They replace a missing record, and
-            only they distinguish a ``Concat`` of two dimensions from one of two feature maps.
+            only they distinguish shapes from feature maps.
         allow_partial: Whether a part of the nodes suffices.
 
     Raises:
         BackendError: No node ran on it, or a node with image data ran elsewhere.
     """
     nodes = record or profile
-    counted = Counter(node.provider for node in nodes)
-    for witness in (nodes, profile or nodes):
-        _require_some(witness, provider)
+    witnesses = [Counter(node.provider for node in each) for each in (nodes, profile or nodes)]
+    for counted in witnesses:
+        if not counted[provider]:
+            used = ", ".join(f"{count} on {name}" for name, count in counted.items()) or "none"
+            raise BackendError(f"no node was placed on {provider}; the session's nodes: {used}")
     elsewhere = [node for node in nodes if node.provider != provider]
     ran_elsewhere = [node for node in profile if node.provider != provider]
     strays = Counter(node.operator for node in elsewhere if not _could_be_shape(node))
@@ -100,7 +90,7 @@ def placed(
             "with --allow-partial it is measured anyway, with its share in its name"
         )
     return Placement(
-        nodes=dict(counted),
+        nodes=dict(witnesses[0]),
         shape_nodes=max(0, len(elsewhere) - strays.total()),
         witness="record" if record else "profile",
     )
@@ -111,35 +101,53 @@ def needs_profile(record: Sequence[Node], provider: str) -> bool:
     return not record or any(node.provider != provider and _could_be_shape(node) for node in record)
 
 
-def _require_some(nodes: Sequence[Node], provider: str) -> None:
-    counted = Counter(node.provider for node in nodes)
-    if not counted[provider]:
-        used = ", ".join(f"{count} on {name}" for name, count in counted.items()) or "none"
-        raise BackendError(f"no node was placed on {provider}; the session's nodes: {used}")
+def nodes_in(profile: bytes) -> tuple[Node, ...]:
+    """Return every node that ran according to a profile, a JSON list of events, in order.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON.
+    """
+    ran = [
+        event.get("args", {})
+        for event in msgspec.json.decode(profile)
+        # Other events of a node enclose its run.
+        if event.get("cat") == "Node" and str(event.get("name", "")).endswith("_kernel_time")
+    ]
+    return tuple(
+        Node(each.get("provider", ""), each.get("op_name", ""), _elements(each)) for each in ran
+    )
+
+
+def _elements(ran: dict[str, Any]) -> int | None:
+    """Return the number of values of outputs such as ``[{"float": [1, 64, 7, 7]}]``."""
+    outputs = ran.get("output_type_shape")
+    if outputs is None:
+        return None
+    return sum(int(prod(shape)) for output in outputs for shape in output.values())
 
 
 def _could_be_shape(node: Node) -> bool:
-    return node.provider == CPU and node.operator in SHAPE_OPERATORS
+    return node.provider == CPU and node.operator in _SHAPE_OPERATORS
 
 
 def _carrying_image_data(assigned: Sequence[Node], profile: Sequence[Node]) -> Counter[str]:
     """Count nodes whose operators may compute shapes, and whose outputs are too large for that.
 
-    The record has nodes before fusion, and the profile has them after it under other names, so the
-    two are compared by operator. An operator with small outputs alone computes shapes. Of one that
-    also has large outputs, only as many nodes do as have small outputs in the profile.
+    Fusion renames nodes between the record and the profile, so the two are compared by operator. An
+    operator with small outputs alone computes shapes. Of one that also has large outputs, only as
+    many nodes do as have small outputs in the profile.
     """
     recorded = Counter(node.operator for node in assigned if _could_be_shape(node))
     ran = [node for node in profile if _could_be_shape(node)]
-    large = Counter(node.operator for node in ran if not _is_small(node))
-    small = Counter(node.operator for node in ran if _is_small(node))
+    small = Counter(
+        node.operator
+        for node in ran
+        if node.elements is not None and node.elements <= SHAPE_ELEMENTS
+    )
+    large = Counter(node.operator for node in ran) - small
     return Counter(
         {
             operator: max(count, recorded[operator] - small[operator])
             for operator, count in large.items()
         }
     )
-
-
-def _is_small(node: Node) -> bool:
-    return node.elements is not None and node.elements <= SHAPE_ELEMENTS

@@ -1,17 +1,13 @@
 """Execution providers in packages of their own, in addition to a build of ONNX Runtime.
 
-Such a package contains the provider as a library. Its ``get_library_path()`` and ``get_ep_names()``
-return the path and the names, as ONNX Runtime's packaging guidance requires
-(https://onnxruntime.ai/docs/execution-providers/plugin-ep-libraries/packaging.html). Imports these
-packages, which are a few lines of Python, and no runtime.
+Imports these small packages and no runtime. Source of their functions:
+https://onnxruntime.ai/docs/execution-providers/plugin-ep-libraries/packaging.html.
 """
 
 from importlib import import_module, metadata
-from typing import Any
 
 import msgspec
 
-_PREFIX = "onnxruntime-"
 _RUNTIME = "onnxruntime"
 
 
@@ -32,7 +28,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
 def installed_plugins() -> tuple[Plugin, ...]:
     """Return the plug-ins of this environment."""
     found = (_plugin(each) for each in metadata.distributions() if _may_concern(each))
-    return tuple(plugin for plugin in found if plugin is not None)
+    return tuple(filter(None, found))
 
 
 def plugin_for(provider: str) -> Plugin | None:
@@ -41,10 +37,7 @@ def plugin_for(provider: str) -> Plugin | None:
 
 
 def runtime_distributions() -> dict[str, str]:
-    """Return the installed distributions of ONNX Runtime itself, with their versions.
-
-    They are recognised by the folder that they install, and not by their names.
-    """
+    """Return the installed builds of ONNX Runtime, known by their folder, with their versions."""
     return {
         each.metadata["Name"]: each.version
         for each in metadata.distributions()
@@ -54,34 +47,26 @@ def runtime_distributions() -> dict[str, str]:
 
 def _may_concern(distribution: metadata.Distribution) -> bool:
     name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
-    return name == _RUNTIME or name.startswith(_PREFIX)
+    return name == _RUNTIME or name.startswith(f"{_RUNTIME}-")
 
 
 def _plugin(distribution: metadata.Distribution) -> Plugin | None:
     packages = _packages(distribution)
-    if _RUNTIME in packages:
-        return None
-    found = (_brought_by(package, distribution) for package in packages)
-    return next((plugin for plugin in found if plugin is not None), None)
-
-
-def _brought_by(package: str, distribution: metadata.Distribution) -> Plugin | None:
-    try:
-        module = import_module(package)
-        return Plugin(
-            distribution=distribution.metadata["Name"],
-            version=distribution.version,
-            providers=tuple(_providers(module)),
-            library_path=str(module.get_library_path()),
-        )
-    # A third party's package may raise anything; then it has no provider.
-    except Exception:  # noqa: BLE001
-        return None
-
-
-def _providers(module: Any) -> list[str]:  # noqa: ANN401 - a third party's package
-    names = getattr(module, "get_ep_names", None)
-    return [str(name) for name in (names() if names else [module.get_ep_name()])]
+    for package in () if _RUNTIME in packages else packages:
+        try:
+            module = import_module(package)
+            several = getattr(module, "get_ep_names", None)
+            names = several() if several else [module.get_ep_name()]
+            return Plugin(
+                distribution=distribution.metadata["Name"],
+                version=distribution.version,
+                providers=tuple(map(str, names)),
+                library_path=str(module.get_library_path()),
+            )
+        # A third party's package may raise anything; then it has no provider.
+        except Exception:  # noqa: BLE001, S112
+            continue
+    return None
 
 
 def _packages(distribution: metadata.Distribution) -> list[str]:

@@ -1,25 +1,31 @@
-"""Makes sessions of ONNX Runtime on one provider, without a silent fallback to another."""
+"""Makes sessions of ONNX Runtime on one provider, without a silent fallback to another.
 
+A provider comes from the build, or from a plug-in whose library is loaded here. A session's record
+and a profile show where its nodes run.
+"""
+
+import tempfile
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import onnxruntime
 
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of
-from simx.runner.backends.ort.plugin_devices import DEVICE_TYPE, chosen_device, registered
+from simx.runner.backends.ort.placement import Node, nodes_in
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
 from simx.runner.backends.ort.settings import SessionSettings
+
+_DEVICE_TYPE = "device_type"
+"""The option that selects a device of a plug-in, as for the built-in OpenVINO."""
 
 _LOG_ERRORS = 3
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to make a session.
-
-    ``profile`` is the prefix of the path of its profile; empty for none.
-    """
+    """How to make a session; ``profile`` is the prefix of its profile's path, empty for none."""
 
     path: Path
     provider: str
@@ -29,21 +35,71 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
-    """Make a session on one provider alone.
-
-    A provider of the build takes precedence over a plug-in's of the same name.
+    """Make a session on one provider alone, the build's or else a plug-in's.
 
     Raises:
         BackendError: The provider is missing, or cannot make a session of this graph.
     """
     preload(plan.provider)
-    if plan.provider in onnxruntime.get_available_providers():
-        session = _built_in(plan)
-    else:
-        session = _plugged_in(plan, _plugin(plan.provider))
+    provider = place = plan.provider
+    settings = dict(plan.settings.provider)
+    try:
+        options = _options(plan)
+        # With a fallback, an error would only be printed, and a session made on the CPU.
+        if provider in onnxruntime.get_available_providers():
+            session = onnxruntime.InferenceSession(
+                plan.path, options, providers=[(provider, settings)], enable_fallback=0
+            )
+        else:
+            plugin = _plugin(provider)
+            place = f"{provider} of {plugin.name}"
+            device = chosen_device(plugin, provider, settings.pop(_DEVICE_TYPE, None))
+            options.add_provider_for_devices([device], settings)
+            session = onnxruntime.InferenceSession(plan.path, options, enable_fallback=0)
+    except BackendError:
+        raise
+    # The errors of ONNX Runtime have no common base class below Exception.
+    except Exception as error:
+        raise BackendError(f"no session on {place}: {cause_of(error)}") from error
     # Otherwise a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
+
+
+def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
+    """Return the nodes of a session's assignment record; none if it has no record.
+
+    Providers that were compiled for another version may leave the record empty.
+    """
+    try:
+        subgraphs = session.get_provider_graph_assignment_info()
+    # After any error, the profile is the only source.
+    except Exception:  # noqa: BLE001
+        return ()
+    return tuple(
+        Node(subgraph.ep_name, node.op_type)
+        for subgraph in subgraphs
+        for node in subgraph.get_nodes()
+    )
+
+
+def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
+    """Run a graph once, on inputs of zeros and a batch of one, in a session that is never timed."""
+    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+        session = open_session(
+            msgspec.structs.replace(
+                plan, profile=f"{folder}/profile", settings=plan.settings.without_capturing()
+            )
+        )
+        # The batch size is open: a name instead of a number.
+        feeds = {
+            value.name: np.zeros(
+                [size if isinstance(size, int) else 1 for size in value.shape], dtype=np.float32
+            )
+            for value in session.get_inputs()
+        }
+        session.run(None, feeds)
+        return nodes_in(Path(session.end_profiling()).read_bytes())
 
 
 def source_of(provider: str) -> str:
@@ -53,47 +109,77 @@ def source_of(provider: str) -> str:
     return _plugin(provider).name
 
 
-def _built_in(plan: SessionPlan) -> onnxruntime.InferenceSession:
-    try:
-        return onnxruntime.InferenceSession(
-            plan.path,
-            _options(plan),
-            providers=[(plan.provider, plan.settings.provider)],
-            # Otherwise an error is only printed, and a session on the CPU is made instead.
-            enable_fallback=0,
-        )
-    # The errors of ONNX Runtime have no common base class below Exception.
-    except Exception as error:
-        raise BackendError(f"no session on {plan.provider}: {cause_of(error)}") from error
-
-
-def _plugged_in(plan: SessionPlan, plugin: Plugin) -> onnxruntime.InferenceSession:
-    settings = dict(plan.settings.provider)
-    device = chosen_device(plugin, plan.provider, settings.pop(DEVICE_TYPE, None))
-    options = _options(plan)
-    try:
-        options.add_provider_for_devices([device], settings)
-        return onnxruntime.InferenceSession(plan.path, options, enable_fallback=0)
-    except Exception as error:
-        raise BackendError(
-            f"no session on {plan.provider} of {plugin.name}: {cause_of(error)}"
-        ) from error
-
-
-def _plugin(provider: str) -> Plugin:
-    found = plugin_for(provider) or registered(provider)
-    if found is None:
-        raise BackendError(
-            f"onnxruntime {onnxruntime.__version__} was built without {provider}, and no plug-in "
-            f"has it; available are {', '.join(known_providers())}"
-        )
-    return found
-
-
 def known_providers() -> tuple[str, ...]:
     """Return the providers of this build and of plug-ins; whether they work is not tested."""
     plugged_in = (name for each in installed_plugins() for name in each.providers)
     return tuple(dict.fromkeys((*onnxruntime.get_available_providers(), *plugged_in)))
+
+
+def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
+    """Load a plug-in's library, and return its devices for a provider, without virtual ones.
+
+    Raises:
+        BackendError: Its library cannot be loaded.
+    """
+    found = _listed(provider)
+    if found:
+        return found
+    try:
+        # Under the provider's own name, because some libraries name their provider by it.
+        onnxruntime.register_execution_provider_library(provider, plugin.library_path)
+    except Exception as error:
+        # ONNX Runtime has its own error classes, and refuses to register a library twice.
+        if "already registered" not in str(error):
+            raise BackendError(
+                f"{plugin.name} cannot be loaded by onnxruntime {onnxruntime.__version__}: "
+                f"{cause_of(error)}"
+            ) from error
+    return _listed(provider)
+
+
+def chosen_device(plugin: Plugin, provider: str, wanted: str | None) -> onnxruntime.OrtEpDevice:
+    """Return the first device of a plug-in's provider, or its first one of the ``wanted`` type.
+
+    Raises:
+        BackendError: There is no such device, or the library cannot be loaded.
+    """
+    there = devices(plugin, provider)
+    if not there:
+        raise BackendError(f"{plugin.name} finds no device for {provider} on this machine")
+    types = [each.device.type.name for each in there]
+    if wanted is None:
+        return there[0]
+    if wanted.upper() not in types:
+        known = ", ".join(dict.fromkeys(types))
+        raise BackendError(f"{plugin.name} has no device of the type {wanted} here, but {known}")
+    return there[types.index(wanted.upper())]
+
+
+def _listed(provider: str) -> list[onnxruntime.OrtEpDevice]:
+    """Return the devices of a provider; virtual ones only compile and never run."""
+    return [
+        each
+        for each in onnxruntime.get_ep_devices()
+        if each.ep_name == provider and each.device.metadata.get("is_virtual") != "1"
+    ]
+
+
+def _plugin(provider: str) -> Plugin:
+    found = plugin_for(provider)
+    if found is not None:
+        return found
+    if not _listed(provider):
+        raise BackendError(
+            f"onnxruntime {onnxruntime.__version__} was built without {provider}, and no plug-in "
+            f"has it; available are {', '.join(known_providers())}"
+        )
+    # The build itself has registered the provider as a plug-in.
+    return Plugin(
+        distribution=onnxruntime.package_name,
+        version=onnxruntime.__version__,
+        providers=(provider,),
+        library_path="",
+    )
 
 
 def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:

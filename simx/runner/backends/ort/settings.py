@@ -1,9 +1,9 @@
-"""The pinned settings of ONNX Runtime, and what each variant changes. Data; imports no runtime.
+"""The pinned settings of ONNX Runtime, and what each variant changes. Imports no runtime.
 
 Variants have the same names as torch's, so that equal settings are compared.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ SESSION_ENTRIES: Mapping[str, str] = {
     # Threads that spin after a call take the cores from the next timed call.
     "session.force_spinning_stop": "1",
     "session.set_denormal_as_zero": "0",
-    # The proof of where each node runs; see ``placement``.
+    # The proof of where each node runs.
     "session.record_ep_graph_assignment_info": "1",
 }
 
@@ -32,9 +32,8 @@ PROVIDER_OPTIONS: Mapping[str, Mapping[str, str]] = {
         "arena_extend_strategy": "kNextPowerOfTwo",
     },
 }
-"""Pinned so that both backends compute alike: full float32, no exhaustive search, as in torch, the
-graph's own channel order, kernels launched one by one, and an arena that keeps its memory, as
-torch's allocator does."""
+"""As in torch: full float32, no exhaustive search, the graph's own channel order, kernels launched
+one by one, and an arena that keeps its memory."""
 
 _VARIANT_ENTRIES: Mapping[str, Mapping[str, str]] = {
     "flush-denormals": {"session.set_denormal_as_zero": "1"},
@@ -42,26 +41,24 @@ _VARIANT_ENTRIES: Mapping[str, Mapping[str, str]] = {
     "spinning": {"session.force_spinning_stop": "0"},
 }
 
-_VARIANT_OPTIONS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    CUDA: {
-        "channels-last": {"prefer_nhwc": "1"},
-        "cuda-graph": {"enable_cuda_graph": "1"},
-        "no-arena": {"arena_extend_strategy": "kSameAsRequested"},
-        "search-exhaustive": {"cudnn_conv_algo_search": "EXHAUSTIVE"},
-        "tf32": {"use_tf32": "1"},
-    },
+_VARIANT_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "channels-last": {"prefer_nhwc": "1"},
+    "cuda-graph": {"enable_cuda_graph": "1"},
+    "no-arena": {"arena_extend_strategy": "kSameAsRequested"},
+    "search-exhaustive": {"cudnn_conv_algo_search": "EXHAUSTIVE"},
+    "tf32": {"use_tf32": "1"},
 }
+"""Changes of CUDA's options."""
 
 DEVICES: Mapping[str, str] = {CUDA: "cuda", "TensorrtExecutionProvider": "cuda"}
-"""Providers of devices with their own memory; all others take and return host memory."""
+"""Providers of devices with their own memory; all others use host memory."""
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a network's session is made and called.
 
-    ``session`` and ``run`` are configuration entries of ONNX Runtime, ``provider`` are the
-    provider's options, including the user's, and ``arena`` is whether memory is kept from call to
-    call.
+    ``session`` and ``run`` are configuration entries of ONNX Runtime, ``provider`` the provider's
+    options. With ``arena``, memory is kept from call to call.
     """
 
     session: dict[str, str]
@@ -71,7 +68,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def device_id(self) -> int:
-        """The number of the visible device that it runs on."""
+        """The number of its device among the visible ones."""
         return int(self.provider.get("device_id", "0"))
 
     @property
@@ -83,41 +80,35 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the settings without recorded calls, which need inputs at fixed addresses."""
         if "enable_cuda_graph" not in self.provider:
             return self
-        provider = {**self.provider, "enable_cuda_graph": "0"}
-        return msgspec.structs.replace(self, provider=provider)
+        return msgspec.structs.replace(self, provider={**self.provider, "enable_cuda_graph": "0"})
 
     @property
     def stated(self) -> dict[str, str]:
         """The settings as a report has them."""
         state = "on" if self.arena else "off"
-        return {
-            "memory_arena": state,
-            "memory_pattern": state,
-            **self.session,
-            **self.run,
-            **self.provider,
-        }
+        arena = {"memory_arena": state, "memory_pattern": state}
+        return arena | self.session | self.run | self.provider
 
 
 def settings_of(
-    provider: str, variants: Iterable[str], asked: Iterable[str], *, own: bool = False
+    provider: str, variants: Sequence[str], given: Sequence[str], *, own: bool = False
 ) -> SessionSettings:
     """Return the settings of a session.
 
     Args:
         provider: The provider that it runs on.
         variants: Changes of the pinned settings.
-        asked: Options of the provider, each ``key=value``; they override a variant.
-        own: Whether it is for one of simx's own small graphs, whose calls are never recorded,
-            because their inputs have changing addresses.
+        given: Options of the provider, each ``key=value``; they override a variant.
+        own: Whether it is for one of simx's own graphs, whose calls are never recorded, because
+            their inputs have changing addresses.
     """
-    chosen = tuple(variants)
     session, options = dict(SESSION_ENTRIES), dict(PROVIDER_OPTIONS.get(provider, {}))
-    for variant in chosen:
+    for variant in variants:
         session |= _VARIANT_ENTRIES.get(variant, {})
-        options |= _VARIANT_OPTIONS.get(provider, {}).get(variant, {})
-    options |= dict(each.split("=", 1) for each in asked)
-    arena = "no-arena" not in chosen
+        if provider == CUDA:
+            options |= _VARIANT_OPTIONS.get(variant, {})
+    options |= dict(each.split("=", 1) for each in given)
+    arena = "no-arena" not in variants
     run = dict(RUN_ENTRIES) if provider in DEVICES else {}
     if provider == CUDA and not arena:
         # The provider always has an arena; this empties it after every call.

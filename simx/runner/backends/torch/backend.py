@@ -1,8 +1,7 @@
 """PyTorch as a backend. Imports torch; runs inside a torch worker only."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -44,10 +43,26 @@ class TorchBackend:
 
     @property
     def facts(self) -> BackendFacts:
-        """Where and how it runs; torch has no graph whose nodes could be counted."""
-        return BackendFacts(
-            placement={}, settings=self._settings(), resident=self._device.has_own_memory
-        )
+        """Where and how it runs; torch has no graph with countable nodes."""
+        cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
+        # Halved, it is a denormal number, which the processor keeps or flushes.
+        smallest = torch.tensor(torch.finfo(torch.float32).tiny)
+        resident = self._device.has_own_memory
+        settings = {
+            "intra_op_threads": str(torch.get_num_threads()),
+            "inter_op_threads": str(torch.get_num_interop_threads()),
+            "memory_format": str(self._memory_format).removeprefix("torch."),
+            "denormals": "flushed" if float((smallest / 2).item()) == 0.0 else "kept",
+            "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
+            "grad_mode": "inference",
+            "matmul_precision": torch.get_float32_matmul_precision(),
+            "tf32_matmul": str(torch.backends.cuda.matmul.allow_tf32).lower(),
+            "tf32_convolution": str(torch.backends.cudnn.allow_tf32).lower(),
+            "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
+            "cuda_graph": str(self._buffers is not None).lower(),
+            "memory_arena": "on" if resident and cached else "off",
+        }
+        return BackendFacts(placement={}, settings=settings, resident=resident)
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU the tensor shares the array's memory."""
@@ -77,8 +92,15 @@ class TorchBackend:
 
     def canary(self) -> None:
         """Compute the fixed product, which is the same work for all variants."""
-        with torch.inference_mode(), _full_precision("tf32" in self._variants):
-            torch.mm(self._matrix, self._matrix)
+        tf32 = "tf32" in self._variants
+        if tf32:
+            torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            with torch.inference_mode():
+                torch.mm(self._matrix, self._matrix)
+        finally:
+            if tf32:
+                torch.backends.cuda.matmul.allow_tf32 = True
         self._device.synchronise()
 
     def timed_by_device(self, image: Placed) -> int | None:
@@ -86,7 +108,7 @@ class TorchBackend:
         return self._device.timed_by_events(lambda: self._launch(image))
 
     def peak_device_bytes(self) -> int | None:
-        """Return the peak of the memory that torch's allocator has allocated."""
+        """Return the peak of torch's allocator."""
         return self._device.peak_bytes()
 
     def _launch(self, image: Placed) -> Placed:
@@ -102,23 +124,6 @@ class TorchBackend:
             return placed
         return placed.contiguous(memory_format=self._memory_format)
 
-    def _settings(self) -> dict[str, str]:
-        cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
-        return {
-            "intra_op_threads": str(torch.get_num_threads()),
-            "inter_op_threads": str(torch.get_num_interop_threads()),
-            "memory_format": str(self._memory_format).removeprefix("torch."),
-            "denormals": "flushed" if _flushes_denormals() else "kept",
-            "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
-            "grad_mode": "inference",
-            "matmul_precision": torch.get_float32_matmul_precision(),
-            "tf32_matmul": str(torch.backends.cuda.matmul.allow_tf32).lower(),
-            "tf32_convolution": str(torch.backends.cudnn.allow_tf32).lower(),
-            "cudnn_benchmark": str(torch.backends.cudnn.benchmark).lower(),
-            "cuda_graph": str(self._buffers is not None).lower(),
-            "memory_arena": "on" if self._device.has_own_memory and cached else "off",
-        }
-
 
 def _tensor(value: Placed) -> torch.Tensor:
     """Return the tensor of an embedding; for a buffer, the one that its recording writes."""
@@ -126,23 +131,11 @@ def _tensor(value: Placed) -> torch.Tensor:
     return tensor
 
 
-@contextmanager
-def _full_precision(needed: bool) -> Iterator[None]:  # noqa: FBT001 - a switch that is passed on
-    """Switch TF32 off for a while, if it is on."""
-    if needed:
-        torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        if needed:
-            torch.backends.cuda.matmul.allow_tf32 = True
-
-
 class TorchRuntime:
     """Creates torch backends."""
 
     def create(self, task: Task) -> TorchBackend:
-        """Build the backbone from the store's weights and cut its head off."""
+        """Build the backbone from the store's weights, without its head."""
         device = _device(task.provider)
         _pin(task)
         model = build_empty(task.backbone)
@@ -152,14 +145,10 @@ class TorchRuntime:
 
     def describe(self) -> RuntimeFacts:
         """Return the devices it was built for."""
-        built = torch.version.cuda
+        cuda = torch.version.cuda
+        devices = TORCH_DEVICES.items()
         return RuntimeFacts(
-            providers=tuple(
-                provider
-                for provider, device in TORCH_DEVICES.items()
-                if device != "cuda" or built is not None
-            ),
-            cuda=built,
+            providers=tuple(name for name, kind in devices if cuda or kind != "cuda"), cuda=cuda
         )
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
@@ -189,19 +178,13 @@ def _device(provider: str) -> torch.device:
 
 def _pin(task: Task) -> None:
     """Pin the settings that could differ from ONNX Runtime, or between machines."""
+    tf32 = "tf32" in task.variants
     torch.set_num_threads(task.threads)
     torch.set_flush_denormal("flush-denormals" in task.variants)
-    tf32 = "tf32" in task.variants
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.benchmark = "search-exhaustive" in task.variants
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cuda.matmul.allow_tf32 = tf32
-
-
-def _flushes_denormals() -> bool:
-    """Test whether the processor flushes denormals, whatever the setting is."""
-    smallest = torch.finfo(torch.float32).tiny
-    return float((torch.tensor(smallest) / 2).item()) == 0.0
 
 
 def main(connection: Connection) -> None:

@@ -1,6 +1,8 @@
 """torch's devices: synchronisation, events, memory, and recorded calls. Imports torch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -9,23 +11,19 @@ from simx.runner.backends.contract import Array
 from simx.runner.backends.gpu.cuda_graph_buffers import GraphBuffers
 
 _RECORDED_AFTER = 3
-"""Calls on the recording's stream before a recording, as torch's documentation requires: the first
-ones allocate memory and choose algorithms, which a recording must not do."""
-
-_NS_PER_MS = 1_000_000
+"""Calls before a recording, as torch's documentation requires: the first ones allocate memory and
+choose algorithms, which a recording must not do."""
 
 Body = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Device:
-    """A device, with torch's module for its kind."""
+    """A device, with torch's module for its kind; tests replace its module and its kind."""
 
     def __init__(self, device: torch.device, module: Any = None, kind: str = "") -> None:  # noqa: ANN401 - a module
-        """Take a device; its module and its kind are replaced in tests."""
         self.device = device
         self.kind = kind or device.type
         self._module = module or torch.get_device_module(device)
-        self._events: tuple[Any, Any] | None = None
 
     @property
     def has_own_memory(self) -> bool:
@@ -38,39 +36,37 @@ class Device:
             self._module.synchronize()
 
     def timed_by_events(self, call: Callable[[], object]) -> int | None:
-        """Make a call and return the nanoseconds between two events around it.
+        """Make a call and return the nanoseconds of the device's clock between two events.
 
-        They are in the device's queue, and its clock reads them. None without events.
+        They enclose the call in the device's queue. None for a device without events.
         """
         if self.kind != "cuda":
             return None
-        if self._events is None:
-            self._events = (
-                self._module.Event(enable_timing=True),
-                self._module.Event(enable_timing=True),
-            )
         start, end = self._events
         start.record()
         call()
         end.record()
         self.synchronise()
-        # From the first to the second, in milliseconds.
-        return round(float(start.elapsed_time(end)) * _NS_PER_MS)
+        milliseconds = float(start.elapsed_time(end))
+        return round(milliseconds * 1_000_000)
+
+    @cached_property
+    def _events(self) -> tuple[Any, Any]:
+        event = self._module.Event
+        return event(enable_timing=True), event(enable_timing=True)
 
     def peak_bytes(self) -> int | None:
-        """Return the peak of the allocated memory in bytes; None for a device without allocator."""
+        """Return the peak of the allocated memory in bytes; None without an allocator."""
         return int(self._module.max_memory_allocated()) if self.kind == "cuda" else None
 
 
+@dataclass(frozen=True, slots=True)
 class GraphBuffer:
     """An input and an embedding at fixed addresses, and the replay of the recorded call."""
 
-    def __init__(
-        self, source: torch.Tensor, replay: Callable[[], object], target: torch.Tensor
-    ) -> None:
-        self.source = source
-        self.replay = replay
-        self.target = target
+    source: torch.Tensor
+    replay: Callable[[], object]
+    target: torch.Tensor
 
 
 def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> GraphBuffers[GraphBuffer]:
@@ -82,10 +78,7 @@ def recorded(body: Body, place: Callable[[Array], torch.Tensor]) -> GraphBuffers
             replay, target = record(body, source)
         return GraphBuffer(source, replay, target)
 
-    def write(buffer: GraphBuffer, array: Array) -> None:
-        buffer.source.copy_(torch.from_numpy(array))
-
-    return GraphBuffers(create, write)
+    return GraphBuffers(create, lambda to, array: to.source.copy_(torch.from_numpy(array)))
 
 
 def record(body: Body, source: torch.Tensor) -> tuple[Callable[[], object], torch.Tensor]:

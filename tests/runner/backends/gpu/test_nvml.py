@@ -102,9 +102,9 @@ def test_the_newest_function_that_answers_is_taken() -> None:
         "nvmlDeviceGetCurrentClocksThrottleReasons",
     )
 
-    assert NvmlDevice(FakeNvml(), 0).ask(*names) == 0
-    assert NvmlDevice(OldNvml(), 0).ask(*names) == 0x4
-    assert NvmlDevice(SilentNvml(), 0).ask(*names) is None
+    assert NvmlDevice(FakeNvml(), 0).query(*names) == 0
+    assert NvmlDevice(OldNvml(), 0).query(*names) == 0x4
+    assert NvmlDevice(SilentNvml(), 0).query(*names) is None
 
 
 def test_memory_is_told_by_process_and_as_a_whole() -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
+from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.placement import (
     CPU,
@@ -11,10 +13,39 @@ from simx.runner.backends.ort.placement import (
     Node,
     Placement,
     needs_profile,
+    nodes_in,
     placed,
 )
 
 CUDA = "CUDAExecutionProvider"
+
+EVENTS = [
+    {"cat": "Session", "name": "model_loading_uri", "args": {}},
+    {
+        "cat": "Node",
+        "name": "node_Conv_0_kernel_time",
+        "args": {
+            "provider": "CUDAExecutionProvider",
+            "op_name": "Conv",
+            "output_type_shape": [{"float": [1, 64, 7, 7]}],
+        },
+    },
+    {
+        "cat": "Node",
+        "name": "node_Conv_0_fence_before",
+        "args": {"op_name": "Conv"},
+    },
+    {
+        "cat": "Node",
+        "name": "split_kernel_time",
+        "args": {
+            "provider": "CPUExecutionProvider",
+            "op_name": "Split",
+            "output_type_shape": [{"int64": [2]}, {"int64": []}],
+        },
+    },
+    {"cat": "Node", "name": "bare_kernel_time", "args": {"provider": "X", "op_name": "Y"}},
+]
 
 
 def nodes(provider: str, *operators: str, elements: int | None = None) -> list[Node]:
@@ -27,7 +58,7 @@ def test_nodes_are_counted_per_provider() -> None:
     found = placed(CUDA, record=record)
 
     assert found == Placement(nodes={CUDA: 3, CPU: 2}, shape_nodes=2, witness="record")
-    assert found.partial(CUDA) is None
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) is None
 
 
 @pytest.mark.parametrize("allow_partial", [False, True])
@@ -57,7 +88,7 @@ def test_a_share_can_be_allowed() -> None:
     found = placed(CUDA, record=record, allow_partial=True)
 
     assert found == Placement(nodes={CUDA: 2, CPU: 2}, shape_nodes=1, witness="record")
-    assert found.partial(CUDA) == "2/3"
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) == "2/3"
 
 
 def test_the_profile_stands_in_for_a_record() -> None:
@@ -80,7 +111,7 @@ def test_only_the_profile_tells_a_shape_from_a_feature_map(
     ran = nodes(CUDA, "Conv", elements=4096) + nodes(CPU, "Concat", elements=elements)
     found = placed(CUDA, record=record, profile=ran, allow_partial=True)
 
-    assert found.partial(CUDA) == share
+    assert partial_placement(found.nodes, found.shape_nodes, CUDA) == share
 
 
 def test_an_output_that_the_profile_does_not_size_is_taken_for_image_data() -> None:
@@ -110,3 +141,18 @@ def test_the_second_witness_is_asked_where_the_first_leaves_something_open(
 ) -> None:
     """It costs a session."""
     assert needs_profile(record, CUDA) is needed
+
+
+def test_each_node_that_ran_is_counted_once() -> None:
+    """With the values of all its outputs, where they are told; a scalar is one."""
+    assert nodes_in(msgspec.json.encode(EVENTS)) == (
+        Node("CUDAExecutionProvider", "Conv", 64 * 7 * 7),
+        Node("CPUExecutionProvider", "Split", 3),
+        Node("X", "Y", None),
+    )
+
+
+def test_what_is_no_profile_is_an_error() -> None:
+    """Half a file proves nothing."""
+    with pytest.raises(msgspec.DecodeError):
+        nodes_in(b'[{"cat": "Node"')

@@ -10,13 +10,13 @@ import pytest
 from simx.runner.backends.contract import BackendError, Task
 from simx.runner.backends.ort import session
 from simx.runner.backends.ort.backend import OrtRuntime
-from simx.runner.backends.ort.plugin_devices import chosen_device, devices
 from simx.runner.backends.ort.plugins import (
     Plugin,
     installed_plugins,
     plugin_for,
     runtime_distributions,
 )
+from simx.runner.backends.ort.session import chosen_device, devices
 from simx.runner.backends.providers import provider_named, remedy
 from simx.runner.backends.registry import BACKENDS
 

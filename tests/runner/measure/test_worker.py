@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from simx.exporter.store.stored_files import record_of
 from simx.runner.backends.contract import BackendError, Task
-from simx.runner.measure.verified_task import verified_task
+from simx.runner.measure.worker import verified_task
 from tests.runner.fakes import BACKBONE
 
 
