@@ -38,7 +38,7 @@ MAY_START_PROCESSES = {
     "workers/forking.py",
     "workers/spawning.py",
 }
-MAY_ASK_THE_NETWORK = {"exporter/weights/address.py"}
+MAY_ASK_THE_NETWORK = {"exporter/weights/download.py"}
 NETWORK = {"urllib.request", "http.client", "socket", "requests", "ftplib", "smtplib", "asyncio"}
 
 

@@ -33,7 +33,6 @@ from simx.runner.bench.targets import OpenTargets
 from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker
-from simx.runner.measure.messages import BlockPlan
 from simx.workers.child_process import bind_to_parent, resolve
 from simx.workers.forking import ForkServer, ServerProcess
 from simx.workers.server import serve
@@ -113,7 +112,6 @@ def make_fast() -> None:
     """
     schedules.BLOCK_SECONDS = 0.0
     launches.REPEATS = 0
-    runner_worker.PLAN = BlockPlan(seconds=0.0, min_calls=1)  # type: ignore[attr-defined]
     warmups.MOST_BLOCKS = 3
     timing._SETTLING_NS = 0
     runner_worker._thread_pools = lambda: ()

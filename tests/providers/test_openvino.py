@@ -81,9 +81,9 @@ def test_an_option_that_the_provider_does_not_know_is_refused(
 def test_without_a_record_the_profile_is_the_witness(openvino: Elsewhere) -> None:
     """OpenVINO runs a whole graph as one node; the profile says that it is the only one."""
     code = (
-        "from simx.runner import ort_backend, ort_proof\n"
-        "ort_backend.recorded_nodes = ort_proof.recorded_nodes = lambda session: ()\n"
-        f"print(ort_backend.OrtRuntime().probe({OPENVINO!r}))"
+        "from simx.runner.backends.ort import backend\n"
+        "backend.recorded_nodes = lambda session: ()\n"
+        f"print(backend.OrtRuntime().probe({OPENVINO!r}))"
     )
 
     assert openvino(python_code=code).out == f"{{{OPENVINO!r}: 1}}\n"
