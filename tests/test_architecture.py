@@ -91,6 +91,14 @@ def test_only_workers_import_runtimes(path: Path) -> None:
     assert imported <= allowed
 
 
+def test_no_folder_holds_more_than_one_looks_through() -> None:
+    """A folder has at most 15 files of code, and a file at most 350 lines."""
+    crowded = {path.parent for path in FILES if len(list(path.parent.glob("[!_]*.py"))) > 15}
+    long = {path for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 350}
+
+    assert (crowded, long) == (set(), set())
+
+
 def test_every_file_is_in_a_known_room() -> None:
     """A new room is a decision to be written down here."""
     rooms = {room_of(path) for path in FILES} - {"__init__", "__main__"}
