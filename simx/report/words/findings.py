@@ -40,10 +40,13 @@ _SCOPES: Mapping[Scope, str] = {
 def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
     """Return the findings of a range, safe to print, one sentence each.
 
-    ``brief`` leaves out similarity times, and names at most three backbones in a list.
+    ``brief`` names at most three backbones in a list. Of the smallest times it keeps those of the
+    network alone, or the pipeline's if the report has no others.
     """
     found, words = findings(summary), _Words(summary.backbones, MOST_NAMED if brief else None)
-    smallest = [each for each in found.smallest if not brief or each.scope != "similarity"]
+    measured = {each.scope for each in found.smallest}
+    kept = measured if not brief else {"forward" if "forward" in measured else "pipeline"}
+    smallest = [each for each in found.smallest if each.scope in kept]
     return (
         *smallest_times(smallest, summary.drift, words.names),
         *words.negative(found.negative),
