@@ -49,10 +49,10 @@ def make_functional(program: ExportedProgram) -> None:
             node.target = _IN_PLACE[node.target]
     for node in tuple(program.graph.nodes):
         if node.target is _POOLING:
-            _exchange_pooling(node)
+            _exchange_pooling(program, node)
         elif node.target is _FLATTENING and _dims(node) == _dims(node.args[0]):
             # A pooled embedding, for example, is flat already.
-            _remove(node)
+            _remove(program, node)
         elif node.target is _BATCH_NORM and not node.args[5]:
             _exchange_batch_norm(node)
 
@@ -67,12 +67,12 @@ def _is_only_reader(node: Node) -> bool:
     )
 
 
-def _exchange_pooling(node: Node) -> None:
+def _exchange_pooling(program: ExportedProgram, node: Node) -> None:
     features: Any
     size: Any
     features, size = node.args
     if tuple(size) == tuple(features.meta["val"].shape[-2:]):
-        _remove(node)
+        _remove(program, node)
     elif tuple(size) == (1, 1):
         node.target = _aten.mean.dim
         node.args = (features, [-2, -1], True)
@@ -83,9 +83,10 @@ def _dims(node: Any) -> int:  # noqa: ANN401 - an argument of a node, which is a
     return dims
 
 
-def _remove(node: Node) -> None:
-    """Let the readers of a node read its first argument."""
+def _remove(program: ExportedProgram, node: Node) -> None:
+    """Let the readers of a node, and the program's output if it is one, use its first argument."""
     features: Any = node.args[0]
+    program.graph_signature.replace_all_uses(node.name, features.name)
     node.replace_all_uses_with(features)
     node.graph.erase_node(node)
 
