@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,7 +28,7 @@ from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess as preprocess_image
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.csv import to_string
+from simx.report.formats.csv import TidyRow, to_string
 from simx.results.comparison.compare import ComparisonCriteria, Named
 from simx.results.comparison.compare import compare as compare_digests
 from simx.results.comparison.digest import digest
@@ -49,37 +48,6 @@ Names = str | Sequence[str]
 """One name, or several."""
 
 
-class Row(NamedTuple):
-    """One row of a report's CSV: one cell, scope and image.
-
-    Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
-    figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
-    not have is None.
-    """
-
-    model: str
-    weights: str
-    embedding: str
-    backend: str
-    provider: str
-    precision: str
-    batch: int
-    threads: int | None
-    status: str
-    scope: str | None
-    image: str | None
-    unit: str | None
-    launches: int | None
-    n: int | None
-    median: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    min: float | None
-
-
 def read_report(path: AnyPath) -> Report:
     """Read a report that ``bench`` wrote.
 
@@ -89,14 +57,14 @@ def read_report(path: AnyPath) -> Report:
     return read(Path(path))
 
 
-def rows(report: Report) -> tuple[Row, ...]:
+def rows(report: Report) -> tuple[TidyRow, ...]:
     """Return a report as tidy rows, as ``simx report --format csv`` gives them.
 
     A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
     """
     _, *lines = csv.reader(to_string([report]).splitlines())
     values = ([value or None for value in line] for line in lines)
-    return tuple(msgspec.convert(each, Row, strict=False) for each in values)
+    return tuple(msgspec.convert(each, TidyRow, strict=False) for each in values)
 
 
 def export(  # noqa: PLR0913 - the options of the command

@@ -4,9 +4,10 @@ Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expec
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import IDENTITY, figure, identity_fields, written
+from simx.report.formats.comma_separated import figure, identity_fields, written
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
@@ -18,9 +19,41 @@ from simx.results.summaries.derivation import counted
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
 
-HEADER = (*IDENTITY, "status", "scope", "image", "unit", *STATISTICS)
-
 PERCENTILES = (0.90, 0.95, 0.99)
+
+
+class TidyRow(NamedTuple):
+    """One row of a report's CSV: one cell, scope and image.
+
+    Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
+    figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
+    not have is None.
+    """
+
+    model: str
+    weights: str
+    embedding: str
+    backend: str
+    provider: str
+    precision: str
+    batch: int
+    threads: int | None
+    status: str
+    scope: str | None
+    image: str | None
+    unit: str | None
+    launches: int | None
+    n: int | None
+    median: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    min: float | None
+
+
+HEADER = TidyRow._fields
 
 
 def to_string(reports: Sequence[Report]) -> str:
