@@ -109,7 +109,7 @@ function marksInOrder(chart, along) {
   return marks.sort((one, other) => one.at - other.at || one.datasetIndex - other.datasetIndex);
 }
 
-// Keeps the table of a chart's data in step with the chart, once somebody has opened it.
+// Keeps the open table of a chart's data in step with the chart.
 function keepTable(figure, make) {
   const details = figure.querySelector(".data");
   const fill = () => {

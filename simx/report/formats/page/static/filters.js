@@ -1,4 +1,4 @@
-// The form that filters: it tells whoever listens which cells are to be seen.
+// The form that filters: it announces which cells are shown.
 function startFilters(form, cells, listeners) {
   const status = form.querySelector("output");
   const apply = () => {
