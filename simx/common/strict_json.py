@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from simx.common.misfits import misfit
+
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
@@ -44,11 +46,11 @@ def decode(data: bytes, kind: type[T]) -> T:
             return found
     except UNREADABLE:
         pass
-    parse(data)
+    tree = parse(data)
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:
-        raise JsonDefectError(str(error)) from error
+        raise JsonDefectError(misfit(tree, kind) or str(error)) from error
 
 
 def parse(data: bytes) -> object:

@@ -4,6 +4,8 @@ from typing import Generic, Literal, TypeVar, get_args
 
 import msgspec
 
+from simx.common.bounded import Amount, Positive, PositiveAmount
+
 T = TypeVar("T")
 
 EmbeddingKind = Literal["pooled", "penultimate", "flat"]
@@ -28,11 +30,11 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     is taken. ``mean`` and ``std`` are per RGB channel, for values scaled to [0, 1].
     """
 
-    crop: int
-    resize: int
+    crop: Positive
+    resize: Positive
     interpolation: Literal["bilinear", "bicubic"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[Amount, Amount, Amount]
+    std: tuple[PositiveAmount, PositiveAmount, PositiveAmount]
 
 
 class ByEmbedding(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from simx.common.bounded import Positive, Text
 from simx.common.strict_json import Struct
 
 Image = Literal["anchor", "positive", "negative", "negative_resized"]
@@ -37,8 +38,8 @@ class Picture(Struct, frozen=True, kw_only=True):
     the upright picture. ``bundled`` is true if the content is that of a picture of simx's own.
     """
 
-    sha256: str
-    width: int
-    height: int
-    bytes: int
+    sha256: Text
+    width: Positive
+    height: Positive
+    bytes: Positive
     bundled: bool

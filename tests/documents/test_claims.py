@@ -10,6 +10,7 @@ import pytest
 import simx
 from simx.cli import COMMANDS, cli
 from simx.cli.configuration import SETTINGS
+from simx.common.bounded import LARGEST_REAL, LONGEST_TEXT
 from simx.common.errors import ExitCode
 from simx.exporter.store.manifest import MANIFEST
 from simx.exporter.verification.reference import REFERENCE
@@ -19,7 +20,6 @@ from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
 from simx.report.formats.csv import HEADER
-from simx.results.files.bounds import LARGEST_REAL, LONGEST_TEXT
 from simx.results.files.journal import JOURNAL
 from simx.results.files.report import REPORT
 from simx.results.statistics.parity import FP16, FP32, INT8

@@ -126,7 +126,7 @@ def manifest(backbone: Backbone | None = None) -> Manifest:
         files={"model.onnx": FileRecord(sha256="1" * 64, bytes=7)},
         recipe=RECIPE,
         versions={"simx": "0.1.0"},
-        created="2026-01-01T00:00:00",
+        created="2026-01-01T00:00:00Z",
         seconds=1.0,
     )
 

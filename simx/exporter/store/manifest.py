@@ -2,18 +2,18 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+from simx.common.bounded import Amount, Count, Moment, Positive, Text
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, decode
 from simx.models.backbone import EmbeddingKind, Precision, Preset
-from simx.results.files.bounds import excesses
 from simx.results.schema.report import Parity, WeightsOrigin
 
-MANIFEST_NAME = "simx-export"
+MANIFEST_NAME: Final = "simx-export"
 MANIFEST_VERSION = 3
 """2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
 another precision was made from."""
@@ -36,30 +36,38 @@ MANIFEST = InputKind(
     most_bytes=2**20,
 )
 
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Margin = Annotated[float, msgspec.Meta(ge=-200, le=200)]
+"""Percentage points between two similarities."""
+
+Sha256 = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[0-9a-f]{64}$", max_length=64, description="a SHA-256 in hexadecimal digits"
+    ),
+]
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file's SHA-256 in hexadecimal and its size in bytes."""
 
     sha256: Sha256
-    bytes: Annotated[int, msgspec.Meta(ge=0)]
+    bytes: Count
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """The worst parity over all pictures and tested ``batches``, and margins as in ``Manifest``."""
 
     parity: Parity
-    batches: tuple[int, ...]
-    margin: float | None
-    reference_margin: float | None
+    batches: tuple[Positive, ...]
+    margin: Margin | None
+    reference_margin: Margin | None
 
 
 class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The properties by which a user tells exports apart."""
 
-    model: str
-    weights: str
+    model: Text
+    weights: Text
     embedding: EmbeddingKind
     precision: Precision
     weights_origin: WeightsOrigin
@@ -77,24 +85,24 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ``seconds`` the duration of the export, and ``peak_bytes`` the peak memory of its worker.
     """
 
-    name: str = MANIFEST_NAME
-    version: int = MANIFEST_VERSION
+    name: Literal["simx-export"] = MANIFEST_NAME
+    version: Count = MANIFEST_VERSION
     identity: ExportIdentity
-    source: str
+    source: Text
     made_from: Sha256 | None = None
     preset: Preset
-    embedding_dim: Annotated[int, msgspec.Meta(ge=1)]
+    embedding_dim: Positive
     parity: Parity
-    verified_batches: tuple[int, ...]
-    margin: float | None = None
-    reference_margin: float | None = None
+    verified_batches: tuple[Positive, ...]
+    margin: Margin | None = None
+    reference_margin: Margin | None = None
     weights: FileRecord
-    files: dict[str, FileRecord]
-    recipe: Annotated[int, msgspec.Meta(ge=0)]
-    versions: dict[str, str]
-    created: str
-    seconds: float
-    peak_bytes: int | None = None
+    files: dict[Text, FileRecord]
+    recipe: Count
+    versions: dict[Text, Text]
+    created: Moment
+    seconds: Amount
+    peak_bytes: Count | None = None
 
     @property
     def graph_files(self) -> dict[str, FileRecord]:
@@ -154,8 +162,6 @@ def read_manifest(path: Path) -> Manifest:
     except JsonDefectError as error:
         raise MANIFEST.refused(path, clean(f"is no manifest of simx ({error})")) from error
     manifest = Manifest(**{name: getattr(found, name) for name in Manifest.__struct_fields__})
-    if manifest.name != MANIFEST_NAME or data != sealed(manifest):
+    if data != sealed(manifest):
         raise MANIFEST.refused(path, "is not as simx wrote it")
-    if excess := next(excesses(manifest), None):
-        raise MANIFEST.refused(path, clean(f"is no sound manifest: {excess}"))
     return manifest

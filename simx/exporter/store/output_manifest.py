@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from simx.common.bounded import Positive, PositiveAmount, Text
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
@@ -14,8 +15,8 @@ from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin
 
 OUTPUT_MANIFEST_FILE = "manifest.json"
-OUTPUT_MANIFEST_NAME = "simx-models"
-OUTPUT_MANIFEST_VERSION = 1
+OUTPUT_MANIFEST_NAME: Final = "simx-models"
+OUTPUT_MANIFEST_VERSION: Final = 1
 
 OUTPUT_MANIFEST = InputKind(
     label="manifest ",
@@ -27,9 +28,9 @@ OUTPUT_MANIFEST = InputKind(
 class TensorInterface(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An input or output of a graph; a dimension with a name is free."""
 
-    name: str
+    name: Text
     dtype: Literal["float32"] = "float32"
-    shape: tuple[str | int, ...]
+    shape: tuple[Text | Positive, ...]
 
 
 class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +42,7 @@ class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     color: Literal["RGB"] = "RGB"
     layout: Literal["NCHW"] = "NCHW"
-    scale: float = 1 / 255
+    scale: PositiveAmount = 1 / 255
 
 
 class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,21 +51,21 @@ class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ``graph_sha256`` and ``source``, the exact origin of the weights, are those of the export.
     """
 
-    file: str
-    files: dict[str, FileRecord]
-    graph_sha256: str
-    model: str
-    weights: str
+    file: Text
+    files: dict[Text, FileRecord]
+    graph_sha256: Text
+    model: Text
+    weights: Text
     weights_origin: WeightsOrigin
-    source: str
+    source: Text
     embedding: EmbeddingKind
-    embedding_dim: int
+    embedding_dim: Positive
     precision: Precision
     input: TensorInterface
     output: TensorInterface
     preprocessing: Preprocessing
     parity: Parity
-    versions: dict[str, str]
+    versions: dict[Text, Text]
 
 
 def output_model(file: str, files: Mapping[str, FileRecord], manifest: Manifest) -> OutputModel:
@@ -88,8 +89,8 @@ def output_model(file: str, files: Mapping[str, FileRecord], manifest: Manifest)
 class OutputManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All models of a folder, in the order of their files' names."""
 
-    name: str = OUTPUT_MANIFEST_NAME
-    version: int = OUTPUT_MANIFEST_VERSION
+    name: Literal["simx-models"] = OUTPUT_MANIFEST_NAME
+    version: Literal[1] = OUTPUT_MANIFEST_VERSION
     models: tuple[OutputModel, ...] = ()
 
     @property
@@ -114,9 +115,6 @@ def read_output_manifest(path: Path) -> OutputManifest:
         InputError: it cannot be read, or was not written by simx.
     """
     try:
-        manifest = decode(read_whole(path, OUTPUT_MANIFEST), OutputManifest)
+        return decode(read_whole(path, OUTPUT_MANIFEST), OutputManifest)
     except JsonDefectError as error:
         raise OUTPUT_MANIFEST.refused(path, clean(f"is not simx's own ({error})")) from error
-    if (manifest.name, manifest.version) != (OUTPUT_MANIFEST_NAME, OUTPUT_MANIFEST_VERSION):
-        raise OUTPUT_MANIFEST.refused(path, "is not simx's own, or another version's")
-    return manifest

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from simx.common import strict_json
+from simx.common.bounded import Amount, Moment, Text
 from simx.common.strict_json import Struct
 from simx.results.files.assembly import merge_canaries, merge_cells
 from simx.results.files.validation import first_problem
@@ -41,12 +42,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
     forbids downloads.
     """
 
-    store: str
-    weights_file: str | None = None
-    weights_mirror: str | None = None
-    anchor: str | None = None
-    positive: str | None = None
-    negative: str | None = None
+    store: Text
+    weights_file: Text | None = None
+    weights_mirror: Text | None = None
+    anchor: Text | None = None
+    positive: Text | None = None
+    negative: Text | None = None
     offline: bool = False
 
 
@@ -67,7 +68,7 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
 
     cells: tuple[Outcome, ...]
     canary: tuple[Canary, ...] = ()
-    seconds: float = 0.0
+    seconds: Amount = 0.0
     stop: Stop | None = None
 
     @property
@@ -79,8 +80,8 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
 class Resumption(Struct, frozen=True, kw_only=True, tag_field="line", tag="resumption"):
     """The run was resumed; ``notes`` are for the report."""
 
-    created: str
-    notes: tuple[str, ...]
+    created: Moment
+    notes: tuple[Text, ...]
 
 
 Line = FinishedLaunch | Resumption

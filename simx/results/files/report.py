@@ -17,7 +17,6 @@ from simx.results.schema.report import (
     OLDEST_READ,
     SCHEMA_NAME,
     SCHEMA_VERSION,
-    Cell,
     Report,
     SchemaId,
 )
@@ -82,10 +81,8 @@ def _decoded(path: Path, data: bytes) -> Report:
     try:
         report = decode(data, Report)
     except JsonDefectError as error:
-        tree = parse(data)
-        _require_known_schema(path, tree)
-        raise JsonDefectError(f"not a sound report: {_numbered(tree, str(error))}") from error
-    _require_known_schema(path, {"schema": msgspec.to_builtins(report.schema)})
+        _require_known_schema(path, parse(data))
+        raise JsonDefectError(f"not a sound report: {error}") from error
     if problem := first_problem(report):
         raise JsonDefectError(f"not a sound report: {problem}")
     return msgspec.structs.replace(report, schema=SchemaId())
@@ -103,19 +100,6 @@ def _require_known_schema(path: Path, tree: object) -> None:
                 f"versions {OLDEST_READ} to {SCHEMA_VERSION}; use the simx that wrote it"
             )
         )
-
-
-def _numbered(tree: object, problem: str) -> str:
-    """Put the cell's number where the decoder's message says only ``$.cells[...]``."""
-    cells = tree.get("cells") if isinstance(tree, dict) else None
-    if "$.cells[...]" not in problem or not isinstance(cells, list):
-        return problem
-    for index, cell in enumerate(cells):
-        try:
-            msgspec.convert(cell, Cell)
-        except msgspec.ValidationError:
-            return problem.replace("$.cells[...]", f"$.cells[{index}]")
-    return problem
 
 
 def _lines(value: object, depth: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 import msgspec
 
 from simx.common.anonymous import anonymous
+from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.pictures import Image, Picture
@@ -29,12 +30,12 @@ class Schedule(Struct, frozen=True, kw_only=True):
     launches. ``rounds`` is the number of each launch.
     """
 
-    pilot: int
-    launches: int
-    rounds: int
-    half_width: float | None = None
-    budget_seconds: float | None = None
-    seed: int = 0
+    pilot: Positive
+    launches: Positive
+    rounds: Positive
+    half_width: PositiveAmount | None = None
+    budget_seconds: PositiveAmount | None = None
+    seed: Count = 0
 
     def is_for_forward_alone(self, launch: int) -> bool:
         """Whether the launch of this index comes after the pilot.
@@ -55,18 +56,18 @@ class Config(Schedule, frozen=True, kw_only=True):
     they were requested. ``worker_memory`` is the most address space of a worker in bytes.
     """
 
-    backbones: tuple[str, ...] = ()
-    backends: tuple[str, ...]
-    providers: tuple[str, ...]
-    provider_options: tuple[str, ...] = ()
+    backbones: tuple[Text, ...] = ()
+    backends: tuple[Text, ...]
+    providers: tuple[Text, ...]
+    provider_options: tuple[Text, ...] = ()
     allow_partial: bool = False
     embedding: EmbeddingKind
     precisions: tuple[Precision, ...]
-    batch: int = BATCH
-    threads: int
+    batch: Positive = BATCH
+    threads: Positive
     weights: WeightsKind
     profile: ProfileName
-    worker_memory: int | None = None
+    worker_memory: Positive | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
 
     @property

@@ -2,17 +2,18 @@
 
 from typing import Literal
 
+from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
     """One GPU, as its driver describes it; clocks are the highest it offers, in MHz."""
 
-    name: str
-    driver: str
-    memory_bytes: int
-    core_clock_mhz: int | None
-    memory_clock_mhz: int | None
+    name: Text
+    driver: Text
+    memory_bytes: Count
+    core_clock_mhz: Count | None
+    memory_clock_mhz: Count | None
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -23,29 +24,29 @@ class Environment(Struct, frozen=True, kw_only=True):
     ``threads_per_core`` counts hardware threads.
     """
 
-    cpu: str
-    architecture: str
-    logical_cores: int
-    affinity_cores: int
-    quota_cores: float | None
-    memory_bytes: int
-    governor: str | None
+    cpu: Text
+    architecture: Text
+    logical_cores: Positive
+    affinity_cores: Positive
+    quota_cores: PositiveAmount | None
+    memory_bytes: Count
+    governor: Text | None
     boost: bool | None
-    threads_per_core: int | None
+    threads_per_core: Positive | None
     gpus: tuple[Gpu, ...]
-    system: str
+    system: Text
     container: bool
-    python: str
-    libraries: dict[str, str]
+    python: Text
+    libraries: dict[Text, Text]
 
 
 class ThreadPool(Struct, frozen=True, kw_only=True):
     """A thread pool of a library that was loaded where a cell ran."""
 
-    api: str
-    library: str
-    version: str | None
-    threads: int
+    api: Text
+    library: Text
+    version: Text | None
+    threads: Count
 
 
 class DeviceMemory(Struct, frozen=True, kw_only=True):
@@ -57,9 +58,9 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     this allocator, None if it does not report it.
     """
 
-    peak: int
+    peak: Count
     by: Literal["process", "device", "allocator"]
-    allocated: int | None
+    allocated: Count | None
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -69,6 +70,6 @@ class Memory(Struct, frozen=True, kw_only=True):
     ``device`` is the memory of the device, if it has its own.
     """
 
-    before: int
-    peak: int
+    before: Count
+    peak: Count
     device: DeviceMemory | None = None

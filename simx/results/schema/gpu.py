@@ -1,8 +1,11 @@
 """The state of the GPU that a block ran on, and what of it disturbs. Pure."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from msgspec import Meta
+
+from simx.common.bounded import Count
 from simx.common.strict_json import Struct
 
 Limit = Literal[
@@ -45,13 +48,13 @@ class GpuState(Struct, frozen=True, kw_only=True):
     device that are not simx's own; a container may not show them.
     """
 
-    core_clock_mhz: int | None = None
-    memory_clock_mhz: int | None = None
-    temperature_c: int | None = None
-    power_mw: int | None = None
-    utilisation_percent: int | None = None
+    core_clock_mhz: Count | None = None
+    memory_clock_mhz: Count | None = None
+    temperature_c: Annotated[int, Meta(ge=-100, le=300)] | None = None
+    power_mw: Count | None = None
+    utilisation_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
     limits: tuple[Limit, ...] | None = None
-    others: int | None = None
+    others: Count | None = None
 
     @property
     def is_throttled(self) -> bool:

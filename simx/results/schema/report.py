@@ -17,19 +17,36 @@ History of the format:
 5. Adds ``backbones`` and ``provider_options`` to the configuration. Version 4 is read.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from simx.common.bounded import (
+    Amount,
+    Cosine,
+    CosinePercent,
+    Count,
+    Moment,
+    Percent,
+    Positive,
+    Text,
+)
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind
 from simx.models.pictures import Image
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
-from simx.results.schema.times import Launch, Scope, Timing
+from simx.results.schema.times import Launches, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
 SCHEMA_VERSION = 5
 OLDEST_READ = 4
 """All fields added since have defaults."""
+
+LARGEST_CANARY = 2**16
+
+MOST_DECIMALS = 6
+"""A millisecond is kept in whole nanoseconds."""
 
 WeightsOrigin = Literal["pretrained", "file", "random"]
 
@@ -37,15 +54,15 @@ WeightsOrigin = Literal["pretrained", "file", "random"]
 class SchemaId(Struct, frozen=True, kw_only=True):
     """Name and version of the format."""
 
-    name: str = SCHEMA_NAME
-    version: int = SCHEMA_VERSION
+    name: Literal["simx-report"] = "simx-report"
+    version: Annotated[int, Meta(ge=OLDEST_READ, le=SCHEMA_VERSION)] = SCHEMA_VERSION
 
 
 class Parity(Struct, frozen=True, kw_only=True):
     """Agreement with torch's reference embedding on the verification input: the worst row's."""
 
-    cosine: float
-    relative_l2: float
+    cosine: Cosine
+    relative_l2: Amount
 
 
 class Similarity(Struct, frozen=True, kw_only=True):
@@ -54,9 +71,9 @@ class Similarity(Struct, frozen=True, kw_only=True):
     None if it is undefined (an embedding of length zero), or not among quoted figures.
     """
 
-    positive: float | None
-    negative: float | None
-    negative_resized: float | None
+    positive: CosinePercent | None
+    negative: CosinePercent | None
+    negative_resized: CosinePercent | None
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -65,14 +82,14 @@ class Identity(Struct, frozen=True, kw_only=True):
     ``threads`` is None if figures are quoted and their source does not state it.
     """
 
-    model: str
-    weights: str
+    model: Text
+    weights: Text
     embedding: EmbeddingKind
-    backend: str
-    provider: str
-    precision: str
-    batch: int
-    threads: int | None
+    backend: Text
+    provider: Text
+    precision: Text
+    batch: Positive
+    threads: Positive | None
 
 
 class Published(Struct, frozen=True, kw_only=True):
@@ -83,10 +100,10 @@ class Published(Struct, frozen=True, kw_only=True):
     weights that cannot classify.
     """
 
-    family: str
-    gflops: float
-    acc1: float | None
-    acc5: float | None
+    family: Text
+    gflops: Amount
+    acc1: Percent | None
+    acc5: Percent | None
 
 
 class Catalogue(Published, frozen=True, kw_only=True):
@@ -95,16 +112,16 @@ class Catalogue(Published, frozen=True, kw_only=True):
     ``embedding_gmacs`` counts 1e9 multiply-accumulates of the measured network, without its head.
     """
 
-    embedding_gmacs: float
-    params: int
+    embedding_gmacs: Amount
+    params: Count
 
 
 class Failure(Struct, frozen=True, kw_only=True, tag=True):
     """A failed stage, its reason, and the worker's last lines (without folders and users)."""
 
-    stage: str
-    reason: str
-    stderr: tuple[str, ...] = ()
+    stage: Text
+    reason: Text
+    stderr: tuple[Text, ...] = ()
 
 
 class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):
@@ -124,17 +141,17 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     identity: Identity
     catalogue: Catalogue
     weights_origin: WeightsOrigin
-    weights_sha256: str
-    artefact_sha256: str
-    exported_with: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
-    embedding_dim: int
+    weights_sha256: Text
+    artefact_sha256: Text
+    exported_with: dict[Text, Text] = {}  # noqa: RUF012 - msgspec copies it
+    embedding_dim: Positive
     similarity: Similarity
     parity: Parity
-    placement: dict[str, int]
-    shape_nodes: int = 0
-    settings: dict[str, str]
+    placement: dict[Text, Count]
+    shape_nodes: Count = 0
+    settings: dict[Text, Text]
     thread_pools: tuple[ThreadPool, ...]
-    libraries: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    libraries: dict[Text, Text] = {}  # noqa: RUF012 - msgspec copies it
     memory: Memory | None
     few_calls: bool
     timings: tuple[Timing, ...]
@@ -146,7 +163,7 @@ class FailedCell(Failure, frozen=True, kw_only=True, tag_field="status", tag="fa
     identity: Identity
     catalogue: Catalogue
     weights_origin: WeightsOrigin | None
-    command: str
+    command: Text
 
 
 class QuotedMedian(Struct, frozen=True, kw_only=True):
@@ -154,7 +171,7 @@ class QuotedMedian(Struct, frozen=True, kw_only=True):
 
     scope: Scope
     image: Image | None
-    ns: int
+    ns: Positive
 
 
 class QuotedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="quoted"):
@@ -167,8 +184,8 @@ class QuotedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="quo
     identity: Identity
     catalogue: Published
     weights_origin: WeightsOrigin
-    embedding_dim: int
-    decimals: int
+    embedding_dim: Positive
+    decimals: Annotated[int, Meta(ge=0, le=MOST_DECIMALS)]
     similarity: Similarity
     medians: tuple[QuotedMedian, ...]
 
@@ -187,12 +204,12 @@ class Canary(Struct, frozen=True, kw_only=True):
     every round and once after the last, by one of the cells that share a backend and provider.
     """
 
-    model: str
-    weights: str
-    backend: str
-    provider: str
-    size: int
-    launches: tuple[Launch, ...]
+    model: Text
+    weights: Text
+    backend: Text
+    provider: Text
+    size: Annotated[int, Meta(ge=1, le=LARGEST_CANARY)]
+    launches: Launches
 
 
 Ending = Literal["half_width", "budget", "launches", "giant", "failed"]
@@ -207,12 +224,12 @@ class Stop(Struct, frozen=True, kw_only=True):
     all launches, from the first worker's start.
     """
 
-    model: str
-    weights: str
-    launches: int
-    needed: int | None
+    model: Text
+    weights: Text
+    launches: Count
+    needed: Positive | None
     ended_by: Ending
-    seconds: float
+    seconds: Amount
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -223,12 +240,12 @@ class Report(Struct, frozen=True, kw_only=True):
     """
 
     schema: SchemaId
-    created: str
-    simx: str
+    created: Moment
+    simx: Text
     environment: Environment | None
     config: Config | None
     canary: tuple[Canary, ...]
     cells: tuple[Cell, ...]
-    source: str | None = None
+    source: Text | None = None
     stops: tuple[Stop, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()

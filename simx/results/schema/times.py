@@ -1,7 +1,10 @@
 """Raw times as types: what was timed, in blocks and launches, and what disturbed it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from simx.common.bounded import Count, Positive
 from simx.common.strict_json import Struct
 from simx.models.pictures import Image
 from simx.results.schema.gpu import GpuState
@@ -41,13 +44,13 @@ class Noise(Struct, frozen=True, kw_only=True):
     state of the block's GPU, by NVIDIA's library.
     """
 
-    wall_ns: int | None = None
-    wait_ns: int | None = None
-    pressure_ns: int | None = None
-    steal_ns: int | None = None
-    others_cpu_ns: int | None = None
-    involuntary_switches: int | None = None
-    frequency_khz: int | None = None
+    wall_ns: Count | None = None
+    wait_ns: Count | None = None
+    pressure_ns: Count | None = None
+    steal_ns: Count | None = None
+    others_cpu_ns: Count | None = None
+    involuntary_switches: Count | None = None
+    frequency_khz: Count | None = None
     gpu: GpuState | None = None
 
 
@@ -58,9 +61,9 @@ class Block(Struct, frozen=True, kw_only=True):
     only for calls too short for the clock.
     """
 
-    round: int
-    calls: int
-    ns: tuple[int, ...]
+    round: Count
+    calls: Positive
+    ns: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     noise: Noise = Noise()
 
 
@@ -71,7 +74,7 @@ class Warmup(Struct, frozen=True, kw_only=True):
     were run, and that the times had not levelled off.
     """
 
-    medians_ns: tuple[int, ...]
+    medians_ns: tuple[Count, ...]
     capped: bool
 
 
@@ -82,8 +85,8 @@ class DeviceEvents(Struct, frozen=True, kw_only=True):
     device's own queue, one before and one after the call's work.
     """
 
-    wall_ns: tuple[int, ...]
-    device_ns: tuple[int, ...]
+    wall_ns: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    device_ns: tuple[Count, ...]
 
 
 class Launch(Struct, frozen=True, kw_only=True):
@@ -94,10 +97,13 @@ class Launch(Struct, frozen=True, kw_only=True):
     or its backend has none.
     """
 
-    index: int
-    blocks: tuple[Block, ...]
+    index: Count
+    blocks: Annotated[tuple[Block, ...], Meta(min_length=1)]
     warmup: Warmup | None = None
     events: DeviceEvents | None = None
+
+
+Launches = Annotated[tuple[Launch, ...], Meta(min_length=1)]
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -108,4 +114,4 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     scope: Scope
     image: Image | None
-    launches: tuple[Launch, ...]
+    launches: Launches

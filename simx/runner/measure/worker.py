@@ -162,7 +162,10 @@ def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
     peak = resident_bytes(peak=True)
     if before is None or peak is None:
         return None
-    return Memory(before=before, peak=peak, device=meter.read(backend.peak_device_bytes()))
+    # The two are counted apart, and by pages of several threads at a time.
+    return Memory(
+        before=before, peak=max(before, peak), device=meter.read(backend.peak_device_bytes())
+    )
 
 
 def _thread_pools() -> tuple[ThreadPool, ...]:

@@ -55,7 +55,7 @@ def put(
     key: str | None = None,
     recipe: int = RECIPE,
     versions: dict[str, str] = HERE,
-    created: str = "2026-01-01",
+    created: str = "2026-01-01T00:00:00Z",
 ) -> Entry:
     """Publish an entry as an export would have keyed it, unless a test wants it otherwise."""
 
@@ -123,14 +123,14 @@ def test_another_recipe_makes_another_export(store: Store, here: dict[str, str])
 def test_an_outdated_export_never_hides_a_current_one(store: Store, here: dict[str, str]) -> None:
     """However late it was made: by another environment that shares the store, say."""
     current = put(store, versions=here)
-    put(store, key="a" * 16, versions=HERE | {"torch": "2.13.0"}, created="2027-01-01")
+    put(store, key="a" * 16, versions=HERE | {"torch": "2.13.0"}, created="2027-01-01T00:00:00Z")
 
     assert find(store, AUTO) == current
 
 
 def test_without_torch_any_export_will_do(store: Store, here: dict[str, str]) -> None:
     """There is nothing to compare libraries with, and nothing could be made again."""
-    put(store, recipe=RECIPE - 1, key="b" * 16, created="2027-01-01")
+    put(store, recipe=RECIPE - 1, key="b" * 16, created="2027-01-01T00:00:00Z")
     entry = put(store, versions=HERE | {"torch": "2.13.0"}, key="a" * 16)
     for name in ("torch", "torchvision", "onnx", "onnxscript"):
         here.pop(name)
@@ -203,11 +203,13 @@ def test_what_is_outdated_is_held_all_the_same(store: Store, here: dict[str, str
 
 def test_the_best_of_all_is_listed(store: Store, here: dict[str, str]) -> None:
     """By origin, then whether it is current, then the latest."""
-    first = put(store, versions=here, created="2026-01-01")
-    put(store, recipe=RECIPE - 1, key="a" * 16, versions=here, created="2027-01-01")
+    first = put(store, versions=here, created="2026-01-01T00:00:00Z")
+    put(store, recipe=RECIPE - 1, key="a" * 16, versions=here, created="2027-01-01T00:00:00Z")
     assert best(RESNET18, store.held(RESNET18, "pooled")) == first
 
-    pretrained = put(store, origin="pretrained", source=OTHER, key="c" * 16, created="2025")
+    pretrained = put(
+        store, origin="pretrained", source=OTHER, key="c" * 16, created="2025-01-01T00:00:00Z"
+    )
     assert best(RESNET18, store.held(RESNET18, "pooled")) == pretrained
 
 

@@ -36,7 +36,7 @@ def publish(
     origin: WeightsOrigin = "random",
     source: str = "seed 0",
     key: str = "0123456789abcdef",
-    created: str = "2026-01-01T00:00:00",
+    created: str = "2026-01-01T00:00:00Z",
     content: bytes = b"graph",
     changed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
 ) -> Entry:

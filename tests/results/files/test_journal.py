@@ -87,7 +87,7 @@ def test_a_resumed_journal_goes_on_behind_what_was_acknowledged(
     path.write_bytes(path.read_bytes()[:-5])
     with Journal.resume(path) as journal:
         assert len(journal.kept.launches) == 1
-        journal.append(Resumption(created="2026-01-06", notes=("taken up again",)))
+        journal.append(Resumption(created="2026-01-06T00:00:00Z", notes=("taken up again",)))
         journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
     report = read_journal(path).report()
     (found,) = report.cells
