@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     "--fail-on",
     ("regression", "inconclusive", "never"),
     "regression: exit with code 6 for a regression; inconclusive: also with code 7 if a cell of "
-    "BASE has no verdict; never: for neither. If no cell is comparable, the code is always 7.",
+    "either report has no verdict; never: for neither. If no cell has a verdict, the code is always "
+    "7.",
 )
 @options.choice_option(
     "--show",
@@ -75,6 +76,7 @@ def command(
     A change counts only if its whole interval lies beyond the threshold. The interval allows for
     the difference between two equal runs. Cells of different networks, settings, machines or
     libraries are listed with their differences. They are compared only if --allow names these.
+    The first and the last line count the cells with a verdict, and those without one by the reason.
     """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import comparison_content  # noqa: PLC0415

@@ -21,6 +21,8 @@ from tests.results.builders import (
     timings,
 )
 
+STRICT = ("--fail-on", "inconclusive")
+
 
 def of(milliseconds: float, *, created: str, threads: int = 2) -> Report:
     """Return a report of two cells; the second one is always the same."""
@@ -34,6 +36,19 @@ def of(milliseconds: float, *, created: str, threads: int = 2) -> Report:
     return msgspec.structs.replace(report(*cells), created=created)
 
 
+def without_forward(milliseconds: float, count: int) -> Report:
+    """Return a report whose last cells, as many as this, have only the other times."""
+    whole = of(milliseconds, created="2026-01-06T12:00:00Z")
+    others = tuple(each for each in timings(milliseconds) if each.scope != "forward")
+    return msgspec.structs.replace(
+        whole,
+        cells=tuple(
+            measured(cell.identity, of=others) if place >= 2 - count else cell
+            for place, cell in enumerate(whole.cells)
+        ),
+    )
+
+
 @pytest.fixture(autouse=True)
 def _reports(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
@@ -41,6 +56,8 @@ def _reports(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder / "again.json", of(50.01, created="2026-01-06T12:00:00Z"))
     write(folder / "slow.json", of(60, created="2026-01-07T12:00:00Z"))
     write(folder / "threads.json", of(50, created="2026-01-08T12:00:00Z", threads=4))
+    write(folder / "lost.json", without_forward(50.01, 1))
+    write(folder / "unmeasured.json", without_forward(50.01, 2))
     write(folder / "failed.json", report(failed(), failed(identity(backend="ort"))))
 
 
@@ -56,7 +73,13 @@ def _reports(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("old.json", "slow.json", "--threshold", "50%"), ExitCode.DONE),
         (("old.json", "again.json", "slow.json"), ExitCode.REGRESSION),
         (("old.json", "again.json", "--repeat", "again.json"), ExitCode.DONE),
-        (("old.json", "threads.json"), ExitCode.DONE),
+        (("old.json", "threads.json"), ExitCode.INCONCLUSIVE),
+        (("old.json", "threads.json", "--threshold", "15%"), ExitCode.DONE),
+        (("old.json", "threads.json", "--threshold", "15%", *STRICT), ExitCode.INCONCLUSIVE),
+        (("old.json", "lost.json", "--threshold", "15%"), ExitCode.DONE),
+        (("old.json", "lost.json", "--threshold", "15%", *STRICT), ExitCode.INCONCLUSIVE),
+        (("old.json", "unmeasured.json"), ExitCode.INCONCLUSIVE),
+        (("old.json", "unmeasured.json", "--fail-on", "never"), ExitCode.INCONCLUSIVE),
         (("old.json", "threads.json", "--fail-on", "inconclusive"), ExitCode.INCONCLUSIVE),
         (("old.json", "failed.json"), ExitCode.INCONCLUSIVE),
         (("old.json", "failed.json", "--fail-on", "never"), ExitCode.INCONCLUSIVE),
@@ -104,7 +127,7 @@ def test_several_differences_are_named_at_once(simx: Simx) -> None:
 
 
 def test_published_figures_are_compared_as_far_as_they_go(simx: Simx, folder: Path) -> None:
-    """What they do not say is told; let pass, their medians have a change and no verdict."""
+    """Their gaps are listed. With ``--allow`` their medians have a change, and no verdict."""
     write(folder / "published.json", quoted_report(quoted(), quoted(identity(backend="ort"))))
     barred = simx("diff", "published.json", "old.json")
     allow = "threads,cpu,cores,governor,torch,onnxruntime,weights,graph,placement,pictures"
@@ -113,8 +136,8 @@ def test_published_figures_are_compared_as_far_as_they_go(simx: Simx, folder: Pa
 
     assert barred.code == ExitCode.INCONCLUSIVE
     assert "base does not record" in barred.out
-    assert passed.code == ExitCode.DONE
-    assert "there is no forward to compare" in passed.out
+    assert passed.code == ExitCode.INCONCLUSIVE
+    assert "no cell has a verdict: 2 published" in passed.out
     assert "embedding, positive" in passed.out
 
 

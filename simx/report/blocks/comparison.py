@@ -1,7 +1,7 @@
 """A comparison of reports as a document."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from simx.common.safe_text import clean
@@ -32,27 +32,25 @@ READABLE_CELLS = 60
 MOST_ROWS = 40
 """Rows in the tables of other times and other changes, which can be very long."""
 
-CHANGE_COLUMNS = tuple(
-    Column(name, unit)
-    for name, unit in (("base", "ms"), ("new", "ms"), ("change", "%"), ("from", "%"), ("to", "%"))
-)
-"""The first five of ``_values``."""
+NANOSECONDS: Mapping[str, float] = {"ms": NANOSECONDS_PER_MS, "µs": 1000}
+"""By the unit of a table's times."""
 
 LEGEND = (
     "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
     "the difference between two equal runs. slower, faster: all of the interval is beyond the "
     "threshold. equal: all of it is within, and includes no change. small: all of it is within, "
-    "without no change. open: it reaches across the threshold; seen from: the smallest slowdown "
-    f"that would have been found. {NOISY} one of the runs was mostly disturbed, so there is no "
-    f"verdict. {GATED} a regression, corrected for the number of cells."
+    "without no change. undecided: it reaches across the threshold; seen from: the smallest "
+    f"slowdown that would have been found. {NOISY} one of the runs was mostly disturbed, so there "
+    f"is no verdict. {GATED} a regression, corrected for the number of cells."
 )
 
 
 def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     """Yield a comparison as people read it."""
     yield Heading(f"{clean(comparison.base.name)} → {clean(comparison.new.name)}")
+    summary = _summary(comparison)
+    yield summary
     yield from _premises(comparison)
-    yield from _summary(comparison)
     for each in comparison.ranges:
         yield from _range(each, comparison, show)
     yield from _other_times(comparison)
@@ -60,6 +58,7 @@ def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     yield from _not_compared(comparison)
     if comparison.compared:
         yield Paragraph(LEGEND, "faint")
+    yield summary
 
 
 def _premises(comparison: Comparison) -> Iterator[Block]:
@@ -94,31 +93,36 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
         )
 
 
-def _summary(comparison: Comparison) -> Iterator[Block]:
-    """Yield the number of cells of each verdict, and the names of the regressions."""
-    changes = [each.forward for each in comparison.compared if each.forward]
-    if not comparison.compared:
-        yield Paragraph("nothing could be compared", "warning")
-        return
-    if not changes:
-        yield Paragraph("there is no forward to compare; other times are below", "warning")
-        return
-    lost = [
-        (len(comparison.barred), "not comparable"),
-        (len(comparison.failures), "failed"),
-        (len(comparison.only_base), "only in base"),
-        (len(comparison.only_new), "only in new"),
-    ]
-    others = (f"{count:,} {word}" for count, word in lost if count)
-    counts = ", ".join((*_counts(changes), *others))
-    yield Paragraph(f"{counted(len(changes), 'cell')}: {counts}")
+def _summary(comparison: Comparison) -> Paragraph:
+    """Return the regressions, and how many cells have which verdict or none, and why."""
     found = [(each.forward.ratio, each.new) for each in comparison.regressions if each.forward]
     worst = sorted(found, key=lambda pair: -pair[0])
     texts = [f"{cell_name(identity)} {share(ratio)} %" for ratio, identity in worst]
-    if texts:
-        yield Paragraph(f"regression: {listed(texts, MOST_CELLS)}", "warning")
-    else:
-        yield Paragraph("no regression")
+    judged = [each.forward for each in comparison.cells if each.forward and not each.unjudged]
+    lost = ", ".join(_unjudged(comparison))
+    if not judged:
+        return Paragraph(f"no cell has a verdict: {lost or 'there is no cell'}", "warning")
+    verdict = f"regression: {listed(texts, MOST_CELLS)}" if texts else "no regression"
+    counts = f"{counted(len(judged), 'cell')} with a verdict: {', '.join(_counts(judged))}"
+    without = f"; without a verdict: {lost}" if lost else ""
+    return Paragraph(f"{verdict}; {counts}{without}", "warning" if texts or lost else "plain")
+
+
+def _unjudged(comparison: Comparison) -> Iterator[str]:
+    """Yield how many cells have no verdict for each reason, and what would have shown in them."""
+    for each in comparison.unjudged:
+        text = f"{len(each.cells):,} {each.reason}"
+        if each.reason == "undecided":
+            of = [cell.forward for cell in comparison.cells if cell.unjudged == each.reason]
+            text += f" (slowdowns show from {_seen(of)})"
+        yield text
+
+
+def _seen(changes: Iterable[Change | None]) -> str:
+    """Return the smallest slowdowns that would have been found, of which at least one is known."""
+    found = [each.smallest_seen for each in changes if each and each.smallest_seen is not None]
+    low, high = f"{100 * min(found):.1f}", f"{100 * max(found):.1f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _counts(changes: Sequence[Change]) -> Iterator[str]:
@@ -138,10 +142,9 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
         yield _forward_table(shown)
     if len(shown) < len(compared):
         left_out = [cell.forward for cell in compared if cell.forward and not _is_news(cell)]
-        seen = [change.smallest_seen for change in left_out if change.smallest_seen is not None]
         text = f"not shown: {', '.join(_counts(left_out))}"
-        if seen:
-            text += f", where slowdowns show from {100 * min(seen):.1f} to {100 * max(seen):.1f} %"
+        if any(change.smallest_seen is not None for change in left_out):
+            text += f", where slowdowns show from {_seen(left_out)}"
         yield Paragraph(f"{text} (--show all has them)", "faint")
     for mean in each.means:
         yield Paragraph(
@@ -190,11 +193,15 @@ def _forward_table(cells: Sequence[CellComparison]) -> Table:
     return Table(
         columns=(
             *key_columns("model", "backend"),
-            *CHANGE_COLUMNS,
+            *_change_columns("ms"),
             Column("verdict", justify="left"),
             Column("seen from", "%", optional=True),
         ),
-        rows=tuple(Row((*_keys(cell), *_values(cell.forward))) for cell in cells if cell.forward),
+        rows=tuple(
+            Row((*_keys(cell), *_change(cell.forward, "ms"), *_judgement(cell.forward)))
+            for cell in cells
+            if cell.forward
+        ),
         keys=2,
     )
 
@@ -203,27 +210,33 @@ def _keys(cell: CellComparison) -> tuple[Value, Value]:
     return Value(backbone_name(cell.new)), Value(target_name(target_of(cell.new)))
 
 
-def _values(change: Change) -> tuple[Value, ...]:
-    seen = change.smallest_seen
+def _change_columns(unit: str) -> tuple[Column, ...]:
+    """Return the columns of ``_change``."""
+    percent = (Column(name, "%") for name in ("change", "from", "to"))
+    return (Column("base", unit), Column("new", unit), *percent)
+
+
+def _change(change: Change, unit: str) -> tuple[Value, ...]:
+    times = (change.base_ns, change.new_ns)
+    ratios = (change.ratio, change.low, change.high)
     return (
-        Value(_milliseconds(change.base_ns)),
-        Value(_milliseconds(change.new_ns)),
-        *(
-            ABSENT if ratio is None else Value(share(ratio))
-            for ratio in (change.ratio, change.low, change.high)
-        ),
-        Value(
-            VERDICT_WORDS[change.verdict],
-            mark=GATED if change.gated else NOISY if change.noisy else "",
-            tone=TONES[change.verdict],
-        ),
-        ABSENT if seen is None else Value(f"{100 * seen:.1f}"),
+        *(Value(_digits(ns / NANOSECONDS[unit])) for ns in times),
+        *(ABSENT if ratio is None else Value(share(ratio)) for ratio in ratios),
     )
 
 
-def _milliseconds(ns: float) -> str:
+def _judgement(change: Change) -> tuple[Value, Value]:
+    seen = change.smallest_seen
+    verdict = Value(
+        VERDICT_WORDS[change.verdict],
+        mark=GATED if change.gated else NOISY if change.noisy else "",
+        tone=TONES[change.verdict],
+    )
+    return verdict, ABSENT if seen is None else Value(f"{100 * seen:.1f}")
+
+
+def _digits(value: float) -> str:
     """Return a time with three significant digits."""
-    value = ns / NANOSECONDS_PER_MS
     whole = len(str(int(value))) if value >= 1 else 0
     return f"{value:.{max(0, 3 - whole)}f}" if value >= 0.01 else f"{value:.2g}"  # noqa: PLR2004
 
@@ -231,7 +244,8 @@ def _milliseconds(ns: float) -> str:
 def _other_times(comparison: Comparison) -> Iterator[Block]:
     """Yield the changed times besides ``forward``, cells with the largest changes first.
 
-    All times are shown of cells without ``forward``, such as quoted ones.
+    All times are shown of cells without ``forward``, such as quoted ones. Similarities take
+    microseconds.
     """
     found = []
     for cell in comparison.compared:
@@ -241,16 +255,14 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
             found.append((cell, changes))
     # Twice as long is as far from no change as half as long.
     found.sort(key=lambda pair: -max(max(each.ratio, 1 / each.ratio) for each in pair[1]))
-    rows = [
-        (
-            *_keys(cell),
-            Value(time_name(each.scope, each.image)),
-            *_values(each)[: len(CHANGE_COLUMNS)],
-        )
-        for cell, changes in found
-        for each in changes
-    ]
-    yield from _table("Other times", "time", CHANGE_COLUMNS, rows)
+    for title, unit in (("Other times", "ms"), ("Similarity times", "µs")):
+        rows = [
+            (*_keys(cell), Value(time_name(each.scope, each.image)), *_change(each, unit))
+            for cell, changes in found
+            for each in changes
+            if each.scope.startswith("similarity") == (unit == "µs")
+        ]
+        yield from _table(title, "time", _change_columns(unit), rows)
 
 
 def _other_changes(comparison: Comparison) -> Iterator[Block]:

@@ -19,7 +19,8 @@ def to_string(comparisons: Sequence[Comparison]) -> str:
     """Return a row for each time, and one for each cell whose times were not compared.
 
     ``status`` is the verdict of the row's time, or ``not comparable``, ``failed``, ``only in base``
-    or ``only in new``.
+    or ``only in new``, or says which report has no ``forward``. The note of a ``forward`` without a
+    verdict has the reason.
     """
     rows = (
         [safe(comparison.base.name), safe(comparison.new.name), *row]
@@ -43,9 +44,13 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
 def _cell_rows(cell: CellComparison) -> Iterator[list[str]]:
     if cell.barred:
         yield _empty_row(cell.new, "not comparable", differences_text(cell.barred))
-    note = safe(differences_text(cell.allowed))
+    elif cell.unjudged and cell.forward is None:
+        yield _empty_row(cell.new, cell.unjudged)
     for change in cell.changes:
-        yield [*identity_fields(cell.new), change.verdict, *_change(change), note]
+        is_explained = change.scope != "forward" or cell.unjudged == change.verdict
+        reason = None if is_explained else cell.unjudged
+        note = "; ".join(filter(None, (reason, differences_text(cell.allowed))))
+        yield [*identity_fields(cell.new), change.verdict, *_change(change), safe(note)]
     for other in cell.others:
         yield _empty_row(cell.new, "changed", f"{other.name}: {other.base} → {other.new}")
 

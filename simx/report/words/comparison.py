@@ -17,7 +17,7 @@ TONES: dict[Verdict, Tone] = {
     "faster": "best",
     "changed": "plain",
     "equivalent": "faint",
-    "inconclusive": "plain",
+    "undecided": "plain",
 }
 
 VERDICT_WORDS: dict[Verdict, str] = {
@@ -25,7 +25,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "faster": "faster",
     "changed": "small",
     "equivalent": "equal",
-    "inconclusive": "open",
+    "undecided": "undecided",
 }
 
 GATED = "!"

@@ -20,9 +20,9 @@ from scipy.special import stdtr, stdtrit
 
 from simx.results.statistics.estimates import CONFIDENCE
 
-Verdict = Literal["slower", "faster", "changed", "equivalent", "inconclusive"]
+Verdict = Literal["slower", "faster", "changed", "equivalent", "undecided"]
 """Where an interval lies. Beyond the threshold: ``slower``, ``faster``. Within it: ``changed``
-without 0, ``equivalent`` with 0. Across it: ``inconclusive``."""
+without 0, ``equivalent`` with 0. Across it: ``undecided``."""
 
 Part = tuple[float, float]
 """A variance, and its degrees of freedom."""
@@ -141,13 +141,13 @@ def verdict(change: Shift, threshold: float) -> Verdict:
     bound = math.log1p(threshold)
     low, high = change.low, change.high
     if low is None or high is None:
-        return "inconclusive"
+        return "undecided"
     if low > bound:
         return "slower"
     if high < -bound:
         return "faster"
     if low < -bound or high > bound:
-        return "inconclusive"
+        return "undecided"
     return "equivalent" if low <= 0 <= high else "changed"
 
 

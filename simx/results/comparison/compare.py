@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
+from typing import get_args
 
 import msgspec
 
@@ -19,14 +20,17 @@ from simx.results.comparison.outcome import (
     CellComparison,
     Change,
     Comparison,
+    Difference,
     FailedPair,
     MachineShift,
     MeanChange,
     RangeComparison,
     Side,
+    Unjudged,
+    UnjudgedCells,
 )
 from simx.results.comparison.run_to_run import default, learnt
-from simx.results.schema.report import FailedCell
+from simx.results.schema.report import FailedCell, Identity, QuotedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import TargetId, target_of
@@ -73,7 +77,7 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
     noisy: bool
 
 
-_Judged = tuple[CellComparison, tuple[_Time, ...]]
+_Paired = tuple[CellComparison, tuple[_Time, ...]]
 """A pair, and its times that can be compared."""
 
 
@@ -107,12 +111,13 @@ def compare(
         machine=_machine(one, other),
     )
     matching = differences.match(one.cells, other.cells)
-    failures = [_failure(pair) for pair in matching.pairs]
-    judged = [
-        _judged(context, pair)
-        for pair, failure in zip(matching.pairs, failures, strict=True)
-        if failure is None
-    ]
+    failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
+    ranges = _by_range(
+        context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
+    )
+    only_base = tuple(cell.identity for cell in matching.only_base)
+    only_new = tuple(cell.identity for cell in matching.only_new)
+    cells = [cell for of_range in ranges for cell in of_range.cells]
     return Comparison(
         base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
         new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
@@ -122,11 +127,29 @@ def compare(
         one_run=one_run,
         machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
-        ranges=_by_range(context, judged),
-        failures=tuple(failure for failure in failures if failure is not None),
-        only_base=tuple(cell.identity for cell in matching.only_base),
-        only_new=tuple(cell.identity for cell in matching.only_new),
+        ranges=ranges,
+        failures=failures,
+        only_base=only_base,
+        only_new=only_new,
+        judged=sum(cell.unjudged is None for cell in cells),
+        unjudged=_by_reason(
+            (
+                *((cell.unjudged, cell.new) for cell in cells),
+                *((each.unjudged, each.identity) for each in failures),
+                *(("only in base", its) for its in only_base),
+                *(("only in new", its) for its in only_new),
+            )
+        ),
     )
+
+
+def _by_reason(cells: Iterable[tuple[Unjudged | None, Identity]]) -> tuple[UnjudgedCells, ...]:
+    """Group the cells without a verdict, in the order of ``Unjudged``."""
+    groups: dict[Unjudged, list[Identity]] = {reason: [] for reason in get_args(Unjudged)}
+    for reason, identity in cells:
+        if reason is not None:
+            groups[reason].append(identity)
+    return tuple(UnjudgedCells(reason, tuple(found)) for reason, found in groups.items() if found)
 
 
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
@@ -137,7 +160,7 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     }
 
 
-def _judged(context: _Context, pair: Pair) -> _Judged:
+def _paired(context: _Context, pair: Pair) -> _Paired:
     one, other = pair
     found = differences.differences(context.base, context.new, pair)
     allow = context.criteria.allow
@@ -149,9 +172,26 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
         changes=(),
-        others=differences.other_changes(one.cell, other.cell, barred, context.is_excluded),
+        others=differences.other_changes(pair, barred, context.is_excluded),
+        unjudged=_unjudged(pair, barred),
     )
     return cell, () if barred else tuple(_times(context, pair, cell))
+
+
+def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
+    """Return why a pair cannot have a verdict, as far as that does not depend on its interval."""
+    if barred:
+        return "not comparable"
+    if any(isinstance(each.cell, QuotedCell) for each in pair):
+        return "published"
+    match [any(time.scope == "forward" for time in each.times) for each in pair]:
+        case [False, False]:
+            return "without forward"
+        case [False, True]:
+            return "without forward in base"
+        case [True, False]:
+            return "without forward in new"
+    return "disturbed" if any(each.noisy for each in pair) else None
 
 
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
@@ -169,10 +209,10 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Tim
             yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
-def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeComparison, ...]:
+def _by_range(context: _Context, pairs: Sequence[_Paired]) -> tuple[RangeComparison, ...]:
     ranges = context.criteria.ranges
-    groups: dict[Range | None, list[_Judged]] = {each: [] for each in (*ranges, None)}
-    for cell, times in _with_changes(context.criteria.threshold, judged):
+    groups: dict[Range | None, list[_Paired]] = {each: [] for each in (*ranges, None)}
+    for cell, times in _with_changes(context.criteria.threshold, pairs):
         groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
     return tuple(
         RangeComparison(
@@ -185,10 +225,10 @@ def _by_range(context: _Context, judged: Sequence[_Judged]) -> tuple[RangeCompar
     )
 
 
-def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[_Judged]:
+def _with_changes(threshold: float, pairs: Sequence[_Paired]) -> list[_Paired]:
     """Return every pair with its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
-    times = [time for _, of_cell in judged for time in of_cell]
+    times = [time for _, of_cell in pairs for time in of_cell]
     listed = _below_level([_p_of_any_change(time) for time in times], changes.benjamini_hochberg)
     gated = _below_level([_p_of_regression(time, bound) for time in times], changes.holm)
     found = iter(
@@ -196,9 +236,19 @@ def _with_changes(threshold: float, judged: Sequence[_Judged]) -> list[_Judged]:
         for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        (msgspec.structs.replace(cell, changes=tuple(islice(found, len(of_cell)))), of_cell)
-        for cell, of_cell in judged
+        (_with_verdict(cell, tuple(islice(found, len(of_cell)))), of_cell)
+        for cell, of_cell in pairs
     ]
+
+
+def _with_verdict(cell: CellComparison, found: tuple[Change, ...]) -> CellComparison:
+    """Add a cell's changes; a cell without an interval on ``forward`` or across it is unjudged."""
+    whole = msgspec.structs.replace(cell, changes=found)
+    change = whole.forward
+    if cell.unjudged or change is None or change.verdict != "undecided":
+        return whole
+    reason: Unjudged = "with too few launches" if change.low is None else "undecided"
+    return msgspec.structs.replace(whole, unjudged=reason)
 
 
 def _p_of_regression(time: _Time, bound: float) -> float | None:
@@ -233,17 +283,17 @@ def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Chan
         high=None if found.high is None else math.exp(found.high),
         launches=(len(time.base.logs), len(time.new.logs)),
         noisy=time.noisy,
-        verdict="inconclusive" if time.noisy else changes.verdict(found, threshold),
+        verdict="undecided" if time.noisy else changes.verdict(found, threshold),
         smallest_seen=None if time.noisy else changes.smallest_seen(found, threshold),
         listed=listed,
         gated=gated,
     )
 
 
-def _means(context: _Context, judged: Iterable[_Judged]) -> Iterable[MeanChange]:
+def _means(context: _Context, pairs: Iterable[_Paired]) -> Iterable[MeanChange]:
     """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
-    for cell, times in judged:
+    for cell, times in pairs:
         for time in times:
             if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
                 shifts[target_of(cell.new)].append(time.shift)

@@ -25,8 +25,8 @@ what would change a decision."""
 
 PARITY_FACTOR = 10.0
 PARITY_FLOOR = 1e-6
-"""A relative L2 error has changed if it is this many times as large or as small. Below the floor,
-the order of sums alone makes a difference in float32."""
+"""A relative L2 error, or the distance of a cosine from 1, has changed if it is this many times as
+large or as small. Below the floor, the order of sums alone makes a difference in float32."""
 
 _HASH_DIGITS = 12
 
@@ -188,17 +188,17 @@ def _machine_and_library(at: Environment, its: Identity) -> dict[DifferenceName,
 
 
 def other_changes(
-    one: Cell, other: Cell, barred: Sequence[Difference], is_excluded: Callable[[Image], bool]
+    pair: Pair, barred: Sequence[Difference], is_excluded: Callable[[Image], bool]
 ) -> tuple[OtherChange, ...]:
     """Return what changed between two cells besides their times.
 
     Args:
-        one: The base's.
-        other: The new report's.
+        pair: The two.
         barred: Differences between them. Similarities are not compared between different weights,
             embeddings or precisions.
         is_excluded: Whether pictures that differ exclude the similarity with this one.
     """
+    one, other = (each.cell for each in pair)
     if isinstance(one, FailedCell) or isinstance(other, FailedCell):
         return ()
     found: list[tuple[OtherName, str, str]] = []
@@ -216,18 +216,36 @@ def other_changes(
                 found.append((name, _percent(base), _percent(new)))
     if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
         found += _measured_changes(one, other)
+        found += _missing_times(pair)
     return tuple(OtherChange(name=name, base=base, new=new) for name, base, new in found)
 
 
 def _measured_changes(
     one: MeasuredCell, other: MeasuredCell
 ) -> Iterator[tuple[OtherName, str, str]]:
-    base, new = one.parity.relative_l2, other.parity.relative_l2
-    low, high = sorted((max(base, PARITY_FLOOR), max(new, PARITY_FLOOR)))
-    if high > PARITY_FACTOR * low:
-        yield "parity", f"{base:.0e}", f"{new:.0e}"
+    base, new = one.parity, other.parity
+    if _has_moved(base.relative_l2, new.relative_l2):
+        yield "parity, L2 error", f"{base.relative_l2:.0e}", f"{new.relative_l2:.0e}"
+    if _has_moved(1 - base.cosine, 1 - new.cosine):
+        yield "parity, cosine", f"{base.cosine:.6f}", f"{new.cosine:.6f}"
     if one.placement != other.placement:
         yield "placement", placement_text(one), placement_text(other)
+
+
+def _missing_times(pair: Pair) -> Iterator[tuple[OtherName, str, str]]:
+    """Yield the scopes of which either cell has a time that the other one has not."""
+    base, new = ({(time.scope, time.image): time.scope for time in each.times} for each in pair)
+    if base.keys() != new.keys():
+        one, other = (
+            ", ".join(dict.fromkeys(scope for key, scope in here.items() if key not in there))
+            for here, there in ((base, new), (new, base))
+        )
+        yield "times that the other lacks", one or "none", other or "none"
+
+
+def _has_moved(base: float, new: float) -> bool:
+    low, high = sorted((max(base, PARITY_FLOOR), max(new, PARITY_FLOOR)))
+    return high > PARITY_FACTOR * low
 
 
 def _are_alike(base: float | None, new: float | None) -> bool:

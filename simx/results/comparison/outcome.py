@@ -15,7 +15,32 @@ from simx.results.schema.times import Scope
 from simx.results.summaries.summary import TargetId
 
 FailOn = Literal["regression", "inconclusive", "never"]
-"""What ends with a code other than 0. ``inconclusive`` includes regressions."""
+"""What ends with a code other than 0: a regression; also a cell without a verdict; neither.
+
+A comparison in which no cell has a verdict always does.
+"""
+
+Unjudged = Literal[
+    "undecided",
+    "disturbed",
+    "with too few launches",
+    "published",
+    "without forward in base",
+    "without forward in new",
+    "without forward",
+    "not comparable",
+    "failed in base",
+    "failed in new",
+    "failed in both",
+    "only in base",
+    "only in new",
+]
+"""Why a cell has no verdict.
+
+``undecided``: the interval reaches across the threshold. ``disturbed``: one of the runs mostly was.
+``with too few launches``: there is no interval, as for giants of one launch. ``not comparable``: a
+difference that does not pass.
+"""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +86,10 @@ OtherName = Literal[
     "similarity of the positive",
     "similarity of the negative",
     "similarity of the resized negative",
-    "parity",
+    "parity, L2 error",
+    "parity, cosine",
     "placement",
+    "times that the other lacks",
     "GFLOPS",
     "acc1",
     "acc5",
@@ -81,7 +108,8 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
     """One cell that is in both reports, with what changed.
 
     ``allowed`` differences pass. A cell with ``barred`` ones has no changes of latency, and only
-    those ``others`` that do not depend on them.
+    those ``others`` that do not depend on them. ``unjudged`` is why the gate cannot judge the cell,
+    None if it can.
     """
 
     base: Identity
@@ -91,6 +119,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
     barred: tuple[Difference, ...]
     changes: tuple[Change, ...]
     others: tuple[OtherChange, ...]
+    unjudged: Unjudged | None
 
     @property
     def forward(self) -> Change | None:
@@ -104,6 +133,13 @@ class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     base: str | None
     new: str | None
+
+    @property
+    def unjudged(self) -> Unjudged:
+        """In which report it failed."""
+        if self.base is None:
+            return "failed in new"
+        return "failed in base" if self.new is None else "failed in both"
 
 
 class MeanChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,13 +176,21 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     simx: str
 
 
+class UnjudgedCells(msgspec.Struct, frozen=True):
+    """The cells that have no verdict for one reason."""
+
+    reason: Unjudged
+    cells: tuple[Identity, ...]
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """A new report compared with a base.
 
     ``threshold`` is the share that matters. ``run_to_run`` is how much two runs of the same thing
     differ in ``forward``, estimated from ``repeats`` reports; 0 for the default. ``one_run``: both
     reports are of the same run. ``pictures`` are those that differ and exclude what depends on
-    them.
+    them. Each cell of either report is one of the ``judged``, which counts those with a verdict on
+    ``forward``, or ``unjudged``.
     """
 
     base: Side
@@ -161,6 +205,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[FailedPair, ...]
     only_base: tuple[Identity, ...]
     only_new: tuple[Identity, ...]
+    judged: int
+    unjudged: tuple[UnjudgedCells, ...]
 
     @property
     def cells(self) -> tuple[CellComparison, ...]:
@@ -182,23 +228,16 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         """The cells that the gate is for."""
         return tuple(cell for cell in self.compared if cell.forward and cell.forward.gated)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a cell of the base is inconclusive, barred, failed, or no longer there."""
-        verdicts = {cell.forward.verdict for cell in self.compared if cell.forward}
-        lost = self.barred or self.failures or self.only_base
-        return "inconclusive" in verdicts or bool(lost)
-
 
 def gate(comparisons: Sequence[Comparison], fail_on: FailOn) -> ExitCode:
     """Return the exit code of comparisons with one base.
 
-    A comparison without a compared cell is never a success.
+    A comparison in which no cell has a verdict is never a success.
     """
     if fail_on != "never" and any(each.regressions for each in comparisons):
         return ExitCode.REGRESSION
-    if any(not each.compared for each in comparisons):
+    if any(not each.judged for each in comparisons):
         return ExitCode.INCONCLUSIVE
-    if fail_on == "inconclusive" and any(each.is_open for each in comparisons):
+    if fail_on == "inconclusive" and any(each.unjudged for each in comparisons):
         return ExitCode.INCONCLUSIVE
     return ExitCode.DONE

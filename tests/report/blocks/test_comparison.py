@@ -3,6 +3,7 @@
 import csv as standard_csv
 import io
 import json as standard_json
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from simx.report.content import Form, Screen, render
 from simx.report.contents import comparison_content
 from simx.report.formats.comparison_csv import HEADER
 from simx.results.comparison.digest import CellDigest
-from simx.results.comparison.outcome import Comparison
+from simx.results.comparison.outcome import Comparison, Unjudged
 from tests.report.samples import HOSTILE
 from tests.results.builders import failed, identity
 from tests.results.comparison.builders import (
@@ -23,6 +24,7 @@ from tests.results.comparison.builders import (
     digest,
     without_times,
 )
+from tests.results.comparison.unjudged import NAME, with_one
 
 
 def mixed() -> Comparison:
@@ -68,8 +70,7 @@ def test_the_table_says_everything() -> None:
     """Verdicts, regressions, what was let be, and what was not compared and why."""
     text = " ".join(shown(mixed()).split())
 
-    assert "3 cells: 1 slower, 1 faster, 1 open, 1 not comparable, 1 failed" in text
-    assert "regression: resnet18:V1 on torch cpu +20.0 %" in text
+    assert "regression: resnet18:V1 on torch cpu +20.0 %; 2 cells with a verdict" in text
     assert "the canary on torch cpu was 2 % slower in the new run" in text
     assert "threads 2 → 4 (compare with --allow threads): vgg13:V1 on torch cpu" in text
     assert "vgg11:V1 on torch cpu failed in new at load: no memory" in text
@@ -92,7 +93,7 @@ def test_markdown_has_the_tables_and_the_words() -> None:
 
     assert text.startswith("## old.json → new.json\n")
     assert "| resnet18:V1 | torch cpu | 50.0 | 60.0 | +20.0 |" in text
-    assert "**regression: resnet18:V1 on torch cpu +20.0 %**" in text
+    assert "**regression: resnet18:V1 on torch cpu +20.0 %; 2 cells with a verdict: " in text
 
 
 def test_json_holds_all_of_it() -> None:
@@ -128,6 +129,48 @@ def test_csv_has_a_row_for_everything() -> None:
     assert by_status["changed"]["note"] == "embedding dimension: 512 → 2048"
 
 
+@pytest.mark.parametrize("reason", get_args(Unjudged))
+def test_what_has_no_verdict_is_counted_in_the_first_and_the_last_line(reason: Unjudged) -> None:
+    """In one paragraph, by its reason, beside the cells that have a verdict."""
+    title, first, *_, last = shown(with_one(reason, cell("alexnet")), width=200).splitlines()[1:]
+    alone = shown(with_one(reason), form="markdown").strip().split("\n\n")
+    seen = " (slowdowns show from 25.0 %)" if reason == "undecided" else ""
+
+    assert title == ""
+    assert first == last
+    assert (
+        first
+        == f"no regression; 1 cell with a verdict: 1 equal; without a verdict: 1 {reason}{seen}"
+    )
+    assert alone[1] == alone[-1] == f"**no cell has a verdict: 1 {reason}{seen}**"
+
+
+@pytest.mark.parametrize("reason", get_args(Unjudged))
+def test_what_has_no_verdict_is_in_the_forms_for_programs(reason: Unjudged) -> None:
+    """JSON counts it by its reason, and CSV has it as a row."""
+    found = with_one(reason, cell("alexnet"))
+    json = standard_json.loads(shown(found, form="json"))
+    rows = standard_csv.DictReader(io.StringIO(shown(found, form="csv")))
+    texts = {f"{row['status']} {row['note']}" for row in rows if row["model"] == NAME}
+    side = {"failed in both": "in base at load"}.get(reason, reason.removeprefix("failed "))
+
+    assert json["judged"] == 1
+    assert [(each["reason"], len(each["cells"])) for each in json["unjudged"]] == [(reason, 1)]
+    assert any(reason in text or ("failed" in text and side in text) for text in texts)
+
+
+def test_similarities_are_in_microseconds() -> None:
+    """As in every other table."""
+    of = cell(times={("similarity", "positive"): [0.025] * 5, ("host", None): [50.0] * 5})
+    new = cell(times={("similarity", "positive"): [0.075] * 5, ("host", None): [90.0] * 5})
+    text = shown(compared(digest(of), digest(new, created=LATER)), form="markdown")
+
+    assert "| model | backend | time | base, ms | new, ms |" in text
+    assert "| resnet18:V1 | torch cpu | host | 50.0 | 90.0 |" in text
+    assert "| model | backend | time | base, µs | new, µs |" in text
+    assert "| resnet18:V1 | torch cpu | similarity, positive | 25.0 | 75.0 |" in text
+
+
 def test_few_cells_are_all_shown_and_many_are_not() -> None:
     """Of many, what changed has a row; the rest is counted, and nothing is lost."""
     few, lots = shown(many(READABLE_CELLS)), shown(many(READABLE_CELLS + 1))
@@ -135,7 +178,7 @@ def test_few_cells_are_all_shown_and_many_are_not() -> None:
     assert few.count("model") >= READABLE_CELLS
     assert "model7:V1" in lots
     assert "model8:V1" not in lots
-    assert f"{READABLE_CELLS + 1} cells: 1 slower, {READABLE_CELLS}" in lots
+    assert f"not shown: {READABLE_CELLS} undecided, where slowdowns show from 11.9 %" in lots
     assert "(--show all has them)" in " ".join(lots.split())
     assert "model8:V1" in shown(many(READABLE_CELLS + 1), show="all")
     assert "model8:V1" not in shown(many(9), show="changes")
@@ -169,5 +212,5 @@ def test_nothing_comparable_is_said() -> None:
     threads = msgspec.structs.replace(identity(), threads=4)
     text = shown(compared(digest(cell()), digest(cell(its=threads), created=LATER)))
 
-    assert "nothing could be compared" in text
+    assert "no cell has a verdict: 1 not comparable" in text
     assert "no regression" not in text

@@ -88,7 +88,7 @@ def test_one_launch_says_nothing() -> None:
 
     assert found.center == pytest.approx(0.55)
     assert (found.low, found.high, found.p_above(0.0), found.p_below(0.0)) == (None,) * 4
-    assert (verdict(found, 0.03), smallest_seen(found, 0.03)) == ("inconclusive", None)
+    assert (verdict(found, 0.03), smallest_seen(found, 0.03)) == ("undecided", None)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_one_launch_says_nothing() -> None:
         (0.00, 0.02, "equivalent"),
         (0.02, 0.005, "changed"),
         (-0.02, 0.005, "changed"),
-        (0.03, 0.02, "inconclusive"),
-        (0.00, 0.05, "inconclusive"),
-        (-0.05, 0.03, "inconclusive"),
+        (0.03, 0.02, "undecided"),
+        (0.00, 0.05, "undecided"),
+        (-0.05, 0.03, "undecided"),
     ],
 )
 def test_verdicts(center: float, half: float, expected: Verdict) -> None:
