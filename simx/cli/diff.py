@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     "--fail-on",
     ("regression", "inconclusive", "never"),
     "regression: exit with code 6 for a regression; inconclusive: also with code 7 if a cell of "
-    "either report has no verdict; never: for neither. If no cell has a verdict, the code is always "
-    "7.",
+    "either report has no verdict; never: for neither. If no cell has a verdict, the code is 7 for "
+    "each of them.",
 )
 @options.choice_option(
     "--show",
