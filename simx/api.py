@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simx.common.errors import InputError
 from simx.common.input_files import shown
+from simx.common.misfits import misfit
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
@@ -209,6 +210,8 @@ def bench(  # noqa: PLR0913 - the options of the command
         profile=profile,
         worker_memory=worker_memory,
     )
+    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
+        raise InputError(problem)
     inputs = Inputs(
         store=str(_store(store)),
         weights_file=_text(request.path),

@@ -1,9 +1,11 @@
 """The functions that ``import simx`` offers to notebooks."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +42,26 @@ def test_every_function_is_offered_and_documented() -> None:
         assert name == "__version__" or getattr(simx, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'measure'"):
         simx.measure  # noqa: B018 - reading it is the test
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"half_width": -1.0}, "config.half_width is -1.0; it is more than 0"),
+        ({"budget": 0.0}, "config.budget_seconds is 0.0; it is more than 0"),
+        ({"seed": -1}, "config.seed is -1; it is at least 0"),
+        ({"threads": -2}, "config.threads is -2; it is at least 1"),
+        ({"worker_memory": 0}, "config.worker_memory is 0; it is at least 1"),
+    ],
+)
+def test_a_run_whose_report_could_not_be_read_does_not_begin(
+    tmp_path: Path, argument: dict[str, Any], message: str
+) -> None:
+    """A value out of its field's range is refused before anything is exported or measured."""
+    with pytest.raises(InputError, match=re.escape(message)):
+        simx.bench("alexnet", store=tmp_path / "store", report=tmp_path / "r.json", **argument)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_are_those_of_the_csv(tmp_path: Path) -> None:
