@@ -12,10 +12,10 @@ from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics.device_events import typical_device_ns
-from simx.results.statistics.estimates import estimate, minimum
+from simx.results.statistics.estimates import minimum
 from simx.results.statistics.percentiles import percentiles
-from simx.results.summaries.backbones import Timings
-from simx.results.summaries.derivation import counted
+from simx.results.summaries.counted import CountedReport, Timings
+from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
 
@@ -67,13 +67,14 @@ def to_string(reports: Sequence[Report]) -> str:
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:
-    times, pilot = counted(report), report.config.pilot if report.config else None
+    counted = CountedReport(report)
+    times = counted.times()
     for cell in report.cells:
-        rows = _cell_rows(cell, times.get(cell.identity, {}), pilot)
+        rows = _cell_rows(cell, times.get(cell.identity, {}), counted)
         yield from ([*identity_fields(cell.identity), *row] for row in rows)
 
 
-def _cell_rows(cell: Cell, times: Timings, pilot: int | None) -> Iterator[list[str]]:
+def _cell_rows(cell: Cell, times: Timings, counted: CountedReport) -> Iterator[list[str]]:
     if isinstance(cell, FailedCell):
         yield ["failed", *[""] * 3, *[""] * len(STATISTICS)]
     elif isinstance(cell, QuotedCell):
@@ -82,15 +83,20 @@ def _cell_rows(cell: Cell, times: Timings, pilot: int | None) -> Iterator[list[s
             yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
         yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
     else:
-        rows = (*_time_rows(times, pilot), *_figure_rows(cell), *_measured_rows(cell))
+        rows = (
+            *_time_rows(target_of(cell.identity), times, counted),
+            *_figure_rows(cell),
+            *_measured_rows(cell),
+        )
         yield from (["ok", *row] for row in rows)
 
 
-def _time_rows(times: Timings, pilot: int | None) -> Iterator[list[str]]:
-    for (scope, image), launches in times.items():
+def _time_rows(target: TargetId, times: Timings, counted: CountedReport) -> Iterator[list[str]]:
+    for key, launches in times.items():
         if not launches:
             continue
-        typical = estimate(launches, pilot)
+        scope, image = key
+        typical = counted.estimate(target, key, launches)
         tails = percentiles(launches, PERCENTILES)
         figures = (
             typical.median_ns,

@@ -10,7 +10,7 @@ from none to all.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -18,14 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
+from simx.results.comparison.digest import TimeDigest
 from simx.results.statistics.estimates import CONFIDENCE
+from simx.results.statistics.moderation import Part
 
 Verdict = Literal["slower", "faster", "changed", "equivalent", "undecided"]
 """Where an interval lies. Beyond the threshold: ``slower``, ``faster``. Within it: ``changed``
 without 0, ``equivalent`` with 0. Across it: ``undecided``."""
-
-Part = tuple[float, float]
-"""A variance, and its degrees of freedom."""
 
 
 class RunToRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,28 +36,6 @@ class RunToRun(msgspec.Struct, frozen=True, kw_only=True):
 
     spread: float
     degrees: float = math.inf
-
-
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's times of one thing: the logarithm of each launch's nanoseconds, by its index.
-
-    ``pilot`` is how many launches fixed their number; None where none did.
-    """
-
-    logs: Mapping[int, float]
-    pilot: int | None = None
-
-    @property
-    def mean(self) -> float:
-        """Mean of the logarithms."""
-        return math.fsum(self.logs.values()) / len(self.logs)
-
-    @property
-    def variance_of_mean(self) -> Part | None:
-        """The variance of ``mean``, by the pilot's spread; None for fewer than two launches."""
-        spread = [log for at, log in self.logs.items() if self.pilot is None or at < self.pilot]
-        degrees = len(spread) - 1
-        return (variance(spread) / len(self.logs), degrees) if degrees > 0 else None
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +85,7 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
         return float(2 * stdtr(self.degrees, -distance / self.error)) if self.error else 0.0
 
 
-def shift(base: Sample, new: Sample, run_to_run: RunToRun, machine: float = 0.0) -> Shift:
+def shift(base: TimeDigest, new: TimeDigest, run_to_run: RunToRun, machine: float = 0.0) -> Shift:
     """Return the change from one run to another.
 
     Args:
@@ -159,12 +136,6 @@ def smallest_seen(change: Shift, threshold: float) -> float | None:
     if change.half is None:
         return None
     return math.expm1(math.log1p(threshold) + change.half + max(0.0, change.machine))
-
-
-def variance(values: Sequence[float]) -> float:
-    """Return the unbiased variance of at least two values; the standard library's is far slower."""
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

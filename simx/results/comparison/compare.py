@@ -12,7 +12,7 @@ import msgspec
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison import changes, differences
-from simx.results.comparison.changes import RunToRun, Sample, Shift
+from simx.results.comparison.changes import RunToRun, Shift
 from simx.results.comparison.differences import Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
 from simx.results.comparison.names import DifferenceName
@@ -204,8 +204,7 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Tim
     for time in one.times:
         again = there.get((time.scope, time.image))
         if time.scope in COMPARED_SCOPES and again and not context.is_excluded(time.image):
-            samples = context.base.sample(time), context.new.sample(again)
-            shifted = changes.shift(*samples, context.run_to_run[time.scope], machine)
+            shifted = changes.shift(time, again, context.run_to_run[time.scope], machine)
             yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
@@ -272,7 +271,7 @@ def _below_level(
 
 def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
     found, ratio = time.shift, math.exp(time.shift.center)
-    base_ns = math.exp(Sample(logs=time.base.logs).mean)
+    base_ns = math.exp(time.base.mean)
     return Change(
         scope=time.base.scope,
         image=time.base.image,

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import msgspec
 
 from simx.models.pictures import Image
-from simx.results.comparison.changes import Sample
 from simx.results.schema.report import Cell, Identity, MeasuredCell, QuotedCell, Report
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import log_times
+from simx.results.statistics.moderation import Part
 from simx.results.statistics.round_filter import references
-from simx.results.summaries.derivation import Counted, counted_cells
-from simx.results.summaries.summary import TargetId
+from simx.results.summaries.counted import CountedBackbone, CountedReport
+from simx.results.summaries.summary import TargetId, target_of
 
 COMPARED_SCOPES: tuple[Scope, ...] = (
     "forward",
@@ -31,12 +31,27 @@ COMPARED_SCOPES: tuple[Scope, ...] = (
 class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
     """The undisturbed times of one scope: logarithms of nanoseconds per call, by launch index.
 
-    A quoted median stands for a single launch.
+    ``spread`` is their variance, moderated by that of the report's other backbones; None for a
+    single launch, as which a quoted median counts too.
     """
 
     scope: Scope
     image: Image | None
     logs: Mapping[int, float]
+    spread: Part | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean of the logarithms."""
+        return math.fsum(self.logs.values()) / len(self.logs)
+
+    @property
+    def variance_of_mean(self) -> Part | None:
+        """The variance of ``mean``."""
+        if self.spread is None:
+            return None
+        variance, degrees = self.spread
+        return variance / len(self.logs), degrees
 
 
 class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,18 +77,14 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[CellDigest, ...]
     canaries: tuple[tuple[TargetId, float], ...]
 
-    def sample(self, time: TimeDigest) -> Sample:
-        """Return a time's launches, ready for the statistics."""
-        config = self.report.config
-        return Sample(logs=time.logs, pilot=config.pilot if config else None)
-
 
 def digest(report: Report) -> Digest:
     """Return what a comparison needs of a report."""
-    times = counted_cells(_with_compared_scopes(report))
+    counted = CountedReport(_with_compared_scopes(report))
+    digests = {cell.identity: _cell(cell, backbone, counted) for cell, backbone in counted.cells}
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
-        cells=tuple(_cell(cell, times.get(cell.identity)) for cell in report.cells),
+        cells=tuple(digests[cell.identity] for cell in report.cells),
         canaries=tuple((TargetId(*target), ns) for target, ns in references(report.canary).items()),
     )
 
@@ -89,13 +100,24 @@ def _with_compared_scopes(report: Report) -> Report:
     return msgspec.structs.replace(report, cells=tuple(cells))
 
 
-def _cell(cell: Cell, counted: Counted | None) -> CellDigest:
-    if isinstance(cell, MeasuredCell) and counted is not None:
-        logs = {key: log_times(launches) for key, launches in counted.times.items() if launches}
-        cell, noisy = msgspec.structs.replace(cell, timings=()), counted.noisy
-    else:
+def _cell(cell: Cell, backbone: CountedBackbone, counted: CountedReport) -> CellDigest:
+    if not isinstance(cell, MeasuredCell):
         medians = cell.medians if isinstance(cell, QuotedCell) else ()
-        logs = {(median.scope, median.image): {0: math.log(median.ns)} for median in medians}
-        noisy = False
-    times = (TimeDigest(scope=key[0], image=key[1], logs=found) for key, found in logs.items())
-    return CellDigest(cell=cell, times=tuple(times), noisy=noisy)
+        times = [
+            TimeDigest(scope=each.scope, image=each.image, logs={0: math.log(each.ns)})
+            for each in medians
+        ]
+        return CellDigest(cell=cell, times=tuple(times))
+    target = target_of(cell.identity)
+    times = [
+        TimeDigest(
+            scope=key[0],
+            image=key[1],
+            logs=(logs := log_times(launches)),
+            spread=counted.spread(target, key, logs),
+        )
+        for key, launches in backbone.times[target].items()
+        if launches
+    ]
+    bare = msgspec.structs.replace(cell, timings=())
+    return CellDigest(cell=bare, times=tuple(times), noisy=backbone.filtered.noisy)

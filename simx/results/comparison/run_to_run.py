@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from simx.models.pictures import Image
-from simx.results.comparison.changes import RunToRun, Sample, variance
-from simx.results.comparison.digest import Digest
+from simx.results.comparison.changes import RunToRun
+from simx.results.comparison.digest import Digest, TimeDigest
 from simx.results.schema.report import Identity
 from simx.results.schema.times import Scope
+from simx.results.statistics.moderation import variance
 
 DEFAULT_SPREAD: Mapping[Scope, float] = {
     "forward": 0.03,
@@ -55,12 +56,12 @@ def learnt(runs: Sequence[Digest], scope: Scope) -> RunToRun | None:
 
 def _excesses(runs: Sequence[Digest], scope: Scope) -> Iterator[tuple[Identity, float]]:
     """Yield each cell's variance between runs beyond that of its launches' means."""
-    repeated: dict[tuple[Identity, Image | None], list[Sample]] = defaultdict(list)
+    repeated: dict[tuple[Identity, Image | None], list[TimeDigest]] = defaultdict(list)
     for run in runs:
         for cell in run.cells:
             for time in () if cell.noisy else cell.times:
                 if time.scope == scope and time.logs:
-                    repeated[cell.identity, time.image].append(run.sample(time))
+                    repeated[cell.identity, time.image].append(time)
     for (identity, _), samples in repeated.items():
         expected = [part[0] for sample in samples if (part := sample.variance_of_mean)]
         if len(samples) == len(expected) > 1:

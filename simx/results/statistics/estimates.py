@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from simx.results.schema.times import Block, Launch
+from simx.results.statistics.moderation import Prior, moderated, spread
 
 CONFIDENCE = 0.95
 """Level of every interval, by convention."""
@@ -64,14 +65,17 @@ def launch_estimate(launch: Launch) -> float:
     return math.exp(math.fsum(logs) / len(logs))
 
 
-def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
+def estimate(
+    launches: Sequence[Launch], pilot: int | None = None, prior: Prior | None = None
+) -> Estimate:
     """Return the geometric mean over launches, with Student's t interval on the logarithms.
 
     Args:
         launches: At least one.
         pilot: How many launches fixed their number, by their indices; None where none did.
+        prior: What the variances of these logarithms have in common over the run's backbones.
     """
-    center, low, high = interval(log_times(launches), pilot)
+    center, low, high = interval(log_times(launches), pilot, prior)
     return Estimate(
         median_ns=center,
         low_ns=low,
@@ -81,7 +85,12 @@ def estimate(launches: Sequence[Launch], pilot: int | None = None) -> Estimate:
     )
 
 
-def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) -> Ratio | None:
+def ratio(
+    a: Sequence[Launch],
+    b: Sequence[Launch],
+    pilot: int | None = None,
+    prior: Prior | None = None,
+) -> Ratio | None:
     """Return how many times as long ``a`` takes as ``b``, or None without a common round.
 
     Within a launch the logarithms of t_a / t_b are averaged over the rounds of both, so that the
@@ -91,11 +100,12 @@ def ratio(a: Sequence[Launch], b: Sequence[Launch], pilot: int | None = None) ->
         a: Launches of one cell.
         b: Launches of another cell, measured in the same rounds.
         pilot: How many launches fixed their number, by their indices; None where none did.
+        prior: What the variances of these logarithms have in common over the run's backbones.
     """
     logs = log_ratios(a, b)
     if not logs:
         return None
-    value, low, high = interval(logs, pilot)
+    value, low, high = interval(logs, pilot, prior)
     return Ratio(value=value, low=low, high=high, launches=len(logs))
 
 
@@ -149,29 +159,29 @@ def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...
 
 
 def interval(
-    logs: Mapping[int, float], pilot: int | None = None
+    logs: Mapping[int, float], pilot: int | None = None, prior: Prior | None = None
 ) -> tuple[float, float | None, float | None]:
     """Return exp of the mean of logarithms and of its interval's ends (None for a single value).
 
     Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
     minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
-    degrees of freedom are the pilot's (Stein 1945).
+    degrees of freedom are the pilot's (Stein 1945); with a prior they are moderated.
 
     Args:
         logs: One for each launch, by its index; at least one.
         pilot: How many launches fixed their number; None where none did.
+        prior: What the variances of these logarithms have in common over the run's backbones.
     """
-    values = np.array(list(logs.values()))
-    spread = np.array([log for index, log in logs.items() if pilot is None or index < pilot])
-    center = float(values.mean())
-    if spread.size < 2:  # noqa: PLR2004 - one value has no spread
+    center = math.fsum(logs.values()) / len(logs)
+    own = spread(logs, pilot)
+    if own is None:
         return math.exp(center), None, None
-    error = float(spread.std(ddof=1)) / math.sqrt(values.size)
-    half = t_quantile(spread.size - 1) * error
+    variance, degrees = moderated(own, prior)
+    half = t_quantile(degrees) * math.sqrt(variance / len(logs))
     return math.exp(center), _exp(center - half), _exp(center + half)
 
 
-def t_quantile(degrees: int) -> float:
+def t_quantile(degrees: float) -> float:
     """Return how many standard errors an interval of ``CONFIDENCE`` reaches to each side."""
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 

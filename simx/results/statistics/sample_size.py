@@ -8,10 +8,9 @@ misses more often than stated. A number that is fixed once keeps the confidence 
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import log_ratios, log_times, t_quantile
+from simx.results.statistics.moderation import spread
 
 _MOST = 10**9
 """Larger numbers of launches say no more."""
@@ -27,13 +26,15 @@ def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int
     """
     first, *others = cells
     compared = [log_ratios(first, other) for other in others] or [log_times(first)]
-    if any(len(logs) < 2 for logs in compared):  # noqa: PLR2004 - one value has no spread
-        return None
-    return max(_needed(logs, half_width) for logs in compared)
+    needed = [_needed(logs, half_width) for logs in compared]
+    return None if None in needed else max(filter(None, needed))
 
 
-def _needed(logs: Mapping[int, float], half_width: float) -> int:
+def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
     """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
-    spread = float(np.std(list(logs.values()), ddof=1))
-    needed = (t_quantile(len(logs) - 1) * spread / math.log1p(half_width)) ** 2
+    own = spread(logs)
+    if own is None:
+        return None
+    variance, degrees = own
+    needed = (t_quantile(degrees) / math.log1p(half_width)) ** 2 * variance
     return max(len(logs), math.ceil(min(needed, _MOST)))

@@ -1,24 +1,22 @@
 """Derives the summary of one backbone: what its rows show. Pure; renders nothing."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
-    Canary,
     Cell,
     MeasuredCell,
     QuotedCell,
     Report,
     Similarity,
 )
-from simx.results.schema.times import Launch, Scope
-from simx.results.statistics import round_filter
+from simx.results.schema.times import Scope
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
 from simx.results.statistics.embedding_similarity import margin
-from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest, ratio
+from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
+from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, TimeKey
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
@@ -28,79 +26,41 @@ from simx.results.summaries.summary import (
     target_of,
 )
 
-Launches = Sequence[Launch]
-Key = tuple[Scope, Image | None]
-Timings = Mapping[Key, Launches]
-
-_FORWARD: Key = ("forward", None)
-
 
 class Summariser:
     """Summarises backbones of one report, with what each of them needs of the whole of it."""
 
-    def __init__(self, report: Report, baseline: TargetId) -> None:
-        self._baseline = baseline
-        self._pilot = report.config.pilot if report.config else None
-        self._undisturbed_ns = round_filter.references(report.canary)
-        self._peaks = peaks(report.canary, self._undisturbed_ns)
-        self._canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
-        for canary in report.canary:
-            self._canaries[canary.model, canary.weights].append(canary)
+    def __init__(self, report: Report, targets: Sequence[TargetId]) -> None:
+        self.counted = CountedReport(report)
+        self._order = targets
+        self._peaks = peaks(report.canary, self.counted.undisturbed_ns)
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
-    def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
-        """Return the summary of all cells of one backbone, in the order of their targets."""
-        its = cells[0].identity
-        measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        filtered, timings = self.counted(measured)
+    def summarise(self, backbone: CountedBackbone) -> BackboneSummary:
+        """Return the summary of one backbone, its cells in the order of the targets."""
+        first, *_ = backbone.cells
+        its, filtered = first.identity, backbone.filtered
+        cells = sorted(backbone.cells, key=lambda cell: self._order.index(target_of(cell.identity)))
         return BackboneSummary(
             model=its.model,
             weights=its.weights,
             embedding=its.embedding,
             batch=its.batch,
             threads=its.threads,
-            catalogue=cells[0].catalogue,
-            cells=tuple(self._cell(cell, timings) for cell in cells),
-            forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
-            pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
+            catalogue=first.catalogue,
+            cells=tuple(self._cell(cell, backbone) for cell in cells),
+            forward_fastest=self._forward_fastest(backbone),
+            pipeline_fastest={image: self._pipeline_fastest(backbone, image) for image in IMAGES},
             rounds=filtered.rounds,
             excluded=filtered.excluded,
             noisy=filtered.noisy,
             stop=self._stops.get((its.model, its.weights)),
         )
 
-    def counted(
-        self, cells: Sequence[MeasuredCell]
-    ) -> tuple[round_filter.FilteredRounds, dict[TargetId, Timings]]:
-        """Return which rounds of a backbone count, and what counts of every cell's times.
-
-        ``forward`` is judged by rounds, every other scope by its blocks.
-        """
-        its = [cell.identity for cell in cells]
-        canaries = self._canaries[its[0].model, its[0].weights] if its else []
-        times = {
-            target_of(cell.identity): {
-                (timing.scope, timing.image): timing.launches for timing in cell.timings
-            }
-            for cell in cells
-        }
-        forwards = [of_cell[_FORWARD] for of_cell in times.values() if _FORWARD in of_cell]
-        filtered = round_filter.filter_rounds(forwards, canaries, self._undisturbed_ns)
-        rounds = iter(filtered.cells)
-        return filtered, {
-            target: {
-                key: next(rounds) if key == _FORWARD else round_filter.filter_blocks(launches)
-                for key, launches in of_cell.items()
-            }
-            for target, of_cell in times.items()
-        }
-
-    def _cell(
-        self, cell: Cell, timings: Mapping[TargetId, Timings]
-    ) -> MeasuredSummary | FailedSummary:
+    def _cell(self, cell: Cell, backbone: CountedBackbone) -> MeasuredSummary | FailedSummary:
         target = target_of(cell.identity)
         if isinstance(cell, MeasuredCell):
-            return self._measured(cell, target, timings)
+            return self._measured(cell, target, backbone)
         if isinstance(cell, QuotedCell):
             return _quoted(cell, target)
         return FailedSummary(
@@ -108,18 +68,15 @@ class Summariser:
         )
 
     def _measured(
-        self, cell: MeasuredCell, target: TargetId, timings: Mapping[TargetId, Timings]
+        self, cell: MeasuredCell, target: TargetId, backbone: CountedBackbone
     ) -> MeasuredSummary:
-        forwards = _of_scope(timings, _FORWARD)
-
         def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
-            launches = timings[target].get((scope, image))
-            return estimate(launches, self._pilot) if launches else None
+            key = (scope, image)
+            launches = backbone.times[target].get(key)
+            return self.counted.estimate(target, key, launches) if launches else None
 
         def speed(base: TargetId) -> Ratio | None:
-            if target == base or target not in forwards or base not in forwards:
-                return None
-            return ratio(forwards[base], forwards[target], self._pilot)
+            return None if target == base else self.counted.ratio(backbone, base, target)
 
         forward = typical("forward")
         return MeasuredSummary(
@@ -131,7 +88,7 @@ class Summariser:
             forward=forward,
             host=typical("host"),
             first=typical("first"),
-            speed=speed(self._baseline),
+            speed=speed(self._order[0]),
             speed_to_torch=speed(torch_beside(target)),
             speed_to_fp32=speed(target.in_full),
             parity=cell.parity,
@@ -153,25 +110,25 @@ class Summariser:
         gmacs = cell.catalogue.embedding_gmacs * cell.identity.batch
         return peak_share(gmacs, forward.median_ns, peak)
 
-    def _forward_fastest(self, forwards: Mapping[TargetId, Launches]) -> tuple[TargetId, ...]:
+    def _forward_fastest(self, backbone: CountedBackbone) -> tuple[TargetId, ...]:
         """Return the fastest and all whose ratio to it leaves open that they are as fast."""
+        forwards = backbone.of_scope(FORWARD)
         if len(forwards) < 2:  # noqa: PLR2004 - a comparison takes two
             return ()
         best = min(forwards, key=lambda target: estimate(forwards[target]).median_ns)
         tied = [best]
         for other in forwards:
-            found = ratio(forwards[other], forwards[best], self._pilot)
+            found = self.counted.ratio(backbone, other, best)
             if other != best and (found is None or found.low is None or found.low <= 1):
                 tied.append(other)
         return tuple(tied)
 
-    def _pipeline_fastest(
-        self, timings: Mapping[TargetId, Timings], image: Image
-    ) -> tuple[TargetId, ...]:
-        pipelines = _of_scope(timings, ("pipeline", image))
+    def _pipeline_fastest(self, backbone: CountedBackbone, image: Image) -> tuple[TargetId, ...]:
+        key: TimeKey = ("pipeline", image)
+        pipelines = backbone.of_scope(key)
         if len(pipelines) < 2:  # noqa: PLR2004 - a comparison takes two
             return ()
-        times = [estimate(launches, self._pilot) for launches in pipelines.values()]
+        times = [self.counted.estimate(target, key, of) for target, of in pipelines.items()]
         return tuple(list(pipelines)[place] for place in fastest(times))
 
 
@@ -211,9 +168,3 @@ def _images(
         )
         for image in IMAGES
     }
-
-
-def _of_scope(timings: Mapping[TargetId, Timings], key: Key) -> dict[TargetId, Launches]:
-    """Return the launches of a scope, of each cell in which some of them count."""
-    found = {target: of_cell.get(key, ()) for target, of_cell in timings.items()}
-    return {target: launches for target, launches in found.items() if launches}

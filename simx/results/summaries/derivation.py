@@ -1,24 +1,17 @@
 """Derives the summary of a report: what its tables show. Pure; renders nothing."""
 
 import math
-import re
-from collections import defaultdict
 from collections.abc import Sequence
-
-import msgspec
 
 from simx.models.ranges import Range
 from simx.results.schema.partial_placement import without_options, without_partial_placement
-from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
+from simx.results.schema.report import Canary, Report
 from simx.results.statistics.drift import drift
-from simx.results.summaries.backbones import Summariser, Timings
+from simx.results.summaries.backbones import Summariser
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 OUTSIDE = "outside the ranges"
 """Label of the backbones outside all ranges: custom ranges drop no backbone."""
-
-_Key = tuple[str, str, str, int, int | None]
-"""Model, weights, embedding, batch and threads."""
 
 
 def targets(report: Report) -> tuple[TargetId, ...]:
@@ -90,59 +83,10 @@ def canaries_of(report: Report, target: TargetId) -> list[Canary]:
     return [canary for canary in report.canary if (canary.backend, canary.provider) == key]
 
 
-class Counted(msgspec.Struct, frozen=True):
-    """A cell's times that count; all of them if it is ``noisy``: most rounds were disturbed."""
-
-    times: Timings
-    noisy: bool
-
-
-def counted(report: Report) -> dict[Identity, Timings]:
-    """Return the times of every measured cell that count: undisturbed rounds and blocks."""
-    return {identity: cell.times for identity, cell in counted_cells(report).items()}
-
-
-def counted_cells(report: Report) -> dict[Identity, Counted]:
-    """Return the times of every measured cell that count, and whether it is noisy."""
-    if not report.cells:
-        return {}
-    summariser = Summariser(report, targets(report)[0])
-    found: dict[Identity, Counted] = {}
-    for cells in _groups(report).values():
-        measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
-        filtered, timings = summariser.counted(measured)
-        for cell in measured:
-            found[cell.identity] = Counted(timings[target_of(cell.identity)], filtered.noisy)
-    return found
-
-
 def backbones(report: Report) -> list[BackboneSummary]:
     """Return every backbone of a report, in the order of the tables."""
     order = targets(report)
     if not order:
         return []
-    summariser = Summariser(report, baseline=order[0])
-    return [
-        summariser.summarise(sorted(cells, key=lambda cell: order.index(target_of(cell.identity))))
-        for cells in _groups(report).values()
-    ]
-
-
-def _groups(report: Report) -> dict[_Key, list[Cell]]:
-    """Return the cells of each backbone, in the order of the tables; unknown threads come first."""
-    groups: dict[_Key, list[Cell]] = defaultdict(list)
-    for cell in report.cells:
-        its = cell.identity
-        groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
-
-    def place(key: _Key) -> tuple[object, ...]:
-        model, weights, *settings, threads = key
-        return (_natural(model), _natural(weights), *settings, threads or 0)
-
-    return {key: groups[key] for key in sorted(groups, key=place)}
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts ``resnet18`` before ``resnet101``."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    summariser = Summariser(report, order)
+    return [summariser.summarise(backbone) for backbone in summariser.counted.backbones]

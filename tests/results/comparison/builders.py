@@ -13,6 +13,7 @@ from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.report import Cell, Identity, MeasuredCell
 from simx.results.schema.times import Scope
+from simx.results.statistics.moderation import spread
 from simx.results.summaries.summary import TargetId
 from tests.results.builders import identity, measured, report
 
@@ -35,14 +36,15 @@ def cell(
     return CellDigest(
         cell=of or without_times(its or identity(model)),
         times=tuple(
-            TimeDigest(
-                scope=scope,
-                image=image,
-                logs={place: math.log(each * 1e6) for place, each in enumerate(found)},
-            )
+            time_digest(scope, image, [math.log(each * 1e6) for each in found])
             for (scope, image), found in digested.items()
         ),
     )
+
+
+def time_digest(scope: Scope, image: Image | None, logs: Sequence[float]) -> TimeDigest:
+    by_launch = dict(enumerate(logs))
+    return TimeDigest(scope=scope, image=image, logs=by_launch, spread=spread(by_launch))
 
 
 def without_times(its: Identity) -> MeasuredCell:

@@ -10,7 +10,6 @@ from scipy.stats import binom, false_discovery_control, ttest_ind
 
 from simx.results.comparison.changes import (
     RunToRun,
-    Sample,
     Shift,
     Verdict,
     benjamini_hochberg,
@@ -20,6 +19,8 @@ from simx.results.comparison.changes import (
     smallest_seen,
     verdict,
 )
+from simx.results.comparison.digest import TimeDigest
+from simx.results.statistics.moderation import spread
 
 SAME = RunToRun(spread=0.0)
 
@@ -29,8 +30,9 @@ spreads = st.floats(min_value=0.001, max_value=0.1)
 machines = st.floats(min_value=-0.2, max_value=0.2)
 
 
-def sample(*values: float, pilot: int | None = None) -> Sample:
-    return Sample(logs=dict(enumerate(values)), pilot=pilot)
+def sample(*values: float, pilot: int | None = None) -> TimeDigest:
+    logs = dict(enumerate(values))
+    return TimeDigest(scope="forward", image=None, logs=logs, spread=spread(logs, pilot))
 
 
 def test_an_interval_is_welch_s() -> None:

@@ -6,7 +6,8 @@ import pytest
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.results.schema.report import Report, Similarity
 from simx.results.schema.times import Timing
-from simx.results.summaries.derivation import OUTSIDE, by_range, counted, targets
+from simx.results.summaries.counted import CountedReport
+from simx.results.summaries.derivation import OUTSIDE, by_range, targets
 from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.results.builders import (
     around,
@@ -182,7 +183,7 @@ def test_quoted_figures_have_no_statistic_that_takes_raw_times() -> None:
     assert (first.forward, first.speed, first.parity, first.memory) == (None, None, None, None)
     assert (backbone.forward_fastest, backbone.pipeline_fastest["positive"]) == ((), ())
     assert (backbone.rounds, backbone.stop) == (0, None)
-    assert counted(of) == {}
+    assert CountedReport(of).times() == {}
 
 
 def test_quoted_backbones_are_ordered_like_measured_ones() -> None:

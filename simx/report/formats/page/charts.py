@@ -12,7 +12,7 @@ from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Identity
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate, launch_estimate
-from simx.results.summaries.backbones import Launches, Timings
+from simx.results.summaries.counted import Launches, Timings
 from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
     BackboneSummary,

@@ -21,6 +21,7 @@ from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
+from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.decision import (
     Decision,
     decide,
@@ -29,7 +30,7 @@ from simx.results.summaries.decision import (
     ordered,
     selected_targets,
 )
-from simx.results.summaries.derivation import by_range, counted, targets
+from simx.results.summaries.derivation import by_range, targets
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
 from simx.results.summaries.speeds import fastest_target
 from simx.results.summaries.summary import BackboneSummary
@@ -118,7 +119,7 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
     fastest, opened = fastest_target(backbones, found), fastest_target(backbones, shown)
     limit = criteria.limits.max_latency_ns
     decisions = {each: decide(report, backbones, each, criteria) for each in found}
-    charts = chart_data(summaries, decisions, counted(report))
+    charts = chart_data(summaries, decisions, CountedReport(report).times())
     is_thinned = any(
         len(launch.steps) < launch.count
         for cell in charts.cells

@@ -1,0 +1,156 @@
+"""Which of a report's times count, and what they are estimated to be. Pure; renders nothing."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from simx.models.pictures import Image
+from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
+from simx.results.schema.times import Launch, Scope
+from simx.results.statistics import estimates, round_filter
+from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times
+from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
+from simx.results.summaries.summary import TargetId, target_of
+
+Launches = Sequence[Launch]
+TimeKey = tuple[Scope, Image | None]
+Timings = Mapping[TimeKey, Launches]
+BackboneKey = tuple[str, str, str, int, int | None]
+"""Model, weights, embedding, batch and threads."""
+
+FORWARD: TimeKey = ("forward", None)
+
+
+class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
+    """The cells of one backbone, and what counts of each one's times.
+
+    ``forward`` is judged by rounds, every other scope by its blocks. Everything counts if the
+    backbone is ``filtered.noisy``: most rounds were disturbed.
+    """
+
+    cells: tuple[Cell, ...]
+    filtered: round_filter.FilteredRounds
+    times: Mapping[TargetId, Timings]
+
+    def of_scope(self, key: TimeKey) -> dict[TargetId, Launches]:
+        """Return the launches of a scope, of each cell in which some of them count."""
+        found = {target: of_cell.get(key, ()) for target, of_cell in self.times.items()}
+        return {target: launches for target, launches in found.items() if launches}
+
+
+class CountedReport:
+    """A report's backbones, in the order of the tables, and estimates of their times.
+
+    The variance of a time's launches is moderated by that of the same scope, image and target of
+    the report's other backbones, and a ratio's by that of the same two targets.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._pilot = report.config.pilot if report.config else None
+        self.undisturbed_ns = round_filter.references(report.canary)
+        canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
+        for canary in report.canary:
+            canaries[canary.model, canary.weights].append(canary)
+        self.backbones = [
+            self._counted(cells, canaries[cells[0].identity.model, cells[0].identity.weights])
+            for cells in _groups(report)
+        ]
+        self._of_times: dict[tuple[TargetId, TimeKey], Prior | None] = {}
+        self._of_ratios: dict[tuple[TargetId, TargetId], Prior | None] = {}
+
+    @property
+    def cells(self) -> Iterator[tuple[Cell, CountedBackbone]]:
+        """Every cell, with its backbone."""
+        return ((cell, backbone) for backbone in self.backbones for cell in backbone.cells)
+
+    def times(self) -> dict[Identity, Timings]:
+        """Return the times of every measured cell that count."""
+        return {
+            cell.identity: backbone.times[target_of(cell.identity)]
+            for cell, backbone in self.cells
+            if isinstance(cell, MeasuredCell)
+        }
+
+    def estimate(self, target: TargetId, key: TimeKey, launches: Launches) -> Estimate:
+        """Return the estimate of a time of one backbone."""
+        return estimates.estimate(launches, self._pilot, self._time_prior(target, key))
+
+    def ratio(self, backbone: CountedBackbone, slower: TargetId, faster: TargetId) -> Ratio | None:
+        """Return how many times as long ``forward`` takes on one target as on another one."""
+        launches = backbone.of_scope(FORWARD)
+        if slower not in launches or faster not in launches:
+            return None
+        common = self._ratio_prior(slower, faster)
+        return estimates.ratio(launches[slower], launches[faster], self._pilot, common)
+
+    def spread(self, target: TargetId, key: TimeKey, logs: Mapping[int, float]) -> Part | None:
+        """Return the moderated variance of a time's logarithms; None for fewer than two launches.
+
+        Args:
+            target: Where it was measured.
+            key: Its scope and image.
+            logs: One for each launch, by its index.
+        """
+        own = spread(logs, self._pilot)
+        return None if own is None else moderated(own, self._time_prior(target, key))
+
+    def _time_prior(self, target: TargetId, key: TimeKey) -> Prior | None:
+        if (target, key) not in self._of_times:
+            found = (each.times.get(target, {}).get(key, ()) for each in self.backbones)
+            self._of_times[target, key] = self._prior(map(log_times, found))
+        return self._of_times[target, key]
+
+    def _ratio_prior(self, slower: TargetId, faster: TargetId) -> Prior | None:
+        if (slower, faster) not in self._of_ratios:
+            scopes = (each.of_scope(FORWARD) for each in self.backbones)
+            found = (log_ratios(each.get(slower, ()), each.get(faster, ())) for each in scopes)
+            self._of_ratios[slower, faster] = self._prior(found)
+        return self._of_ratios[slower, faster]
+
+    def _prior(self, samples: Iterator[dict[int, float]]) -> Prior | None:
+        return prior(part for logs in samples if (part := spread(logs, self._pilot)) is not None)
+
+    def _counted(self, cells: Sequence[Cell], canaries: Sequence[Canary]) -> CountedBackbone:
+        times = {
+            target_of(cell.identity): {
+                (timing.scope, timing.image): timing.launches for timing in cell.timings
+            }
+            for cell in cells
+            if isinstance(cell, MeasuredCell)
+        }
+        forwards = [of_cell[FORWARD] for of_cell in times.values() if FORWARD in of_cell]
+        filtered = round_filter.filter_rounds(forwards, canaries, self.undisturbed_ns)
+        rounds = iter(filtered.cells)
+        return CountedBackbone(
+            cells=tuple(cells),
+            filtered=filtered,
+            times={
+                target: {
+                    key: next(rounds) if key == FORWARD else round_filter.filter_blocks(launches)
+                    for key, launches in of_cell.items()
+                }
+                for target, of_cell in times.items()
+            },
+        )
+
+
+def _groups(report: Report) -> Iterator[list[Cell]]:
+    """Yield the cells of each backbone, in the order of the tables; unknown threads come first."""
+    groups: dict[BackboneKey, list[Cell]] = defaultdict(list)
+    for cell in report.cells:
+        its = cell.identity
+        groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
+
+    def place(key: BackboneKey) -> tuple[object, ...]:
+        model, weights, *settings, threads = key
+        return (_natural(model), _natural(weights), *settings, threads or 0)
+
+    return (groups[key] for key in sorted(groups, key=place))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts ``resnet18`` before ``resnet101``."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
