@@ -11,11 +11,20 @@ renders what ``results`` holds, and only ``cli`` and ``api`` see everything. See
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simx.api import bench, compare, export, preprocess, read_report, rows
+    from simx.api import bench, compare, compare_targets, export, preprocess, read_report, rows
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "bench", "compare", "export", "preprocess", "read_report", "rows"]
+__all__ = [
+    "__version__",
+    "bench",
+    "compare",
+    "compare_targets",
+    "export",
+    "preprocess",
+    "read_report",
+    "rows",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function of ``simx.api``

@@ -32,6 +32,7 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.csv import TidyRow, to_string
 from simx.results.comparison.compare import ComparisonCriteria, Named
 from simx.results.comparison.compare import compare as compare_digests
+from simx.results.comparison.compare import compare_targets as compare_target_ids
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
@@ -248,6 +249,23 @@ def compare(
     return compare_digests(
         Named("base", digest(base)), Named("new", digest(new)), criteria, [*map(digest, repeats)]
     )
+
+
+def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0.03) -> Comparison:
+    """Compare two targets of one report, which were measured in the same rounds.
+
+    Args:
+        report: has cells of both.
+        base: name of what the new target is compared with, such as ``torch`` or ``ort cpu``.
+        new: name of the other target.
+        threshold: the change that matters, 0.03 for 3 % to either side.
+
+    Raises:
+        InputError: no target, or more than one, has the name.
+    """
+    criteria = ComparisonCriteria(threshold=threshold, ranges=DEFAULT_RANGES)
+    whole = digest(report)
+    return compare_target_ids(whole, whole.target_named(base), whole.target_named(new), criteria)
 
 
 def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:

@@ -99,6 +99,16 @@ def test_reports_are_compared() -> None:
     )
 
 
+def test_targets_of_a_report_are_compared() -> None:
+    """Each backbone's ratio of the two, without an allowance for the difference between runs."""
+    both = report(measured(milliseconds=10), measured(identity(backend="ort"), milliseconds=20))
+    (cell,) = simx.compare_targets(both, "torch", "ort").compared
+
+    assert cell.forward is not None
+    assert cell.forward.ratio == pytest.approx(2)
+    assert cell.forward.verdict == "slower"
+
+
 def test_a_picture_is_preprocessed_for_a_backbone() -> None:
     """As the weights of that name want it."""
     picture = bundled().anchor

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 @click.command("diff")
 @click.argument("base", type=click.Path(path_type=Path))
-@click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("new", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--between",
+    nargs=2,
+    metavar="A B",
+    help="Compare target B with target A of the one report BASE, such as torch and 'ort cpu'.",
+)
 @click.option(
     "--threshold",
     type=share,
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
 def command(
     base: Path,
     new: tuple[Path, ...],
+    between: tuple[str, str] | None,
     threshold: float,
     allow: tuple[tuple[DifferenceName, ...], ...],
     repeat: tuple[Path, ...],
@@ -71,7 +78,10 @@ def command(
     format: Form,
     output: Path | None,
 ) -> ExitCode:
-    """Compare NEW reports with BASE, cell by cell.
+    """Compare NEW reports with BASE, cell by cell, or two targets of BASE.
+
+    Two targets of one report were measured in the same rounds, so --between shows much smaller
+    differences than two reports do.
 
     A change counts only if its whole interval lies beyond the threshold. The interval allows for
     the difference between two equal runs. Cells of different networks, settings, machines or
@@ -84,10 +94,16 @@ def command(
         ComparisonCriteria,
         Named,
         compare,
+        compare_targets,
     )
     from simx.results.comparison.outcome import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415
 
+    if bool(new) == bool(between) or (between and (repeat or allow)):
+        raise click.UsageError(
+            "name one report with --between A B, without --repeat and --allow, or two reports and "
+            "more without --between"
+        )
     first, *others = read_digests([base, *new, *repeat])
     criteria = ComparisonCriteria(
         threshold=threshold,
@@ -101,6 +117,9 @@ def command(
         compare(Named(name[base], first), Named(name[path], digest), criteria, others[len(new) :])
         for path, digest in zip(new, others, strict=False)
     ]
+    if between:
+        one, other = map(first.target_named, between)
+        compared = [compare_targets(first, one, other, criteria)]
     content = comparison_content(compared, show)
     show_content(content, format, output)
     append_step_summary(content)

@@ -179,3 +179,40 @@ def test_reports_of_the_same_name_are_told_apart(simx: Simx, folder: Path) -> No
     outcome = simx("diff", "a/report.json", "b/report.json")
 
     assert "a/report.json → b/report.json" in outcome.out
+
+
+def test_two_targets_of_one_report_are_compared(simx: Simx) -> None:
+    """The names are those of the tables, and the gate is the same."""
+    result = simx("diff", "old.json", "--between", "torch", "ort cpu", *STRICT)
+
+    assert result.code == ExitCode.DONE, result.err
+    assert "torch cpu → ort cpu" in result.out
+    assert "both targets were measured in one run" in result.out
+    assert "slowdowns show from" in result.out
+
+
+def test_two_reports_are_told_what_shows_less(simx: Simx) -> None:
+    """What the comparison can show at all stands at its beginning, and what would show more."""
+    result = simx("diff", "old.json", "again.json")
+    beginning = " ".join(result.out.split())[:600]
+
+    assert "slowdowns show from" in beginning
+    assert "simx diff REPORT --between A B" in beginning
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("old.json",),
+        ("old.json", "again.json", "--between", "torch", "ort"),
+        ("old.json", "--between", "torch", "ort", "--repeat", "again.json"),
+        ("old.json", "--between", "torch", "ort", "--allow", "threads"),
+        ("old.json", "--between", "torch", "tensorflow"),
+    ],
+)
+def test_what_is_compared_is_one_thing(simx: Simx, arguments: tuple[str, ...]) -> None:
+    """Two reports, or two targets of one."""
+    result = simx("diff", *arguments)
+
+    assert result.code == ExitCode.USAGE
+    assert len(result.messages) == 1

@@ -66,10 +66,11 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
     for side, of in (("base", comparison.base), ("new", comparison.new)):
         yield Paragraph(f"{side}: {clean(of.name)}, {clean(of.created)}, simx {clean(of.simx)}")
     threshold = f"threshold {100 * comparison.threshold:g} %"
+    yield from _smallest_seen(comparison)
     if comparison.one_run:
+        both = "targets were measured in one run" if comparison.paired else "reports are of one run"
         yield Paragraph(
-            f"{threshold}; both reports are of one run, so there is no allowance for the "
-            "difference between runs"
+            f"{threshold}; both {both}, so there is no allowance for the difference between runs"
         )
         return
     spread = f"{100 * comparison.run_to_run.spread:.2g} %"
@@ -91,6 +92,17 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
             "similarities that depend on them are compared only with --allow pictures",
             "warning",
         )
+
+
+def _smallest_seen(comparison: Comparison) -> Iterator[Block]:
+    """Yield what the comparison is able to show at all."""
+    found = [cell.forward for cell in comparison.compared]
+    if not any(change and change.smallest_seen for change in found):
+        return
+    text = f"slowdowns show from {_seen(found)}"
+    if not comparison.one_run:
+        text += ". One run with both shows smaller ones: simx diff REPORT --between A B"
+    yield Paragraph(text)
 
 
 def _summary(comparison: Comparison) -> Paragraph:

@@ -31,9 +31,8 @@ IMAGE_NAMES = {image: words.removesuffix(" negative") for image, words in IMAGE_
 
 
 def target_name(target: TargetId) -> str:
-    """Return for example ``ort cuda``, and ``ort cuda int8`` for another precision than fp32."""
-    name = f"{clean(target.backend)} {provider_name(target.provider)}"
-    return f"{name} {clean(target.precision)}" if target.is_reduced else name
+    """Return a target's name, safe to print."""
+    return clean(target.name)
 
 
 def provider_name(provider: str) -> str:

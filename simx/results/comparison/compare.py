@@ -2,8 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import get_args
 
@@ -13,12 +12,12 @@ from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison import changes, differences
 from simx.results.comparison.changes import RunToRun, Shift
-from simx.results.comparison.differences import Pair
-from simx.results.comparison.digest import COMPARED_SCOPES, Digest, TimeDigest
+from simx.results.comparison.differences import Matching, Pair
+from simx.results.comparison.digest import COMPARED_SCOPES, Digest
+from simx.results.comparison.judging import ComparedTime, PairedCell, with_changes
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
-    Change,
     Comparison,
     Difference,
     FailedPair,
@@ -29,10 +28,10 @@ from simx.results.comparison.outcome import (
     Unjudged,
     UnjudgedCells,
 )
+from simx.results.comparison.pairing import Pairing, common_times, match_targets
 from simx.results.comparison.run_to_run import default, learnt
 from simx.results.schema.report import FailedCell, Identity, QuotedCell
 from simx.results.schema.times import Scope
-from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.summaries.summary import TargetId, target_of
 
 
@@ -52,7 +51,10 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class _Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What all pairs share. ``machine`` is the logarithm by which each canary took longer."""
+    """What all pairs share. ``machine`` is the logarithm by which each canary took longer.
+
+    ``pairing`` is None for two reports.
+    """
 
     base: Digest
     new: Digest
@@ -60,25 +62,13 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
     run_to_run: Mapping[Scope, RunToRun]
     pictures: tuple[Image, ...]
     machine: Mapping[TargetId, float]
+    pairing: Pairing | None = None
 
     def is_excluded(self, image: Image | None) -> bool:
         """Whether pictures that differ exclude what depends on this one."""
         if image is None or "pictures" in self.criteria.allow:
             return False
         return image in self.pictures or "anchor" in self.pictures
-
-
-class _Time(msgspec.Struct, frozen=True, kw_only=True):
-    """One time that both cells of a pair have, and how it shifted."""
-
-    base: TimeDigest
-    new: TimeDigest
-    shift: Shift
-    noisy: bool
-
-
-_Paired = tuple[CellComparison, tuple[_Time, ...]]
-"""A pair, and its times that can be compared."""
 
 
 def compare(
@@ -111,6 +101,51 @@ def compare(
         machine=_machine(one, other),
     )
     matching = differences.match(one.cells, other.cells)
+    return _comparison(base, new, context, matching, len(repeats), one_run=one_run)
+
+
+def compare_targets(
+    report: Digest, base: TargetId, new: TargetId, criteria: ComparisonCriteria
+) -> Comparison:
+    """Compare two targets of one report, which were measured in the same rounds.
+
+    Args:
+        report: Has cells of both.
+        base: What the new target is compared with.
+        new: The other target.
+        criteria: Threshold and ranges.
+    """
+    one, other = (
+        msgspec.structs.replace(
+            report, cells=tuple(cell for cell in report.cells if target_of(cell.identity) == target)
+        )
+        for target in (base, new)
+    )
+    matching = match_targets(one.cells, other.cells)
+    context = _Context(
+        base=one,
+        new=other,
+        criteria=criteria,
+        run_to_run={scope: RunToRun(spread=0.0) for scope in COMPARED_SCOPES},
+        pictures=(),
+        machine={},
+        pairing=Pairing.of(matching.pairs, report.report.config),
+    )
+    sides = Named(base.name, one), Named(new.name, other)
+    return _comparison(*sides, context, matching, repeats=0, one_run=True)
+
+
+def _comparison(
+    base: Named,
+    new: Named,
+    context: _Context,
+    matching: Matching,
+    repeats: int,
+    *,
+    one_run: bool,
+) -> Comparison:
+    """Put together what the pairs show."""
+    one, other = base.digest, new.digest
     failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
     ranges = _by_range(
         context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
@@ -121,10 +156,11 @@ def compare(
     return Comparison(
         base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
         new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
-        threshold=criteria.threshold,
+        threshold=context.criteria.threshold,
         run_to_run=context.run_to_run["forward"],
-        repeats=len(repeats),
+        repeats=repeats,
         one_run=one_run,
+        paired=context.pairing is not None,
         machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
         ranges=ranges,
@@ -160,11 +196,17 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
     }
 
 
-def _paired(context: _Context, pair: Pair) -> _Paired:
+def _paired(context: _Context, pair: Pair) -> PairedCell:
     one, other = pair
     found = differences.differences(context.base, context.new, pair)
+    if context.pairing:
+        # Two targets differ in all else on purpose.
+        found = tuple(each for each in found if each.name == "weights")
     allow = context.criteria.allow
     barred = tuple(each for each in found if each.name not in allow)
+    others = differences.other_changes(pair, barred, context.is_excluded)
+    if context.pairing:
+        others = tuple(each for each in others if each.name != "placement")
     cell = CellComparison(
         base=one.identity,
         new=other.identity,
@@ -172,7 +214,7 @@ def _paired(context: _Context, pair: Pair) -> _Paired:
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
         changes=(),
-        others=differences.other_changes(pair, barred, context.is_excluded),
+        others=others,
         unjudged=_unjudged(pair, barred),
     )
     return cell, () if barred else tuple(_times(context, pair, cell))
@@ -194,24 +236,27 @@ def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
     return "disturbed" if any(each.noisy for each in pair) else None
 
 
-def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[_Time]:
+def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[ComparedTime]:
     one, other = pair
-    there = {(time.scope, time.image): time for time in other.times}
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
     if any(each.name in differences.MACHINE for each in cell.allowed):
         # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
-    for time in one.times:
-        again = there.get((time.scope, time.image))
-        if time.scope in COMPARED_SCOPES and again and not context.is_excluded(time.image):
-            shifted = changes.shift(time, again, context.run_to_run[time.scope], machine)
-            yield _Time(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+    for (scope, image), (time, again) in common_times(one, other):
+        if context.is_excluded(image):
+            continue
+        if context.pairing:
+            shifted = context.pairing.shift(time, again)
+        else:
+            shifted = changes.shift(time, again, context.run_to_run[scope], machine)
+        if shifted is not None:
+            yield ComparedTime(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
 
 
-def _by_range(context: _Context, pairs: Sequence[_Paired]) -> tuple[RangeComparison, ...]:
+def _by_range(context: _Context, pairs: Sequence[PairedCell]) -> tuple[RangeComparison, ...]:
     ranges = context.criteria.ranges
-    groups: dict[Range | None, list[_Paired]] = {each: [] for each in (*ranges, None)}
-    for cell, times in _with_changes(context.criteria.threshold, pairs):
+    groups: dict[Range | None, list[PairedCell]] = {each: [] for each in (*ranges, None)}
+    for cell, times in with_changes(context.criteria.threshold, pairs):
         groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
     return tuple(
         RangeComparison(
@@ -224,72 +269,7 @@ def _by_range(context: _Context, pairs: Sequence[_Paired]) -> tuple[RangeCompari
     )
 
 
-def _with_changes(threshold: float, pairs: Sequence[_Paired]) -> list[_Paired]:
-    """Return every pair with its changes, corrected for how many are looked at."""
-    bound = math.log1p(threshold)
-    times = [time for _, of_cell in pairs for time in of_cell]
-    listed = _below_level([_p_of_any_change(time) for time in times], changes.benjamini_hochberg)
-    gated = _below_level([_p_of_regression(time, bound) for time in times], changes.holm)
-    found = iter(
-        _change(time, threshold, listed=is_listed, gated=is_gated)
-        for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
-    )
-    return [
-        (_with_verdict(cell, tuple(islice(found, len(of_cell)))), of_cell)
-        for cell, of_cell in pairs
-    ]
-
-
-def _with_verdict(cell: CellComparison, found: tuple[Change, ...]) -> CellComparison:
-    """Add a cell's changes; a cell without an interval on ``forward`` or across it is unjudged."""
-    whole = msgspec.structs.replace(cell, changes=found)
-    change = whole.forward
-    if cell.unjudged or change is None or change.verdict != "undecided":
-        return whole
-    reason: Unjudged = "with too few launches" if change.low is None else "undecided"
-    return msgspec.structs.replace(whole, unjudged=reason)
-
-
-def _p_of_regression(time: _Time, bound: float) -> float | None:
-    return time.shift.p_above(bound) if time.base.scope == "forward" and not time.noisy else None
-
-
-def _p_of_any_change(time: _Time) -> float | None:
-    if time.noisy:
-        return None
-    above, below = time.shift.p_above(0.0), time.shift.p_below(0.0)
-    return None if above is None or below is None else min(above, below)
-
-
-def _below_level(
-    p_values: Sequence[float | None], correct: Callable[[Sequence[float]], list[float]]
-) -> list[bool]:
-    """Return for each p-value whether it is below the level once corrected; False for None."""
-    corrected = iter(correct([p for p in p_values if p is not None]))
-    return [p is not None and next(corrected) <= 1 - CONFIDENCE for p in p_values]
-
-
-def _change(time: _Time, threshold: float, *, listed: bool, gated: bool) -> Change:
-    found, ratio = time.shift, math.exp(time.shift.center)
-    base_ns = math.exp(time.base.mean)
-    return Change(
-        scope=time.base.scope,
-        image=time.base.image,
-        base_ns=base_ns,
-        new_ns=base_ns * ratio,
-        ratio=ratio,
-        low=None if found.low is None else math.exp(found.low),
-        high=None if found.high is None else math.exp(found.high),
-        launches=(len(time.base.logs), len(time.new.logs)),
-        noisy=time.noisy,
-        verdict="undecided" if time.noisy else changes.verdict(found, threshold),
-        smallest_seen=None if time.noisy else changes.smallest_seen(found, threshold),
-        listed=listed,
-        gated=gated,
-    )
-
-
-def _means(context: _Context, pairs: Iterable[_Paired]) -> Iterable[MeanChange]:
+def _means(context: _Context, pairs: Iterable[PairedCell]) -> Iterable[MeanChange]:
     """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
     for cell, times in pairs:

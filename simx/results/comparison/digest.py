@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from simx.common.errors import InputError
 from simx.models.pictures import Image
 from simx.results.schema.report import Cell, Identity, MeasuredCell, QuotedCell, Report
 from simx.results.schema.times import Scope
@@ -76,6 +77,23 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
     cells: tuple[CellDigest, ...]
     canaries: tuple[tuple[TargetId, float], ...]
+
+    def target_named(self, name: str) -> TargetId:
+        """Return the target of a name such as ``ort cpu``; its backend suffices if it is the only.
+
+        Raises:
+            InputError: No target, or more than one, has the name.
+        """
+        targets = list(dict.fromkeys(target_of(cell.identity) for cell in self.cells))
+        words = " ".join(name.split())
+        found = [each for each in targets if words == each.name] or [
+            each for each in targets if words == each.backend
+        ]
+        if len(found) != 1:
+            known = ", ".join(f"'{each.name}'" for each in targets) or "none"
+            which = "names several targets" if found else "names no target"
+            raise InputError(f"{name!r} {which} of this report, which has {known}")
+        return found[0]
 
 
 def digest(report: Report) -> Digest:

@@ -184,13 +184,13 @@ class UnjudgedCells(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A new report compared with a base.
+    """A new report compared with a base, or one target of a report with another one.
 
     ``threshold`` is the share that matters. ``run_to_run`` is how much two runs of the same thing
     differ in ``forward``, estimated from ``repeats`` reports; 0 for the default. ``one_run``: both
-    reports are of the same run. ``pictures`` are those that differ and exclude what depends on
-    them. Each cell of either report is one of the ``judged``, which counts those with a verdict on
-    ``forward``, or ``unjudged``.
+    sides are of the same run; ``paired``: they are targets of one report. ``pictures`` are those
+    that differ and exclude what depends on them. Each cell of either side is one of the ``judged``,
+    which counts those with a verdict on ``forward``, or ``unjudged``.
     """
 
     base: Side
@@ -199,6 +199,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     run_to_run: RunToRun
     repeats: int
     one_run: bool
+    paired: bool
     machine: tuple[MachineShift, ...]
     pictures: tuple[Image, ...]
     ranges: tuple[RangeComparison, ...]

@@ -21,6 +21,12 @@ class TargetId(msgspec.Struct, frozen=True, order=True):
     precision: str = FULL
 
     @property
+    def name(self) -> str:
+        """For example ``ort cuda``, and ``ort cuda int8`` for another precision than fp32."""
+        name = f"{self.backend} {self.provider.removesuffix('ExecutionProvider').lower()}"
+        return f"{name} {self.precision}" if self.is_reduced else name
+
+    @property
     def in_full(self) -> "TargetId":
         """The same in fp32, the precision of its canary."""
         return TargetId(self.backend, self.provider)

@@ -14,7 +14,10 @@ NAME = "vgg11"
 _FAILED = CellDigest(cell=failed(identity(NAME)), times=())
 _ONE_LAUNCH = msgspec.structs.replace(
     cell(NAME),
-    times=tuple(msgspec.structs.replace(time, logs={0: time.logs[0]}) for time in cell(NAME).times),
+    times=tuple(
+        msgspec.structs.replace(time, logs={0: time.logs[0]}, spread=None)
+        for time in cell(NAME).times
+    ),
 )
 _WITHOUT_FORWARD = msgspec.structs.replace(cell(NAME), times=())
 
