@@ -4,7 +4,6 @@ Every problem of a file becomes one ``InputError`` that names it.
 """
 
 import logging
-import os
 import struct
 import warnings
 import zlib
@@ -18,6 +17,7 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
+from simx.images import jpeg, png, tiff
 from simx.images.colour import as_seen
 from simx.images.files import opened_picture
 from simx.images.limits import MAX_PIXELS, MAX_SCANS, check_size, check_tile
@@ -53,17 +53,6 @@ _UPRIGHT = {
 }
 """EXIF 2.32, tag 274: what turns each stored orientation upright (1 is upright already)."""
 
-_TransparentColour = int | tuple[int, ...] | bytes
-"""A grey value or palette entry; red, green and blue; or an alpha value for each palette entry."""
-
-_START_OF_SCAN = b"\xff\xda"
-"""ITU-T T.81: within a scan's own data a byte of 255 is never followed by this one."""
-
-_PNG_BIT_DEPTH_AT = 24
-"""Offset of the bit depth in a PNG, after signature, length, ``IHDR``, width and height."""
-
-_STDERR = 2
-
 
 def decode(path: InputPath) -> Image.Image:
     """Read a picture as a person sees it.
@@ -84,14 +73,13 @@ def decode(path: InputPath) -> Image.Image:
     """
     name = shown(path)
     with opened_picture(path) as file, _one_line_errors(name):
-        image = Image.open(file, formats=FORMATS)
-        check_size(name, image.size)
-        _check_bombs(name, image, file)
-        with _without_stderr() if image.format == "TIFF" else nullcontext():
-            image.load()
-        if image.format == "PNG" and "transparency" in image.info:
-            stated: _TransparentColour = image.info["transparency"]
-            image.info["transparency"] = _transparent_as_decoded(stated, image.mode, file)
+        try:
+            image = _loaded(name, file)
+        except ValueError:
+            shortened = png.without_long_texts(file)
+            if shortened is None:
+                raise
+            image = _loaded(name, shortened)
         turn = _turn(image)
         picture = as_seen(image)
     if turn is not None:
@@ -100,12 +88,44 @@ def decode(path: InputPath) -> Image.Image:
     return picture
 
 
+def _loaded(name: str, file: BinaryIO) -> Image.Image:
+    """Read the pixels as they are stored, after a look at what they will cost."""
+    image = _opened(name, file)
+    check_size(name, image.size)
+    _check_bombs(name, image, file)
+    with tiff.without_stderr() if image.format == "TIFF" else nullcontext():
+        image.load()
+    if image.format == "PNG" and "transparency" in image.info:
+        stated: png.TransparentColour = image.info["transparency"]
+        image.info["transparency"] = png.transparent_as_decoded(stated, image.mode, file)
+    return image
+
+
+def _opened(name: str, file: BinaryIO) -> Image.Image:
+    """Read what comes before the pixels, and refuse intact files of a kind that is not decoded."""
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        if kind := tiff.kind(file):
+            raise _unsupported(name, kind) from None
+        raise
+    if isinstance(image, TiffImageFile) and tiff.is_misread(image):
+        raise _unsupported(name, tiff.kind(file))
+    return image
+
+
+def _unsupported(name: str, kind: str | None) -> InputError:
+    return InputError(
+        f"picture {name} is a kind of TIFF that is not supported ({shown(str(kind))}); "
+        "save it as a PNG"
+    )
+
+
 def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     """Refuse a file that takes far more time or memory to decode than its pixels do."""
     if isinstance(image, JpegImageFile):
         place = file.tell()
-        file.seek(0)
-        scans = file.read().count(_START_OF_SCAN)  # those of embedded thumbnails too
+        scans = jpeg.scans(file)
         file.seek(place)
         if scans > MAX_SCANS:
             allowed = f"more than the {MAX_SCANS} allowed"
@@ -113,24 +133,6 @@ def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
         tile = (image.tag_v2[TILEWIDTH], image.tag_v2.get(TILELENGTH, 1))
         check_tile(name, image.size, tile)
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Discard what the process writes to stderr: libtiff writes each defect there."""
-    try:
-        kept = os.dup(_STDERR)
-    except OSError:  # the process has no stderr
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, _STDERR)
-        yield
-    finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
-        os.close(nowhere)
 
 
 @contextmanager
@@ -166,19 +168,3 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
     except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
         return None
     return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-
-
-def _transparent_as_decoded(
-    colour: _TransparentColour, mode: str, file: BinaryIO
-) -> _TransparentColour:
-    """Scale a PNG's transparent colour from the file's bit depth, as Pillow scales the pixels.
-
-    Pillow scales grey of 2 and 4 bits up to 8, and colours of 16 bits down to 8.
-    """
-    file.seek(_PNG_BIT_DEPTH_AT)
-    depth = file.read(1)[0]
-    if isinstance(colour, tuple):
-        return tuple(value >> (depth - 8) for value in colour)
-    if isinstance(colour, int) and mode == "L":
-        return colour * 255 // ((1 << depth) - 1)
-    return colour

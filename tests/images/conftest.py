@@ -1,5 +1,6 @@
 """Pictures of kinds that Pillow reads but does not write."""
 
+import itertools
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,7 +11,8 @@ import pytest
 Writer = Callable[..., Path]
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG."""
     checksum = zlib.crc32(kind + data)
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
@@ -25,16 +27,20 @@ def write_png(tmp_path: Path) -> Writer:
         colour_type: int,
         lines: list[bytes],
         transparent: bytes = b"",
+        before: bytes = b"",
+        after: bytes = b"",
     ) -> Path:
         header = struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, 0)
         pixels = b"".join(b"\0" + line for line in lines)
         path = tmp_path / "raw.png"
         path.write_bytes(
             b"\x89PNG\r\n\x1a\n"
-            + _chunk(b"IHDR", header)
-            + (_chunk(b"tRNS", transparent) if transparent else b"")
-            + (_chunk(b"IDAT", zlib.compress(pixels)) if lines else b"")
-            + _chunk(b"IEND", b"")
+            + chunk(b"IHDR", header)
+            + before
+            + (chunk(b"tRNS", transparent) if transparent else b"")
+            + (chunk(b"IDAT", zlib.compress(pixels)) if lines else b"")
+            + after
+            + chunk(b"IEND", b"")
         )
         return path
 
@@ -43,29 +49,46 @@ def write_png(tmp_path: Path) -> Writer:
 
 @pytest.fixture
 def write_tiff(tmp_path: Path) -> Writer:
-    """Return a writer of uncompressed one-line grey TIFFs, for any depth and interpretation."""
+    """Return a writer of one-line TIFFs of any kind, from its strips as the file has them."""
 
     def write(
-        width: int, pixels: bytes, *, bits: int, sample_format: int, photometric: int
+        width: int,
+        *strips: bytes,
+        bits: int,
+        sample_format: int,
+        photometric: int,
+        order: str = "<",
+        compression: int = 1,
+        samples: int = 1,
+        extra: int | None = None,
     ) -> Path:
-        tags = {
-            256: width,
-            257: 1,
-            258: bits,
-            259: 1,
-            262: photometric,
-            273: 0,
-            277: 1,
-            278: 1,
-            279: len(pixels),
-            339: sample_format,
+        numbers = {
+            256: [width],
+            257: [1],
+            258: [bits],
+            259: [compression],
+            262: [photometric],
+            273: [0 for _ in strips],
+            277: [samples],
+            278: [1],
+            279: [len(strip) for strip in strips],
+            284: [min(len(strips), 2)],
+            **({} if extra is None else {338: [extra]}),
+            339: [sample_format],
         }
-        tags[273] = 8 + 2 + 12 * len(tags) + 4
-        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+        arrays_at = 8 + 2 + 12 * len(numbers) + 4
+        pixels_at = arrays_at + sum(4 * len(values) for values in numbers.values())
+        ends = itertools.accumulate(map(len, strips), initial=pixels_at)
+        numbers[273] = list(ends)[:-1]
+        entries = arrays = b""
+        for tag, values in numbers.items():
+            value = values[0] if len(values) == 1 else arrays_at + len(arrays)
+            entries += struct.pack(f"{order}HHII", tag, 4, len(values), value)
+            arrays += struct.pack(f"{order}{len(values)}I", *values)
+        start = b"II*\0" if order == "<" else b"MM\0*"
+        header = start + struct.pack(f"{order}IH", 8, len(numbers))
         path = tmp_path / "raw.tiff"
-        path.write_bytes(
-            b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + pixels
-        )
+        path.write_bytes(header + entries + bytes(4) + arrays + b"".join(strips))
         return path
 
     return write

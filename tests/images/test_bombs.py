@@ -1,6 +1,7 @@
 """Small files that would take far more time or memory than their pixels do are refused."""
 
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,49 @@ def test_a_jpeg_may_have_some_scans_and_no_more(tmp_path: Path) -> None:
     path.write_bytes(progressive(MAX_SCANS + 1))
 
     with pytest.raises(InputError, match="has 101 scans, more than the 100 allowed; save it again"):
+        decode(path)
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    """Return a segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+SCAN = b"\xff\xda\0\0"
+
+
+@pytest.mark.parametrize("where", ["comment", "EXIF", "after its end"])
+def test_only_scans_of_the_picture_itself_count(where: str, tmp_path: Path) -> None:
+    """Data that look like scans, in a segment or behind the picture, are no scans."""
+    image = progressive(MAX_SCANS)
+    scans = SCAN * (MAX_SCANS + 1)
+    marker = {"comment": 0xFE, "EXIF": 0xE1}.get(where)
+    data = image + scans if marker is None else image[:2] + segment(marker, scans) + image[2:]
+    path = tmp_path / "p.jpg"
+    path.write_bytes(data)
+
+    assert decode(path).size == (16, 16)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        segment(0xFE, b"\xff\xd9"),
+        b"\xff\xff\xff",
+        b"\xff\0\xd9",
+        b"\xff\xd0\xff\xd7",
+        segment(0xDD, b"\0\1"),
+    ],
+    ids=["end in a comment", "padding", "stuffed byte", "restart markers", "restart interval"],
+)
+def test_scans_behind_anything_but_the_end_count(hidden: bytes, tmp_path: Path) -> None:
+    """Nothing before the end marker hides the scans after it."""
+    data = progressive(MAX_SCANS + 1)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 1)
+    path = tmp_path / "p.jpg"
+    path.write_bytes(data[:second] + hidden + data[second:])
+
+    with pytest.raises(InputError, match="has 101 scans"):
         decode(path)
 
 

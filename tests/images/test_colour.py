@@ -230,3 +230,41 @@ def test_twelve_bit_grey_has_its_own_white(write_tiff: Writer) -> None:
     path = write_tiff(2, bytes([0xFF, 0xF8, 0x00]), bits=12, sample_format=1, photometric=1)
 
     assert greys(decode(path)) == [255, 128]
+
+
+def test_unsigned_grey_of_32_bits_has_its_own_white(write_tiff: Writer) -> None:
+    """White is 2^32 - 1, and nothing above 2^31 comes out negative, however dark the picture is."""
+    values = [0, 1, 2**31 - 1, 2**31, 0xCDCDCDCD, 2**32 - 1]
+    path = write_tiff(6, struct.pack("<6I", *values), bits=32, sample_format=1, photometric=1)
+    assert greys(decode(path)) == [0, 0, 127, 128, 205, 255]
+
+    dark = write_tiff(2, struct.pack("<2I", 0, 0x10101010), bits=32, sample_format=1, photometric=1)
+    assert greys(decode(dark)) == [0, 16]
+
+
+MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+"""Of red, green, blue and alpha, in a BMP's 32 bits."""
+
+
+def bitmap(pixels: list[tuple[int, int, int, int]], tmp_path: Path) -> Path:
+    """Return a one-line BMP that names an alpha channel."""
+    sizes = struct.pack("<iiHH", len(pixels), 1, 1, 32)
+    header = struct.pack("<I", 56) + sizes + struct.pack("<6I4I", 3, 0, 0, 0, 0, 0, *MASKS)
+    data = b"".join(bytes((blue, green, red, alpha)) for red, green, blue, alpha in pixels)
+    path = tmp_path / "p.bmp"
+    path.write_bytes(b"BM" + struct.pack("<3I", 70 + len(data), 0, 70) + header + data)
+    return path
+
+
+def test_a_bitmap_without_any_alpha_is_opaque(tmp_path: Path) -> None:
+    """Where no pixel of a BMP would be seen, its fourth bytes were left unset."""
+    path = bitmap([(250, 10, 20, 0), (0, 0, 0, 0)], tmp_path)
+
+    assert pixels(decode(path)) == [(250, 10, 20), (0, 0, 0)]
+
+
+def test_a_bitmap_with_some_alpha_is_composited(tmp_path: Path) -> None:
+    """One pixel that shows makes the others transparent."""
+    path = bitmap([(250, 10, 20, 255), (0, 0, 0, 0)], tmp_path)
+
+    assert pixels(decode(path)) == [(250, 10, 20), (255, 255, 255)]

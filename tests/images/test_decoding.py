@@ -5,6 +5,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -75,6 +76,18 @@ def test_every_format_is_read_whatever_the_file_is_called(kind: str, tmp_path: P
 
     assert (picture.mode, picture.size) == ("RGB", (32, 16))
     assert np.allclose(quarters(picture), CORNERS, atol=12)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "MPO"])
+def test_data_behind_a_picture_do_not_matter(kind: str, tmp_path: Path) -> None:
+    """A picture that is followed by a megabyte of other data, as motion photos are, is itself."""
+    alone = encoded(PLAIN, kind)
+    path = tmp_path / "p"
+    path.write_bytes(alone)
+    expected = np.asarray(decode(path))
+    path.write_bytes(alone + Random(0).randbytes(2**20) + b"\xff\xda" * 1000 + alone)
+
+    assert np.array_equal(np.asarray(decode(path)), expected)
 
 
 @pytest.mark.parametrize("orientation", STORED)
