@@ -269,10 +269,14 @@ def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0
 
 
 def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:
-    """Turn a picture into the input of a backbone, as its weights want it.
+    """Turn a picture into the input of a backbone, to the pixel as simx and torchvision do it.
+
+    The picture is turned upright, and transparency becomes white. The short side is resized by
+    Pillow to the preset's ``resize``, the long side to ``floor(resize * long / short)``. The centre
+    crop begins at ``round((side - crop) / 2)``. Values are divided by 255 and normalised.
 
     Args:
-        picture: a file.
+        picture: a file in one of the formats that ``bench`` takes.
         model: the name of a backbone such as ``resnet18``, or the file of an exported model: one of
             the store, or one of a folder that ``export`` put it into.
 

@@ -75,7 +75,9 @@ def kind(file: BinaryIO) -> str | None:
     has_pixels = STRIPOFFSETS in tags or TILEOFFSETS in tags
     if not (has_pixels and IMAGEWIDTH in tags and IMAGELENGTH in tags):
         return None
-    return ", ".join(f"{lookup(tag).name} {tags[tag]}" for tag in _OF_A_KIND if tag in tags)
+    # Pillow raises KeyError for a tag that is there with too many values; ``get`` does not.
+    values = ((lookup(tag).name, tags.get(tag)) for tag in _OF_A_KIND)
+    return ", ".join(f"{name} {value}" for name, value in values if value is not None)
 
 
 def is_misread(image: TiffImageFile) -> bool:

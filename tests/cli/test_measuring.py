@@ -132,7 +132,7 @@ def test_the_graph_has_the_documented_interface(exports: Exports) -> None:
     same_batch, dimensions = embedding.type.tensor_type.shape.dim
     assert [size.dim_value for size in picture] == [3, 224, 224]
     assert dimensions.dim_value == 512
-    assert batch.dim_param == same_batch.dim_param != ""
+    assert batch.dim_param == same_batch.dim_param == "batch"
 
 
 def test_a_benchmark_writes_its_report_and_prints_it(benchmark: tuple[Outcome, Path]) -> None:

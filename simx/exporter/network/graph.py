@@ -13,7 +13,12 @@ from onnx_ir.passes import Sequential, common
 from torch import nn
 
 from simx.exporter.network.lowering import lower
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
+from simx.exporter.store.manifest import (
+    BATCH_NAME,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    SINGLE_FILE_LIMIT,
+)
 
 EXPORTED_BATCH = 101
 """The batch that the graph is traced with; verification uses others, to show that it is not frozen.
@@ -48,7 +53,7 @@ def export_graph(body: nn.Module, crop: int, path: Path) -> None:
 
 
 def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch", min=1)
+    batch = torch.export.Dim(BATCH_NAME, min=1)
     return torch.export.export(body, (example,), dynamic_shapes=({0: batch},))
 
 
@@ -59,6 +64,8 @@ def _translate(traced: torch.export.ExportedProgram) -> torch.onnx.ONNXProgram:
         dynamo=True,
         input_names=[INPUT_NAME],
         output_names=[OUTPUT_NAME],
+        # The traced program has lost the dimension's name; torch puts it back into the graph.
+        dynamic_shapes=({0: BATCH_NAME},),
         verbose=False,
         optimize=False,
     )

@@ -28,6 +28,7 @@ SINGLE_FILE_LIMIT = 1_900_000_000
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "embedding"
+BATCH_NAME = "batch"
 """The exported graph's interface: float32 [batch, 3, crop, crop] -> float32 [batch, D]."""
 
 MANIFEST = InputKind(

@@ -10,7 +10,13 @@ from simx.common.bounded import Positive, PositiveAmount, Text
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, FileRecord, Manifest
+from simx.exporter.store.manifest import (
+    BATCH_NAME,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    FileRecord,
+    Manifest,
+)
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin
 
@@ -34,15 +40,24 @@ class TensorInterface(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All steps from a picture to the input.
+    """All steps from a picture to the input, to the pixel.
 
-    The short side is resized to ``resize`` with antialiasing, as in Pillow, the centre is cropped,
-    values are divided by 255, ``mean`` is subtracted and the result divided by ``std``.
+    The picture is turned upright by its EXIF data. Its short side is resized to ``resize`` and its
+    long side to ``long_side``, by ``resampling`` with the filter ``interpolation``. The square of
+    ``crop`` pixels begins at ``crop_offset`` from the left and from the top, where ``side`` is the
+    resized width or height. In float32, values are divided by 255, ``mean`` is subtracted, and the
+    result is divided by ``std``.
     """
 
     color: Literal["RGB"] = "RGB"
-    layout: Literal["NCHW"] = "NCHW"
+    orientation: Literal["EXIF"] = "EXIF"
+    resampling: Literal["Pillow Image.resize"] = "Pillow Image.resize"
+    long_side: Literal["floor(resize * long / short)"] = "floor(resize * long / short)"
+    crop_offset: Literal["round_half_to_even((side - crop) / 2)"] = (
+        "round_half_to_even((side - crop) / 2)"
+    )
     scale: PositiveAmount = 1 / 255
+    layout: Literal["NCHW"] = "NCHW"
 
 
 class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,8 +92,8 @@ def output_model(file: str, files: Mapping[str, FileRecord], manifest: Manifest)
         graph_sha256=manifest.graph_sha256,
         source=manifest.source,
         embedding_dim=manifest.embedding_dim,
-        input=TensorInterface(name=INPUT_NAME, shape=("batch", 3, preset.crop, preset.crop)),
-        output=TensorInterface(name=OUTPUT_NAME, shape=("batch", manifest.embedding_dim)),
+        input=TensorInterface(name=INPUT_NAME, shape=(BATCH_NAME, 3, preset.crop, preset.crop)),
+        output=TensorInterface(name=OUTPUT_NAME, shape=(BATCH_NAME, manifest.embedding_dim)),
         preprocessing=Preprocessing(**msgspec.structs.asdict(preset)),
         parity=manifest.parity,
         versions=manifest.versions,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME
+from simx.exporter.store.manifest import BATCH_NAME, INPUT_NAME, OUTPUT_NAME
 from simx.exporter.verification.inspection import batch, form
 from simx.exporter.verification.inspection.walk import Walk, attribute, described
 from simx.exporter.verification.inspection.weights import Shape, surplus_weights
@@ -63,18 +63,18 @@ def complaints(model: onnx.ModelProto, expected: Expectation) -> Iterator[str]:
 
 
 def _of_the_interface(walk: Walk, expected: Expectation) -> Iterator[str]:
-    """The interface is [N, 3, crop, crop] to [N, dim], float32, with a free N."""
+    """The interface is [batch, 3, crop, crop] to [batch, dim], float32, as manifests state it."""
     values = (*walk.model.graph.input, *walk.model.graph.output)
     names = [value.name for value in values]
     if names != [INPUT_NAME, OUTPUT_NAME]:
         yield f"its inputs and outputs are named {names}, not {[INPUT_NAME, OUTPUT_NAME]}"
         return
-    sizes = ([None, 3, expected.crop, expected.crop], [None, expected.dim])
+    sizes = ([BATCH_NAME, 3, expected.crop, expected.crop], [BATCH_NAME, expected.dim])
     for value, size in zip(values, sizes, strict=True):
         dims = value.type.tensor_type.shape.dim
-        shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in dims]
+        shape = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in dims]
         if shape != size:
-            yield f"{value.name} has the shape {shape}, not {size}, None being free"
+            yield f"{value.name} has the shape {shape}, not {size}"
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             yield f"{value.name} is not of type float32"
 

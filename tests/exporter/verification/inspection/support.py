@@ -14,7 +14,7 @@ from simx.exporter.verification.inspection import Expectation, complaints
 EXPECTED = Expectation(batch=101, crop=8, dim=5, weights=((5, 3, 3, 3),))
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
-SIGNATURE = "tested (float[N, 3, 8, 8] image) => (float[N, 5] embedding)"
+SIGNATURE = "tested (float[batch, 3, 8, 8] image) => (float[batch, 5] embedding)"
 
 CONV = "map = Conv (image, weight)"
 POOL = "embedding = ReduceMean <keepdims = 0> (map, axes)"

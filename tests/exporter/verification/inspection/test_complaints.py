@@ -94,7 +94,7 @@ def test_a_batch_that_torch_froze_is_refused(
 
     lines = inspected(Network(Repeated()).eval(), tmp_path / "model.onnx", dim=10)
 
-    assert "image has the shape [101, 3, 8, 8], not [None, 3, 8, 8], None being free" in lines
+    assert "image has the shape [101, 3, 8, 8], not ['batch', 3, 8, 8]" in lines
     assert any("101" in line and line.startswith(("constant", "Expand")) for line in lines)
 
 
@@ -102,27 +102,31 @@ def test_a_batch_that_torch_froze_is_refused(
     ("interface", "complaint"),
     [
         (
-            "(float[N, 3, 8, 8] picture) => (float[N, 5] embedding)",
+            "(float[batch, 3, 8, 8] picture) => (float[batch, 5] embedding)",
             "its inputs and outputs are named ['picture', 'embedding'], not ['image', 'embedding']",
         ),
         (
-            "(float[4, 3, 8, 8] image) => (float[N, 5] embedding)",
-            "image has the shape [4, 3, 8, 8], not [None, 3, 8, 8], None being free",
+            "(float[4, 3, 8, 8] image) => (float[batch, 5] embedding)",
+            "image has the shape [4, 3, 8, 8], not ['batch', 3, 8, 8]",
         ),
         (
-            "(float[N, 3, 8, 9] image) => (float[N, 5] embedding)",
-            "image has the shape [None, 3, 8, 9], not [None, 3, 8, 8], None being free",
+            "(float[batch, 3, 8, 9] image) => (float[batch, 5] embedding)",
+            "image has the shape ['batch', 3, 8, 9], not ['batch', 3, 8, 8]",
         ),
         (
-            "(float[N, 3, 8, 8] image) => (float[N, 6] embedding)",
-            "embedding has the shape [None, 6], not [None, 5], None being free",
+            "(float[s77, 3, 8, 8] image) => (float[batch, 5] embedding)",
+            "image has the shape ['s77', 3, 8, 8], not ['batch', 3, 8, 8]",
         ),
         (
-            "(float[N, 3, 8, 8] image) => (float16[N, 5] embedding)",
+            "(float[batch, 3, 8, 8] image) => (float[batch, 6] embedding)",
+            "embedding has the shape ['batch', 6], not ['batch', 5]",
+        ),
+        (
+            "(float[batch, 3, 8, 8] image) => (float16[batch, 5] embedding)",
             "embedding is not of type float32",
         ),
     ],
 )
 def test_another_interface_is_refused(interface: str, complaint: str) -> None:
-    """Names, a free batch, the other sizes and the types are those of every export."""
+    """Names, the batch among them, sizes and types are those of every export."""
     assert found(graph(signature=f"tested {interface}")) == [complaint]

@@ -69,8 +69,8 @@ def test_a_dropout_is_refused() -> None:
 
 def test_nested_nodes_are_seen() -> None:
     """A node of training in a branch is in the graph, too."""
-    one = "one () => (float[N, 3, 8, 8] a) { a = Dropout (image) }"
-    other = "other () => (float[N, 3, 8, 8] b) { b = Identity (image) }"
+    one = "one () => (float[batch, 3, 8, 8] a) { a = Dropout (image) }"
+    other = "other () => (float[batch, 3, 8, 8] b) { b = Identity (image) }"
     choice = f"chosen = If (always) <then_branch = {one}, else_branch = {other}>"
     model = graph(f"{{ {choice} map = Conv (chosen, weight) {POOL} }}", {"always": np.bool_(1)})
 
