@@ -75,7 +75,7 @@ def decode(path: InputPath) -> Image.Image:
     with opened_picture(path) as file, _one_line_errors(name):
         try:
             image = _loaded(name, file)
-        except ValueError:
+        except ValueError:  # what Pillow raises for a long text, among other things
             shortened = png.without_long_texts(file)
             if shortened is None:
                 raise
