@@ -1,6 +1,8 @@
 """Raw times as types: what was timed, in blocks and launches, and what disturbed it."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from simx.common.strict_json import Struct
 from simx.models.pictures import Image
@@ -37,8 +39,10 @@ class Noise(Struct, frozen=True, kw_only=True):
     core, summed over threads; ``pressure_ns`` how long anything on the system had none;
     ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
     this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
-    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end. ``gpu`` is the
-    state of the block's GPU, by NVIDIA's library.
+    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end.
+    ``throttled_ns`` is how long the quota of a control group stopped the worker's group, summed
+    over cores and over the groups above it. ``thermal_throttles`` counts how often heat slowed the
+    cores. ``gpu`` is the state of the block's GPU, by NVIDIA's library.
     """
 
     wall_ns: int | None = None
@@ -48,6 +52,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     others_cpu_ns: int | None = None
     involuntary_switches: int | None = None
     frequency_khz: int | None = None
+    throttled_ns: Annotated[int, Meta(ge=0)] | None = None
+    thermal_throttles: Annotated[int, Meta(ge=0)] | None = None
     gpu: GpuState | None = None
 
 
