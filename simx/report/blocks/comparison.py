@@ -7,6 +7,7 @@ from typing import Literal
 from simx.common.safe_text import clean
 from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
+from simx.report.words import figures
 from simx.report.words.comparison import (
     GATED,
     MOST_CELLS,
@@ -73,7 +74,7 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
             "difference between runs"
         )
         return
-    spread = f"{100 * comparison.run_to_run.spread:.2g} %"
+    spread = f"{figures.brief(100 * comparison.run_to_run.spread)} %"
     source = "the default; --repeat REPORT estimates it from the base measured again"
     if comparison.repeats:
         source = f"estimated from {counted(comparison.repeats + 1, 'run')}"

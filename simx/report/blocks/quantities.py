@@ -11,8 +11,8 @@ from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
     FASTEST,
-    FEW_CALLS,
     IMAGE_NAMES,
+    NO_INTERVAL,
     NOISY,
     RANDOM,
     TIED,
@@ -212,10 +212,9 @@ def _timed(
 ) -> Value:
     if value == ABSENT:
         return value
-    if cell.few_calls:
-        return msgspec.structs.replace(value, mark=FEW_CALLS)
-    noisy = NOISY if backbone.noisy else ""
+    further = (NOISY if backbone.noisy else "") + value.mark
     if fastest == (cell.target,):
-        return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")
-    tied = TIED if cell.target in fastest else ""
-    return msgspec.structs.replace(value, mark=tied + noisy)
+        return msgspec.structs.replace(value, mark=FASTEST + further, tone="best")
+    # Without an interval nothing differs, so that a tie would say no more than the mark.
+    tied = TIED if cell.target in fastest and NO_INTERVAL not in value.mark else ""
+    return msgspec.structs.replace(value, mark=tied + further)

@@ -10,8 +10,9 @@ from simx.results.summaries.summary import BackboneSummary, TargetId
 TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"
 RANDOM = "°"
-FEW_CALLS = "†"
+NO_INTERVAL = "†"
 NOISY = "‡"
+IMPRECISE = "?"
 TIED = "≈"
 FAILED = "✗"
 

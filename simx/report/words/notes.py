@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean
+from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
-    FEW_CALLS,
+    IMPRECISE,
     MOST_NAMED,
+    NO_INTERVAL,
     NOISY,
     RANDOM,
     backbone_name,
@@ -15,6 +17,12 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+
+IMPRECISE_NOTE = (
+    f"{IMPRECISE} not measured precisely enough: the ends of the interval are more than a factor "
+    f"of {figures.IMPRECISE_FACTOR:g} apart; measure again with --profile precise, or on a quieter "
+    "machine"
+)
 
 
 def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
@@ -37,8 +45,11 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
             f"{RANDOM} random weights: similarity and margin have no meaning for the pictures; "
             "measure with --weights pretrained"
         )
-    if any(cell.few_calls for cell in measured):
-        notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
+    marks = {figures.mark(each) for cell in measured for each in cell.intervals}
+    if NO_INTERVAL in marks and not any(backbone.quoted for backbone in backbones):
+        notes.append(f"{NO_INTERVAL} a single launch, which shows no spread: no interval")
+    if IMPRECISE in marks:
+        notes.append(IMPRECISE_NOTE)
     noisy = [backbone_name(backbone) for backbone in backbones if backbone.noisy]
     if noisy:
         notes.append(

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from simx.report.words import figures
-from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
+from simx.report.words.names import IMPRECISE, NOISY, RANDOM, backbone_name, target_name
+from simx.report.words.notes import IMPRECISE_NOTE
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
@@ -77,10 +78,10 @@ def notes(decision: Decision) -> Iterator[str]:
         yield (
             f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
         )
-    if any(each.cell.few_calls for each in decision.contenders):
-        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
-    elif any(each.merit.latency.low_ns is None for each in decision.contenders):
+    if any(each.merit.latency.low_ns is None for each in decision.contenders):
         yield "latencies without an interval are compared as they stand"
+    if any(figures.mark(each.merit.latency) == IMPRECISE for each in decision.contenders):
+        yield IMPRECISE_NOTE
     if any(each.backbone.noisy for each in decision.contenders):
         yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
     if decision.absent:
@@ -117,4 +118,4 @@ def _figures(contender: Contender) -> str:
     known = f"{figures.accuracy(backbone, merit.acc1).text} %"
     acc1 = "acc1 unknown" if merit.acc1 is None else known
     time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
-    return f"{backbone_name(backbone)} ({time}, {acc1})"
+    return f"{backbone_name(backbone)} ({time}{figures.imprecise(latency.mark)}, {acc1})"

@@ -124,7 +124,6 @@ class Summariser:
         forward = typical("forward")
         return MeasuredSummary(
             target=target,
-            few_calls=cell.few_calls,
             weights_origin=cell.weights_origin,
             embedding_dim=cell.embedding_dim,
             images=_images(typical, cell.similarity),

@@ -1,6 +1,6 @@
 """What the tables show, as types. Data only, free of any rendering; ``derivation`` makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -69,7 +69,6 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     target: TargetId
     decimals: int | None = None
-    few_calls: bool = False
     weights_origin: WeightsOrigin
     embedding_dim: int
     images: Mapping[Image, ImageSummary]
@@ -87,6 +86,20 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     beyond_events_ns: float | None = None
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
+
+    @property
+    def intervals(self) -> Iterator[Estimate | Ratio]:
+        """Every figure that has an interval, if it has more than one launch."""
+        own = (self.forward, self.host, self.first, self.speed, self.speed_to_fp32)
+        of_images = (
+            each
+            for of in self.images.values()
+            for each in (
+                *(of.pipeline, of.decode, of.preprocess, of.forward),
+                *(of.similarity_time, of.similarity_host),
+            )
+        )
+        return (each for each in (*own, *of_images) if each is not None)
 
 
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):

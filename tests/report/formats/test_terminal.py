@@ -137,12 +137,12 @@ def test_a_range_of_nothing_but_failures_is_shown() -> None:
     assert output.count("failed at load") == 2
 
 
-def test_few_calls_are_flagged() -> None:
-    """A giant's times carry a mark, no interval, and a note."""
+def test_times_of_a_single_launch_are_flagged() -> None:
+    """A single launch has no interval: its times carry a mark, and there is a note."""
     output = rendered(report(measured(milliseconds=20000, few_calls=True)))
 
     assert "20000†" in output
-    assert "† a few calls of one launch: no interval" in output
+    assert "† a single launch, which shows no spread: no interval" in output
 
 
 def test_what_was_loaded_is_shown_once() -> None:
