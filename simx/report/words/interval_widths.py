@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from simx.report.words import figures
-from simx.report.words.names import backbone_name, target_name
+from simx.report.words.names import backbone_name, counted, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Stop
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
@@ -26,8 +26,14 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
             reached = "no interval" if width is None else f"{figures.width(width)} to either side"
             extent = f"{stop.launches} of the {stop.needed} launches that its precision needs"
             if stop.needed is None:
-                extent = f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
+                extent = f"only {counted(stop.launches, 'launch')}"
             yield f"{backbone_name(backbone)}: {extent}; {cause}, {reached}"
+        budget = backbone.budget_seconds
+        if budget is not None and round(stop.seconds) > budget:
+            yield (
+                f"{backbone_name(backbone)}: took {stop.seconds:.0f} s with a budget of {budget:g} "
+                "s: the first launch always begins, and a launch that has begun is finished"
+            )
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:
         rounds = sum(backbone.rounds for backbone in backbones)
@@ -44,7 +50,7 @@ def _oddities(name: str, cell: MeasuredSummary) -> Iterator[str]:
     if cell.warmup_capped:
         yield (
             f"{name}: its times had not levelled off at the end of the warm-up "
-            f"({cell.warmup_capped} launches)"
+            f"({counted(cell.warmup_capped, 'launch')})"
         )
     if cell.beyond_events_ns is not None:
         beyond = figures.brief(cell.beyond_events_ns / NANOSECONDS_PER_MS)

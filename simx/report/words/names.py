@@ -79,5 +79,6 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return for example ``1 cell`` or ``2,000 cells``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """Return for example ``1 cell``, ``2,000 cells`` or ``3 launches``."""
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}{ending}"

@@ -41,6 +41,7 @@ class Summariser:
     def __init__(self, report: Report, baseline: TargetId) -> None:
         self._baseline = baseline
         self._pilot = report.config.pilot if report.config else None
+        self._budget_seconds = report.config.budget_seconds if report.config else None
         self._undisturbed_ns = round_filter.references(report.canary)
         self._peaks = peaks(report.canary, self._undisturbed_ns)
         self._canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
@@ -67,6 +68,7 @@ class Summariser:
             excluded=filtered.excluded,
             noisy=filtered.noisy,
             stop=self._stops.get((its.model, its.weights)),
+            budget_seconds=self._budget_seconds,
         )
 
     def counted(

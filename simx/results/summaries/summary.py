@@ -116,7 +116,8 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
     it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
-    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known.
+    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known, and
+    ``budget_seconds`` the time that they were given.
     """
 
     model: str
@@ -132,6 +133,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     excluded: int
     noisy: bool
     stop: Stop | None
+    budget_seconds: float | None = None
 
     @property
     def measured(self) -> tuple[MeasuredSummary, ...]:

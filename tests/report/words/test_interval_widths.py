@@ -93,6 +93,17 @@ def test_a_budget_that_ends_a_pilot_is_said() -> None:
     assert "resnet18:V1: only 2 launches; " in notes(stopped("budget", 2, None))
 
 
+@pytest.mark.parametrize(("budget", "count"), [(10.0, 1), (58.0, 0), (None, 0)])
+def test_a_budget_that_was_not_kept_is_named(budget: float | None, count: int) -> None:
+    """With the time that it took, and the reason: launches are not cut short."""
+    of = stopped("launches", 1, None)
+    assert of.config is not None
+    config = msgspec.structs.replace(of.config, budget_seconds=budget)
+    text = notes(msgspec.structs.replace(of, config=config))
+
+    assert text.count("resnet18:V1: took 58 s with a budget of 10 s: the first launch") == count
+
+
 def test_a_number_of_launches_is_no_shortfall() -> None:
     """Whoever asked for three launches has what was asked for."""
     assert "precision needs" not in notes(stopped("launches", 3, None))
