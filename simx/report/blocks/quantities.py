@@ -14,7 +14,6 @@ from simx.report.words.names import (
     IMAGE_NAMES,
     NO_INTERVAL,
     NOISY,
-    RANDOM,
     TIED,
     TIMES,
 )
@@ -201,10 +200,7 @@ def similarity(image: Image) -> Read:
 
 def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
     """Return a figure that depends on the weights; a figure of random weights is marked."""
-    value = figures.similarity(percent, cell.decimals)
-    if cell.weights_origin != "random" or value == ABSENT:
-        return value
-    return msgspec.structs.replace(value, mark=RANDOM, tone="faint")
+    return figures.of_weights(figures.similarity(percent, cell.decimals), cell.weights_origin)
 
 
 def _timed(

@@ -190,8 +190,7 @@ def _joined(targets: Sequence[TargetId], read: Read) -> Shown:
         values = [_on(target, read)(backbone) for target in targets]
         if len(set(values)) == 1:
             return values[0]
-        texts = (value.figure + figures.imprecise(value.mark) for value in values)
-        return Value("/".join(dict.fromkeys(texts)))
+        return Value("/".join(dict.fromkeys(map(figures.qualified, values))))
 
     return shown
 

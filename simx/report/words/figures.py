@@ -7,10 +7,12 @@ is printed by its ends in place of the figure: ``1.4 to 2.2``.
 
 import math
 
-from simx.report.words.names import IMPRECISE, NO_INTERVAL, provider_name
+import msgspec
+
+from simx.report.words.names import IMPRECISE, NO_INTERVAL, RANDOM, provider_name
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.schema.partial_placement import partial_placement
-from simx.results.schema.report import Parity
+from simx.results.schema.report import Parity, WeightsOrigin
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 
@@ -80,7 +82,7 @@ def estimate_of(value: Ratio) -> str:
 def ends(value: Ratio) -> str:
     """Return the end of a sentence: ``, 1.31 to 1.40``; empty without an interval."""
     found = interval(value)
-    return "" if found == ABSENT else f", {found.figure}{imprecise(mark(value))}"
+    return "" if found == ABSENT else f", {qualified(found)}"
 
 
 def interval(value: Ratio | None) -> Value:
@@ -88,7 +90,7 @@ def interval(value: Ratio | None) -> Value:
     if value is None or value.low is None or value.high is None:
         return ABSENT
     decimals = _decimals(value.value, value.high - value.value)
-    return Value(_ends(value.value, value.low, value.high, decimals))
+    return Value(_ends(value.value, value.low, value.high, decimals), mark=mark(value))
 
 
 def mark(found: Estimate | Ratio) -> str:
@@ -98,9 +100,12 @@ def mark(found: Estimate | Ratio) -> str:
     return _mark(found.low_ns, found.high_ns)
 
 
-def imprecise(marks: str) -> str:
-    """Return the mark of too wide an interval alone, of all marks of a figure."""
-    return IMPRECISE if IMPRECISE in marks else ""
+def qualified(value: Value) -> str:
+    """Return a figure with those of its marks that hold in a sentence, or beside other figures.
+
+    The others belong to a field of a table: they compare it with its neighbours.
+    """
+    return value.figure + "".join(each for each in value.mark if each in {IMPRECISE, RANDOM})
 
 
 def width(half_width: float) -> str:
@@ -135,8 +140,18 @@ def similarity_unit(*, quoted: bool) -> str:
 
 
 def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
-    """Return an accuracy; a quoted one with all decimals of torchvision."""
-    return fixed(percent, 3 if backbone.quoted else 2)
+    """Return an accuracy; a quoted one with all decimals of torchvision.
+
+    It is that of the pretrained weights, so that it is marked for random ones.
+    """
+    return of_weights(fixed(percent, 3 if backbone.quoted else 2), backbone.weights_origin)
+
+
+def of_weights(value: Value, origin: WeightsOrigin | None) -> Value:
+    """Return a figure that depends on the weights; with a mark if they are random."""
+    if origin != "random" or value == ABSENT:
+        return value
+    return msgspec.structs.replace(value, mark=RANDOM, tone="faint")
 
 
 def dimension(backbone: BackboneSummary) -> Value:

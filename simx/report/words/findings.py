@@ -283,4 +283,4 @@ def _time(found: Smallest) -> str:
     quoted = found.decimals is not None
     unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
     value = figures.time(found.time, unit, decimals=found.decimals)
-    return f"{value.figure} {unit}{figures.imprecise(value.mark)}"
+    return f"{figures.qualified(value)} {unit}"

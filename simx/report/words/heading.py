@@ -107,7 +107,7 @@ def _measured(report: Report) -> tuple[str, ...]:
     forwards = [launches for cell in cells if (launches := forward_of(cell))]
     rounds = [len(launch.blocks) for launches in forwards for launch in launches]
     seconds = [stop.seconds for stop in report.stops]
-    origins = dict.fromkeys(cell.weights_origin for cell in cells)
+    origins = dict.fromkeys(map(_origin, cells))
     return (
         report.created,
         *_span(list(map(len, forwards)), "launch"),
@@ -116,6 +116,12 @@ def _measured(report: Report) -> tuple[str, ...]:
         *((f"{math.fsum(seconds) / 60:.1f} minutes in all",) if len(seconds) > 1 else ()),
         *((f"weights {', '.join(origins)}",) if origins else ()),
     )
+
+
+def _origin(cell: MeasuredCell) -> str:
+    """Return where weights come from; those of a file with the beginning of their hash."""
+    digits = f" with SHA-256 {cell.weights_sha256[:12]}" if cell.weights_origin == "file" else ""
+    return f"{cell.weights_origin}{digits}"
 
 
 def _span(counts: Sequence[int], noun: str) -> tuple[str, ...]:

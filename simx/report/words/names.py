@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.results.schema.report import Identity
-from simx.results.summaries.summary import BackboneSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, CellLabel, TargetId
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"
@@ -47,22 +46,29 @@ def weights_name(weights: str) -> str:
     return clean(weights.removeprefix("IMAGENET1K_"))
 
 
-def backbone_name(backbone: BackboneSummary | Identity) -> str:
-    """Return model and weights, as the command line takes them."""
-    return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
+def backbone_name(of: BackboneSummary | CellLabel) -> str:
+    """Return model and weights, as the command line takes them; ``file`` for weights of a file."""
+    weights = "file" if of.weights_origin == "file" else weights_name(of.weights)
+    return f"{clean(of.model)}:{weights}"
 
 
 def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     """Return the settings that are different, and therefore belong to the backbones' names."""
     return tuple(
         name
-        for name in ("embedding", "batch", "threads")
+        for name in ("preprocessing", "embedding", "batch", "threads")
         if len({setting_text(backbone, name) for backbone in backbones}) > 1
     )
 
 
 def setting_text(backbone: BackboneSummary, name: str) -> str:
-    """Return a setting that ``differing_settings`` names, in words."""
+    """Return a setting that ``differing_settings`` names, in words.
+
+    The preprocessing is that of the pretrained weights, which name it where the name of the
+    backbone does not.
+    """
+    if name == "preprocessing":
+        return f"as {weights_name(backbone.weights)}" if backbone.weights_origin == "file" else ""
     if name == "embedding":
         return clean(backbone.embedding)
     if name == "batch":

@@ -24,6 +24,11 @@ IMPRECISE_NOTE = (
     "machine"
 )
 
+RANDOM_NOTE = (
+    f"{RANDOM} random weights: similarity and margin have no meaning for the pictures, and acc1 "
+    "and acc5 are those of the pretrained weights; measure with --weights pretrained"
+)
+
 
 def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
     """Return the heading of a range. It names the target if there is only one."""
@@ -41,10 +46,9 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     measured = [cell for backbone in backbones for cell in backbone.measured]
     notes = []
     if any(cell.weights_origin == "random" for cell in measured):
-        notes.append(
-            f"{RANDOM} random weights: similarity and margin have no meaning for the pictures; "
-            "measure with --weights pretrained"
-        )
+        notes.append(RANDOM_NOTE)
+    if any(backbone.weights_origin == "file" for backbone in backbones):
+        notes.append("file: weights of a file, for which no published accuracy holds")
     marks = {figures.mark(each) for cell in measured for each in cell.intervals}
     if NO_INTERVAL in marks and not any(backbone.quoted for backbone in backbones):
         notes.append(f"{NO_INTERVAL} a single launch, which shows no spread: no interval")

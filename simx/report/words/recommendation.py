@@ -117,5 +117,5 @@ def _figures(contender: Contender) -> str:
     latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
     known = f"{figures.accuracy(backbone, merit.acc1).text} %"
     acc1 = "acc1 unknown" if merit.acc1 is None else known
-    time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
-    return f"{backbone_name(backbone)} ({time}{figures.imprecise(latency.mark)}, {acc1})"
+    time = " ".join(part for part in (figures.qualified(latency), "ms", latency.detail) if part)
+    return f"{backbone_name(backbone)} ({time}, {acc1})"

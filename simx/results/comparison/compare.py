@@ -29,7 +29,7 @@ from simx.results.comparison.run_to_run import default, learnt
 from simx.results.schema.report import FailedCell
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
-from simx.results.summaries.summary import TargetId, target_of
+from simx.results.summaries.summary import TargetId, label, target_of
 
 
 class ComparisonCriteria(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,8 +124,8 @@ def compare(
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
         ranges=_by_range(context, judged),
         failures=tuple(failure for failure in failures if failure is not None),
-        only_base=tuple(cell.identity for cell in matching.only_base),
-        only_new=tuple(cell.identity for cell in matching.only_new),
+        only_base=tuple(label(each.cell) for each in matching.only_base),
+        only_new=tuple(label(each.cell) for each in matching.only_new),
     )
 
 
@@ -143,8 +143,8 @@ def _judged(context: _Context, pair: Pair) -> _Judged:
     allow = context.criteria.allow
     barred = tuple(each for each in found if each.name not in allow)
     cell = CellComparison(
-        base=one.identity,
-        new=other.identity,
+        base=label(one.cell),
+        new=label(other.cell),
         catalogue=other.cell.catalogue,
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
@@ -265,4 +265,4 @@ def _failure(pair: Pair) -> FailedPair | None:
         f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
         for each in pair
     )
-    return FailedPair(identity=pair[1].identity, base=base, new=new) if base or new else None
+    return FailedPair(identity=label(pair[1].cell), base=base, new=new) if base or new else None

@@ -10,9 +10,9 @@ from simx.models.pictures import Image
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
 from simx.results.comparison.names import DifferenceName
-from simx.results.schema.report import Identity, Published
+from simx.results.schema.report import Published
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import TargetId
+from simx.results.summaries.summary import CellLabel, TargetId
 
 FailOn = Literal["regression", "inconclusive", "never"]
 """What ends with a code other than 0. ``inconclusive`` includes regressions."""
@@ -84,8 +84,8 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
     those ``others`` that do not depend on them.
     """
 
-    base: Identity
-    new: Identity
+    base: CellLabel
+    new: CellLabel
     catalogue: Published
     allowed: tuple[Difference, ...]
     barred: tuple[Difference, ...]
@@ -101,7 +101,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
 class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that failed in one or both reports, with texts such as ``at parity: ...``, or None."""
 
-    identity: Identity
+    identity: CellLabel
     base: str | None
     new: str | None
 
@@ -159,8 +159,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     pictures: tuple[Image, ...]
     ranges: tuple[RangeComparison, ...]
     failures: tuple[FailedPair, ...]
-    only_base: tuple[Identity, ...]
-    only_new: tuple[Identity, ...]
+    only_base: tuple[CellLabel, ...]
+    only_new: tuple[CellLabel, ...]
 
     @property
     def cells(self) -> tuple[CellComparison, ...]:

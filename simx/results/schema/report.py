@@ -80,8 +80,8 @@ class Published(Struct, frozen=True, kw_only=True):
     """Published figures of the backbone.
 
     ``gflops`` counts 1e9 multiply-accumulates (torchvision's figure) of the whole classifier for
-    one image. Accuracies are percent, hold for the pretrained weights only, and are None for
-    weights that cannot classify.
+    one image. Accuracies are percent and hold for the pretrained weights only. They are None for
+    weights that cannot classify, and for weights of a file.
     """
 
     family: str

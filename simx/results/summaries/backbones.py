@@ -3,15 +3,19 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
     Canary,
     Cell,
     MeasuredCell,
+    Published,
     QuotedCell,
     Report,
     Similarity,
+    WeightsOrigin,
 )
 from simx.results.schema.times import Launch, Scope
 from simx.results.statistics import round_filter
@@ -52,6 +56,7 @@ class Summariser:
     def summarise(self, cells: Sequence[Cell]) -> BackboneSummary:
         """Return the summary of all cells of one backbone, in the order of their targets."""
         its = cells[0].identity
+        origin = next((each.weights_origin for each in cells if each.weights_origin), None)
         measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
         filtered, timings = self.counted(measured)
         return BackboneSummary(
@@ -60,7 +65,8 @@ class Summariser:
             embedding=its.embedding,
             batch=its.batch,
             threads=its.threads,
-            catalogue=cells[0].catalogue,
+            weights_origin=origin,
+            catalogue=holding(cells[0].catalogue, origin),
             cells=tuple(self._cell(cell, timings) for cell in cells),
             forward_fastest=self._forward_fastest(_of_scope(timings, _FORWARD)),
             pipeline_fastest={image: self._pipeline_fastest(timings, image) for image in IMAGES},
@@ -174,6 +180,16 @@ class Summariser:
             return ()
         times = [estimate(launches, self._pilot) for launches in pipelines.values()]
         return tuple(list(pipelines)[place] for place in fastest(times))
+
+
+def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:
+    """Return the published figures that hold for weights of an origin.
+
+    Reports up to version 5 have the pretrained weights' accuracies for those of a file, too.
+    """
+    if origin != "file":
+        return catalogue
+    return msgspec.structs.replace(catalogue, acc1=None, acc5=None)
 
 
 def _quoted(cell: QuotedCell, target: TargetId) -> MeasuredSummary:

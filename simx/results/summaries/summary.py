@@ -7,7 +7,15 @@ import msgspec
 from simx.models.backbone import Precision
 from simx.models.pictures import Image
 from simx.results.schema.environment import Memory
-from simx.results.schema.report import Identity, Parity, Published, Stop, WeightsOrigin
+from simx.results.schema.report import (
+    Cell,
+    Identity,
+    MeasuredCell,
+    Parity,
+    Published,
+    Stop,
+    WeightsOrigin,
+)
 from simx.results.statistics.estimates import Estimate, Ratio
 
 FULL: Precision = "fp32"
@@ -34,6 +42,22 @@ class TargetId(msgspec.Struct, frozen=True, order=True):
 def target_of(identity: Identity) -> TargetId:
     """Return what executes a cell, where, and in which precision."""
     return TargetId(identity.backend, identity.provider, identity.precision)
+
+
+class CellLabel(Identity, frozen=True, kw_only=True):
+    """A cell's identity, and where its weights come from; None where a report does not give it."""
+
+    weights_origin: WeightsOrigin | None
+    weights_sha256: str | None
+
+
+def label(cell: Cell) -> CellLabel:
+    """Return a cell's label."""
+    return CellLabel(
+        **msgspec.structs.asdict(cell.identity),
+        weights_origin=cell.weights_origin,
+        weights_sha256=cell.weights_sha256 if isinstance(cell, MeasuredCell) else None,
+    )
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +138,8 @@ class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every target, in the report's order of targets.
 
+    ``weights_origin`` is None if no cell got as far as its weights. ``catalogue`` has what holds
+    for these weights.
     ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
     it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
     ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known, and
@@ -125,6 +151,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     embedding: str
     batch: int
     threads: int | None
+    weights_origin: WeightsOrigin | None
     catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
     forward_fastest: tuple[TargetId, ...]
