@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from simx.report.words import figures
-from simx.report.words.names import IMPRECISE, NOISY, RANDOM, backbone_name, target_name
+from simx.report.words.names import (
+    IMPRECISE,
+    NO_INTERVAL,
+    NOISY,
+    RANDOM,
+    backbone_name,
+    target_name,
+)
 from simx.report.words.notes import IMPRECISE_NOTE
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
@@ -76,10 +83,13 @@ def notes(decision: Decision) -> Iterator[str]:
         )
     if any(each.cell.weights_origin == "random" for each in decision.contenders):
         yield (
-            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
+            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out; "
+            "acc1 is that of the pretrained weights"
         )
-    if any(each.merit.latency.low_ns is None for each in decision.contenders):
-        yield "latencies without an interval are compared as they stand"
+    alone = [each for each in decision.contenders if each.merit.latency.low_ns is None]
+    if alone:
+        mark = "" if alone[0].backbone.quoted else f"{NO_INTERVAL} "
+        yield f"{mark}latencies without an interval are compared as they stand"
     if any(figures.mark(each.merit.latency) == IMPRECISE for each in decision.contenders):
         yield IMPRECISE_NOTE
     if any(each.backbone.noisy for each in decision.contenders):
