@@ -61,6 +61,26 @@ def test_the_first_table_of_two_backends_fits_80_columns() -> None:
     assert "..." not in output
 
 
+def test_it_fits_with_wide_intervals_and_all_marks_too() -> None:
+    """An interval that is printed by its ends takes hardly more room than one with ±."""
+    cells = [
+        measured(
+            identity("shufflenet_v2_x0_5", backend=backend),
+            origin="random",
+            of=(
+                Timing(scope="forward", image=None, launches=around(time, spread=1.0)),
+                Timing(scope="pipeline", image="anchor", launches=around(time, spread=1.0)),
+            ),
+        )
+        for backend, time in (("torch", 13.3), ("ort", 1.28))
+    ]
+    output = rendered(report(*cells), width=80, detail=False)
+    rows = [line for line in output.splitlines() if line.startswith("shufflenet_v2_x0_5:V1 ")]
+
+    assert "?" in rows[0]
+    assert rows[0].endswith("69.76°")
+
+
 def test_details_are_shown_where_they_are_asked_for() -> None:
     """Stages, parity, memory, the first call, the legend: none of them in the short output."""
     short, long = (rendered(two_backbones(), detail=detail) for detail in (False, True))
