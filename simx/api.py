@@ -172,7 +172,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         launches: processes per cell, instead of a target half-width.
         rounds: rounds per process.
         half_width: target half-width of the ratio's interval, 0.015 for 1.5 %.
-        budget: longest time per backbone, in seconds.
+        budget: seconds after which no launch of a backbone may end; the first one always begins.
         seed: random seed of every order.
         worker_memory: limit of each worker's address space, in bytes (Linux only).
         store: folder of exports; by default the command's.

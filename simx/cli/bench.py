@@ -89,7 +89,10 @@ _FIELDS = {
     help="Target half-width of the ratio's interval, such as 1.5%. Sets the number of launches.",
 )
 @click.option(
-    "--budget", type=duration, metavar="TIME", help="Time limit per backbone, such as 60s or 5m."
+    "--budget",
+    type=duration,
+    metavar="TIME",
+    help="Begin no launch of a backbone that would end after this time, such as 60s or 5m.",
 )
 @click.option(
     "--launches", type=_COUNT, help="Number of processes per cell, instead of a target precision."

@@ -34,6 +34,7 @@ _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
         lambda of: of.path and (f"outdated: {of.outdated}" if of.outdated else "yes"),
         text=True,
     ),
+    ListColumn("weights_origin", lambda of: of.weights_origin, "its weights", text=True),
 )
 
 
@@ -63,7 +64,11 @@ def command(
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
     found = {
-        backbone.name: ListedExport(str(entry.model_path), outdated(entry, backbone))
+        backbone.name: ListedExport(
+            str(entry.model_path),
+            outdated(entry, backbone),
+            entry.manifest.identity.weights_origin,
+        )
         for backbone in chosen
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }

@@ -30,6 +30,23 @@ def cpu_quota(own: Path = _OWN, root: Path = _ROOT) -> float | None:
     return min((quota for quota in found if quota is not None), default=None)
 
 
+def throttled_ns(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+    """Return the nanoseconds in which a quota has stopped this process's groups, over all cores.
+
+    None where it is not counted. Each group counts for its own quota alone, so the groups are
+    summed. The arguments are those of ``cpu_quota``.
+    """
+    names = (("throttled_usec", 1000), ("throttled_time", 1))  # of version 2, and of version 1
+    counts = (
+        (named_number(folder / "cpu.stat", name), unit)
+        for group in _groups("cpu", own, root)
+        for folder in group
+        for name, unit in names
+    )
+    found = [count * unit for count, unit in counts if count is not None]
+    return sum(found) if found else None
+
+
 def memory_left(own: Path = _OWN, root: Path = _ROOT) -> int | None:
     """Return the bytes of memory that the groups still allow; None without a limit.
 

@@ -15,6 +15,8 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     Figures are as in ``Backbone``; ``gflops_range`` is a label, None outside all ranges.
     ``embedding_dim`` is the length for the chosen definition of the embedding. ``path`` is the
     exported file, or None; ``outdated`` is why an export made now would differ, or None.
+    ``weights_origin`` is where the export's weights come from: accuracies hold for ``pretrained``
+    ones.
     """
 
     model: str
@@ -40,13 +42,15 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     embedding_gmacs: EmbeddingGmacs
     path: str | None
     outdated: str | None
+    weights_origin: str | None
 
 
 class ListedExport(msgspec.Struct, frozen=True):
-    """The path of an export, and why it is outdated, or None."""
+    """The path of an export, why it is outdated, or None, and where its weights come from."""
 
     path: str
     outdated: str | None
+    weights_origin: str
 
 
 def listing(
@@ -76,6 +80,7 @@ def listing(
             embedding_dim=backbone.embedding_dims.of(embedding),
             path=export.path if export else None,
             outdated=export.outdated if export else None,
+            weights_origin=export.weights_origin if export else None,
         )
         listed.append(record)
     return tuple(listed)

@@ -91,12 +91,18 @@ def real_power(slower: Trials, truth: Ratio) -> Check:
     count, found = len(slower.comparisons), slower.significant
     note = (
         f"a larger crop that takes {100 * (truth.value - 1):.1f} % longer "
-        f"(±{100 * (truth.half_width or 0):.1f} %, by {truth.launches} launches); {found} of "
+        f"({_span(truth)}, by {truth.launches} launches); {found} of "
         f"{count} trials at the default profile, so at least "
         f"{100 * lower_bound(found, count):.0f} % by Clopper and Pearson"
     )
     verdict = _found(found, slower.noisy, count)
     return _percent("a real slowdown found", found / count, _AT_LEAST_POWER, verdict, note)
+
+
+def _span(truth: Ratio) -> str:
+    if truth.low is None or truth.high is None:
+        return "no interval"
+    return f"{100 * (truth.low - 1):.1f} to {100 * (truth.high - 1):.1f} %"
 
 
 def real_coverage(slower: Trials) -> Check:

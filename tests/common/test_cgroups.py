@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simx.common.cgroups import cpu_quota, memory_kills, memory_left
+from simx.common.cgroups import cpu_quota, memory_kills, memory_left, throttled_ns
 
 
 def tree(folder: Path, own: str, files: Mapping[str, str]) -> tuple[Path, Path]:
@@ -86,6 +86,27 @@ def test_the_smallest_quota_above_a_process_counts(tmp_path: Path, case: str) ->
     own, files, expected = QUOTAS[case]
 
     assert cpu_quota(*tree(tmp_path, own, files)) == expected
+
+
+THROTTLED = {
+    "version 2": ("0::/\n", {"cpu.stat": "nr_throttled 2\nthrottled_usec 30\n"}, 30_000),
+    "version 2, with its parent": (
+        "0::/a/b\n",
+        {"a/cpu.stat": "throttled_usec 5\n", "a/b/cpu.stat": "throttled_usec 30\n"},
+        35_000,
+    ),
+    "version 2, without a quota": ("0::/\n", {"cpu.stat": "usage_usec 99\n"}, None),
+    "version 1": ("4:cpu,cpuacct:/a\n", {"cpu,cpuacct/a/cpu.stat": "throttled_time 70\n"}, 70),
+    "another group": ("0::/a\n", {"a/x": "", "b/cpu.stat": "throttled_usec 5\n"}, None),
+}
+
+
+@pytest.mark.parametrize("case", THROTTLED)
+def test_throttling_is_summed_over_the_groups_above_a_process(tmp_path: Path, case: str) -> None:
+    """In nanoseconds, as either version counts it."""
+    own, files, expected = THROTTLED[case]
+
+    assert throttled_ns(*tree(tmp_path, own, files)) == expected
 
 
 LEFT = {

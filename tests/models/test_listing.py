@@ -8,7 +8,7 @@ from simx.models.ranges import DEFAULT_RANGES, parse_ranges
 from simx.models.selection import Selection, select
 
 VIT = select(Selection(names=("vit_h_14",)), load())
-EXPORT = ListedExport("store/vit.onnx", "made with torch 1.0")
+EXPORT = ListedExport("store/vit.onnx", "made with torch 1.0", "random")
 
 
 def test_a_record_holds_the_backbone_flat() -> None:
@@ -39,6 +39,7 @@ def test_a_record_holds_the_backbone_flat() -> None:
         "embedding_gmacs": {"pooled": 1016.715, "penultimate": 1016.715, "flat": 1016.715},
         "path": "store/vit.onnx",
         "outdated": "made with torch 1.0",
+        "weights_origin": "random",
     }
 
 
@@ -53,15 +54,15 @@ def test_what_is_not_exported_has_no_path() -> None:
     """A backbone that the exports leave out is listed without one."""
     (absent,) = listing(VIT, DEFAULT_RANGES, "pooled", {})
 
-    assert (absent.path, absent.outdated) == (None, None)
+    assert (absent.path, absent.outdated, absent.weights_origin) == (None, None, None)
 
 
 def test_paths_belong_to_one_set_of_weights() -> None:
     """Weights other than the default are looked up by ``model:weights``."""
     resnets = select(Selection(names=("resnet50:*",)), load())
     exports = {
-        "resnet50:IMAGENET1K_V1": ListedExport("v1.onnx", None),
-        "resnet50": ListedExport("v2.onnx", None),
+        "resnet50:IMAGENET1K_V1": ListedExport("v1.onnx", None, "pretrained"),
+        "resnet50": ListedExport("v2.onnx", None, "file"),
     }
 
     records = listing(resnets, DEFAULT_RANGES, "pooled", exports)

@@ -7,9 +7,11 @@ from typing import Literal
 from simx.common.safe_text import clean
 from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
+from simx.report.words import figures
 from simx.report.words.comparison import (
     GATED,
     MOST_CELLS,
+    OF_WEIGHTS,
     TONES,
     VERDICT_WORDS,
     cell_name,
@@ -20,8 +22,16 @@ from simx.report.words.comparison import (
     time_name,
 )
 from simx.report.words.names import NOISY, backbone_name, counted, listed, target_name
+from simx.report.words.notes import RANDOM_NOTE
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
-from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
+from simx.results.comparison.outcome import (
+    CellComparison,
+    Change,
+    Comparison,
+    OtherChange,
+    RangeComparison,
+)
+from simx.results.schema.report import WeightsOrigin
 from simx.results.summaries.summary import target_of
 
 Show = Literal["auto", "changes", "all"]
@@ -58,6 +68,8 @@ def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     yield from _not_compared(comparison)
     if comparison.compared:
         yield Paragraph(LEGEND, "faint")
+    if any(cell.new.weights_origin == "random" and cell.others for cell in comparison.cells):
+        yield Paragraph(RANDOM_NOTE, "faint")
     yield summary
 
 
@@ -73,7 +85,7 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
             f"{threshold}; both {both}, so there is no allowance for the difference between runs"
         )
         return
-    spread = f"{100 * comparison.run_to_run.spread:.2g} %"
+    spread = f"{figures.brief(100 * comparison.run_to_run.spread)} %"
     source = "the default; --repeat REPORT estimates it from the base measured again"
     if comparison.repeats:
         source = f"estimated from {counted(comparison.repeats + 1, 'run')}"
@@ -280,11 +292,18 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
 def _other_changes(comparison: Comparison) -> Iterator[Block]:
     """Yield the changes besides times."""
     rows = [
-        (*_keys(cell), Value(other.name), Value(clean(other.base)), Value(clean(other.new)))
+        (*_keys(cell), Value(other.name), *_sides(other, cell.new.weights_origin))
         for cell in comparison.cells
         for other in cell.others
     ]
     yield from _table("Besides latency", "what", (Column("base"), Column("new")), rows)
+
+
+def _sides(other: OtherChange, origin: WeightsOrigin | None) -> Iterator[Value]:
+    """Yield both sides of a change; figures that random weights have no part in are marked."""
+    for text in (other.base, other.new):
+        value = Value(clean(text))
+        yield figures.of_weights(value, origin) if other.name in OF_WEIGHTS else value
 
 
 def _table(

@@ -10,7 +10,7 @@ from simx.report.blocks.quantities import of_weights
 from simx.report.blocks.report_tables import key_columns, keys_of
 from simx.report.words import figures
 from simx.report.words.heading import heading
-from simx.report.words.names import FEW_CALLS, NOISY, differing_settings
+from simx.report.words.names import NOISY, differing_settings
 from simx.report.words.recommendation import answer, notes, title
 from simx.report.words.values import Value
 from simx.results.schema.report import Report
@@ -49,9 +49,9 @@ def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
 def _values(contender: Contender) -> tuple[Value, ...]:
     backbone, cell = contender.backbone, contender.cell
     latency = figures.time(contender.merit.latency, spread=True, decimals=cell.decimals)
-    mark = FEW_CALLS if cell.few_calls else NOISY if backbone.noisy else ""
+    noisy = NOISY if backbone.noisy else ""
     return (
-        msgspec.structs.replace(latency, mark=mark),
+        msgspec.structs.replace(latency, mark=noisy + latency.mark),
         figures.accuracy(backbone, contender.merit.acc1),
         of_weights(cell.margin, cell),
         figures.dimension(backbone),

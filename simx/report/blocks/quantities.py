@@ -11,10 +11,9 @@ from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
     FASTEST,
-    FEW_CALLS,
     IMAGE_NAMES,
+    NO_INTERVAL,
     NOISY,
-    RANDOM,
     TIED,
     TIMES,
 )
@@ -201,10 +200,7 @@ def similarity(image: Image) -> Read:
 
 def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
     """Return a figure that depends on the weights; a figure of random weights is marked."""
-    value = figures.similarity(percent, cell.decimals)
-    if cell.weights_origin != "random" or value == ABSENT:
-        return value
-    return msgspec.structs.replace(value, mark=RANDOM, tone="faint")
+    return figures.of_weights(figures.similarity(percent, cell.decimals), cell.weights_origin)
 
 
 def _timed(
@@ -212,10 +208,9 @@ def _timed(
 ) -> Value:
     if value == ABSENT:
         return value
-    if cell.few_calls:
-        return msgspec.structs.replace(value, mark=FEW_CALLS)
-    noisy = NOISY if backbone.noisy else ""
+    further = (NOISY if backbone.noisy else "") + value.mark
     if fastest == (cell.target,):
-        return msgspec.structs.replace(value, mark=FASTEST + noisy, tone="best")
-    tied = TIED if cell.target in fastest else ""
-    return msgspec.structs.replace(value, mark=tied + noisy)
+        return msgspec.structs.replace(value, mark=FASTEST + further, tone="best")
+    # Without an interval nothing differs, so that a tie would say no more than the mark.
+    tied = TIED if cell.target in fastest and NO_INTERVAL not in value.mark else ""
+    return msgspec.structs.replace(value, mark=tied + further)

@@ -32,7 +32,13 @@ from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
-from simx.report.words.names import IMAGE_NAMES, TIMES, counted, differing_settings, target_name
+from simx.report.words.names import (
+    IMAGE_NAMES,
+    TIMES,
+    counted,
+    differing_settings,
+    target_name,
+)
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.report import Report
@@ -147,11 +153,9 @@ def _summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[Target
     for target in targets[1:]:
         mean = mean_speed(backbones, target)
         if mean is not None:
-            interval = figures.interval(mean)
-            span = "" if interval == ABSENT else f", {interval.text}"
             parts.append(
-                f"{target_name(target)} is {figures.ratio(mean).figure} times as fast as "
-                f"{target_name(targets[0])} (geometric mean{span})"
+                f"{target_name(target)} is {figures.estimate_of(mean)} times as fast as "
+                f"{target_name(targets[0])} (geometric mean{figures.ends(mean)})"
             )
     failed = sum(len(backbone.failed) for backbone in backbones)
     if failed:
@@ -186,7 +190,7 @@ def _joined(targets: Sequence[TargetId], read: Read) -> Shown:
         values = [_on(target, read)(backbone) for target in targets]
         if len(set(values)) == 1:
             return values[0]
-        return Value("/".join(value.figure for value in values))
+        return Value("/".join(dict.fromkeys(map(figures.qualified, values))))
 
     return shown
 

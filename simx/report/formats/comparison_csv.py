@@ -6,13 +6,15 @@ from simx.report.formats.comma_separated import IDENTITY, figure, identity_field
 from simx.report.words.comparison import differences_text
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
-from simx.results.schema.report import Identity
+from simx.results.summaries.summary import CellLabel
 
 FIGURES = ("base_ms", "new_ms", "ratio", "ci_low", "ci_high")
 JUDGEMENT = ("base_launches", "new_launches", "noisy", "smallest_seen", "listed", "gated")
 CHANGE = ("scope", "image", *FIGURES, *JUDGEMENT)
 
-HEADER = ("base", "new", *IDENTITY, "status", *CHANGE, "note")
+WEIGHTS = ("weights_origin", "weights_sha256")
+
+HEADER = ("base", "new", *IDENTITY, "status", *CHANGE, "note", *WEIGHTS)
 
 
 def to_string(comparisons: Sequence[Comparison]) -> str:
@@ -50,7 +52,7 @@ def _cell_rows(cell: CellComparison) -> Iterator[list[str]]:
         is_explained = change.scope != "forward" or cell.unjudged == change.verdict
         reason = None if is_explained else cell.unjudged
         note = "; ".join(filter(None, (reason, differences_text(cell.allowed))))
-        yield [*identity_fields(cell.new), change.verdict, *_change(change), safe(note)]
+        yield _row(cell.new, [change.verdict, *_change(change), safe(note)])
     for other in cell.others:
         yield _empty_row(cell.new, "changed", f"{other.name}: {other.base} → {other.new}")
 
@@ -70,5 +72,10 @@ def _change(change: Change) -> list[str]:
     ]
 
 
-def _empty_row(identity: Identity, status: str, note: str = "") -> list[str]:
-    return [*identity_fields(identity), status, *[""] * len(CHANGE), safe(note)]
+def _empty_row(cell: CellLabel, status: str, note: str = "") -> list[str]:
+    return _row(cell, [status, *[""] * len(CHANGE), safe(note)])
+
+
+def _row(cell: CellLabel, fields: Sequence[str]) -> list[str]:
+    weights = (safe(getattr(cell, name) or "") for name in WEIGHTS)
+    return [*identity_fields(cell), *fields, *weights]

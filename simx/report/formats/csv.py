@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import figure, identity_fields, written
+from simx.report.formats.comma_separated import figure, identity_fields, safe, written
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import minimum
 from simx.results.statistics.percentiles import percentiles
+from simx.results.summaries.backbones import holding
 from simx.results.summaries.counted import CountedReport, Timings
 from simx.results.summaries.summary import TargetId, target_of
 
@@ -27,7 +28,8 @@ class TidyRow(NamedTuple):
 
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
     figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
-    not have is None.
+    not have is None. ``weights_origin`` is ``pretrained``, ``file`` or ``random``: similarities of
+    random weights mean nothing, and accuracies beside them are those of the pretrained ones.
     """
 
     model: str
@@ -51,6 +53,8 @@ class TidyRow(NamedTuple):
     p95: float | None
     p99: float | None
     min: float | None
+    weights_origin: str | None
+    weights_sha256: str | None
 
 
 HEADER = TidyRow._fields
@@ -71,7 +75,8 @@ def _report_rows(report: Report) -> Iterator[list[str]]:
     times = counted.times()
     for cell in report.cells:
         rows = _cell_rows(cell, times.get(cell.identity, {}), counted)
-        yield from ([*identity_fields(cell.identity), *row] for row in rows)
+        weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
+        yield from ([*identity_fields(cell.identity), *row, *weights] for row in rows)
 
 
 def _cell_rows(cell: Cell, times: Timings, counted: CountedReport) -> Iterator[list[str]]:
@@ -115,9 +120,10 @@ def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
         percent = _digits(getattr(cell.similarity, image))
         yield _row("similarity_percent", image, "percent", percent)
     yield _row("embedding_dim", "", "components", str(cell.embedding_dim))
-    yield _row("gflops", "", "GMACs", _digits(cell.catalogue.gflops))
-    yield _row("acc1", "", "percent", _digits(cell.catalogue.acc1))
-    yield _row("acc5", "", "percent", _digits(cell.catalogue.acc5))
+    catalogue = holding(cell.catalogue, cell.weights_origin)
+    yield _row("gflops", "", "GMACs", _digits(catalogue.gflops))
+    yield _row("acc1", "", "percent", _digits(catalogue.acc1))
+    yield _row("acc5", "", "percent", _digits(catalogue.acc5))
 
 
 def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:

@@ -7,10 +7,9 @@ from simx.models.pictures import Image
 from simx.report.words.names import IMAGE_WORDS, backbone_name, listed, target_name
 from simx.report.words.values import Tone
 from simx.results.comparison.changes import Verdict
-from simx.results.comparison.outcome import Difference
-from simx.results.schema.report import Identity
+from simx.results.comparison.outcome import Difference, OtherName
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import target_of
+from simx.results.summaries.summary import CellLabel, target_of
 
 TONES: dict[Verdict, Tone] = {
     "slower": "bad",
@@ -35,13 +34,24 @@ _SCOPE_WORDS: dict[Scope, str] = {
     "similarity.host": "similarity from the host",
 }
 
+OF_WEIGHTS: frozenset[OtherName] = frozenset(
+    {
+        "similarity of the positive",
+        "similarity of the negative",
+        "similarity of the resized negative",
+        "acc1",
+        "acc5",
+    }
+)
+"""Figures that say something about the weights."""
+
 MOST_CELLS = 8
 """Cells that a sentence names; it counts the others."""
 
 
-def cell_name(identity: Identity) -> str:
+def cell_name(cell: CellLabel) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_name(identity)} on {target_name(target_of(identity))}"
+    return f"{backbone_name(cell)} on {target_name(target_of(cell))}"
 
 
 def time_name(scope: Scope, image: Image | None) -> str:
@@ -78,6 +88,6 @@ def differences_text(differences: Sequence[Difference]) -> str:
     return "; ".join(parts)
 
 
-def names(identities: Iterable[Identity]) -> str:
+def names(cells: Iterable[CellLabel]) -> str:
     """Return the names of the first cells, and the number of the others."""
-    return listed([cell_name(identity) for identity in identities], MOST_CELLS)
+    return listed([*map(cell_name, cells)], MOST_CELLS)

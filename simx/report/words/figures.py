@@ -1,11 +1,18 @@
-"""Figures with the digits that their intervals support."""
+"""Figures with the digits that their intervals support, and the one form of every interval.
+
+Intervals are those of logarithms: they reach as many times above a figure as below it, so that the
+upper side is the longer one. A narrow interval is printed as ``±6%``, which contains it. A wide one
+is printed by its ends in place of the figure: ``1.4 to 2.2``.
+"""
 
 import math
 
-from simx.report.words.names import provider_name
+import msgspec
+
+from simx.report.words.names import IMPRECISE, NO_INTERVAL, RANDOM, provider_name
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.schema.partial_placement import partial_placement
-from simx.results.schema.report import Parity
+from simx.results.schema.report import Parity, WeightsOrigin
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 
@@ -15,6 +22,17 @@ DIGITS_WITHOUT_INTERVAL = 3
 """Significant digits. The interval chooses between the first two: the last digit shown is the
 second digit of its half width if that begins with up to 354, else the first digit
 (Particle Data Group, "Review of particle physics", introduction, rounding)."""
+
+NARROW = 0.10
+"""Share of a figure that the upper side of a narrow interval is at the most. Up to there its sides
+differ by less than a percentage point."""
+
+IMPRECISE_FACTOR = 2.0
+"""A figure is not measured precisely enough if the upper end of its interval is more than this many
+times the lower one: then the interval does not even show the figure to a factor of two."""
+
+LARGEST_SHOWN, SMALLEST_SHOWN = 99_999, 0.001
+"""Figures beyond these do not fit into a column."""
 
 SIMILARITY_DECIMALS = 2
 """Decimals of a measured percentage. The differences between backends are smaller."""
@@ -35,7 +53,7 @@ def time(
     Args:
         estimate: The time, if there is one.
         unit: ``ms`` or ``µs``.
-        spread: Whether to show its interval, in percent.
+        spread: Whether to show its interval.
         decimals: Decimals of a quoted time in milliseconds; all of them show.
         digits: Most significant digits of a time that is not quoted.
     """
@@ -45,28 +63,65 @@ def time(
     value = estimate.median_ns / scale
     if decimals is not None:
         return Value(_rounded(value, decimals - round(math.log10(NANOSECONDS["ms"] / scale))))
-    half = None if estimate.high_ns is None else estimate.high_ns / scale - value
-    shown = _decimals(value, half)
-    if digits is not None:
-        shown = min(shown, digits - _leading(value))
-    detail = _percent(half / value) if spread and half is not None else ""
-    return Value(_rounded(value, shown), detail)
+    low, high = (end and end / scale for end in (estimate.low_ns, estimate.high_ns))
+    return _measured(value, low, high, spread=spread, digits=digits)
 
 
 def ratio(value: Ratio | None) -> Value:
-    """Return a ratio, and the half width of its interval in percent of it."""
+    """Return a ratio with its interval."""
     if value is None:
         return ABSENT
-    half = "" if value.half_width is None else _percent(value.half_width)
-    return Value(_rounded(value.value, _ratio_decimals(value)), half)
+    return _measured(value.value, value.low, value.high, spread=True)
+
+
+def estimate_of(value: Ratio) -> str:
+    """Return a ratio without its interval, for a sentence that has its ``ends``, too."""
+    return _measured(value.value, value.low, value.high).figure
+
+
+def ends(value: Ratio) -> str:
+    """Return the end of a sentence: ``, 1.31 to 1.40``; empty without an interval."""
+    found = interval(value)
+    return "" if found == ABSENT else f", {qualified(found)}"
 
 
 def interval(value: Ratio | None) -> Value:
     """Return the ends of a ratio's interval."""
     if value is None or value.low is None or value.high is None:
         return ABSENT
-    decimals = _ratio_decimals(value)
-    return Value(f"{_rounded(value.low, decimals)} to {_rounded(value.high, decimals)}")
+    decimals = _decimals(value.value, value.high - value.value)
+    return Value(_ends(value.value, value.low, value.high, decimals), mark=mark(value))
+
+
+def mark(found: Estimate | Ratio) -> str:
+    """Return the mark of a figure without an interval, or with one that is too wide."""
+    if isinstance(found, Ratio):
+        return _mark(found.low, found.high)
+    return _mark(found.low_ns, found.high_ns)
+
+
+def qualified(value: Value) -> str:
+    """Return a figure with those of its marks that hold in a sentence, or beside other figures.
+
+    The others belong to a field of a table: they compare it with its neighbours.
+    """
+    return value.figure + "".join(each for each in value.mark if each in {IMPRECISE, RANDOM})
+
+
+def width(half_width: float) -> str:
+    """Return how far an interval reaches to either side, from its upper side as a share."""
+    if half_width <= NARROW:
+        return f"±{max(100 * half_width, 0.1):.1f}%"
+    return f"a factor of {brief(1 + half_width)}"
+
+
+def brief(value: float) -> str:
+    """Return a positive figure with two significant digits, and never fewer than its whole part."""
+    if value < SMALLEST_SHOWN:
+        return "0"
+    if value > LARGEST_SHOWN:
+        return f">{LARGEST_SHOWN}"
+    return _rounded(value, max(0, FEWEST_DIGITS - _leading(value)))
 
 
 def fixed(value: float | None, decimals: int) -> Value:
@@ -85,8 +140,18 @@ def similarity_unit(*, quoted: bool) -> str:
 
 
 def accuracy(backbone: BackboneSummary, percent: float | None) -> Value:
-    """Return an accuracy; a quoted one with all decimals of torchvision."""
-    return fixed(percent, 3 if backbone.quoted else 2)
+    """Return an accuracy; a quoted one with all decimals of torchvision.
+
+    It is that of the pretrained weights, so that it is marked for random ones.
+    """
+    return of_weights(fixed(percent, 3 if backbone.quoted else 2), backbone.weights_origin)
+
+
+def of_weights(value: Value, origin: WeightsOrigin | None) -> Value:
+    """Return a figure that depends on the weights; with a mark if they are random."""
+    if origin != "random" or value == ABSENT:
+        return value
+    return msgspec.structs.replace(value, mark=RANDOM, tone="faint")
 
 
 def dimension(backbone: BackboneSummary) -> Value:
@@ -133,8 +198,41 @@ def placement(cell: MeasuredSummary) -> Value:
     return Value(f"{nodes} {provider_name(provider)}{shapes}", tone="bad" if share else "plain")
 
 
-def _ratio_decimals(value: Ratio) -> int:
-    return _decimals(value.value, None if value.high is None else value.high - value.value)
+def _measured(
+    value: float,
+    low: float | None,
+    high: float | None,
+    *,
+    spread: bool = False,
+    digits: int | None = None,
+) -> Value:
+    """Return a measured figure with as many digits as its interval supports, and with its mark.
+
+    With ``spread`` it has its interval. ``digits`` are the most significant digits.
+    """
+    sign = _mark(low, high)
+    decimals = _decimals(value, None if high is None else high - value)
+    if digits is not None:
+        decimals = min(decimals, digits - _leading(value))
+    if not spread or low is None or high is None:
+        return Value(_rounded(value, decimals), mark=sign)
+    half_width = high / value - 1
+    if half_width <= NARROW:
+        return Value(_rounded(value, decimals), _percent(half_width), sign)
+    return Value(_ends(value, low, high, decimals), mark=sign)
+
+
+def _mark(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return NO_INTERVAL
+    return IMPRECISE if high > IMPRECISE_FACTOR * low else ""
+
+
+def _ends(value: float, low: float, high: float, decimals: int) -> str:
+    """Return both ends: of a narrow interval with the figure's decimals, else with two digits."""
+    if high <= (1 + NARROW) * value:
+        return f"{_rounded(low, decimals)} to {_rounded(high, decimals)}"
+    return f"{brief(low)} to {brief(high)}"
 
 
 def _decimals(value: float, half: float | None) -> int:
@@ -162,8 +260,6 @@ def _rounded(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
 
 
-def _percent(share: float) -> str:
-    percent = 100 * share
-    if percent >= 1000:  # noqa: PLR2004 - wider than any column
-        return "±>999%"
+def _percent(half_width: float) -> str:
+    percent = 100 * half_width
     return f"±{percent:.0f}%" if percent >= 0.95 else f"±{max(percent, 0.1):.1f}%"  # noqa: PLR2004 - 0.95 rounds to 1.0

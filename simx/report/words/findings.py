@@ -120,9 +120,9 @@ class _Words:
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
         by_pair: dict[tuple[TargetId, TargetId], list[str]] = {}
         for each in found:
-            speed, interval = figures.ratio(each.speed), figures.interval(each.speed)
+            speed = f"{figures.estimate_of(each.speed)} times as fast{figures.ends(each.speed)}"
             by_pair.setdefault((each.target, each.than), []).append(
-                f"{self._name(each.backbone)} ({speed.figure} times as fast, {interval.figure})"
+                f"{self._name(each.backbone)} ({speed})"
             )
         for pair, names in by_pair.items():
             slower, than = map(target_name, pair)
@@ -282,4 +282,5 @@ def _occasions(found: Sequence[Smallest]) -> str:
 def _time(found: Smallest) -> str:
     quoted = found.decimals is not None
     unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
-    return f"{figures.time(found.time, unit, decimals=found.decimals).figure} {unit}"
+    value = figures.time(found.time, unit, decimals=found.decimals)
+    return f"{figures.qualified(value)} {unit}"

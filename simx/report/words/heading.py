@@ -1,10 +1,12 @@
 """The lines above a report's tables: machine, software, settings and pictures."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES
 from simx.report.words.names import IMAGE_WORDS, TIMES, counted, provider_name
+from simx.results.files.assembly import forward_of
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
@@ -29,7 +31,8 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         python = f"Python {report.environment.python}"
         yield "software", (f"simx {report.simx}", python, *versions)
         yield "gpu", tuple(summary(_gpu_states(report)))
-        yield "measured", _measured(report, report.config)
+        yield "requested", _requested(report.config)
+        yield "measured", _measured(report)
         loaded = (
             f"{name.removeprefix('lib')} {version}".strip()
             for cell in report.cells
@@ -78,22 +81,51 @@ def _gpu_states(report: Report) -> Iterator[GpuState]:
                 yield from (block.noise.gpu for block in launch.blocks if block.noise.gpu)
 
 
-def _measured(report: Report, config: Config) -> tuple[str, ...]:
+def _requested(config: Config) -> tuple[str, ...]:
     launches = (
-        f"{config.launches} launches"
+        counted(config.launches, "launch")
         if config.half_width is None
-        else f"{config.pilot} launches and up for ±{100 * config.half_width:g}%"
+        else f"{counted(config.pilot, 'launch')} or more, for ±{100 * config.half_width:g}%"
     )
     budget = config.budget_seconds
     return (
-        report.created,
         f"profile {config.profile}",
         launches,
-        *(() if budget is None else (f"{budget:g} s for each",)),
-        f"{config.rounds} rounds",
+        f"{counted(config.rounds, 'round')} each",
+        *(() if budget is None else (f"budget {budget:g} s a backbone",)),
         f"seed {config.seed}",
         f"embedding {config.embedding}",
         ", ".join(config.precisions),
         f"batch {config.batch}",
         f"weights {config.weights}",
     )
+
+
+def _measured(report: Report) -> tuple[str, ...]:
+    """Return what was done; rounds include the disturbed ones."""
+    cells = [cell for cell in report.cells if isinstance(cell, MeasuredCell)]
+    forwards = [launches for cell in cells if (launches := forward_of(cell))]
+    rounds = [len(launch.blocks) for launches in forwards for launch in launches]
+    seconds = [stop.seconds for stop in report.stops]
+    origins = dict.fromkeys(map(_origin, cells))
+    return (
+        report.created,
+        *_span(list(map(len, forwards)), "launch"),
+        *(f"{span} each" for span in _span(rounds, "round")),
+        *(f"{span} a backbone" for span in _span(list(map(round, seconds)), "second")),
+        *((f"{math.fsum(seconds) / 60:.1f} minutes in all",) if len(seconds) > 1 else ()),
+        *((f"weights {', '.join(origins)}",) if origins else ()),
+    )
+
+
+def _origin(cell: MeasuredCell) -> str:
+    """Return where weights come from; those of a file with the beginning of their hash."""
+    digits = f" with SHA-256 {cell.weights_sha256[:12]}" if cell.weights_origin == "file" else ""
+    return f"{cell.weights_origin}{digits}"
+
+
+def _span(counts: Sequence[int], noun: str) -> tuple[str, ...]:
+    if not counts:
+        return ()
+    low, high = min(counts), max(counts)
+    return (counted(high, noun) if low == high else f"{low:,} to {counted(high, noun)}",)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from simx.report.words.names import backbone_name, target_name
+from simx.report.words import figures
+from simx.report.words.names import backbone_name, counted, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Stop
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
@@ -16,17 +17,23 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
         counts = sorted({stop.launches for _, stop in stopped})
         span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
         yield (
-            f"half-width of the ratios' intervals: {_percent(min(widths))} to "
-            f"{_percent(max(widths))}, with {span} launches"
+            f"intervals of the ratios, to either side: {figures.width(min(widths))} to "
+            f"{figures.width(max(widths))}, with {span} launches"
         )
     for backbone, stop in stopped:
         if cause := _cause(stop):
             width = _half_width(backbone)
-            reached = "no interval" if width is None else f"half-width {_percent(width)}"
+            reached = "no interval" if width is None else f"{figures.width(width)} to either side"
             extent = f"{stop.launches} of the {stop.needed} launches that its precision needs"
             if stop.needed is None:
-                extent = f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
+                extent = f"only {counted(stop.launches, 'launch')}"
             yield f"{backbone_name(backbone)}: {extent}; {cause}, {reached}"
+        budget = backbone.budget_seconds
+        if budget is not None and round(stop.seconds) > budget:
+            yield (
+                f"{backbone_name(backbone)}: took {stop.seconds:.0f} s with a budget of {budget:g} "
+                "s: the first launch always begins, and a launch that has begun is finished"
+            )
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:
         rounds = sum(backbone.rounds for backbone in backbones)
@@ -43,12 +50,12 @@ def _oddities(name: str, cell: MeasuredSummary) -> Iterator[str]:
     if cell.warmup_capped:
         yield (
             f"{name}: its times had not levelled off at the end of the warm-up "
-            f"({cell.warmup_capped} launches)"
+            f"({counted(cell.warmup_capped, 'launch')})"
         )
     if cell.beyond_events_ns is not None:
-        beyond = cell.beyond_events_ns / NANOSECONDS_PER_MS
+        beyond = figures.brief(cell.beyond_events_ns / NANOSECONDS_PER_MS)
         yield (
-            f"{name}: {beyond:.2g} ms of a call lie outside the device's own events: the host "
+            f"{name}: {beyond} ms of a call lie outside the device's own events: the host "
             "works, or waits for the device"
         )
 
@@ -62,7 +69,3 @@ def _cause(stop: Stop) -> str:
 def _half_width(backbone: BackboneSummary) -> float | None:
     widths = (cell.speed.half_width for cell in backbone.measured if cell.speed)
     return max((width for width in widths if width is not None), default=None)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"

@@ -1,5 +1,6 @@
 """The meaning of the tables' headings, for the end of a report."""
 
+from simx.report.words import figures
 from simx.report.words.names import FASTEST, TIED, TIMES
 from simx.results.schema.partial_placement import PARTIAL, partial_placement_in
 from simx.results.schema.report import Report
@@ -21,8 +22,9 @@ _MEASURED = (
     "the vector (decode, preprocess, forward). first: session creation and first call.\n"
     f"{_PICTURES}\n"
     f"{TIMES}: forward's speed divided by that of the named backend, paired by launch and round. "
-    "±: half of the 95 % interval over launches. Other figures have the digits that their interval "
-    "supports (all intervals: --format csv).\n"
+    "±: the 95 % interval over launches, to either side of the figure. An interval that reaches "
+    f"more than {100 * figures.NARROW:g} % above it is printed by its ends, as in 1.4 to 2.2. "
+    "Other figures have the digits that their interval supports (all intervals: --format csv).\n"
     "peak: forward's share of this machine's peak, which is that of a 512 by 512 matrix product. "
     "memory: resident memory of a worker after one call of the network; network: without the "
     "interpreter and the runtime; device: the device's own memory. nodes: where the session ran "

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.results.schema.report import Identity
-from simx.results.summaries.summary import BackboneSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, CellLabel, TargetId
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 FASTEST = "◂"
 RANDOM = "°"
-FEW_CALLS = "†"
+NO_INTERVAL = "†"
 NOISY = "‡"
+IMPRECISE = "?"
 TIED = "≈"
 FAILED = "✗"
 
@@ -45,22 +45,29 @@ def weights_name(weights: str) -> str:
     return clean(weights.removeprefix("IMAGENET1K_"))
 
 
-def backbone_name(backbone: BackboneSummary | Identity) -> str:
-    """Return model and weights, as the command line takes them."""
-    return f"{clean(backbone.model)}:{weights_name(backbone.weights)}"
+def backbone_name(of: BackboneSummary | CellLabel) -> str:
+    """Return model and weights, as the command line takes them; ``file`` for weights of a file."""
+    weights = "file" if of.weights_origin == "file" else weights_name(of.weights)
+    return f"{clean(of.model)}:{weights}"
 
 
 def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     """Return the settings that are different, and therefore belong to the backbones' names."""
     return tuple(
         name
-        for name in ("embedding", "batch", "threads")
+        for name in ("preprocessing", "embedding", "batch", "threads")
         if len({setting_text(backbone, name) for backbone in backbones}) > 1
     )
 
 
 def setting_text(backbone: BackboneSummary, name: str) -> str:
-    """Return a setting that ``differing_settings`` names, in words."""
+    """Return a setting that ``differing_settings`` names, in words.
+
+    The preprocessing is that of the pretrained weights, which name it where the name of the
+    backbone does not.
+    """
+    if name == "preprocessing":
+        return f"as {weights_name(backbone.weights)}" if backbone.weights_origin == "file" else ""
     if name == "embedding":
         return clean(backbone.embedding)
     if name == "batch":
@@ -77,5 +84,6 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return for example ``1 cell`` or ``2,000 cells``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """Return for example ``1 cell``, ``2,000 cells`` or ``3 launches``."""
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}{ending}"

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean
+from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
-    FEW_CALLS,
+    IMPRECISE,
     MOST_NAMED,
+    NO_INTERVAL,
     NOISY,
     RANDOM,
     backbone_name,
@@ -15,6 +17,17 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
+
+IMPRECISE_NOTE = (
+    f"{IMPRECISE} not measured precisely enough: the ends of the interval are more than a factor "
+    f"of {figures.IMPRECISE_FACTOR:g} apart; measure again with --profile precise, or on a quieter "
+    "machine"
+)
+
+RANDOM_NOTE = (
+    f"{RANDOM} random weights: similarity and margin have no meaning for the pictures, and acc1 "
+    "and acc5 are those of the pretrained weights; measure with --weights pretrained"
+)
 
 
 def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
@@ -33,12 +46,14 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     measured = [cell for backbone in backbones for cell in backbone.measured]
     notes = []
     if any(cell.weights_origin == "random" for cell in measured):
-        notes.append(
-            f"{RANDOM} random weights: similarity and margin have no meaning for the pictures; "
-            "measure with --weights pretrained"
-        )
-    if any(cell.few_calls for cell in measured):
-        notes.append(f"{FEW_CALLS} a few calls of one launch: no interval")
+        notes.append(RANDOM_NOTE)
+    if any(backbone.weights_origin == "file" for backbone in backbones):
+        notes.append("file: weights of a file, for which no published accuracy holds")
+    marks = {figures.mark(each) for cell in measured for each in cell.intervals}
+    if NO_INTERVAL in marks and not any(backbone.quoted for backbone in backbones):
+        notes.append(f"{NO_INTERVAL} a single launch, which shows no spread: no interval")
+    if IMPRECISE in marks:
+        notes.append(IMPRECISE_NOTE)
     noisy = [backbone_name(backbone) for backbone in backbones if backbone.noisy]
     if noisy:
         notes.append(

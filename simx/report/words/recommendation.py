@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from simx.report.words import figures
-from simx.report.words.names import FEW_CALLS, NOISY, RANDOM, backbone_name, target_name
+from simx.report.words.names import (
+    IMPRECISE,
+    NO_INTERVAL,
+    NOISY,
+    RANDOM,
+    backbone_name,
+    target_name,
+)
+from simx.report.words.notes import IMPRECISE_NOTE
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
@@ -75,12 +83,15 @@ def notes(decision: Decision) -> Iterator[str]:
         )
     if any(each.cell.weights_origin == "random" for each in decision.contenders):
         yield (
-            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out"
+            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out; "
+            "acc1 is that of the pretrained weights"
         )
-    if any(each.cell.few_calls for each in decision.contenders):
-        yield f"{FEW_CALLS} a few calls of one launch: no interval, compared as it stands"
-    elif any(each.merit.latency.low_ns is None for each in decision.contenders):
-        yield "latencies without an interval are compared as they stand"
+    alone = [each for each in decision.contenders if each.merit.latency.low_ns is None]
+    if alone:
+        mark = "" if alone[0].backbone.quoted else f"{NO_INTERVAL} "
+        yield f"{mark}latencies without an interval are compared as they stand"
+    if any(figures.mark(each.merit.latency) == IMPRECISE for each in decision.contenders):
+        yield IMPRECISE_NOTE
     if any(each.backbone.noisy for each in decision.contenders):
         yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
     if decision.absent:
@@ -116,5 +127,5 @@ def _figures(contender: Contender) -> str:
     latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
     known = f"{figures.accuracy(backbone, merit.acc1).text} %"
     acc1 = "acc1 unknown" if merit.acc1 is None else known
-    time = " ".join(part for part in (latency.figure, "ms", latency.detail) if part)
+    time = " ".join(part for part in (figures.qualified(latency), "ms", latency.detail) if part)
     return f"{backbone_name(backbone)} ({time}, {acc1})"

@@ -30,9 +30,9 @@ from simx.results.comparison.outcome import (
 )
 from simx.results.comparison.pairing import Pairing, common_times, match_targets
 from simx.results.comparison.run_to_run import default, learnt
-from simx.results.schema.report import FailedCell, Identity, QuotedCell
+from simx.results.schema.report import FailedCell, QuotedCell
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import TargetId, target_of
+from simx.results.summaries.summary import CellLabel, TargetId, label, target_of
 
 
 class ComparisonCriteria(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,8 +150,8 @@ def _comparison(
     ranges = _by_range(
         context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
     )
-    only_base = tuple(cell.identity for cell in matching.only_base)
-    only_new = tuple(cell.identity for cell in matching.only_new)
+    only_base = tuple(label(each.cell) for each in matching.only_base)
+    only_new = tuple(label(each.cell) for each in matching.only_new)
     cells = [cell for of_range in ranges for cell in of_range.cells]
     return Comparison(
         base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
@@ -179,9 +179,9 @@ def _comparison(
     )
 
 
-def _by_reason(cells: Iterable[tuple[Unjudged | None, Identity]]) -> tuple[UnjudgedCells, ...]:
+def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[UnjudgedCells, ...]:
     """Group the cells without a verdict, in the order of ``Unjudged``."""
-    groups: dict[Unjudged, list[Identity]] = {reason: [] for reason in get_args(Unjudged)}
+    groups: dict[Unjudged, list[CellLabel]] = {reason: [] for reason in get_args(Unjudged)}
     for reason, identity in cells:
         if reason is not None:
             groups[reason].append(identity)
@@ -208,8 +208,8 @@ def _paired(context: _Context, pair: Pair) -> PairedCell:
     if context.pairing:
         others = tuple(each for each in others if each.name != "placement")
     cell = CellComparison(
-        base=one.identity,
-        new=other.identity,
+        base=label(one.cell),
+        new=label(other.cell),
         catalogue=other.cell.catalogue,
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
@@ -294,4 +294,4 @@ def _failure(pair: Pair) -> FailedPair | None:
         f"at {each.cell.stage}: {each.cell.reason}" if isinstance(each.cell, FailedCell) else None
         for each in pair
     )
-    return FailedPair(identity=pair[1].identity, base=base, new=new) if base or new else None
+    return FailedPair(identity=label(pair[1].cell), base=base, new=new) if base or new else None

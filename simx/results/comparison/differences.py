@@ -15,6 +15,7 @@ from simx.results.comparison.outcome import Difference, OtherChange, OtherName
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import without_partial_placement
 from simx.results.schema.report import Cell, FailedCell, Identity, MeasuredCell
+from simx.results.summaries.backbones import holding
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""
@@ -204,7 +205,8 @@ def other_changes(
     found: list[tuple[OtherName, str, str]] = []
     figures: tuple[OtherName, ...] = ("GFLOPS", "acc1", "acc5")
     for name in figures:
-        base, new = (getattr(each.catalogue, name.lower()) for each in (one, other))
+        catalogues = (holding(each.catalogue, each.weights_origin) for each in (one, other))
+        base, new = (getattr(catalogue, name.lower()) for catalogue in catalogues)
         if base is not None and new is not None and round(base, 2) != round(new, 2):
             found.append((name, f"{base:g}", f"{new:g}"))
     if one.embedding_dim != other.embedding_dim:

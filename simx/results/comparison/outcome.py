@@ -10,9 +10,9 @@ from simx.models.pictures import Image
 from simx.models.ranges import Range
 from simx.results.comparison.changes import RunToRun, Verdict
 from simx.results.comparison.names import DifferenceName
-from simx.results.schema.report import Identity, Published
+from simx.results.schema.report import Published
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import TargetId
+from simx.results.summaries.summary import CellLabel, TargetId
 
 FailOn = Literal["regression", "inconclusive", "never"]
 """What ends with a code other than 0: a regression; also a cell without a verdict; neither.
@@ -112,8 +112,8 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
     None if it can.
     """
 
-    base: Identity
-    new: Identity
+    base: CellLabel
+    new: CellLabel
     catalogue: Published
     allowed: tuple[Difference, ...]
     barred: tuple[Difference, ...]
@@ -130,7 +130,7 @@ class CellComparison(msgspec.Struct, frozen=True, kw_only=True):
 class FailedPair(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that failed in one or both reports, with texts such as ``at parity: ...``, or None."""
 
-    identity: Identity
+    identity: CellLabel
     base: str | None
     new: str | None
 
@@ -180,7 +180,7 @@ class UnjudgedCells(msgspec.Struct, frozen=True):
     """The cells that have no verdict for one reason."""
 
     reason: Unjudged
-    cells: tuple[Identity, ...]
+    cells: tuple[CellLabel, ...]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,8 +204,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     pictures: tuple[Image, ...]
     ranges: tuple[RangeComparison, ...]
     failures: tuple[FailedPair, ...]
-    only_base: tuple[Identity, ...]
-    only_new: tuple[Identity, ...]
+    only_base: tuple[CellLabel, ...]
+    only_new: tuple[CellLabel, ...]
     judged: int
     unjudged: tuple[UnjudgedCells, ...]
 

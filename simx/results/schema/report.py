@@ -15,6 +15,7 @@ History of the format:
 4. Adds a GPU's state, memory and events, loaded libraries, the origin of a provider, partial
    placements, a failed worker's last lines, and several precisions of one backbone.
 5. Adds ``backbones`` and ``provider_options`` to the configuration. Version 4 is read.
+6. Adds throttling by quotas and by heat to the noise of a block. Versions 4 and 5 are read.
 """
 
 from typing import Annotated, Literal
@@ -39,7 +40,7 @@ from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.times import Launches, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 OLDEST_READ = 4
 """All fields added since have defaults."""
 
@@ -96,8 +97,8 @@ class Published(Struct, frozen=True, kw_only=True):
     """Published figures of the backbone.
 
     ``gflops`` counts 1e9 multiply-accumulates (torchvision's figure) of the whole classifier for
-    one image. Accuracies are percent, hold for the pretrained weights only, and are None for
-    weights that cannot classify.
+    one image. Accuracies are percent and hold for the pretrained weights only. They are None for
+    weights that cannot classify, and for weights of a file.
     """
 
     family: Text

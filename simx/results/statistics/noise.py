@@ -33,6 +33,9 @@ OTHERS_SHARE = 0.20
 TICK_NS = 10_000_000
 """The kernel counts stolen and used CPU time in ticks, so one of them says little."""
 
+THROTTLED_SHARE = 0.05
+"""Of a block's time that a quota may stop the worker's group, in cores."""
+
 FREQUENCY_SHARE = 0.92
 """Of the cell's usual frequency that a block has to have."""
 
@@ -48,7 +51,9 @@ def disturbances(block: Block) -> Sequence[Disturbance]:
     noise, gpu = block.noise, block.noise.gpu
     wall = noise.wall_ns or math.inf
     found: dict[Disturbance, bool] = {
-        "throttled": gpu is not None and gpu.is_throttled,
+        "throttled": (gpu is not None and gpu.is_throttled)
+        or (noise.throttled_ns or 0) > THROTTLED_SHARE * wall
+        or bool(noise.thermal_throttles),
         "shared": gpu is not None and gpu.is_shared,
         "steal": (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall),
         "wait": (noise.wait_ns or 0) > WAITING_SHARE * wall,

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
     Cell,
     MeasuredCell,
+    Published,
     QuotedCell,
     Report,
     Similarity,
+    WeightsOrigin,
 )
 from simx.results.schema.times import Scope
 from simx.results.statistics.device_events import typical_rest_ns
@@ -34,6 +38,7 @@ class Summariser:
         self.counted = CountedReport(report)
         self._order = targets
         self._peaks = peaks(report.canary, self.counted.undisturbed_ns)
+        self._budget_seconds = report.config.budget_seconds if report.config else None
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
     def summarise(self, backbone: CountedBackbone) -> BackboneSummary:
@@ -41,13 +46,15 @@ class Summariser:
         first, *_ = backbone.cells
         its, filtered = first.identity, backbone.filtered
         cells = sorted(backbone.cells, key=lambda cell: self._order.index(target_of(cell.identity)))
+        origin = next((each.weights_origin for each in cells if each.weights_origin), None)
         return BackboneSummary(
             model=its.model,
             weights=its.weights,
             embedding=its.embedding,
             batch=its.batch,
             threads=its.threads,
-            catalogue=first.catalogue,
+            weights_origin=origin,
+            catalogue=holding(cells[0].catalogue, origin),
             cells=tuple(self._cell(cell, backbone) for cell in cells),
             forward_fastest=self._forward_fastest(backbone),
             pipeline_fastest={image: self._pipeline_fastest(backbone, image) for image in IMAGES},
@@ -55,6 +62,7 @@ class Summariser:
             excluded=filtered.excluded,
             noisy=filtered.noisy,
             stop=self._stops.get((its.model, its.weights)),
+            budget_seconds=self._budget_seconds,
         )
 
     def _cell(self, cell: Cell, backbone: CountedBackbone) -> MeasuredSummary | FailedSummary:
@@ -81,7 +89,6 @@ class Summariser:
         forward = typical("forward")
         return MeasuredSummary(
             target=target,
-            few_calls=cell.few_calls,
             weights_origin=cell.weights_origin,
             embedding_dim=cell.embedding_dim,
             images=_images(typical, cell.similarity),
@@ -130,6 +137,16 @@ class Summariser:
             return ()
         times = [self.counted.estimate(target, key, of) for target, of in pipelines.items()]
         return tuple(list(pipelines)[place] for place in fastest(times))
+
+
+def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:
+    """Return the published figures that hold for weights of an origin.
+
+    Reports up to version 5 have the pretrained weights' accuracies for those of a file, too.
+    """
+    if origin != "file":
+        return catalogue
+    return msgspec.structs.replace(catalogue, acc1=None, acc5=None)
 
 
 def _quoted(cell: QuotedCell, target: TargetId) -> MeasuredSummary:

@@ -1,13 +1,21 @@
 """What the tables show, as types. Data only, free of any rendering; ``derivation`` makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from simx.models.backbone import Precision
 from simx.models.pictures import Image
 from simx.results.schema.environment import Memory
-from simx.results.schema.report import Identity, Parity, Published, Stop, WeightsOrigin
+from simx.results.schema.report import (
+    Cell,
+    Identity,
+    MeasuredCell,
+    Parity,
+    Published,
+    Stop,
+    WeightsOrigin,
+)
 from simx.results.statistics.estimates import Estimate, Ratio
 
 FULL: Precision = "fp32"
@@ -40,6 +48,22 @@ class TargetId(msgspec.Struct, frozen=True, order=True):
 def target_of(identity: Identity) -> TargetId:
     """Return what executes a cell, where, and in which precision."""
     return TargetId(identity.backend, identity.provider, identity.precision)
+
+
+class CellLabel(Identity, frozen=True, kw_only=True):
+    """A cell's identity, and where its weights come from; None where a report does not give it."""
+
+    weights_origin: WeightsOrigin | None
+    weights_sha256: str | None
+
+
+def label(cell: Cell) -> CellLabel:
+    """Return a cell's label."""
+    return CellLabel(
+        **msgspec.structs.asdict(cell.identity),
+        weights_origin=cell.weights_origin,
+        weights_sha256=cell.weights_sha256 if isinstance(cell, MeasuredCell) else None,
+    )
 
 
 class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +99,6 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     target: TargetId
     decimals: int | None = None
-    few_calls: bool = False
     weights_origin: WeightsOrigin
     embedding_dim: int
     images: Mapping[Image, ImageSummary]
@@ -94,6 +117,20 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
 
+    @property
+    def intervals(self) -> Iterator[Estimate | Ratio]:
+        """Every figure that has an interval, if it has more than one launch."""
+        own = (self.forward, self.host, self.first, self.speed, self.speed_to_fp32)
+        of_images = (
+            each
+            for of in self.images.values()
+            for each in (
+                *(of.pipeline, of.decode, of.preprocess, of.forward),
+                *(of.similarity_time, of.similarity_host),
+            )
+        )
+        return (each for each in (*own, *of_images) if each is not None)
+
 
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that failed: at which stage, why, and the command that repeats it."""
@@ -107,9 +144,12 @@ class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every target, in the report's order of targets.
 
+    ``weights_origin`` is None if no cell got as far as its weights. ``catalogue`` has what holds
+    for these weights.
     ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
     it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
-    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known.
+    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known, and
+    ``budget_seconds`` the time that they were given.
     """
 
     model: str
@@ -117,6 +157,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     embedding: str
     batch: int
     threads: int | None
+    weights_origin: WeightsOrigin | None
     catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
     forward_fastest: tuple[TargetId, ...]
@@ -125,6 +166,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     excluded: int
     noisy: bool
     stop: Stop | None
+    budget_seconds: float | None = None
 
     @property
     def measured(self) -> tuple[MeasuredSummary, ...]:

@@ -157,10 +157,11 @@ class CellClient:
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
         """Return its measurements as parts of a report; None for a canary that was not taken."""
         manifest, prepared, facts = self.plan.entry.manifest, self.prepared, self.prepared.facts
+        its, origin = self.plan.identity, manifest.identity.weights_origin
         cell = MeasuredCell(
-            identity=self.plan.identity,
-            catalogue=catalogue_figures(self.plan.backbone, self.plan.identity.embedding),
-            weights_origin=manifest.identity.weights_origin,
+            identity=its,
+            catalogue=catalogue_figures(self.plan.backbone, its.embedding, origin),
+            weights_origin=origin,
             weights_sha256=manifest.weights.sha256,
             artefact_sha256=self.plan.artefact_sha256,
             exported_with=manifest.versions,

@@ -142,7 +142,7 @@ def failed_cell(
     command += "".join(f" {name} {value}" for name, value in options.items() if value is not None)
     return FailedCell(
         identity=identity,
-        catalogue=catalogue_figures(backbone, identity.embedding),
+        catalogue=catalogue_figures(backbone, identity.embedding, origin),
         weights_origin=origin,
         stage=failure.stage,
         reason=anonymous(failure.reason),
@@ -167,13 +167,16 @@ def identify(
     )
 
 
-def catalogue_figures(backbone: Backbone, embedding: EmbeddingKind) -> Catalogue:
-    """Return what a report copies from the catalogue."""
+def catalogue_figures(
+    backbone: Backbone, embedding: EmbeddingKind, origin: WeightsOrigin | None
+) -> Catalogue:
+    """Return what a report copies from the catalogue: no accuracy for weights of a file."""
+    is_own = origin == "file"
     return Catalogue(
         family=backbone.family,
         gflops=backbone.gflops,
         embedding_gmacs=backbone.embedding_gmacs.of(embedding),
         params=backbone.params,
-        acc1=backbone.acc1,
-        acc5=backbone.acc5,
+        acc1=None if is_own else backbone.acc1,
+        acc5=None if is_own else backbone.acc5,
     )

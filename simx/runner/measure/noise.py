@@ -6,8 +6,15 @@
 import resource
 import time
 
+from simx.common.cgroups import throttled_ns
 from simx.results.schema.times import Noise
-from simx.runner.measure.system import core_times_ns, frequency_khz, pressure_ns, waiting_ns
+from simx.runner.measure.system import (
+    core_times_ns,
+    frequency_khz,
+    pressure_ns,
+    thermal_throttles,
+    waiting_ns,
+)
 
 
 class NoiseMeter:
@@ -27,6 +34,8 @@ class NoiseMeter:
             others_cpu_ns=_difference(start.others_cpu_ns, end.others_cpu_ns),
             involuntary_switches=_difference(start.involuntary_switches, end.involuntary_switches),
             frequency_khz=frequency_khz(),
+            throttled_ns=_difference(start.throttled_ns, end.throttled_ns),
+            thermal_throttles=_difference(start.thermal_throttles, end.thermal_throttles),
         )
 
 
@@ -45,4 +54,6 @@ def _totals() -> Noise:
         steal_ns=steal,
         others_cpu_ns=None if busy is None else busy - time.process_time_ns(),
         involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        throttled_ns=throttled_ns(),
+        thermal_throttles=thermal_throttles(),
     )

@@ -55,12 +55,27 @@ def pressure_ns(pressure: Path = Path("/proc/pressure/cpu")) -> int | None:
 
 def frequency_khz(cores: Path = Path("/sys/devices/system/cpu")) -> int | None:
     """Return the mean frequency of the cores that this process may run on, in kHz."""
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    allowed = os.sched_getaffinity(0)
-    read = [text(cores / f"cpu{core}/cpufreq/scaling_cur_freq") for core in allowed]
-    known = [int(value) for value in read if value and value.isdecimal()]
+    known = _figures_of_cores(cores, "cpufreq/scaling_cur_freq")
     return sum(known) // len(known) if known else None
+
+
+def thermal_throttles(cores: Path = Path("/sys/devices/system/cpu")) -> int | None:
+    """Return how often heat has slowed a core that this process may run on, or its package.
+
+    Source: the kernel's Documentation/ABI/testing/sysfs-devices-system-cpu, of Intel's processors.
+    """
+    names = ("core_throttle_count", "package_throttle_count")
+    known = [
+        count for each in names for count in _figures_of_cores(cores, f"thermal_throttle/{each}")
+    ]
+    return sum(known) if known else None
+
+
+def _figures_of_cores(cores: Path, name: str) -> list[int]:
+    """Return the figure in a file of each core that this process may run on, where it has one."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    read = [text(cores / f"cpu{core}" / name) for core in allowed]
+    return [int(value) for value in read if value and value.isdecimal()]
 
 
 def resident_bytes(*, peak: bool, status: Path = Path("/proc/self/status")) -> int | None:

@@ -52,6 +52,14 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_a_latency_of_a_single_launch_is_marked() -> None:
+    """In the table, with a note on how it was compared."""
+    text = words(shown(report(measured(identity("giant"), milliseconds=2000, few_calls=True))))
+
+    assert "giant:V1 2000†" in text
+    assert "† latencies without an interval are compared as they stand" in text
+
+
 def test_the_table_says_where_it_looked_and_shows_the_front_alone() -> None:
     """The heading names backend and provider; what is beaten has no row."""
     text = shown()

@@ -23,9 +23,10 @@ from tests.results.builders import (
 
 HEADER = (
     "model,weights,embedding,backend,provider,precision,batch,threads,status,scope,image,unit,"
-    "launches,n,median,ci_low,ci_high,p90,p95,p99,min"
+    "launches,n,median,ci_low,ci_high,p90,p95,p99,min,weights_origin,weights_sha256"
 )
 RESNET = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,ok"
+WEIGHTS = f"pretrained,{'0' * 64}"
 
 
 def test_what_a_device_adds_has_rows_of_its_own() -> None:
@@ -39,8 +40,8 @@ def test_what_a_device_adds_has_rows_of_its_own() -> None:
     )
     output = rendered(report(of), form="csv")
 
-    assert f"{RESNET},device_events,,ms,,,4.9,,,,,,\n" in output
-    assert f"{RESNET},device_memory,,bytes,,,734003200,,,,,,\n" in output
+    assert f"{RESNET},device_events,,ms,,,4.9,,,,,,,{WEIGHTS}\n" in output
+    assert f"{RESNET},device_memory,,bytes,,,734003200,,,,,,,{WEIGHTS}\n" in output
 
 
 def test_the_header_and_the_rows_of_a_cell() -> None:
@@ -54,17 +55,17 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
 
     assert lines == [
         HEADER,
-        f"{RESNET},pipeline,anchor,ms,3,6,2.200000,0.393208,12.308996,,,,1.000000",
-        f"{RESNET},similarity_percent,positive,percent,,,84.126,,,,,,",
-        f"{RESNET},similarity_percent,negative,percent,,,-1.8293,,,,,,",
-        f"{RESNET},similarity_percent,negative_resized,percent,,,0.6875,,,,,,",
-        f"{RESNET},embedding_dim,,components,,,512,,,,,,",
-        f"{RESNET},gflops,,GMACs,,,1.81,,,,,,",
-        f"{RESNET},acc1,,percent,,,69.758,,,,,,",
-        f"{RESNET},acc5,,percent,,,89.078,,,,,,",
-        f"{RESNET},parity,,cosine,,,0.99999998,,,,,,",
-        f"{RESNET},memory,,bytes,,,167772160,,,,,,",
-        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,",
+        f"{RESNET},pipeline,anchor,ms,3,6,2.200000,0.393208,12.308996,,,,1.000000,{WEIGHTS}",
+        f"{RESNET},similarity_percent,positive,percent,,,84.126,,,,,,,{WEIGHTS}",
+        f"{RESNET},similarity_percent,negative,percent,,,-1.8293,,,,,,,{WEIGHTS}",
+        f"{RESNET},similarity_percent,negative_resized,percent,,,0.6875,,,,,,,{WEIGHTS}",
+        f"{RESNET},embedding_dim,,components,,,512,,,,,,,{WEIGHTS}",
+        f"{RESNET},gflops,,GMACs,,,1.81,,,,,,,{WEIGHTS}",
+        f"{RESNET},acc1,,percent,,,69.758,,,,,,,{WEIGHTS}",
+        f"{RESNET},acc5,,percent,,,89.078,,,,,,,{WEIGHTS}",
+        f"{RESNET},parity,,cosine,,,0.99999998,,,,,,,{WEIGHTS}",
+        f"{RESNET},memory,,bytes,,,167772160,,,,,,,{WEIGHTS}",
+        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,,,",
         "",
     ]
 
@@ -78,17 +79,17 @@ def test_quoted_figures_are_as_they_were_quoted() -> None:
 
     assert lines == [
         HEADER,
-        f"{row},pipeline,positive,ms,,,22.9452,,,,,,",
-        f"{row},pipeline,negative,ms,,,22.9452,,,,,,",
-        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,",
-        f"{row},similarity,positive,ms,,,1.0910,,,,,,",
-        f"{row},similarity,negative,ms,,,1.0910,,,,,,",
-        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,",
-        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,",
-        f"{row},embedding_dim,,components,,,512,,,,,,",
-        f"{row},gflops,,GMACs,,,1.81,,,,,,",
-        f"{row},acc1,,percent,,,69.758,,,,,,",
-        f"{row},acc5,,percent,,,87.49,,,,,,",
+        f"{row},pipeline,positive,ms,,,22.9452,,,,,,,pretrained,",
+        f"{row},pipeline,negative,ms,,,22.9452,,,,,,,pretrained,",
+        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,,pretrained,",
+        f"{row},similarity,positive,ms,,,1.0910,,,,,,,pretrained,",
+        f"{row},similarity,negative,ms,,,1.0910,,,,,,,pretrained,",
+        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,,pretrained,",
+        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,,pretrained,",
+        f"{row},embedding_dim,,components,,,512,,,,,,,pretrained,",
+        f"{row},gflops,,GMACs,,,1.81,,,,,,,pretrained,",
+        f"{row},acc1,,percent,,,69.758,,,,,,,pretrained,",
+        f"{row},acc5,,percent,,,87.49,,,,,,,pretrained,",
         "",
     ]
 
@@ -109,7 +110,7 @@ def test_every_row_has_every_column() -> None:
     of = report(*two_backbones().cells, failed(identity(f'a,"b" {HOSTILE}', HOSTILE)))
     rows = list(csv.reader(io.StringIO(rendered(of, form="csv"))))
 
-    assert {len(row) for row in rows} == {21}
+    assert {len(row) for row in rows} == {23}
     assert rows[-1][0].startswith('a,"b" =cmd')
 
 
@@ -149,7 +150,7 @@ def test_what_was_disturbed_is_in_no_row() -> None:
 
     row = rendered(report(measured(of=(timing,))), form="csv").split("\n")[1]
 
-    assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000"
+    assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000,{WEIGHTS}"
 
 
 def test_intervals_keep_the_pilot_s_spread() -> None:

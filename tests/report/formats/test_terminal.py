@@ -10,7 +10,7 @@ from simx.report.content import Screen, render
 from simx.report.contents import report_content
 from simx.results.schema.environment import DeviceMemory, Gpu, Memory
 from simx.results.schema.gpu import GpuState
-from simx.results.schema.report import Canary, Parity, Similarity
+from simx.results.schema.report import Canary, Parity, Similarity, Stop
 from simx.results.schema.times import Block, Launch, Noise, Timing
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
 from tests.results.builders import (
@@ -59,6 +59,26 @@ def test_the_first_table_of_two_backends_fits_80_columns() -> None:
 
     assert len(row.split()) == 8  # name, 2 forward, speed-up with its interval, 2 pipeline, acc1
     assert "..." not in output
+
+
+def test_it_fits_with_wide_intervals_and_all_marks_too() -> None:
+    """An interval that is printed by its ends takes hardly more room than one with ±."""
+    cells = [
+        measured(
+            identity("shufflenet_v2_x0_5", backend=backend),
+            origin="random",
+            of=(
+                Timing(scope="forward", image=None, launches=around(time, spread=1.0)),
+                Timing(scope="pipeline", image="anchor", launches=around(time, spread=1.0)),
+            ),
+        )
+        for backend, time in (("torch", 13.3), ("ort", 1.28))
+    ]
+    output = rendered(report(*cells), width=80, detail=False)
+    rows = [line for line in output.splitlines() if line.startswith("shufflenet_v2_x0_5:V1 ")]
+
+    assert "?" in rows[0]
+    assert rows[0].endswith("69.76°")
 
 
 def test_details_are_shown_where_they_are_asked_for() -> None:
@@ -137,12 +157,12 @@ def test_a_range_of_nothing_but_failures_is_shown() -> None:
     assert output.count("failed at load") == 2
 
 
-def test_few_calls_are_flagged() -> None:
-    """A giant's times carry a mark, no interval, and a note."""
+def test_times_of_a_single_launch_are_flagged() -> None:
+    """A single launch has no interval: its times carry a mark, and there is a note."""
     output = rendered(report(measured(milliseconds=20000, few_calls=True)))
 
     assert "20000†" in output
-    assert "† a few calls of one launch: no interval" in output
+    assert "† a single launch, which shows no spread: no interval" in output
 
 
 def test_what_was_loaded_is_shown_once() -> None:
@@ -285,10 +305,29 @@ def test_the_heading_says_what_was_measured_where() -> None:
     assert "Example CPU · x86_64 · 2 of 8 cores · 2 threads · 16 GiB · Linux 6.1" in head
     assert "simx 0.1.0 · Python 3.11.9 · torch 2.14.1 · onnxruntime 1.32.0" in head
     assert (
-        "profile default · 5 launches and up for ±1.5% · 60 s for each · 5 rounds · seed 42" in head
+        "requested profile default · 5 launches or more, for ±1.5% · 5 rounds each · budget 60 s a "
+        "backbone · seed 42" in head
     )
     assert f"anchor 301{TIMES}167, 9.6 kB" in head
     assert "! no CUDA device" in head
+
+
+def test_the_heading_says_what_was_done_beside_what_was_requested() -> None:
+    """Launches, rounds and seconds as they were, which a budget or a busy machine changes."""
+    of = report(
+        measured(of=timings(50, 1)),
+        measured(identity("vgg11"), of=timings(70, 3), origin="random"),
+    )
+    stops = tuple(
+        Stop(model=model, weights="w", launches=1, needed=None, ended_by="launches", seconds=taken)
+        for model, taken in (("resnet18", 84.2), ("vgg11", 95.8))
+    )
+    head = rendered(msgspec.structs.replace(of, stops=stops)).partition("GFLOPS ")[0]
+
+    assert (
+        "measured  2026-01-05T12:00:00Z · 1 to 3 launches · 1 round each · 84 to 96 seconds a "
+        "backbone · 3.0 minutes in all · weights pretrained, random" in head
+    )
 
 
 @pytest.mark.parametrize("layout", ["models", "origin"])

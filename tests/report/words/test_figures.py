@@ -1,8 +1,13 @@
 """Figures have the digits that their intervals support."""
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simx.report.words import figures
+from simx.report.words.names import IMPRECISE
 from simx.report.words.values import ABSENT
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
@@ -25,8 +30,8 @@ def known(milliseconds: float, half: float | None) -> Estimate:
         (50.1234, 0.1, "50.12", "±0.2%"),
         (50.1234, 5.0, "50", "±10%"),
         (50.1234, 0.0, "50.12", "±0.1%"),
-        (50.1234, 500.0, "50", "±998%"),
-        (50.1234, 1e6, "50", "±>999%"),
+        (50.1234, 5.1, "45 to 55", ""),
+        (50.1234, 30.0, "20 to 80", ""),
         (50.1234, None, "50.1", ""),
         (1234.5, 30.0, "1234", "±2%"),
         (1234.5, 60.0, "1230", "±5%"),
@@ -63,6 +68,64 @@ def test_a_ratio_and_its_interval_end_alike() -> None:
 
     assert figures.ratio(ratio).figure == "1.35"
     assert figures.interval(ratio).figure == "1.31 to 1.40"
+
+
+def between(value: float, low: float, high: float) -> Ratio:
+    return Ratio(value=value, low=low, high=high, launches=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (2.0, 1.9, 2.105, "2.00 ±5%"),
+        (2.0, 1.8265, 2.19, "2.00 ±9%"),
+        (2.0, 1.79, 2.23, "1.8 to 2.2"),
+        (31.0, 7.2, 131.7, "7.2 to 132?"),
+        (1.0, 0.708, 1.412, "0.71 to 1.4"),
+        (1.0, 0.706, 1.416, "0.71 to 1.4?"),
+        (1.0, 1e-9, 1e9, "0 to >99999?"),
+        (1.0, 0.0, math.inf, "0 to >99999?"),
+    ],
+)
+def test_a_wide_interval_is_printed_by_its_ends(
+    value: float, low: float, high: float, text: str
+) -> None:
+    """± stands for both sides; where they differ it would be false. ? marks what says nothing."""
+    time = Estimate(median_ns=1e6 * value, low_ns=1e6 * low, high_ns=1e6 * high, launches=3)
+
+    assert figures.ratio(between(value, low, high)).text == text
+    assert figures.time(time, spread=True).text == text
+
+
+@given(st.floats(1e-3, 1e4), st.floats(1.0, 1e6))
+def test_what_is_printed_holds_the_interval(value: float, factor: float) -> None:
+    """Within the rounding of the last digit that is shown."""
+    low, high = value / factor, value * factor
+    shown = figures.ratio(between(value, low, high)).text.rstrip(IMPRECISE)
+    if "±" in shown:
+        figure, half = shown.removesuffix("%").split(" ±")
+        ends = [float(figure) * (1 + sign * float(half) / 100) for sign in (-1, 1)]
+    else:
+        ends = [float(end.removeprefix(">")) for end in shown.split(" to ")]
+
+    assert len(shown) <= len("0.0026 to >99999")
+    assert ends[0] <= 1.06 * low or ends[0] < 0.01
+    assert ends[1] >= 0.94 * min(high, figures.LARGEST_SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("half_width", "text"),
+    [
+        (0.0, "±0.1%"),
+        (0.015, "±1.5%"),
+        (0.1, "±10.0%"),
+        (0.6, "a factor of 1.6"),
+        (3.25, "a factor of 4.2"),
+    ],
+)
+def test_the_width_of_an_interval_in_words(half_width: float, text: str) -> None:
+    """A factor where the sides differ: above and below the figure it is the same."""
+    assert figures.width(half_width) == text
 
 
 def test_what_is_unknown_is_a_dash() -> None:

@@ -60,7 +60,11 @@ def smallest(image: Image | None, groups: str, milliseconds: float = 10) -> Smal
         target=TORCH,
         scope="pipeline" if image else "forward",
         image=image,
-        time=Estimate(median_ns=milliseconds * 1e6, low_ns=1, high_ns=milliseconds * 1.01e6),
+        time=Estimate(
+            median_ns=milliseconds * 1e6,
+            low_ns=milliseconds * 0.99e6,
+            high_ns=milliseconds * 1.01e6,
+        ),
         decimals=None,
         leaders=leaders,
         tied=tied,

@@ -62,13 +62,14 @@ def test_what_a_call_takes_beyond_its_events_is_said() -> None:
     launch = Launch(index=0, blocks=(Block(round=0, calls=1, ns=(10_000_000,)),), events=events)
     of = measured(of=(Timing(scope="forward", image=None, launches=(launch,)),))
 
-    assert "6 ms of a call lie outside the device's own events" in notes(report(of))
+    assert "6.0 ms of a call lie outside the device's own events" in notes(report(of))
 
 
 def test_the_width_that_was_reached_is_said() -> None:
     """Of all ratios of the range, with the launches that it took."""
-    assert "half-width of the ratios' intervals: 0" in notes(stopped("half_width", 7, 7))
-    assert "with 7 launches" in notes(stopped("half_width", 7, 7))
+    text = notes(stopped("half_width", 7, 7))
+
+    assert "intervals of the ratios, to either side: ±0.1% to ±0.1%, with 7 launches" in text
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_width_that_was_not_reached_is_said_with_its_cause(ended_by: Ending, c
     text = notes(stopped(ended_by, 6, 19))
 
     assert f"resnet18:V1: 6 of the 19 launches that its precision needs; {cause}" in text
-    assert ", half-width " in text
+    assert ", ±0.1% to either side" in text
 
 
 def test_a_budget_that_ends_a_pilot_is_said() -> None:
@@ -90,6 +91,17 @@ def test_a_budget_that_ends_a_pilot_is_said() -> None:
 
     assert "resnet18:V1: only 1 launch; the budget ended it after 58 s, no interval" in text
     assert "resnet18:V1: only 2 launches; " in notes(stopped("budget", 2, None))
+
+
+@pytest.mark.parametrize(("budget", "count"), [(10.0, 1), (58.0, 0), (None, 0)])
+def test_a_budget_that_was_not_kept_is_named(budget: float | None, count: int) -> None:
+    """With the time that it took, and the reason: launches are not cut short."""
+    of = stopped("launches", 1, None)
+    assert of.config is not None
+    config = msgspec.structs.replace(of.config, budget_seconds=budget)
+    text = notes(msgspec.structs.replace(of, config=config))
+
+    assert text.count("resnet18:V1: took 58 s with a budget of 10 s: the first launch") == count
 
 
 def test_a_number_of_launches_is_no_shortfall() -> None:

@@ -65,6 +65,10 @@ def kept(found: tuple[Launch, ...]) -> list[tuple[int, int]]:
         (noisy(pressure_ns=30_000_000), ("pressure",)),
         (noisy(others_cpu_ns=30_000_000), ()),
         (noisy(others_cpu_ns=90_000_000), ("others",)),
+        (noisy(throttled_ns=4_000_000), ()),
+        (noisy(throttled_ns=6_000_000), ("throttled",)),
+        (noisy(thermal_throttles=0), ()),
+        (noisy(thermal_throttles=1), ("throttled",)),
         (noisy(wait_ns=50_000_000, pressure_ns=60_000_000), ("wait", "pressure")),
     ],
 )

@@ -66,6 +66,15 @@ def test_without_limits_all_of_the_front_fits_the_fastest_first() -> None:
     assert decision.order == "fastest"
 
 
+def test_the_accuracy_of_other_weights_keeps_no_limit() -> None:
+    """Of weights from a file it is unknown, also where the report has torchvision's beside them."""
+    own = msgspec.structs.replace(MIDDLE, weights_origin="file")
+    decision = decided(own, POOR, criteria=limited(acc1=65))
+
+    assert names(decision, "fitting") == ["poor"]
+    assert [each.merit.acc1 for each in decision.contenders] == [None, 70]
+
+
 def test_of_those_that_cannot_be_told_apart_the_most_accurate_is_first() -> None:
     """A tie in latency is broken by accuracy, in each group of ties by itself."""
     tied = (cell("a", 1.0, 60), cell("b", 1.001, 62), cell("c", 5.0, 75), cell("d", 5.01, 74))

@@ -1,5 +1,6 @@
 """Linux's own figures, from files as the kernel writes them."""
 
+import os
 from pathlib import Path
 
 from simx.runner.bench.environment import _boost, _governor, _threads_per_core
@@ -8,6 +9,7 @@ from simx.runner.measure.system import (
     forget_peak,
     pressure_ns,
     resident_bytes,
+    thermal_throttles,
     waiting_ns,
 )
 
@@ -47,6 +49,17 @@ def test_pressure_is_the_total_of_some(tmp_path: Path) -> None:
 
     assert pressure_ns(written(tmp_path, "cpu", content)) == 1_657_655_000
     assert pressure_ns(tmp_path / "none") is None
+
+
+def test_throttling_by_heat_is_summed_over_the_cores_of_this_process(tmp_path: Path) -> None:
+    """Cores and packages count; other processors have no such files."""
+    (core, *_) = os.sched_getaffinity(0)
+    written(tmp_path, f"cpu{core}/thermal_throttle/core_throttle_count", "3\n")
+    written(tmp_path, f"cpu{core}/thermal_throttle/package_throttle_count", "4\n")
+    written(tmp_path, "cpu99999/thermal_throttle/core_throttle_count", "50\n")
+
+    assert thermal_throttles(tmp_path) == 7
+    assert thermal_throttles(tmp_path / "none") is None
 
 
 def test_resident_memory_has_a_peak_that_can_be_forgotten() -> None:

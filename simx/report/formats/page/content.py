@@ -16,7 +16,16 @@ from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
-from simx.report.words.names import FAILED, FASTEST, FEW_CALLS, NOISY, RANDOM, TIED, target_name
+from simx.report.words.names import (
+    FAILED,
+    FASTEST,
+    IMPRECISE,
+    NO_INTERVAL,
+    NOISY,
+    RANDOM,
+    TIED,
+    target_name,
+)
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.report.words.values import NANOSECONDS_PER_MS
@@ -39,7 +48,8 @@ MARKS = {
     FASTEST: "the fastest",
     TIED: "tied with the fastest",
     RANDOM: "of random weights",
-    FEW_CALLS: "a few calls of one launch, no interval",
+    NO_INTERVAL: "a single launch, no interval",
+    IMPRECISE: "not measured precisely enough",
     NOISY: "too noisy",
     FAILED: "failed",
 }
