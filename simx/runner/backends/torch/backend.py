@@ -25,6 +25,8 @@ from simx.runner.backends.torch.device import Device, recorded
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
+_SMALLEST = torch.finfo(torch.float32).tiny
+
 _PICTURES = 4
 """Dimensions of a network's input; embeddings have two, and no channels to move."""
 
@@ -46,7 +48,7 @@ class TorchBackend:
         """Where and how it runs; torch has no graph with countable nodes."""
         cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
         # Halved, it is a denormal number, which the processor keeps or flushes.
-        smallest = torch.tensor(torch.finfo(torch.float32).tiny)
+        smallest = torch.tensor(_SMALLEST)
         resident = self._device.has_own_memory
         settings = {
             "intra_op_threads": str(torch.get_num_threads()),
@@ -87,7 +89,7 @@ class TorchBackend:
     def similarity(self, left: Placed, right: Placed) -> float:
         """Return the cosine of two embeddings."""
         with torch.inference_mode():
-            cosine = nn.functional.cosine_similarity(_tensor(left), _tensor(right))
+            cosine = nn.functional.cosine_similarity(_scaled(left), _scaled(right))
             return float(cosine.item())
 
     def canary(self) -> None:
@@ -129,6 +131,12 @@ def _tensor(value: Placed) -> torch.Tensor:
     """Return the tensor of an embedding; for a buffer, the one that its recording writes."""
     tensor: torch.Tensor = value.buffer.target if isinstance(value, HeldBuffer) else value
     return tensor
+
+
+def _scaled(embedding: Placed) -> torch.Tensor:
+    """Divide an embedding by its largest magnitude: its squares stay in float32's range."""
+    tensor = _tensor(embedding)
+    return tensor / tensor.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST)
 
 
 class TorchRuntime:
