@@ -40,9 +40,9 @@ class Trap:
         return os.mkdir, (self.path,)
 
 
-INDEX = json.dumps(
-    {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
-).encode()
+INDEX = json.dumps({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}).encode()
+
+ONNX = onnx.helper.make_model(onnx.GraphProto(), producer_name="pytorch").SerializeToString()
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
