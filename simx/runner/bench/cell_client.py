@@ -154,6 +154,20 @@ class CellClient:
         looser = max(self.plan.target.bounds, other.plan.target.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
 
+    def own_error(self) -> float | None:
+        """Return how far its backend is from itself in float64; None if that is not known."""
+        if not hasattr(self, "prepared"):
+            return None
+        request, calls = messages.CompareWithFloat64(), 8 * len(IMAGES)
+        seconds = self._deadlines.of_calls(calls, self.prepared.call_ns)
+        try:
+            error: float | None = self._ask(
+                request, messages.COMPARED_WITH_FLOAT64, "parity", seconds
+            ).error
+        except CellFailedError:
+            return None
+        return error
+
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
         """Return its measurements as parts of a report; None for a canary that was not taken."""
         manifest, prepared, facts = self.plan.entry.manifest, self.prepared, self.prepared.facts

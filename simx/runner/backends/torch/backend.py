@@ -9,6 +9,7 @@ from torch import nn
 
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.heads import remove_head
+from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.state import fill, load_state
 from simx.runner.backends.contract import (
     Array,
@@ -112,6 +113,10 @@ class TorchBackend:
     def peak_device_bytes(self) -> int | None:
         """Return the peak of torch's allocator."""
         return self._device.peak_bytes()
+
+    def own_error(self, inputs: Sequence[Array]) -> float | None:
+        """Compute the embeddings in float64 as well, on the CPU."""
+        return float32_error(self._body, inputs)
 
     def _launch(self, image: Placed) -> Placed:
         with torch.inference_mode():
