@@ -19,10 +19,9 @@ from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
 from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
 from simx.results.statistics.device_events import too_short
-from simx.results.statistics.embedding_similarity import similarities
 from simx.results.statistics.estimates import block_median
 from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst_parity
-from simx.results.statistics.vector_math import cosine
+from simx.results.statistics.vector_math import cosine, similarities
 from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
 from simx.runner.bench.schedule import CANARY_PLAN, Deadlines, block_plan, is_giant
