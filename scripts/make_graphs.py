@@ -1,7 +1,9 @@
 """Write the two small ONNX graphs that ship inside the package.
 
-``similarity.onnx`` is the cosine of two embeddings, float32 [N, D] and [N, D] -> [N], with each
-norm kept from zero as torch's ``cosine_similarity`` does it. ``canary.onnx`` is a matrix product.
+``similarity.onnx`` is the cosine of two embeddings, float32 [N, D] and [N, D] -> [N]. Each row is
+first divided by its largest magnitude, so that squares stay in float32's range. That divisor
+and the norms are kept from zero, the latter as torch's ``cosine_similarity`` does it.
+``canary.onnx`` is a matrix product.
 
 Run: python scripts/make_graphs.py
 """
@@ -15,18 +17,18 @@ FOLDER = Path(__file__).resolve().parent.parent / "simx" / "runner" / "measure" 
 OPSET = 18
 IR_VERSION = 10
 EPSILON = 1e-8
+SMALLEST = 2.0**-126
+"""float32's smallest normal number: some devices take smaller ones for zero."""
 
 
 def similarity() -> onnx.ModelProto:
     """Build the cosine graph."""
     shape = ["batch", "dim"]
     nodes = [
-        helper.make_node("Mul", ["left", "right"], ["product"]),
+        *_scaled("left"),
+        *_scaled("right"),
+        helper.make_node("Mul", ["left_scaled", "right_scaled"], ["product"]),
         helper.make_node("ReduceSum", ["product", "last_axis"], ["dot"], keepdims=0),
-        helper.make_node("ReduceL2", ["left", "last_axis"], ["left_length"], keepdims=0),
-        helper.make_node("ReduceL2", ["right", "last_axis"], ["right_length"], keepdims=0),
-        helper.make_node("Max", ["left_length", "epsilon"], ["left_norm"]),
-        helper.make_node("Max", ["right_length", "epsilon"], ["right_norm"]),
         helper.make_node("Mul", ["left_norm", "right_norm"], ["norms"]),
         helper.make_node("Div", ["dot", "norms"], ["cosine"]),
     ]
@@ -42,9 +44,24 @@ def similarity() -> onnx.ModelProto:
             [
                 helper.make_tensor("last_axis", TensorProto.INT64, [1], [1]),
                 helper.make_tensor("epsilon", TensorProto.FLOAT, [], [EPSILON]),
+                helper.make_tensor("smallest", TensorProto.FLOAT, [], [SMALLEST]),
             ],
         )
     )
+
+
+def _scaled(name: str) -> list[onnx.NodeProto]:
+    """Return the nodes that divide rows by their largest magnitudes, and take the rows' norms."""
+    return [
+        helper.make_node("Abs", [name], [f"{name}_sizes"]),
+        helper.make_node("ReduceMax", [f"{name}_sizes", "last_axis"], [f"{name}_largest"]),
+        helper.make_node("Max", [f"{name}_largest", "smallest"], [f"{name}_scale"]),
+        helper.make_node("Div", [name, f"{name}_scale"], [f"{name}_scaled"]),
+        helper.make_node(
+            "ReduceL2", [f"{name}_scaled", "last_axis"], [f"{name}_length"], keepdims=0
+        ),
+        helper.make_node("Max", [f"{name}_length", "epsilon"], [f"{name}_norm"]),
+    ]
 
 
 def canary() -> onnx.ModelProto:

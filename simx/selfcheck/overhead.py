@@ -1,5 +1,6 @@
 """Measures the harness's cost: its timed loop on an empty backend against a bare loop."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +63,9 @@ class _EmptyBackend:
         return None
 
     def peak_device_bytes(self) -> int | None:
+        return None
+
+    def own_error(self, inputs: Sequence[Array]) -> float | None:  # noqa: ARG002 - likewise
         return None
 
 

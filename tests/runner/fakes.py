@@ -102,6 +102,9 @@ class FakeBackend:
     def peak_device_bytes(self) -> int | None:
         return None
 
+    def own_error(self, inputs: Sequence[Array]) -> float | None:  # noqa: ARG002 - part of the contract
+        return None
+
 
 class BusyBackend(FakeBackend):
     """Is right, on a machine that is disturbed for a while after the first canary."""
@@ -215,6 +218,24 @@ class RoundedBackend(FakeBackend):
         return embed(image) * np.array([1, 1.001] * (DIM // 2), dtype=np.float32)
 
 
+class DoubtfulBackend(FakeBackend):
+    """Gives the right answers, which are far from its own in float64."""
+
+    def own_error(self, inputs: Sequence[Array]) -> float | None:
+        return 1.57e-2 if len(inputs) else None
+
+
+class AmplifyingBackend(DoubtfulBackend, RoundedBackend):
+    """Gives answers that are off by what it rounds."""
+
+
+class PreciseBackend(FakeBackend):
+    """Gives the right answers, also in float64."""
+
+    def own_error(self, inputs: Sequence[Array]) -> float | None:
+        return 1e-7 if len(inputs) else None
+
+
 class NanBackend(FakeBackend):
     """Returns an embedding that is not finite."""
 
@@ -277,6 +298,9 @@ class FakeRuntime:
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
         "rounded": RoundedBackend,
+        "doubtful": DoubtfulBackend,
+        "amplifying": AmplifyingBackend,
+        "precise": PreciseBackend,
         "nan": NanBackend,
         "wrong_similarity": WrongSimilarityBackend,
         "dying": DyingBackend,
@@ -389,6 +413,9 @@ constant = _entry("constant")
 truncated = _entry("truncated")
 rounded = _entry("rounded")
 nan = _entry("nan")
+doubtful = _entry("doubtful")
+amplifying = _entry("amplifying")
+precise = _entry("precise")
 wrong_similarity = _entry("wrong_similarity")
 dying = _entry("dying")
 sharing = _entry("sharing")

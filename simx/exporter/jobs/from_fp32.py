@@ -27,6 +27,7 @@ from simx.exporter.store.manifest import (
     VERIFICATION_FILE,
 )
 from simx.exporter.store.stored_files import copy_as_recorded
+from simx.exporter.verification.half_precision import verify_in_float16
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.reference import is_slow_to_verify, load_reference
 from simx.images.decoding import decode
@@ -53,6 +54,7 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     """Write the graph in another precision, and a copy of torch's answers.
 
     Raises:
+        VerificationError: fp16 in which float16's range is left.
         Exception: the libraries' own errors; the stage that was named last has failed.
     """
     source, folder, preset = request.source, Path(request.folder), request.backbone.preset
@@ -68,6 +70,10 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     answers = source.files[VERIFICATION_FILE]
     copy_as_recorded(full.with_name(VERIFICATION_FILE), answers, folder / VERIFICATION_FILE)
     reference = load_reference(folder / VERIFICATION_FILE, answers)
+    if request.precision == "fp16":
+        stage("verification")
+        inputs = reference.inputs(preset)
+        verify_in_float16(full, inputs, reference.embeddings, request.threads)
     expected = Expectation(crop=preset.crop, dim=reference.embeddings.shape[1])
     return Made(reference=reference, expected=expected, weights=source.weights)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.messages import ExportRequest, FromWeights
 from simx.exporter.network.architecture import build_empty
@@ -21,10 +22,12 @@ from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
+from simx.exporter.verification.outputs import VerificationError
 from simx.exporter.verification.reference import Reference, verification_pixels
+from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.load import load
 from simx.exporter.weights.locate import Source
-from simx.exporter.weights.state import fill, save_state
+from simx.exporter.weights.state import fill, load_state, save_state
 from simx.images.preprocessing import normalise
 from simx.workers.connection import Connection
 
@@ -72,7 +75,18 @@ def make(request: ExportRequest, stage: Stage) -> Made:
         dim=backbone.embedding_dims.of(request.embedding),
         weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
     )
-    return Made(reference=reference, expected=expected, weights=record_of(state_path))
+
+    def own_error() -> float:
+        # Made again, because a module that is kept would take memory during verification.
+        again = _headless(load_state(state_path), request)
+        return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
+
+    return Made(
+        reference=reference,
+        expected=expected,
+        weights=record_of(state_path),
+        own_error=own_error,
+    )
 
 
 def _headless(state: dict[str, torch.Tensor], request: ExportRequest) -> nn.Module:
@@ -95,5 +109,25 @@ def _embed(
             f"the embedding has {embeddings.shape[1]} dimensions, the catalogue says {expected}"
         )
     if not np.isfinite(embeddings).all():
-        raise ValueError("torch's own embedding holds values that are not finite")
+        problem = f"torch's own embedding is not finite: {_overflowing(body, inputs)}"
+        source = request.source
+        if isinstance(source, FromWeights) and request.weights_origin == "file":
+            raise InputError(f"weights file {source.path}: {problem}; use other weights")
+        raise VerificationError(problem)
     return embeddings
+
+
+def _overflowing(body: nn.Module, inputs: torch.Tensor) -> str:
+    """Name the first layer whose result is not finite."""
+    names: list[str] = []
+
+    def look(name: str, result: object) -> None:
+        if isinstance(result, torch.Tensor) and not result.isfinite().all():
+            names.append(name)
+
+    for name, module in body.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda _, __, result, name=name: look(name, result))
+    with torch.inference_mode():
+        body(inputs)
+    return f"{names[0] if names else 'a function of the network'} leaves float32's range"

@@ -18,7 +18,7 @@ from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError, verify_export
 from simx.exporter.verification.reference import Reference
-from simx.results.statistics.parity import bounds_of
+from simx.results.statistics.parity import amplified_rounding, bounds_of
 from simx.workers.connection import Connection
 
 
@@ -27,12 +27,14 @@ class Made:
     """An export that is not yet verified.
 
     ``reference`` is the verification input with torch's answers, ``expected`` what the graph has
-    to be, and ``weights`` the state dict that it was made from.
+    to be, and ``weights`` the state dict that it was made from. ``own_error`` computes how far
+    torch's answers are from its own in float64, where there is torch.
     """
 
     reference: Reference
     expected: Expectation
     weights: FileRecord
+    own_error: Callable[[], float] | None = None
 
 
 Stage = Callable[[str], None]
@@ -59,14 +61,21 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> ExportDone:
     folder = Path(request.folder)
     made = make(request, stage)
     stage("verification")
-    verified = verify_export(
-        folder / MODEL_FILE,
-        made.expected,
-        made.reference.inputs(request.backbone.preset),
-        made.reference.embeddings,
-        request.threads,
-        bounds_of(request.precision),
-    )
+    bounds = bounds_of(request.precision)
+    try:
+        verified = verify_export(
+            folder / MODEL_FILE,
+            made.expected,
+            made.reference.inputs(request.backbone.preset),
+            made.reference.embeddings,
+            request.threads,
+            bounds,
+        )
+    except VerificationError as error:
+        if error.found is None or made.own_error is None:
+            raise
+        text = amplified_rounding(made.own_error(), bounds)
+        raise VerificationError(text or str(error), error.found) from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return ExportDone(
         files={path.name: record_of(path) for path in sorted(folder.iterdir())},

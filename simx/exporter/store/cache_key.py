@@ -23,7 +23,7 @@ RECIPE = 4
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 """Libraries that change an exported file."""
 
-_CONVERTING_RECIPE = 1
+_CONVERTING_RECIPE = 2
 """Version of the way in which simx makes, and calibrates, other precisions."""
 
 _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")

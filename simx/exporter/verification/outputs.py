@@ -4,6 +4,7 @@ Imports onnx and onnxruntime, but not torch; runs inside an export worker only.
 """
 
 import math
+from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
 
@@ -83,18 +84,35 @@ def verify_answers(
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     batches = verification_batches(len(inputs))
     answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
+    return require_agreement(answers, reference, bounds)
+
+
+def require_agreement(
+    answers: Mapping[int, Array], reference: Array, bounds: Bounds, condition: str = ""
+) -> Verified:
+    """Compare embeddings with torch's.
+
+    Args:
+        answers: to the first 1, 2, ... pictures, [N, D], by their number.
+        reference: torch's embeddings of all pictures, [N, D].
+        bounds: how far an embedding may be from torch's.
+        condition: how the answers came about, which begins the error's text.
+
+    Raises:
+        VerificationError: parity beyond the bounds, with the figures that were found.
+    """
     found = Verified(
         parity=worst_parity(
             pair
             for batch, answer in answers.items()
             for pair in zip(answer, reference[:batch], strict=True)
         ),
-        batches=batches,
+        batches=tuple(answers),
         margin=margin_of(answers[max(answers)]),
         reference_margin=margin_of(reference),
     )
     if problem := disagreement(found.parity, bounds):
-        raise VerificationError(problem, found)
+        raise VerificationError(condition + problem, found)
     return found
 
 

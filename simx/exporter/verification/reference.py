@@ -20,7 +20,7 @@ from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import crop, normalise
 from simx.models.backbone import Backbone, Preset
-from simx.results.statistics.embedding_similarity import margin, similarities
+from simx.results.statistics.vector_math import margin, similarities
 
 _SLOW_GFLOPS = 100.0
 """From here on a forward pass takes seconds per picture on a CPU."""

@@ -4,6 +4,7 @@ A state dict is accepted as in torchvision: names from older releases are transl
 torchvision removes after loading are dropped, and everything else must match exactly.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 from simx.common.errors import InputError
+from simx.common.input_files import shown
 from simx.exporter.network import architecture
 from simx.exporter.weights.checkpoint import read_checkpoint, read_file
 from simx.exporter.weights.initialised import random_state
@@ -29,6 +31,9 @@ _TRAINING_ONLY = {"googlenet": ("aux1.", "aux2.")}
 """Auxiliary classifiers that torchvision's builder removes after loading its checkpoint."""
 
 _State = Mapping[str, torch.Tensor]
+
+_SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.")
+"""In ``model-00001-of-00003.safetensors``."""
 
 _NAMED_AT_MOST = 3
 _LENGTH_AT_MOST = 120
@@ -59,7 +64,8 @@ def fit(raw: _State, backbone: Backbone, path: Path) -> dict[str, torch.Tensor]:
         model's shape and dtype that shares no memory.
 
     Raises:
-        InputError: a tensor is missing, unknown, of another shape, or of another kind of number.
+        InputError: a tensor is missing, unknown, of another shape, or of another kind of number;
+            or it holds NaN, an infinity, or a negative variance.
     """
     with torch.device("meta"):
         expected = architecture.build(backbone).state_dict()
@@ -70,10 +76,41 @@ def fit(raw: _State, backbone: Backbone, path: Path) -> dict[str, torch.Tensor]:
         if name.endswith(".num_batches_tracked")
     } | _translated(raw, backbone.model)
     _require_match(given, expected, backbone, path)
-    return {
+    state = {
         name: torch.empty_like(like, device="cpu").copy_(given[name].detach())
         for name, like in expected.items()
     }
+    _require_numbers(state, given, path)
+    return state
+
+
+def _require_numbers(state: _State, given: _State, path: Path) -> None:
+    """Refuse values with which a network has no embedding, each by its tensor's name."""
+    wrong = [
+        f"{ascii(name)[1:-1]} holds {problem}"
+        for name, tensor in state.items()
+        if (problem := _impossible(name, tensor, given[name]))
+    ]
+    if wrong:
+        more = f" and {len(wrong) - _NAMED_AT_MOST} more" if len(wrong) > _NAMED_AT_MOST else ""
+        raise InputError(
+            f"weights file {shown(path)}: {', '.join(wrong[:_NAMED_AT_MOST])}{more}; no embedding "
+            "can be computed with it; give an earlier checkpoint of this training"
+        )
+
+
+def _impossible(name: str, tensor: torch.Tensor, given: torch.Tensor) -> str:
+    """Say which value of a tensor is impossible, after and before its conversion to float32."""
+    if not tensor.is_floating_point():
+        return ""
+    least, largest = (float(each) for each in tensor.aminmax())
+    if math.isnan(least):
+        return "NaN"
+    if math.inf in {-least, largest}:
+        is_converted = bool(given.double().isfinite().all())
+        return "numbers beyond float32's range" if is_converted else "an infinity"
+    is_variance = name.endswith(".running_var")
+    return f"a negative variance ({least:.3g})" if is_variance and least < 0 else ""
 
 
 def _translated(raw: _State, model: str) -> dict[str, torch.Tensor]:
@@ -102,9 +139,21 @@ def _require_match(given: _State, expected: _State, backbone: Backbone, path: Pa
     problems = [f"{len(names)} {what} ({_few(names)})" for what, names in found.items() if names]
     if problems:
         raise InputError(
-            f"weights file {path} does not fit {backbone.name}: of its tensors, "
-            f"{'; '.join(problems)}; select the model it was saved from"
+            f"weights file {shown(path)} does not fit {backbone.name}: of its tensors, "
+            f"{'; '.join(problems)}; {_mend(given, expected, path)}"
         )
+
+
+def _mend(given: _State, expected: _State, path: Path) -> str:
+    """Say what to do about names that do not match."""
+    if shard := _SHARD.search(path.name):
+        return f"it is file {shard.group(1)} of {shard.group(2)}: join them in one file first"
+    last = next(iter(expected))
+    ends = (name.removesuffix(last) for name in given if name.endswith(f".{last}"))
+    for prefix in ends:
+        if all(prefix + name in given for name in expected):
+            return f"save it without {prefix!a} before the names"
+    return "select the model it was saved from"
 
 
 def _difference(given: torch.Tensor, like: torch.Tensor) -> str:

@@ -41,6 +41,9 @@ REPEATED = Bounds(relative_l2=1e-2, cosine=0.9999)
 """Between two answers of a network of reduced precision to one picture: another order of sums may
 move a number to the next step."""
 
+DIFFERS = "the embedding differs from torch's"
+"""How the description of a disagreement begins."""
+
 _OF_PRECISION: Mapping[Precision, Bounds] = {"fp32": FP32, "fp16": FP16, "int8": INT8}
 
 Vector = npt.NDArray[np.float32]
@@ -72,9 +75,27 @@ def disagreement(parity: Parity, bounds: Bounds = FP32) -> str | None:
     short = f"{bounds.relative_l2:.0e}"
     exact = short if float(short) == bounds.relative_l2 else f"{bounds.relative_l2:g}"
     return (
-        f"the embedding differs from torch's: cosine {parity.cosine:.7f} "
+        f"{DIFFERS}: cosine {parity.cosine:.7f} "
         f"(at least {bounds.cosine}), relative L2 error {parity.relative_l2:.2e} "
         f"(at most {exact})"
+    )
+
+
+def amplified_rounding(own_error: float, bounds: Bounds) -> str | None:
+    """Describe a disagreement that torch has with itself; None if that does not explain it.
+
+    Two programs with this error differ by up to twice as much from each other.
+
+    Args:
+        own_error: relative L2 error of torch's float32 embedding against its float64 one.
+        bounds: those that were missed.
+    """
+    if own_error <= bounds.relative_l2 / 2:
+        return None
+    return (
+        f"torch disagrees with itself: its float32 and float64 embeddings differ by a relative L2 "
+        f"error of {own_error:.2e}, because these weights amplify rounding on these pictures; "
+        "no other backend can agree with it; use other weights or pictures"
     )
 
 

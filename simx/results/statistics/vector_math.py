@@ -1,10 +1,12 @@
-"""Agreement of two vectors, for components of any magnitude. Pure numpy."""
+"""Agreement of two vectors, for components of any magnitude, and of the pictures' embeddings."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
 from numpy.linalg import norm
+
+from simx.results.schema.report import Similarity
 
 Vector = npt.NDArray[np.float64]
 
@@ -56,6 +58,22 @@ def relative_l2(a: npt.ArrayLike, reference: npt.ArrayLike) -> float | None:
     error = float(norm(vector / scale - target / scale))
     length = float(norm(target / target_scale)) * (target_scale / scale)
     return error / length if length > 0 else math.inf
+
+
+def similarities(embeddings: npt.NDArray[np.float32]) -> Similarity:
+    """Return the anchor's cosine similarity with the others in percent, from [4, D] embeddings."""
+    percent = [
+        None if value is None else 100.0 * value
+        for value in (cosine(embeddings[0], other) for other in embeddings[1:])
+    ]
+    return Similarity(positive=percent[0], negative=percent[1], negative_resized=percent[2])
+
+
+def margin(similarity: Similarity) -> float | None:
+    """Return the positive's similarity minus the negative's, in percentage points."""
+    if similarity.positive is None or similarity.negative is None:
+        return None
+    return similarity.positive - similarity.negative
 
 
 def _vectors(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Vector, Vector]:

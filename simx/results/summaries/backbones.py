@@ -18,8 +18,8 @@ from simx.results.schema.report import (
 from simx.results.schema.times import Scope
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
-from simx.results.statistics.embedding_similarity import margin
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
+from simx.results.statistics.vector_math import margin
 from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, TimeKey
 from simx.results.summaries.summary import (
     BackboneSummary,

@@ -112,6 +112,12 @@ class Backend(Protocol):
     def peak_device_bytes(self) -> int | None:
         """Return the peak of the allocator's device memory in bytes; None if it is unknown."""
 
+    def own_error(self, inputs: Sequence[Array]) -> float | None:
+        """Return the largest relative L2 error of its float32 embeddings against float64 ones.
+
+        None for a backend that does not compute in float64.
+        """
+
 
 class Runtime(Protocol):
     """Creates backends; one per installed runtime."""

@@ -19,10 +19,9 @@ from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
 from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
 from simx.results.statistics.device_events import too_short
-from simx.results.statistics.embedding_similarity import similarities
 from simx.results.statistics.estimates import block_median
 from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst_parity
-from simx.results.statistics.vector_math import cosine
+from simx.results.statistics.vector_math import cosine, similarities
 from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
 from simx.runner.bench.schedule import CANARY_PLAN, Deadlines, block_plan, is_giant
@@ -153,6 +152,20 @@ class CellClient:
             raise CellFailedError("input", "its input bytes differ from those of the other cells")
         looser = max(self.plan.target.bounds, other.plan.target.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
+
+    def own_error(self) -> float | None:
+        """Return how far its backend is from itself in float64; None if that is not known."""
+        if not hasattr(self, "prepared"):
+            return None
+        request, calls = messages.CompareWithFloat64(), 8 * len(IMAGES)
+        seconds = self._deadlines.of_calls(calls, self.prepared.call_ns)
+        try:
+            error: float | None = self._ask(
+                request, messages.COMPARED_WITH_FLOAT64, "parity", seconds
+            ).error
+        except CellFailedError:
+            return None
+        return error
 
     def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
         """Return its measurements as parts of a report; None for a canary that was not taken."""

@@ -13,9 +13,10 @@ from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
 from simx.results.schema.environment import Memory
-from simx.results.schema.report import Canary, Failure, Outcome
+from simx.results.schema.report import Canary, FailedCell, Failure, Outcome
 from simx.results.schema.times import Block, Scope
 from simx.results.statistics import noise
+from simx.results.statistics.parity import DIFFERS, amplified_rounding
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import USUAL, Deadlines, shuffled
@@ -107,6 +108,7 @@ class _LaunchRun:
         self._live: dict[int, CellClient] = {}
         self._done: dict[int, Outcome] = {}
         self._canaries: list[Canary] = []
+        self._own_error = 0.0
 
     def prepare(self) -> None:
         pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
@@ -119,9 +121,22 @@ class _LaunchRun:
                 self._live[place] = CellClient(plan, worker, self._bench.deadlines)
         self._each("prepare", lambda cell: cell.prepare(pictures))
         self._each("compare", self._compare)
+        self._explain_disagreements()
         self._giant = any(cell.is_giant for cell in self._live.values())
         if not self._giant:
             self._each("warm-up", lambda cell: cell.warm_up())
+
+    def _explain_disagreements(self) -> None:
+        """Replace the reason of cells that disagree because torch disagrees with itself."""
+        for place, outcome in self._done.items():
+            if not (isinstance(outcome, FailedCell) and outcome.reason.startswith(DIFFERS)):
+                continue
+            if not self._own_error:
+                errors = (cell.own_error() for cell in self._live.values())
+                self._own_error = next((error for error in errors if error is not None), 0.0)
+            bounds = self._cells[place].target.bounds
+            if reason := amplified_rounding(self._own_error, bounds):
+                self._done[place] = msgspec.structs.replace(outcome, reason=reason)
 
     def measure(self) -> None:
         """Measure ``forward`` in rounds, then one block of every other scope that is due."""
@@ -211,6 +226,8 @@ class _LaunchRun:
             try:
                 action(cell)
             except CellFailedError as error:
+                if error.failure.reason.startswith(DIFFERS):
+                    self._own_error = self._own_error or cell.own_error() or 0.0
                 stderr = cell.worker.stderr_tail
                 cell.worker.close()
                 del self._live[place]

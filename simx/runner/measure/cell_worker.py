@@ -56,6 +56,11 @@ class CellWorker:
         self._fetched = {image: self.backend.fetch(self._embeddings[image]) for image in IMAGES}
         return np.concatenate([self._fetched[image] for image in IMAGES]), digest.hexdigest()
 
+    def own_error(self) -> float | None:
+        """Compare the backend's embeddings of all pictures with its own in float64."""
+        pictures = [preprocess(decode(self._pictures[image]), self._preset) for image in IMAGES]
+        return self.backend.own_error((*self._hosted.placed, *pictures))
+
     def measure(self, request: Measure) -> Measured:
         """Measure one block."""
         match request.scope:

@@ -108,6 +108,10 @@ class CrossCheck(msgspec.Struct, frozen=True, tag=True):
     calls: int
 
 
+class CompareWithFloat64(msgspec.Struct, frozen=True, tag=True):
+    """Compute how far the backend's embeddings are from its own in float64."""
+
+
 class Described(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``Describe``."""
 
@@ -189,10 +193,34 @@ class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     events: DeviceEvents | None
 
 
+class ComparedWithFloat64(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``CompareWithFloat64``: the relative L2 error, None without float64."""
+
+    error: float | None
+
+
 # Any request can end in a failure.
-Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
+Request = (
+    Describe
+    | Probe
+    | WeighMemory
+    | Prepare
+    | WarmUp
+    | Measure
+    | MeasureCanary
+    | CrossCheck
+    | CompareWithFloat64
+)
 Answer = (
-    Described | Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | CrossChecked
+    Described
+    | Usable
+    | Weighed
+    | Prepared
+    | WarmedUp
+    | Measured
+    | MeasuredCanary
+    | CrossChecked
+    | ComparedWithFloat64
 )
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
@@ -203,4 +231,5 @@ WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
+COMPARED_WITH_FLOAT64 = msgspec.msgpack.Decoder(ComparedWithFloat64 | Failure)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)

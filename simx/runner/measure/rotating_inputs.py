@@ -16,8 +16,8 @@ NUDGE = np.float32(2.0**-20)
 """Added to one value of a picture: above the resolution of float32 for normalised values, and so
 small that the relative L2 error is far below 1e-7."""
 
-_MOST_DOUBLINGS = 4
-"""Largest change of a length, as a power of two in either direction: exact in float32."""
+_MOST_DOUBLINGS = 8
+"""Largest change of a length, as a power of two: exact in float32."""
 
 _CHANCE = secrets.SystemRandom()
 """Not drawn from the run's seed, so that a backend cannot predict it."""
@@ -84,8 +84,10 @@ class SimilarityInputs:
         """Drop the answers of the uncounted calls, and change the second embedding."""
         self._answers: list[float] = []
         self._sign = -self._sign
-        scale = self._sign * 2.0 ** _CHANCE.randint(-_MOST_DOUBLINGS, _MOST_DOUBLINGS)
-        self._changing = self._place(self._embedding * np.float32(scale))
+        doublings = _CHANCE.randint(0, _MOST_DOUBLINGS)
+        if np.abs(self._embedding).max() > 1.0:  # towards 1: it must not leave float32's range
+            doublings = -doublings
+        self._changing = self._place(self._embedding * np.float32(self._sign * 2.0**doublings))
 
     def look(self) -> None:
         """Keep every answer of the entry that just ended, with the sign of the unchanged pair."""

@@ -77,6 +77,8 @@ def _answer(
             answer = messages.MeasuredCanary(block)
         case messages.CrossCheck() if cell:
             answer = messages.CrossChecked(cell.cross_check(request.calls))
+        case messages.CompareWithFloat64() if cell:
+            answer = messages.ComparedWithFloat64(cell.own_error())
         case _:
             answer = Failure(stage="prepare", reason="nothing is loaded yet")
     return answer

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import safetensors.numpy
 
 from simx.exporter.jobs.export import _Exporter, export
 from simx.exporter.jobs.from_fp32 import calibration_pixels, to_float16, to_int8
@@ -170,6 +171,32 @@ def test_what_misses_its_bound_fails_with_its_figures(entry: Entry) -> None:
     assert refused.value.found is not None
     assert refused.value.found.parity == entry.manifest.parity
     assert refused.value.found.margin == pytest.approx(entry.manifest.margin)
+
+
+def test_fp16_that_overflows_is_refused(tmp_path: Path) -> None:
+    """Weights that are the same network in fp32, with activations beyond float16's range."""
+    state = safetensors.numpy.load_file(TRAINED)
+    factors = {
+        "features.0.weight": 1e3,
+        "features.0.bias": 1e3,
+        "features.3.squeeze.weight": 1e-2,
+        "features.3.squeeze.bias": 10,
+        "features.3.expand1x1.weight": 0.1,
+        "features.3.expand3x3.weight": 0.1,
+    }
+    for name, factor in factors.items():
+        state[name] = state[name] * np.float32(factor)
+    path = tmp_path / "rescaled.safetensors"
+    safetensors.numpy.save_file(state, path)
+    request = WeightsRequest("file", path)
+    plan = ExportPlan(embedding="pooled", request=request, precisions=("fp32", "fp16"), threads=1)
+    full, half = export([SQUEEZENET], Store(tmp_path / "store"), plan)
+
+    assert isinstance(full, Exported), full
+    assert isinstance(half, NotExported), half
+    assert (half.stage, half.precision) == ("verification", "fp16")
+    assert half.reason.startswith("features.0 (Conv node node_conv2d) reaches 6")
+    assert "float16 ends at 65,504" in half.reason
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

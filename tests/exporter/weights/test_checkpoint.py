@@ -1,15 +1,19 @@
 import contextlib
 import io
 import itertools
+import json
 import os
 import pickle
 import re
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import safetensors.torch
 import torch
@@ -34,6 +38,24 @@ class Trap:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return os.mkdir, (self.path,)
+
+
+INDEX = json.dumps({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}).encode()
+
+ONNX = onnx.helper.make_model(onnx.GraphProto(), producer_name="pytorch").SerializeToString()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def scripted() -> bytes:
+    """Return a TorchScript archive, as far as its list of files goes."""
+    return zipped({"m/data.pkl": b"", "m/constants.pkl": b"", "m/code/m.py": b""})
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
@@ -68,23 +90,42 @@ def test_state_dicts_are_read_in_every_form(content: bytes, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "neither safetensors nor"),
+        (b"", "an empty file"),
         (b"PK", "neither safetensors nor"),
         (b"weights for a model, honest", "neither safetensors nor"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "neither safetensors nor"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "a picture"),
+        (b"GGUF\x03\0\0\0" + b"\0" * 64, "a GGUF file"),
+        (b"\x89HDF\r\n\x1a\n" + b"\0" * 64, "an HDF5 file"),
+        (b"\x1f\x8b\x08" + b"\0" * 64, "a gzip file: unpack it"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS: git lfs pull"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page, which a server sent"),
+        (b"<HTML><body>404</body>", "a web page, which a server sent"),
+        (ONNX, "an ONNX model"),
+        (INDEX, "an index of 2 files that hold the weights: join them"),
+        (b'{"epochs": 3}' + b" " * 9, "a JSON file"),
         (safetensors.torch.save(STATE)[:-1], "no valid safetensors"),
         (safetensors.torch.save(STATE)[:12], "no valid safetensors"),
         (b"\xff" * 7 + b"\x7f{", "no valid safetensors"),
+        (zipped({"a.npy": b"1"}), "a zip file in which torch.save has written nothing"),
+        (scripted(), r"a TorchScript archive, .*save its state_dict\(\)"),
         (saved(STATE)[:-100], "torch cannot read it"),
         (saved(STATE, legacy=True)[:-5], "torch cannot read it"),
-        (saved([1, 2]), "not a state dict"),
-        (saved(torch.ones(2)), "not a state dict"),
+        (saved([1, 2]), "not a state dict, .*but a list"),
+        (saved(torch.ones(2)), "not a state dict, .*but a Tensor"),
         (saved({}), "not a state dict"),
         (saved({"state_dict": {}}), "not a state dict"),
-        (saved({"a": 1.0}), "not a state dict"),
-        (saved({1: torch.ones(2)}), "not a state dict"),
-        (saved({"a": torch.ones(2).to_sparse()}), "not a state dict"),
-        (saved({"a": torch.ones(2, device="meta")}), "not a state dict"),
+        (saved({"a": 1.0}), r"not a state dict.*: \['a'\] is of type float"),
+        (saved({**STATE, "lr": 0.1}), r"not a state dict.*: \['lr'\] is of type float"),
+        (saved({1: torch.ones(2)}), r"not a state dict.*\[1\]"),
+        (saved({"a": torch.ones(2).to_sparse()}), r"\['a'\] is a tensor .*sparse"),
+        (saved({"a": torch.ones(2, device="meta")}), r"\['a'\] is a tensor on the meta device"),
+        (saved({"net": STATE, "epoch": 3}), r"its state dict is under \['net'\]: save that"),
+        (saved({"ema": {"module": STATE}}), r"its state dict is under \['ema'\]\['module'\]"),
+        (saved({"g": STATE, "d": STATE}), r"is under \['g'\] and under \['d'\]"),
+        (saved({"state_dict": STATE, "args": Namespace(lr=1)}), r"Namespace under \['args'\]\)"),
+        (saved({"model": STATE, "best": {"acc": np.float64(3)}}), r"under \['best'\]\['acc'\]\)"),
+        (saved({"args": Namespace(lr=1)}, legacy=True), r"it holds more .*argparse\.Namespace\)"),
+        (saved(torch.nn.Linear(2, 2)), "a whole object of torch.nn.modules.linear.Linear"),
         (pickle.dumps([1], protocol=4), "torch cannot read it|it holds more than tensors"),
     ],
     # Pickled files differ from process to process, and the names of tests must not.

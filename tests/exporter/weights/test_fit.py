@@ -139,6 +139,68 @@ def test_one_wrong_tensor_is_named(kind: str, reason: str, small: Backbone) -> N
     assert "\n" not in str(raised.value)
 
 
+HUGE = torch.tensor([1e300], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("features.0.1.bias", float("nan"), "holds NaN"),
+        ("features.0.1.bias", float("inf"), "holds an infinity"),
+        ("features.0.1.bias", float("-inf"), "holds an infinity"),
+        ("classifier.1.weight", float("nan"), "holds NaN"),
+        ("features.0.1.running_mean", float("nan"), "holds NaN"),
+        ("features.0.1.running_var", -0.5, r"holds a negative variance \(-0\.5\)"),
+    ],
+)
+def test_one_impossible_value_is_named(
+    name: str, value: float, reason: str, dtype: torch.dtype, backbone_of: BackboneOf
+) -> None:
+    """One value in any kind of float refuses the file with the name of its tensor."""
+    backbone = backbone_of("mobilenet_v2")
+    state = unfilled(backbone)
+    state[name] = state[name].to(dtype).contiguous()
+    state[name].view(-1)[-1] = value
+
+    with pytest.raises(InputError, match=rf"^weights file weights\.pth: {name} {reason}; no "):
+        fit(state, backbone, HERE)
+
+
+def test_a_number_beyond_float32_is_named(small: Backbone) -> None:
+    """It is finite in the file and infinite in the network."""
+    state = unfilled(small) | {"features.0.bias": HUGE.expand(64)}
+
+    with pytest.raises(InputError, match=r"features\.0\.bias holds numbers beyond float32's range"):
+        fit(state, small, HERE)
+
+
+def test_many_impossible_values_are_counted(small: Backbone) -> None:
+    """A few names, and how many more there are."""
+    nan = torch.tensor(float("nan"))
+    state = {name: nan.expand(tensor.shape) for name, tensor in unfilled(small).items()}
+
+    with pytest.raises(InputError, match=f"NaN and {len(state) - 3} more; no embedding"):
+        fit(state, small, HERE)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.backbone."])
+def test_a_prefix_of_all_names_is_named(prefix: str, small: Backbone) -> None:
+    """As wrappers of modules put it there."""
+    state = {prefix + name: tensor for name, tensor in unfilled(small).items()}
+
+    with pytest.raises(InputError, match=f"; save it without '{prefix}' before the names$"):
+        fit(state, small, HERE)
+
+
+def test_a_shard_is_named(small: Backbone) -> None:
+    """A part of the weights does not fit, and its name says why."""
+    state = dict(list(unfilled(small).items())[:5])
+
+    with pytest.raises(InputError, match=r"; it is file 2 of 3: join them in one file first$"):
+        fit(state, small, Path("model-00002-of-00003.safetensors"))
+
+
 def test_another_model_is_summed_up(small: Backbone, backbone_of: BackboneOf) -> None:
     """The message about another model's file has counts and a few names, not hundreds."""
     with pytest.raises(InputError, match=r"missing \(.*\); \d+ unexpected \(.*\);") as raised:

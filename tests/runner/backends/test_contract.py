@@ -88,6 +88,23 @@ def test_similarity_is_the_cosine(backend: Backend, inputs: Array) -> None:
     assert backend.similarity(left, left) == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e30, 1e-30, 1e38, 1e-38, 1e-42])
+@pytest.mark.parametrize("other_scale", [1.0, None])
+def test_similarity_holds_for_every_magnitude(
+    backend: Backend, scale: float, other_scale: float | None
+) -> None:
+    """Embeddings whose squares leave float32's range, and denormal ones, have the right cosine."""
+    rng = np.random.default_rng(0)
+    one = rng.uniform(-1, 1, (1, 512))
+    other = one + rng.uniform(-1, 1, (1, 512))
+    left: Array = (one * scale).astype(np.float32)
+    right: Array = (other * (scale if other_scale is None else other_scale)).astype(np.float32)
+
+    found = backend.similarity(backend.place(left), backend.place(right))
+
+    assert found == pytest.approx(cosine(left, right), abs=1e-5)
+
+
 def test_similarity_of_nothing_is_zero(backend: Backend) -> None:
     """A zero vector has similarity 0 in every backend, where the quotient is not defined."""
     zero = backend.place(np.zeros((1, 512), dtype=np.float32))

@@ -1,5 +1,6 @@
 """A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -168,6 +169,30 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [
+        (("doubtful", "rounded"), "torch disagrees with itself: .* error of 1.57e-02, because"),
+        (("amplifying", "right"), "torch disagrees with itself: .* error of 1.57e-02, because"),
+        (("amplifying", "rounded"), "torch disagrees with itself: .* error of 1.57e-02, because"),
+        (("precise", "rounded"), "^the embedding differs from torch's"),
+        (("right", "rounded"), "^the embedding differs from torch's"),
+        (("doubtful", "truncated"), "^its embeddings have shape"),
+        (("precise", "nan"), "^the embedding differs from torch's"),
+    ],
+)
+def test_a_disagreement_names_its_cause(
+    tmp_path: Path, kinds: tuple[str, str], reason: str
+) -> None:
+    """Where float64 shows that the weights amplify rounding, no backend is blamed."""
+    report = bench(tmp_path, *kinds)
+    failed = [cell for cell in report.cells if isinstance(cell, FailedCell)]
+
+    assert failed
+    assert all(re.search(reason, cell.reason) for cell in failed)
+    assert {cell.stage for cell in failed} == {"parity"}
 
 
 def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:

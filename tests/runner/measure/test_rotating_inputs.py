@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simx.results.statistics.vector_math import relative_l2
+from simx.results.statistics.vector_math import cosine, relative_l2
 from simx.runner.backends.contract import Array
 from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
 from tests.runner.fakes import FakeBackend
@@ -131,6 +131,20 @@ def taken(backend: FakeBackend, entries: int, calls: int) -> list[float]:
 def test_every_answer_is_the_pairs_cosine() -> None:
     """Whatever sign and length it was asked with, each counted answer can be compared with one."""
     assert taken(Watching(), 6, 3) == pytest.approx([COSINE] * 18, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e38, 1e-38, 1e-42])
+def test_a_changed_length_stays_in_the_range(scale: float) -> None:
+    """Embeddings at either end of float32's range become neither infinite nor zero."""
+    embedding = (RIGHT * scale).astype(np.float32)
+    asked: list[Array] = []
+    pair = SimilarityInputs(lambda *_: 0.0, LEFT, embedding, lambda array: array)
+    for _ in range(40):
+        pair.start()
+        asked.append(pair._changing)
+
+    assert all(abs(cosine(each, embedding) or 0.0) == pytest.approx(1.0) for each in asked)
+    assert len({each.tobytes() for each in asked}) > 4
 
 
 def test_neighbouring_entries_ask_for_opposite_answers() -> None:

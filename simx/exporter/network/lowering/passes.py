@@ -112,10 +112,13 @@ def _fuse(convolution: Node, norm: Node, held: HeldTensors) -> None:
     weight, bias = held.of(weight_node), held.of(bias_node)
     scale, shift, mean, variance = (held.of(node) for node in norm.args[1:5])
     is_bias_computed = bias_node is not None and bias is None
-    if weight is None or mean is None or variance is None or is_bias_computed:
+    name = held.name_of(weight_node)
+    if weight is None or name is None or mean is None or variance is None or is_bias_computed:
         return
+    layer = name.rpartition(".")[0]
     epsilon: Any = norm.args[7]
     fused = fuse_conv_bn_weights(weight, bias, mean, variance, epsilon, scale, shift)
-    convolution.args = (features, *(held.add(tensor) for tensor in fused), *options)
+    names = (f"{layer}.fused_weight", f"{layer}.fused_bias")
+    convolution.args = (features, *map(held.add, fused, names), *options)
     norm.replace_all_uses_with(convolution)
     norm.graph.erase_node(norm)

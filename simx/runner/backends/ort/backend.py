@@ -148,6 +148,10 @@ class OrtBackend:
         """Return None: its allocator is not accessible from Python."""
         return None
 
+    def own_error(self, inputs: Sequence[Array]) -> float | None:  # noqa: ARG002 - see above
+        """Return None: its graph is in float32."""
+        return None
+
 
 class OrtRuntime:
     """Creates ONNX Runtime backends."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.heads import remove_head
+from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.state import fill, load_state
 from simx.runner.backends.contract import (
     Array,
@@ -24,6 +25,8 @@ from simx.runner.backends.registry import TORCH_DEVICES
 from simx.runner.backends.torch.device import Device, recorded
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
+
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 _PICTURES = 4
 """Dimensions of a network's input; embeddings have two, and no channels to move."""
@@ -46,7 +49,7 @@ class TorchBackend:
         """Where and how it runs; torch has no graph with countable nodes."""
         cached = os.environ.get("PYTORCH_NO_CUDA_MEMORY_CACHING") != "1"
         # Halved, it is a denormal number, which the processor keeps or flushes.
-        smallest = torch.tensor(torch.finfo(torch.float32).tiny)
+        smallest = torch.tensor(_SMALLEST)
         resident = self._device.has_own_memory
         settings = {
             "intra_op_threads": str(torch.get_num_threads()),
@@ -87,7 +90,7 @@ class TorchBackend:
     def similarity(self, left: Placed, right: Placed) -> float:
         """Return the cosine of two embeddings."""
         with torch.inference_mode():
-            cosine = nn.functional.cosine_similarity(_tensor(left), _tensor(right))
+            cosine = nn.functional.cosine_similarity(_scaled(left), _scaled(right))
             return float(cosine.item())
 
     def canary(self) -> None:
@@ -111,6 +114,10 @@ class TorchBackend:
         """Return the peak of torch's allocator."""
         return self._device.peak_bytes()
 
+    def own_error(self, inputs: Sequence[Array]) -> float | None:
+        """Compute the embeddings in float64 as well, on the CPU."""
+        return float32_error(self._body, inputs)
+
     def _launch(self, image: Placed) -> Placed:
         with torch.inference_mode():
             if not isinstance(image, HeldBuffer):
@@ -129,6 +136,12 @@ def _tensor(value: Placed) -> torch.Tensor:
     """Return the tensor of an embedding; for a buffer, the one that its recording writes."""
     tensor: torch.Tensor = value.buffer.target if isinstance(value, HeldBuffer) else value
     return tensor
+
+
+def _scaled(embedding: Placed) -> torch.Tensor:
+    """Divide an embedding by its largest magnitude: its squares stay in float32's range."""
+    tensor = _tensor(embedding)
+    return tensor / tensor.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST)
 
 
 class TorchRuntime:

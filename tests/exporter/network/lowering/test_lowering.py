@@ -107,6 +107,7 @@ def test_a_batch_norm_goes_into_its_convolution(*, bias: bool) -> None:
     torch.testing.assert_close(program.module()(pictures()), expected, rtol=1e-5, atol=1e-5)
     assert operators(program) == {"aten.conv2d.default": 1}
     assert tensors(program) == 2
+    assert all(name.startswith("convolution.fused_") for name in program.constants)
 
 
 def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
