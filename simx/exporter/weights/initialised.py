@@ -123,6 +123,13 @@ def _set_layer(
 
 
 def _moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each channel's mean [C] over values [..., C], and the mean of their variances []."""
+    """Return each channel's mean [C] over values [N, ..., C], and their variances' mean [].
+
+    Where there is one value for each picture and channel, as behind a global pooling, these are few
+    and nearly alike. To divide by their deviation would amplify what tells them apart, rounding
+    included. Channels then count as one, and the mean is of shape [1].
+    """
     channels = values.flatten(0, -2)
+    if len(channels) == len(values):
+        channels = channels.reshape(-1, 1)
     return channels.mean(0), channels.var(0).mean()
