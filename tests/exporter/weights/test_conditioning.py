@@ -14,14 +14,8 @@ from simx.models import catalogue
 from simx.models.backbone import Backbone, EmbeddingKind
 from tests.exporter.weights.support import BackboneOf
 
-QUICK = (
-    "mnasnet0_5",
-    "mobilenet_v3_small",
-    "regnet_x_400mf",
-    "shufflenet_v2_x0_5",
-    "squeezenet1_1",
-)
-EACH_WAY = ("densenet121", "maxvit_t", "mobilenet_v2", "resnet18", "swin_t", "vgg11", "vit_b_32")
+QUICK = ("mobilenet_v3_small", "regnet_x_400mf", "shufflenet_v2_x0_5", "squeezenet1_1")
+EACH_WAY = ("densenet121", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "swin_t", "vgg11", "vit_b_32")
 """Networks of which the embeddings are found in other places."""
 
 OTHERS = [
@@ -98,4 +92,4 @@ def test_activations_are_modest(name: str, backbone_of: BackboneOf) -> None:
             model(torch.from_numpy(normalise(crop[None], backbone.preset)))
 
     assert max(largest) < 65504 / 100
-    assert min(largest) > 1e-2
+    assert min(largest) > 1e-3
