@@ -8,11 +8,11 @@ rounding errors by a fifth (G. Yang and others, A Mean Field Theory of Batch Nor
 factor of pi / (pi - 1) in squares), which 60 layers make a factor of 1e5.
 
 So three things differ here. The layers are set to inputs of every spatial frequency, from noise to
-single colours. All channels of a layer are divided by the same deviation. And what a layer gives
-has a mean above its deviation, where activations are nearly linear: they still cut off a tenth,
-so that a wrong activation shows, but rounding grows by 3 % a layer. Nothing else is known of the
-architecture; this is layer-sequential unit-variance initialisation (D. Mishkin and J. Matas, All
-You Need is a Good Init, 2016) with a mean. ``benchmarks/conditioning.py`` measures the result.
+single colours. All channels of a layer are divided by the same deviation. And the output of a layer
+has a mean above its deviation, where activations are nearly linear. A ReLU still cuts off a tenth,
+so that a wrong activation shows, but rounding grows by 3 % a layer. No rule is for one architecture
+alone. This is layer-sequential unit-variance initialisation (D. Mishkin and J. Matas, All You Need
+is a Good Init, 2016) with a mean. ``benchmarks/conditioning.py`` measures the result.
 """
 
 import torch
@@ -22,17 +22,17 @@ from simx.exporter.network import architecture
 from simx.models.backbone import Backbone
 
 MEAN = 2.0
-"""Of each channel that a layer gives."""
+"""Mean of each channel of a layer's output."""
 
 DEVIATION = 1.5
-"""Of what a layer gives, over its channels together. ReLU6 and hard swish, whose kinks are at 0, 3
-and 6, are met on either side."""
+"""Standard deviation of a layer's output, one for all its channels. With it the kinks of ReLU6 and
+hard swish, at 0, 3 and 6, all lie among the values."""
 
 _EPSILON = 1e-5
 """Batch norm's own, added to a variance that may be nothing."""
 
 _SIDE = 224
-"""Pixels; every network without vision transformers' fixed size takes it, MaxViT no other."""
+"""Pixels of each side of the inputs. All that are settled take it, and MaxViT no other."""
 
 _CELLS = (1, 8, 28, _SIDE)
 """Fields of one colour along each side of the inputs: a single colour to noise."""
@@ -57,20 +57,20 @@ def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def inputs_of_every_frequency() -> torch.Tensor:
-    """Draw squares of random colours, a single one to noise, over what pictures are normalised to.
+    """Draw squares of random colours, from one for the whole picture to one for each pixel.
 
     Returns:
-        float32 [4, 3, 224, 224], from -2 to 2.
+        float32 [4, 3, 224, 224], from -2 to 2, the range of normalised pictures.
     """
     squares = [torch.rand(1, 3, cells, cells) for cells in _CELLS]
     return torch.cat([nn.functional.interpolate(each, _SIDE) for each in squares]) * 4 - 2
 
 
 def settle(model: nn.Module, images: torch.Tensor) -> None:
-    """Set mean and scale of what every batch norm, and every layer with a bias, gives; in one pass.
+    """Set mean and scale of the output of each batch norm and each layer with a bias, in one pass.
 
-    Each one is set before the next one sees what it gives. Vision transformers, Swin and ConvNeXt
-    are left alone: their layer norms keep the scale of any input.
+    Each is set before the next one gets its output. Vision transformers, Swin and ConvNeXt stay as
+    they are, because layer norms keep the scale of any input.
 
     Args:
         model: a network in evaluation mode.
@@ -110,7 +110,7 @@ def _set_batch_norm(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
 def _set_layer(
     layer: nn.Conv2d | nn.Linear, _: tuple[torch.Tensor], output: torch.Tensor
 ) -> torch.Tensor:
-    """Scale the weights, set the bias, and return what the layer gives with them."""
+    """Scale the weights, set the bias, and return the output that they give."""
     if layer.bias is None:  # a batch norm comes next
         return output
     axis = 1 if isinstance(layer, nn.Conv2d) else -1
@@ -125,9 +125,9 @@ def _set_layer(
 def _moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return each channel's mean [C] over values [N, ..., C], and their variances' mean [].
 
-    Where there is one value for each picture and channel, as behind a global pooling, these are few
-    and nearly alike. To divide by their deviation would amplify what tells them apart, rounding
-    included. Channels then count as one, and the mean is of shape [1].
+    After a global pooling there is one value for each picture and channel. These are few and nearly
+    alike, so dividing by their deviation would amplify their differences, rounding included.
+    Therefore all channels count as one there, and the mean is of shape [1].
     """
     channels = values.flatten(0, -2)
     if len(channels) == len(values):
