@@ -17,7 +17,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, Preset
 
-RECIPE = 4
+RECIPE = 5
 """Version of the way in which simx makes files out of networks."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")

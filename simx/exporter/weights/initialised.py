@@ -1,48 +1,49 @@
-"""Random weights of useful scale: torchvision's initialisation, batch norm set to real pictures.
+"""Random weights that are well conditioned on any picture: torchvision's draw, set to one scale.
 
-As initialised, networks with batch norm shrink their activations: pooled embeddings of
-``efficientnet_b0`` reach 2e-13, where any numbers meet any absolute tolerance. After one pass over
-pictures, which sets the running statistics, every one of these families reached 0.2 to 5. Networks
-without batch norm stay as initialised and reached 0.1 (``alexnet``) to 4 (``squeezenet``, ``vit``).
+As initialised, networks do not keep the scale of what they are given: pooled embeddings of
+``efficientnet_b0`` reach 2e-13. Batch norms that are set to pictures keep it on these pictures
+alone: each channel is divided by its own deviation, so whatever hardly varies on them is amplified
+on others, layer after layer. And a layer that removes the mean of what a ReLU let through amplifies
+rounding errors by a fifth (G. Yang and others, A Mean Field Theory of Batch Normalization, 2019: a
+factor of pi / (pi - 1) in squares), which 60 layers make a factor of 1e5.
 
-As initialised, every residual branch is as strong as its input, and a chain of them multiplies
-rounding errors: float32 differs from float64 by 1e-5 for ``resnet50`` and 1.3e-4 for ``resnet152``,
-which is beyond any bound that would still detect a wrong graph. Training leaves the branches weak;
-with their last batch norm's gain at 0.2 the differences are 5e-7 and 2e-6.
-
-Inception has no residual branches. Each batch norm and ReLU, as initialised, cut off half of the
-signal and centre the rest, and rounding errors grow by a fifth a layer (G. Yang and others, A Mean
-Field Theory of Batch Normalization, 2019: a factor of pi / (pi - 1) in squares). After 48 layers
-the float32 ``flat`` embedding of ``inception_v3`` differs from the float64 one by 1e-4; with a
-shift of 1 in its batch norms, by 4e-6.
+So three things differ here. The layers are set to inputs of every spatial frequency, from noise to
+single colours. All channels of a layer are divided by the same deviation. And the output of a layer
+has a mean above its deviation, where activations are nearly linear. A ReLU still cuts off a tenth,
+so that a wrong activation shows, but rounding grows by 3 % a layer. No rule is for one architecture
+alone. This is layer-sequential unit-variance initialisation (D. Mishkin and J. Matas, All You Need
+is a Good Init, 2016) with a mean. ``benchmarks/conditioning.py`` measures the result.
 """
 
-import numpy as np
 import torch
 from torch import nn
-from torchvision.models import Inception3
-from torchvision.models.regnet import ResBottleneckBlock
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from simx.exporter.network import architecture
-from simx.images.decoding import decode
-from simx.images.pictures import bundled
-from simx.images.preprocessing import preprocess
-from simx.models.backbone import Backbone, Preset
+from simx.models.backbone import Backbone
 
-RESIDUAL_GAIN = 0.2
-"""Of a residual branch's last batch norm; see above."""
+MEAN = 2.0
+"""Mean of each channel of a layer's output."""
 
-CHAIN_SHIFT = 1.0
-"""Of every batch norm in a deep chain without residual branches; see above."""
+DEVIATION = 1.5
+"""Standard deviation of a layer's output, one for all its channels. With it the kinks of ReLU6 and
+hard swish, at 0, 3 and 6, all lie among the values."""
+
+_EPSILON = 1e-5
+"""Batch norm's own, added to a variance that may be nothing."""
+
+_SIDE = 224
+"""Pixels of each side of the inputs. All that are settled take it, and MaxViT no other."""
+
+_CELLS = (1, 8, 28, _SIDE)
+"""Fields of one colour along each side of the inputs: a single colour to noise."""
 
 
 def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Draw a backbone's weights and set its batch-norm statistics from the bundled pictures.
+    """Draw a backbone's weights, and set its layers to one scale.
 
-    The same seed gives the same bytes on one kind of processor with one release of torch: the
-    statistics are sums of floats, whose rounding depends on both. torch's global generator is left
-    as it was.
+    The same seed gives the same bytes on one kind of processor with one release of torch: the scale
+    comes from sums of floats, whose rounding depends on both. torch's global generator is left as
+    it was.
 
     Returns:
         The model's state dict, float32 and int64 tensors on the CPU.
@@ -50,66 +51,85 @@ def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = architecture.build(backbone)
-    weaken_residual_branches(model)
-    open_chain(model)
-    settle_batch_norm(model, _batch(backbone.preset))
+        images = inputs_of_every_frequency()
+    settle(model, images)
     return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
-def weaken_residual_branches(model: nn.Module) -> None:
-    """Set the gain of the last batch norm of every residual branch, in ResNets and RegNets."""
-    for module in model.modules():
-        match module:
-            case BasicBlock():
-                last = module.bn2
-            case Bottleneck():
-                last = module.bn3
-            case ResBottleneckBlock():
-                last = module.f.c[1]
-            case _:
-                continue
-        nn.init.constant_(last.weight, RESIDUAL_GAIN)
+def inputs_of_every_frequency() -> torch.Tensor:
+    """Draw squares of random colours, from one for the whole picture to one for each pixel.
+
+    Returns:
+        float32 [4, 3, 224, 224], from -2 to 2, the range of normalised pictures.
+    """
+    squares = [torch.rand(1, 3, cells, cells) for cells in _CELLS]
+    return torch.cat([nn.functional.interpolate(each, _SIDE) for each in squares]) * 4 - 2
 
 
-def open_chain(model: nn.Module) -> None:
-    """Set the shift of every batch norm, in Inception only."""
-    if isinstance(model, Inception3):
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.bias, CHAIN_SHIFT)
+def settle(model: nn.Module, images: torch.Tensor) -> None:
+    """Set mean and scale of the output of each batch norm and each layer with a bias, in one pass.
 
-
-def settle_batch_norm(model: nn.Module, images: torch.Tensor) -> None:
-    """Set every batch norm's running statistics to those of one batch, in one forward pass.
-
-    Only the batch norms are in training mode for the pass, so dropout and stochastic depth do
-    nothing, and each layer gets the same input as later. The model ends up in evaluation mode.
+    Each is set before the next one gets its output. Vision transformers, Swin and ConvNeXt stay as
+    they are, because layer norms keep the scale of any input.
 
     Args:
-        model: a network; left alone if it has no batch norm.
+        model: a network in evaluation mode.
         images: float32 [N, 3, H, W] with N at least 2, normalised as the network expects.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    if not norms:
+    parts = list(model.modules())
+    if any(isinstance(part, nn.LayerNorm) for part in parts) and not any(
+        isinstance(part, nn.BatchNorm2d) for part in parts
+    ):
         return
-    momenta = [norm.momentum for norm in norms]
-    model.eval()
-    for norm in norms:
-        norm.train()
-        norm.momentum = 1.0  # running statistics = (1 - momentum) * old + momentum * the batch's
+    hooks = [
+        part.register_forward_pre_hook(_set_batch_norm)
+        if isinstance(part, nn.BatchNorm2d)
+        else part.register_forward_hook(_set_layer)
+        for part in parts
+        if isinstance(part, nn.BatchNorm2d | nn.Conv2d | nn.Linear)
+    ]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # how threads share a sum changes its last bits
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             model(images)
     finally:
         torch.set_num_threads(threads)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    model.eval()
+    for hook in hooks:
+        hook.remove()
 
 
-def _batch(preset: Preset) -> torch.Tensor:
-    """Return the bundled pictures as float32 [4, 3, crop, crop]."""
-    inputs = [preprocess(decode(path), preset) for _, path in bundled().files()]
-    return torch.from_numpy(np.concatenate(inputs))
+def _set_batch_norm(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+    """Set the statistics to those of the inputs, and both gains."""
+    mean, variance = _moments(inputs[0].movedim(1, -1))
+    norm.running_mean, norm.running_var = mean, variance.repeat(len(mean))
+    nn.init.constant_(norm.weight, DEVIATION)
+    nn.init.constant_(norm.bias, MEAN)
+
+
+def _set_layer(
+    layer: nn.Conv2d | nn.Linear, _: tuple[torch.Tensor], output: torch.Tensor
+) -> torch.Tensor:
+    """Scale the weights, set the bias, and return the output that they give."""
+    if layer.bias is None:  # a batch norm comes next
+        return output
+    axis = 1 if isinstance(layer, nn.Conv2d) else -1
+    values = output.movedim(axis, -1)
+    mean, variance = _moments(values)
+    scale = DEVIATION / (variance + _EPSILON).sqrt()
+    layer.weight.mul_(scale)
+    layer.bias.sub_(mean).mul_(scale).add_(MEAN)
+    return ((values - mean) * scale + MEAN).movedim(-1, axis)
+
+
+def _moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return each channel's mean [C] over values [N, ..., C], and their variances' mean [].
+
+    After a global pooling there is one value for each picture and channel. These are few and nearly
+    alike, so dividing by their deviation would amplify their differences, rounding included.
+    Therefore all channels count as one there, and the mean is of shape [1].
+    """
+    channels = values.flatten(0, -2)
+    if len(channels) == len(values):
+        channels = channels.reshape(-1, 1)
+    return channels.mean(0), channels.var(0).mean()

@@ -1,54 +1,31 @@
+import copy
+
 import pytest
 import torch
 from safetensors.torch import save
 from torch import nn
 
 from simx.exporter.network import architecture
-from simx.exporter.network.heads import remove_head
 from simx.exporter.weights.initialised import (
-    RESIDUAL_GAIN,
-    _batch,
-    open_chain,
+    DEVIATION,
+    MEAN,
+    inputs_of_every_frequency,
     random_state,
-    settle_batch_norm,
-    weaken_residual_branches,
+    settle,
 )
-from simx.exporter.weights.state import fill
 from simx.models.backbone import Backbone
-from simx.results.statistics.parity import FP32
 from tests.exporter.weights.support import BackboneOf
 
 
-def largest_pooled(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Largest absolute value of each picture's pooled embedding, for an efficientnet."""
+def settled(model: nn.Module, images: torch.Tensor, axis: int = 1) -> torch.Tensor:
+    """Settle a chain of layers and return what it then gives, channels last: [values, C]."""
+    settle(model.eval(), images)
     with torch.inference_mode():
-        features: torch.Tensor = model.get_submodule("features")(images)
-    return features.mean(dim=(2, 3)).abs().amax(dim=1)
+        output: torch.Tensor = model(images)
+    return output.movedim(axis, -1).flatten(0, -2)
 
 
-@pytest.fixture
-def vanishing(backbone_of: BackboneOf) -> Backbone:
-    """The backbone in which the scale of activations shrinks fastest for its size."""
-    return backbone_of("efficientnet_b0")
-
-
-def test_activations_keep_their_scale(vanishing: Backbone) -> None:
-    """With settled batch norms embeddings are of a size in which a difference shows."""
-    model = architecture.build(vanishing)
-    fill(model, random_state(vanishing))
-
-    assert bool((largest_pooled(model, _batch(vanishing.preset)) > 0.02).all())
-
-
-def test_activations_vanish_as_initialised(vanishing: Backbone) -> None:
-    """Without them the same network's embeddings are next to nothing: the reason for the above."""
-    torch.manual_seed(0)
-    model = architecture.build(vanishing)
-
-    assert bool((largest_pooled(model, _batch(vanishing.preset)) < 1e-6).all())
-
-
-@pytest.mark.parametrize("name", ["squeezenet1_1", "mnasnet0_5", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mnasnet0_5", "shufflenet_v2_x0_5", "vit_b_32"])
 def test_a_seed_is_a_set_of_weights(name: str, backbone_of: BackboneOf) -> None:
     """The same seed gives the same bytes whatever the thread count, another seed others."""
     backbone = backbone_of(name)
@@ -75,88 +52,90 @@ def test_the_callers_generator_is_untouched(small: Backbone) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_statistics_become_the_batchs() -> None:
-    """After the pass a batch norm holds mean and unbiased variance of what really reached it."""
-    norm = nn.BatchNorm2d(2, momentum=0.01)
-    model = nn.Sequential(nn.Dropout(0.9), norm)
-    images = torch.randn(4, 2, 5, 5) * 3 + 7
-    settle_batch_norm(model, images)
+def test_inputs_go_from_one_colour_to_noise() -> None:
+    """The first has a single colour, the last another one in every pixel; all keep to the range."""
+    images = inputs_of_every_frequency()
+    colours = [len(image.flatten(1).unique(dim=1).T) for image in images]
 
-    state = norm.state_dict()
+    assert colours == [1, 8 * 8, 28 * 28, 224 * 224]
+    assert float(images.abs().max()) <= 2
 
-    assert torch.allclose(state["running_mean"], images.mean(dim=(0, 2, 3)))
-    assert torch.allclose(state["running_var"], images.var(dim=(0, 2, 3)))
-    assert norm.momentum == 0.01
-    assert not any(module.training for module in model.modules())
+
+LAYERS = {
+    "batch norm": (nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8)),
+    "batch norm after a bias": (nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)),
+    "convolution": (nn.Conv2d(3, 8, 3),),
+    "linear layer": (nn.Conv2d(3, 8, 3, bias=False), nn.Flatten(2), nn.Linear(36, 8)),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1e3])
+def test_a_layer_gives_the_stated_mean_and_deviation(kind: str, scale: float) -> None:
+    """Each channel has that mean, and the channels together that deviation, whatever comes in."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(*copy.deepcopy(LAYERS[kind]))
+    images = torch.randn(4, 3, 8, 8) * scale + scale
+    values = settled(layers, images, axis=-1 if kind == "linear layer" else 1)
+
+    assert values.mean(0) == pytest.approx(torch.full((8,), MEAN), rel=2e-3)
+    assert float(values.var(0).mean().sqrt()) == pytest.approx(DEVIATION, rel=0.02)
+
+
+@pytest.mark.parametrize("after", [nn.Linear(6, 5), nn.Sequential(nn.Conv2d(6, 5, 1))])
+def test_pooled_vectors_keep_their_likeness(after: nn.Module) -> None:
+    """Vectors that differ by a thousandth are not told apart by more: they get one scale."""
+    torch.manual_seed(0)
+    shape = (4, 6) if isinstance(after, nn.Linear) else (4, 6, 1, 1)
+    values = settled(nn.Sequential(copy.deepcopy(after)), 1 + torch.rand(shape) / 1000)
+
+    assert float(values.mean()) == pytest.approx(MEAN, rel=1e-3)
+    assert float(values.std()) == pytest.approx(DEVIATION, rel=1e-3)
+    assert float(values.std(0).max()) < 0.01
+
+
+def test_channels_keep_their_ratios() -> None:
+    """A channel that hardly varies is not amplified: all are divided by the same deviation."""
+    images = torch.randn(4, 2, 9, 9) * torch.tensor([1.0, 1e-3]).view(2, 1, 1)
+    deviations = settled(nn.Sequential(nn.BatchNorm2d(2)), images).std(0)
+
+    assert float(deviations[1] / deviations[0]) == pytest.approx(1e-3, rel=0.1)
+
+
+def test_a_layer_without_bias_is_left_to_the_batch_norm_after_it() -> None:
+    """Its weights stay as drawn, and what it gives is scaled once."""
+    layer = nn.Conv2d(3, 4, 1, bias=False)
+    drawn = layer.weight.detach().clone()
+    settled(nn.Sequential(layer, nn.BatchNorm2d(4)), torch.randn(4, 3, 5, 5))
+
+    assert torch.equal(layer.weight, drawn)
 
 
 def test_later_layers_see_settled_ones() -> None:
-    """One pass is enough for a chain: the second norm is set for what the first one now gives."""
-    model = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
-    images = torch.randn(4, 2, 9, 9) * 0.1
-    settle_batch_norm(model, images)
+    """One pass is enough for a chain: each layer is set for what the one before now gives."""
+    layers = (nn.Conv2d(2, 6, 3), nn.ReLU(), nn.BatchNorm2d(6), nn.ReLU6(), nn.Conv2d(6, 8, 1))
+    values = settled(nn.Sequential(*layers), torch.randn(4, 2, 9, 9) * 100)
 
-    with torch.inference_mode():
-        spread = model(images).std(dim=(0, 2, 3))
-    assert spread == pytest.approx(torch.ones(3), rel=0.1)
+    assert float(values.mean()) == pytest.approx(MEAN, rel=1e-3)
+    assert float(values.var(0).mean().sqrt()) == pytest.approx(DEVIATION, rel=1e-3)
 
 
-def test_a_network_without_batch_norm_is_left_alone() -> None:
-    """Where there is nothing to settle no pass is made, which these channels would not survive."""
-    model = nn.Sequential(nn.Conv2d(7, 1, 1))
+def test_nothing_stays_attached() -> None:
+    """A settled network computes by its weights alone, for inputs of any size."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    settled(model, torch.randn(4, 3, 5, 5))
     before = save(model.state_dict())
-    settle_batch_norm(model, torch.zeros(4, 3, 2, 2))
+    model(torch.randn(1, 3, 7, 7))
 
     assert save(model.state_dict()) == before
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "regnet_y_400mf"])
-def test_residual_branches_are_weak(name: str, backbone_of: BackboneOf) -> None:
-    """Every residual branch ends in a batch norm of the stated gain, and only those do."""
-    model = architecture.build(backbone_of(name))
-    weaken_residual_branches(model)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    weakened = [norm for norm in norms if bool((norm.weight == RESIDUAL_GAIN).all())]
-    blocks = {"resnet18": 8, "resnet50": 16, "regnet_y_400mf": 16}
-
-    assert len(weakened) == blocks[name]
-
-
-def test_rounding_errors_stay_small_in_a_deep_chain(backbone_of: BackboneOf) -> None:
-    """Float32 and float64 agree far better than two implementations have to."""
-    backbone = backbone_of("inception_v3")
-    torch.manual_seed(0)
-    model = architecture.build(backbone)
-    open_chain(model)
-    images = _batch(backbone.preset)[:, :, ::2, ::2]
-    settle_batch_norm(model, images)
-    body = remove_head(model, "flat")
-
-    with torch.inference_mode():
-        single = body(images)
-        exact = body.double()(images.double())
-
-    assert (torch.dist(single.double(), exact) / exact.norm()).item() < FP32.relative_l2 / 5
-
-
-@pytest.mark.parametrize("name", ["googlenet", "mnasnet0_5"])
-def test_other_networks_are_no_deep_chains(name: str, backbone_of: BackboneOf) -> None:
-    """Their batch norms keep the shift that they are initialised with."""
+@pytest.mark.parametrize("name", ["vit_b_32", "swin_t", "convnext_tiny"])
+def test_layer_norms_are_enough(name: str, backbone_of: BackboneOf) -> None:
+    """Networks with layer norms alone stay as drawn; no pass is made, not even of wrong inputs."""
     model = architecture.build(backbone_of(name))
     before = save(model.state_dict())
-    open_chain(model)
+    settle(model, torch.zeros(2, 7, 1, 1))
 
     assert save(model.state_dict()) == before
-
-
-def test_rounding_stays_small_in_a_deep_network(backbone_of: BackboneOf) -> None:
-    """float32 and float64 agree to 1e-5 in a network whose depth would multiply rounding."""
-    backbone = backbone_of("resnet50")
-    model = architecture.build(backbone)
-    fill(model, random_state(backbone))
-    image = _batch(backbone.preset)[:1]
-    with torch.inference_mode():
-        single = model(image).double()
-        double = model.double()(image.double())
-
-    assert float((single - double).norm() / double.norm()) < 1e-5
