@@ -19,6 +19,8 @@ from simx.runner.bench.threads import default_threads
 def _named(_context: object, _option: object, output: str | None) -> Path | None:
     if output == "":
         raise InputError("--output is empty; name a folder")
+    if output == "-":
+        raise InputError("--output -: models are not written to stdout; name a folder")
     return None if output is None else Path(output)
 
 

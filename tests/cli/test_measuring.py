@@ -221,7 +221,7 @@ def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: 
 
     alone = run_simx(*measuring, "--backend", "ort", cwd=folder, variables=variables)
     [cell] = _measured(read(folder / "report.json"))
-    both = run_simx(*measuring, cwd=folder, variables=variables)
+    both = run_simx(*measuring, "-o", "both.json", cwd=folder, variables=variables)
 
     assert alone.code == ExitCode.DONE, alone.err
     assert cell.identity.backend == "ort"

@@ -13,7 +13,7 @@ import msgspec
 
 from simx.common.atomic import make_folder, sync_folder, write_atomically, write_synced
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import shown
+from simx.common.input_files import refuse_url, shown
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import DATA_FILE, MODEL_FILE, Manifest
 from simx.exporter.store.output_manifest import (
@@ -141,9 +141,10 @@ def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
     """Open a folder, made where it is missing, to put models into.
 
     Raises:
-        InputError: another process puts models into it, or its manifest is not simx's.
+        InputError: another process puts models into it, its manifest is not simx's, or it is a URL.
         SystemFailureError: it cannot be made.
     """
+    refuse_url(folder, "", "name a folder")
     with ExitStack() as stack:
         try:
             make_folder(folder)
