@@ -65,8 +65,8 @@ def require_output(
             is_own = False
         if not is_own:
             raise InputError(
-                f"{shown(output)}: holds something else than a result of simx as {form}; name "
-                "another file, or add --force to replace it"
+                f"{shown(output)}: exists, and simx did not write it as {form}; name another file, "
+                "or add --force to replace it"
             )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.models.ranges import Range
 from simx.report.blocks.document import (
@@ -32,7 +32,7 @@ from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
-from simx.report.words.names import IMAGE_NAMES, TIMES, counted, differing_settings, target_name
+from simx.report.words.names import IMAGE_NAMES, TIMES, differing_settings, target_name
 from simx.report.words.notes import mark_notes, range_title
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.report import Report

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, counted, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
@@ -54,8 +54,8 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
     return (
         environment.cpu,
         environment.architecture,
-        f"{environment.affinity_cores} of {environment.logical_cores} cores",
-        *(() if quota is None else (f"quota {quota:g} cores",)),
+        f"{environment.affinity_cores} of {counted(environment.logical_cores, 'core')}",
+        *(() if quota is None else (f"quota {counted(quota, 'core')}",)),
         counted(threads, "thread"),
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,
@@ -80,9 +80,9 @@ def _gpu_states(report: Report) -> Iterator[GpuState]:
 
 def _measured(report: Report, config: Config) -> tuple[str, ...]:
     launches = (
-        f"{config.launches} launches"
+        counted(config.launches, "launch")
         if config.half_width is None
-        else f"{config.pilot} launches and up for ±{100 * config.half_width:g}%"
+        else f"{counted(config.pilot, 'launch')} and up for ±{100 * config.half_width:g}%"
     )
     budget = config.budget_seconds
     return (
@@ -90,7 +90,7 @@ def _measured(report: Report, config: Config) -> tuple[str, ...]:
         f"profile {config.profile}",
         launches,
         *(() if budget is None else (f"{budget:g} s for each",)),
-        f"{config.rounds} rounds",
+        counted(config.rounds, "round"),
         f"seed {config.seed}",
         f"embedding {config.embedding}",
         ", ".join(config.precisions),

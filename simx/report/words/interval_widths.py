@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from simx.common.safe_text import counted
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Stop
@@ -14,24 +15,26 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     widths = [width for each, _ in stopped if (width := _half_width(each)) is not None]
     if widths:
         counts = sorted({stop.launches for _, stop in stopped})
-        span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        span = f"{counts[0]} to " if len(counts) > 1 else ""
         yield (
             f"half-width of the ratios' intervals: {_percent(min(widths))} to "
-            f"{_percent(max(widths))}, with {span} launches"
+            f"{_percent(max(widths))}, with {span}{counted(counts[-1], 'launch')}"
         )
     for backbone, stop in stopped:
         if cause := _cause(stop):
             width = _half_width(backbone)
             reached = "no interval" if width is None else f"half-width {_percent(width)}"
-            extent = f"{stop.launches} of the {stop.needed} launches that its precision needs"
-            if stop.needed is None:
-                extent = f"only {stop.launches} launch{'' if stop.launches == 1 else 'es'}"
+            extent = f"only {counted(stop.launches, 'launch')}"
+            if stop.needed is not None:
+                needed = counted(stop.needed, "launch")
+                extent = f"{stop.launches} of the {needed} that its precision needs"
             yield f"{backbone_name(backbone)}: {extent}; {cause}, {reached}"
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:
         rounds = sum(backbone.rounds for backbone in backbones)
+        verbs = "was disturbed and does" if excluded == 1 else "were disturbed and do"
         yield (
-            f"{excluded} of {rounds} rounds were disturbed and do not count (judged by the "
+            f"{excluded} of {counted(rounds, 'round')} {verbs} not count (judged by the "
             "system's counters and the canary, not by their times)"
         )
     for backbone in backbones:
@@ -43,7 +46,7 @@ def _oddities(name: str, cell: MeasuredSummary) -> Iterator[str]:
     if cell.warmup_capped:
         yield (
             f"{name}: its times had not levelled off at the end of the warm-up "
-            f"({cell.warmup_capped} launches)"
+            f"({counted(cell.warmup_capped, 'launch')})"
         )
     if cell.beyond_events_ns is not None:
         beyond = cell.beyond_events_ns / NANOSECONDS_PER_MS

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.report.words.names import (
     FAILED,
     FEW_CALLS,
@@ -10,7 +10,6 @@ from simx.report.words.names import (
     NOISY,
     RANDOM,
     backbone_name,
-    counted,
     listed,
     target_name,
 )

@@ -41,7 +41,7 @@ def _problem(path: Path, report: Report) -> str | None:
     try:
         earlier = read(path)
     except InputError:
-        return "holds no report that this simx reads, and is not replaced by one"
+        return "exists, and is no report that this simx reads"
     if report.config is None or earlier.config is None:
         same = report.config == earlier.config and report.source == earlier.source
         return None if same else "is the report of something else"
