@@ -87,8 +87,8 @@ def placed(
     if strays and not allow_partial:
         listed = ", ".join(f"{count} {operator}" for operator, count in strays.most_common(5))
         raise BackendError(
-            f"{strays.total()} of {counted(len(nodes), 'node')} ran elsewhere than on {provider}: {listed}; "
-            "with --allow-partial it is measured anyway, with its share in its name"
+            f"{strays.total()} of {counted(len(nodes), 'node')} ran elsewhere than on {provider}: "
+            f"{listed}; with --allow-partial it is measured anyway, with its share in its name"
         )
     return Placement(
         nodes=dict(witnesses[0]),
