@@ -20,7 +20,7 @@ from tests.runner.test_doctor import SOUND
 
 REPORT = report(measured())
 
-BENCH = ("bench", "squeezenet1_1", "--store", "store", "--weights", "weights.safetensors")
+BENCH = ("bench", "squeezenet1_1", "--store", "store", "--weights", "random")
 
 RENDERING: dict[str, tuple[str, ...]] = {
     "report": ("report", "a.json"),

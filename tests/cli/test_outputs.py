@@ -33,7 +33,7 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "doctor": (("doctor", "--store", "store"), ("store/weights/a.safetensors",)),
     "selfcheck": (("selfcheck", "--quick"), ("simx.toml",)),
     "bench": (
-        (*BENCH, *PICTURES),
+        (*BENCH, *PICTURES, "--weights", "weights.safetensors"),
         ("weights.safetensors", "anchor.jpg", "positive.jpg", "negative.jpg", "simx.toml"),
     ),
     "bench from the store": (
@@ -221,6 +221,17 @@ def test_a_report_of_another_run_is_kept(
     assert not (folder / "report.json.journal").exists()
     assert forced.code == ExitCode.DONE
     assert "will be replaced" in forced.messages[0]
+
+
+def test_a_report_of_other_weights_is_kept(simx: Simx, folder: Path) -> None:
+    """The command is the same, and the file that it names is another one."""
+    typed = (*BENCH, "-o", "report.json", "--weights")
+    first = simx(*typed, "weights.safetensors")
+    (folder / "other.safetensors").write_bytes(b"other weights")
+    refused = simx(*typed, "other.safetensors")
+
+    assert (first.code, refused.code) == (ExitCode.DONE, ExitCode.USAGE)
+    assert "report.json: is the report of other weights" in refused.err
 
 
 @pytest.mark.parametrize("content", [b"{}", *FOREIGN.values()], ids=["object", *FOREIGN.keys()])

@@ -9,10 +9,17 @@ from simx.common.output_files import has_content
 from simx.common.safe_text import clean
 from simx.results.files.report import read
 from simx.results.schema.differences import differences
-from simx.results.schema.report import Report
+from simx.results.schema.report import MeasuredCell, Report
 
 
-def claim(path: Path, report: Report, reads: Iterable[InputPath], *, force: bool) -> bool:
+def claim(
+    path: Path,
+    report: Report,
+    reads: Iterable[InputPath],
+    *,
+    force: bool,
+    weights_sha256: str | None = None,
+) -> bool:
     """Refuse a place for a report where something else than an earlier run of it would be lost.
 
     Args:
@@ -21,6 +28,7 @@ def claim(path: Path, report: Report, reads: Iterable[InputPath], *, force: bool
             configuration may be replaced.
         reads: The files and folders that the command reads.
         force: Whether to replace any file that is not read.
+        weights_sha256: The weights that the earlier report's cells must have, if not any.
 
     Returns:
         Whether a file is replaced.
@@ -30,14 +38,14 @@ def claim(path: Path, report: Report, reads: Iterable[InputPath], *, force: bool
     """
     if not has_content(path, reads):
         return False
-    if not force and (problem := _problem(path, report)):
+    if not force and (problem := _problem(path, report, weights_sha256)):
         raise InputError(
             f"{shown(path)}: {problem}; name another file, or add --force to replace it"
         )
     return True
 
 
-def _problem(path: Path, report: Report) -> str | None:
+def _problem(path: Path, report: Report, weights_sha256: str | None) -> str | None:
     try:
         earlier = read(path)
     except InputError:
@@ -45,5 +53,8 @@ def _problem(path: Path, report: Report) -> str | None:
     if report.config is None or earlier.config is None:
         same = report.config == earlier.config and report.source == earlier.source
         return None if same else "is the report of something else"
+    hashes = {cell.weights_sha256 for cell in earlier.cells if isinstance(cell, MeasuredCell)}
+    if weights_sha256 is not None and hashes - {weights_sha256}:
+        return "is the report of other weights"
     changed = [text for _, text in differences(earlier.config, report.config.anonymised)]
     return clean(f"is the report of another run: {'; '.join(changed)}") if changed else None

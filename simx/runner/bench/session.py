@@ -20,7 +20,7 @@ from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
-from simx.exporter.store.lookup import held_backbones
+from simx.exporter.store.lookup import answering, held_backbones
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
@@ -80,7 +80,10 @@ def bench(
     if resumed is None:
         with _prepared(config, inputs, listener) as session:
             header = session.header
-            if _claim(path, header, force=force):
+            weights = session.weights_sha256()
+            # Where a journal lies, its own error names the command that resumes it.
+            is_new = not os.path.lexists(journal_path(path))
+            if is_new and _claim(path, header, force=force, weights_sha256=weights):
                 listener.notice(f"{shown(path)}: will be replaced when this run ends")
             with Journal.begin(journal_path(path), header) as journal:
                 return session.measure(journal, path, measuring)
@@ -102,16 +105,12 @@ def bench(
             return session.measure(journal, path, measuring)
 
 
-def _claim(path: Path, header: Header, *, force: bool) -> bool:
+def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | None = None) -> bool:
     """Refuse a place for the report of a run, and return whether a file is replaced.
 
     Raises:
         InputError: the file cannot be written, is read, or is no earlier report of this run.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise InputError(
-            f"{shown(path)}: is a pipe or device, and a journal is kept beside it; name a file"
-        )
     inputs, config = header.inputs, header.report.config
     own = (inputs.weights_file, inputs.anchor, inputs.positive, inputs.negative)
     options = () if config is None else config.provider_options
@@ -122,7 +121,12 @@ def _claim(path: Path, header: Header, *, force: bool) -> bool:
         *Store(Path(inputs.store)).folders,
         checkpoints_folder(),
     ]
-    return claim(path, header.report, reads, force=force)
+    replaces = claim(path, header.report, reads, force=force, weights_sha256=weights_sha256)
+    if path.exists() and not path.is_file():
+        raise InputError(
+            f"{shown(path)}: is a pipe or device, and a journal is kept beside it; name a file"
+        )
+    return replaces
 
 
 def _open(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
@@ -162,6 +166,14 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     def header(self) -> Header:
         """The first line of its journal."""
         return Header(inputs=_absolute(self.inputs), report=begun_report(self.config, self.notes))
+
+    def weights_sha256(self) -> str | None:
+        """The weights of the named file, empty if the store lacks them; None without a file."""
+        request = _request(self.config, self.inputs)
+        if request.kind != "file":
+            return None
+        entry = answering(self.store, self.backbones[0], self.config.embedding, request)
+        return entry.manifest.weights.sha256 if entry else ""
 
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
