@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES
-from simx.cli.output import force_option, next_step, require_output, show, tell
+from simx.cli.output import force_option, next_step, show, tell
 from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size, utf8
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
@@ -180,8 +180,7 @@ def command(
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
         backbones = options.selected(select, everything=all, gflops=gflops, families=family)
-    own_files = (each for each in (weights.path, anchor, positive, negative) if each)
-    require_output(None, format, [*own_files])
+    require_unread(STDOUT, filter(None, (weights.path, anchor, positive, negative)))
     form = format
     if output == STDOUT:
         output, form = None, _form_of_stdout(context, format)

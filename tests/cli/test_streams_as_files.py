@@ -61,6 +61,27 @@ def _shell(source: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", f'{source} "$0" -m simx "$@"', sys.executable)
 
 
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        (("report", "a.json"), "a.json"),
+        (("diff", "a.json", "b.json"), "b.json"),
+        ((*BENCH, "--anchor", "anchor.jpg"), "anchor.jpg"),
+        (("export", "squeezenet1_1", "--weights", "weights.safetensors"), "weights.safetensors"),
+    ],
+)
+def test_stdout_is_not_appended_to_what_is_read(
+    folder: Path, command: tuple[str, ...], given: str
+) -> None:
+    """The shell's ``>>`` would spoil it; ``>`` has emptied it before simx begins."""
+    content = (folder / given).read_bytes()
+    found = run_simx(*command, cwd=folder, python=_shell(f">>{given}"))
+
+    assert (found.code, len(found.messages)) == (ExitCode.USAGE, 1)
+    assert "/dev/stdout: this command reads that file" in found.err
+    assert (folder / given).read_bytes() == content
+
+
 def test_stdin_is_read_once(simx: Simx) -> None:
     """Two reports cannot both be on it."""
     outcome = simx("diff", "-", "-")
