@@ -343,4 +343,6 @@ def _assert_one_line(outcome: Outcome, code: ExitCode, named: str) -> None:
     assert len(outcome.messages) == 1
     assert outcome.messages[0].startswith("simx: ")
     assert named in outcome.messages[0]
+    before, help_is, _ = outcome.messages[0].partition(" See 'simx ")
+    assert not help_is or before.endswith((".", "?"))
     _assert_printable(outcome)
