@@ -27,6 +27,7 @@ RENDERING: dict[str, tuple[str, ...]] = {
     "decision": ("report", "a.json", "--pareto"),
     "diff": ("diff", "a.json", "b.json"),
     "diff of several": ("diff", "a.json", "b.json", "c.json"),
+    "diff of targets": ("diff", "a.json", "--between", "torch", "torch"),
     "models": ("models", "resnet18"),
     "doctor": ("doctor",),
     "selfcheck": ("selfcheck",),

@@ -90,7 +90,7 @@ FORMS = ("table", "markdown", "csv", "json", "html")
 LACKING = {
     *(("doctor", form) for form in ("csv", "html")),
     *(("selfcheck", form) for form in ("csv", "html")),
-    *((each, "html") for each in ("diff", "diff of several", "models")),
+    *((each, "html") for each in ("diff", "diff of several", "diff of targets", "models")),
 }
 
 

@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "report that is none": (("report", "notes.txt"), "notes.txt"),
     "report a folder": (("report", "pictures"), "pictures"),
     "report of a future version": (("report", "future.json"), "version 99"),
-    "difference from nothing": (("diff", "future.json"), "NEW"),
+    "difference from nothing": (("diff", "future.json"), "--between"),
     "difference from what is missing": (("diff", "gone.json", "notes.txt"), "gone.json"),
     "difference from no report": (("diff", "notes.txt", "notes.txt"), "notes.txt"),
     "difference from a future report": (("diff", "future.json", "notes.txt"), "version 99"),
