@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simx.common.errors import InputError
-from simx.common.input_files import shown
+from simx.common.input_files import refuse_url, shown
 from simx.common.misfits import misfit
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
@@ -145,6 +145,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     worker_memory: int | None = None,
     store: AnyPath | None = None,
     resume: Mapping[str, str] | None = None,
+    force: bool = False,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Report:
@@ -154,7 +155,8 @@ def bench(  # noqa: PLR0913 - the options of the command
 
     Args:
         select: names or globs of backbones; none for everything in the store.
-        report: where the report goes; by default a new file in the user's data folder.
+        report: where the report goes; by default a new file in the user's data folder. An earlier
+            report of the same configuration is replaced, any other file refused.
         backends: such as ``torch``, ``ort`` or ``torch:channels-last``.
         providers: execution providers, such as ``cpu`` and ``cuda``.
         provider_options: options of ONNX Runtime's provider, each as ``KEY=VALUE``.
@@ -179,6 +181,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         resume: finish the run of ``report`` that ended early, with its own configuration, instead
             of beginning one. What is named here has to agree with it: fields of ``Config`` and
             ``Inputs``, each with its label in messages.
+        force: replace the file at ``report`` whatever it holds, unless it is read.
         listener: gets messages, and hears of exports.
         measuring: is entered with the backbones when they are measured; its value is called before
             each launch.
@@ -223,7 +226,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         offline=offline,
     )
     path = Path(report) if report else session.new_report_path()
-    return session.bench(config, inputs, path, listener, measuring, resume)
+    return session.bench(config, inputs, path, listener, measuring, resume, force=force)
 
 
 def compare(
@@ -313,4 +316,6 @@ def _text(path: AnyPath | None) -> str | None:
 
 
 def _store(store: AnyPath | None) -> Path:
-    return Path(store or os.environ.get("SIMX_STORE") or default_store())
+    path = Path(store or os.environ.get("SIMX_STORE") or default_store())
+    refuse_url(path, "store ", "name a folder")
+    return path

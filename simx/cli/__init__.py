@@ -110,4 +110,6 @@ def _message(error: SimxError | click.ClickException) -> str:
     if not isinstance(error, click.UsageError):
         return error.format_message()
     command = error.ctx.command_path if error.ctx else "simx"
-    return f"{error.format_message()} See '{command} --help'."
+    message = error.format_message()
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} See '{command} --help'."

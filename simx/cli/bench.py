@@ -5,10 +5,12 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import in_a_folder, next_step, show, tell
-from simx.cli.parameters import Utf8Path, duration, share, size, utf8
+from simx.cli.configuration import SETTINGS_FILES
+from simx.cli.output import force_option, next_step, show, tell
+from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size, utf8
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
+from simx.common.output_files import STDOUT, require_unread
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
@@ -116,11 +118,12 @@ _FIELDS = {
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=in_a_folder,
+    type=PathOrDash(STDOUT),
     show_default="a file in the user's data folder",
-    help="File of the report.",
+    help="File of the report. With -, the report goes to stdout instead of the tables, and also to "
+    "a file in the user's data folder.",
 )
+@force_option
 @click.option(
     "--resume",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -161,6 +164,7 @@ def command(
     detail: bool,
     format: Form,
     output: Path | None,
+    force: bool,
     resume: Path | None,
 ) -> ExitCode:
     """Measure the backbones that SELECT names. Export them first if the store lacks them.
@@ -179,7 +183,12 @@ def command(
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
         backbones = options.selected(select, everything=all, gflops=gflops, families=family)
+    require_unread(STDOUT, filter(None, (weights.path, anchor, positive, negative)))
+    form = format
+    if output == STDOUT:
+        output, form = None, _form_of_stdout(context, format)
     path = output or new_report_path() if resume is None else report_path(resume)
+    require_unread(path, SETTINGS_FILES)
     typed = None if resume is None else _typed(context, output, path)
     with shown_exports() as listener:
         report = bench(
@@ -207,6 +216,7 @@ def command(
             worker_memory=worker_memory,
             store=store,
             resume=typed,
+            force=force,
             listener=listener,
             measuring=shown_launches,
         )
@@ -214,12 +224,28 @@ def command(
         [report],
         ranges,
         layout=layout,
-        next_step=next_step(path) if format == "table" and not detail else "",
+        next_step=next_step(path) if form == "table" and not detail else "",
     )
-    show(content, format, None, detail=detail)
-    tell(f"report saved as {shown(path)}")
+    try:
+        show(content, form, None, detail=detail)
+    finally:
+        # The report is safe, also if stdout cannot be written.
+        tell(f"report saved as {shown(path)}")
     failed = any(isinstance(cell, FailedCell) for cell in report.cells)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
+
+
+def _form_of_stdout(context: click.Context, form: Form) -> Form:
+    """Return the format of a report that goes to stdout.
+
+    Raises:
+        InputError: Another format was typed.
+    """
+    if context.get_parameter_source("format") is _TYPED and form != "json":
+        raise InputError(
+            f"--output - with --format {form}: the report on stdout is JSON; omit one of the two"
+        )
+    return "json"
 
 
 def _typed(context: click.Context, output: Path | None, path: Path) -> dict[str, str]:
@@ -231,7 +257,7 @@ def _typed(context: click.Context, output: Path | None, path: Path) -> dict[str,
         InputError: another report was typed than the one to resume.
     """
     typed = [name for name in context.params if context.get_parameter_source(name) is _TYPED]
-    if "output" in typed and output != path:
+    if "output" in typed and output not in {None, path}:
         raise InputError(f"--output {output} with --resume {path}: a report stays in place")
     fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
     return {

@@ -19,6 +19,9 @@ from simx.common.safe_text import clean
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 
+SETTINGS_FILES = (Path("simx.toml"), Path("pyproject.toml"))
+"""Of the current folder; the first one that exists is read."""
+
 _MOST_CHARACTERS = 4096  # about the longest path of Linux
 _MOST_BITS = 64
 
@@ -61,7 +64,7 @@ def read_defaults(
 
 
 def _settings() -> tuple[Path, dict[str, Any]]:
-    own, project = Path("simx.toml"), Path("pyproject.toml")
+    own, project = SETTINGS_FILES
     if os.path.lexists(own):
         return own, _read(own)
     if not os.path.lexists(project):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from simx.cli import options
-from simx.cli.output import append_step_summary, output_option
+from simx.cli.output import append_to, force_option, output_option, require_output, step_summary
 from simx.cli.output import show as show_content
-from simx.cli.parameters import names_among, share
+from simx.cli.parameters import PathOrDash, names_among, share
 from simx.common.errors import ExitCode
+from simx.common.input_files import STDIN
 from simx.models.ranges import Range
 from simx.report.content import Form
 from simx.results.comparison.names import DIFFERENCE_NAMES, DifferenceName
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("new", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("base", type=PathOrDash(STDIN))
+@click.argument("new", nargs=-1, type=PathOrDash(STDIN))
 @click.option(
     "--between",
     nargs=2,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--repeat",
-    type=click.Path(path_type=Path),
+    type=PathOrDash(STDIN),
     multiple=True,
     metavar="REPORT",
     help="Report of BASE measured again, to estimate how much two equal runs differ. Repeatable.",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 @options.ranges_option
 @options.format_option
 @output_option
+@force_option
 def command(
     base: Path,
     new: tuple[Path, ...],
@@ -77,8 +79,9 @@ def command(
     ranges: tuple[Range, ...],
     format: Form,
     output: Path | None,
+    force: bool,
 ) -> ExitCode:
-    """Compare NEW reports with BASE, cell by cell, or two targets of BASE.
+    """Compare NEW reports with BASE, cell by cell, or two targets of BASE. A report of - is stdin.
 
     Two targets of one report were measured in the same rounds, so --between shows much smaller
     differences than two reports do.
@@ -104,7 +107,10 @@ def command(
             "name one report with --between A B, without --repeat and --allow, or two reports and "
             "more without --between"
         )
-    first, *others = read_digests([base, *new, *repeat])
+    reads = [base, *new, *repeat]
+    require_output(output, format, reads, force=force)
+    summary = step_summary(reads)
+    first, *others = read_digests(reads)
     criteria = ComparisonCriteria(
         threshold=threshold,
         ranges=ranges,
@@ -122,5 +128,6 @@ def command(
         compared = [compare_targets(first, one, other, criteria)]
     content = comparison_content(compared, show)
     show_content(content, format, output)
-    append_step_summary(content)
+    if summary is not None:
+        append_to(summary, content)
     return gate(compared, fail_on)

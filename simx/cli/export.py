@@ -8,6 +8,7 @@ from simx.cli import options
 from simx.cli.output import show, tell, tell_once
 from simx.cli.parameters import Utf8Path
 from simx.common.errors import ExitCode, InputError
+from simx.common.output_files import STDOUT, require_unread
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
@@ -19,6 +20,8 @@ from simx.runner.bench.threads import default_threads
 def _named(_context: object, _option: object, output: str | None) -> Path | None:
     if output == "":
         raise InputError("--output is empty; name a folder")
+    if output == "-":
+        raise InputError("--output -: models are not written to stdout; name a folder")
     return None if output is None else Path(output)
 
 
@@ -100,6 +103,7 @@ def command(
     if not is_selective:
         raise InputError("export: name backbones, or use --all, --gflops or --family")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
+    require_unread(STDOUT, filter(None, [weights.path]))
     # What exporting needs would slow down --help.
     from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.progress import shown_exports  # noqa: PLC0415

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import output_option, show, tell_once
+from simx.cli.output import force_option, output_option, require_output, show, tell_once
 from simx.exporter.store.cache_key import outdated
 from simx.exporter.store.lookup import best
 from simx.exporter.store.store import Store
@@ -47,6 +47,7 @@ _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
 @options.store_option
 @options.format_option
 @output_option
+@force_option
 def command(
     select: tuple[str, ...],
     gflops: tuple[Range, ...],
@@ -56,6 +57,7 @@ def command(
     store: Path,
     format: Form,
     output: Path | None,
+    force: bool,
 ) -> None:
     """List all backbones, or those that SELECT names.
 
@@ -63,6 +65,7 @@ def command(
     """
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
+    require_output(output, format, exports.folders, force=force)
     found = {
         backbone.name: ListedExport(
             str(entry.model_path),

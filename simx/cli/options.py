@@ -9,7 +9,7 @@ import click
 
 from simx.cli.output import tell
 from simx.cli.parameters import Utf8Path, utf8
-from simx.common.input_files import shown
+from simx.common.input_files import refuse_url, shown
 from simx.exporter.store.sharing import default_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import PRECISIONS, Backbone
@@ -97,7 +97,8 @@ offline_option = click.option(
 
 
 def _warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
-    """Warn when other users can change the files of a store."""
+    """Refuse a URL, and warn when other users can change the files of a store."""
+    refuse_url(store, "store ", "name a folder")
     reason = others_may_write(store)
     if reason is not None:
         tell(f"store {shown(store)}: {reason}; they can replace the models that you measure")

@@ -4,42 +4,70 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import click
 
+from simx.cli.configuration import SETTINGS_FILES
+from simx.cli.parameters import PathOrDash
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import shown
+from simx.common.input_files import STDIN, shown
+from simx.common.output_files import STDOUT, has_content, require_unread
 from simx.common.safe_text import clean
 from simx.report.content import Content, Form, Screen, render
+from simx.report.formats.recognition import is_rendering
 
 _PIPE_WIDTH = 100
 """Columns of a table in a pipe or a file; the variable ``COLUMNS`` sets another number."""
 
 
-def in_a_folder(_context: object, _option: object, output: Path | None) -> Path | None:
-    """Refuse a file that cannot be written, before any work begins.
-
-    Raises:
-        InputError: The file has no name, or its folder is missing.
-    """
-    if output is not None and not output.name:
-        raise InputError("--output is empty; name a file")
-    if output is not None and not output.parent.is_dir():
-        raise InputError(f"{output}: there is no folder {output.parent}; create it first")
-    return output
-
-
 output_option = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=in_a_folder,
+    type=PathOrDash(STDOUT),
+    callback=lambda _context, _option, output: None if output == STDOUT else output,
     help="Write the result to this file instead of stdout.",
 )
+
+force_option = click.option(
+    "--force", is_flag=True, help="Replace the output file, whatever it holds."
+)
+
+
+def require_output(
+    output: Path | None, form: Form, reads: Sequence[Path], *, force: bool = False
+) -> None:
+    """Refuse, before any work, an output that would destroy something.
+
+    A file is replaced if it is one of simx's own results in the same format.
+
+    Args:
+        output: The file to write; None for stdout.
+        form: The format of the result.
+        reads: The files and folders that the command reads.
+        force: Whether to replace any file that is not read.
+
+    Raises:
+        InputError: The output cannot be written, is read, or is another kind of file; or stdin is
+            to be read twice.
+    """
+    if reads.count(STDIN) > 1:
+        raise InputError("stdin (-) can be read only once; name a file instead")
+    if output is None:
+        require_unread(STDOUT, reads)
+    elif has_content(output, [*reads, *SETTINGS_FILES]) and not force:
+        try:
+            is_own = is_rendering(output, form)
+        except OSError:
+            is_own = False
+        if not is_own:
+            raise InputError(
+                f"{shown(output)}: exists, and simx did not write it as {form}; name another file, "
+                "or add --force to replace it"
+            )
 
 
 def show(content: Content, form: Form, output: Path | None, *, detail: bool = False) -> None:
@@ -76,7 +104,9 @@ def emit(text: str, output: Path | None) -> None:
 
 
 def next_step(report: Path) -> str:
-    """Return the commands that show the rest of a report."""
+    """Return the commands that show the rest of a report, if it can be read again."""
+    if report.is_relative_to("/dev"):  # stdin, or another pipe
+        return ""
     name = shlex.quote(shown(report))
     return (
         f"All figures: simx report {name} --detail, or as a page: "
@@ -84,21 +114,31 @@ def next_step(report: Path) -> str:
     )
 
 
-def append_step_summary(content: Content) -> None:
-    """Append a result as Markdown to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set.
+def step_summary(reads: Sequence[Path]) -> Path | None:
+    """Return the file that ``GITHUB_STEP_SUMMARY`` names, if it is set.
+
+    Raises:
+        InputError: It is one of the files that the command reads.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return None
+    require_unread(Path(path), reads)
+    return Path(path)
+
+
+def append_to(summary: Path, content: Content) -> None:
+    """Append a result as Markdown to the file of a step's summary.
 
     Raises:
         SystemFailureError: The file cannot be written.
     """
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
     try:
-        with Path(path).open("a", encoding="utf-8") as summary:
-            summary.write(render(content, "markdown", Screen(width=_width())))
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(render(content, "markdown", Screen(width=_width())))
     except OSError as error:
         raise SystemFailureError(
-            f"{path}: the step summary cannot be written ({error.strerror}); "
+            f"{summary}: the step summary cannot be written ({error.strerror}); "
             "unset GITHUB_STEP_SUMMARY to omit it"
         ) from None
 

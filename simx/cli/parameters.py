@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -89,3 +90,20 @@ class Utf8Path(click.Path):
         """Return the path."""
         utf8(os.fspath(value))
         return super().convert(value, param, ctx)
+
+
+class PathOrDash(click.Path):
+    """A path; ``-`` is stdin or stdout, and ``./-`` the file of that name."""
+
+    def __init__(self, dash: Path) -> None:
+        super().__init__(path_type=Path)
+        self._dash = dash
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own signature
+        """Return the path."""
+        return self._dash if value == "-" else super().convert(value, param, ctx)

@@ -6,9 +6,18 @@ import click
 from click.core import ParameterSource
 
 from simx.cli import options
-from simx.cli.output import emit, next_step, output_option, show
-from simx.cli.parameters import duration, percentage
+from simx.cli.configuration import SETTINGS_FILES
+from simx.cli.output import (
+    emit,
+    force_option,
+    next_step,
+    output_option,
+    require_output,
+    show,
+)
+from simx.cli.parameters import PathOrDash, duration, percentage
 from simx.common.errors import InputError
+from simx.common.input_files import STDIN
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.ranges import Range
 from simx.report.blocks.document import Layout
@@ -17,7 +26,7 @@ from simx.results.summaries.selection_criteria import LatencyOf, Limits, Selecti
 
 
 @click.command("report")
-@click.argument("reports", nargs=-1, metavar="[REPORT]...", type=click.Path(path_type=Path))
+@click.argument("reports", nargs=-1, metavar="[REPORT]...", type=PathOrDash(STDIN))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a report and exit.")
 @options.layout_option
 @options.detail_option
@@ -64,6 +73,7 @@ from simx.results.summaries.selection_criteria import LatencyOf, Limits, Selecti
 )
 @options.report_format_option
 @output_option
+@force_option
 def command(
     reports: tuple[Path, ...],
     schema: bool,
@@ -79,16 +89,19 @@ def command(
     precision: tuple[Precision, ...],
     format: Form,
     output: Path | None,
+    force: bool,
 ) -> None:
-    """Show the tables of REPORTs per GFLOPS range, in any format.
+    """Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin.
 
     With --pareto, show instead which backbones no other beats, and which one to take.
     """
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import decision_content, report_content  # noqa: PLC0415
+    from simx.results.files.replacing import claim  # noqa: PLC0415
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
     if schema:
+        require_output(output, "json", (), force=force)
         emit(schema_json().decode(), output)
         return
     if not reports:
@@ -106,7 +119,12 @@ def command(
         latency_of=latency_of,
         limits=limits,
     )
+    is_copy = format == "json" and not decides and len(reports) == 1
+    if output is None or not is_copy:
+        require_output(output, format, reports, force=force)
     found = [read(path) for path in reports]
+    if output is not None and is_copy:
+        claim(output, found[0], [*reports, *SETTINGS_FILES], force=force)
     if decides and format != "html":
         show(decision_content(found, criteria), format, output)
         return

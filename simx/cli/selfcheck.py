@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import output_option, show
+from simx.cli.output import force_option, output_option, require_output, show
 from simx.cli.progress import steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
@@ -25,8 +25,14 @@ from simx.report.content import Form
 @options.threads_option
 @options.verdict_format_option
 @output_option
+@force_option
 def command(
-    quick: bool, comparisons: int, threads: int | None, format: Form, output: Path | None
+    quick: bool,
+    comparisons: int,
+    threads: int | None,
+    format: Form,
+    output: Path | None,
+    force: bool,
 ) -> ExitCode:
     """Test the statistics of simx on this machine, and find its noise floor.
 
@@ -40,6 +46,7 @@ def command(
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
+    require_output(output, format, (), force=force)
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
     with steps(1) as bar:
         found = run_selfcheck(

@@ -1,4 +1,4 @@
-"""Makes texts of unknown origin safe to print."""
+"""Texts for people: counts, and texts of unknown origin that are safe to print."""
 
 import re
 import unicodedata
@@ -21,6 +21,13 @@ def clean(text: str) -> str:
     """
     visible = (_visible(character) for character in _ESCAPE.sub("", text))
     return " ".join("".join(visible).split())
+
+
+def counted(count: float, noun: str) -> str:
+    """Return for example ``1 cell``, ``2,000 cells``, ``1.5 cores`` or ``3 launches``."""
+    number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number} {noun}{ending}"
 
 
 def _visible(character: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from simx.common.anonymous import anonymous
 from simx.common.errors import ProviderUnavailableError
+from simx.common.safe_text import counted
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.models.catalogue import load
@@ -149,7 +150,7 @@ def _advice(found: Diagnosis) -> Iterator[str]:
         yield "the cores may exceed their nominal frequency, so that times depend on temperature"
     if environment.quota_cores is not None and environment.quota_cores < environment.affinity_cores:
         yield (
-            f"the container's quota is {environment.quota_cores:g} cores of "
+            f"the container's quota is {counted(environment.quota_cores, 'core')} of "
             f"{environment.affinity_cores}: bursts are throttled, and times vary with it"
         )
     if found.store.free_bytes < STORE_BYTES:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scipy.stats import beta, binom
 
+from simx.common.safe_text import counted
 from simx.results.schema.selfcheck import Check, Verdict
 from simx.results.schema.times import Block
 from simx.results.statistics.estimates import CONFIDENCE, Ratio
@@ -91,7 +92,7 @@ def real_power(slower: Trials, truth: Ratio) -> Check:
     count, found = len(slower.comparisons), slower.significant
     note = (
         f"a larger crop that takes {100 * (truth.value - 1):.1f} % longer "
-        f"({_span(truth)}, by {truth.launches} launches); {found} of "
+        f"({_span(truth)}, by {counted(truth.launches, 'launch')}); {found} of "
         f"{count} trials at the default profile, so at least "
         f"{100 * lower_bound(found, count):.0f} % by Clopper and Pearson"
     )

@@ -93,7 +93,7 @@ def test_pretrained_weights_come_from_the_server_into_the_store(
     assert outcome.code == ExitCode.DONE
     assert records(outcome)[0].status == "exported"
     assert records(outcome)[0].weights_origin == "pretrained"
-    assert "one checkpoint is to be downloaded, 5.0 MB in all, into" in beforehand
+    assert "1 checkpoint is to be downloaded, 5.0 MB in all, into" in beforehand
     assert str(checkpoints_folder()) in beforehand
     assert arrived == f"simx: downloaded {path.name}, {size_of(len(checkpoint))}"
     assert path.read_bytes() == checkpoint

@@ -195,6 +195,16 @@ def test_a_report_has_what_surrounds_its_times(benchmark: tuple[Outcome, Path]) 
     assert (stop.model, stop.launches, stop.ended_by) == ("squeezenet1_1", 1, "launches")
 
 
+def test_the_same_benchmark_replaces_its_report(
+    simx: Simx, exports: Exports, benchmark: tuple[Outcome, Path]
+) -> None:
+    """Of the same weights' file; with a notice before it measures."""
+    outcome = simx("bench", *BACKBONE, *SHORT, "--store", exports.store, "-o", benchmark[1])
+
+    assert (outcome.code, len(outcome.messages)) == (ExitCode.DONE, 2)
+    assert outcome.messages[0].endswith("report.json: will be replaced when this run ends")
+
+
 def test_a_variant_labels_its_cell(exports: Exports, folder: Path) -> None:
     """The usual backend and a variant of it are two cells, in one table, of one network."""
     measuring = ("bench", *BACKBONE, *SHORT, "--store", exports.store, "-o", "report.json")
@@ -221,7 +231,7 @@ def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: 
 
     alone = run_simx(*measuring, "--backend", "ort", cwd=folder, variables=variables)
     [cell] = _measured(read(folder / "report.json"))
-    both = run_simx(*measuring, cwd=folder, variables=variables)
+    both = run_simx(*measuring, "-o", "both.json", cwd=folder, variables=variables)
 
     assert alone.code == ExitCode.DONE, alone.err
     assert cell.identity.backend == "ort"

@@ -1,5 +1,6 @@
 """Opening a file that anybody may have made."""
 
+import gzip
 import os
 import socket
 from collections.abc import Callable
@@ -90,6 +91,7 @@ def _too_long(folder: Path) -> Path:
         (lambda _: Path("/dev/zero"), "is not a file"),
         (lambda folder: folder / ("n" * 300), "cannot be read (File name too long)"),
         (lambda folder: folder / "nul\0.png", "cannot be read (embedded null byte)"),
+        (lambda _: Path("-"), "stdin cannot be used here"),
     ],
 )
 def test_what_is_no_file_is_refused(
@@ -149,3 +151,66 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="Permission denied"), opened(path, KIND):
         pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.org/a/cat.jpg", "s3://bucket/cat.jpg", "file:///cat.jpg", "HTTP://a/b?c=d"],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_url_is_answered_as_one(url: str, kind: type[str | Path]) -> None:
+    """The message shows it whole, although a path drops one of its slashes."""
+    with pytest.raises(InputError) as caught, opened(kind(url), KIND):
+        pass
+
+    shown_url = url.replace(":///", "://")
+    assert str(caught.value).startswith(f"picture {shown_url}: is a URL, and simx uses local files")
+
+
+def test_a_file_may_be_called_as_a_url_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What exists is a file, whatever it is called."""
+    monkeypatch.chdir(tmp_path)
+    Path("http:").mkdir()
+    Path("http://a.png").write_bytes(b"content")
+
+    assert read_whole("http://a.png", KIND) == b"content"
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    """Text begins after it; only one at the beginning is one."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xef\xbb\xbf[1]\xef\xbb\xbf")
+
+    assert read_whole(path, KIND) == b"[1]\xef\xbb\xbf"
+
+
+PACKED = InputKind(label="", mend="name another", most_bytes=2**20, gzip=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "content"),
+    [
+        (gzip.compress(b"text"), b"text"),
+        (gzip.compress(b"text") + gzip.compress(b" and more"), b"text and more"),
+        (gzip.compress(b"\xef\xbb\xbftext"), b"text"),
+        (b"\x1f\x8b", None),
+        (gzip.compress(b"text" * 999)[:-9], None),
+        (gzip.compress(b"text" * 999)[:20] + bytes(20), None),
+        (gzip.compress(bytes(2**20)), bytes(2**20)),
+        (gzip.compress(bytes(2**20 + 1)), None),
+    ],
+    ids=["one part", "two parts", "byte order mark", "head", "cut", "damaged", "full", "too long"],
+)
+def test_a_packed_file_is_unpacked_within_the_limit(
+    data: bytes, content: bytes | None, tmp_path: Path
+) -> None:
+    """Where that is allowed; the limit is the one of what comes out, and damage is an error."""
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(data)
+
+    assert read_whole(path, KIND) == data
+    if content is not None:
+        assert read_whole(path, PACKED) == content
+        return
+    with pytest.raises(InputError, match=r"a damaged gzip file|more than the 1,048,576 allowed"):
+        read_whole(path, PACKED)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,20 @@ def test_nothing_invisible_gets_through(text: str) -> None:
     categories = {unicodedata.category(character) for character in clean(text)}
 
     assert not categories & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (0, "cell", "0 cells"),
+        (1, "cell", "1 cell"),
+        (2000, "cell", "2,000 cells"),
+        (1, "launch", "1 launch"),
+        (3, "launch", "3 launches"),
+        (1.0, "core", "1 core"),
+        (1.5, "core", "1.5 cores"),
+    ],
+)
+def test_one_is_singular(count: float, noun: str, text: str) -> None:
+    """All other counts, fractions and zero too, are plural."""
+    assert counted(count, noun) == text

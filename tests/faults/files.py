@@ -1,5 +1,6 @@
 """Named faults that any file can have, and those of each kind of file: how to make one."""
 
+import gzip
 import io
 import json
 import os
@@ -71,7 +72,8 @@ REPORTS: Faults = {
     **NO_TEXT,
     "cut short": _content(_SOUND[:-100]),
     "twice in one file": _content(_SOUND * 2),
-    "with a byte order mark": _content(b"\xef\xbb\xbf" + _SOUND),
+    "packed and cut short": _content(gzip.compress(_SOUND)[:-100]),
+    "packed and damaged": _content(gzip.compress(_SOUND)[:100] + bytes(100)),
     "with a key twice": _content(_SOUND.replace(b'"simx":', b'"simx": "0", "simx":', 1)),
     "with NaN": _content(_SOUND.replace(b"69.758", b"NaN", 1)),
     "with infinity": _content(_SOUND.replace(b"69.758", b"1e999", 1)),

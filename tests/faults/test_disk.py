@@ -161,7 +161,9 @@ def test_an_output_is_the_old_or_the_new(
 
     def run(folder: Path) -> int:
         monkeypatch.chdir(folder)
-        return simx_exits(*command, "-o", "out", *(("--store", "s") if "models" in command else ()))
+        return simx_exits(
+            *command, "-o", "out", "--force", *(("--store", "s") if "models" in command else ())
+        )
 
     trial = Trial(run, prepare_outputs)
     calls = trial.count(tmp_path / "sound")
@@ -367,7 +369,13 @@ def test_a_full_disk_keeps_the_old_output(tmp_path: Path, counted: Counted) -> N
         (folder / "out").write_bytes(b"old")
         (folder / "filling").write_bytes(b"x" * 48 * 1024)
         ended = run_simx(
-            "report", str(tmp_path / "a.json"), "--format", "html", "-o", str(folder / "out")
+            "report",
+            str(tmp_path / "a.json"),
+            "--format",
+            "html",
+            "-o",
+            str(folder / "out"),
+            "--force",
         )
 
         assert ended.returncode == ExitCode.SYSTEM
@@ -383,7 +391,8 @@ def test_a_file_that_may_not_grow_keeps_the_old_output(tmp_path: Path) -> None:
     write(tmp_path / "a.json", report(measured()))
     (tmp_path / "out").write_bytes(b"old")
     path = str(tmp_path / "a.json")
-    ended = run_simx("report", path, "--format", "html", "-o", str(tmp_path / "out"), limit=20_000)
+    command = ("report", path, "--format", "html", "-o", str(tmp_path / "out"), "--force")
+    ended = run_simx(*command, limit=20_000)
 
     assert ended.returncode == ExitCode.SYSTEM
     assert "File too large" in ended.stderr

@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "report that is none": (("report", "notes.txt"), "notes.txt"),
     "report a folder": (("report", "pictures"), "pictures"),
     "report of a future version": (("report", "future.json"), "version 99"),
-    "difference from nothing": (("diff", "future.json"), "NEW"),
+    "difference from nothing": (("diff", "future.json"), "--between"),
     "difference from what is missing": (("diff", "gone.json", "notes.txt"), "gone.json"),
     "difference from no report": (("diff", "notes.txt", "notes.txt"), "notes.txt"),
     "difference from a future report": (("diff", "future.json", "notes.txt"), "version 99"),
@@ -343,4 +343,6 @@ def _assert_one_line(outcome: Outcome, code: ExitCode, named: str) -> None:
     assert len(outcome.messages) == 1
     assert outcome.messages[0].startswith("simx: ")
     assert named in outcome.messages[0]
+    before, help_is, _ = outcome.messages[0].partition(" See 'simx ")
+    assert not help_is or before.endswith((".", "?"))
     _assert_printable(outcome)

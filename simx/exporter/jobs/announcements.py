@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from simx.common.input_files import shown
+from simx.common.safe_text import counted
 from simx.exporter.jobs.plan import Exported, ExportListener, Outcome
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.disk_space import require_room, size_of
@@ -20,7 +21,7 @@ def announce_downloads(
     if not lacking:
         return
     folder = shown(checkpoints_folder())
-    checkpoints = "one checkpoint is" if len(lacking) == 1 else f"{len(lacking)} checkpoints are"
+    checkpoints = f"{counted(len(lacking), 'checkpoint')} {'is' if len(lacking) == 1 else 'are'}"
     if offline:
         listener.notice(
             f"offline: {checkpoints} not here, and nothing is downloaded; "
@@ -44,7 +45,7 @@ def warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener
         if each.entry.manifest.identity.weights_origin == "random"
     }
     if random:
-        count = f"{len(random)} backbones have" if len(random) > 1 else "one backbone has"
+        count = f"{counted(len(random), 'backbone')} {'has' if len(random) == 1 else 'have'}"
         listener.notice(
             f"{count} random weights, because no pretrained ones are here: latencies hold, "
             "similarities mean nothing; --weights pretrained downloads them"

@@ -114,8 +114,8 @@ def export_into(
         As ``export`` does, with the plain file of each export in ``output``.
 
     Raises:
-        InputError: a file that is not simx's own is in the way (found before any export); or a
-            weights file that was named is not usable.
+        InputError: a file that is not simx's own, or read-only, is in the way (found before any
+            export); or a weights file that was named is not usable.
         SystemFailureError: the folder or the store cannot be written.
     """
     with opened_output_folder(folder) as opened:
@@ -126,7 +126,7 @@ def export_into(
         }
         if data_beside:
             names |= {data_name(name): what for name, what in names.items()}
-        opened.require_free(names)
+        opened.require_free(names, *filter(None, [plan.request.path]))
 
         def put(outcome: Outcome) -> Outcome:
             if isinstance(outcome, NotExported):

@@ -13,7 +13,8 @@ import msgspec
 
 from simx.common.atomic import make_folder, sync_folder, write_atomically, write_synced
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import shown
+from simx.common.input_files import refuse_url, shown
+from simx.common.output_files import has_content
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import DATA_FILE, MODEL_FILE, Manifest
 from simx.exporter.store.output_manifest import (
@@ -62,12 +63,17 @@ class OutputFolder:
         path = folder / OUTPUT_MANIFEST_FILE
         self._manifest = read_output_manifest(path) if path.exists() else OutputManifest()
 
-    def require_free(self, names: Mapping[str, str]) -> None:
-        """Refuse to replace files that are not simx's; takes their names, and each one's backbone.
+    def require_free(self, names: Mapping[str, str], *reads: Path) -> None:
+        """Refuse to replace files that are not simx's, read-only, or read.
+
+        Args:
+            names: the names of the files, and each one's backbone.
+            reads: the files and folders that the command reads.
 
         Raises:
-            InputError: one of them is not simx's.
+            InputError: one of them is not simx's, is read-only, or is read.
         """
+        has_content(self._folder / OUTPUT_MANIFEST_FILE, reads)
         for name, what in names.items():
             path = self._folder / name
             if os.path.lexists(path) and name not in self._manifest.owned:
@@ -75,6 +81,7 @@ class OutputFolder:
                     f"{shown(path)}: is not simx's own (the manifest beside it does not name it), "
                     f"so {what} is not written there; move it away or name another folder"
                 )
+            has_content(path, reads)
 
     def put(self, backbone: Backbone, entry: Entry, *, data_beside: bool = False) -> Path:
         """Put a backbone's export into the folder, unless it is there, and return its file.
@@ -95,7 +102,7 @@ class OutputFolder:
             names[DATA_FILE] = data_name(name)
         if self._is_there(name, set(names.values()), entry):
             return path
-        self.require_free(dict.fromkeys(names.values(), backbone.name))
+        self.require_free(dict.fromkeys(names.values(), backbone.name), entry.folder)
         try:
             with workspace(self._folder / _UNFINISHED) as unfinished:
                 for each, record in stored.items():
@@ -141,9 +148,10 @@ def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
     """Open a folder, made where it is missing, to put models into.
 
     Raises:
-        InputError: another process puts models into it, or its manifest is not simx's.
+        InputError: another process puts models into it, its manifest is not simx's, or it is a URL.
         SystemFailureError: it cannot be made.
     """
+    refuse_url(folder, "", "name a folder")
     with ExitStack() as stack:
         try:
             make_folder(folder)

@@ -48,6 +48,11 @@ class Store:
         self.root = root
         self._on_damage = on_damage
 
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """The folders of the exports and of the weights, which may be missing."""
+        return self.root / "exports", self.root / "weights"
+
     def entries(self) -> list[Entry]:
         """Return all readable entries, in the order of their names."""
         return self._entries("*/*/*")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
@@ -21,7 +21,7 @@ from simx.report.words.comparison import (
     share,
     time_name,
 )
-from simx.report.words.names import NOISY, backbone_name, counted, listed, target_name
+from simx.report.words.names import NOISY, backbone_name, listed, target_name
 from simx.report.words.notes import RANDOM_NOTE
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import (

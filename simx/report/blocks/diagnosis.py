@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.report.blocks.document import Block, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import provider_name
@@ -24,9 +24,10 @@ def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
     yield from (Paragraph(_plugin(each)) for each in found.plugins)
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
+    exports = counted(found.store.exports, "export")
     store = (
-        f"store: {found.store.exports} exports, {found.store.free_bytes / 1e9:.0f} GB free; "
-        f"{found.cached_weights} of the pretrained weights are cached"
+        f"store: {exports}, {found.store.free_bytes / 1e9:.0f} GB free; {found.cached_weights} "
+        "of the pretrained weights are cached"
     )
     loaded = (_loaded(each) for each in found.providers if each.libraries)
     for text in (_machine(found), _software(found), *loaded, store):
@@ -58,9 +59,9 @@ def _machine(found: Diagnosis) -> str:
     of = found.environment
     parts = [
         of.cpu,
-        f"{of.affinity_cores} of {of.logical_cores} cores",
-        f"{found.threads} threads",
-        "no quota" if of.quota_cores is None else f"quota {of.quota_cores:g} cores",
+        f"{of.affinity_cores} of {counted(of.logical_cores, 'core')}",
+        counted(found.threads, "thread"),
+        "no quota" if of.quota_cores is None else f"quota {counted(of.quota_cores, 'core')}",
         f"governor {of.governor or 'unknown'}",
         f"boost {'unknown' if of.boost is None else 'on' if of.boost else 'off'}",
         f"{of.memory_bytes / 2**30:.0f} GiB",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.models.ranges import Range
 from simx.report.blocks.document import (
@@ -35,7 +35,6 @@ from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import (
     IMAGE_NAMES,
     TIMES,
-    counted,
     differing_settings,
     target_name,
 )

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.report.blocks.document import Block, Column, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
-from simx.report.words.names import counted
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.selfcheck import SelfCheck, Verdict
 

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, counted, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.files.assembly import forward_of
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
@@ -57,8 +57,8 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
     return (
         environment.cpu,
         environment.architecture,
-        f"{environment.affinity_cores} of {environment.logical_cores} cores",
-        *(() if quota is None else (f"quota {quota:g} cores",)),
+        f"{environment.affinity_cores} of {counted(environment.logical_cores, 'core')}",
+        *(() if quota is None else (f"quota {counted(quota, 'core')}",)),
         counted(threads, "thread"),
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from simx.common.safe_text import counted
 from simx.report.words import figures
-from simx.report.words.names import backbone_name, counted, target_name
+from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Stop
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
@@ -15,18 +16,19 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     widths = [width for each, _ in stopped if (width := _half_width(each)) is not None]
     if widths:
         counts = sorted({stop.launches for _, stop in stopped})
-        span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        span = f"{counts[0]} to " if len(counts) > 1 else ""
         yield (
             f"intervals of the ratios, to either side: {figures.width(min(widths))} to "
-            f"{figures.width(max(widths))}, with {span} launches"
+            f"{figures.width(max(widths))}, with {span}{counted(counts[-1], 'launch')}"
         )
     for backbone, stop in stopped:
         if cause := _cause(stop):
             width = _half_width(backbone)
             reached = "no interval" if width is None else f"{figures.width(width)} to either side"
-            extent = f"{stop.launches} of the {stop.needed} launches that its precision needs"
-            if stop.needed is None:
-                extent = f"only {counted(stop.launches, 'launch')}"
+            extent = f"only {counted(stop.launches, 'launch')}"
+            if stop.needed is not None:
+                needed = counted(stop.needed, "launch")
+                extent = f"{stop.launches} of the {needed} that its precision needs"
             yield f"{backbone_name(backbone)}: {extent}; {cause}, {reached}"
         budget = backbone.budget_seconds
         if budget is not None and round(stop.seconds) > budget:
@@ -37,8 +39,9 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:
         rounds = sum(backbone.rounds for backbone in backbones)
+        verbs = "was disturbed and does" if excluded == 1 else "were disturbed and do"
         yield (
-            f"{excluded} of {rounds} rounds were disturbed and do not count (judged by the "
+            f"{excluded} of {counted(rounds, 'round')} {verbs} not count (judged by the "
             "system's counters and the canary, not by their times)"
         )
     for backbone in backbones:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.models.pictures import Image
 from simx.results.summaries.summary import BackboneSummary, CellLabel, TargetId
 
@@ -72,7 +72,7 @@ def setting_text(backbone: BackboneSummary, name: str) -> str:
         return clean(backbone.embedding)
     if name == "batch":
         return f"batch {backbone.batch}"
-    return f"{'?' if backbone.threads is None else backbone.threads} threads"
+    return "? threads" if backbone.threads is None else counted(backbone.threads, "thread")
 
 
 def listed(names: Sequence[str], most: int | None = None) -> str:
@@ -81,9 +81,3 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def counted(count: int, noun: str) -> str:
-    """Return for example ``1 cell``, ``2,000 cells`` or ``3 launches``."""
-    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
-    return f"{count:,} {noun}{ending}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simx.common.safe_text import clean
+from simx.common.safe_text import clean, counted
 from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
@@ -12,7 +12,6 @@ from simx.report.words.names import (
     NOISY,
     RANDOM,
     backbone_name,
-    counted,
     listed,
     target_name,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from simx.common.input_files import STDIN
 from simx.results.comparison.digest import Digest, digest
 from simx.results.files.report import read
 
@@ -21,7 +22,8 @@ def read_digests(paths: Sequence[Path]) -> list[Digest]:
     Raises:
         InputError: one cannot be read, or is no sound report.
     """
-    if len(paths) < 2 or sum(map(_size, paths)) < LARGE_BYTES:  # noqa: PLR2004 - one is not many
+    is_small = len(paths) < 2 or sum(map(_size, paths)) < LARGE_BYTES  # noqa: PLR2004 - one is not many
+    if is_small or STDIN in paths:  # other processes do not have this one's stdin
         return [digest(read(path)) for path in paths]
     with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1)) as pool:
         encoded = list(pool.map(_encoded, paths))

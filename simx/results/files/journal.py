@@ -109,7 +109,8 @@ class Journal:
                 _require_lock(path, descriptor)
                 data = read_whole(path, JOURNAL)
                 kept = _decoded(path, data)
-                os.ftruncate(descriptor, len(whole_lines(data)))
+                rest = len(data) - len(whole_lines(data))
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size - rest)
         except BaseException:
             os.close(descriptor)
             raise

@@ -26,6 +26,7 @@ REPORT = InputKind(
     mend="give a report that `simx bench` wrote",
     most_bytes=512 * 2**20,
     pipes=True,
+    gzip=True,
 )
 """The largest is some thirty times what every backbone on two backends takes."""
 
@@ -37,7 +38,7 @@ def read(path: Path) -> Report:
     """Read a report.
 
     Args:
-        path: A regular file, or a pipe such as the shell's ``<(...)``.
+        path: A regular file, also compressed by gzip, or a pipe such as the shell's ``<(...)``.
 
     Raises:
         InputError: In one line: the file cannot be read, is not JSON, not a report, a report of

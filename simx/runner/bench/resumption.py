@@ -4,7 +4,7 @@ A backbone's further launches have the indices and orders that they would have h
 verdict and its spent budget follow from the journal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import msgspec
@@ -15,6 +15,7 @@ from simx.exporter.store.entry import Entry
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal_lines import FinishedLaunch, Header, Inputs, JournaledBackbone
 from simx.results.schema.config import Config, Schedule
+from simx.results.schema.differences import differences
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
@@ -107,7 +108,7 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
     Raises:
         InputError: something has changed that times depend on.
     """
-    changed = [*_differences(before, now)]
+    changed = [*differences(before, now)]
     if refused := [text for field, text in changed if field not in _MAY_CHANGE]:
         raise InputError(
             f"the machine or its software is no longer what it was: {'; '.join(refused)}; "
@@ -122,7 +123,7 @@ def require_same_configuration(before: Report, now: Report) -> None:
     Raises:
         InputError: names each part that differs.
     """
-    changed = [text for _, text in _differences(before.config, now.config)]
+    changed = [text for _, text in differences(before.config, now.config)]
     if before.simx != now.simx:
         changed.append(f"simx was {before.simx} and is {now.simx}")
     if changed:
@@ -151,7 +152,7 @@ def require_same_as_asked(
     changed = [
         difference
         for before, now in pairs
-        for field, difference in _differences(before, now, labels)
+        for field, difference in differences(before, now, labels)
         if field in labels
     ]
     if changed:
@@ -172,31 +173,3 @@ def _measured(
         for cell in merge_cells(chain.from_iterable(of_backbone))
         if isinstance(cell, MeasuredCell)
     }
-
-
-def _differences(
-    before: msgspec.Struct | None, now: msgspec.Struct | None, labels: Mapping[str, str] = {}
-) -> Iterator[tuple[str, str]]:
-    """Yield each field that differs, and its label with what it was and what it is."""
-    for field in () if now is None else now.__struct_fields__:
-        label = labels.get(field, field.replace("_", " "))
-        was, is_now = getattr(before, field, None), getattr(now, field)
-        if isinstance(was, dict) and isinstance(is_now, dict):
-            keys = (key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key))
-            for key in keys:
-                yield field, f"{label} {key} {_difference(was.get(key), is_now.get(key))}"
-        elif was != is_now:
-            yield field, f"{label} {_difference(was, is_now)}"
-
-
-def _difference(was: object, is_now: object) -> str:
-    return f"was {_shown(was)} and is {_shown(is_now)}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_shown, value)) or "none"
-    sha256 = getattr(value, "sha256", None)
-    if sha256 is not None:
-        return f"a picture of SHA-256 {sha256[:12]}"
-    return "none" if value is None else str(value)

@@ -15,21 +15,23 @@ import msgspec
 from platformdirs import user_data_path
 
 from simx.common.errors import InputError, SystemFailureError, Terminated
-from simx.common.input_files import shown
+from simx.common.input_files import InputPath, shown
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
-from simx.exporter.store.lookup import held_backbones
+from simx.exporter.store.lookup import answering, held_backbones
 from simx.exporter.store.store import Store
+from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
-from simx.images.pictures import check_presets, chosen, describe
+from simx.images.pictures import bundled, check_presets, chosen, describe
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.models.pictures import PictureSet
 from simx.models.selection import Selection, select
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
 from simx.results.files.journal_lines import Header, Inputs, Resumption
+from simx.results.files.replacing import claim
 from simx.results.files.report import read
 from simx.results.schema.config import Config
 from simx.results.schema.report import Report
@@ -49,6 +51,8 @@ def bench(
     listener: ExportListener,
     measuring: Measuring,
     resumed: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
 ) -> Report:
     """Measure, and write the report; or finish a run that ended early.
 
@@ -64,19 +68,25 @@ def bench(
         resumed: finish the run of this report or journal, with its own configuration. The fields
             of ``config`` and ``inputs`` that are named here have to agree with it; each has its
             label in messages. Of the others only ``offline`` counts.
+        force: replace the file at ``path`` whatever it holds, unless it is read.
 
     Raises:
-        InputError: an argument is not usable, or a journal lies at a new report's place. A run to
-            resume does not exist or does not agree, or machine, software or exports have changed.
+        InputError: an argument is not usable, or at a new report's place is a journal, or a file
+            that is not an earlier report of the same configuration. A run to resume does not exist
+            or does not agree, or machine, software or exports have changed.
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
     if resumed is None:
-        with (
-            _prepared(config, inputs, listener) as session,
-            Journal.begin(journal_path(path), session.header) as journal,
-        ):
-            return session.measure(journal, path, measuring)
+        with _prepared(config, inputs, listener) as session:
+            header = session.header
+            weights = session.weights_sha256()
+            # Where a journal lies, its own error names the command that resumes it.
+            is_new = not os.path.lexists(journal_path(path))
+            if is_new and _claim(path, header, force=force, weights_sha256=weights):
+                listener.notice(f"{shown(path)}: will be replaced when this run ends")
+            with Journal.begin(journal_path(path), header) as journal:
+                return session.measure(journal, path, measuring)
     path = report_path(path)
     if not journal_path(path).exists():
         report = read(path)
@@ -86,12 +96,37 @@ def bench(
         begun = journal.kept.header
         resumption.require_same_as_asked(begun, config, _absolute(inputs), resumed)
         assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
+        _claim(path, begun, force=force)
         if not _open(journal, selected(begun.report.config.backbones)):
             return finish(journal, path)
         inputs = msgspec.structs.replace(begun.inputs, offline=inputs.offline)
         with _prepared(begun.report.config, inputs, listener) as session:
             journal.append(_resumption(begun, session.header))
             return session.measure(journal, path, measuring)
+
+
+def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | None = None) -> bool:
+    """Refuse a place for the report of a run, and return whether a file is replaced.
+
+    Raises:
+        InputError: the file cannot be written, is read, or is no earlier report of this run.
+    """
+    inputs, config = header.inputs, header.report.config
+    own = (inputs.weights_file, inputs.anchor, inputs.positive, inputs.negative)
+    options = () if config is None else config.provider_options
+    reads: list[InputPath] = [
+        *filter(None, own),
+        *(path for _, path in bundled().files()),
+        *(option.partition("=")[2] for option in options),
+        *Store(Path(inputs.store)).folders,
+        checkpoints_folder(),
+    ]
+    replaces = claim(path, header.report, reads, force=force, weights_sha256=weights_sha256)
+    if path.exists() and not path.is_file():
+        raise InputError(
+            f"{shown(path)}: is a pipe or device, and a journal is kept beside it; name a file"
+        )
+    return replaces
 
 
 def _open(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
@@ -131,6 +166,14 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     def header(self) -> Header:
         """The first line of its journal."""
         return Header(inputs=_absolute(self.inputs), report=begun_report(self.config, self.notes))
+
+    def weights_sha256(self) -> str | None:
+        """The weights of the named file, empty if the store lacks them; None without a file."""
+        request = _request(self.config, self.inputs)
+        if request.kind != "file":
+            return None
+        entry = answering(self.store, self.backbones[0], self.config.embedding, request)
+        return entry.manifest.weights.sha256 if entry else ""
 
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""

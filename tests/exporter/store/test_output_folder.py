@@ -116,6 +116,29 @@ def test_another_export_takes_the_others_place(store: Store, folder: Path) -> No
     assert [model.source for model in read(folder).models] == ["seed 1"]
 
 
+@pytest.mark.parametrize("name", ["resnet18.onnx", OUTPUT_MANIFEST_FILE])
+def test_a_read_only_file_is_left_alone(store: Store, folder: Path, name: str) -> None:
+    """Also one of simx's own, which its folder would allow to replace."""
+    put(folder, publish(store))
+    (folder / name).chmod(0o444)
+    content = (folder / name).read_bytes()
+    with opened_output_folder(folder) as opened, pytest.raises(InputError, match="is read-only"):
+        opened.require_free({"resnet18.onnx": "resnet18"})
+
+    other = publish(store, source="seed 1", key="f" * 16, content=b"other graph")
+    with pytest.raises(InputError, match="is read-only"):
+        put(folder, other)
+    assert (folder / name).read_bytes() == content
+
+
+def test_a_file_that_is_read_is_no_output(store: Store, folder: Path) -> None:
+    """Whatever it holds, and although the manifest names it."""
+    path = put(folder, publish(store))
+
+    with opened_output_folder(folder) as opened, pytest.raises(InputError, match="reads that file"):
+        opened.require_free({"resnet18.onnx": "resnet18"}, path)
+
+
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
 def test_another_file_in_the_place_is_refused(store: Store, folder: Path, kind: str) -> None:
     """One line names it, and it stays, as everything else in the folder does."""

@@ -113,7 +113,7 @@ def test_excluded_rounds_are_counted() -> None:
     """And it is said by what they were judged."""
     text = notes(rounds(QUIET, BUSY, QUIET, QUIET))
 
-    assert "1 of 4 rounds were disturbed and do not count" in text
+    assert "1 of 4 rounds was disturbed and does not count" in text
     assert "not by their times" in text
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from simx.common.safe_text import counted
 from simx.runner.backends.contract import BackendError
 
 CPU = "CPUExecutionProvider"
@@ -75,9 +76,9 @@ def placed(
     """
     nodes = record or profile
     witnesses = [Counter(node.provider for node in each) for each in (nodes, profile or nodes)]
-    for counted in witnesses:
-        if not counted[provider]:
-            used = ", ".join(f"{count} on {name}" for name, count in counted.items()) or "none"
+    for nodes_of in witnesses:
+        if not nodes_of[provider]:
+            used = ", ".join(f"{count} on {name}" for name, count in nodes_of.items()) or "none"
             raise BackendError(f"no node was placed on {provider}; the session's nodes: {used}")
     elsewhere = [node for node in nodes if node.provider != provider]
     ran_elsewhere = [node for node in profile if node.provider != provider]
@@ -86,8 +87,8 @@ def placed(
     if strays and not allow_partial:
         listed = ", ".join(f"{count} {operator}" for operator, count in strays.most_common(5))
         raise BackendError(
-            f"{strays.total()} of {len(nodes)} nodes ran elsewhere than on {provider}: {listed}; "
-            "with --allow-partial it is measured anyway, with its share in its name"
+            f"{strays.total()} of {counted(len(nodes), 'node')} ran elsewhere than on {provider}: "
+            f"{listed}; with --allow-partial it is measured anyway, with its share in its name"
         )
     return Placement(
         nodes=dict(witnesses[0]),

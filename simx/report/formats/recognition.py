@@ -1,0 +1,36 @@
+"""Recognises, by its first lines, a file that simx has rendered, so that no other is replaced."""
+
+import re
+from pathlib import Path
+
+from simx.report.content import Form
+
+_HEAD_BYTES = 4096
+
+_HEADS: dict[Form, str] = {
+    # A listing begins with the names of its columns and a rule.
+    "table": r"simx report,\s|Which backbone to take\s|(.*\n){1,12}?─{20}"
+    r"|[\s\S]{1,999}? → [\s\S]{1,999}?\nbase: ",
+    "markdown": r"# simx report, |# Which backbone to take |\| (model|backend|claim) \| "
+    r"|## .* → .*\n[\s\S]{1,999}?\nbase: ",
+    "csv": r"(base,new,|rank,)?model,weights,",
+    "html": r'<!doctype html>[\s\S]*<meta name="generator" content="simx ',
+    # Without white space. Reports in a list are a rendering; one on its own is data.
+    "json": r'\[\{"schema":\{"name":"simx-report"|\[?\{('
+    r'"model":"[^"]*","weights":"|"base":\{"name":"|"backend":"[^"]*","provider":"'
+    r'|"environment":\{"cpu":"|"created":"[^"]*","simx":"|"\$ref":"#/\$defs/Report")',
+}
+"""How each format of each result begins."""
+
+
+def is_rendering(path: Path, form: Form) -> bool:
+    """Whether a file begins as a result of simx in this format does.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    if form == "json":
+        head = "".join(head.split())
+    return re.match(_HEADS[form], head) is not None
