@@ -5,7 +5,6 @@ It prints nothing; its listener gets messages.
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from platformdirs import user_data_path
 
 from simx.common.errors import InputError, SystemFailureError, Terminated
 from simx.common.input_files import shown
+from simx.common.temporary import temporary_folder
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
@@ -176,12 +176,12 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
     targets, notes = planned_targets(config)
     if config.worker_memory and sys.platform != "linux":
         raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
-    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+    with temporary_folder() as folder:
         pictures = chosen(
             anchor=inputs.anchor,
             positive=inputs.positive,
             negative=inputs.negative,
-            workdir=Path(folder),
+            workdir=folder,
         )
         check_presets(pictures, {backbone.preset for backbone in backbones})
         yield _Session(
