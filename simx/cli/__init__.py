@@ -7,7 +7,7 @@ Every expected error is one line on stderr and an exit code.
 import signal
 import sys
 from importlib import import_module
-from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -16,7 +16,9 @@ from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
+from simx.cli.streams import prepare_streams
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
+from simx.workers.ending import memory_limit
 
 COMMANDS = {
     "models": "List backbones, and which of them are exported.",
@@ -75,25 +77,18 @@ def cli(context: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a character shows a replacement instead of failing.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     handle_signals()
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
         tell(_message(error))
         code = error.exit_code
-    except MemoryError:
-        tell("out of memory; close other programs, or use fewer or smaller files")
-        code = ExitCode.SYSTEM
-    except OSError as error:
-        failure = disk_failure(error)
-        if failure is None:  # a bug
+    except (ImportError, MemoryError, OSError) as error:
+        cause = _cause_of(error)
+        if cause is None:  # a bug
             raise
-        place = failure.filename or "the disk"
-        tell(f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again")
+        tell(cause)
         code = ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
@@ -102,6 +97,22 @@ def main() -> NoReturn:
         tell(f"ended by {signal.Signals(signalled.number).name}")
         code = exit_code_of(signalled.number)
     sys.exit(code)
+
+
+def _cause_of(error: Exception) -> str | None:
+    """Say why the system, and not simx, is the cause of an error; None if it may be simx."""
+    if isinstance(error, MemoryError):
+        return f"out of memory{memory_limit()}; close other programs, or use fewer or smaller files"
+    if isinstance(error, ImportError):
+        return f"{error.name or 'a library'} cannot be imported ({error}){memory_limit()}"
+    if failure := disk_failure(error):
+        place = failure.filename or "the disk"
+        return f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder was deleted; change to another one and try again"
+    return None
 
 
 def _message(error: SimxError | click.ClickException) -> str:

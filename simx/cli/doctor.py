@@ -17,10 +17,12 @@ from simx.report.content import Form
     metavar="NAME",
     help="Also test this execution provider, such as cuda. Repeatable.",
 )
-@options.store_option
+@options.optional_store_option
 @options.verdict_format_option
 @output_option
-def command(provider: tuple[str, ...], store: Path, format: Form, output: Path | None) -> ExitCode:
+def command(
+    provider: tuple[str, ...], store: Path | None, format: Form, output: Path | None
+) -> ExitCode:
     """Run a tiny graph on every provider of every backend. Report what fails, and why.
 
     The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.

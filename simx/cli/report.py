@@ -89,7 +89,7 @@ def command(
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
     if schema:
-        emit(schema_json().decode(), output)
+        emit(schema_json().decode(), output, "json")
         return
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")

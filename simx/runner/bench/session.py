@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from platformdirs import user_data_path
 
 from simx.common.errors import InputError, SystemFailureError, Terminated
 from simx.common.input_files import shown
 from simx.common.temporary import temporary_folder
+from simx.common.user_folders import data_folder, homeless
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
@@ -103,9 +103,13 @@ def new_report_path() -> Path:
     """Return a new report's place in the user's data folder, and make the folder.
 
     Raises:
+        InputError: the user has no data folder.
         SystemFailureError: the folder cannot be made.
     """
-    folder = user_data_path("simx") / "reports"
+    data = data_folder()
+    if data is None:
+        raise homeless("name the report with -o")
+    folder = data / "reports"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
