@@ -49,8 +49,18 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+_HELP = """
+Which backend is faster for image embeddings, by how much, and is it the same vector?
+
+simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
+embedding and similarity latency under PyTorch and ONNX Runtime.
+"""
+"""Help texts are no docstrings, which ``python -OO`` leaves out."""
+
+
 @click.group(
     cls=_LazyGroup,
+    help=_HELP,
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
@@ -62,11 +72,7 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="simx", allow_from_autoenv=False)
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Which backend is faster for image embeddings, by how much, and is it the same vector?
-
-    simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
-    embedding and similarity latency under PyTorch and ONNX Runtime.
-    """
+    """Run ``simx``: read the defaults of its command, or show the help."""
     name = context.invoked_subcommand
     if name is None:
         click.echo(context.get_help(), err=True)

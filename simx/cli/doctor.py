@@ -9,8 +9,14 @@ from simx.cli.output import output_option, show
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
+_HELP = """
+Run a tiny graph on every provider of every backend. Report what fails, and why.
 
-@click.command("doctor")
+The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
+"""
+
+
+@click.command("doctor", help=_HELP)
 @click.option(
     "--provider",
     multiple=True,
@@ -23,10 +29,7 @@ from simx.report.content import Form
 def command(
     provider: tuple[str, ...], store: Path | None, format: Form, output: Path | None
 ) -> ExitCode:
-    """Run a tiny graph on every provider of every backend. Report what fails, and why.
-
-    The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
-    """
+    """Run ``simx doctor``."""
     # Heavy: numpy and the runner, which --help does not need.
     from simx.report.contents import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415

@@ -15,8 +15,14 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
+_HELP = """
+Show the tables of REPORTs per GFLOPS range, in any format.
 
-@click.command("report")
+With --pareto, show instead which backbones no other beats, and which one to take.
+"""
+
+
+@click.command("report", help=_HELP)
 @click.argument("reports", nargs=-1, metavar="[REPORT]...", type=click.Path(path_type=Path))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a report and exit.")
 @options.layout_option
@@ -80,10 +86,7 @@ def command(
     format: Form,
     output: Path | None,
 ) -> None:
-    """Show the tables of REPORTs per GFLOPS range, in any format.
-
-    With --pareto, show instead which backbones no other beats, and which one to take.
-    """
+    """Run ``simx report``."""
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import decision_content, report_content  # noqa: PLC0415
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
