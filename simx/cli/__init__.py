@@ -18,7 +18,6 @@ from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
 from simx.cli.streams import prepare_streams
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
-from simx.workers.ending import memory_limit
 
 COMMANDS = {
     "models": "List backbones, and which of them are exported.",
@@ -107,6 +106,8 @@ def main() -> NoReturn:
 
 def _cause_of(error: Exception) -> str | None:
     """Say why the system, and not simx, is the cause of an error; None if it may be simx."""
+    from simx.workers.ending import memory_limit  # noqa: PLC0415 - help texts do not need it
+
     if isinstance(error, MemoryError):
         return f"out of memory{memory_limit()}; close other programs, or use fewer or smaller files"
     if isinstance(error, ImportError):

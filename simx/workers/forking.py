@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Protocol
 
+from simx.common.errors import disk_failure
 from simx.common.temporary import temporary_file
 from simx.workers.child_process import PYTHON, Variables, environment, working_folder
 from simx.workers.connection import Connection
@@ -145,7 +146,12 @@ class _Server:
         with contextlib.ExitStack() as unless_started:
             self._control, theirs = map(unless_started.enter_context, socket.socketpair())
             self._stderr = unless_started.enter_context(temporary_file())
-            self._process = start(theirs, self._stderr)
+            try:
+                self._process = start(theirs, self._stderr)
+            except OSError as error:
+                if disk_failure(error):
+                    raise
+                raise WorkerDiedError(f"was not started ({error})") from None
             unless_started.pop_all()
         theirs.close()
         try:

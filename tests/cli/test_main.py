@@ -1,5 +1,6 @@
 """How the command line ends: exit codes, signals, pipes, and what a shell asks it."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -169,6 +170,33 @@ def test_a_full_disk_below_stdout_is_told(folder: Path) -> None:
 
     assert done.returncode == ExitCode.SYSTEM
     assert done.stderr.splitlines() == ["simx: stdout: cannot be written (No space left on device)"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ImportError("libx.so: cannot map", name="numpy"),
+            "numpy cannot be imported (libx",
+        ),
+        (MemoryError(), "out of memory; its address space is limited to 1.13e+06 GB; close"),
+    ],
+)
+def test_a_library_that_does_not_load_is_no_bug(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    """One line has the reason, and a limit of the address space, which may be the cause."""
+
+    def read(_path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("simx.results.files.report.read", read)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 50, 1 << 50))
+    outcome = simx("report", "report.json")
+
+    assert (outcome.code, outcome.out) == (ExitCode.SYSTEM, "")
+    assert outcome.err.startswith(f"simx: {message}")
+    assert "limited to 1.13e+06 GB" in outcome.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,5 +1,6 @@
 """Launches answer, die and are cleaned up the same way however they were started."""
 
+import errno
 import os
 import resource
 import signal
@@ -332,6 +333,21 @@ def test_a_server_that_ends_while_it_imports_says_how(
     assert type(error.value) is kind
     assert str(error.value).startswith("was not started: its server ")
     assert expected in str(error.value)
+
+
+@needs_fork
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN, errno.ENOMEM])
+def test_a_system_that_starts_no_process_is_reported(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """With its own reason: it is a failure of the worker, and no bug."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(WorkerDiedError, match=os.strerror(number)):
+        ForkServer("tests.workers.entries:echo")
 
 
 @needs_fork
