@@ -115,6 +115,8 @@ def _cause_of(error: Exception) -> str | None:
     if failure := disk_failure(error):
         place = failure.filename or "the disk"
         return f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: {error.strerror}; choose a place that this user may use"
     try:
         Path.cwd()
     except OSError:

@@ -187,7 +187,7 @@ def test_a_user_without_a_home_is_asked_for_a_folder(
     message = ended.err.decode()
 
     assert (ended.code, ended.out) == (ExitCode.USAGE, b"")
-    assert message.startswith("simx: this user has no home folder")
+    assert " has no home folder that it may write to (HOME is not set); " in message
     assert named in message
     assert len(message.splitlines()) == 1
     assert not (tmp_path / "~").exists()

@@ -1,5 +1,6 @@
 """A user's folders are in the home folder or where a variable says, and may be missing."""
 
+import os
 import pwd
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,28 @@ def test_older_libraries_leave_the_tilde(
     """A folder of that name in the current folder is never meant."""
     name = "user_cache_path" if variable == "XDG_CACHE_HOME" else "user_data_path"
     monkeypatch.setattr(f"platformdirs.{name}", lambda app: Path("~/.local") / app)
+
+    assert folder() is None
+
+
+@pytest.mark.parametrize(("folder", "variable"), _FOLDERS)
+def test_a_home_that_is_closed_to_the_user_is_none(
+    folder: Callable[[], Path | None],
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As that of another user is, or a file in its place; one that is open is taken."""
+    monkeypatch.setenv(variable, str(tmp_path / "new" / "folder"))
+
+    assert folder() == tmp_path / "new" / "folder" / "simx"
+
+    (tmp_path / "new").touch()
+
+    assert folder() is None
+
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
 
     assert folder() is None
 
