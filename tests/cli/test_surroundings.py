@@ -108,7 +108,7 @@ def test_results_for_programs_are_utf_8(run: Run, arguments: tuple[str, ...], lo
     """In a pipe they are the same bytes under every locale."""
     usual, other = run(*arguments), run(*arguments, variables=_LOCALES[locale])
 
-    assert usual.code == ExitCode.DONE
+    assert usual.code in {ExitCode.DONE, ExitCode.INCONCLUSIVE}
     assert other == usual
     assert usual.out.decode("utf-8")
 
