@@ -22,7 +22,7 @@ from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
-from simx.exporter.store.sharing import default_store
+from simx.exporter.store.sharing import default_store, no_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
@@ -316,6 +316,9 @@ def _text(path: AnyPath | None) -> str | None:
 
 
 def _store(store: AnyPath | None) -> Path:
-    path = Path(store or os.environ.get("SIMX_STORE") or default_store())
+    named = store or os.environ.get("SIMX_STORE") or default_store()
+    if named is None:
+        raise no_store()
+    path = Path(named)
     refuse_url(path, "store ", "name a folder")
     return path

@@ -7,7 +7,7 @@ Every expected error is one line on stderr and an exit code.
 import signal
 import sys
 from importlib import import_module
-from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -16,6 +16,7 @@ from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
+from simx.cli.streams import prepare_streams
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
 
 COMMANDS = {
@@ -47,8 +48,18 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+_HELP = """
+Which backend is faster for image embeddings, by how much, and is it the same vector?
+
+simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
+embedding and similarity latency under PyTorch and ONNX Runtime.
+"""
+"""Help texts are no docstrings, which ``python -OO`` leaves out."""
+
+
 @click.group(
     cls=_LazyGroup,
+    help=_HELP,
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SIMX"},
@@ -60,11 +71,7 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="simx", allow_from_autoenv=False)
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Which backend is faster for image embeddings, by how much, and is it the same vector?
-
-    simx exports torchvision's classification backbones, heads removed, to ONNX, and measures
-    embedding and similarity latency under PyTorch and ONNX Runtime.
-    """
+    """Run ``simx``: read the defaults of its command, or show the help."""
     name = context.invoked_subcommand
     if name is None:
         click.echo(context.get_help(), err=True)
@@ -75,25 +82,18 @@ def cli(context: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a character shows a replacement instead of failing.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     handle_signals()
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)
     except (SimxError, click.ClickException) as error:
         tell(_message(error))
         code = error.exit_code
-    except MemoryError:
-        tell("out of memory; close other programs, or use fewer or smaller files")
-        code = ExitCode.SYSTEM
-    except OSError as error:
-        failure = disk_failure(error)
-        if failure is None:  # a bug
+    except (ImportError, MemoryError, OSError) as error:
+        cause = _cause_of(error)
+        if cause is None:  # a bug
             raise
-        place = failure.filename or "the disk"
-        tell(f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again")
+        tell(cause)
         code = ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
@@ -102,6 +102,26 @@ def main() -> NoReturn:
         tell(f"ended by {signal.Signals(signalled.number).name}")
         code = exit_code_of(signalled.number)
     sys.exit(code)
+
+
+def _cause_of(error: Exception) -> str | None:
+    """Say why the system, and not simx, is the cause of an error; None if it may be simx."""
+    from simx.workers.ending import memory_limit  # noqa: PLC0415 - help texts do not need it
+
+    if isinstance(error, MemoryError):
+        return f"out of memory{memory_limit()}; close other programs, or use fewer or smaller files"
+    if isinstance(error, ImportError):
+        return f"{error.name or 'a library'} cannot be imported ({error}){memory_limit()}"
+    if failure := disk_failure(error):
+        place = failure.filename or "the disk"
+        return f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: {error.strerror}; choose a place that this user may use"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder was deleted; change to another one and try again"
+    return None
 
 
 def _message(error: SimxError | click.ClickException) -> str:

@@ -35,7 +35,15 @@ _FIELDS = {
 """The fields of a run's configuration that an option sets, where their names differ."""
 
 
-@click.command("bench")
+_HELP = """
+Measure the backbones that SELECT names. Export them first if the store lacks them.
+
+SELECT is a name or a glob, with :weights for other weights than the default. Without SELECT,
+--all, --gflops and --family, simx measures everything in the store.
+"""
+
+
+@click.command("bench", help=_HELP)
 @options.select_argument
 @options.all_option
 @options.gflops_option
@@ -167,11 +175,7 @@ def command(
     force: bool,
     resume: Path | None,
 ) -> ExitCode:
-    """Measure the backbones that SELECT names. Export them first if the store lacks them.
-
-    SELECT is a name or a glob, with :weights for other weights than the default. Without SELECT,
-    --all, --gflops and --family, simx measures everything in the store.
-    """
+    """Run ``simx bench``."""
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.api import bench  # noqa: PLC0415
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415

@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from simx.results.comparison.outcome import FailOn
 
 
-@click.command("diff")
+_HELP = """
+Compare NEW reports with BASE, cell by cell, or two targets of BASE. A report of - is
+stdin.
+
+Two targets of one report were measured in the same rounds, so --between shows much smaller
+differences than two reports do.
+
+A change counts only if its whole interval lies beyond the threshold. The interval allows for
+the difference between two equal runs. Cells of different networks, settings, machines or
+libraries are listed with their differences. They are compared only if --allow names these.
+The first and the last line count the cells with a verdict, and those without one by the reason.
+"""
+
+
+@click.command("diff", help=_HELP)
 @click.argument("base", type=PathOrDash(STDIN))
 @click.argument("new", nargs=-1, type=PathOrDash(STDIN))
 @click.option(
@@ -81,16 +95,7 @@ def command(
     output: Path | None,
     force: bool,
 ) -> ExitCode:
-    """Compare NEW reports with BASE, cell by cell, or two targets of BASE. A report of - is stdin.
-
-    Two targets of one report were measured in the same rounds, so --between shows much smaller
-    differences than two reports do.
-
-    A change counts only if its whole interval lies beyond the threshold. The interval allows for
-    the difference between two equal runs. Cells of different networks, settings, machines or
-    libraries are listed with their differences. They are compared only if --allow names these.
-    The first and the last line count the cells with a verdict, and those without one by the reason.
-    """
+    """Run ``simx diff``."""
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import comparison_content  # noqa: PLC0415
     from simx.results.comparison.compare import (  # noqa: PLC0415

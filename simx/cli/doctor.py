@@ -9,32 +9,35 @@ from simx.cli.output import force_option, output_option, require_output, show
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
+_HELP = """
+Run a tiny graph on every provider of every backend. Report what fails, and why.
 
-@click.command("doctor")
+The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
+"""
+
+
+@click.command("doctor", help=_HELP)
 @click.option(
     "--provider",
     multiple=True,
     metavar="NAME",
     help="Also test this execution provider, such as cuda. Repeatable.",
 )
-@options.store_option
+@options.optional_store_option
 @options.verdict_format_option
 @output_option
 @force_option
 def command(
-    provider: tuple[str, ...], store: Path, format: Form, output: Path | None, force: bool
+    provider: tuple[str, ...], store: Path | None, format: Form, output: Path | None, force: bool
 ) -> ExitCode:
-    """Run a tiny graph on every provider of every backend. Report what fails, and why.
-
-    The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
-    """
+    """Run ``simx doctor``."""
     # Heavy: numpy and the runner, which --help does not need.
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.report.contents import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
-    require_output(output, format, Store(store).folders, force=force)
+    require_output(output, format, Store(store).folders if store else (), force=force)
     named = [provider_named(name) for name in provider]
     found = diagnose(store, named)
     show(diagnosis_content(found), format, output)

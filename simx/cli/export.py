@@ -25,7 +25,16 @@ def _named(_context: object, _option: object, output: str | None) -> Path | None
     return None if output is None else Path(output)
 
 
-@click.command("export")
+_HELP = """
+Export the backbones that SELECT names to ONNX, without their classifiers.
+
+SELECT is a name or a glob, with :weights for other weights than the default. Every export is
+run in ONNX Runtime and compared with PyTorch before it is kept. fp16 and int8 are made from
+the fp32 export, which is made first if it is missing.
+"""
+
+
+@click.command("export", help=_HELP)
 @options.select_argument
 @options.all_option
 @options.gflops_option
@@ -83,12 +92,7 @@ def command(
     output: Path | None,
     external_data: bool,
 ) -> ExitCode:
-    """Export the backbones that SELECT names to ONNX, without their classifiers.
-
-    SELECT is a name or a glob, with :weights for other weights than the default. Every export is
-    run in ONNX Runtime and compared with PyTorch before it is kept. fp16 and int8 are made from
-    the fp32 export, which is made first if it is missing.
-    """
+    """Run ``simx export``."""
     is_selective = bool(select or all or gflops or family)
     if dry_run and not prune:
         raise InputError("--dry-run works only with --prune")

@@ -38,7 +38,14 @@ _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
 )
 
 
-@click.command("models")
+_HELP = """
+List all backbones, or those that SELECT names.
+
+SELECT is a name or a glob, with :weights for other weights than the default.
+"""
+
+
+@click.command("models", help=_HELP)
 @options.select_argument
 @options.gflops_option
 @options.family_option
@@ -59,10 +66,7 @@ def command(
     output: Path | None,
     force: bool,
 ) -> None:
-    """List all backbones, or those that SELECT names.
-
-    SELECT is a name or a glob, with :weights for other weights than the default.
-    """
+    """Run ``simx models``."""
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
     exports = Store(store, tell_once())
     require_output(output, format, exports.folders, force=force)

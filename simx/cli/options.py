@@ -1,6 +1,7 @@
 """Options that several commands share, each defined once."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ import click
 from simx.cli.output import tell
 from simx.cli.parameters import Utf8Path, utf8
 from simx.common.input_files import refuse_url, shown
-from simx.exporter.store.sharing import default_store, others_may_write
+from simx.exporter.store.sharing import default_store, no_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
@@ -96,24 +97,34 @@ offline_option = click.option(
 )
 
 
-def _warn_of_other_writers(_context: object, _option: object, store: Path) -> Path:
+def _checked_store(_context: object, _option: object, store: Path | None) -> Path | None:
     """Refuse a URL, and warn when other users can change the files of a store."""
-    refuse_url(store, "store ", "name a folder")
-    reason = others_may_write(store)
-    if reason is not None:
+    if store:
+        refuse_url(store, "store ", "name a folder")
+    reason = store and others_may_write(store)
+    if store and reason:
         tell(f"store {shown(store)}: {reason}; they can replace the models that you measure")
     return store
 
 
-store_option = click.option(
+def _required_store(context: object, option: object, store: Path | None) -> Path | None:
+    """Require that there is a default, as there is not without a home folder."""
+    if store is None:
+        raise no_store()
+    return _checked_store(context, option, store)
+
+
+_store_option = partial(
+    click.option,
     "--store",
     type=Utf8Path(path_type=Path, file_okay=False),
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
-    callback=_warn_of_other_writers,
     help="Folder that holds the exports.",
 )
+store_option = _store_option(callback=_required_store)
+optional_store_option = _store_option(callback=_checked_store)
 
 threads_option = click.option(
     "--threads",

@@ -17,6 +17,7 @@ from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import STDIN, shown
 from simx.common.output_files import STDOUT, has_content, require_unread
 from simx.common.safe_text import clean
+from simx.common.spelling import can_show
 from simx.report.content import Content, Form, Screen, render
 from simx.report.formats.recognition import is_rendering
 
@@ -79,12 +80,15 @@ def show(content: Content, form: Form, output: Path | None, *, detail: bool = Fa
     """
     wants_color = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
     color = output is None and _on_terminal() and wants_color
-    screen = Screen(width=_width(), color=color, detail=detail)
-    emit(render(content, form, screen), output)
+    in_ascii = output is None and not can_show(_encoding())
+    screen = Screen(width=_width(), color=color, detail=detail, in_ascii=in_ascii)
+    emit(render(content, form, screen), output, form)
 
 
-def emit(text: str, output: Path | None) -> None:
+def emit(text: str, output: Path | None, form: Form) -> None:
     """Write a rendered result, ending in one line break.
+
+    Only tables, and what is shown on a terminal, are in the encoding of the locale.
 
     Raises:
         SystemFailureError: The file, or stdout, cannot be written.
@@ -93,8 +97,9 @@ def emit(text: str, output: Path | None) -> None:
     if output is not None:
         write_atomically(output, text.encode())
         return
+    is_for_people = form == "table" or _on_terminal()
     try:
-        click.echo(text, nl=False, color=True)
+        click.echo(text if is_for_people else text.encode(), nl=False, color=True)
     except OSError as error:
         # Python must not try again, and complain, when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -157,6 +162,11 @@ def _width() -> int:
     if _on_terminal() or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return _PIPE_WIDTH
+
+
+def _encoding() -> str:
+    # There is none without a stdout, and in programs that replace it.
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def _on_terminal() -> bool:

@@ -24,8 +24,14 @@ from simx.report.blocks.document import Layout
 from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
+_HELP = """
+Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin.
 
-@click.command("report")
+With --pareto, show instead which backbones no other beats, and which one to take.
+"""
+
+
+@click.command("report", help=_HELP)
 @click.argument("reports", nargs=-1, metavar="[REPORT]...", type=PathOrDash(STDIN))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a report and exit.")
 @options.layout_option
@@ -91,10 +97,7 @@ def command(
     output: Path | None,
     force: bool,
 ) -> None:
-    """Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin.
-
-    With --pareto, show instead which backbones no other beats, and which one to take.
-    """
+    """Run ``simx report``."""
     # Heavy: numpy and scipy, which --help does not need.
     from simx.report.contents import decision_content, report_content  # noqa: PLC0415
     from simx.results.files.replacing import claim  # noqa: PLC0415
@@ -102,7 +105,7 @@ def command(
 
     if schema:
         require_output(output, "json", (), force=force)
-        emit(schema_json().decode(), output)
+        emit(schema_json().decode(), output, "json")
         return
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")

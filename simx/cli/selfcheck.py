@@ -10,8 +10,17 @@ from simx.cli.progress import steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
+_HELP = """
+Test the statistics of simx on this machine, and find its noise floor.
 
-@click.command("selfcheck")
+Compare a small network with itself and with a slightly slower one, with and without a busy
+neighbour. Apply the same statistics to simulated comparisons with known ratios. This takes
+about a quarter of an hour; do not use the machine meanwhile. The exit code is 3 if a claim
+does not hold.
+"""
+
+
+@click.command("selfcheck", help=_HELP)
 @click.option(
     "--quick", is_flag=True, help="Measure the noise floor; simulate the rest (up to 2 minutes)."
 )
@@ -34,13 +43,7 @@ def command(
     output: Path | None,
     force: bool,
 ) -> ExitCode:
-    """Test the statistics of simx on this machine, and find its noise floor.
-
-    Compare a small network with itself and with a slightly slower one, with and without a busy
-    neighbour. Apply the same statistics to simulated comparisons with known ratios. This takes
-    about a quarter of an hour; do not use the machine meanwhile. The exit code is 3 if a claim
-    does not hold.
-    """
+    """Run ``simx selfcheck``."""
     # Heavy: numpy, scipy and the runner, which --help does not need.
     from simx.report.contents import selfcheck_content  # noqa: PLC0415
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415

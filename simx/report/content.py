@@ -27,12 +27,13 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     """Where a document is shown.
 
     ``width`` is in columns. ``color`` allows escape codes (``NO_COLOR`` still removes colours).
-    ``detail`` shows the whole document.
+    ``detail`` shows the whole document. ``in_ascii`` spells signs in ASCII.
     """
 
     width: int
     color: bool = False
     detail: bool = False
+    in_ascii: bool = False
 
 
 def render(content: Content, form: Form, screen: Screen) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import ProviderUnavailableError
 from simx.common.safe_text import counted
+from simx.exporter.store.sharing import no_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.models.catalogue import load
@@ -35,11 +36,11 @@ STORE_BYTES = 40_000_000_000
 _DESCRIBE_SECONDS = 120.0
 
 
-def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
+def diagnose(store: Path | None, named: Sequence[str]) -> Diagnosis:
     """Ask every backend for its providers, and run a tiny graph on each of them.
 
     Args:
-        store: The folder of exports.
+        store: The folder of exports; None without one.
         named: Providers to test in addition to the backends' own, by ONNX Runtime's names.
     """
     providers: list[ProviderDiagnosis] = []
@@ -58,9 +59,6 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
         if facts.cuda is not None:
             cuda[spec.name] = facts.cuda
         plugins += facts.plugins
-    # The store's folder need not exist yet.
-    existing = next(each for each in (store, *store.absolute().parents) if each.exists())
-    free_bytes = shutil.disk_usage(existing).free
     found = Diagnosis(
         environment=describe_environment(),
         threads=default_threads(),
@@ -68,12 +66,19 @@ def diagnose(store: Path, named: Sequence[str]) -> Diagnosis:
         plugins=tuple(plugins),
         distributions=runtime_distributions(),
         cuda=cuda,
-        store=StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=free_bytes),
+        store=None if store is None else _store(store),
         cached_weights=sum(pretrained_cached(backbone) is not None for backbone in load()),
         problems=(),
         advice=(),
     )
     return judged(found)
+
+
+def _store(store: Path) -> StoreDiagnosis:
+    # The store's folder need not exist yet.
+    existing = next(each for each in (store, *store.absolute().parents) if each.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    return StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=free_bytes)
 
 
 def judged(found: Diagnosis) -> Diagnosis:
@@ -153,7 +158,9 @@ def _advice(found: Diagnosis) -> Iterator[str]:
             f"the container's quota is {counted(environment.quota_cores, 'core')} of "
             f"{environment.affinity_cores}: bursts are throttled, and times vary with it"
         )
-    if found.store.free_bytes < STORE_BYTES:
+    if found.store is None:
+        yield str(no_store())
+    elif found.store.free_bytes < STORE_BYTES:
         yield (
             f"{found.store.free_bytes / 1e9:.0f} GB are free where the store is; all "
             f"architectures take about {STORE_BYTES / 1e9:.0f} GB"

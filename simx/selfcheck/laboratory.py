@@ -3,7 +3,6 @@
 A backend is compared with itself under another name, because two cells need two names.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from simx.common.errors import SystemFailureError
+from simx.common.temporary import temporary_folder
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.plan import ExportPlan, NotExported
 from simx.exporter.store.entry import Entry
@@ -148,15 +148,14 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
         SystemFailureError: an export failed.
     """
     targets = [Target(backend_named(name), PROVIDER) for name in ("torch", "ort")]
-    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+    with temporary_folder() as folder:
         backbone = next(each for each in load() if each.model == model and each.default)
         crop = backbone.preset.crop + MORE_PIXELS
         preset = msgspec.structs.replace(backbone.preset, crop=crop)
         larger = msgspec.structs.replace(backbone, preset=preset)
         networks = {"usual": backbone, "larger": larger}
         entries = {
-            name: _exported(network, Path(folder) / name, threads)
-            for name, network in networks.items()
+            name: _exported(network, folder / name, threads) for name, network in networks.items()
         }
         with open_targets(targets) as opened:
             yield Laboratory(backbone, opened, entries, threads)

@@ -21,10 +21,12 @@ ROOT_VARIABLE = "_SIMX_ROOT"
 Variables = Iterable[tuple[str, str | None]]
 """Names and values that workers see instead of this process's; None removes one."""
 
-_PRIVATE = {"ORT_DISABLE_TELEMETRY": "1"}
-"""Keeps libraries in workers offline. ONNX Runtime sends telemetry by default since 1.29, and reads
-this when it is imported. Its sender is also a thread, and a process with threads cannot be forked
-safely."""
+_PRIVATE = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONIOENCODING": "utf-8"}
+"""Keeps libraries in workers offline, and lets them print what they like.
+
+ONNX Runtime sends telemetry by default since 1.29, and reads this when it is imported. Its sender
+is also a thread, and a process with threads cannot be forked safely.
+"""
 
 _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
@@ -35,6 +37,18 @@ def environment(variables: Variables) -> dict[str, str]:
     private = {**_PRIVATE, ROOT_VARIABLE: str(os.getpid())}
     merged: dict[str, str | None] = {**os.environ, **dict(variables), **private}
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def working_folder() -> str | None:
+    """Return the folder that a worker starts in: ``/`` if the current one is gone, else None.
+
+    Some libraries of runtimes cannot be loaded in a folder that was deleted.
+    """
+    try:
+        Path.cwd()
+    except OSError:
+        return "/"
+    return None
 
 
 def resolve(entry: str) -> WorkerMain:

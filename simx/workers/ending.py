@@ -1,5 +1,7 @@
-"""How a worker ended: its last lines on stderr, and whether the kernel killed it for its memory."""
+"""How a process ended: its last lines on stderr, its exit code or signal, and its memory limit."""
 
+import resource
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,23 @@ def stderr_tail(stderr: bytes) -> tuple[str, ...]:
         text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
         for text in shown[-MOST_LINES:]
     )
+
+
+def last_line(tail: tuple[str, ...]) -> str:
+    """Return a remark with the last line on stderr; empty without one."""
+    return f"; its last line on stderr: {tail[-1]}" if tail else ""
+
+
+def memory_limit(most_bytes: int = 0) -> str:
+    """Return a remark on the limit of a worker's address space; empty without one.
+
+    Args:
+        most_bytes: Its own limit; 0 if it has only that of this process.
+    """
+    limit = most_bytes or resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f"; its address space is limited to {limit / 1e9:.3g} GB"
 
 
 class MemoryKills(NamedTuple):
@@ -54,6 +73,26 @@ class MemoryKills(NamedTuple):
 def count_memory_kills() -> MemoryKills:
     """Read the counts."""
     return MemoryKills(memory_kills(), named_number(_SYSTEM, "oom_kill"))
+
+
+def end_of(code: int, kills: MemoryKills) -> str:
+    """Say how a process ended.
+
+    Args:
+        code: Its exit code, negative for a signal.
+        kills: The counts from before it was started.
+    """
+    if code >= 0:
+        return f"ended with exit code {code}"
+    remark = kills.remark(count_memory_kills()) if code == -signal.SIGKILL else ""
+    return f"was killed by {_signal_name(-code)}{remark}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _rose(before: int | None, later: int | None) -> bool:

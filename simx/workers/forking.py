@@ -7,18 +7,31 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import IO, Protocol
 
-from simx.workers.child_process import PYTHON, Variables, environment
+from simx.common.errors import disk_failure
+from simx.common.temporary import temporary_file
+from simx.workers.child_process import PYTHON, Variables, environment, working_folder
 from simx.workers.connection import Connection
-from simx.workers.ending import stderr_tail
-from simx.workers.server import ENDED, READY, RECORD, STARTED
+from simx.workers.ending import (
+    count_memory_kills,
+    end_of,
+    last_line,
+    memory_limit,
+    stderr_tail,
+)
+from simx.workers.server import ENDED, MISSING, READY, RECORD, STARTED
 from simx.workers.spawning import Spawner
-from simx.workers.worker import KILLED_SECONDS, Launcher, Worker, WorkerDiedError
+from simx.workers.worker import (
+    KILLED_SECONDS,
+    Launcher,
+    ModuleMissingError,
+    Worker,
+    WorkerDiedError,
+)
 
 IMPORT_SECONDS = 300.0
 """Time for a server to import its runtime; a cold network disk takes about a minute."""
@@ -41,7 +54,8 @@ def launcher(entry: str, variables: Variables = (), memory: int | None = None) -
         memory: Bytes of address space that each worker may have.
 
     Raises:
-        WorkerDiedError: The module cannot be imported.
+        ModuleMissingError: A package for it is not installed.
+        WorkerDiedError: The module cannot be imported for another reason.
     """
     best = ForkServer if sys.platform == "linux" else Spawner
     return best(entry, variables, memory)
@@ -85,7 +99,7 @@ class ForkServer(Launcher):
                 self._server = _Server(self._start_process, self._memory)
             if self._is_closed:
                 self._server.close()
-                raise WorkerDiedError("the worker server was closed")
+                raise WorkerDiedError("was not started: its server was closed")
             return self._server
 
     def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
@@ -97,6 +111,7 @@ class ForkServer(Launcher):
             stdout=output,
             stderr=output,
             pass_fds=[control.fileno()],
+            cwd=working_folder(),
             env=self._environment,
             # The parent alone handles a terminal's interrupt, and ends its workers in order.
             start_new_session=True,
@@ -126,10 +141,17 @@ class _Server:
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
         self._closed = False
+        self._fate = "was not started: its server"
+        self._memory_kills = count_memory_kills()
         with contextlib.ExitStack() as unless_started:
             self._control, theirs = map(unless_started.enter_context, socket.socketpair())
-            self._stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
-            self._process = start(theirs, self._stderr)
+            self._stderr = unless_started.enter_context(temporary_file())
+            try:
+                self._process = start(theirs, self._stderr)
+            except OSError as error:
+                if disk_failure(error):
+                    raise
+                raise WorkerDiedError(f"was not started ({error})") from None
             unless_started.pop_all()
         theirs.close()
         try:
@@ -139,14 +161,15 @@ class _Server:
             self._process.kill()
             self.close()
             raise
+        self._fate = "lost its server, which"
 
     def launch(self) -> Worker:
         """Fork one worker; raise ``WorkerDiedError`` if the server has ended or hangs."""
         if self._closed:
-            raise WorkerDiedError("the worker server has ended")
+            raise WorkerDiedError("was not started: its server has ended")
         with contextlib.ExitStack() as unless_started:
             ours, theirs = map(unless_started.enter_context, socket.socketpair())
-            stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
+            stderr = unless_started.enter_context(temporary_file())
             try:
                 with self._lock:
                     socket.send_fds(self._control, [b"L"], [theirs.fileno(), stderr.fileno()])
@@ -187,13 +210,15 @@ class _Server:
         while record := self._record(max(0.0, deadline - time.monotonic())):
             if record[0] == kind:
                 return record[1]
+            if record[0] == MISSING:
+                raise ModuleMissingError(self._end_text())
         self._process.kill()
-        raise WorkerDiedError(f"the worker server gave no answer within {seconds:.0f} s")
+        raise WorkerDiedError(f"{self._fate} gave no answer within {seconds:.0f} s")
 
     def _record(self, timeout: float) -> tuple[bytes, int] | None:
         """Read a record and keep the exit code in it; None after the timeout."""
         if self._closed:
-            raise WorkerDiedError("ended with the worker server")
+            raise WorkerDiedError("ended with its server")
         if not select.select([self._control], [], [], timeout)[0]:
             return None
         data = self._control.recv(RECORD.size, socket.MSG_WAITALL)
@@ -206,10 +231,10 @@ class _Server:
 
     def _end_text(self) -> str:
         self._end()
+        code = self._process.returncode
+        end = "did not end" if code is None else end_of(code, self._memory_kills)
         self._stderr.seek(0)
-        tail = stderr_tail(self._stderr.read())
-        reason = tail[-1] if tail else f"exit code {self._process.returncode}"
-        return f"the worker server ended: {reason}"
+        return f"{self._fate} {end}{memory_limit()}{last_line(stderr_tail(self._stderr.read()))}"
 
     def _end(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):

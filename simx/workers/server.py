@@ -2,9 +2,9 @@
 
 Run as ``python -m simx.workers.server ENTRY FD PARENT LIMIT``. For each launch it reads one byte
 from the control socket FD, with two descriptors: the worker's end of the connection, and a file for
-its output. It writes a record when a worker has started, and one when it has ended. LIMIT is that
-of a worker's address space in bytes, 0 for none. The server must never call the runtime, because a
-process with threads or a device cannot be forked safely.
+its output. It writes a record when it is ready or lacks a package, when a worker has started, and
+when one has ended. LIMIT is that of a worker's address space in bytes, 0 for none. The server must
+never call the runtime, because a process with threads or a device cannot be forked safely.
 """
 
 import contextlib
@@ -22,9 +22,24 @@ from simx.workers.worker import WorkerMain
 
 RECORD = struct.Struct("!cii")
 """Kind, process id, exit code."""
-READY, STARTED, ENDED = b"R", b"S", b"E"
+READY, MISSING, STARTED, ENDED = b"R", b"M", b"S", b"E"
 
 _DESCRIPTORS_PER_LAUNCH = 2
+
+
+def load(entry: str, control: socket.socket) -> WorkerMain:
+    """Import the entry function; write a record first if a package for it is not installed.
+
+    Raises:
+        ImportError: As ``resolve`` does.
+    """
+    try:
+        return resolve(entry)
+    except ModuleNotFoundError as error:
+        # A name with a dot is a part of a package that is there, but damaged.
+        if error.name and "." not in error.name:
+            control.sendall(RECORD.pack(MISSING, 0, 0))
+        raise
 
 
 def serve(main: WorkerMain, control: socket.socket, limit: int = 0) -> None:
@@ -97,4 +112,5 @@ def _reap(alive: set[int], control: socket.socket) -> None:
 
 if __name__ == "__main__":
     bind_to_parent(int(sys.argv[3]))
-    serve(resolve(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), int(sys.argv[4]))
+    control_end = socket.socket(fileno=int(sys.argv[2]))
+    serve(load(sys.argv[1], control_end), control_end, int(sys.argv[4]))

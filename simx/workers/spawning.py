@@ -7,10 +7,9 @@ its stdin and stdout. LIMIT is that of its address space in bytes, 0 for none.
 import os
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
-from typing import IO
 
+from simx.common.temporary import temporary_file
 from simx.workers.child_process import (
     PYTHON,
     Variables,
@@ -18,6 +17,7 @@ from simx.workers.child_process import (
     environment,
     limit_memory,
     resolve,
+    working_folder,
 )
 from simx.workers.connection import Connection
 from simx.workers.worker import Launcher, Worker
@@ -34,13 +34,14 @@ class Spawner(Launcher):
     def launch(self) -> Worker:
         """Start one worker."""
         with ExitStack() as unless_started:
-            stderr: IO[bytes] = unless_started.enter_context(tempfile.TemporaryFile())
+            stderr = unless_started.enter_context(temporary_file())
             process = subprocess.Popen(
                 [*PYTHON, __name__, self._entry, str(os.getpid()), str(self._memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=self._environment,
+                cwd=working_folder(),
                 start_new_session=True,
             )
             unless_started.pop_all()

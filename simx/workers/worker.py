@@ -1,7 +1,6 @@
 """The parent's handle on one worker process, however it was started."""
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterable
 from typing import IO, Protocol, Self, TypeVar
@@ -9,7 +8,14 @@ from typing import IO, Protocol, Self, TypeVar
 import msgspec
 
 from simx.workers.connection import Connection
-from simx.workers.ending import TAIL_BYTES, count_memory_kills, stderr_tail
+from simx.workers.ending import (
+    TAIL_BYTES,
+    count_memory_kills,
+    end_of,
+    last_line,
+    memory_limit,
+    stderr_tail,
+)
 
 T = TypeVar("T")
 
@@ -25,6 +31,10 @@ class WorkerError(Exception):
 
 class WorkerDiedError(WorkerError):
     """The worker process ended before it answered."""
+
+
+class ModuleMissingError(WorkerDiedError):
+    """The worker process was not started, because a package is not installed."""
 
 
 class WorkerTimeoutError(WorkerError):
@@ -108,9 +118,7 @@ class Worker:
     @property
     def limit(self) -> str:
         """A remark for failures that its memory limit may have caused; empty without a limit."""
-        if not self._memory:
-            return ""
-        return f"; its address space is limited to {self._memory / 1e9:.3g} GB"
+        return memory_limit(self._memory)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -145,18 +153,14 @@ class Worker:
         return self._stderr.read()
 
     def _last_line(self) -> str:
-        tail = self.stderr_tail
-        return f"; its last line on stderr: {tail[-1]}" if tail else ""
+        return last_line(self.stderr_tail)
 
     def _end_text(self) -> str:
         code = self._process.wait(_DEATH_SECONDS)
         if code is None:
             self._process.kill()
             return "closed its connection without ending, and was killed"
-        if code >= 0:
-            return f"ended with exit code {code} before it answered{self.limit}"
-        remark = self._memory_kills.remark(count_memory_kills()) if code == -signal.SIGKILL else ""
-        return f"was killed by {_signal_name(-code)}{remark} before it answered{self.limit}"
+        return f"{end_of(code, self._memory_kills)} before it answered{self.limit}"
 
 
 def close_workers(workers: Iterable[Worker], *, at_once: bool = False) -> None:
@@ -179,13 +183,6 @@ def close_workers(workers: Iterable[Worker], *, at_once: bool = False) -> None:
 def is_interrupt(error: BaseException | None) -> bool:
     """Whether this is an interrupt or a signal, and no error."""
     return error is not None and not isinstance(error, Exception)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 class Launcher(Protocol):

@@ -1,5 +1,7 @@
 """How the command line ends: exit codes, signals, pipes, and what a shell asks it."""
 
+import errno
+import resource
 import signal
 import subprocess
 import sys
@@ -169,6 +171,34 @@ def test_a_full_disk_below_stdout_is_told(folder: Path) -> None:
 
     assert done.returncode == ExitCode.SYSTEM
     assert done.stderr.splitlines() == ["simx: stdout: cannot be written (No space left on device)"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ImportError("libx.so: cannot map", name="numpy"),
+            "numpy cannot be imported (libx.so: cannot map); its address space is limited to",
+        ),
+        (MemoryError(), "out of memory; its address space is limited to 1.13e+06 GB; close"),
+        (PermissionError(errno.EACCES, "not allowed", "/x"), "/x: not allowed; choose a place"),
+    ],
+)
+def test_a_refusal_of_the_system_is_no_bug(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    """One line has the reason, and for memory and libraries the limit of the address space."""
+
+    def read(_path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("simx.results.files.report.read", read)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 50, 1 << 50))
+    outcome = simx("report", "report.json")
+
+    assert (outcome.code, outcome.out) == (ExitCode.SYSTEM, "")
+    assert outcome.err.startswith(f"simx: {message}")
+    assert len(outcome.messages) == 1
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

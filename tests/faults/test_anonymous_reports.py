@@ -137,7 +137,7 @@ def test_a_worker_that_cannot_be_launched(private: Private, bench: Callable[...,
 
     class Broken(Spawner):
         def launch(self) -> Worker:
-            raise WorkerError(f"the worker server ended: {revealing('cannot import')}")
+            raise WorkerError(f"was not started: {revealing('cannot import')}")
 
     workload = Workload(BACKBONE, {"fp32": entry_in(private.store)})
     report = bench(OpenTargets((target("right"),), {"right": Broken("nothing:main")}), workload)

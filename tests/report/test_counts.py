@@ -6,6 +6,7 @@ import msgspec
 
 from simx.report.content import Screen, render
 from simx.report.contents import diagnosis_content
+from simx.results.schema.diagnosis import StoreDiagnosis
 from simx.results.schema.report import Report, Stop
 from tests.report.every import renderings
 from tests.results.builders import identity, measured, report
@@ -60,12 +61,8 @@ def test_the_doctor_counts_as_well() -> None:
     one = msgspec.structs.replace(
         SOUND.environment, logical_cores=1, affinity_cores=1, quota_cores=1.0
     )
-    found = msgspec.structs.replace(
-        SOUND,
-        environment=one,
-        threads=1,
-        store=msgspec.structs.replace(SOUND.store, exports=1),
-    )
+    store = StoreDiagnosis(exports=1, free_bytes=10**9)
+    found = msgspec.structs.replace(SOUND, environment=one, threads=1, store=store)
     text = render(diagnosis_content(found), "markdown", Screen(width=100))
 
     assert "1 of 1 core · 1 thread · quota 1 core" in text

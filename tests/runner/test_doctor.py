@@ -115,5 +115,6 @@ def test_the_real_backends_run_on_the_cpu(tmp_path: Path) -> None:
 
     assert {("torch", "CPUExecutionProvider"), ("ort", "CPUExecutionProvider")} <= set(usable)
     assert usable["ort", "CPUExecutionProvider"].proof["CPUExecutionProvider"] > 0
+    assert found.store is not None
     assert found.store.exports == 0
     assert found.threads >= 1

@@ -97,3 +97,9 @@ def hungry(connection: Connection) -> None:
     held = []
     while True:
         held.append(b"x" * 10_000_000)
+
+
+def folder(connection: Connection) -> None:
+    """Answer with the current folder."""
+    connection.receive(NOTES)
+    connection.send(Note(os.getcwd()))  # noqa: PTH109 - as a text

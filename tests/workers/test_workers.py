@@ -1,6 +1,8 @@
 """Launches answer, die and are cleaned up the same way however they were started."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from simx.workers.forking import ForkServer
 from simx.workers.spawning import Spawner
 from simx.workers.worker import (
     Launcher,
+    ModuleMissingError,
     WorkerDiedError,
     WorkerGarbledError,
     WorkerTimeoutError,
@@ -301,9 +304,75 @@ def test_a_worker_that_kills_its_server_is_reported() -> None:
     with (
         ForkServer("tests.workers.entries:dying") as launcher,
         launcher.launch() as worker,
-        pytest.raises(WorkerDiedError, match="the worker server ended: exit code -9"),
+        pytest.raises(WorkerDiedError, match="lost its server, which was killed by SIGKILL"),
     ):
         worker.request(Note("server"), NOTES, 30)
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    ("statement", "kind", "expected"),
+    [
+        ("import no_such_package", ModuleMissingError, "No module named 'no_such_package'"),
+        ("import simx.no_such_part", WorkerDiedError, "No module named 'simx.no_such_part'"),
+        ("raise ImportError('cannot map')", WorkerDiedError, "ImportError: cannot map"),
+        ("bytearray(1 << 62)", WorkerDiedError, "; its last line on stderr: MemoryError"),
+        ("import os; os.kill(os.getpid(), 11)", WorkerDiedError, "server was killed by SIGSEGV"),
+        ("raise SystemExit('no licence')", WorkerDiedError, "last line on stderr: no licence"),
+    ],
+)
+def test_a_server_that_ends_while_it_imports_says_how(
+    tmp_path: Path, statement: str, kind: type[WorkerDiedError], expected: str
+) -> None:
+    """Only a missing package is one; the message has the exit code or signal, and the last line."""
+    (tmp_path / "runtime.py").write_text(statement)
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    with pytest.raises(WorkerDiedError) as error:
+        ForkServer("runtime:main", [("PYTHONPATH", path)])
+
+    assert type(error.value) is kind
+    assert str(error.value).startswith("was not started: its server ")
+    assert expected in str(error.value)
+
+
+@needs_fork
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN, errno.ENOMEM])
+def test_a_system_that_starts_no_process_is_reported(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """With its own reason: it is a failure of the worker, and no bug."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(WorkerDiedError, match=os.strerror(number)):
+        ForkServer("tests.workers.entries:echo")
+
+
+@needs_fork
+def test_a_limit_that_is_inherited_is_reported() -> None:
+    """The server's message has the limit of this process's address space."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 50, hard))
+    try:
+        with pytest.raises(WorkerDiedError, match=r"its address space is limited to 1\.13e\+06 GB"):
+            ForkServer("no_such_package:main")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_workers_start_in_a_deleted_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start
+) -> None:
+    """They start in the root of the file system instead."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with start("folder").launch() as worker:
+        answer = worker.request(Note(""), NOTES, 30)
+
+    assert answer.text == "/"
 
 
 @needs_fork

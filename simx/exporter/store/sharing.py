@@ -4,12 +4,19 @@ import os
 import stat
 from pathlib import Path
 
+from simx.common.errors import InputError
+from simx.common.user_folders import cache_folder, homeless
 
-def default_store() -> Path:
-    """Return the store in the user's cache folder."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - help texts do not need it
 
-    return user_cache_path("simx") / "store"
+def default_store() -> Path | None:
+    """Return the store in the user's cache folder; None without a home folder."""
+    folder = cache_folder()
+    return folder and folder / "store"
+
+
+def no_store() -> InputError:
+    """Return the error of a command that needs a store."""
+    return homeless("name a folder for the exports with --store or SIMX_STORE")
 
 
 def others_may_write(store: Path) -> str | None:

@@ -7,13 +7,13 @@ The open file is checked, so that the checked content is loaded even if the name
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
+from simx.common.temporary import temporary_folder
 from simx.exporter.store.manifest import FileRecord
 
 _CHUNK = 1 << 20
@@ -137,7 +137,8 @@ def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]
 
     Raises:
         DamagedEntryError: a file differs from its record.
-        OSError: there is no room for a temporary folder.
+        SystemFailureError: there is no place for a temporary folder.
+        OSError: there is no room for it.
     """
     with ExitStack() as stack:
         opened = {
@@ -147,7 +148,7 @@ def confined(folder: Path, expected: Mapping[str, FileRecord]) -> Iterator[Path]
         if not _DESCRIPTORS.is_dir():
             yield folder
             return
-        names = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simx-")))
+        names = stack.enter_context(temporary_folder())
         for name, file in opened.items():
             (names / name).symlink_to(name_of(file, folder / name))
         yield names

@@ -34,7 +34,8 @@ def pretrained_cached(backbone: Backbone) -> Path | None:
     of date.
     """
     path = checkpoint_path(backbone)
-    return path if path.exists() else None
+    # Unlike Path.exists, this raises nothing for another user's folder.
+    return path if os.path.exists(path) else None  # noqa: PTH110 - see above
 
 
 def checkpoint_bytes(backbone: Backbone) -> int:

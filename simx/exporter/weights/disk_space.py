@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from simx.common.errors import SystemFailureError
 from simx.common.input_files import shown
+from simx.common.user_folders import homeless, is_unknown
 from simx.exporter.weights.cache import checkpoint_bytes, checkpoints_folder
 from simx.models.backbone import Backbone
 
@@ -16,9 +17,12 @@ def require_room(backbones: Sequence[Backbone]) -> tuple[int, int]:
         The bytes that they need by the catalogue, and the bytes that are free there.
 
     Raises:
+        InputError: torch's cache would be in a home folder, and there is none.
         SystemFailureError: the disk has less room, or cannot be examined.
     """
     folder, needed = checkpoints_folder(), sum(map(checkpoint_bytes, backbones))
+    if is_unknown(folder):
+        raise homeless("set TORCH_HOME to a folder for the checkpoints, or use --weights random")
     try:
         existing = next(each for each in (folder, *folder.parents) if each.exists())
         free = shutil.disk_usage(existing).free

@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from simx.common.atomic import make_folder, write_atomically
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import InputKind, opened, read_whole, shown
+from simx.common.user_folders import data_folder, homeless
 from simx.exporter.weights.cache import hash_prefix
 from simx.exporter.weights.request import WEIGHTS
 
@@ -64,8 +63,15 @@ def problem_of(name: str, digest: str) -> str | None:
 
 
 def record_path(name: str) -> Path:
-    """Return the file for the remembered hash of the checkpoint of this name."""
-    return user_data_path("simx") / "checkpoints" / f"{name}.sha256"
+    """Return the file for the remembered hash of the checkpoint of this name.
+
+    Raises:
+        InputError: the user has no data folder.
+    """
+    folder = data_folder()
+    if folder is None:
+        raise homeless("set XDG_DATA_HOME")
+    return folder / "checkpoints" / f"{name}.sha256"
 
 
 def remembered_hash(name: str) -> str | None:
@@ -74,8 +80,7 @@ def remembered_hash(name: str) -> str | None:
     Raises:
         InputError: the record cannot be read, or holds no hash of that checkpoint.
     """
-    path = record_path(name)
-    if not path.exists():
+    if data_folder() is None or not (path := record_path(name)).exists():
         return None
     line = _LINE.fullmatch(read_whole(path, _RECORD).decode("ascii", "replace"))
     if line is None or line.group(2) != name:
@@ -87,11 +92,11 @@ def remember(name: str, sha256: str, notice: Notice = lambda _: None) -> None:
     """Remember a checkpoint's hash by its file name; give a notice where that is not possible."""
     if remembered_hash(name) == sha256:
         return
-    path = record_path(name)
     try:
+        path = record_path(name)
         make_folder(path.parent)
         write_atomically(path, f"{sha256}  {name}\n".encode())
-    except (OSError, SystemFailureError) as error:
+    except (OSError, InputError, SystemFailureError) as error:
         notice(
             "the hashes of checkpoints cannot be remembered, so that an exchanged one may go "
             f"unnoticed ({error})"

@@ -24,13 +24,8 @@ def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
     yield from (Paragraph(_plugin(each)) for each in found.plugins)
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
-    exports = counted(found.store.exports, "export")
-    store = (
-        f"store: {exports}, {found.store.free_bytes / 1e9:.0f} GB free; {found.cached_weights} "
-        "of the pretrained weights are cached"
-    )
     loaded = (_loaded(each) for each in found.providers if each.libraries)
-    for text in (_machine(found), _software(found), *loaded, store):
+    for text in (_machine(found), _software(found), *loaded, _store(found)):
         yield Paragraph(text, "faint")
 
 
@@ -42,6 +37,14 @@ def _values(each: ProviderDiagnosis) -> tuple[Value, ...]:
     usable = Value("yes", tone="best") if each.usable else Value("no", tone="bad")
     names = map(Value, (clean(each.backend), provider))
     return (*names, usable, Value(proof if each.usable else ""))
+
+
+def _store(found: Diagnosis) -> str:
+    store = "none"
+    if found.store is not None:
+        exports = counted(found.store.exports, "export")
+        store = f"{exports}, {found.store.free_bytes / 1e9:.0f} GB free"
+    return f"store: {store}; {found.cached_weights} of the pretrained weights are cached"
 
 
 def _plugin(each: PluginDiagnosis) -> str:

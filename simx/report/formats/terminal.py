@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import TypeVar
 
 import msgspec
 from rich import box
@@ -12,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from simx.common.spelling import spelt
 from simx.report.blocks.document import (
     Block,
     Column,
@@ -25,6 +27,8 @@ from simx.report.blocks.document import (
 )
 from simx.report.content import Screen
 from simx.report.words.values import Tone, Value
+
+BlockT = TypeVar("BlockT", bound=Block)
 
 NARROWEST = 60
 """Columns; a narrower terminal wraps lines."""
@@ -60,13 +64,21 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
         emoji=False,
     )
     shown = [block for block in blocks if screen.detail or not block.detail]
+    if screen.in_ascii:
+        shown = list(map(_in_ascii, shown))
     with console.capture() as capture:
         for above, block in zip([None, *shown], shown, strict=False):
             if above is not None and _are_apart(above, block):
                 console.print()
             for renderable in _renderables(block, screen):
                 console.print(renderable)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    return spelt(text) if screen.in_ascii else text
+
+
+def _in_ascii(block: BlockT) -> BlockT:
+    """Spell a block's signs in ASCII before it is laid out, because spellings are longer."""
+    return msgspec.json.decode(spelt(msgspec.json.encode(block).decode()), type=type(block))
 
 
 def _are_apart(above: Block, block: Block) -> bool:

@@ -52,8 +52,9 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     ``threads`` is every backend's default. ``distributions`` are the installed ones that contain
     ONNX Runtime, by name, with their versions. ``cuda`` is the CUDA that each backend was built
-    for. ``cached_weights`` counts the pretrained weights that need no download. ``problems`` are
-    sentences on what is broken and how to mend it, ``advice`` on what improves the figures.
+    for. ``store`` is None for a user without a home folder. ``cached_weights`` counts the
+    pretrained weights that need no download. ``problems`` are sentences on what is broken and how
+    to mend it, ``advice`` on what improves the figures.
     """
 
     environment: Environment
@@ -62,7 +63,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     distributions: dict[str, str]
     cuda: dict[str, str]
     plugins: tuple[PluginDiagnosis, ...] = ()
-    store: StoreDiagnosis
+    store: StoreDiagnosis | None
     cached_weights: int
     problems: tuple[str, ...]
     advice: tuple[str, ...]

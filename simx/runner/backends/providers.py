@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.results.schema.report import Failure
 from simx.runner.backends.ort.log import cause_in
+from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.ort.plugins import installed_plugins, plugin_for
 from simx.runner.backends.registry import BackendSpec
 from simx.runner.measure.messages import PROBED, Probe, Usable
@@ -132,14 +133,17 @@ def require_usable(backend: BackendSpec, provider: str, launcher: Launcher) -> N
     """
     reply = probe(provider, launcher, backend.options)
     if isinstance(reply, Failure):
+        advice = remedy(backend, provider)
         raise ProviderUnavailableError(
             f"provider {provider} cannot be used with backend {backend.label} here: "
-            f"{reply.reason}; {remedy(backend, provider)}"
+            f"{reply.reason}{'; ' if advice else ''}{advice}"
         )
 
 
 def remedy(backend: BackendSpec, provider: str) -> str:
-    """Return what a backend needs to run on a provider: packages or hardware."""
+    """Return what a backend needs to run on a provider; empty for the processor: nothing more."""
+    if provider == CPU:
+        return ""
     if backend.name == "torch":
         return "it needs a GPU with its driver, and a build of torch for it; or use --backend ort"
     plugin = plugin_for(provider)

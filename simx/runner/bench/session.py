@@ -5,17 +5,17 @@ It prints nothing; its listener gets messages.
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from platformdirs import user_data_path
 
 from simx.common.errors import InputError, SystemFailureError, Terminated
 from simx.common.input_files import InputPath, shown
+from simx.common.temporary import temporary_folder
+from simx.common.user_folders import data_folder, homeless
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
@@ -138,9 +138,13 @@ def new_report_path() -> Path:
     """Return a new report's place in the user's data folder, and make the folder.
 
     Raises:
+        InputError: the user has no data folder.
         SystemFailureError: the folder cannot be made.
     """
-    folder = user_data_path("simx") / "reports"
+    data = data_folder()
+    if data is None:
+        raise homeless("name the report with -o")
+    folder = data / "reports"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -219,12 +223,12 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
     targets, notes = planned_targets(config)
     if config.worker_memory and sys.platform != "linux":
         raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
-    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+    with temporary_folder() as folder:
         pictures = chosen(
             anchor=inputs.anchor,
             positive=inputs.positive,
             negative=inputs.negative,
-            workdir=Path(folder),
+            workdir=folder,
         )
         check_presets(pictures, {backbone.preset for backbone in backbones})
         yield _Session(

@@ -13,7 +13,7 @@ from simx.runner.backends import registry
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.providers import require_usable
 from simx.workers.forking import launcher
-from simx.workers.worker import Launcher, WorkerDiedError
+from simx.workers.worker import Launcher, ModuleMissingError, WorkerDiedError
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -141,12 +141,12 @@ def started(backend: registry.BackendSpec, memory: int | None = None) -> Launche
     """Start the launcher of a backend's workers, with at most ``memory`` bytes each.
 
     Raises:
-        ProviderUnavailableError: the backend cannot be imported.
+        ProviderUnavailableError: a package of the backend is missing, or it cannot be imported.
     """
     try:
         return launcher(backend.entry, backend.environment, memory)
     except WorkerDiedError as error:
+        advice = f"; {backend.install}" if isinstance(error, ModuleMissingError) else ""
         raise ProviderUnavailableError(
-            f"backend {backend.name}: {backend.package} cannot be imported ({error}); "
-            f"{backend.install}"
+            f"backend {backend.name}: the worker {error}{advice}"
         ) from None

@@ -5,9 +5,11 @@ import pytest
 from rich.cells import cell_len
 
 from simx.models.ranges import DEFAULT_RANGES, Range
-from simx.report.blocks.document import Layout
+from simx.report.blocks.document import Column, Layout, Row, Table
 from simx.report.content import Screen, render
 from simx.report.contents import report_content
+from simx.report.formats import terminal
+from simx.report.words.values import Value
 from simx.results.schema.environment import DeviceMemory, Gpu, Memory
 from simx.results.schema.gpu import GpuState
 from simx.results.schema.report import Canary, Parity, Similarity, Stop
@@ -49,6 +51,16 @@ def test_a_range_of_twenty_backbones_is_short(width: int) -> None:
 
     assert len(output.splitlines()) <= 85
     assert sum(line.startswith("shufflenet_10_x0_5:V1 ") for line in output.splitlines()) == 2
+
+
+def test_a_table_in_ascii_is_aligned() -> None:
+    """Signs are spelt before the columns are laid out, because a spelling can be longer."""
+    rows = (Row((Value("a"), Value("2.0", "±5%", "◂"))), Row((Value("b"), Value("3"))))
+    table = Table(columns=(Column("name", justify="left"), Column("time", "µs")), rows=rows)
+    lines = terminal.render([table], Screen(width=80, in_ascii=True)).splitlines()
+
+    assert lines[-2:] == ["a     2.0 +-5%<", "b             3"]
+    assert "".join(lines).isascii()
 
 
 def test_the_first_table_of_two_backends_fits_80_columns() -> None:

@@ -4,13 +4,13 @@ A provider comes from the build, or from a plug-in whose library is loaded here.
 and a profile show where its nodes run.
 """
 
-import tempfile
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import onnxruntime
 
+from simx.common.temporary import temporary_folder
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of
@@ -85,7 +85,7 @@ def recorded_nodes(session: onnxruntime.InferenceSession) -> tuple[Node, ...]:
 
 def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
     """Run a graph once, on inputs of zeros and a batch of one, in a session that is never timed."""
-    with tempfile.TemporaryDirectory(prefix="simx-") as folder:
+    with temporary_folder() as folder:
         session = open_session(
             msgspec.structs.replace(
                 plan, profile=f"{folder}/profile", settings=plan.settings.without_capturing()
