@@ -63,6 +63,14 @@ _FIELDS = {
     "include it. Repeatable.",
 )
 @click.option(
+    "--env",
+    type=utf8,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Environment variable for the workers, such as OMP_THREAD_LIMIT=1, which otherwise see no "
+    "variable that changes how a runtime computes. The names of the cells include it. Repeatable.",
+)
+@click.option(
     "--allow-partial",
     is_flag=True,
     help="Measure also graphs that run on the provider in part. The names of the cells include the "
@@ -135,6 +143,7 @@ def command(
     backend: tuple[str, ...],
     provider: tuple[str, ...],
     provider_option: tuple[str, ...],
+    env: tuple[str, ...],
     allow_partial: bool,
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
@@ -185,6 +194,7 @@ def command(
             backends=backend,
             providers=provider,
             provider_options=provider_option,
+            env=env,
             allow_partial=allow_partial,
             embedding=embedding,
             precisions=precision,

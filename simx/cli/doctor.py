@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import output_option, show
+from simx.cli.output import output_option, show, tell_variables
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
@@ -30,6 +30,7 @@ def command(provider: tuple[str, ...], store: Path, format: Form, output: Path |
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
+    tell_variables()
     named = [provider_named(name) for name in provider]
     found = diagnose(store, named)
     show(diagnosis_content(found), format, output)

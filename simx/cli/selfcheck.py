@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import output_option, show
+from simx.cli.output import output_option, show, tell_variables
 from simx.cli.progress import steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
@@ -40,6 +40,7 @@ def command(
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
+    tell_variables()
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
     with steps(1) as bar:
         found = run_selfcheck(
