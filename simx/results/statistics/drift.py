@@ -14,6 +14,8 @@ PROCESSOR = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 
 _DEVICES = {
+    "ACLExecutionProvider": PROCESSOR,
+    "ArmNNExecutionProvider": PROCESSOR,
     "DnnlExecutionProvider": PROCESSOR,
     "NvTensorRTRTXExecutionProvider": _CUDA,
     "OpenVINOExecutionProvider": PROCESSOR,

@@ -95,6 +95,7 @@ class Summariser:
             margin=margin(cell.similarity),
             peak_share=self._peak_share(cell, forward),
             memory=cell.memory,
+            threads_used=cell.threads_used,
             warmup_capped=sum(
                 launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),

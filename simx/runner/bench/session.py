@@ -37,6 +37,7 @@ from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import Target, open_targets, planned_targets
+from simx.runner.bench.threads import threads_without_cores
 from simx.workers import variables
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
@@ -196,7 +197,7 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
             backbones=backbones,
             pictures=pictures,
             targets=tuple(targets),
-            notes=(*notes, *variables.notes(passed)),
+            notes=(*notes, *threads_without_cores(config.threads), *variables.notes(passed)),
             store=store,
             listener=listener,
         )

@@ -102,6 +102,12 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
+class CountThreads(msgspec.Struct, frozen=True, tag=True):
+    """Count the threads that compute, of which ``requested`` should."""
+
+    requested: int
+
+
 class CrossCheck(msgspec.Struct, frozen=True, tag=True):
     """Make some uncounted calls of ``forward`` between events of the device."""
 
@@ -183,6 +189,12 @@ class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
     block: Block
 
 
+class ThreadsCounted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``CountThreads``; None if the system does not count their waiting."""
+
+    used: float | None
+
+
 class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``CrossCheck``; None for a device without events."""
 
@@ -190,9 +202,27 @@ class CrossChecked(msgspec.Struct, frozen=True, tag=True):
 
 
 # Any request can end in a failure.
-Request = Describe | Probe | WeighMemory | Prepare | WarmUp | Measure | MeasureCanary | CrossCheck
+Request = (
+    Describe
+    | Probe
+    | WeighMemory
+    | Prepare
+    | WarmUp
+    | Measure
+    | MeasureCanary
+    | CountThreads
+    | CrossCheck
+)
 Answer = (
-    Described | Usable | Weighed | Prepared | WarmedUp | Measured | MeasuredCanary | CrossChecked
+    Described
+    | Usable
+    | Weighed
+    | Prepared
+    | WarmedUp
+    | Measured
+    | MeasuredCanary
+    | ThreadsCounted
+    | CrossChecked
 )
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
@@ -202,5 +232,6 @@ WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
+THREADS_COUNTED = msgspec.msgpack.Decoder(ThreadsCounted | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)

@@ -1,5 +1,6 @@
 """A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -168,6 +169,19 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_more_threads_than_requested_are_a_failure(tmp_path: Path) -> None:
+    """Its times would be compared with those of one thread; the other cell has its count."""
+    report = bench(tmp_path, "right", "greedy")
+    measured, failed = report.cells
+    assert isinstance(measured, MeasuredCell)
+    assert isinstance(failed, FailedCell)
+
+    assert failed.stage == "threads"
+    assert re.match(r"\d\.\d threads compute, and 1 was requested; ", failed.reason)
+    assert measured.threads_used is not None
+    assert measured.threads_used <= 1.1
 
 
 def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:
