@@ -37,7 +37,7 @@ FAMILIES = (
     Family(
         "PyTorch",
         ("ATEN_", "C10_", "FBGEMM_", "KINETO_", "PYTORCH_", "TORCH"),
-        ("THP_MEM_ALLOC_ENABLE", "USE_EIGEN_FOR_BLAS", "DISABLE_ADDMM_CUDA_LT"),
+        ("DISABLE_ADDMM_CUDA_LT", "THP_MEM_ALLOC_ENABLE", "USE_EIGEN_FOR_BLAS"),
         kept=("PYTORCH_KERNEL_CACHE_PATH", "PYTORCH_VERSION", "TORCH_HOME"),
     ),
     Family("ONNX Runtime", ("ORT_", "MLAS_", "ONNXRUNTIME_")),

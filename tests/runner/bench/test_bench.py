@@ -1,6 +1,7 @@
 """A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
 
 import re
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,11 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.config import Schedule
-from simx.results.schema.report import FailedCell, MeasuredCell, Report
+from simx.results.schema.report import FailedCell, Failure, MeasuredCell, Report
 from simx.results.summaries.derivation import by_range
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.cells import Workload
+from simx.runner.bench.cells import Workload, failed_cell, identify
 from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target, open_targets
 from tests.runner.benches import PLAN, run, small_pictures
@@ -169,6 +170,16 @@ def test_a_wrong_backend_is_a_failure_and_its_companion_a_figure(
     assert failed.stage == stage
     assert reason in failed.reason
     assert failed.command.startswith("simx bench fakenet:IMAGENET1K_V1 --backend " + kind)
+
+
+def test_the_command_of_a_failure_names_the_same_backend() -> None:
+    """Also with options and variables that a shell would take apart."""
+    name = 'torch:OMP_PLACES={0},{1};+GOMP_CPU_AFFINITY="0-1"'
+    its = msgspec.structs.replace(identify(BACKBONE, "pooled", target("right"), 1), backend=name)
+    command = failed_cell(BACKBONE, its, "random", Failure(stage="threads", reason="")).command
+    words = shlex.split(command)
+
+    assert words[words.index("--backend") + 1] == name
 
 
 def test_more_threads_than_requested_are_a_failure(tmp_path: Path) -> None:
