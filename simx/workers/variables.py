@@ -108,6 +108,10 @@ PRIVATE: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1"}
 default since 1.29, and reads this when it is imported. Its sender is also a thread, and a process
 with threads cannot be forked safely."""
 
+_UNNAMED = frozenset({*PRIVATE, "KMP_DUPLICATE_LIB_OK", "TORCH_HOME"})
+"""Variables that nothing is said of: workers get the first, importing torch sets the second, and
+simx itself looks for weights where the third says."""
+
 
 def is_kept(name: str) -> bool | None:
     """Whether workers keep a variable; None if it belongs to no family, so that they see it."""
@@ -127,7 +131,7 @@ def notes(passed: Collection[str] = (), variables: Mapping[str, str] = os.enviro
         passed: Those that workers get on purpose.
         variables: Those of this process.
     """
-    named = sorted(set(variables) - set(passed) - set(PRIVATE))
+    named = sorted(set(variables) - {*passed, *_UNNAMED})
     if removed := [name for name in named if is_kept(name) is False]:
         yield (
             f"workers run without {', '.join(removed)}, because such variables change what is "
