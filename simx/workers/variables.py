@@ -108,9 +108,9 @@ PRIVATE: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1"}
 default since 1.29, and reads this when it is imported. Its sender is also a thread, and a process
 with threads cannot be forked safely."""
 
-_UNNAMED = frozenset({*PRIVATE, "KMP_DUPLICATE_LIB_OK", "TORCH_HOME"})
-"""Variables that nothing is said of: workers get the first, importing torch sets the second, and
-simx itself looks for weights where the third says."""
+_UNNAMED = frozenset({*PRIVATE, "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME"})
+"""Variables that nothing is said of: workers get the first, importing torch sets the next two, and
+simx itself looks for weights where the last says."""
 
 
 def is_kept(name: str) -> bool | None:
