@@ -53,9 +53,9 @@ class Config(Schedule, frozen=True, kw_only=True):
     ``provider_options`` are ``KEY=VALUE``. ``env`` are environment variables for all workers, as
     ``NAME=VALUE``; up to version 5 of the report, workers had all variables of the user. Up to
     version 4, ``backends`` had the options in its names, and ``backbones`` and ``provider_options``
-    were not kept.
-    ``allow_partial`` allows cells of which only a share runs on the provider. ``weights`` is how
-    they were requested. ``worker_memory`` is the most address space of a worker in bytes.
+    were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
+    ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
+    in bytes.
     """
 
     backbones: tuple[Text, ...] = ()
