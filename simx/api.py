@@ -126,6 +126,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     backends: Names = ("torch", "ort"),
     providers: Names = ("cpu",),
     provider_options: Names = (),
+    env: Names = (),
     allow_partial: bool = False,
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
@@ -160,6 +161,8 @@ def bench(  # noqa: PLR0913 - the options of the command
         backends: such as ``torch``, ``ort`` or ``torch:channels-last``.
         providers: execution providers, such as ``cpu`` and ``cuda``.
         provider_options: options of ONNX Runtime's provider, each as ``KEY=VALUE``.
+        env: environment variables that workers get and cells are named after, each as
+            ``NAME=VALUE``; they get none of the runtimes' other variables.
         allow_partial: allow cells of which only a share of the nodes runs on the provider.
         embedding: ``pooled``, ``penultimate`` or ``flat``.
         precisions: ``fp32``, ``fp16`` and ``int8``.
@@ -206,6 +209,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         backends=_names(backends),
         providers=tuple(dict.fromkeys(map(provider_named, _names(providers)))),
         provider_options=_names(provider_options),
+        env=_names(env),
         allow_partial=allow_partial,
         embedding=embedding,
         precisions=tuple(precisions),

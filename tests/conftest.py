@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from simx.workers.variables import is_kept
+
+# What is measured, and what is said of it, must not depend on the caller's variables.
+for name in filter(lambda name: is_kept(name) is False, list(os.environ)):
+    del os.environ[name]
+
 # ONNX Runtime reads this when it is imported, which some tests do.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 

@@ -73,6 +73,14 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
     "include it. Repeatable.",
 )
 @click.option(
+    "--env",
+    type=utf8,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Environment variable for the workers, such as OMP_THREAD_LIMIT=1, which otherwise see no "
+    "variable that changes how a runtime computes. The names of the cells include it. Repeatable.",
+)
+@click.option(
     "--allow-partial",
     is_flag=True,
     help="Measure also graphs that run on the provider in part. The names of the cells include the "
@@ -149,6 +157,7 @@ def command(
     backend: tuple[str, ...],
     provider: tuple[str, ...],
     provider_option: tuple[str, ...],
+    env: tuple[str, ...],
     allow_partial: bool,
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
@@ -201,6 +210,7 @@ def command(
             backends=backend,
             providers=provider,
             provider_options=provider_option,
+            env=env,
             allow_partial=allow_partial,
             embedding=embedding,
             precisions=precision,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import force_option, output_option, require_output, show
+from simx.cli.output import force_option, output_option, require_output, show, tell_variables
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
@@ -38,6 +38,7 @@ def command(
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
     require_output(output, format, Store(store).folders if store else (), force=force)
+    tell_variables()
     named = [provider_named(name) for name in provider]
     found = diagnose(store, named)
     show(diagnosis_content(found), format, output)

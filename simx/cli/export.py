@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import show, tell, tell_once
+from simx.cli.output import show, tell, tell_once, tell_variables
 from simx.cli.parameters import Utf8Path
 from simx.common.errors import ExitCode, InputError
 from simx.common.output_files import STDOUT, require_unread
@@ -117,6 +117,7 @@ def command(
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
 
+    tell_variables()
     cores = threads or default_threads()
     plan = ExportPlan(
         embedding=embedding,

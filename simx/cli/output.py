@@ -20,6 +20,7 @@ from simx.common.safe_text import clean
 from simx.common.spelling import can_show
 from simx.report.content import Content, Form, Screen, render
 from simx.report.formats.recognition import is_rendering
+from simx.workers.variables import notes
 
 _PIPE_WIDTH = 100
 """Columns of a table in a pipe or a file; the variable ``COLUMNS`` sets another number."""
@@ -151,6 +152,12 @@ def append_to(summary: Path, content: Content) -> None:
 def tell(text: str) -> None:
     """Write one line to stderr, without control characters."""
     click.echo(f"simx: {clean(text)}", err=True)
+
+
+def tell_variables() -> None:
+    """Say which variables workers do not see, and which they keep."""
+    for note in notes():
+        tell(note)
 
 
 def tell_once() -> Callable[[str], None]:

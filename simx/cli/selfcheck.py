@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.output import force_option, output_option, require_output, show
+from simx.cli.output import force_option, output_option, require_output, show, tell_variables
 from simx.cli.progress import steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
@@ -50,6 +50,7 @@ def command(
     from simx.selfcheck.check import Extent, run_selfcheck  # noqa: PLC0415
 
     require_output(output, format, (), force=force)
+    tell_variables()
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
     with steps(1) as bar:
         found = run_selfcheck(

@@ -1,6 +1,6 @@
 """Measures the harness's cost: its timed loop on an empty backend against a bare loop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -58,6 +58,9 @@ class _EmptyBackend:
 
     def canary(self) -> None:
         pass
+
+    def large_product(self) -> Callable[[], object]:
+        return self.canary
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - likewise
         return None

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from simx.workers.variables import PRIVATE, without_runtimes
 from simx.workers.worker import WorkerMain
 
 # Isolated from the current folder, where another file could take the place of a library.
@@ -21,21 +22,21 @@ ROOT_VARIABLE = "_SIMX_ROOT"
 Variables = Iterable[tuple[str, str | None]]
 """Names and values that workers see instead of this process's; None removes one."""
 
-_PRIVATE = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONIOENCODING": "utf-8"}
-"""Keeps libraries in workers offline, and lets them print what they like.
-
-ONNX Runtime sends telemetry by default since 1.29, and reads this when it is imported. Its sender
-is also a thread, and a process with threads cannot be forked safely.
-"""
-
 _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
 
 
 def environment(variables: Variables) -> dict[str, str]:
-    """Return the environment variables of a worker's interpreter."""
-    private = {**_PRIVATE, ROOT_VARIABLE: str(os.getpid())}
-    merged: dict[str, str | None] = {**os.environ, **dict(variables), **private}
+    """Return the environment variables of a worker's interpreter.
+
+    Of those that change how a runtime computes, it has only ``variables``.
+    """
+    private = {**PRIVATE, ROOT_VARIABLE: str(os.getpid())}
+    merged: dict[str, str | None] = {
+        **without_runtimes(os.environ),
+        **dict(variables),
+        **private,
+    }
     return {name: value for name, value in merged.items() if value is not None}
 
 

@@ -23,6 +23,8 @@ BACKBONE = ("squeezenet1_1", "--weights", TRAINED_WEIGHTS)
 SHORT = ("--profile", "quick", "--launches", "1", "--rounds", "1", "--threads", "1")
 """One thread, because several take many times as long where others use the machine as well."""
 
+PASSED = ("--env", "OMP_DYNAMIC=true")
+
 
 @dataclass(frozen=True, slots=True)
 class Exports:
@@ -239,6 +241,26 @@ def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: 
     assert "torch" in both.err
 
 
+def test_a_passed_variable_labels_the_cells(
+    simx: Simx, exports: Exports, benchmark: tuple[Outcome, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are never compared with others; what is set besides is removed, and that is said."""
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
+    options = ("--backend", "torch", *PASSED, "--store", exports.store, "-o", "passed.json")
+    outcome = simx("bench", *BACKBONE, *SHORT, *options)
+    compared = simx("diff", benchmark[1], "passed.json")
+    report = read(Path("passed.json"))
+    (cell,) = report.cells
+
+    assert outcome.code == ExitCode.DONE, outcome.err
+    assert cell.identity.backend == "torch:OMP_DYNAMIC=true"
+    assert [note for note in report.notes if "OMP_THREAD_LIMIT" in note] == list(report.notes)
+    assert f"simx: {report.notes[0]}" in outcome.messages
+    assert report.config is not None
+    assert report.config.env == ("OMP_DYNAMIC=true",)
+    assert compared.code == ExitCode.INCONCLUSIVE
+
+
 @pytest.fixture
 def interrupted(
     simx: Simx, exports: Exports, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -250,7 +272,7 @@ def interrupted(
             raise KeyboardInterrupt
         return run_launch(bench, cells, index)
 
-    options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB")
+    options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB", *PASSED)
     with monkeypatch.context() as patched:
         patched.setattr("simx.runner.bench.bench.run_launch", run_one)
         return simx(
@@ -280,6 +302,7 @@ def test_an_interrupted_benchmark_is_resumed(
     assert (again.code, again.out) == (ExitCode.DONE, resumed.out)
     assert (config := read(report).config) is not None
     assert config.worker_memory == 64_000_000_000
+    assert {cell.identity.backend for cell in read(report).cells} == {"ort:OMP_DYNAMIC=true"}
     assert "nothing of it is open" in again.err
 
 
@@ -293,19 +316,21 @@ def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folde
             ("--launches", "3", "--backend", "torch"),
             ("resnet18",),
             ("-o", "other.json"),
+            ("--env", "OMP_DYNAMIC=false"),
         )
     ]
     anew = simx("bench", "squeezenet1_1", "-o", report)
     with Journal.resume(journal_path(report)):
         second = simx("bench", "--resume", report)
 
-    options, selection, output = (outcome.err for outcome in refusals)
+    options, selection, output, variable = (outcome.err for outcome in refusals)
     assert interrupted.code == ExitCode.INTERRUPTED
     assert {outcome.code for outcome in refusals} == {ExitCode.USAGE}
     assert "--launches was 2 and is 3" in options
     assert "--backend was ort and is torch" in options
     assert "SELECT was squeezenet1_1 and is resnet18" in selection
     assert "a report stays in place" in output
+    assert "--env was OMP_DYNAMIC=true and is OMP_DYNAMIC=false" in variable
     assert "left from another run" in anew.err
     assert "another simx is writing it" in second.err
     assert second.code == ExitCode.USAGE

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from simx.common.errors import ExitCode
 from simx.results.files.report import read
-from simx.results.schema.report import MeasuredCell
+from simx.results.schema.report import FailedCell, MeasuredCell
+from simx.results.statistics.threads import has_too_few, has_too_many
 from tests.providers.conftest import Elsewhere
 
 OPENVINO = "OpenVINOExecutionProvider"
@@ -61,6 +64,56 @@ def test_an_option_labels_its_cells(openvino: Elsewhere, tmp_path: Path) -> None
     assert cells["ort:num_streams=1"].identity.provider == OPENVINO
     assert cells["ort:num_streams=1"].settings["num_streams"] == "1"
     assert "num_streams" not in cells["ort"].settings
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_it_computes_with_the_requested_threads(
+    openvino: Elsewhere, tmp_path: Path, threads: int
+) -> None:
+    """It has threads of its own, one for each core unless it is limited."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino"),
+        *("--threads", str(threads), "--launches", "1", "--rounds", "1", "-o", "report.json"),
+    )
+    (cell,) = read(tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+    assert cell.threads_used is not None
+
+    assert outcome.code == ExitCode.DONE
+    assert not has_too_few(cell.threads_used, threads)
+    assert not has_too_many(cell.threads_used, threads)
+
+
+def test_more_threads_than_requested_are_a_failure(openvino: Elsewhere, tmp_path: Path) -> None:
+    """A configuration that takes back the limit does not give a figure of one thread."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino", "--threads", "1"),
+        *("--provider-option", 'load_config={"CPU":{"INFERENCE_NUM_THREADS":"2"}}'),
+        *("--launches", "1", "--rounds", "1", "-o", "report.json"),
+    )
+    (cell,) = read(tmp_path / "report.json").cells
+    assert isinstance(cell, FailedCell)
+
+    assert outcome.code == ExitCode.CELLS_FAILED
+    assert cell.stage == "threads"
+    assert '\'ort:load_config={"CPU":{"INFERENCE_NUM_THREADS":"2"}}\'' in cell.command
+
+
+def test_threads_by_the_provider_s_own_option_are_in_the_name(
+    openvino: Elsewhere, tmp_path: Path
+) -> None:
+    """Then more of them than ``--threads`` are what the cell's name says."""
+    outcome = openvino(
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino", "--threads", "1"),
+        *("--provider-option", "num_of_threads=2", "--launches", "1", "--rounds", "1"),
+        *("-o", "report.json"),
+    )
+    (cell,) = read(tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+
+    assert outcome.code == ExitCode.DONE
+    assert cell.identity.backend == "ort:num_of_threads=2"
+    assert has_too_many(cell.threads_used or 0, 1)
 
 
 def test_an_option_that_the_provider_does_not_know_is_refused(

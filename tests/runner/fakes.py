@@ -6,7 +6,8 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -96,6 +97,9 @@ class FakeBackend:
     def canary(self) -> None:
         np.ones((4, 4)) @ np.ones((4, 4))
 
+    def large_product(self) -> Callable[[], object]:
+        return lambda: np.ones((64, 64)) @ np.ones((64, 64))
+
     def timed_by_device(self, image: Any) -> int | None:  # noqa: ARG002 - it has no device
         return None
 
@@ -119,6 +123,15 @@ class BusyBackend(FakeBackend):
         self._calls += 1
         disturbed = self._QUIET < self._calls <= self._DISTURBED
         time.sleep(0.02 if disturbed else 0.004)
+
+
+class GreedyBackend(FakeBackend):
+    """Computes with three threads, however many it should have."""
+
+    def large_product(self) -> Callable[[], object]:
+        pool = ThreadPoolExecutor(3)
+        # A hash of many bytes is computed without Python's lock.
+        return lambda: list(pool.map(hashlib.sha256, [bytes(2**24)] * 3))
 
 
 class CachedBackend(FakeBackend):
@@ -290,6 +303,7 @@ class FakeRuntime:
         "right": FakeBackend,
         "slow": lambda: FakeBackend(seconds=0.03),
         "busy": BusyBackend,
+        "greedy": GreedyBackend,
         "cached": CachedBackend,
         "device": DeviceBackend,
         "events": EventsBackend,
@@ -404,6 +418,7 @@ def _entry(kind: str) -> WorkerMain:
 right = _entry("right")
 slow = _entry("slow")
 busy = _entry("busy")
+greedy = _entry("greedy")
 cached = _entry("cached")
 device = _entry("device")
 events = _entry("events")

@@ -12,7 +12,6 @@ from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.statistics.drift import peaks
-from simx.results.statistics.round_filter import references
 
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -68,7 +67,7 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
         # The peak that the shares of cells refer to.
         *(
             f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
-            for provider, peak in peaks(report.canary, references(report.canary)).items()
+            for provider, peak in peaks(report).items()
         ),
     )
 

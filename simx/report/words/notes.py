@@ -15,6 +15,7 @@ from simx.report.words.names import (
     listed,
     target_name,
 )
+from simx.results.statistics.threads import has_too_few
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 IMPRECISE_NOTE = (
@@ -59,6 +60,13 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
             f"{NOISY} too noisy: most rounds were disturbed, so all of them count and the figures "
             f"are those of a busy machine ({listed(noisy, MOST_NAMED)})"
         )
+    notes += (
+        f"{backbone_name(backbone)} on {target_name(cell.target)}: {cell.threads_used:.1f} threads "
+        f"computed a large product, and {backbone.threads} were requested"
+        for backbone in backbones
+        for cell in backbone.measured
+        if has_too_few(cell.threads_used, backbone.threads)
+    )
     notes += (
         f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
         f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"

@@ -1,6 +1,6 @@
 """A run's configuration: everything that decides what is measured and how, and no file's path.
 
-Only options of a provider can hold a path; a report has the name of the file.
+Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
 from typing import Literal, Self
@@ -50,16 +50,19 @@ class Config(Schedule, frozen=True, kw_only=True):
 
     ``backbones`` are the selected names in their order, with their weights where not the default
     ones. ``backends`` are named as on the command line, ``providers`` by ONNX Runtime's names, and
-    ``provider_options`` are ``KEY=VALUE``. Up to version 4 of the report, ``backends`` had the
-    options in its names, and ``backbones`` and ``provider_options`` were not kept.
-    ``allow_partial`` allows cells of which only a share runs on the provider. ``weights`` is how
-    they were requested. ``worker_memory`` is the most address space of a worker in bytes.
+    ``provider_options`` are ``KEY=VALUE``. ``env`` are environment variables for all workers, as
+    ``NAME=VALUE``; up to version 5 of the report, workers had all variables of the user. Up to
+    version 4, ``backends`` had the options in its names, and ``backbones`` and ``provider_options``
+    were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
+    ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
+    in bytes.
     """
 
     backbones: tuple[Text, ...] = ()
     backends: tuple[Text, ...]
     providers: tuple[Text, ...]
     provider_options: tuple[Text, ...] = ()
+    env: tuple[Text, ...] = ()
     allow_partial: bool = False
     embedding: EmbeddingKind
     precisions: tuple[Precision, ...]
@@ -77,6 +80,7 @@ class Config(Schedule, frozen=True, kw_only=True):
             self,
             backends=tuple(map(_without_folders, self.backends)),
             provider_options=tuple(map(_without_folders, self.provider_options)),
+            env=tuple(map(_without_folders, self.env)),
         )
 
 

@@ -15,7 +15,8 @@ History of the format:
 4. Adds a GPU's state, memory and events, loaded libraries, the origin of a provider, partial
    placements, a failed worker's last lines, and several precisions of one backbone.
 5. Adds ``backbones`` and ``provider_options`` to the configuration. Version 4 is read.
-6. Adds throttling by quotas and by heat to the noise of a block. Versions 4 and 5 are read.
+6. Adds ``env`` to the configuration, ``threads_used`` to measured cells, and throttling by quotas
+   and by heat to the noise of a block. Versions 4 and 5 are read.
 """
 
 from typing import Annotated, Literal
@@ -134,9 +135,11 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     the graph nodes each provider ran (empty without a graph); ``shape_nodes`` of those on the CPU
     only compute shapes. If other nodes ran elsewhere than on the identity's provider, its
     backend's name has the part; see ``partial_placement``. ``settings`` are the backend's pinned
-    settings. ``libraries`` are those loaded for the provider, such as CUDA's, by name, with their
-    versions. ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory``
-    is None where the system does not report it.
+    settings. ``threads_used`` is how many threads ran, or waited for a core, on average while a
+    large product was computed before the first rounds; None where that was not measured.
+    ``libraries`` are those loaded for the provider, such as CUDA's, by name, with their versions.
+    ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory`` is None
+    where the system does not report it.
     """
 
     identity: Identity
@@ -152,6 +155,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     shape_nodes: Count = 0
     settings: dict[Text, Text]
     thread_pools: tuple[ThreadPool, ...]
+    threads_used: Amount | None = None
     libraries: dict[Text, Text] = {}  # noqa: RUF012 - msgspec copies it
     memory: Memory | None
     few_calls: bool

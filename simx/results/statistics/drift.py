@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from simx.results.schema.report import Canary
-from simx.results.statistics.noise import CanaryKey, canary_ns
+from simx.results.files.assembly import forward_of
+from simx.results.schema.report import Canary, MeasuredCell, Report
+from simx.results.statistics.estimates import block_median
+from simx.results.statistics.noise import canary_ns
 from simx.results.summaries.summary import TargetId
 
 NS_PER_SECOND = 1e9
@@ -14,6 +16,8 @@ PROCESSOR = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 
 _DEVICES = {
+    "ACLExecutionProvider": PROCESSOR,
+    "ArmNNExecutionProvider": PROCESSOR,
     "DnnlExecutionProvider": PROCESSOR,
     "NvTensorRTRTXExecutionProvider": _CUDA,
     "OpenVINOExecutionProvider": PROCESSOR,
@@ -33,36 +37,41 @@ def torch_beside(target: TargetId) -> TargetId:
     return TargetId("torch", device_of(target.provider))
 
 
-def peaks(
-    canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
-) -> dict[str, float]:
+def peaks(report: Report) -> dict[str, float]:
     """Return the highest rate of the fixed matrix product on each device, by ``device_of``.
 
-    It is in floating-point operations per second: 2 n^3 of an n x n by n x n product. The fastest
-    backend and provider on a device sets the peak for all of them.
-
-    Args:
-        canaries: A report's.
-        undisturbed_ns: What they take undisturbed; see ``round_filter.references``.
+    It is that of the fastest call of any backend, provider and round, in floating-point operations
+    per second: 2 n^3 of an n x n by n x n product. A device on which a network reached a higher
+    rate has no entry: there the product does not show the peak.
     """
     found: dict[str, float] = {}
-    for canary in canaries:
-        ns = undisturbed_ns[canary.backend, canary.provider]
+    for canary in report.canary:
+        ns = min(canary_ns(block) for launch in canary.launches for block in launch.blocks)
         rate = 2 * canary.size**3 / ns * NS_PER_SECOND
         device = device_of(canary.provider)
         found[device] = max(rate, found.get(device, 0.0))
+    for cell in report.cells:
+        device = device_of(cell.identity.provider)
+        if isinstance(cell, MeasuredCell) and has_share(cell) and device in found:
+            blocks = (block for launch in forward_of(cell) for block in launch.blocks)
+            fastest_ns = min(map(block_median, blocks), default=math.inf)
+            if rate_of(cell, fastest_ns) > found[device]:
+                del found[device]
     return found
 
 
-def peak_share(gmacs: float, ns: float, peak: float) -> float:
-    """Return the share of a peak that a network achieves.
+def has_share(cell: MeasuredCell) -> bool:
+    """Whether a network computes in float32, as the product does."""
+    return cell.identity.precision == "fp32" and "tf32" not in cell.identity.backend
 
-    Args:
-        gmacs: 1e9 multiply-accumulates of one call, each of them two operations.
-        ns: Time of one call, in nanoseconds.
-        peak: In floating-point operations per second.
+
+def rate_of(cell: MeasuredCell, ns: float) -> float:
+    """Return the rate of a network whose call takes ``ns`` nanoseconds.
+
+    It is in floating-point operations per second, of which a multiply-accumulate is two.
     """
-    return 2 * gmacs * 1e9 / (ns / NS_PER_SECOND) / peak
+    gmacs = cell.catalogue.embedding_gmacs * cell.identity.batch
+    return 2 * gmacs * 1e9 / (ns / NS_PER_SECOND)
 
 
 def drift(canaries: Iterable[Canary], backbones: Sequence[tuple[str, str]]) -> float:

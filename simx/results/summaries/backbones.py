@@ -17,7 +17,7 @@ from simx.results.schema.report import (
 )
 from simx.results.schema.times import Scope
 from simx.results.statistics.device_events import typical_rest_ns
-from simx.results.statistics.drift import device_of, peak_share, peaks, torch_beside
+from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
 from simx.results.statistics.vector_math import margin
 from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, TimeKey
@@ -37,7 +37,7 @@ class Summariser:
     def __init__(self, report: Report, targets: Sequence[TargetId]) -> None:
         self.counted = CountedReport(report)
         self._order = targets
-        self._peaks = peaks(report.canary, self.counted.undisturbed_ns)
+        self._peaks = peaks(report)
         self._budget_seconds = report.config.budget_seconds if report.config else None
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
@@ -102,6 +102,7 @@ class Summariser:
             margin=margin(cell.similarity),
             peak_share=self._peak_share(cell, forward),
             memory=cell.memory,
+            threads_used=cell.threads_used,
             warmup_capped=sum(
                 launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),
@@ -112,10 +113,9 @@ class Summariser:
 
     def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:
         peak = self._peaks.get(device_of(cell.identity.provider))
-        if peak is None or forward is None:
+        if peak is None or forward is None or not has_share(cell):
             return None
-        gmacs = cell.catalogue.embedding_gmacs * cell.identity.batch
-        return peak_share(gmacs, forward.median_ns, peak)
+        return rate_of(cell, forward.median_ns) / peak
 
     def _forward_fastest(self, backbone: CountedBackbone) -> tuple[TargetId, ...]:
         """Return the fastest and all whose ratio to it leaves open that they are as fast."""

@@ -92,9 +92,10 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of another
     precision, for its own backend and provider in fp32. ``margin`` is the positive's similarity
     minus the negative's, in percentage points. ``peak_share`` is the achieved share of the
-    machine's peak, None where no canary shows the peak. ``warmup_capped`` counts the launches
-    whose times had not levelled off when warming up had to end. ``beyond_events_ns`` is what a call
-    takes beyond the device's own events, where that is much.
+    machine's peak, None where no canary shows the peak and in other numbers than float32.
+    ``warmup_capped`` counts the launches whose times had not levelled off when warming up had to
+    end. ``threads_used`` is how many threads computed a large product, None if unknown.
+    ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     """
 
     target: TargetId
@@ -112,6 +113,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     margin: float | None
     peak_share: float | None = None
     memory: Memory | None = None
+    threads_used: float | None = None
     warmup_capped: int = 0
     beyond_events_ns: float | None = None
     placement: Mapping[str, int] = {}

@@ -3,7 +3,7 @@
 A backend returns values and never reads a clock. A new one needs a file and a line in ``registry``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +21,9 @@ Placed = Any
 
 CANARY_SIZE = 512
 """Rows and columns of the canary's factors; the product takes a few milliseconds on two cores."""
+
+LARGE_SIZE = 1024
+"""The same of the larger product, which keeps the threads of any processor busy."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +106,12 @@ class Backend(Protocol):
     def canary(self) -> None:
         """Compute one fixed matrix product of ``CANARY_SIZE`` on the device."""
 
+    def large_product(self) -> Callable[[], object]:
+        """Return a call that computes a product of ``LARGE_SIZE``, whose idle threads sleep.
+
+        It is not timed. With it the threads are counted that really compute.
+        """
+
     def timed_by_device(self, image: Placed) -> int | None:
         """Compute embeddings, and return the nanoseconds between two events of the device.
 
@@ -143,6 +152,6 @@ class Runtime(Protocol):
         """
 
 
-def canary_matrix() -> Array:
-    """Return the canary's constant factor, float32 [CANARY_SIZE, CANARY_SIZE]."""
-    return np.random.default_rng(0).standard_normal((CANARY_SIZE, CANARY_SIZE), dtype=np.float32)
+def canary_matrix(size: int = CANARY_SIZE) -> Array:
+    """Return the constant factor of a product, float32 [size, size]."""
+    return np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)

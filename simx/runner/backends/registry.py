@@ -13,10 +13,15 @@ from simx.models.backbone import PRECISIONS, Precision
 from simx.results.schema.partial_placement import PARTIAL
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
+from simx.workers.child_process import ROOT_VARIABLE
+from simx.workers.variables import PRIVATE
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+"""An environment variable, which by this differs from a provider's option in a backend's name."""
+
 _VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
-"""The parts of a provider's option: no character that has a meaning in a backend's name."""
+"""The value of either: no character that has a meaning in a backend's name."""
 
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's devices, by ONNX Runtime's names of their providers."""
@@ -39,13 +44,14 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend with its chosen variants and options of its provider.
+    """A backend with its chosen variants, options of its provider, and variables of its workers.
 
     Workers run ``entry``, which needs ``package``. It has devices for ``providers``, None for any;
     ``stand_ins`` pairs other providers with the one among them that has the same device. It
-    executes the state dict or the ONNX graph, in one of ``precisions``. ``pinned`` are variables of
-    all its workers. ``variants`` are those chosen of ``known_variants``, in that order, and
-    ``options`` are the provider's, each as ``key=value``, if it ``takes_options``.
+    executes the state dict or the ONNX graph, in one of ``precisions``. ``variants`` are those
+    chosen of ``known_variants``, in that order, and ``options`` are the provider's, each as
+    ``key=value``, if it ``takes_options``. ``variables`` are those of the environment that its
+    workers get, each as ``NAME=VALUE``.
     """
 
     name: str
@@ -57,16 +63,17 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     precisions: tuple[Precision, ...] = ("fp32",)
     stand_ins: tuple[tuple[str, str], ...] = ()
     takes_options: bool = False
-    pinned: Environment = ()
     known_variants: tuple[Variant, ...] = ()
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """Its name in a report, such as ``torch:channels-last+passive``, without folders."""
-        options = (anonymous(each) if "/" in each else each for each in self.options)
-        changes = "+".join((*self.variants, *options))
+        pairs = (*self.options, *self.variables)
+        shown = (anonymous(each) if "/" in each else each for each in pairs)
+        changes = "+".join((*self.variants, *shown))
         return f"{self.name}:{changes}" if changes else self.name
 
     def with_options(self, options: Sequence[str]) -> "BackendSpec":
@@ -76,6 +83,24 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         every = tuple(dict.fromkeys((*self.options, *options)))
         return msgspec.structs.replace(self, options=every)
 
+    def with_variables(self, variables: Sequence[str]) -> "BackendSpec":
+        """Return the backend with further variables of its workers.
+
+        Raises:
+            InputError: one has two values, or is set by simx itself.
+        """
+        every = tuple(dict.fromkeys((*self.variables, *variables)))
+        names = [each.partition("=")[0] for each in every]
+        own = {*_OWN_VARIABLES, *(name for name, _ in self._of_variants)}
+        for name in names:
+            if name in own:
+                raise InputError(
+                    f"variable {name}: simx or a variant of {self.name} sets it; leave it out"
+                )
+            if names.count(name) > 1:
+                raise InputError(f"variable {name}: it has two values; leave one out")
+        return msgspec.structs.replace(self, variables=every)
+
     @property
     def bounds(self) -> Bounds:
         """The largest differences of its embeddings from the reference."""
@@ -83,13 +108,18 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def environment(self) -> Environment:
-        """The variables of its workers."""
-        chosen = (each for each in self.known_variants if each.name in self.variants)
+        """The variables of its workers; they get no others that change how it computes."""
+        given = (each.partition("=") for each in self.variables)
         return (
-            *self.pinned,
             (_TF32_SWITCH, None if self._uses_tf32 else "0"),
-            *(pair for each in chosen for pair in each.environment),
+            *self._of_variants,
+            *((name, value) for name, _, value in given),
         )
+
+    @property
+    def _of_variants(self) -> Environment:
+        chosen = (each for each in self.known_variants if each.name in self.variants)
+        return tuple(pair for each in chosen for pair in each.environment)
 
     @property
     def _uses_tf32(self) -> bool:
@@ -97,28 +127,11 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         return not options.isdisjoint({"use_tf32=1", "use_tf32=true"}) or "tf32" in self.variants
 
 
-_OPENMP = (
-    "GOMP_CPU_AFFINITY",
-    "GOMP_SPINCOUNT",
-    "KMP_AFFINITY",
-    "KMP_BLOCKTIME",
-    "OMP_PLACES",
-    "OMP_PROC_BIND",
-    "OMP_WAIT_POLICY",
-)
-"""How OpenMP's threads wait and where they run; a user's settings would affect torch alone."""
-
-_PINNED_ELSEWHERE = (
-    "CUDA_LAUNCH_BLOCKING",
-    "PYTORCH_ALLOC_CONF",
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_NO_CUDA_MEMORY_CACHING",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-)
-"""Variables that would change pinned settings of a GPU."""
-
 _TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"
 """At 0 no library of NVIDIA's uses TF32, TensorRT included; ONNX Runtime has no such option."""
+
+_OWN_VARIABLES = frozenset({*PRIVATE, ROOT_VARIABLE})
+"""Variables that every worker gets from simx."""
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -155,7 +168,6 @@ BACKENDS = (
             ("NvTensorRTRTXExecutionProvider", _CUDA),
             ("TensorrtExecutionProvider", _CUDA),
         ),
-        pinned=tuple((name, None) for name in (*_OPENMP, *_PINNED_ELSEWHERE)),
         known_variants=(
             _variant("channels-last", "inputs and weights with the channels last"),
             _CAPTURING,
@@ -180,7 +192,6 @@ BACKENDS = (
         executes="graph",
         precisions=PRECISIONS,
         takes_options=True,
-        pinned=tuple((name, None) for name in _PINNED_ELSEWHERE),
         known_variants=(
             _variant("channels-last", "convolutions with the channels last", _CUDA),
             _CAPTURING,
@@ -212,6 +223,11 @@ def provider_option(text: str) -> str:
             f"provider option {text!r}: write it as KEY=VALUE, such as use_tf32=1, without '+' "
             "or spaces in it"
         )
+    if _VARIABLE.fullmatch(key):
+        raise InputError(
+            f"provider option {text!r}: such a name is that of an environment variable; pass it "
+            "with --env"
+        )
     if key == PARTIAL:
         raise InputError(
             f"provider option {text!r}: {PARTIAL} marks the cells that --allow-partial accepts; "
@@ -220,8 +236,23 @@ def provider_option(text: str) -> str:
     return f"{key}={value}"
 
 
+def variable(text: str) -> str:
+    """Return an environment variable for workers, ``NAME=VALUE``.
+
+    Raises:
+        InputError: it has another form, or cannot be part of a backend's name.
+    """
+    name, _, value = text.partition("=")
+    if not (_VARIABLE.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise InputError(
+            f"variable {text!r}: write it as NAME=VALUE, such as OMP_THREAD_LIMIT=1, with a name "
+            "in upper case, and without '+' or spaces"
+        )
+    return text
+
+
 def backend_named(name: str) -> BackendSpec:
-    """Return a backend by its name, with variants and options: ``ort:passive+use_tf32=1``.
+    """Return a backend by its name, with all that its label has: ``ort:passive+use_tf32=1``.
 
     Raises:
         InputError: there is no such backend or variant.
@@ -234,9 +265,12 @@ def backend_named(name: str) -> BackendSpec:
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
     options: list[str] = []
     variants: list[str] = []
+    variables: list[str] = []
     known_variants = [variant.name for variant in backend.known_variants]
     for each in changes.split("+") if changes else ():
-        if "=" in each and backend.takes_options:
+        if "=" in each and _VARIABLE.fullmatch(each.partition("=")[0]):
+            variables.append(variable(each))
+        elif "=" in each and backend.takes_options:
             options.append(provider_option(each))
         elif each in known_variants:
             variants.append(each)
@@ -260,7 +294,7 @@ def backend_named(name: str) -> BackendSpec:
         providers=providers,
         variants=tuple(each.name for each in chosen),
         options=tuple(dict.fromkeys(options)),
-    )
+    ).with_variables(variables)
 
 
 def require_meaning(backends: Sequence[BackendSpec], providers: Sequence[str]) -> None:

@@ -19,10 +19,13 @@ from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
 from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
 from simx.results.statistics.device_events import too_short
+from simx.results.statistics.drift import PROCESSOR, device_of
 from simx.results.statistics.estimates import block_median
 from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst_parity
+from simx.results.statistics.threads import has_too_many
 from simx.results.statistics.vector_math import cosine, similarities
 from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
+from simx.runner.backends.ort.settings import THREAD_OPTIONS
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
 from simx.runner.bench.schedule import CANARY_PLAN, Deadlines, block_plan, is_giant
 from simx.runner.measure import messages
@@ -61,6 +64,7 @@ class CellClient:
         self.canary: list[Block] = []
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
         self._right: Array
+        self._threads_used: float | None = None
         self._warmup: Warmup | None = None
         self._events: DeviceEvents | None = None
 
@@ -107,6 +111,29 @@ class CellClient:
                 "launches before",
             )
         self.plan = msgspec.structs.replace(self.plan, partial_placement=share, was_loaded=True)
+
+    def count_threads(self) -> None:
+        """Measure how many of the processor's threads compute; more than requested are a failure.
+
+        A time with more threads than the cell's name has must not be compared with others. An
+        option of the provider for its threads is a part of the name.
+        """
+        target, requested = self.plan.target, self.plan.threads
+        if device_of(target.provider) != PROCESSOR:
+            return
+        request = messages.CountThreads(requested)
+        seconds = self._deadlines.of_block(CANARY_PLAN, 0)
+        used = self._ask(request, messages.THREADS_COUNTED, "threads", seconds).used
+        self._threads_used = used
+        option = f"{THREAD_OPTIONS.get(target.provider)}="
+        is_named = any(each.startswith(option) for each in target.backend.options)
+        if used is not None and has_too_many(used, requested) and not is_named:
+            counted = "1 was" if requested == 1 else f"{requested} were"
+            raise CellFailedError(
+                "threads",
+                f"{used:.1f} threads compute, and {counted} requested; request as many with "
+                "--threads, or limit them by an option of the provider",
+            )
 
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
@@ -185,6 +212,7 @@ class CellClient:
             shape_nodes=facts.shape_nodes,
             settings={name: anonymous(value) for name, value in facts.settings.items()},
             thread_pools=prepared.thread_pools,
+            threads_used=self._threads_used,
             libraries=prepared.libraries,
             memory=self.plan.memory,
             few_calls=few_calls,

@@ -1,5 +1,6 @@
 """The cells of a benchmark: one backbone on one target each, and their records in a report."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -139,7 +140,8 @@ def failed_cell(
         "--weights": "FILE" if origin == "file" else origin,
     }
     command = f"simx bench {backbone.model}:{backbone.weights}"
-    command += "".join(f" {name} {value}" for name, value in options.items() if value is not None)
+    given = ((name, str(value)) for name, value in options.items() if value is not None)
+    command += "".join(f" {name} {shlex.quote(value)}" for name, value in given)
     return FailedCell(
         identity=identity,
         catalogue=catalogue_figures(backbone, identity.embedding, origin),

@@ -122,6 +122,8 @@ class _LaunchRun:
         self._each("prepare", lambda cell: cell.prepare(pictures))
         self._each("compare", self._compare)
         self._explain_disagreements()
+        if self._index == 0 and not self._bench.only_forward:
+            self._each("threads", lambda cell: cell.count_threads())
         self._giant = any(cell.is_giant for cell in self._live.values())
         if not self._giant:
             self._each("warm-up", lambda cell: cell.warm_up())

@@ -39,6 +39,8 @@ from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.targets import Target, open_targets, planned_targets
+from simx.runner.bench.threads import threads_without_cores
+from simx.workers import variables
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
 """Returns a context for the measurement of backbones; its value is called before each launch."""
@@ -221,6 +223,7 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
     backbones = selected(config.backbones) if config.backbones else _held(config, inputs, store)
     require_fitting(_request(config, inputs), backbones)
     targets, notes = planned_targets(config)
+    passed = {each.partition("=")[0] for of in targets for each in of.backend.variables}
     if config.worker_memory and sys.platform != "linux":
         raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
     with temporary_folder() as folder:
@@ -241,7 +244,7 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
             backbones=backbones,
             pictures=pictures,
             targets=tuple(targets),
-            notes=tuple(notes),
+            notes=(*notes, *threads_without_cores(config.threads), *variables.notes(passed)),
             store=store,
             listener=listener,
         )

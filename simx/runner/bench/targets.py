@@ -60,12 +60,17 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
     """Return the targets of a configuration, and notes on the impossible ones; start none.
 
     Raises:
-        InputError: a backend, a variant, an option or a precision is not known, or has no effect.
+        InputError: a backend, a variant, an option or a precision is not known, or has no effect;
+            or a variable cannot be passed.
         ProviderUnavailableError: a backend is not installed, or none has a device for any of the
             providers.
     """
     options = [registry.provider_option(text) for text in config.provider_options]
-    backends = [registry.backend_named(name).with_options(options) for name in config.backends]
+    variables = [registry.variable(text) for text in config.env]
+    backends = [
+        registry.backend_named(name).with_options(options).with_variables(variables)
+        for name in config.backends
+    ]
     require_takers(options, backends, config.providers)
     registry.require_meaning(backends, config.providers)
     registry.require_precisions(backends, config.precisions)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterator
 
 from simx.common.cgroups import cpu_quota
 
@@ -17,3 +18,16 @@ def default_threads() -> int:
     """Return the cores of the affinity, or of the quota where that is smaller; at least one."""
     quota = cpu_quota()
     return max(1, math.floor(min(affinity_cores(), math.inf if quota is None else quota)))
+
+
+def threads_without_cores(threads: int) -> Iterator[str]:
+    """Yield a note for each limit of this process's cores that the threads exceed."""
+    cores, quota = affinity_cores(), cpu_quota()
+    if threads > cores:
+        allowed = "1 core" if cores == 1 else f"{cores} cores"
+        yield f"{threads} threads share {allowed}: this process may run on no others"
+    if quota is not None and threads > quota:
+        yield (
+            f"{threads} threads exceed the CPU quota of {quota:g} cores: the system stops them "
+            "whenever the quota is used up"
+        )

@@ -102,6 +102,12 @@ class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
     plan: BlockPlan
 
 
+class CountThreads(msgspec.Struct, frozen=True, tag=True):
+    """Count the threads that compute, of which ``requested`` should."""
+
+    requested: int
+
+
 class CrossCheck(msgspec.Struct, frozen=True, tag=True):
     """Make some uncounted calls of ``forward`` between events of the device."""
 
@@ -187,6 +193,12 @@ class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
     block: Block
 
 
+class ThreadsCounted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``CountThreads``; None if the system does not count their waiting."""
+
+    used: float | None
+
+
 class CrossChecked(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``CrossCheck``; None for a device without events."""
 
@@ -208,6 +220,7 @@ Request = (
     | WarmUp
     | Measure
     | MeasureCanary
+    | CountThreads
     | CrossCheck
     | CompareWithFloat64
 )
@@ -219,6 +232,7 @@ Answer = (
     | WarmedUp
     | Measured
     | MeasuredCanary
+    | ThreadsCounted
     | CrossChecked
     | ComparedWithFloat64
 )
@@ -230,6 +244,7 @@ WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
+THREADS_COUNTED = msgspec.msgpack.Decoder(ThreadsCounted | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
 COMPARED_WITH_FLOAT64 = msgspec.msgpack.Decoder(ComparedWithFloat64 | Failure)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)

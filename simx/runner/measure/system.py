@@ -8,6 +8,8 @@ _STEAL_COLUMN = 7
 _BUSY_COLUMNS = (0, 1, 2, 5, 6)
 """user, nice, system, irq and softirq of /proc/stat's first line; see proc(5)."""
 
+_TASKS = Path("/proc/self/task")
+
 
 def text(path: Path) -> str | None:
     """Return a small file's stripped content, or None if it cannot be read."""
@@ -27,18 +29,30 @@ def core_times_ns(stat: Path = Path("/proc/stat")) -> tuple[int | None, int | No
     return ticks[_STEAL_COLUMN] * tick_ns, sum(ticks[column] for column in _BUSY_COLUMNS) * tick_ns
 
 
-def waiting_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
-    """Return the nanoseconds that this process's threads have waited for a core, summed.
+def waiting_ns(tasks: Path = _TASKS) -> int | None:
+    """Return the nanoseconds that this process's threads have waited for a core, summed."""
+    scheduled = _scheduled_ns(tasks)
+    return scheduled and scheduled[1]
 
-    Source: the kernel's Documentation/scheduler/sched-stats, second figure of ``schedstat``.
+
+def runnable_ns(tasks: Path = _TASKS) -> int | None:
+    """Return the nanoseconds that this process's threads have run or waited for a core, summed."""
+    scheduled = _scheduled_ns(tasks)
+    return scheduled and sum(scheduled)
+
+
+def _scheduled_ns(tasks: Path) -> tuple[int, int] | None:
+    """Return how long the threads have run and waited, in nanoseconds, each summed.
+
+    Source: the kernel's Documentation/scheduler/sched-stats, first two figures of ``schedstat``.
     """
     try:
         threads = list(tasks.iterdir())
     except OSError:
         return None
     fields = [(text(thread / "schedstat") or "").split() for thread in threads]
-    waits = [int(each[1]) for each in fields if len(each) > 1]
-    return sum(waits) if waits else None
+    known = [(int(each[0]), int(each[1])) for each in fields if len(each) > 1]
+    return (sum(ran for ran, _ in known), sum(waited for _, waited in known)) if known else None
 
 
 def pressure_ns(pressure: Path = Path("/proc/pressure/cpu")) -> int | None:

@@ -26,6 +26,7 @@ from simx.runner.measure import messages
 from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.loaded_libraries import loaded_libraries
 from simx.runner.measure.system import forget_peak, resident_bytes
+from simx.runner.measure.threads import threads_used
 from simx.runner.measure.timing import CLOCK, take_block
 from simx.runner.measure.warmup import warm_up
 from simx.workers.connection import Connection
@@ -75,6 +76,9 @@ def _answer(
         case messages.MeasureCanary() if cell:
             block = take_block(cell.backend.canary, request.plan, request.round)
             answer = messages.MeasuredCanary(block)
+        case messages.CountThreads() if cell:
+            used = threads_used(cell.backend.large_product(), request.requested)
+            answer = messages.ThreadsCounted(used)
         case messages.CrossCheck() if cell:
             answer = messages.CrossChecked(cell.cross_check(request.calls))
         case messages.CompareWithFloat64() if cell:

@@ -10,11 +10,13 @@ from simx.exporter.store.manifest import VERIFICATION_FILE
 from simx.exporter.verification.reference import Reference, load_reference
 from simx.models.backbone import Backbone
 from simx.results.statistics.parity import disagreement, worst_parity
+from simx.results.statistics.threads import has_too_few, has_too_many
 from simx.results.statistics.vector_math import cosine
 from simx.runner.backends.contract import Array, Backend, BackendError, BackendFacts, Runtime, Task
 from simx.runner.backends.ort.backend import OrtRuntime
 from simx.runner.backends.registry import BACKENDS
 from simx.runner.backends.torch.backend import TorchRuntime
+from simx.runner.measure.threads import threads_used
 
 
 @pytest.fixture
@@ -127,6 +129,19 @@ def test_the_canary_disturbs_nothing(backend: Backend, inputs: Array) -> None:
     backend.canary()
 
     assert np.array_equal(embed(backend, inputs[:1]), before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_as_many_threads_compute_as_are_requested(
+    runtime: Runtime, task: Task, threads: int
+) -> None:
+    """Counted by the kernel in a process of its own, whatever else the machine does."""
+    backend = runtime.create(msgspec.structs.replace(task, threads=threads))
+    used = threads_used(backend.large_product(), threads)
+    assert used is not None
+
+    assert not has_too_few(used, threads)
+    assert not has_too_many(used, threads)
 
 
 def test_what_the_probe_passes_can_load(runtime: Runtime, task: Task) -> None:

@@ -4,7 +4,13 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.statistics.parity import FP32, TF32
-from simx.runner.backends.registry import BACKENDS, backend_named, require_meaning
+from simx.runner.backends.registry import (
+    BACKENDS,
+    backend_named,
+    provider_option,
+    require_meaning,
+    variable,
+)
 from simx.runner.bench.targets import product
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -77,3 +83,57 @@ def test_tf32_by_the_providers_own_option_is_tf32() -> None:
     backend = backend_named("ort").with_options(["use_tf32=1"])
     assert dict(backend.environment)["NVIDIA_TF32_OVERRIDE"] is None
     assert backend.bounds == backend_named("ort:tf32").bounds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "torch:OMP_THREAD_LIMIT=1",
+        "ort:spinning+use_tf32=1+OMP_DYNAMIC=true",
+        "torch:passive+GLIBC_TUNABLES=glibc.malloc.arena_max=1+OMP_THREAD_LIMIT=1",
+    ],
+)
+def test_a_variable_is_part_of_the_name(name: str) -> None:
+    """The name of a cell leads back to the backend with the same variables."""
+    backend = backend_named(name)
+    passed = [each for each in name.partition(":")[2].split("+") if each[0].isupper()]
+
+    assert backend.label == name
+    assert list(backend.variables) == passed
+    assert [f"{name}={value}" for name, value in backend.environment[-len(passed) :]] == passed
+
+
+def test_a_variable_of_all_backends_is_named_once() -> None:
+    """Also where a backend's own name has it already."""
+    backend = backend_named("torch:OMP_DYNAMIC=true").with_variables(["OMP_DYNAMIC=true"])
+
+    assert backend.label == "torch:OMP_DYNAMIC=true"
+
+
+@pytest.mark.parametrize(
+    "text", ["omp_dynamic=true", "OMP_DYNAMIC", "OMP=", "=1", "A=b+c", "A=b c"]
+)
+def test_what_cannot_be_a_variable_of_a_name_is_refused(text: str) -> None:
+    """With the form that it must have."""
+    with pytest.raises(InputError, match="write it as NAME=VALUE"):
+        variable(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "passed"),
+    [
+        ("ort", "ORT_DISABLE_TELEMETRY=0"),
+        ("torch:passive", "OMP_WAIT_POLICY=ACTIVE"),
+        ("torch:OMP_DYNAMIC=true", "OMP_DYNAMIC=false"),
+    ],
+)
+def test_a_variable_with_two_values_is_refused(name: str, passed: str) -> None:
+    """Otherwise the cell's name would say what its worker did not have."""
+    with pytest.raises(InputError, match=f"variable {passed.partition('=')[0]}: "):
+        backend_named(name).with_variables([passed])
+
+
+def test_an_option_is_never_taken_for_a_variable() -> None:
+    """An option with the name of a variable would have the same label."""
+    with pytest.raises(InputError, match="pass it with --env"):
+        provider_option("OMP_DYNAMIC=true")

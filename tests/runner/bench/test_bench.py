@@ -1,6 +1,7 @@
 """A benchmark of fakes: what is measured is complete, and what is wrong is no figure."""
 
 import re
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,11 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.config import Schedule
-from simx.results.schema.report import FailedCell, MeasuredCell, Report
+from simx.results.schema.report import FailedCell, Failure, MeasuredCell, Report
 from simx.results.summaries.derivation import by_range
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
-from simx.runner.bench.cells import Workload
+from simx.runner.bench.cells import Workload, failed_cell, identify
 from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target, open_targets
 from tests.runner.benches import PLAN, run, small_pictures
@@ -193,6 +194,29 @@ def test_a_disagreement_names_its_cause(
     assert failed
     assert all(re.search(reason, cell.reason) for cell in failed)
     assert {cell.stage for cell in failed} == {"parity"}
+
+
+def test_the_command_of_a_failure_names_the_same_backend() -> None:
+    """Also with options and variables that a shell would take apart."""
+    name = 'torch:OMP_PLACES={0},{1};+GOMP_CPU_AFFINITY="0-1"'
+    its = msgspec.structs.replace(identify(BACKBONE, "pooled", target("right"), 1), backend=name)
+    command = failed_cell(BACKBONE, its, "random", Failure(stage="threads", reason="")).command
+    words = shlex.split(command)
+
+    assert words[words.index("--backend") + 1] == name
+
+
+def test_more_threads_than_requested_are_a_failure(tmp_path: Path) -> None:
+    """Its times would be compared with those of one thread; the other cell has its count."""
+    report = bench(tmp_path, "right", "greedy")
+    measured, failed = report.cells
+    assert isinstance(measured, MeasuredCell)
+    assert isinstance(failed, FailedCell)
+
+    assert failed.stage == "threads"
+    assert re.match(r"\d\.\d threads compute, and 1 was requested; ", failed.reason)
+    assert measured.threads_used is not None
+    assert measured.threads_used <= 1.1
 
 
 def test_what_tf32_rounds_away_is_let_pass_in_its_own_cells(tmp_path: Path) -> None:

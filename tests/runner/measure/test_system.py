@@ -9,6 +9,7 @@ from simx.runner.measure.system import (
     forget_peak,
     pressure_ns,
     resident_bytes,
+    runnable_ns,
     thermal_throttles,
     waiting_ns,
 )
@@ -38,6 +39,15 @@ def test_waiting_is_summed_over_threads(tmp_path: Path) -> None:
 
     assert waiting_ns(tmp_path) == 42
     assert waiting_ns(tmp_path / "none") is None
+
+
+def test_a_thread_that_waits_is_runnable(tmp_path: Path) -> None:
+    """Its time on a core and its time without one are summed."""
+    written(tmp_path, "1/schedstat", "500 30 4\n")
+    written(tmp_path, "2/schedstat", "700 12 9\n")
+
+    assert runnable_ns(tmp_path) == 1242
+    assert runnable_ns(tmp_path / "none") is None
 
 
 def test_pressure_is_the_total_of_some(tmp_path: Path) -> None:

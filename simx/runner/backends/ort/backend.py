@@ -1,6 +1,6 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import onnxruntime
 
 from simx.results.schema.diagnosis import PluginDiagnosis
 from simx.runner.backends.contract import (
+    LARGE_SIZE,
     Array,
     BackendError,
     BackendFacts,
@@ -83,13 +84,13 @@ class OrtBackend:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._settings = settings_of(task.provider, task.variants, task.options)
+        self._settings = self._set(task.variants)
         self._loaded = _Loaded(
             _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
         )
-        similar = settings_of(task.provider, task.variants, task.options, own=True)
+        similar = self._set(task.variants, own=True)
         # The canary is the same work for all variants, so that it can be compared.
-        pinned = settings_of(task.provider, (), task.options, own=True)
+        pinned = self._set((), own=True)
         # All nodes of simx's own graphs have to run on the provider.
         self._own = (
             _Loaded(_plan(_SIMILARITY, task, similar)),
@@ -120,6 +121,10 @@ class OrtBackend:
             resident=self._task.provider in DEVICES,
         )
 
+    def _set(self, variants: Sequence[str], *, own: bool = False) -> SessionSettings:
+        task = self._task
+        return settings_of(task.provider, variants, task.options, task.threads, own=own)
+
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU nothing is copied."""
         return self._network.place(array)
@@ -139,6 +144,12 @@ class OrtBackend:
     def canary(self) -> None:
         """Compute the fixed product."""
         self._product.run(self._matrix, self._matrix)
+
+    def large_product(self) -> Callable[[], object]:
+        """Return a larger product, in a session of its own whose threads do not spin."""
+        graph = _Loaded(_plan(_CANARY, self._task, self._set(("passive",), own=True))).graph
+        matrix = graph.place(canary_matrix(LARGE_SIZE))
+        return lambda: graph.run(matrix, matrix)
 
     def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - part of the contract
         """Return None: its stream is not accessible, and another one changes how it waits."""
@@ -174,7 +185,7 @@ class OrtRuntime:
             path=_SIMILARITY,
             provider=provider,
             threads=1,
-            settings=settings_of(provider, (), options, own=True),
+            settings=settings_of(provider, (), options, threads=1, own=True),
         )
         loaded = _Loaded(plan)
         placement, graph = loaded.prove(), loaded.graph

@@ -8,6 +8,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 CUDA = "CUDAExecutionProvider"
+OPENVINO = "OpenVINOExecutionProvider"
+XNNPACK = "XnnpackExecutionProvider"
+
+THREAD_OPTIONS: Mapping[str, str] = {OPENVINO: "num_of_threads", XNNPACK: "intra_op_num_threads"}
+"""The options of providers with threads of their own; all others have those of the session."""
 
 SESSION_ENTRIES: Mapping[str, str] = {
     "session.intra_op.allow_spinning": "1",
@@ -91,23 +96,35 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_of(
-    provider: str, variants: Sequence[str], given: Sequence[str], *, own: bool = False
+    provider: str,
+    variants: Sequence[str],
+    given: Sequence[str],
+    threads: int,
+    *,
+    own: bool = False,
 ) -> SessionSettings:
     """Return the settings of a session.
 
     Args:
         provider: The provider that it runs on.
         variants: Changes of the pinned settings.
-        given: Options of the provider, each ``key=value``; they override a variant.
+        given: Options of the provider, each ``key=value``; they override all others.
+        threads: How many threads compute.
         own: Whether it is for one of simx's own graphs, whose calls are never recorded, because
             their inputs have changing addresses.
     """
     session, options = dict(SESSION_ENTRIES), dict(PROVIDER_OPTIONS.get(provider, {}))
+    named = dict(each.split("=", 1) for each in given)
+    if provider in THREAD_OPTIONS:
+        options |= _thread_options(provider, named.get(THREAD_OPTIONS[provider], str(threads)))
+    if provider == XNNPACK:
+        # Its documentation: threads of the session that spin would take the cores from its own.
+        session["session.intra_op.allow_spinning"] = "0"
     for variant in variants:
         session |= _VARIANT_ENTRIES.get(variant, {})
         if provider == CUDA:
             options |= _VARIANT_OPTIONS.get(variant, {})
-    options |= dict(each.split("=", 1) for each in given)
+    options |= named
     arena = "no-arena" not in variants
     run = dict(RUN_ENTRIES) if provider in DEVICES else {}
     if provider == CUDA and not arena:
@@ -115,3 +132,11 @@ def settings_of(
         run["memory.enable_memory_arena_shrinkage"] = f"gpu:{options.get('device_id', '0')}"
     settings = SessionSettings(session=session, run=run, provider=options, arena=arena)
     return settings.without_capturing() if own else settings
+
+
+def _thread_options(provider: str, threads: str) -> dict[str, str]:
+    options = {THREAD_OPTIONS[provider]: threads}
+    if provider == OPENVINO:
+        # The plug-in ignores the other option, which the build with OpenVINO has for longer.
+        options["load_config"] = f'{{"CPU":{{"INFERENCE_NUM_THREADS":"{threads}"}}}}'
+    return options

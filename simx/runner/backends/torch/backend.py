@@ -1,7 +1,7 @@
 """PyTorch as a backend. Imports torch; runs inside a torch worker only."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from simx.exporter.network.heads import remove_head
 from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.state import fill, load_state
 from simx.runner.backends.contract import (
+    LARGE_SIZE,
     Array,
     BackendError,
     BackendFacts,
@@ -105,6 +106,11 @@ class TorchBackend:
             if tf32:
                 torch.backends.cuda.matmul.allow_tf32 = True
         self._device.synchronise()
+
+    def large_product(self) -> Callable[[], object]:
+        """Return a larger product; threads that have no part of it never begin to spin."""
+        matrix = torch.from_numpy(canary_matrix(LARGE_SIZE)).to(self._device.device)
+        return lambda: torch.mm(matrix, matrix)
 
     def timed_by_device(self, image: Placed) -> int | None:
         """Compute embeddings between two events of the device."""
