@@ -105,9 +105,8 @@ FAMILIES = (
 
 PRIVATE: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONIOENCODING": "utf-8"}
 """Variables that every worker gets. They keep libraries offline, and let them print what they like.
-ONNX Runtime sends telemetry by
-default since 1.29, and reads this when it is imported. Its sender is also a thread, and a process
-with threads cannot be forked safely."""
+ONNX Runtime sends telemetry by default since 1.29, and reads this when it is imported. Its sender
+is also a thread, and a process with threads cannot be forked safely."""
 
 _UNNAMED = frozenset({*PRIVATE, "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME"})
 """Variables that nothing is said of: workers get the first, importing torch sets the next two, and

@@ -1,6 +1,7 @@
 """``simx doctor``: what works here, and the exit code that says so."""
 
 import json
+import re
 
 import onnxruntime
 import pytest
@@ -14,7 +15,7 @@ def test_what_works_is_shown_with_its_proof(simx: Simx) -> None:
     outcome = simx("doctor")
 
     assert (outcome.code, outcome.err) == (ExitCode.DONE, "")
-    assert "8/8 cpu" in outcome.out
+    assert re.search(r"\b(\d+)/\1 cpu\b", outcome.out)
     assert "software: Python" in outcome.out
 
 
@@ -40,7 +41,7 @@ def test_every_form_has_the_providers(simx: Simx, form: str) -> None:
         providers = json.loads(outcome.out)["providers"]
         assert {"ort", "torch"} == {each["backend"] for each in providers}
     else:
-        assert "| ort | cpu | **yes** | 8/8 cpu |" in outcome.out
+        assert re.search(r"\| ort \| cpu \| \*\*yes\*\* \| (\d+)/\1 cpu \|", outcome.out)
 
 
 def test_a_misspelt_provider_is_refused(simx: Simx) -> None:

@@ -1,6 +1,7 @@
 """Commands give the same results under any locale, without streams, a home or a folder."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -157,7 +158,7 @@ def test_the_doctor_finds_torch(run: Run, tmp_path: Path, surroundings: str) -> 
     text = " ".join(Path(output).read_text(encoding="utf-8").split())
 
     assert ended == Ended(ExitCode.DONE, b"", b"")
-    assert "8/8 cpu" in text
+    assert re.search(r"\b(\d+)/\1 cpu\b", text)
     assert "no graph; computed" in text
     assert (
         "name a folder for the exports with --store or SIMX_STORE" in " ".join(text.split())

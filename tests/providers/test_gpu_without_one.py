@@ -1,5 +1,6 @@
 """ONNX Runtime's build for GPUs on a machine that has none: refused, with the real cause."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,4 +77,4 @@ def test_the_doctor_says_the_same(gpu: Elsewhere) -> None:
     assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
     assert "ort on CUDAExecutionProvider: no node was placed on CUDAExecutionProvider" in text
     assert "cannot open shared object file" in text or "CUDA failure" in text
-    assert "8/8 cpu" in text
+    assert re.search(r"\b(\d+)/\1 cpu\b", text)

@@ -63,9 +63,9 @@ def test_a_variable_that_is_passed_arrives(monkeypatch: pytest.MonkeyPatch) -> N
     assert environment([("OMP_THREAD_LIMIT", "1")])["OMP_THREAD_LIMIT"] == "1"
 
 
-def test_workers_stay_offline_whatever_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PRIVATE)
+def test_workers_stay_offline_whatever_is_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Telemetry can be switched on neither by this process's variables nor by a passed one."""
-    (name,) = PRIVATE
     monkeypatch.setenv(name, "0")
 
     assert environment([(name, "0")])[name] == PRIVATE[name]
