@@ -46,7 +46,7 @@ def shift(
     for index in range(count):
         before = figure(at.launch(usual, schedule, index))
         logs[index] = figure(at.launch(changed, schedule, index)) - before
-    center, low, high = interval(logs)
+    center, low, high, _ = interval(logs)
     assert low is not None  # noqa: S101 - there are several launches
     assert high is not None  # noqa: S101 - likewise
     print(

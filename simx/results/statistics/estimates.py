@@ -26,32 +26,50 @@ CONFIDENCE = 0.95
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A typical time in nanoseconds per call, with its interval.
 
-    ``low_ns`` and ``high_ns`` are None for one launch, which has no spread. ``calls`` counts the
-    timed calls. A quoted time has its median alone.
+    ``low_ns`` and ``high_ns`` are None for one launch, which has no spread. ``degrees`` are the
+    interval's degrees of freedom. ``calls`` counts the timed calls. A quoted time has its median
+    alone.
     """
 
     median_ns: float
     low_ns: float | None = None
     high_ns: float | None = None
+    degrees: float = math.inf
     launches: int | None = None
     calls: int | None = None
+
+    @property
+    def error(self) -> float | None:
+        """The standard error of its logarithm."""
+        if self.high_ns is None:
+            return None
+        return math.log(self.high_ns / self.median_ns) / t_quantile(self.degrees)
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """How many times as long one cell takes as another; above 1 the first is the slower one.
 
-    ``low`` and ``high`` are None if fewer than two launches were paired.
+    ``low`` and ``high`` are None if fewer than two launches were paired. ``degrees`` are the
+    interval's degrees of freedom.
     """
 
     value: float
     low: float | None
     high: float | None
+    degrees: float = math.inf
     launches: int
 
     @property
     def half_width(self) -> float | None:
         """How far the interval reaches above the ratio, as a share of it (0.015 for 1.5 %)."""
         return None if self.high is None else self.high / self.value - 1
+
+    def is_above_one(self, comparisons: int) -> bool:
+        """Whether the first cell is the slower one, as one of so many comparisons (Bonferroni)."""
+        if self.high is None:
+            return False
+        error = math.log(self.high / self.value) / t_quantile(self.degrees)
+        return math.log(self.value) > t_quantile(self.degrees, comparisons) * error
 
 
 def block_median(block: Block) -> float:
@@ -75,11 +93,12 @@ def estimate(
         pilot: How many launches fixed their number, by their indices; None where none did.
         prior: What the variances of these logarithms have in common over the run's backbones.
     """
-    center, low, high = interval(log_times(launches), pilot, prior)
+    center, low, high, degrees = interval(log_times(launches), pilot, prior)
     return Estimate(
         median_ns=center,
         low_ns=low,
         high_ns=high,
+        degrees=degrees,
         launches=len(launches),
         calls=sum(block.calls * len(block.ns) for launch in launches for block in launch.blocks),
     )
@@ -105,8 +124,8 @@ def ratio(
     logs = log_ratios(a, b)
     if not logs:
         return None
-    value, low, high = interval(logs, pilot, prior)
-    return Ratio(value=value, low=low, high=high, launches=len(logs))
+    value, low, high, degrees = interval(logs, pilot, prior)
+    return Ratio(value=value, low=low, high=high, degrees=degrees, launches=len(logs))
 
 
 def log_times(launches: Sequence[Launch]) -> dict[int, float]:
@@ -137,8 +156,11 @@ def minimum(launches: Sequence[Launch]) -> float:
 def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...]:
     """Return the index of the best estimate, and then by time of all that do not differ from it.
 
-    Two estimates differ if their intervals do not overlap, which for independent 95 % intervals is
-    stricter than a 5 % test. An estimate without an interval differs from no other, because a
+    The truly fastest is among them with the confidence of the intervals, however many estimates
+    there are: the best one is compared with each other one (Welch's t), corrected for their number
+    (Bonferroni). These are multiple comparisons with the best (J. C. Hsu, "Simultaneous confidence
+    intervals for all distances from the best", Annals of Statistics 9, 1981), with a bound that
+    needs no equal variances. An estimate without an interval differs from no other, because a
     single launch does not show how much the next one may differ.
 
     Args:
@@ -149,19 +171,34 @@ def fastest(estimates: Sequence[Estimate], drift: float = 0.0) -> tuple[int, ...
     order = sorted(range(len(estimates)), key=lambda index: estimates[index].median_ns)
     if not order:
         return ()
-    high = estimates[order[0]].high_ns
-    tied = [
+    best = estimates[order[0]]
+    tied = (
         index
         for index in order[1:]
-        if high is None or (low := estimates[index].low_ns) is None or low <= high * (1 + drift)
-    ]
+        if not _is_slower(estimates[index], best, math.log1p(drift), len(order) - 1)
+    )
     return (order[0], *tied)
+
+
+def _is_slower(one: Estimate, best: Estimate, margin: float, comparisons: int) -> bool:
+    """Whether a time is above the best one by more than a margin of logarithms."""
+    if one.error is None or best.error is None:
+        return False
+    variances = (one.error**2, best.error**2)
+    error = math.hypot(one.error, best.error)
+    parts = zip(variances, (one.degrees, best.degrees), strict=True)
+    spread = math.fsum(variance**2 / degrees for variance, degrees in parts)
+    degrees = sum(variances) ** 2 / spread if spread else math.inf
+    distance = math.log(one.median_ns / best.median_ns) - margin
+    return distance > t_quantile(degrees, comparisons) * error
 
 
 def interval(
     logs: Mapping[int, float], pilot: int | None = None, prior: Prior | None = None
-) -> tuple[float, float | None, float | None]:
-    """Return exp of the mean of logarithms and of its interval's ends (None for a single value).
+) -> tuple[float, float | None, float | None, float]:
+    """Return exp of the mean of logarithms and of its interval's ends, and degrees of freedom.
+
+    The ends are None, and the degrees infinite, for a single value.
 
     Student, "The probable error of a mean", Biometrika 6 (1908): the mean of n values, plus or
     minus the t quantile of n - 1 degrees of freedom times s / sqrt(n). With a pilot, s and the
@@ -175,15 +212,18 @@ def interval(
     center = math.fsum(logs.values()) / len(logs)
     own = spread(logs, pilot)
     if own is None:
-        return math.exp(center), None, None
+        return math.exp(center), None, None, math.inf
     variance, degrees = moderated(own, prior)
     half = t_quantile(degrees) * math.sqrt(variance / len(logs))
-    return math.exp(center), _exp(center - half), _exp(center + half)
+    return math.exp(center), _exp(center - half), _exp(center + half), degrees
 
 
-def t_quantile(degrees: float) -> float:
-    """Return how many standard errors an interval of ``CONFIDENCE`` reaches to each side."""
-    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+def t_quantile(degrees: float, comparisons: int = 1) -> float:
+    """Return how many standard errors an interval of ``CONFIDENCE`` reaches to each side.
+
+    Of several comparisons each gets its part of what is left to chance (Bonferroni).
+    """
+    return float(stdtrit(degrees, 1 - (1 - CONFIDENCE) / 2 / comparisons))
 
 
 def _exp(value: float) -> float:

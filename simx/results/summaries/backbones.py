@@ -126,7 +126,7 @@ class Summariser:
         tied = [best]
         for other in forwards:
             found = self.counted.ratio(backbone, other, best)
-            if other != best and (found is None or found.low is None or found.low <= 1):
+            if other != best and not (found and found.is_above_one(len(forwards) - 1)):
                 tied.append(other)
         return tuple(tied)
 

@@ -11,12 +11,14 @@ from scipy.stats import binom, ttest_1samp
 from simx.results.schema.times import Block, Launch
 from simx.results.statistics.estimates import (
     Estimate,
+    Ratio,
     block_median,
     estimate,
     fastest,
     launch_estimate,
     minimum,
     ratio,
+    t_quantile,
 )
 from tests.results.builders import launches
 
@@ -211,6 +213,34 @@ def test_fastest_names_all_that_overlap_the_best() -> None:
     of = [known(120, 2), known(104, 3), known(100, 2), known(103, 3)]
 
     assert fastest(of) == (2, 3, 1)
+
+
+def test_the_truly_fastest_is_named_however_many_there_are() -> None:
+    """Of twenty that are all alike, any one is left out in 5 % of runs at the most."""
+    random = np.random.default_rng(3)
+    runs, count, degrees = 2000, 20, 4
+    missed = 0
+    for _ in range(runs):
+        logs = random.normal(0, 0.02, (count, degrees + 1))
+        halves = t_quantile(degrees) * logs.std(axis=1, ddof=1) / math.sqrt(degrees + 1)
+        of = [
+            Estimate(median_ns=math.exp(mean), high_ns=math.exp(mean + half), degrees=degrees)
+            for mean, half in zip(logs.mean(axis=1), halves, strict=True)
+        ]
+        missed += 0 not in fastest(of)
+
+    assert missed <= binom.ppf(0.999, runs, 0.05)
+
+
+def test_more_comparisons_need_more_evidence() -> None:
+    """What is shown to be slower among two need not be among twenty."""
+    best, close, far = known(100, 1), known(101.8, 1), known(150, 1)
+
+    assert fastest([best, close]) == (0,)
+    assert fastest([best, close, *[far] * 18]) == (0, 1)
+    ratio_of_two = Ratio(value=1.03, low=1.001, high=1.06, degrees=4, launches=5)
+    assert ratio_of_two.is_above_one(comparisons=1)
+    assert not ratio_of_two.is_above_one(comparisons=3)
 
 
 def test_fastest_allows_for_drift() -> None:
