@@ -145,7 +145,7 @@ def test_without_a_record_the_profile_is_the_witness(openvino: Elsewhere) -> Non
 def test_what_was_loaded_is_kept_and_shown(openvino: Elsewhere, tmp_path: Path) -> None:
     """OpenVINO's library with its version, and what brought the provider; no folder."""
     outcome = openvino(
-        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino"),
+        *("bench", MODELS[0], "--backend", "ort", "--provider", "openvino", "--detail"),
         *("--launches", "1", "--rounds", "1", "-o", "report.json"),
     )
     (cell,) = read(tmp_path / "report.json").cells

@@ -1,16 +1,17 @@
 """A network of which OpenVINO really takes a part: refused, and measured under its share's name."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import onnx
 import pytest
 from onnx import helper
 
 from simx.common.errors import ExitCode
+from simx.exporter.store.manifest import MANIFEST_FILE, FileRecord, read_manifest, sealed
 from simx.results.files.report import read
 from simx.results.schema.partial_placement import partial_placement_in
 from simx.results.schema.report import FailedCell, MeasuredCell
@@ -33,13 +34,11 @@ def _split_store(openvino: Elsewhere, tmp_path: Path) -> Path:
     (store / "weights").symlink_to(source / "weights")
     for path in store.rglob("model.onnx"):
         _detour(path)
-        manifest = json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
         content = path.read_bytes()
-        manifest["files"][path.name] = {
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "bytes": len(content),
-        }
-        (path.parent / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        record = FileRecord(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        manifest = read_manifest(path.parent / MANIFEST_FILE)
+        changed = msgspec.structs.replace(manifest, files={**manifest.files, path.name: record})
+        (path.parent / MANIFEST_FILE).write_bytes(sealed(changed))
     return store
 
 

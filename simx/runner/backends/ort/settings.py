@@ -137,6 +137,9 @@ def settings_of(
 def _thread_options(provider: str, threads: str) -> dict[str, str]:
     options = {THREAD_OPTIONS[provider]: threads}
     if provider == OPENVINO:
-        # The plug-in ignores the other option, which the build with OpenVINO has for longer.
-        options["load_config"] = f'{{"CPU":{{"INFERENCE_NUM_THREADS":"{threads}"}}}}'
+        # The plug-in ignores the other option, which the build with OpenVINO has for longer. On
+        # processors that have bfloat16, it would compute in that.
+        options["load_config"] = (
+            f'{{"CPU":{{"INFERENCE_NUM_THREADS":"{threads}","INFERENCE_PRECISION_HINT":"f32"}}}}'
+        )
     return options
