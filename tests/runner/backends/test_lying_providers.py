@@ -17,7 +17,7 @@ from simx.exporter.verification.reference import load_reference
 from simx.models.backbone import Backbone
 from simx.results.schema.partial_placement import partial_placement
 from simx.runner.backends.contract import BackendError, Task
-from simx.runner.backends.ort import backend
+from simx.runner.backends.ort import backend, session
 from simx.runner.backends.ort.backend import OrtRuntime
 from simx.runner.backends.ort.placement import Node
 
@@ -95,7 +95,7 @@ def everywhere(nodes: list[Any]) -> list[Any]:
 
 @pytest.fixture(name="lying_task")
 def _lying_task(task: Task, monkeypatch: pytest.MonkeyPatch) -> Task:
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [LYING, *CPU])
+    monkeypatch.setattr(session, "BUILT_IN", (LYING, *CPU))
     monkeypatch.setattr(onnxruntime, "InferenceSession", LyingSession)
     return msgspec.structs.replace(task, provider=LYING)
 

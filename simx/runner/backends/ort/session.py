@@ -23,7 +23,7 @@ _DEVICE_TYPE = "device_type"
 
 _LOG_ERRORS = 3
 
-_BUILT_IN = tuple(onnxruntime.get_available_providers())
+BUILT_IN = tuple(onnxruntime.get_available_providers())
 """The providers of the build. ONNX Runtime lists plug-ins there too, once they are registered, but
 a session that names one like a built-in provider runs on the CPU."""
 
@@ -50,7 +50,7 @@ def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
     try:
         options = _options(plan)
         # With a fallback, an error would only be printed, and a session made on the CPU.
-        if provider in _BUILT_IN:
+        if provider in BUILT_IN:
             session = onnxruntime.InferenceSession(
                 plan.path, options, providers=[(provider, settings)], enable_fallback=0
             )
@@ -108,7 +108,7 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
 
 def source_of(provider: str) -> str:
     """Return the source of a provider: ``built in``, or its plug-in with its version."""
-    if provider in _BUILT_IN:
+    if provider in BUILT_IN:
         return "built in"
     return _plugin(provider).name
 
@@ -116,7 +116,7 @@ def source_of(provider: str) -> str:
 def known_providers() -> tuple[str, ...]:
     """Return the providers of this build and of plug-ins; whether they work is not tested."""
     plugged_in = (name for each in installed_plugins() for name in each.providers)
-    return tuple(dict.fromkeys((*_BUILT_IN, *plugged_in)))
+    return tuple(dict.fromkeys((*BUILT_IN, *plugged_in)))
 
 
 def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:

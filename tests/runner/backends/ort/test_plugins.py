@@ -90,7 +90,7 @@ def test_a_build_is_what_installs_the_runtime_s_folder(install: Any) -> None:
 @pytest.fixture
 def plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the processor's provider be one that only a plug-in brings; its device is real."""
-    monkeypatch.setattr(onnxruntime, "get_available_providers", list)
+    monkeypatch.setattr(session, "BUILT_IN", ())
     monkeypatch.setattr(session, "plugin_for", lambda name: PLUGIN if name == CPU else None)
 
 
