@@ -353,11 +353,14 @@ def run_simx(*args: str, limit: int | None = None) -> subprocess.CompletedProces
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
+    # A measurement of the tests' coverage would write files of its own.
+    variables = {name: of for name, of in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "simx", *args],
         capture_output=True,
         text=True,
         check=False,
+        env=variables,
         preexec_fn=confine,
     )
 

@@ -163,7 +163,7 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ('{"a": [1, NaN]}', "NaN is no number (at $.a[1])"),
         ('{"a": -Infinity}', "-Infinity is no number (at $.a)"),
         ("[" * 100_000, "nested too deeply to be read"),
-        ('{"a": [' + "[" * 400 + "NaN" + "]" * 400 + "]}", "NaN is no number (at $.a[0]"),
+        ('{"a": [' + "[" * 200 + "NaN" + "]" * 200 + "]}", "NaN is no number (at $.a[0]"),
         ("1" * 5000, "a number in it has too many digits"),
         ("[]", "not a simx report (its schema.name is not 'simx-report')"),
         ('{"schema": {"name": "trivy"}}', "not a simx report"),
