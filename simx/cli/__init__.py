@@ -4,6 +4,7 @@ Only the command that runs is imported, so that ``simx --help`` starts in a frac
 Every expected error is one line on stderr and an exit code.
 """
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -18,6 +19,7 @@ from simx.cli.output import tell
 from simx.cli.signals import exit_code_of, handle_signals
 from simx.cli.streams import prepare_streams
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
+from simx.workers.variables import BLAS_THREADS
 
 COMMANDS = {
     "models": "List backbones, and which of them are exported.",
@@ -83,6 +85,9 @@ def cli(context: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
     prepare_streams()
+    # numpy's library starts a thread for each core. Where a limit on address space leaves no room
+    # for them, it hangs or sends an interrupt. This process computes little; workers do not see it.
+    os.environ.setdefault(BLAS_THREADS, "1")
     handle_signals()
     try:
         code = cli.main(prog_name="simx", standalone_mode=False)

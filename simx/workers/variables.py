@@ -108,9 +108,14 @@ PRIVATE: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONIOENCODING": 
 ONNX Runtime sends telemetry by default since 1.29, and reads this when it is imported. Its sender
 is also a thread, and a process with threads cannot be forked safely."""
 
-_UNNAMED = frozenset({*PRIVATE, "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME"})
-"""Variables that nothing is said of: workers get the first, importing torch sets the next two, and
-simx itself looks for weights where the last says."""
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""The variable that sets the threads of numpy's library; the command line sets it for itself."""
+
+_UNNAMED = frozenset(
+    {*PRIVATE, BLAS_THREADS, "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME"}
+)
+"""Variables that nothing is said of: workers get those of ``PRIVATE``, simx itself sets the next
+one, importing torch the two after it, and simx looks for weights where the last says."""
 
 
 def is_kept(name: str) -> bool | None:

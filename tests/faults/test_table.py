@@ -5,6 +5,9 @@ line on stderr, nothing on stdout.
 """
 
 import os
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -320,6 +323,25 @@ def test_memory_that_does_not_suffice_is_one_line(
     monkeypatch.setattr("simx.results.files.report.read_whole", exhaust)
 
     _assert_one_line(simx("report", "sound.json"), ExitCode.SYSTEM, "memory")
+
+
+@pytest.mark.parametrize("megabytes", [200, 250, 300])
+def test_an_address_space_that_is_too_small_is_one_line(folder: Path, megabytes: int) -> None:
+    """Libraries that cannot start their threads neither hang nor interrupt the command."""
+    most = megabytes * 10**6
+    ended = subprocess.run(
+        [sys.executable, "-m", "simx", "report", "sound.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)),
+    )
+
+    assert ended.returncode == ExitCode.SYSTEM
+    assert ended.stderr.startswith("simx: out of memory; its address space is limited to")
+    assert ended.stderr.count("\n") == 1
 
 
 @contextmanager
