@@ -23,7 +23,9 @@ from simx.results.schema.report import FailedCell, Report
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
+from simx.runner.bench.reading import READER
 from simx.runner.bench.targets import Target, open_targets
+from simx.workers.forking import launcher
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -121,9 +123,10 @@ def check_unsynchronised(backend: str, store: Path) -> Verdict:
     spec = msgspec.structs.replace(usual, entry=f"scripts.cuda_acceptance.unsynchronised:{backend}")
     # Workers are isolated from the current folder, and have to find this one.
     os.environ["PYTHONPATH"] = str(ROOT)
-    with open_targets([Target(spec, CUDA)]) as opened:
+    with open_targets([Target(spec, CUDA)]) as opened, launcher(READER) as reader:
         once = Bench(
             launchers=opened.launchers,
+            reader=reader,
             pictures=dict(bundled().files()),
             schedule=Schedule(pilot=1, launches=1, rounds=1),
             history=ReferenceWorkloadHistory(),

@@ -130,6 +130,7 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
 @options.ranges_option
 @options.layout_option
 @options.detail_option
+@click.option("--verbose", is_flag=True, help="Say what each backbone's seconds were spent for.")
 @options.report_format_option
 @click.option(
     "-o",
@@ -179,6 +180,7 @@ def command(
     ranges: tuple[Range, ...],
     layout: Layout,
     detail: bool,
+    verbose: bool,
     format: Form,
     output: Path | None,
     force: bool,
@@ -189,6 +191,7 @@ def command(
     from simx.api import bench  # noqa: PLC0415
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import report_content  # noqa: PLC0415
+    from simx.report.words.heading import seconds_spent  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.schema.report import FailedCell  # noqa: PLC0415
     from simx.runner.bench.session import new_report_path  # noqa: PLC0415
@@ -234,6 +237,9 @@ def command(
             listener=listener,
             measuring=shown_launches,
         )
+    for stop in report.stops if verbose else ():
+        spent = ", ".join(seconds_spent([stop]))
+        tell(f"{stop.model}:{stop.weights}: {stop.seconds:.1f} s ({spent})")
     content = report_content(
         [report],
         ranges,

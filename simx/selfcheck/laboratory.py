@@ -29,8 +29,10 @@ from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
+from simx.runner.bench.reading import READER
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import OpenTargets, Target, open_targets
+from simx.workers.forking import launcher
 from simx.workers.worker import Launcher
 
 MODEL = "alexnet"
@@ -62,9 +64,15 @@ class Laboratory:
     """The workers of both backends, and the two networks."""
 
     def __init__(
-        self, backbone: Backbone, opened: OpenTargets, entries: dict[str, Entry], threads: int
+        self,
+        backbone: Backbone,
+        opened: OpenTargets,
+        reader: Launcher,
+        entries: dict[str, Entry],
+        threads: int,
     ) -> None:
         self._backbone = backbone
+        self._reader = reader
         again = {name + AGAIN: launcher for name, launcher in opened.launchers.items()}
         self.launchers: dict[str, Launcher] = opened.launchers | again
         self.history = ReferenceWorkloadHistory()
@@ -85,21 +93,26 @@ class Laboratory:
         return PlannedCell(backbone, target, entry, self._threads)
 
     def launch(
-        self, cells: Sequence[PlannedCell], schedule: Schedule, index: int
+        self,
+        cells: Sequence[PlannedCell],
+        schedule: Schedule,
+        index: int,
+        seconds: float | None = None,
     ) -> FinishedLaunch:
-        """Measure ``forward`` of the cells in one launch.
+        """Measure ``forward`` of the cells in one launch, which has so much time for rounds.
 
         Raises:
             SystemFailureError: a cell failed.
         """
         bench = Bench(
             launchers=self.launchers,
+            reader=self._reader,
             pictures=dict(bundled().files()),
             schedule=schedule,
             history=self.history,
             only_forward=True,
         )
-        finished = run_launch(bench, cells, index).finished
+        finished = run_launch(bench, cells, index, seconds).finished
         for cell in finished.cells:
             if not isinstance(cell, MeasuredCell):
                 name = cell.identity.backend
@@ -116,7 +129,9 @@ class Laboratory:
         """
         launches = Launches(schedule)
         while launches.verdict() == "go_on":
-            launch = self.launch([first, second], schedule, launches.done)
+            launch = self.launch(
+                [first, second], schedule, launches.done, launches.seconds_for_next
+            )
             launches.add(launch, self.history.references())
         return PairComparison(
             measured=launches.forwards(),
@@ -157,8 +172,8 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
         entries = {
             name: _exported(network, folder / name, threads) for name, network in networks.items()
         }
-        with open_targets(targets) as opened:
-            yield Laboratory(backbone, opened, entries, threads)
+        with open_targets(targets) as opened, launcher(READER) as reader:
+            yield Laboratory(backbone, opened, reader, entries, threads)
 
 
 def _exported(backbone: Backbone, folder: Path, threads: int) -> Entry:

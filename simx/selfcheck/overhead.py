@@ -1,22 +1,17 @@
 """Measures the harness's cost: its timed loop on an empty backend against a bare loop."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 
 import msgspec
 import numpy as np
 
-from simx.images.pictures import bundled
-from simx.models.backbone import Preset
+from simx.results.statistics.estimates import block_median
 from simx.runner.backends.contract import Array, Backend, BackendFacts, Placed
 from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.messages import BlockPlan, Measure
 from simx.runner.measure.timing import CLOCK
 
-_PRESET = Preset(
-    crop=8, resize=8, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
-)
 _REPEATS = 9
 _CALLS = 20_000
 _TYPICAL_CALL_NS = 10_000_000
@@ -75,8 +70,7 @@ class _EmptyBackend:
 def measure_overhead(backend: Backend = _EmptyBackend()) -> Overhead:  # noqa: B008 - no state
     """Compare the loop that times every ``forward`` with a bare loop, in turns."""
     inputs = np.zeros((4, 3, 8, 8), dtype=np.float32)
-    pictures: dict[str, Path] = dict(bundled().files())
-    cell = CellWorker(backend, inputs, _PRESET, pictures)  # type: ignore[arg-type]  # the same names
+    cell = CellWorker(backend, inputs, inputs)
     batched, single = [], []
     for _ in range(_REPEATS):
         bare = _bare_ns(backend, inputs)
@@ -88,8 +82,7 @@ def measure_overhead(backend: Backend = _EmptyBackend()) -> Overhead:  # noqa: B
 
 
 def _per_call_ns(cell: CellWorker, plan: BlockPlan) -> float:
-    (scoped,) = cell.measure(Measure("forward", None, 0, plan)).blocks
-    return median(scoped.block.ns) / scoped.block.calls
+    return block_median(cell.measure(Measure("forward", None, 0, plan)).block)
 
 
 def _bare_ns(backend: Backend, inputs: Array) -> float:

@@ -267,10 +267,12 @@ def interrupted(
 ) -> Outcome:
     """Measure for two launches, the second of which is interrupted."""
 
-    def run_one(bench: Bench, cells: Sequence[PlannedCell], index: int) -> LaunchResult:
+    def run_one(
+        bench: Bench, cells: Sequence[PlannedCell], index: int, seconds: float | None
+    ) -> LaunchResult:
         if index:
             raise KeyboardInterrupt
-        return run_launch(bench, cells, index)
+        return run_launch(bench, cells, index, seconds)
 
     options = ("--launches", "2", "--backend", "ort", "--worker-memory", "64GB", *PASSED)
     with monkeypatch.context() as patched:

@@ -8,15 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
-from simx.images.decoding import decode
 from simx.runner.backends.contract import Array, Task
-from simx.runner.measure import pipeline, warmup
+from simx.runner.measure import warmup
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 from tests.runner.fakes import DIM, FakeBackend, FakeRuntime, embed
@@ -25,9 +22,6 @@ PREPARING = 9
 """Calls before anything is timed: the first, four of the reference's pictures, four of the
 measured ones."""
 
-CANARY_BLOCKS = 2
-"""A launch of one round has a block of canaries before the round and one behind it."""
-
 
 class Cheat(FakeBackend):
     """Is right for as long as nothing is timed, and says where in the launch it is."""
@@ -35,16 +29,11 @@ class Cheat(FakeBackend):
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
-        self.canary_blocks = 0
         self.since_canary = 0
 
     @property
     def is_timed(self) -> bool:
         return self.calls > PREPARING
-
-    @property
-    def is_pipeline(self) -> bool:
-        return self.canary_blocks >= CANARY_BLOCKS
 
     def forward(self, image: Any) -> Any:
         self.calls += 1
@@ -56,7 +45,6 @@ class Cheat(FakeBackend):
 
     def canary(self) -> None:
         super().canary()
-        self.canary_blocks += self.since_canary > 0
         self.since_canary = 0
 
 
@@ -106,37 +94,6 @@ class Stale(Cheat):
     def forward(self, image: Any) -> Any:
         before, self._before = self._before, super().forward(image)
         return before if self.is_timed else self._before
-
-
-class StalePipeline(Stale):
-    """Answers with the call before once pipelines are measured, where pictures do not rotate."""
-
-    def forward(self, image: Any) -> Any:
-        answer = super().forward(image)
-        return answer if self.is_pipeline else self._before
-
-
-class CachedPipeline(CachedFirst):
-    """Answers pipelines with the first of them."""
-
-    def cheat(self, image: Any) -> Any:
-        return super().cheat(image) if self.is_pipeline else embed(image)
-
-
-class UndecodedPipeline(Cheat):
-    """Has pictures decoded once, and is handed the same pixels from then on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        kept: list[PIL.Image.Image] = []
-
-        def decode_once(path: Path) -> PIL.Image.Image:
-            if not kept:
-                kept.append(decode(path))
-            return kept[0]
-
-        # In a worker of its own, which nobody else's pictures are decoded in.
-        vars(pipeline)["decode"] = decode_once
 
 
 class RightAtFirst(Cheat):
@@ -269,9 +226,6 @@ CHEATS: dict[str, tuple[Callable[[], FakeBackend], str, str]] = {
     "every-second": (EverySecond, "forward", "differs from torch's"),
     "asynchronous": (Asynchronous, "forward", "returns before its result exists"),
     "early": (Early, "forward", "differs from torch's"),
-    "cached-pipeline": (CachedPipeline, "pipeline", "differs from"),
-    "stale-pipeline": (StalePipeline, "pipeline", "differs from"),
-    "undecoded-pipeline": (UndecodedPipeline, "pipeline", "differs from"),
     "constant-cosine": (ConstantCosine, "similarity", "computes a cosine of"),
     "cached-cosine": (CachedCosine, "similarity", "computes a cosine of"),
     "stale-cosine": (StaleCosine, "similarity", "computes a cosine of"),

@@ -1,7 +1,9 @@
 """The lines above a report's tables: machine, software, settings and pictures."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
@@ -10,8 +12,11 @@ from simx.results.files.assembly import forward_of
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment
 from simx.results.schema.gpu import GpuState, summary
-from simx.results.schema.report import MeasuredCell, Report
+from simx.results.schema.report import MeasuredCell, Report, Stop
 from simx.results.statistics.drift import peaks
+
+SMALLEST_SHARE = 0.01
+"""Of a run's seconds that are shown by their name."""
 
 
 def heading(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -32,6 +37,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "requested", _requested(report.config)
         yield "measured", _measured(report)
+        yield "seconds", seconds_spent(report.stops)
         loaded = (
             f"{name.removeprefix('lib')} {version}".strip()
             for cell in report.cells
@@ -75,7 +81,7 @@ def _machine(report: Report, environment: Environment, threads: int) -> tuple[st
 def _gpu_states(report: Report) -> Iterator[GpuState]:
     for cell in report.cells:
         for timing in cell.timings if isinstance(cell, MeasuredCell) else ():
-            # Stages are parts of the pipeline's own blocks.
+            # Until version 7, a pipeline's stages had its own blocks.
             for launch in () if timing.scope.startswith("pipeline.") else timing.launches:
                 yield from (block.noise.gpu for block in launch.blocks if block.noise.gpu)
 
@@ -114,6 +120,23 @@ def _measured(report: Report) -> tuple[str, ...]:
         *(f"{span} a backbone" for span in _span(list(map(round, seconds)), "second")),
         *((f"{math.fsum(seconds) / 60:.1f} minutes in all",) if len(seconds) > 1 else ()),
         *((f"weights {', '.join(origins)}",) if origins else ()),
+    )
+
+
+def seconds_spent(stops: Sequence[Stop]) -> tuple[str, ...]:
+    """Return what the seconds of launches were spent for, the most first, in percent of them."""
+    seconds = math.fsum(stop.seconds for stop in stops)
+    spent: dict[str, float] = defaultdict(float)
+    for stop in stops:
+        for name, of in stop.spent.items():
+            spent[name] += of
+    if not spent or not seconds:
+        return ()
+    shares = [(name, of / seconds) for name, of in spent.items()]
+    shown = sorted((each for each in shares if each[1] >= SMALLEST_SHARE), key=itemgetter(1))
+    rest = 1 - math.fsum(share for _, share in shown)
+    return tuple(
+        f"{name} {100 * share:.0f} %" for name, share in (*reversed(shown), ("other", rest))
     )
 
 

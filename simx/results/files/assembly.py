@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from simx.models.pictures import Image
-from simx.results.schema.report import Canary, FailedCell, Identity, MeasuredCell, Outcome, Parity
+from simx.results.schema.report import (
+    Canary,
+    FailedCell,
+    Identity,
+    MeasuredCell,
+    Outcome,
+    Parity,
+    Preparation,
+)
 from simx.results.schema.times import Launch, Scope, Timing
 
 
@@ -35,20 +43,37 @@ def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     return tuple(merged.values())
 
 
+def merge_preparations(preparations: Iterable[Preparation]) -> tuple[Preparation, ...]:
+    """Merge the preparations of several launches of the same backbone."""
+    groups: dict[tuple[str, str], list[Preparation]] = {}
+    for each in preparations:
+        groups.setdefault((each.model, each.weights), []).append(each)
+    return tuple(
+        msgspec.structs.replace(
+            group[0], timings=_merged_timings(timing for each in group for timing in each.timings)
+        )
+        for group in groups.values()
+    )
+
+
 def _merged(group: Sequence[Outcome]) -> Outcome:
     measured = [cell for cell in group if isinstance(cell, MeasuredCell)]
     if len(measured) < len(group):
         return next(cell for cell in reversed(group) if isinstance(cell, FailedCell))
-    launches: dict[tuple[Scope, Image | None], list[Launch]] = {}
-    for timing in (timing for cell in measured for timing in cell.timings):
-        launches.setdefault((timing.scope, timing.image), []).extend(timing.launches)
-    timings = tuple(
-        Timing(scope=scope, image=image, launches=tuple(found))
-        for (scope, image), found in launches.items()
-    )
+    timings = _merged_timings(timing for cell in measured for timing in cell.timings)
     # A cell agrees with torch as well as its worst launch did.
     parity = Parity(
         cosine=min(cell.parity.cosine for cell in measured),
         relative_l2=max(cell.parity.relative_l2 for cell in measured),
     )
     return msgspec.structs.replace(measured[0], timings=timings, parity=parity)
+
+
+def _merged_timings(timings: Iterable[Timing]) -> tuple[Timing, ...]:
+    launches: dict[tuple[Scope, Image | None], list[Launch]] = {}
+    for timing in timings:
+        launches.setdefault((timing.scope, timing.image), []).extend(timing.launches)
+    return tuple(
+        Timing(scope=scope, image=image, launches=tuple(found))
+        for (scope, image), found in launches.items()
+    )

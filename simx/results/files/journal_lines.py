@@ -13,9 +13,16 @@ import msgspec
 from simx.common import strict_json
 from simx.common.bounded import Amount, Moment, Text
 from simx.common.strict_json import Struct
-from simx.results.files.assembly import merge_canaries, merge_cells
+from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
 from simx.results.files.validation import first_problem
-from simx.results.schema.report import Canary, MeasuredCell, Outcome, Report, Stop
+from simx.results.schema.report import (
+    Canary,
+    MeasuredCell,
+    Outcome,
+    Preparation,
+    Report,
+    Stop,
+)
 
 T = TypeVar("T")
 
@@ -62,13 +69,16 @@ class Header(Struct, frozen=True, kw_only=True):
 class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="launch"):
     """Every cell of one backbone, with the times of one launch.
 
-    ``seconds`` counts from the end of the launch before it. The last launch of a backbone has the
+    ``seconds`` counts from the end of the launch before it, and ``spent`` has the most of them, by
+    what they were spent for. The last launch of a backbone has the
     ``stop``; a backbone that could not be exported has neither.
     """
 
     cells: tuple[Outcome, ...]
     canary: tuple[Canary, ...] = ()
+    preparation: Preparation | None = None
     seconds: Amount = 0.0
+    spent: dict[Text, Amount] = {}  # noqa: RUF012 - msgspec copies it
     stop: Stop | None = None
 
     @property
@@ -116,6 +126,9 @@ class Kept(Struct, frozen=True, kw_only=True):
             config=None if config is None else config.anonymised,
             cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
             canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
+            preparations=merge_preparations(
+                launch.preparation for launch in self.launches if launch.preparation is not None
+            ),
             stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),
             notes=(*self.header.report.notes, *notes),
         )

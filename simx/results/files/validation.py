@@ -37,6 +37,8 @@ def _problems(report: Report) -> Iterator[str]:
             yield f"$.cells[{index}].catalogue.acc5 is {acc5}, below acc1 ({acc1})"
         if not isinstance(cell, FailedCell):
             yield from _cell_problems(cell, f"$.cells[{index}]")
+    for index, preparation in enumerate(report.preparations):
+        yield from _timings_problems(preparation.timings, f"$.preparations[{index}]")
     for index, canary in enumerate(report.canary):
         yield from _launches_problems(canary.launches, f"$.canary[{index}].launches")
 
@@ -46,7 +48,7 @@ def _kind_problems(report: Report) -> Iterator[str]:
     for name in ("environment", "config"):
         if (getattr(report, name) is None) != quoted:
             yield f"$.{name} is {'given' if quoted else 'null'}; {_KINDS}"
-    for name in ("canary", "stops"):
+    for name in ("canary", "preparations", "stops"):
         if quoted and getattr(report, name):
             yield f"$.{name} is given; {_KINDS}"
     for index, cell in enumerate(report.cells):
@@ -75,8 +77,12 @@ def _cell_problems(cell: MeasuredCell | QuotedCell, path: str) -> Iterator[str]:
     if cell.memory and cell.memory.peak < cell.memory.before:
         yield f"{path}.memory.peak is {cell.memory.peak}, below before ({cell.memory.before})"
     yield from _placement_problems(cell, path)
-    yield from _repeats(_scopes(cell.timings), f"{path}.timings", "scope")
-    for index, timing in enumerate(cell.timings):
+    yield from _timings_problems(cell.timings, path)
+
+
+def _timings_problems(timings: Sequence[Timing], path: str) -> Iterator[str]:
+    yield from _repeats(_scopes(timings), f"{path}.timings", "scope")
+    for index, timing in enumerate(timings):
         yield from _launches_problems(timing.launches, f"{path}.timings[{index}].launches")
 
 

@@ -17,6 +17,9 @@ History of the format:
 5. Adds ``backbones`` and ``provider_options`` to the configuration. Version 4 is read.
 6. Adds ``env`` to the configuration, ``threads_used`` to measured cells, and throttling by quotas
    and by heat to the noise of a block. Versions 4 and 5 are read.
+7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
+   Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches.
+   Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal
@@ -41,7 +44,7 @@ from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.times import Launches, Scope, Timing
 
 SCHEMA_NAME = "simx-report"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 OLDEST_READ = 4
 """All fields added since have defaults."""
 
@@ -138,7 +141,7 @@ class MeasuredCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="o
     settings. ``threads_used`` is how many threads ran, or waited for a core, on average while a
     large product was computed before the first rounds; None where that was not measured.
     ``libraries`` are those loaded for the provider, such as CUDA's, by name, with their versions.
-    ``few_calls`` marks a giant: one launch, one to three calls, no interval. ``memory`` is None
+    ``few_calls`` marks a giant: one to three calls in each launch. ``memory`` is None
     where the system does not report it.
     """
 
@@ -217,6 +220,18 @@ class Canary(Struct, frozen=True, kw_only=True):
     launches: Launches
 
 
+class Preparation(Struct, frozen=True, kw_only=True):
+    """Times from the pictures' files to a backbone's inputs, which are the same for all its cells.
+
+    The scopes are ``pipeline.decode`` and ``pipeline.preprocess``, measured in the same launches as
+    the cells. ``model`` and ``weights`` name the backbone.
+    """
+
+    model: Text
+    weights: Text
+    timings: tuple[Timing, ...]
+
+
 Ending = Literal["half_width", "budget", "launches", "giant", "failed"]
 """Why a backbone got no further launch: it had as many as its precision needs; its time was up; it
 had the most allowed or the requested number; its calls take seconds; no cell was left."""
@@ -226,7 +241,9 @@ class Stop(Struct, frozen=True, kw_only=True):
     """How a backbone's launches ended.
 
     ``needed`` is the number of launches by its pilot, None without one. ``seconds`` is the time of
-    all launches, from the first worker's start.
+    all launches, from the first worker's start, and ``spent`` says for what: a scope's name for its
+    blocks, and ``pictures``, ``prepare``, ``compare``, ``threads``, ``warm-up``, ``canary``,
+    ``pause`` and ``events``. The rest is the measurement of memory, and the ends of workers.
     """
 
     model: Text
@@ -235,6 +252,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     needed: Positive | None
     ended_by: Ending
     seconds: Amount
+    spent: dict[Text, Amount] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -251,6 +269,7 @@ class Report(Struct, frozen=True, kw_only=True):
     config: Config | None
     canary: tuple[Canary, ...]
     cells: tuple[Cell, ...]
+    preparations: tuple[Preparation, ...] = ()
     source: Text | None = None
     stops: tuple[Stop, ...] = ()
     notes: tuple[Text, ...] = ()

@@ -25,8 +25,9 @@ Scope = Literal[
 """What a time covers; times of different scopes are never mixed.
 
 ``forward`` is one embedding from an input on the device; ``host`` is one from a numpy array to a
-numpy array; ``pipeline`` is file -> decode -> preprocess -> forward, and ``pipeline.*`` are its
-stages; ``similarity`` is the cosine of two embeddings that ``forward`` left on the device, and
+numpy array; ``pipeline`` is file -> decode -> preprocess -> embedding, and ``pipeline.*`` are its
+stages, of which it is the sum since version 7 of the report; ``similarity`` is the cosine of two
+embeddings that ``forward`` left on the device, and
 ``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call. On the
 CPU ``host`` and ``similarity.host`` are not measured, because they would be the same.
 """

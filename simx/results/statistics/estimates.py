@@ -148,6 +148,30 @@ def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:
     return means
 
 
+def summed(before: Sequence[Sequence[Launch]], last: Sequence[Launch]) -> tuple[Launch, ...]:
+    """Return the times of stages that follow each other, in the launches that all of them have.
+
+    The typical times of the stages before the last one are added to each of its calls.
+
+    Args:
+        before: Launches of each stage before the last one.
+        last: Launches of the last stage.
+    """
+    typical = [{launch.index: launch_estimate(launch) for launch in stage} for stage in before]
+    found = []
+    for launch in last:
+        if all(launch.index in stage for stage in typical):
+            added = math.fsum(stage[launch.index] for stage in typical)
+            blocks = tuple(_longer(block, added) for block in launch.blocks)
+            found.append(Launch(index=launch.index, blocks=blocks))
+    return tuple(found)
+
+
+def _longer(block: Block, added_ns: float) -> Block:
+    more = block.calls * added_ns
+    return msgspec.structs.replace(block, ns=tuple(round(ns + more) for ns in block.ns))
+
+
 def minimum(launches: Sequence[Launch]) -> float:
     """Return the shortest time of one call, in nanoseconds."""
     return min(min(block.ns) / block.calls for launch in launches for block in launch.blocks)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -56,8 +57,7 @@ def filter_rounds(
 ) -> FilteredRounds:
     """Leave out the disturbed rounds, for all cells of a backbone alike.
 
-    A round is disturbed if one of its blocks is, or if the canaries at its beginning or at that of
-    the next round are slow.
+    A round is disturbed if one of its blocks is, or if the canaries before or after it are slow.
 
     Args:
         cells: The ``forward`` launches of each cell.
@@ -98,7 +98,7 @@ def filter_blocks(launches: Sequence[Launch]) -> tuple[Launch, ...]:
 def _slow_rounds(
     canaries: Iterable[Canary], undisturbed_ns: Mapping[CanaryKey, float]
 ) -> set[Where]:
-    """Return the rounds at whose beginning or end the canaries are slow."""
+    """Return the rounds before and after slow canaries, up to the next canary."""
     by_round: dict[Where, dict[CanaryKey, float]] = {}
     for canary in canaries:
         key = (canary.backend, canary.provider)
@@ -106,8 +106,13 @@ def _slow_rounds(
             for block in launch.blocks:
                 where = (launch.index, block.round)
                 by_round.setdefault(where, {})[key] = canary_ns(block)
-    slow = {where for where, taken in by_round.items() if is_slow(taken, undisturbed_ns)}
-    return slow | {(launch, number - 1) for launch, number in slow}
+    slow: set[Where] = set()
+    for first, following in pairwise(sorted(by_round)):
+        (index, begin), (next_index, end) = first, following
+        around = (by_round[first], by_round[following])
+        if index == next_index and any(is_slow(taken, undisturbed_ns) for taken in around):
+            slow |= {(index, number) for number in range(begin, end)}
+    return slow
 
 
 def _without(launches: Sequence[Launch], disturbed: set[Where]) -> tuple[Launch, ...]:

@@ -7,10 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from simx.models.pictures import Image
-from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report
+from simx.results.schema.report import (
+    Canary,
+    Cell,
+    Identity,
+    MeasuredCell,
+    Preparation,
+    Report,
+)
 from simx.results.schema.times import Launch, Scope
 from simx.results.statistics import estimates, round_filter
-from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times
+from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
 from simx.results.summaries.summary import TargetId, target_of
 
@@ -53,9 +60,11 @@ class CountedReport:
         canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
         for canary in report.canary:
             canaries[canary.model, canary.weights].append(canary)
+        preparations = {(each.model, each.weights): each for each in report.preparations}
         self.backbones = [
-            self._counted(cells, canaries[cells[0].identity.model, cells[0].identity.weights])
+            self._counted(cells, canaries[name], preparations.get(name))
             for cells in _groups(report)
+            for name in [(cells[0].identity.model, cells[0].identity.weights)]
         ]
         self._of_times: dict[tuple[TargetId, TimeKey], Prior | None] = {}
         self._of_ratios: dict[tuple[TargetId, TargetId], Prior | None] = {}
@@ -112,7 +121,9 @@ class CountedReport:
     def _prior(self, samples: Iterator[dict[int, float]]) -> Prior | None:
         return prior(part for logs in samples if (part := spread(logs, self._pilot)) is not None)
 
-    def _counted(self, cells: Sequence[Cell], canaries: Sequence[Canary]) -> CountedBackbone:
+    def _counted(
+        self, cells: Sequence[Cell], canaries: Sequence[Canary], preparation: Preparation | None
+    ) -> CountedBackbone:
         times = {
             target_of(cell.identity): {
                 (timing.scope, timing.image): timing.launches for timing in cell.timings
@@ -127,13 +138,37 @@ class CountedReport:
             cells=tuple(cells),
             filtered=filtered,
             times={
-                target: {
-                    key: next(rounds) if key == FORWARD else round_filter.filter_blocks(launches)
-                    for key, launches in of_cell.items()
-                }
+                target: _with_pipeline(
+                    {
+                        key: next(rounds)
+                        if key == FORWARD
+                        else round_filter.filter_blocks(launches)
+                        for key, launches in of_cell.items()
+                    },
+                    preparation,
+                )
                 for target, of_cell in times.items()
             },
         )
+
+
+def _with_pipeline(times: Timings, preparation: Preparation | None) -> Timings:
+    """Add the stages of every picture's pipeline, and their sum, to the times of a cell.
+
+    The last stage is ``host``, or ``forward`` where that is the same.
+    """
+    if preparation is None:
+        return times
+    stages: dict[TimeKey, Launches] = {
+        (timing.scope, timing.image): round_filter.filter_blocks(timing.launches)
+        for timing in preparation.timings
+    }
+    last = times.get(("host", None)) or times.get(FORWARD, ())
+    for image in dict.fromkeys(image for _, image in stages):
+        before = [stages["pipeline.decode", image], stages["pipeline.preprocess", image]]
+        stages["pipeline.forward", image] = last
+        stages["pipeline", image] = summed(before, last)
+    return {**times, **stages}
 
 
 def _groups(report: Report) -> Iterator[list[Cell]]:

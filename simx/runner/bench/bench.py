@@ -21,11 +21,18 @@ from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch, weighed
+from simx.runner.bench.launch import (
+    Bench,
+    ReferenceWorkloadHistory,
+    run_launch,
+    weighed,
+)
+from simx.runner.bench.reading import READER
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.stopping import Launches, Verdict
 from simx.runner.bench.targets import OpenTargets, Target
+from simx.workers.forking import launcher
 
 Progress = Callable[[Backbone, int, int], None]
 """Called before each launch, with the backbone, the launch's index, and how many are planned."""
@@ -58,20 +65,23 @@ def run_bench(
         InputError: the journal's launches of a workload were measured from another export.
         SystemFailureError: the journal or the report cannot be written.
     """
-    bench = Bench(
-        launchers=opened.launchers,
-        pictures=dict(pictures.files()),
-        schedule=config,
-        history=ReferenceWorkloadHistory(),
-        deadlines=deadlines,
-    )
+    history = ReferenceWorkloadHistory()
     require_same_exports(journal.kept.launches, workloads, opened.targets, config.threads)
-    earlier = replay(journal.kept.launches, config, bench.history)
+    earlier = replay(journal.kept.launches, config, history)
     try:
-        for workload in workloads:
-            if workload.name not in journal.kept.finished:
-                found = earlier.get(workload.name)
-                _measure(bench, workload, config, opened.targets, journal, found, progress)
+        with launcher(READER, memory=config.worker_memory) as reader:
+            bench = Bench(
+                launchers=opened.launchers,
+                reader=reader,
+                pictures=dict(pictures.files()),
+                schedule=config,
+                history=history,
+                deadlines=deadlines,
+            )
+            for workload in workloads:
+                if workload.name not in journal.kept.finished:
+                    found = earlier.get(workload.name)
+                    _measure(bench, workload, config, opened.targets, journal, found, progress)
     except (KeyboardInterrupt, Terminated):
         _publish(journal, path, "this run was ended before all was measured")
         raise
@@ -127,14 +137,14 @@ def _measure(
     verdict: Verdict = "go_on"
     while verdict == "go_on":
         progress(backbone, launches.done, launches.planned)
-        result = run_launch(bench, cells, launches.done)
+        result = run_launch(bench, cells, launches.done, launches.seconds_for_next)
         cells = list(result.left)
         finished = launches.add(result.finished, bench.history.references())
         if lacking and launches.done == 1:
             measured = iter(finished.cells)
             in_order = (lacking.get(target) or next(measured) for target in targets)
             finished = msgspec.structs.replace(finished, cells=tuple(in_order))
-        verdict = "giant" if result.giant else launches.verdict()
+        verdict = launches.verdict()
         if not cells:
             verdict = "failed"
         # In one line with the launch: a run cannot end between the two.

@@ -4,22 +4,25 @@ Only one worker is active at a time. A cell that fails does not affect the other
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
+from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
 from simx.results.schema.environment import Memory
-from simx.results.schema.report import Canary, FailedCell, Failure, Outcome
+from simx.results.schema.report import Canary, FailedCell, Failure, Outcome, Preparation
 from simx.results.schema.times import Block, Scope
 from simx.results.statistics import noise
 from simx.results.statistics.parity import DIFFERS, amplified_rounding
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.schedule import USUAL, Deadlines, shuffled
+from simx.runner.bench.reading import read_pictures
+from simx.runner.bench.schedule import CANARY_EVERY, FEWEST_ROUNDS, USUAL, Deadlines, shuffled
 from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
@@ -62,9 +65,13 @@ class ReferenceWorkloadHistory:
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share; ``launchers`` start workers, by the backend's label."""
+    """What all launches share.
+
+    ``launchers`` start workers, by the backend's label, and ``reader`` those that read pictures.
+    """
 
     launchers: dict[str, Launcher]
+    reader: Launcher
     pictures: dict[Image, Path]
     schedule: Schedule
     history: ReferenceWorkloadHistory
@@ -84,9 +91,18 @@ class LaunchResult(msgspec.Struct, frozen=True):
     giant: bool
 
 
-def run_launch(bench: Bench, cells: Sequence[PlannedCell], index: int) -> LaunchResult:
-    """Measure all cells of one backbone once, each in a fresh worker."""
-    run = _LaunchRun(bench, cells, index)
+def run_launch(
+    bench: Bench, cells: Sequence[PlannedCell], index: int, seconds: float | None = None
+) -> LaunchResult:
+    """Measure all cells of one backbone once, each in a fresh worker.
+
+    Args:
+        bench: what all launches share.
+        cells: the cells.
+        index: the launch's.
+        seconds: after which no further round begins, beyond the fewest; None for no limit.
+    """
+    run = _LaunchRun(bench, cells, index, seconds)
     try:
         run.prepare()
         run.measure()
@@ -100,7 +116,11 @@ def run_launch(bench: Bench, cells: Sequence[PlannedCell], index: int) -> Launch
 class _LaunchRun:
     """The state of one launch: cells that are live, and records of those that are done."""
 
-    def __init__(self, bench: Bench, cells: Sequence[PlannedCell], index: int) -> None:
+    def __init__(
+        self, bench: Bench, cells: Sequence[PlannedCell], index: int, seconds: float | None
+    ) -> None:
+        self._begun = time.monotonic()
+        self._seconds = seconds
         self._bench = bench
         self._cells = cells
         self._index = index
@@ -108,18 +128,28 @@ class _LaunchRun:
         self._live: dict[int, CellClient] = {}
         self._done: dict[int, Outcome] = {}
         self._canaries: list[Canary] = []
+        self._preparation: Preparation | None = None
+        self._spent: dict[str, float] = defaultdict(float)
         self._own_error = 0.0
 
     def prepare(self) -> None:
-        pictures = {image: str(path.resolve()) for image, path in self._bench.pictures.items()}
-        for place, plan in enumerate(self._cells):
-            try:
-                worker = self._bench.launchers[plan.target.backend.label].launch()
-            except WorkerError as error:
-                self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
-            else:
-                self._live[place] = CellClient(plan, worker, self._bench.deadlines)
-        self._each("prepare", lambda cell: cell.prepare(pictures))
+        try:
+            with self._spending("pictures"):
+                inputs, self._preparation = read_pictures(
+                    self._bench.reader,
+                    self._bench.pictures,
+                    [each.backbone for each in self._cells],
+                    self._index,
+                    self._bench.deadlines.of_pictures,
+                    timed=not self._is_for_forward_alone,
+                )
+        except WorkerError as error:
+            failure = Failure(stage="pictures", reason=f"the worker {error}")
+            self._done = {place: plan.failed(failure) for place, plan in enumerate(self._cells)}
+            return
+        with self._spending("prepare"):
+            self._launch()
+        self._each("prepare", lambda cell: cell.prepare(inputs[cell.plan.backbone.preset]))
         self._each("compare", self._compare)
         self._explain_disagreements()
         if self._index == 0 and not self._bench.only_forward:
@@ -127,6 +157,19 @@ class _LaunchRun:
         self._giant = any(cell.is_giant for cell in self._live.values())
         if not self._giant:
             self._each("warm-up", lambda cell: cell.warm_up())
+
+    def _launch(self) -> None:
+        for place, plan in enumerate(self._cells):
+            try:
+                worker = self._bench.launchers[plan.target.backend.label].launch()
+            except WorkerError as error:
+                self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
+            else:
+                self._live[place] = CellClient(plan, worker, self._bench.deadlines)
+
+    @property
+    def _is_for_forward_alone(self) -> bool:
+        return self._bench.only_forward or self._bench.schedule.is_for_forward_alone(self._index)
 
     def _explain_disagreements(self) -> None:
         """Replace the reason of cells that disagree because torch disagrees with itself."""
@@ -144,8 +187,7 @@ class _LaunchRun:
         """Measure ``forward`` in rounds, then one block of every other scope that is due."""
         self._rounds()
         self._each("events", lambda cell: cell.cross_check())
-        alone = self._bench.schedule.is_for_forward_alone(self._index)
-        if not (alone or self._bench.only_forward):
+        if not self._is_for_forward_alone:
             self._other_scopes()
         for place, cell in self._live.items():
             self._done[place], canary = cell.finish(self._index, few_calls=self._giant)
@@ -157,39 +199,56 @@ class _LaunchRun:
     def result(self) -> LaunchResult:
         cells = tuple(self._done[place] for place in range(len(self._cells)))
         return LaunchResult(
-            FinishedLaunch(cells=cells, canary=tuple(self._canaries)),
+            FinishedLaunch(
+                cells=cells,
+                canary=tuple(self._canaries),
+                preparation=self._preparation,
+                spent={name: round(seconds, 3) for name, seconds in self._spent.items()},
+            ),
             tuple(self._live[place].plan for place in sorted(self._live)),
             self._giant,
         )
 
     def _rounds(self) -> None:
-        """Take rounds until enough of them are undisturbed, with a canary before and after each.
+        """Take rounds until enough of them are undisturbed, or the launch has no time left.
 
-        Disturbed rounds are kept: which rounds count is judged again when the report is read.
+        A canary comes before and after every few rounds. Disturbed rounds are kept: which rounds
+        count is judged again when the report is read.
         """
         wanted = 1 if self._giant else self._bench.schedule.rounds
         patience = 0 if self._giant else REPEATS * wanted
         number = undisturbed = 0
         slow = self._canaries_are_slow(number)
-        while undisturbed < wanted and self._live:
-            is_undisturbed = False
+        while undisturbed < wanted and self._live and self._has_time(number):
+            good = 0
             if slow and patience:
-                time.sleep(PAUSE_SECONDS)
+                taken = 1
+                with self._spending("pause"):
+                    time.sleep(PAUSE_SECONDS)
             else:
-                self._block("forward", None, number)
-                blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
-                is_undisturbed = not slow and not any(map(noise.disturbances, blocks))
-            number += 1
+                taken = min(CANARY_EVERY, wanted - undisturbed)
+                for round_index in range(number, number + taken):
+                    self._block("forward", None, round_index)
+                    blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
+                    good += not (slow or any(map(noise.disturbances, blocks)))
+            number += taken
             slow = self._canaries_are_slow(number)
-            if (is_undisturbed and not slow) or not patience:
-                undisturbed += 1
+            if patience:
+                good = 0 if slow else good
+                patience = max(0, patience - (taken - good))
             else:
-                patience -= 1
+                good = taken
+            undisturbed += good
+
+    def _has_time(self, rounds: int) -> bool:
+        return (
+            rounds < FEWEST_ROUNDS
+            or self._seconds is None
+            or time.monotonic() - self._begun < self._seconds
+        )
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
-        for image in IMAGES:
-            self._block("pipeline", image, 0)
         for image in COMPARED_IMAGES:
             self._block("similarity", image, 0)
             self._block("similarity.host", image, 0)
@@ -210,7 +269,7 @@ class _LaunchRun:
             for key in (key for key, chosen in first.items() if chosen is cell):
                 taken[key] = cell.measure_canary(number)
 
-        self._each(("canary", number), take)
+        self._each("canary", take, number)
         return self._bench.history.are_slow(taken)
 
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
@@ -218,15 +277,31 @@ class _LaunchRun:
             if scope not in FROM_HOST or cell.prepared.facts.resident:
                 cell.measure(scope, image, round_index)
 
-        self._each((scope, image, round_index), take)
+        self._each(scope, take, image, round_index)
 
-    def _each(self, occasion: object, action: Callable[[CellClient], None]) -> None:
-        """Apply an action to every live cell, in an order that follows from the seed."""
+    @contextmanager
+    def _spending(self, name: str) -> Iterator[None]:
+        """Add the seconds of a block to those that the launch has spent for this."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent[name] += time.monotonic() - begun
+
+    def _each(self, name: str, action: Callable[[CellClient], None], *which: object) -> None:
+        """Apply an action to every live cell, in an order that follows from the seed.
+
+        Args:
+            name: what the time is spent for.
+            action: is applied to each cell.
+            which: further keys of the order.
+        """
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
-        for place in shuffled(tuple(self._live), seed, backbone, self._index, occasion):
+        for place in shuffled(tuple(self._live), seed, backbone, self._index, name, *which):
             cell = self._live[place]
             try:
-                action(cell)
+                with self._spending(name):
+                    action(cell)
             except CellFailedError as error:
                 if error.failure.reason.startswith(DIFFERS):
                     self._own_error = self._own_error or cell.own_error() or 0.0

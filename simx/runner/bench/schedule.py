@@ -21,10 +21,19 @@ BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
 """Shorter blocks would measure the switch between workers instead."""
 
+SIMILARITY_PLAN = BlockPlan(seconds=0.02, min_calls=BLOCK_MIN_CALLS)
+"""A comparison takes microseconds, so that this is 64 entries of many calls."""
+
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
 
+CANARY_EVERY = 3
+"""Rounds between two canaries, which would otherwise take a third of the time."""
+
+FEWEST_ROUNDS = 2
+"""Also of a launch that has no time left; a giant has one."""
+
 GIANT_CALL_NS = 1_000_000_000
-"""From this time of a call on, a backbone gets one launch and a few calls, and no interval."""
+"""From this time of a call on, each of a backbone's launches has a few calls."""
 
 _GIANT_BLOCK_NS = 5_000_000_000
 _GIANT_MAX_CALLS = 3
@@ -44,18 +53,18 @@ _CALLS_TO_PREPARE = 12
 _BYTES_PER_PARAMETER = 4
 
 PROFILES: dict[ProfileName, Schedule] = {
-    "quick": Schedule(pilot=3, launches=3, rounds=2),
+    "quick": Schedule(pilot=3, launches=3, rounds=10, budget_seconds=12.0),
     "default": Schedule(
         pilot=FEWEST_PILOT_LAUNCHES,
         launches=MOST_LAUNCHES,
-        rounds=5,
+        rounds=10,
         half_width=0.015,
         budget_seconds=60.0,
     ),
     "precise": Schedule(
         pilot=2 * FEWEST_PILOT_LAUNCHES,
         launches=2 * MOST_LAUNCHES,
-        rounds=8,
+        rounds=20,
         half_width=0.005,
         budget_seconds=600.0,
     ),
@@ -122,11 +131,13 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     A deadline must never end what would have finished: it is far beyond what a slow machine takes.
     It follows from the network's size before its first call, and from one call's time after it.
     ``loading`` is the least for loading a network: an execution provider may compile it, which
-    takes minutes and does not follow from its size. ``floor`` is the least for all other requests,
+    takes minutes and does not follow from its size. ``of_pictures`` is for reading the pictures and
+    making one network's inputs of them. ``floor`` is the least for all other requests,
     ``cap`` the most for any.
     """
 
     loading: float = 600.0
+    of_pictures: float = 600.0
     floor: float = 60.0
     cap: float = 7200.0
 

@@ -22,6 +22,12 @@ from simx.results.statistics.sample_size import launches_needed
 
 Verdict = Ending | Literal["go_on"]
 
+FEWEST_LAUNCHES = 3
+"""With two, an interval is too wide to say anything. A budget ends no backbone before them."""
+
+GIANT_BUDGET_SECONDS = 600.0
+"""For the launches of a backbone whose calls take seconds; a launch takes minutes."""
+
 
 class Launches:
     """A backbone's finished launches, and whether another one follows."""
@@ -53,6 +59,14 @@ class Launches:
     @property
     def _finished_seconds(self) -> float:
         return math.fsum(each.seconds for each in self._finished)
+
+    @property
+    def seconds_for_next(self) -> float | None:
+        """The next launch's part of the budget: the pilot's launches share it; None without one."""
+        budget = self._schedule.budget_seconds
+        if budget is None:
+            return None
+        return (budget - self._finished_seconds) / max(1, self._schedule.pilot - self.done)
 
     def add(
         self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]
@@ -95,17 +109,29 @@ class Launches:
     def verdict(self) -> Verdict:
         """Return why no further launch follows, or that one follows."""
         most = self._schedule.launches
+        fewest = min(FEWEST_LAUNCHES, most)
+        if self._is_giant and (self.done >= fewest or self._exceeds(GIANT_BUDGET_SECONDS)):
+            return "giant"
         if self.needed is not None and self.needed <= min(self.done, most):
             return "half_width"
         if self.done >= most:
             return "launches"
+        budget = self._schedule.budget_seconds
+        if budget is not None and self.done >= fewest and self._exceeds(budget):
+            return "budget"
+        return "go_on"
+
+    @property
+    def _is_giant(self) -> bool:
+        cells = (cell for each in self._finished for cell in each.cells)
+        return any(isinstance(cell, MeasuredCell) and cell.few_calls for cell in cells)
+
+    def _exceeds(self, budget: float) -> bool:
+        """Whether another launch would end after the budget's seconds."""
         # Launches after the pilot are shorter: they show how long the next one takes.
         recent = self._finished[self._schedule.pilot :] or self._finished
         longest = max((each.seconds for each in recent), default=0.0)
-        budget = self._schedule.budget_seconds
-        if budget is not None and self._finished_seconds + longest > budget:
-            return "budget"
-        return "go_on"
+        return self._finished_seconds + longest > budget
 
     def stop(self, backbone: Backbone, ending: Ending) -> Stop:
         """Return the record of how it ended."""
@@ -116,4 +142,8 @@ class Launches:
             needed=self.needed,
             ended_by=ending,
             seconds=round(self.elapsed, 3),
+            spent={
+                name: round(math.fsum(each.spent.get(name, 0.0) for each in self._finished), 3)
+                for name in dict.fromkeys(name for each in self._finished for name in each.spent)
+            },
         )

@@ -3,21 +3,15 @@
 Imports no runtime. Results go back with the times, and the parent checks them.
 """
 
-import hashlib
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from simx.images.decoding import decode
-from simx.images.preprocessing import preprocess
-from simx.models.backbone import Preset
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
-from simx.runner.measure.messages import Measure, Measured, ScopedBlock, pack
-from simx.runner.measure.pipeline import Pipeline
+from simx.runner.measure.messages import Measure, Measured, pack
 from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
 from simx.runner.measure.sampling import Sampler
 from simx.runner.measure.timing import CLOCK, Watch, take_block
@@ -27,39 +21,40 @@ _Step = Callable[[], None]
 
 
 class CellWorker:
-    """One loaded network with its inputs in place."""
+    """One loaded network with its inputs in place.
+
+    ``inputs`` are those of the verification, and ``pictures`` those of ``IMAGES``, float32
+    [N, 3, H, W] each.
+    """
 
     def __init__(
         self,
         backend: Backend,
         inputs: Array,
-        preset: Preset,
-        pictures: dict[Image, Path],
+        pictures: Array,
         watch: Watch | None = None,
     ) -> None:
         self.backend = backend
         self._watch = watch
         self._hosted = RotatingInputs(inputs, lambda array: array)
         self._placed = RotatingInputs(inputs, backend.place)
-        self._preset = preset
         self._pictures = pictures
         self._embeddings: dict[Image, Placed] = {}
         self._fetched: dict[Image, Array] = {}
 
-    def embed_pictures(self) -> tuple[Array, str]:
-        """Embed ``IMAGES``, and return the embeddings [4, D] and the SHA-256 of the inputs."""
-        digest = hashlib.sha256()
-        for image in IMAGES:
-            array = preprocess(decode(self._pictures[image]), self._preset)
-            digest.update(array.tobytes())
+    def embed_pictures(self) -> Array:
+        """Embed ``IMAGES``, and return the embeddings [4, D]."""
+        for image, array in zip(IMAGES, self._each_picture(), strict=True):
             self._embeddings[image] = self.backend.forward(self.backend.place(array))
         self._fetched = {image: self.backend.fetch(self._embeddings[image]) for image in IMAGES}
-        return np.concatenate([self._fetched[image] for image in IMAGES]), digest.hexdigest()
+        return np.concatenate([self._fetched[image] for image in IMAGES])
 
     def own_error(self) -> float | None:
         """Compare the backend's embeddings of all pictures with its own in float64."""
-        pictures = [preprocess(decode(self._pictures[image]), self._preset) for image in IMAGES]
-        return self.backend.own_error((*self._hosted.placed, *pictures))
+        return self.backend.own_error((*self._hosted.placed, *self._each_picture()))
+
+    def _each_picture(self) -> list[Array]:
+        return np.split(self._pictures, len(IMAGES))
 
     def measure(self, request: Measure) -> Measured:
         """Measure one block."""
@@ -68,8 +63,6 @@ class CellWorker:
                 return self._rotating(request, self.backend.forward)
             case "host":
                 return self._rotating(request, self._host)
-            case "pipeline":
-                return self._pipeline(request)
             case "similarity" | "similarity.host":
                 return self._similarity(request)
             case _:
@@ -114,26 +107,11 @@ class CellWorker:
         block = self._block(call, request, sampler.start, between)
         taken, outputs = sampler.taken()
         return Measured(
-            blocks=(ScopedBlock(request.scope, None, block),),
+            block=block,
             rows=tuple(inputs.picture_at(place) for place in taken),
             outputs=pack(outputs),
             fetch_ns=sampler.fetch_ns if is_forward else None,
         )
-
-    def _pipeline(self, request: Measure) -> Measured:
-        assert request.image is not None  # noqa: S101 - a pipeline without a picture is a bug
-        # A giant's call is too long for an uncounted one.
-        is_giant = request.plan.max_calls is not None
-        # Not negative for resized negative, because their embeddings are similar.
-        another: Image = "anchor" if request.image != "anchor" else "negative"
-        decoy = None if is_giant else self._pictures[another]
-        pipeline = Pipeline(self.backend, self._preset, self._pictures[request.image], decoy)
-        whole = self._block(pipeline, request, pipeline.start, pipeline.keep_entry)
-        blocks = [ScopedBlock("pipeline", request.image, whole)]
-        for scope, ns in pipeline.stages.items():
-            stage = Block(round=whole.round, calls=whole.calls, ns=tuple(ns), noise=whole.noise)
-            blocks.append(ScopedBlock(scope, request.image, stage))
-        return Measured(blocks=tuple(blocks), outputs=pack(pipeline.sampler.taken()[1]))
 
     def _similarity(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a similarity without a picture is a bug
@@ -149,8 +127,7 @@ class CellWorker:
                 lambda array: array,
             )
         block = self._block(inputs, request, inputs.start, inputs.look)
-        blocks = (ScopedBlock(request.scope, request.image, block),)
-        return Measured(blocks=blocks, cosines=tuple(inputs.cosines))
+        return Measured(block=block, cosines=tuple(inputs.cosines))
 
     def _block(self, call: _Step, request: Measure, on_start: _Step, on_entry: _Step) -> Block:
         plan, number, watch = request.plan, request.round, self._watch

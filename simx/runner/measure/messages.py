@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 
 from simx.exporter.store.manifest import FileRecord
+from simx.models.backbone import Preset
 from simx.models.pictures import Image
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
@@ -55,11 +56,22 @@ class StoredFile(msgspec.Struct, frozen=True):
 
 
 class Prepare(msgspec.Struct, frozen=True, tag=True):
-    """Load a network, and embed every picture once."""
+    """Load a network, and embed ``IMAGES`` once; ``pictures`` are its inputs [4, 3, H, W]."""
 
     task: Task
     reference: StoredFile
+    pictures: ArrayMessage
+
+
+class ReadPictures(msgspec.Struct, frozen=True):
+    """Make a network's inputs of the pictures, and time both stages by the plan, if there is one.
+
+    The only request of the worker that has no runtime.
+    """
+
     pictures: dict[Image, str]
+    preset: Preset
+    plan: BlockPlan | None
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
@@ -147,9 +159,8 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Prepare``.
 
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
-    ``IMAGES`` [4, D]; ``input_sha256`` is the hash of the latter's inputs, which must be equal for
-    all backends. ``libraries`` are the provider's, with their versions. ``call_ns`` is the shortest
-    of ``calls``.
+    ``IMAGES`` [4, D]. ``libraries`` are the provider's, with their versions. ``call_ns`` is the
+    shortest of ``calls``.
     """
 
     create_ns: int
@@ -161,7 +172,6 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     libraries: dict[str, str]
     verification: ArrayMessage
     embeddings: ArrayMessage
-    input_sha256: str
 
 
 class ScopedBlock(msgspec.Struct, frozen=True):
@@ -172,15 +182,22 @@ class ScopedBlock(msgspec.Struct, frozen=True):
     block: Block
 
 
+class PicturesRead(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``ReadPictures``: the inputs of ``IMAGES`` [4, 3, H, W], and the timed blocks."""
+
+    inputs: ArrayMessage
+    blocks: tuple[ScopedBlock, ...]
+
+
 class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Answer to ``Measure``: blocks (a pipeline's stages have their own), and samples of results.
+    """Answer to ``Measure``: a block, and samples of the results.
 
     ``outputs`` are embeddings of timed calls [K, D], and ``rows`` the indices of their pictures
     among the reference's, for ``forward`` and ``host``. ``fetch_ns`` is the shortest fetch right
     after a call of ``forward``. ``cosines`` are all values of a ``similarity`` block.
     """
 
-    blocks: tuple[ScopedBlock, ...]
+    block: Block
     rows: tuple[int, ...] = ()
     outputs: ArrayMessage | None = None
     fetch_ns: int | None = None
@@ -239,6 +256,8 @@ Answer = (
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
 DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
+READ_PICTURES = msgspec.msgpack.Decoder(ReadPictures)
+PICTURES_READ = msgspec.msgpack.Decoder(PicturesRead | Failure)
 PROBED = msgspec.msgpack.Decoder(Usable | Failure)
 WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)

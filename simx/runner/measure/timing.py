@@ -34,7 +34,7 @@ Watch = Callable[[], Callable[[], GpuState]]
 
 
 def take_block(
-    call: Callable[[], None],
+    call: Callable[[], object],
     plan: BlockPlan,
     round_index: int,
     *,
@@ -70,7 +70,7 @@ def take_block(
     return Block(round=round_index, calls=per_entry, ns=tuple(ns), noise=noise)
 
 
-def _settle(call: Callable[[], None], plan: BlockPlan, clock: Clock) -> float:
+def _settle(call: Callable[[], object], plan: BlockPlan, clock: Clock) -> float:
     """Make the uncounted calls, and return the nanoseconds of the shortest one."""
     # A plan with a cap belongs to a giant, whose calls are too long to leave any uncounted.
     if plan.max_calls is not None:
@@ -92,7 +92,7 @@ def _is_complete(ns: list[int], per_entry: int, plan: BlockPlan) -> bool:
     return full or sum(ns) >= plan.seconds * 1e9
 
 
-def _time_entry(call: Callable[[], None], calls: int, clock: Clock) -> int:
+def _time_entry(call: Callable[[], object], calls: int, clock: Clock) -> int:
     if calls == 1:
         start = clock()
         call()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import PIL.Image
 import threadpoolctl
 
 from simx.common.errors import InputError
@@ -30,9 +29,6 @@ from simx.runner.measure.threads import threads_used
 from simx.runner.measure.timing import CLOCK, take_block
 from simx.runner.measure.warmup import warm_up
 from simx.workers.connection import Connection
-
-# Before any worker is forked, so that they need not import the decoders for their first picture.
-PIL.Image.init()
 
 
 def serve(connection: Connection, runtime: Runtime) -> None:
@@ -96,12 +92,10 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         created = CLOCK()
     _, first = _embed_once(backend, inputs[:1])
     answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
-    pictures = {image: Path(path) for image, path in request.pictures.items()}
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
-    preset = request.task.backbone.preset
-    cell = CellWorker(backend, inputs, preset, pictures, gpu.begin if gpu else None)
-    embeddings, digest = cell.embed_pictures()
+    pictures = messages.unpack(request.pictures)
+    cell = CellWorker(backend, inputs, pictures, gpu.begin if gpu else None)
     return cell, messages.Prepared(
         create_ns=created - begun,
         first_call_ns=first.whole_ns,
@@ -112,8 +106,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
-        embeddings=messages.pack(embeddings),
-        input_sha256=digest,
+        embeddings=messages.pack(cell.embed_pictures()),
     )
 
 

@@ -174,7 +174,7 @@ def test_too_large_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ('{"schema": {"name": "simx-report"}}', "a report of version None"),
         ('{"schema": {"name": "simx-report", "version": "\\u001b[31m"}}', "a report of version"),
         ('{"schema": {"name": "simx-report", "version": 4}}', "missing required field `created`"),
-        ('{"schema": {"name": "simx-report", "version": 7}}', "reads versions 4 to 6"),
+        ('{"schema": {"name": "simx-report", "version": 8}}', "reads versions 4 to 7"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: str | bytes, problem: str) -> None:

@@ -98,6 +98,19 @@ def test_a_slow_canary_takes_the_rounds_on_both_of_its_sides() -> None:
     assert kept(filtered.cells[0]) == [(0, 0), (0, 3), (0, 4)]
 
 
+def test_a_slow_canary_takes_all_rounds_up_to_the_next_one() -> None:
+    """Canaries at the rounds 0, 2, 4 and 6, of which that at 2 is slow."""
+    taken = canary([100, 120, 100, 100])
+    (launch,) = taken.launches
+    blocks = tuple(msgspec.structs.replace(block, round=2 * block.round) for block in launch.blocks)
+    sparse = msgspec.structs.replace(
+        taken, launches=(msgspec.structs.replace(launch, blocks=blocks),)
+    )
+    filtered = filter_rounds([cell([QUIET] * 8)], [sparse], {ORT: 100.0})
+
+    assert kept(filtered.cells[0]) == [(0, each) for each in (4, 5, 6, 7)]
+
+
 def test_a_canary_has_to_be_slow_on_every_backend() -> None:
     """One slow canary among several may be a thread that was moved, and not the machine."""
     canaries = [canary([100, 120, 100]), canary([100, 101, 100], backend="torch")]

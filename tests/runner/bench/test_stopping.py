@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
@@ -102,11 +103,43 @@ def test_the_budget_goes_by_how_long_launches_now_take() -> None:
     assert (counted.done, counted.elapsed) == (11, 21.0)
 
 
-def test_one_launch_is_made_whatever_the_budget() -> None:
-    """A budget that is too short for anything still gives a figure."""
+def test_three_launches_are_made_whatever_the_budget() -> None:
+    """Fewer give no interval that says anything."""
     schedule = msgspec.structs.replace(PLANNED, budget_seconds=0.1)
+    counted = run(schedule, [10.0] * 5)
 
-    assert run(schedule, [10.0] * 5).done == 1
+    assert (counted.done, counted.verdict()) == (3, "budget")
+
+
+def test_the_pilot_s_launches_share_the_budget() -> None:
+    """What is left of it belongs in equal parts to those that follow, and then to the next one."""
+    clock = FakeClock()
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=50.0)
+    counted = Launches(schedule, clock)
+    left = []
+    for launch in finished(10.0, 10.1, 9.9, 10.2, 9.8):
+        left.append(counted.seconds_for_next)
+        clock.now += 6.0
+        counted.add(launch, {})
+
+    assert left == [10.0, 11.0, 38 / 3, 16.0, 26.0]
+    assert counted.seconds_for_next == 20.0
+    assert Launches(Schedule(pilot=3, launches=3, rounds=1)).seconds_for_next is None
+
+
+@pytest.mark.parametrize(("seconds", "done"), [(100.0, 3), (400.0, 1)])
+def test_a_giant_gets_three_launches_in_its_own_budget(seconds: float, done: int) -> None:
+    """Ten minutes, in which a launch may have to do."""
+    clock = FakeClock()
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=1.0)
+    counted = Launches(schedule, clock)
+    for launch in finished(5000.0, 5001.0, 5002.0)[:done]:
+        assert counted.verdict() == "go_on"
+        clock.now += seconds
+        few = [msgspec.structs.replace(each, few_calls=True) for each in launch.cells]
+        counted.add(msgspec.structs.replace(launch, cells=tuple(few)), {})
+
+    assert counted.verdict() == "giant"
 
 
 def test_a_number_of_launches_is_just_made() -> None:
