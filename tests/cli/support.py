@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAINED_WEIGHTS = ROOT / "tests" / "data" / "squeezenet1_1.safetensors"
 
@@ -60,6 +62,25 @@ def run_simx(
         timeout=600,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def run_simx_into_a_full_stdout(*arguments: str, cwd: Path) -> Outcome:
+    """Run the command line with a stdout that has no space left, or skip the test."""
+    device = Path("/dev/full")
+    if not device.exists():
+        pytest.skip("there is no /dev/full here")
+
+    with device.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "simx", *arguments],
+            cwd=cwd,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+            timeout=600,
+        )
+    return Outcome(done.returncode, "", done.stderr)
 
 
 def isolated(folder: Path) -> dict[str, str]:

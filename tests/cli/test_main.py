@@ -13,7 +13,7 @@ from simx import __version__
 from simx.cli import COMMANDS
 from simx.common.errors import ExitCode
 from simx.results.files.report import write
-from tests.cli.support import Simx, run_simx
+from tests.cli.support import Simx, run_simx, run_simx_into_a_full_stdout
 from tests.results.builders import measured, report
 
 
@@ -154,23 +154,12 @@ def test_a_reader_that_has_seen_enough_is_no_failure(folder: Path) -> None:
     assert (process.returncode, complaints) == (ExitCode.DONE, b"")
 
 
-def test_a_full_disk_below_stdout_is_told(folder: Path) -> None:
-    """A result that could not be written is not passed over, nor a traceback."""
-    if not Path("/dev/full").exists():
-        pytest.skip("there is no full device here")
+def test_a_full_stdout_ends_in_one_line(folder: Path) -> None:
+    """A result that could not be written is an error, and no traceback."""
+    outcome = run_simx_into_a_full_stdout("models", cwd=folder)
 
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "simx", "models"],
-            cwd=folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            check=False,
-        )
-
-    assert done.returncode == ExitCode.SYSTEM
-    assert done.stderr.splitlines() == ["simx: stdout: cannot be written (No space left on device)"]
+    assert outcome.code == ExitCode.SYSTEM
+    assert outcome.err.splitlines() == ["simx: stdout: cannot be written (No space left on device)"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import gzip
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from simx.common.errors import ExitCode
 from simx.results.files.report import read
 from tests.cli.outputs import BENCH, RENDERING, REPORT, files, no_work
-from tests.cli.support import Simx, run_simx
+from tests.cli.support import Simx, run_simx, run_simx_into_a_full_stdout
 
 __all__ = ["files", "no_work"]
 
@@ -179,18 +178,10 @@ def test_settings_may_begin_with_a_byte_order_mark(simx: Simx, folder: Path) -> 
 
 def test_a_full_stdout_does_not_hide_the_report(folder: Path) -> None:
     """The error of stdout is one line, and where the report lies another."""
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "simx", "bench", "--resume", "a.json"],
-            cwd=folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            check=False,
-        )
+    outcome = run_simx_into_a_full_stdout("bench", "--resume", "a.json", cwd=folder)
 
-    assert done.returncode == ExitCode.SYSTEM
-    assert done.stderr.splitlines()[1:] == [
+    assert outcome.code == ExitCode.SYSTEM
+    assert outcome.err.splitlines()[1:] == [
         "simx: report saved as a.json",
         "simx: stdout: cannot be written (No space left on device)",
     ]

@@ -77,6 +77,15 @@ def test_scans_behind_anything_but_the_end_count(hidden: bytes, tmp_path: Path) 
         decode(path)
 
 
+def refusal(size: tuple[int, int], tile: tuple[int, int]) -> str:
+    """Return why a tile is refused, and nothing for one that passes."""
+    try:
+        check_tile("p.tif", size, tile)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize(
     ("size", "tile"), [((1, 1), (2048, 2048)), ((5000, 5000), (8192, 8192)), ((99, 1), (16, 16))]
 )
@@ -84,13 +93,14 @@ def test_tiles_of_about_the_pictures_size_pass(
     size: tuple[int, int], tile: tuple[int, int]
 ) -> None:
     """A tile is decoded whole; one somewhat larger than the picture is no harm."""
-    check_tile("p.tif", size, tile)
+    assert refusal(size, tile) == ""
 
 
 def test_tiles_far_larger_than_the_picture_are_refused() -> None:
     """A picture of 16 by 16 can have a tile that takes gigabytes."""
-    with pytest.raises(InputError, match="is 16x16 in tiles of 16384x16384; save it again"):
-        check_tile("p.tif", (16, 16), (16384, 16384))
+    assert refusal((16, 16), (16384, 16384)).endswith(
+        "is 16x16 in tiles of 16384x16384; save it again"
+    )
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8" + b"\xff" * 5000, b"P6 #" + b"x" * 5000])

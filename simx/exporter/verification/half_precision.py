@@ -20,7 +20,11 @@ from onnx import TensorProto, helper
 
 from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME
 from simx.exporter.verification.inspection.walk import Walk, described
-from simx.exporter.verification.outputs import VerificationError, require_agreement
+from simx.exporter.verification.outputs import (
+    VerificationError,
+    require_agreement,
+    session_options,
+)
 from simx.results.statistics.parity import FP16
 
 Array = npt.NDArray[np.float32]
@@ -61,9 +65,7 @@ def verify_in_float16(source: Path, inputs: Array, reference: Array, threads: in
     )
     results = _float_results(model)
     _round_values(model, weights, results)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(threads)
     # Optimisation would remove the rounding.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     folder = "session.model_external_initializers_file_folder_path"
@@ -125,10 +127,10 @@ def _round_values(
         for name in node.output:
             if name in rounded:
                 graph.node.extend(_rounding(name, rounded[name]))
-    graph.output.append(_output(rounded[OUTPUT_NAME], [None, None]))
+    graph.output.append(_output(rounded[OUTPUT_NAME]))
     for name in (*weights, *results):
         graph.node.extend(_peak(name))
-        graph.output.append(_output(f"{_PEAK}_{name}", []))
+        graph.output.append(_output(f"{_PEAK}_{name}"))
 
 
 def _rounding(name: str, rounded: str) -> tuple[onnx.NodeProto, ...]:
@@ -147,8 +149,8 @@ def _peak(name: str) -> tuple[onnx.NodeProto, ...]:
     )
 
 
-def _output(name: str, shape: list[None]) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+def _output(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape=None)
 
 
 def _place(name: str, walk: Walk) -> str:

@@ -78,13 +78,19 @@ def verify_answers(
     Raises:
         VerificationError: parity beyond the bounds, with the figures that were found.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(threads)
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     batches = verification_batches(len(inputs))
     answers = {batch: _run(session, inputs[:batch], reference.shape[1]) for batch in batches}
     return require_agreement(answers, reference, bounds)
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return options with so many threads, which leave the processor to other workers at rest."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def require_agreement(

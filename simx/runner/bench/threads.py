@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from simx.common.cgroups import cpu_quota
+from simx.common.safe_text import counted
 
 
 def affinity_cores() -> int:
@@ -24,10 +25,10 @@ def threads_without_cores(threads: int) -> Iterator[str]:
     """Yield a note for each limit of this process's cores that the threads exceed."""
     cores, quota = affinity_cores(), cpu_quota()
     if threads > cores:
-        allowed = "1 core" if cores == 1 else f"{cores} cores"
+        allowed = counted(cores, "core")
         yield f"{threads} threads share {allowed}: this process may run on no others"
     if quota is not None and threads > quota:
         yield (
-            f"{threads} threads exceed the CPU quota of {quota:g} cores: the system stops them "
-            "whenever the quota is used up"
+            f"{threads} threads exceed the CPU quota of {counted(quota, 'core')}: the system stops "
+            "them whenever the quota is used up"
         )

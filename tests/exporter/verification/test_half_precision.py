@@ -1,5 +1,6 @@
 """A network that leaves float16's range is refused, with the name of the layer that leaves it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,14 @@ def saved(folder: Path, factor: float, kernel: Array = KERNEL, *, beside: bool =
     return path
 
 
-def verify(path: Path) -> None:
-    """Check a graph against its own answers in float32."""
+def refusal(path: Path) -> str:
+    """Check a graph against its own answers in float32; return nothing if it passes."""
     reference = onnxruntime.InferenceSession(path).run(None, {INPUT_NAME: INPUTS})[0]
-    verify_in_float16(path, INPUTS, reference, threads=1)
+    try:
+        verify_in_float16(path, INPUTS, reference, threads=1)
+    except VerificationError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e3, 1e-3])
@@ -49,7 +54,7 @@ def test_what_stays_in_the_range_is_verified(
     factor: float, *, beside: bool, tmp_path: Path
 ) -> None:
     """Also where the weights lie in another file."""
-    verify(saved(tmp_path, factor, beside=beside))
+    assert refusal(saved(tmp_path, factor, beside=beside)) == ""
 
 
 @pytest.mark.parametrize(
@@ -71,8 +76,7 @@ def test_what_leaves_the_range_is_named(
     """Layer, node or weight, with its largest value; in float32 all of these are right."""
     path = saved(tmp_path, factor, kernel, beside=beside)
 
-    with pytest.raises(VerificationError, match=reason):
-        verify(path)
+    assert re.search(reason, refusal(path))
 
 
 def test_half_of_the_range_is_for_other_pictures(tmp_path: Path) -> None:
@@ -82,9 +86,8 @@ def test_half_of_the_range_is_for_other_pictures(tmp_path: Path) -> None:
     )
     peak = 3.0 * float(np.max(largest))
 
-    verify(saved(tmp_path, 32000 / peak))
-    with pytest.raises(VerificationError, match="up after"):
-        verify(saved(tmp_path, 3.0 * 33500 / peak))
+    assert refusal(saved(tmp_path, 32000 / peak)) == ""
+    assert "up after" in refusal(saved(tmp_path, 3.0 * 33500 / peak))
 
 
 def test_results_are_rounded_one_after_the_other(tmp_path: Path) -> None:
@@ -96,5 +99,4 @@ def test_results_are_rounded_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(graph(body, {"weight": KERNEL, "thousands": np.float32(8192)}), path)
 
-    with pytest.raises(VerificationError, match="with every result in float16, the embedding"):
-        verify(path)
+    assert refusal(path).startswith("with every result in float16, the embedding")

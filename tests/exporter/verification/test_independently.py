@@ -79,9 +79,11 @@ def test_torchvisions_feature_extraction_gives_the_same_embedding(case: Case) ->
     backbone, entry, reference = case
     model = build(backbone)
     fill(model, safetensors.torch.load_file(entry.weights_path))
-    _, nodes = get_graph_node_names(model)
+    _, nodes = get_graph_node_names(model, suppress_diff_warning=True)
     place = next(i for i, node in enumerate(nodes) if node.split(".")[0] in CLASSIFIERS)
-    extractor = create_feature_extractor(model, {nodes[place - 1]: "features"}).eval()
+    extractor = create_feature_extractor(
+        model, {nodes[place - 1]: "features"}, suppress_diff_warning=True
+    ).eval()
 
     with torch.inference_mode():
         features = extractor(torch.from_numpy(reference.inputs(backbone.preset)))["features"]
