@@ -24,7 +24,13 @@ from simx.results.statistics.vector_math import margin, similarities
 _SLOW_GFLOPS = 100.0
 """From here on a forward pass takes seconds per picture on a CPU."""
 
-_DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype(np.uint8), "F32": np.dtype(np.float32)}
+_DTYPES: dict[str, type[np.generic]] = {
+    "U8": np.uint8,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I64": np.int64,
+}
 
 _PIXELS_NDIM, _EMBEDDINGS_NDIM = 4, 2
 
