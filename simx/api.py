@@ -158,7 +158,8 @@ def bench(  # noqa: PLR0913 - the options of the command
         select: names or globs of backbones; none for everything in the store.
         report: where the report goes; by default a new file in the user's data folder. An earlier
             report of the same configuration is replaced, any other file refused.
-        backends: such as ``torch``, ``ort`` or ``torch:channels-last``.
+        backends: such as ``torch``, ``ort`` or ``torch:channels-last``; ``ort@PATH`` runs in
+            another environment, and ``new=ort@PATH`` has its name in the report.
         providers: execution providers, such as ``cpu`` and ``cuda``.
         provider_options: options of ONNX Runtime's provider, each as ``KEY=VALUE``.
         env: environment variables that workers get and cells are named after, each as

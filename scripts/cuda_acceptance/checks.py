@@ -10,9 +10,9 @@ from scripts.cuda_acceptance.verdict import Verdict, judged
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
-from simx.results.schema.times import Launch, Scope
+from simx.results.schema.times import Launch, Scope, block_median
 from simx.results.statistics.device_events import device_ns, too_short, wall_ns
-from simx.results.statistics.estimates import block_median, estimate
+from simx.results.statistics.estimates import estimate
 from simx.results.statistics.parity import FP32, disagreement
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -53,9 +53,10 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
     multiple=True,
     default=("torch", "ort"),
     show_default=True,
-    metavar="NAME[:VARIANT]",
+    metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
     help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
-    "ort:spinning. Repeatable.",
+    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, or a "
+    "Python executable. Repeatable.",
 )
 @click.option(
     "--provider",

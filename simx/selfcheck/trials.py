@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from simx.results.schema.config import Schedule
-from simx.results.schema.times import Block, Noise
-from simx.results.statistics.estimates import Ratio, block_median, log_ratios
+from simx.results.schema.times import Block, Noise, block_median
+from simx.results.statistics.estimates import Ratio, log_ratios
 from simx.results.statistics.noise import disturbances
 from simx.selfcheck.laboratory import Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread

@@ -8,13 +8,13 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from simx.workers.variables import PRIVATE, without_runtimes
 from simx.workers.worker import WorkerMain
 
-# Isolated from the current folder, where another file could take the place of a library.
-PYTHON = (sys.executable, "-P", "-m")
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 ROOT_VARIABLE = "_SIMX_ROOT"
 """The process id of the run that a worker belongs to, which identifies the processes of a run."""
@@ -38,6 +38,19 @@ def environment(variables: Variables) -> dict[str, str]:
         **private,
     }
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def python(interpreter: str | None) -> tuple[str, ...]:
+    """Return the start of the command that runs a module of simx.
+
+    It is isolated from the current folder, where another file could take the place of a library.
+
+    Args:
+        interpreter: The Python executable; None for this one.
+    """
+    borrowed = find_spec("threadpoolctl")
+    file = borrowed.origin if borrowed else None
+    return (interpreter or sys.executable, "-P", str(_BOOTSTRAP), file or "")
 
 
 def working_folder() -> str | None:

@@ -14,7 +14,7 @@ from typing import IO, Protocol
 
 from simx.common.errors import disk_failure
 from simx.common.temporary import temporary_file
-from simx.workers.child_process import PYTHON, Variables, environment, working_folder
+from simx.workers.child_process import Variables, environment, python, working_folder
 from simx.workers.connection import Connection
 from simx.workers.ending import (
     count_memory_kills,
@@ -43,7 +43,12 @@ _CLOSE_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 
 
-def launcher(entry: str, variables: Variables = (), memory: int | None = None) -> Launcher:
+def launcher(
+    entry: str,
+    variables: Variables = (),
+    memory: int | None = None,
+    interpreter: str | None = None,
+) -> Launcher:
     """Return the launcher for workers that run ``package.module:function`` on this system.
 
     On Linux a fork server imports the module once and at once; elsewhere each worker imports it.
@@ -52,20 +57,28 @@ def launcher(entry: str, variables: Variables = (), memory: int | None = None) -
         entry: The function to run.
         variables: Environment variables that workers see instead of this process's.
         memory: Bytes of address space that each worker may have.
+        interpreter: The workers' Python executable; None for this one.
 
     Raises:
         ModuleMissingError: A package for it is not installed.
         WorkerDiedError: The module cannot be imported for another reason.
     """
     best = ForkServer if sys.platform == "linux" else Spawner
-    return best(entry, variables, memory)
+    return best(entry, variables, memory, interpreter)
 
 
 class ForkServer(Launcher):
     """Starts every worker as a fork of a server that has imported the entry's module."""
 
-    def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
+    def __init__(
+        self,
+        entry: str,
+        variables: Variables = (),
+        memory: int | None = None,
+        interpreter: str | None = None,
+    ) -> None:
         self._entry = entry
+        self._python = python(interpreter)
         self._environment = environment(variables)
         self._memory = memory or 0
         self._replacing = threading.Lock()
@@ -106,7 +119,7 @@ class ForkServer(Launcher):
         """Start a server that inherits the other end of a control socket."""
         numbers = (control.fileno(), os.getpid(), self._memory)
         return subprocess.Popen(
-            [*PYTHON, "simx.workers.server", self._entry, *map(str, numbers)],
+            [*self._python, "simx.workers.server", self._entry, *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

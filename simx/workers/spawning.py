@@ -11,11 +11,11 @@ from contextlib import ExitStack
 
 from simx.common.temporary import temporary_file
 from simx.workers.child_process import (
-    PYTHON,
     Variables,
     bind_to_parent,
     environment,
     limit_memory,
+    python,
     resolve,
     working_folder,
 )
@@ -26,8 +26,15 @@ from simx.workers.worker import Launcher, Worker
 class Spawner(Launcher):
     """Starts every worker as a fresh interpreter."""
 
-    def __init__(self, entry: str, variables: Variables = (), memory: int | None = None) -> None:
+    def __init__(
+        self,
+        entry: str,
+        variables: Variables = (),
+        memory: int | None = None,
+        interpreter: str | None = None,
+    ) -> None:
         self._entry = entry
+        self._python = python(interpreter)
         self._environment = environment(variables)
         self._memory = memory or 0
 
@@ -36,7 +43,7 @@ class Spawner(Launcher):
         with ExitStack() as unless_started:
             stderr = unless_started.enter_context(temporary_file())
             process = subprocess.Popen(
-                [*PYTHON, __name__, self._entry, str(os.getpid()), str(self._memory)],
+                [*self._python, __name__, self._entry, str(os.getpid()), str(self._memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

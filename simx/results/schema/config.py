@@ -3,6 +3,7 @@
 Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
+import re
 from typing import Literal, Self
 
 import msgspec
@@ -49,13 +50,13 @@ class Config(Schedule, frozen=True, kw_only=True):
     """The schedule of a run, and what it is applied to.
 
     ``backbones`` are the selected names in their order, with their weights where not the default
-    ones. ``backends`` are named as on the command line, ``providers`` by ONNX Runtime's names, and
-    ``provider_options`` are ``KEY=VALUE``. ``env`` are environment variables for all workers, as
-    ``NAME=VALUE``; up to version 5 of the report, workers had all variables of the user. Up to
-    version 4, ``backends`` had the options in its names, and ``backbones`` and ``provider_options``
-    were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
-    ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
-    in bytes.
+    ones. ``backends`` are named as on the command line, one from another environment by its label,
+    ``providers`` by ONNX Runtime's names, and ``provider_options`` are ``KEY=VALUE``. ``env`` are
+    environment variables for all workers, as ``NAME=VALUE``; up to version 5 of the report, workers
+    had all variables of the user. Up to version 4, ``backends`` had the options in its names, and
+    ``backbones`` and ``provider_options`` were not kept. ``allow_partial`` allows cells of which
+    only a share runs on the provider. ``weights`` is how they were requested. ``worker_memory`` is
+    the most address space of a worker in bytes.
     """
 
     backbones: tuple[Text, ...] = ()
@@ -78,10 +79,15 @@ class Config(Schedule, frozen=True, kw_only=True):
         """The configuration as a report keeps it: a path in an option is the name of its file."""
         return msgspec.structs.replace(
             self,
-            backends=tuple(map(_without_folders, self.backends)),
+            backends=tuple(_without_folders(_titled(each)) for each in self.backends),
             provider_options=tuple(map(_without_folders, self.provider_options)),
             env=tuple(map(_without_folders, self.env)),
         )
+
+
+def _titled(backend: str) -> str:
+    """Return a backend's name with its label in place of an environment."""
+    return re.sub(r"^([^=:@+]+)=[^:]*", r"\1", backend)
 
 
 def _without_folders(text: str) -> str:

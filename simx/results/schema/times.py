@@ -1,5 +1,6 @@
 """Raw times as types: what was timed, in blocks and launches, and what disturbed it."""
 
+from statistics import median
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -120,3 +121,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     scope: Scope
     image: Image | None
     launches: Launches
+
+
+def block_median(block: Block) -> float:
+    """Return the median time of one call in a block, in nanoseconds."""
+    return median(block.ns) / block.calls

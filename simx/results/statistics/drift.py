@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Canary, MeasuredCell, Report
-from simx.results.statistics.estimates import block_median
+from simx.results.schema.times import block_median
 from simx.results.statistics.noise import canary_ns
 from simx.results.summaries.summary import TargetId
 

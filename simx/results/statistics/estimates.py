@@ -10,13 +10,12 @@ hypothesis whose power is independent of the variance", Annals of Mathematical S
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 
 import msgspec
 import numpy as np
 from scipy.special import stdtrit
 
-from simx.results.schema.times import Block, Launch
+from simx.results.schema.times import Launch, block_median
 from simx.results.statistics.moderation import Prior, moderated, spread
 
 CONFIDENCE = 0.95
@@ -70,11 +69,6 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
             return False
         error = math.log(self.high / self.value) / t_quantile(self.degrees)
         return math.log(self.value) > t_quantile(self.degrees, comparisons) * error
-
-
-def block_median(block: Block) -> float:
-    """Return the median time of one call in a block, in nanoseconds."""
-    return median(block.ns) / block.calls
 
 
 def launch_estimate(launch: Launch) -> float:

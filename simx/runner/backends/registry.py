@@ -13,8 +13,14 @@ from simx.models.backbone import PRECISIONS, Precision
 from simx.results.schema.partial_placement import PARTIAL
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
+from simx.runner.backends.interpreters import installed_at, interpreter_at
 from simx.workers.child_process import ROOT_VARIABLE
 from simx.workers.variables import PRIVATE
+
+NAMED = re.compile(
+    r"(?:(?P<title>[^=:@+]+)=)?(?P<name>[^=:@]+)(?:@(?P<path>[^:]+))?(?::(?P<changes>.*))?",
+    re.DOTALL,
+)
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
@@ -51,7 +57,9 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     executes the state dict or the ONNX graph, in one of ``precisions``. ``variants`` are those
     chosen of ``known_variants``, in that order, and ``options`` are the provider's, each as
     ``key=value``, if it ``takes_options``. ``variables`` are those of the environment that its
-    workers get, each as ``NAME=VALUE``.
+    workers get, each as ``NAME=VALUE``. Its workers run in ``interpreter``, None for this one, and
+    need the distributions ``beside`` there. A report has the ``title`` for the name, unless it is
+    empty. ``versions`` are those of the interpreter's environment.
     """
 
     name: str
@@ -67,6 +75,10 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ("numpy", "msgspec")
+    interpreter: str | None = None
+    title: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -74,7 +86,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         pairs = (*self.options, *self.variables)
         shown = (anonymous(each) if "/" in each else each for each in pairs)
         changes = "+".join((*self.variants, *shown))
-        return f"{self.name}:{changes}" if changes else self.name
+        name = self.title or self.name
+        return f"{name}:{changes}" if changes else name
 
     def with_options(self, options: Sequence[str]) -> "BackendSpec":
         """Return the backend with further options, if it takes any."""
@@ -161,6 +174,7 @@ BACKENDS = (
         entry="simx.runner.backends.torch.backend:main",
         package="torch",
         install="pip install torch torchvision",
+        beside=("torchvision", "safetensors", "numpy", "msgspec"),
         providers=tuple(TORCH_DEVICES),
         executes="weights",
         # TensorRT is another way to the device that torch has by CUDA.
@@ -254,11 +268,18 @@ def variable(text: str) -> str:
 def backend_named(name: str) -> BackendSpec:
     """Return a backend by its name, with all that its label has: ``ort:passive+use_tf32=1``.
 
+    ``[LABEL=]NAME[@ENVIRONMENT][:CHANGES]`` is one that runs in another environment, the folder of
+    a virtual one or a Python executable. Without LABEL a report names it by its distribution and
+    version: ``ort-openvino 1.24.1``.
+
     Raises:
-        InputError: there is no such backend or variant.
+        InputError: there is no such backend, variant or environment.
         ProviderUnavailableError: its package is not installed.
     """
-    base, _, changes = name.partition(":")
+    found = NAMED.fullmatch(name)
+    if found is None:
+        raise InputError(f"backend {name!r}: write it as [LABEL=]NAME[@ENVIRONMENT][:VARIANT]")
+    base, changes = found["name"], found["changes"]
     backend = next((each for each in BACKENDS if each.name == base), None)
     if backend is None:
         known = ", ".join(each.name for each in BACKENDS)
@@ -279,10 +300,8 @@ def backend_named(name: str) -> BackendSpec:
                 f"backend {name!r}: {base} has no variant {each!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
-    if find_spec(backend.package) is None:
-        raise ProviderUnavailableError(
-            f"backend {name}: {backend.package} is not installed here; {backend.install}"
-        )
+    backend = msgspec.structs.replace(backend, title=found["title"] or "")
+    backend = _installed(backend, found["path"])
     providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
     for variant in chosen:
@@ -297,24 +316,24 @@ def backend_named(name: str) -> BackendSpec:
     ).with_variables(variables)
 
 
-def require_meaning(backends: Sequence[BackendSpec], providers: Sequence[str]) -> None:
-    """Require an effect of every variant on one of the providers, or raise InputError."""
-    for backend in backends:
-        for variant in backend.known_variants:
-            where = variant.providers if variant.name in backend.variants else None
-            if where is not None and not set(where) & set(providers):
-                raise InputError(
-                    f"backend {backend.label}: {variant.name} means something on "
-                    f"{' and '.join(where)} only, and --provider is {', '.join(providers)}"
-                )
-
-
-def require_precisions(backends: Sequence[BackendSpec], precisions: Sequence[Precision]) -> None:
-    """Require a backend for every precision, or raise InputError."""
-    for precision in precisions:
-        if not any(precision in backend.precisions for backend in backends):
-            named = ", ".join(backend.label for backend in backends)
-            raise InputError(
-                f"--precision {precision}: {named} computes in "
-                f"{', '.join(backends[0].precisions)} only; add --backend ort"
+def _installed(backend: BackendSpec, path: str | None) -> BackendSpec:
+    """Return a backend in the environment at a path, named by what is there; None is this one."""
+    if path is None:
+        if find_spec(backend.package) is None:
+            raise ProviderUnavailableError(
+                f"backend {backend.name}: {backend.package} is not installed here; "
+                f"{backend.install}"
             )
+        return backend
+    interpreter = interpreter_at(path)
+    installed = installed_at(interpreter, backend.package, backend.beside)
+    distribution = installed.distribution(backend.package) or backend.package
+    build = distribution.replace(backend.package, backend.name, 1)
+    # A plus sign begins the next variant in a backend's name.
+    version = installed.libraries[distribution].partition("+")[0]
+    return msgspec.structs.replace(
+        backend,
+        interpreter=interpreter,
+        title=backend.title or f"{build} {version}",
+        versions=(("Python", installed.python), *installed.libraries.items()),
+    )

@@ -3,9 +3,10 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -169,13 +170,23 @@ def _planned(
     return cells, lacking
 
 
-def begun_report(config: Config, notes: Sequence[str] = ()) -> Report:
-    """Return the report of a run in which nothing has been measured yet."""
+def begun_report(
+    config: Config, notes: Sequence[str] = (), versions: Mapping[str, str] = MappingProxyType({})
+) -> Report:
+    """Return the report of a run in which nothing has been measured yet.
+
+    Args:
+        config: what will be measured.
+        notes: on it.
+        versions: of libraries in other environments.
+    """
+    environment = describe_environment()
+    libraries = {**environment.libraries, **versions}
     return Report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=describe_environment(),
+        environment=msgspec.structs.replace(environment, libraries=libraries),
         config=config,
         canary=(),
         cells=(),

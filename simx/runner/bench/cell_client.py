@@ -17,10 +17,17 @@ from simx.exporter.verification.reference import load_reference
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
-from simx.results.schema.times import Block, DeviceEvents, Launch, Scope, Timing, Warmup
+from simx.results.schema.times import (
+    Block,
+    DeviceEvents,
+    Launch,
+    Scope,
+    Timing,
+    Warmup,
+    block_median,
+)
 from simx.results.statistics.device_events import too_short
 from simx.results.statistics.drift import PROCESSOR, device_of
-from simx.results.statistics.estimates import block_median
 from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst_parity
 from simx.results.statistics.threads import has_too_many
 from simx.results.statistics.vector_math import cosine, similarities

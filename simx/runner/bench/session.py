@@ -38,7 +38,7 @@ from simx.results.schema.report import Report
 from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.targets import Target, open_targets, planned_targets
+from simx.runner.bench.targets import Target, located, open_targets, planned_targets
 from simx.runner.bench.threads import threads_without_cores
 from simx.workers import variables
 
@@ -79,6 +79,9 @@ def bench(
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
+    if resumed is None or "backends" in resumed:
+        backends = tuple(map(located, config.backends))
+        config = msgspec.structs.replace(config, backends=backends)
     if resumed is None:
         with _prepared(config, inputs, listener) as session:
             header = session.header
@@ -171,7 +174,13 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def header(self) -> Header:
         """The first line of its journal."""
-        return Header(inputs=_absolute(self.inputs), report=begun_report(self.config, self.notes))
+        versions = {
+            f"{backend.title}: {library}": version
+            for backend in dict.fromkeys(target.backend for target in self.targets)
+            for library, version in backend.versions
+        }
+        report = begun_report(self.config, self.notes, versions)
+        return Header(inputs=_absolute(self.inputs), report=report)
 
     def weights_sha256(self) -> str | None:
         """The weights of the named file, empty if the store lacks them; None without a file."""

@@ -72,14 +72,20 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
         for name in config.backends
     ]
     require_takers(options, backends, config.providers)
-    registry.require_meaning(backends, config.providers)
-    registry.require_precisions(backends, config.precisions)
+    require_meaning(backends, config.providers)
+    require_precisions(backends, config.precisions)
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
     by_label = {target.backend.label: target.backend for target in targets}
     for target in targets:
-        if by_label[target.backend.label] != target.backend:
+        other = by_label[target.backend.label]
+        if other.interpreter != target.backend.interpreter:
+            raise InputError(
+                f"--backend {target.backend.label}: two environments have this name; give one of "
+                f"them a label, such as new={target.backend.name}@PATH"
+            )
+        if other != target.backend:
             raise InputError(
                 f"--backend {target.backend.label}: two backends differ in the folder of a file "
                 "alone, which a report does not keep; give the files different names"
@@ -142,6 +148,46 @@ def require_takers(
         )
 
 
+def require_meaning(backends: Sequence[registry.BackendSpec], providers: Sequence[str]) -> None:
+    """Require an effect of every variant on one of the providers, or raise InputError."""
+    for backend in backends:
+        for variant in backend.known_variants:
+            where = variant.providers if variant.name in backend.variants else None
+            if where is not None and not set(where) & set(providers):
+                raise InputError(
+                    f"backend {backend.label}: {variant.name} means something on "
+                    f"{' and '.join(where)} only, and --provider is {', '.join(providers)}"
+                )
+
+
+def require_precisions(
+    backends: Sequence[registry.BackendSpec], precisions: Sequence[Precision]
+) -> None:
+    """Require a backend for every precision, or raise InputError."""
+    for precision in precisions:
+        if not any(precision in backend.precisions for backend in backends):
+            named = ", ".join(backend.label for backend in backends)
+            raise InputError(
+                f"--precision {precision}: {named} computes in "
+                f"{', '.join(backends[0].precisions)} only; add --backend ort"
+            )
+
+
+def located(name: str) -> str:
+    """Return a backend's name with its label and an absolute path, if it has an environment.
+
+    Raises:
+        InputError: as ``backend_named`` does.
+        ProviderUnavailableError: likewise.
+    """
+    found = registry.NAMED.fullmatch(name)
+    if found is None or not found["path"]:
+        return name
+    backend = registry.backend_named(name)
+    changes = f":{found['changes']}" if found["changes"] else ""
+    return f"{backend.title}={backend.name}@{backend.interpreter}{changes}"
+
+
 def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:
     """Start the launcher of a backend's workers, with at most ``memory`` bytes each.
 
@@ -149,9 +195,9 @@ def started(backend: registry.BackendSpec, memory: int | None = None) -> Launche
         ProviderUnavailableError: a package of the backend is missing, or it cannot be imported.
     """
     try:
-        return launcher(backend.entry, backend.environment, memory)
+        return launcher(backend.entry, backend.environment, memory, backend.interpreter)
     except WorkerDiedError as error:
         advice = f"; {backend.install}" if isinstance(error, ModuleMissingError) else ""
         raise ProviderUnavailableError(
-            f"backend {backend.name}: the worker {error}{advice}"
+            f"backend {backend.label}: the worker {error}{advice}"
         ) from None

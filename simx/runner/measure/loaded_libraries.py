@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
+_MAPS = Path("/proc/self/maps")
+_FIELDS_BEFORE_PATH = 5
 
 _NAME = re.compile(
     r"""
@@ -40,11 +41,11 @@ def _reported_version(name: str, path: str) -> str | None:
 def loaded_libraries() -> dict[str, str]:
     """Return the providers' libraries that this process has loaded, with their versions."""
     try:
-        maps = psutil.Process().memory_maps()
-    # Some systems have no memory maps, and some do not allow reading them.
-    except (AttributeError, OSError, psutil.Error):
+        maps = _MAPS.read_text(errors="surrogateescape")
+    except OSError:  # some systems do not allow reading it
         return {}
-    return libraries_in(entry.path for entry in maps)
+    fields = (line.split(maxsplit=_FIELDS_BEFORE_PATH) for line in maps.splitlines())
+    return libraries_in(each[-1] for each in fields if len(each) > _FIELDS_BEFORE_PATH)
 
 
 def libraries_in(

@@ -7,8 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from simx.results.schema.times import Block, Warmup
-from simx.results.statistics.estimates import block_median
+from simx.results.schema.times import Block, Warmup, block_median
 from simx.runner.measure.messages import BlockPlan
 
 LEVEL = 0.02

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_1samp
 
-from simx.results.schema.times import Block, Launch
+from simx.results.schema.times import Block, Launch, block_median
 from simx.results.statistics.estimates import (
     Estimate,
     Ratio,
-    block_median,
     estimate,
     fastest,
     launch_estimate,

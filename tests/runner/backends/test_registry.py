@@ -8,10 +8,9 @@ from simx.runner.backends.registry import (
     BACKENDS,
     backend_named,
     provider_option,
-    require_meaning,
     variable,
 )
-from simx.runner.bench.targets import product
+from simx.runner.bench.targets import product, require_meaning
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ON_A_GPU = ("channels-last", "cuda-graph", "no-arena", "search-exhaustive", "tf32")

@@ -12,11 +12,11 @@ from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.results.statistics.parity import FP16, FP32, INT8, TF32, disagreement
 from simx.results.summaries.derivation import backbones, targets
 from simx.results.summaries.summary import TargetId
-from simx.runner.backends.registry import backend_named, require_precisions
+from simx.runner.backends.registry import backend_named
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.targets import Target, open_targets, product
+from simx.runner.bench.targets import Target, open_targets, product, require_precisions
 from tests.runner.benches import PLAN, Plan, go_on, run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 

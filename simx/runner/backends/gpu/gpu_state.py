@@ -5,10 +5,11 @@ Each query takes the driver up to some milliseconds. ``results.schema.gpu`` defi
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 
 import msgspec
-import psutil
 
 from simx.results.schema.gpu import LIMITS, GpuState, Limit
 from simx.runner.backends.gpu.nvml import NvmlDevice, largest
@@ -16,10 +17,14 @@ from simx.workers.child_process import ROOT_VARIABLE
 
 
 def _parents(pid: int) -> list[int]:
-    try:
-        return [each.pid for each in psutil.Process(pid).parents()]
-    except psutil.Error:
-        return []
+    found: list[int] = []
+    with suppress(OSError):  # it has ended
+        while pid > 1:
+            # The name, in parentheses, may have any character; state and parent follow it.
+            status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            pid = int(status.rpartition(")")[2].split()[1])
+            found.append(pid)
+    return found
 
 
 class Family:
