@@ -38,6 +38,7 @@ def run(page: Path, folder: Path, home: Path) -> None:
         "HOME": str(home),
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
+        "SIMX_BENCH_THREADS": "1",  # Threads that share cores with other tests wait for each other.
         "SIMX_OFFLINE": "1",
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_DATA_HOME": str(home / "data"),
