@@ -6,7 +6,7 @@ from statistics import median
 import msgspec
 import numpy as np
 
-from simx.results.statistics.estimates import block_median
+from simx.results.schema.times import block_median
 from simx.runner.backends.contract import Array, Backend, BackendFacts, Placed
 from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.messages import BlockPlan, Measure

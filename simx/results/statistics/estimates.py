@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from scipy.special import stdtrit
 
-from simx.results.schema.times import Launch, block_median
+from simx.results.schema.times import Block, Launch, block_median
 from simx.results.statistics.moderation import Prior, moderated, spread
 
 CONFIDENCE = 0.95
