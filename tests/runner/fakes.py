@@ -113,7 +113,7 @@ class FakeBackend:
 class BusyBackend(FakeBackend):
     """Is right, on a machine that is disturbed for a while after the first canary."""
 
-    _QUIET, _DISTURBED = 12, 60
+    _QUIET, _DISTURBED = 8, 60
 
     def __init__(self) -> None:
         super().__init__()
