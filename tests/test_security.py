@@ -34,6 +34,7 @@ UNPICKLES = {
 """Calls that run what a file says. ``torch.load`` is looked at by itself."""
 
 MAY_START_PROCESSES = {
+    "runner/backends/interpreters.py",
     "selfcheck/trials.py",
     "workers/forking.py",
     "workers/spawning.py",
@@ -86,7 +87,7 @@ def test_one_file_asks_the_network() -> None:
 
 
 def test_few_files_start_processes() -> None:
-    """Workers, and interpreters for trials; nothing that could be named by an input."""
+    """Workers, interpreters for trials, and those that the user names as an environment."""
     starting = {
         path.relative_to(PACKAGE).as_posix() for path in FILES if "subprocess" in imported(path)
     }
