@@ -217,16 +217,19 @@ class _LaunchRun:
         """
         wanted = 1 if self._giant else self._bench.schedule.rounds
         patience = 0 if self._giant else REPEATS * wanted
-        number = undisturbed = 0
+        number = undisturbed = measured = 0
         slow = self._canaries_are_slow(number)
-        while undisturbed < wanted and self._live and self._has_time(number):
+        while undisturbed < wanted and self._live:
+            if measured >= FEWEST_ROUNDS and not self._has_time:
+                break
             good = 0
-            if slow and patience:
+            if slow and patience and self._has_time:
                 taken = 1
                 with self._spending("pause"):
                     time.sleep(PAUSE_SECONDS)
             else:
                 taken = min(CANARY_EVERY, wanted - undisturbed)
+                measured += taken
                 for round_index in range(number, number + taken):
                     self._block("forward", None, round_index)
                     blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
@@ -240,12 +243,9 @@ class _LaunchRun:
                 good = taken
             undisturbed += good
 
-    def _has_time(self, rounds: int) -> bool:
-        return (
-            rounds < FEWEST_ROUNDS
-            or self._seconds is None
-            or time.monotonic() - self._begun < self._seconds
-        )
+    @property
+    def _has_time(self) -> bool:
+        return self._seconds is None or time.monotonic() - self._begun < self._seconds
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)

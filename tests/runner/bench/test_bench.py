@@ -358,6 +358,24 @@ def test_a_disturbed_machine_is_waited_for(tmp_path: Path, monkeypatch: pytest.M
     assert summary.rounds - summary.excluded >= 3
 
 
+def test_a_disturbed_launch_without_time_has_its_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for a quiet machine until nothing is left."""
+    monkeypatch.setattr(launches, "REPEATS", 1000)
+    plan = msgspec.structs.replace(
+        PLAN, config=msgspec.structs.replace(PLAN.config, budget_seconds=0.001)
+    )
+    monkeypatch.setattr("simx.results.statistics.noise.is_slow", lambda *_: True)
+    with open_targets([target("right")]) as opened:
+        workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path)})
+        (cell,) = run(plan, opened, [workload], tmp_path / "report.json").cells
+    assert isinstance(cell, MeasuredCell)
+    forward = next(timing for timing in cell.timings if timing.scope == "forward")
+
+    assert [len(launch.blocks) for launch in forward.launches] == [2, 2]
+
+
 def test_a_cell_knows_its_memory_and_its_thread_pools(tmp_path: Path) -> None:
     """Both are looked at where nothing is timed."""
     (cell,) = bench(tmp_path, "right").cells
