@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simx.workers.variables import PRIVATE, without_runtimes
-from simx.workers.worker import WorkerMain
+from simx.workers.worker import Launcher, WorkerMain
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -51,6 +51,33 @@ def python(interpreter: str | None) -> tuple[str, ...]:
     borrowed = find_spec("threadpoolctl")
     file = borrowed.origin if borrowed else None
     return (interpreter or sys.executable, "-P", str(_BOOTSTRAP), file or "")
+
+
+class ProcessLauncher(Launcher):
+    """What the launchers of interpreters have in common.
+
+    Args:
+        entry: The function that every worker runs, as ``package.module:function``.
+        variables: Environment variables that workers see instead of this process's.
+        memory: Bytes of address space that each worker may have.
+        interpreter: The workers' Python executable; None for this one.
+    """
+
+    def __init__(
+        self,
+        entry: str,
+        variables: Variables = (),
+        memory: int | None = None,
+        interpreter: str | None = None,
+    ) -> None:
+        self._entry = entry
+        self._python = python(interpreter)
+        self._environment = environment(variables)
+        self._memory = memory or 0
+        self._open()
+
+    def _open(self) -> None:
+        """Start what has to run before the first worker."""
 
 
 def working_folder() -> str | None:

@@ -14,7 +14,7 @@ from typing import IO, Protocol
 
 from simx.common.errors import disk_failure
 from simx.common.temporary import temporary_file
-from simx.workers.child_process import Variables, environment, python, working_folder
+from simx.workers.child_process import ProcessLauncher, Variables, working_folder
 from simx.workers.connection import Connection
 from simx.workers.ending import (
     count_memory_kills,
@@ -67,20 +67,10 @@ def launcher(
     return best(entry, variables, memory, interpreter)
 
 
-class ForkServer(Launcher):
+class ForkServer(ProcessLauncher):
     """Starts every worker as a fork of a server that has imported the entry's module."""
 
-    def __init__(
-        self,
-        entry: str,
-        variables: Variables = (),
-        memory: int | None = None,
-        interpreter: str | None = None,
-    ) -> None:
-        self._entry = entry
-        self._python = python(interpreter)
-        self._environment = environment(variables)
-        self._memory = memory or 0
+    def _open(self) -> None:
         self._replacing = threading.Lock()
         self._is_closed = False
         self._server = _Server(self._start_process, self._memory)

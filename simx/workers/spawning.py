@@ -11,32 +11,18 @@ from contextlib import ExitStack
 
 from simx.common.temporary import temporary_file
 from simx.workers.child_process import (
-    Variables,
+    ProcessLauncher,
     bind_to_parent,
-    environment,
     limit_memory,
-    python,
     resolve,
     working_folder,
 )
 from simx.workers.connection import Connection
-from simx.workers.worker import Launcher, Worker
+from simx.workers.worker import Worker
 
 
-class Spawner(Launcher):
+class Spawner(ProcessLauncher):
     """Starts every worker as a fresh interpreter."""
-
-    def __init__(
-        self,
-        entry: str,
-        variables: Variables = (),
-        memory: int | None = None,
-        interpreter: str | None = None,
-    ) -> None:
-        self._entry = entry
-        self._python = python(interpreter)
-        self._environment = environment(variables)
-        self._memory = memory or 0
 
     def launch(self) -> Worker:
         """Start one worker."""

@@ -82,13 +82,11 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 class LaunchResult(msgspec.Struct, frozen=True):
     """One launch as the journal keeps it, its cells in the planned order.
 
-    ``left`` are the cells that have not failed, with what is now known of them. ``giant`` means
-    that further launches would take too long.
+    ``left`` are the cells that have not failed, with what is now known of them.
     """
 
     finished: FinishedLaunch
     left: tuple[PlannedCell, ...]
-    giant: bool
 
 
 def run_launch(
@@ -206,7 +204,6 @@ class _LaunchRun:
                 spent={name: round(seconds, 3) for name, seconds in self._spent.items()},
             ),
             tuple(self._live[place].plan for place in sorted(self._live)),
-            self._giant,
         )
 
     def _rounds(self) -> None:
@@ -219,29 +216,31 @@ class _LaunchRun:
         patience = 0 if self._giant else REPEATS * wanted
         number = undisturbed = measured = 0
         slow = self._canaries_are_slow(number)
-        while undisturbed < wanted and self._live:
-            if measured >= FEWEST_ROUNDS and not self._has_time:
-                break
-            good = 0
+        while undisturbed < wanted and self._live and self._goes_on(measured):
+            begin, good = number, 0
             if slow and patience and self._has_time:
-                taken = 1
                 with self._spending("pause"):
                     time.sleep(PAUSE_SECONDS)
+                number += 1
             else:
-                taken = min(CANARY_EVERY, wanted - undisturbed)
-                measured += taken
-                for round_index in range(number, number + taken):
-                    self._block("forward", None, round_index)
-                    blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
-                    good += not (slow or any(map(noise.disturbances, blocks)))
-            number += taken
-            slow = self._canaries_are_slow(number)
-            if patience:
-                good = 0 if slow else good
-                patience = max(0, patience - (taken - good))
-            else:
-                good = taken
-            undisturbed += good
+                end = begin + min(CANARY_EVERY, wanted - undisturbed)
+                while number < end and self._goes_on(measured):
+                    good += self._is_undisturbed(number)
+                    number, measured = number + 1, measured + 1
+            before, slow = slow, self._canaries_are_slow(number)
+            lost = number - begin - (0 if before or slow else good) if patience else 0
+            patience = max(0, patience - lost)
+            undisturbed += number - begin - lost
+
+    def _goes_on(self, measured: int) -> bool:
+        """Whether another round may begin after so many."""
+        return measured < FEWEST_ROUNDS or self._has_time
+
+    def _is_undisturbed(self, number: int) -> bool:
+        """Take a round, and return whether the system reports no disturbance of it."""
+        self._block("forward", None, number)
+        blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
+        return not any(map(noise.disturbances, blocks))
 
     @property
     def _has_time(self) -> bool:

@@ -197,7 +197,8 @@ def started(backend: registry.BackendSpec, memory: int | None = None) -> Launche
     try:
         return launcher(backend.entry, backend.environment, memory, backend.interpreter)
     except WorkerDiedError as error:
-        advice = f"; {backend.install}" if isinstance(error, ModuleMissingError) else ""
+        where = "" if backend.interpreter is None else f"{backend.interpreter} -m "
+        advice = f"; {where}{backend.install}" if isinstance(error, ModuleMissingError) else ""
         raise ProviderUnavailableError(
             f"backend {backend.label}: the worker {error}{advice}"
         ) from None

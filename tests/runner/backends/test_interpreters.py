@@ -101,7 +101,7 @@ def test_missing_packages_are_named_with_their_pip_command(bare: Path) -> None:
     """What a worker needs and the environment lacks is one line, with the command to mend it."""
     with pytest.raises(ProviderUnavailableError) as raised:
         backend_named(f"ort@{bare}")
-    command = f"{bare}/bin/python -m pip install onnxruntime numpy msgspec"
+    command = f"{bare}/bin/python -m pip install onnxruntime numpy msgspec pillow"
     assert str(raised.value).endswith(command)
 
 
