@@ -34,7 +34,7 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
         if budget is not None and round(stop.seconds) > budget:
             yield (
                 f"{backbone_name(backbone)}: took {stop.seconds:.0f} s with a budget of {budget:g} "
-                "s: three launches are always made, and a launch that has begun is finished"
+                "s, which ends none before three launches, and no launch that has begun"
             )
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:
