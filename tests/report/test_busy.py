@@ -17,7 +17,7 @@ from simx.report.contents import comparison_content
 from simx.results.comparison.digest import digest
 from simx.results.comparison.outcome import gate
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.schema.times import Noise, Timing
+from simx.results.schema.times import Noise, Scope, Timing
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import findings
 from tests.report.every import FORMS, SCREEN, differences, renderings
@@ -149,18 +149,31 @@ def test_no_finding_rests_on_a_busy_machine() -> None:
     assert summary.backbones[1].forward_fastest == ()
 
 
-def test_a_scope_alone_may_be_busy() -> None:
-    """The others, which were taken at other moments, have their figures."""
+@pytest.mark.parametrize(
+    ("scope", "lost"),
+    [
+        ("pipeline", {"pipeline"}),
+        ("pipeline.decode", {"pipeline.decode", "pipeline"}),
+        ("similarity", {"similarity"}),
+        ("first", {"first"}),
+    ],
+)
+def test_a_scope_alone_may_be_busy(scope: Scope, lost: set[Scope]) -> None:
+    """With what it is a part of; the others, taken at other moments, have their figures."""
     cell = measured(milliseconds=30)
-    only = msgspec.structs.replace(cell, timings=cell.timings[:1])
-    rest = beside(TAKEN, msgspec.structs.replace(cell, timings=cell.timings[1:]))
-    mixed = msgspec.structs.replace(rest, timings=(*only.timings, *rest.timings))
+    busy = beside(TAKEN, cell).timings
+    timings = zip(cell.timings, busy, strict=True)
+    mixed = msgspec.structs.replace(
+        cell, timings=tuple(two if one.scope == scope else one for one, two in timings)
+    )
     (summary,) = by_range(report(mixed), DEFAULT_RANGES)
     (found,) = summary.backbones[0].measured
 
+    assert {key[0] for key in found.busy} == lost
     assert found.forward is not None
-    assert found.images["anchor"].pipeline is None
-    assert ("pipeline", "anchor") in found.busy
+    assert (found.first is None) == (scope == "first")
+    assert (found.images["positive"].pipeline is None) == ("pipeline" in lost)
+    assert (found.images["positive"].similarity_time is None) == (scope == "similarity")
 
 
 @pytest.mark.parametrize("form", FORMS)
