@@ -16,8 +16,8 @@ from simx.results.schema.times import Launch
 from simx.results.statistics.noise import TICK_NS, disturbances
 
 BUSY_CORES = 0.25
-"""Cores that the threads of a worker may lack on average: see "Busy machines" in
-``docs/methodology/measurement.md`` for what was measured. It is above all that the blocks of an
+"""Cores that the threads of a worker may lack on average: see
+``docs/methodology/busy-machines.md`` for what was measured. It is above all that the blocks of an
 undisturbed round can lack, so that no such round is busy."""
 
 
