@@ -22,7 +22,7 @@ from simx.report.words.comparison import (
     time_name,
 )
 from simx.report.words.names import NOISY, backbone_name, listed, target_name
-from simx.report.words.notes import RANDOM_NOTE
+from simx.report.words.notes import AGAIN, RANDOM_NOTE
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -39,6 +39,9 @@ Show = Literal["auto", "changes", "all"]
 
 READABLE_CELLS = 60
 
+MOST_SEEN = 10.0
+"""The largest slowdown, as a share, that is printed as the smallest one that shows."""
+
 MOST_ROWS = 40
 """Rows in the tables of other times and other changes, which can be very long."""
 
@@ -51,7 +54,9 @@ LEGEND = (
     "threshold. equal: all of it is within, and includes no change. small: all of it is within, "
     "without no change. undecided: it reaches across the threshold; seen from: the smallest "
     f"slowdown that would have been found. {NOISY} one of the runs was mostly disturbed, so there "
-    f"is no verdict. {GATED} a regression, corrected for the number of cells."
+    f"is no verdict. {GATED} a regression, corrected for the number of cells. "
+    f"{figures.UNKNOWN.figure} {figures.UNKNOWN_TEXT}: the ends of the change's interval are more "
+    f"than a factor of {figures.IMPRECISE_FACTOR:g} apart (--format csv has them)."
 )
 
 
@@ -145,8 +150,12 @@ def _unjudged(comparison: Comparison) -> Iterator[str]:
 def _seen(changes: Iterable[Change | None]) -> str:
     """Return the smallest slowdowns that would have been found, of which at least one is known."""
     found = [each.smallest_seen for each in changes if each and each.smallest_seen is not None]
-    low, high = f"{100 * min(found):.1f}", f"{100 * max(found):.1f}"
+    low, high = _percent(min(found)), _percent(max(found))
     return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _percent(seen: float) -> str:
+    return f"{100 * seen:.1f}" if seen < MOST_SEEN else f">{100 * MOST_SEEN:.0f}"
 
 
 def _counts(changes: Sequence[Change]) -> Iterator[str]:
@@ -171,10 +180,12 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
             text += f", where slowdowns show from {_seen(left_out)}"
         yield Paragraph(f"{text} (--show all has them)", "faint")
     for mean in each.means:
+        found = f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)})"
+        if figures.is_wide(mean.low, mean.high):
+            found = figures.UNKNOWN_TEXT
         yield Paragraph(
             f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
-            f"{share(mean.ratio)} % ({share(mean.low)} to {share(mean.high)}), "
-            f"{VERDICT_WORDS[mean.verdict]}"
+            f"{found}, {VERDICT_WORDS[mean.verdict]}"
         )
 
 
@@ -192,6 +203,10 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
         sides = (("base", each.base), ("new", each.new))
         reasons = (f"in {side} {clean(reason)}" for side, reason in sides if reason is not None)
         texts.append(f"{cell_name(each.identity)} failed {'; '.join(reasons)}")
+    busy = [each.cells for each in comparison.unjudged if each.reason == "on a busy machine"]
+    texts += (
+        f"on a busy machine: {names(cells)}; {AGAIN} (simx report shows how busy)" for cells in busy
+    )
     missing = (("only in base", comparison.only_base), ("only in new", comparison.only_new))
     texts += (f"{where}: {names(found)}" for where, found in missing if found)
     if texts:
@@ -241,6 +256,8 @@ def _change_columns(unit: str) -> tuple[Column, ...]:
 
 
 def _change(change: Change, unit: str) -> tuple[Value, ...]:
+    if figures.is_wide(change.low, change.high):
+        return (figures.UNKNOWN,) * len(_change_columns(unit))
     times = (change.base_ns, change.new_ns)
     ratios = (change.ratio, change.low, change.high)
     return (
@@ -256,7 +273,7 @@ def _judgement(change: Change) -> tuple[Value, Value]:
         mark=GATED if change.gated else NOISY if change.noisy else "",
         tone=TONES[change.verdict],
     )
-    return verdict, ABSENT if seen is None else Value(f"{100 * seen:.1f}")
+    return verdict, ABSENT if seen is None else Value(_percent(seen))
 
 
 def _digits(value: float) -> str:

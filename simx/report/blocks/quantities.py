@@ -17,7 +17,7 @@ from simx.report.words.names import (
     TIED,
     TIMES,
 )
-from simx.report.words.values import ABSENT, Value
+from simx.report.words.values import ABSENT, BUSY, Value
 from simx.results.schema.environment import Memory
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.summary import (
@@ -95,8 +95,8 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
-        ("host", "ms", lambda _, cell: figures.time(cell.host, decimals=cell.decimals)),
-        ("first", "ms", lambda _, cell: figures.time(cell.first, decimals=cell.decimals)),
+        ("host", "ms", lambda _, cell: _further_time(cell.host, cell, "host")),
+        ("first", "ms", lambda _, cell: _further_time(cell.first, cell, "first")),
     )
     for name, unit, read in further:
         yield _quantity(Column(name, unit, "forward"), read, optional=True)
@@ -146,7 +146,7 @@ def _each(
 def _stage(image: Image, name: str, time: Callable[[ImageSummary], Estimate | None]) -> Quantity:
     return _quantity(
         Column(name, group=f"stages of the {image}, ms"),
-        lambda _, cell: figures.time(time(cell.images[image]), decimals=cell.decimals),
+        lambda _, cell: _further_time(time(cell.images[image]), cell, f"pipeline.{name}", image),
         section="stages",
         label=f"{image}: {name}, ms",
     )
@@ -165,10 +165,23 @@ def measured(read: Read) -> Show:
     return lambda of, cell: read(of, cell) if isinstance(cell, MeasuredSummary) else FAILURE
 
 
+def unless_busy(
+    value: Value, cell: MeasuredSummary, scope: str, image: Image | None = None
+) -> Value:
+    """Return a figure of a time, or the word for one that a busy machine made meaningless."""
+    return BUSY if (scope, image) in cell.busy else value
+
+
+def _further_time(
+    time: Estimate | None, cell: MeasuredSummary, scope: str, image: Image | None = None
+) -> Value:
+    return unless_busy(figures.time(time, decimals=cell.decimals), cell, scope, image)
+
+
 def forward_time(backbone: BackboneSummary, cell: MeasuredSummary, *, spread: bool) -> Value:
     """Return the time of the network alone, marked if it is the fastest."""
     value = figures.time(cell.forward, spread=spread, decimals=cell.decimals)
-    return _timed(value, backbone, cell, backbone.forward_fastest)
+    return unless_busy(_timed(value, backbone, cell, backbone.forward_fastest), cell, "forward")
 
 
 def embedding_time(image: Image, *, spread: bool = False, digits: int | None = None) -> Read:
@@ -177,20 +190,29 @@ def embedding_time(image: Image, *, spread: bool = False, digits: int | None = N
     def read(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
         time = cell.images[image].pipeline
         value = figures.time(time, spread=spread, decimals=cell.decimals, digits=digits)
-        return _timed(value, backbone, cell, backbone.pipeline_fastest[image])
+        value = _timed(value, backbone, cell, backbone.pipeline_fastest[image])
+        return unless_busy(value, cell, "pipeline", image)
 
     return read
 
 
 def similarity_time(image: Image, *, unit: str, digits: int | None = None) -> Read:
     """Return a reader of the time that the comparison of the anchor with a picture takes."""
-    return lambda _, cell: figures.time(
-        cell.images[image].similarity_time, unit, decimals=cell.decimals, digits=digits
-    )
+
+    def read(_: BackboneSummary, cell: MeasuredSummary) -> Value:
+        time = cell.images[image].similarity_time
+        value = figures.time(time, unit, decimals=cell.decimals, digits=digits)
+        return unless_busy(value, cell, "similarity", image)
+
+    return read
 
 
 def _similarity_host(image: Image) -> Read:
-    return lambda _, cell: figures.time(cell.images[image].similarity_host, "µs")
+    def read(_: BackboneSummary, cell: MeasuredSummary) -> Value:
+        value = figures.time(cell.images[image].similarity_host, "µs")
+        return unless_busy(value, cell, "similarity.host", image)
+
+    return read
 
 
 def similarity(image: Image) -> Read:

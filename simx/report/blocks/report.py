@@ -25,6 +25,7 @@ from simx.report.blocks.quantities import (
     measured,
     similarity,
     similarity_time,
+    unless_busy,
 )
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
 from simx.report.words import figures
@@ -38,13 +39,13 @@ from simx.report.words.names import (
     differing_settings,
     target_name,
 )
-from simx.report.words.notes import mark_notes, range_title
+from simx.report.words.notes import busy_headline, mark_notes, range_title
 from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.summaries.derivation import by_range, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
-from simx.results.summaries.summary import BackboneSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
 """The facts of a short rendering."""
@@ -67,6 +68,8 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
         yield Facts(further, detail=True)
     yield from _points(map(clean, report.notes), "warning")
     summaries, found = by_range(report, ranges), targets(report)
+    backbones = [backbone for summary in summaries for backbone in summary.backbones]
+    yield from _points(busy_headline(backbones), "warning")
     for summary in summaries:
         yield Heading(range_title(summary, found))
         yield from _tables(summary.backbones, found, layout)
@@ -76,7 +79,6 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
         yield from _points(mark_notes(summary.backbones), "warning")
         yield from _points(range_notes(summary.backbones), "faint", detail=True)
     yield Points(legend(report), "faint", detail=True)
-    backbones = [backbone for summary in summaries for backbone in summary.backbones]
     if report.source is None:
         yield Paragraph(TIME_MARKS, "faint")
     yield Paragraph(_summary_text(backbones, found), "strong")
@@ -120,11 +122,15 @@ def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetI
     relative = f"{TIMES} {target_name(targets[0])}"
     found = (
         *on_each("forward", "ms", partial(forward_time, spread=alone), targets),
-        *on_each("speed-up", relative, lambda _, cell: figures.ratio(cell.speed), targets[1:]),
+        *on_each("speed-up", relative, _speed, targets[1:]),
         *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), targets),
         (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
     )
     return _table("", backbones, found)
+
+
+def _speed(_: BackboneSummary, cell: MeasuredSummary) -> Value:
+    return unless_busy(figures.ratio(cell.speed), cell, "forward")
 
 
 def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
@@ -151,11 +157,18 @@ def _summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[Target
     parts = [counted(len(backbones), "backbone")]
     for target in targets[1:]:
         mean = mean_speed(backbones, target)
-        if mean is not None:
+        if mean is None:
+            continue
+        names = target_name(target), target_name(targets[0])
+        if figures.is_imprecise(mean):
+            parts.append(f"speed of {names[0]} relative to {names[1]}: {figures.UNKNOWN_TEXT}")
+        else:
             parts.append(
-                f"{target_name(target)} is {figures.estimate_of(mean)} times as fast as "
-                f"{target_name(targets[0])} (geometric mean{figures.ends(mean)})"
+                f"{names[0]} is {figures.estimate_of(mean)} times as fast as "
+                f"{names[1]} (geometric mean{figures.ends(mean)})"
             )
+    if busy := sum(each.busy is not None for each in backbones):
+        parts.append(f"{counted(busy, 'backbone')} measured on a busy machine")
     failed = sum(len(backbone.failed) for backbone in backbones)
     if failed:
         parts.append(f"{counted(failed, 'cell')} failed")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.formats.comma_separated import figure, identity_fields, safe, written
+from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
@@ -15,7 +16,7 @@ from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import minimum
 from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
-from simx.results.summaries.counted import CountedReport, Timings
+from simx.results.summaries.counted import CountedBackbone, CountedReport
 from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
@@ -28,8 +29,11 @@ class TidyRow(NamedTuple):
 
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
     figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
-    not have is None. ``weights_origin`` is ``pretrained``, ``file`` or ``random``: similarities of
-    random weights mean nothing, and accuracies beside them are those of the pretrained ones.
+    not have is None. ``status`` is ``ok``, ``failed`` or ``quoted``; of a time also ``busy``, where
+    the machine was too busy for it to mean anything, or ``imprecise``, where the ends of its
+    interval are more than a factor of 2 apart. ``weights_origin`` is ``pretrained``, ``file`` or
+    ``random``: similarities of random weights mean nothing, and accuracies beside them are those of
+    the pretrained ones.
     """
 
     model: str
@@ -72,14 +76,16 @@ def to_string(reports: Sequence[Report]) -> str:
 
 def _report_rows(report: Report) -> Iterator[list[str]]:
     counted = CountedReport(report)
-    times = counted.times()
+    backbones = {cell.identity: backbone for cell, backbone in counted.cells}
     for cell in report.cells:
-        rows = _cell_rows(cell, times.get(cell.identity, {}), counted)
+        rows = _cell_rows(cell, backbones[cell.identity], counted)
         weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
         yield from ([*identity_fields(cell.identity), *row, *weights] for row in rows)
 
 
-def _cell_rows(cell: Cell, times: Timings, counted: CountedReport) -> Iterator[list[str]]:
+def _cell_rows(
+    cell: Cell, backbone: CountedBackbone, counted: CountedReport
+) -> Iterator[list[str]]:
     if isinstance(cell, FailedCell):
         yield ["failed", *[""] * 3, *[""] * len(STATISTICS)]
     elif isinstance(cell, QuotedCell):
@@ -88,16 +94,15 @@ def _cell_rows(cell: Cell, times: Timings, counted: CountedReport) -> Iterator[l
             yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
         yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
     else:
-        rows = (
-            *_time_rows(target_of(cell.identity), times, counted),
-            *_figure_rows(cell),
-            *_measured_rows(cell),
-        )
+        yield from _time_rows(target_of(cell.identity), backbone, counted)
+        rows = (*_figure_rows(cell), *_measured_rows(cell))
         yield from (["ok", *row] for row in rows)
 
 
-def _time_rows(target: TargetId, times: Timings, counted: CountedReport) -> Iterator[list[str]]:
-    for key, launches in times.items():
+def _time_rows(
+    target: TargetId, backbone: CountedBackbone, counted: CountedReport
+) -> Iterator[list[str]]:
+    for key, launches in backbone.times[target].items():
         if not launches:
             continue
         scope, image = key
@@ -112,7 +117,10 @@ def _time_rows(target: TargetId, times: Timings, counted: CountedReport) -> Iter
         )
         counts = (str(typical.launches), str(typical.calls))
         milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in figures)
-        yield [scope, image or "", "ms", *counts, *milliseconds]
+        status = "imprecise" if is_imprecise(typical) else "ok"
+        if key in backbone.busy:
+            status = "busy"
+        yield [status, scope, image or "", "ms", *counts, *milliseconds]
 
 
 def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 Intervals are those of logarithms: they reach as many times above a figure as below it, so that the
 upper side is the longer one. A narrow interval is printed as ``±6%``, which contains it. A wide one
-is printed by its ends in place of the figure: ``1.4 to 2.2``.
+is printed by its ends in place of the figure: ``1.4 to 2.2``. One that says nothing is a sign.
 """
 
 import math
@@ -29,13 +29,19 @@ differ by less than a percentage point."""
 
 IMPRECISE_FACTOR = 2.0
 """A figure is not measured precisely enough if the upper end of its interval is more than this many
-times the lower one: then the interval does not even show the figure to a factor of two."""
+times the lower one: then the interval does not even show the figure to a factor of two, and
+``IMPRECISE`` stands in its place."""
 
 LARGEST_SHOWN, SMALLEST_SHOWN = 99_999, 0.001
 """Figures beyond these do not fit into a column."""
 
 SIMILARITY_DECIMALS = 2
 """Decimals of a measured percentage. The differences between backends are smaller."""
+
+UNKNOWN = Value(IMPRECISE, tone="warning")
+"""In place of a figure that is not measured precisely enough."""
+
+UNKNOWN_TEXT = "not measured precisely enough"
 
 NANOSECONDS = {"ms": NANOSECONDS_PER_MS, "µs": 1e3}
 
@@ -75,29 +81,36 @@ def ratio(value: Ratio | None) -> Value:
 
 
 def estimate_of(value: Ratio) -> str:
-    """Return a ratio without its interval, for a sentence that has its ``ends``, too."""
+    """Return a precise ratio without its interval, for a sentence that has its ``ends``, too."""
     return _measured(value.value, value.low, value.high).figure
 
 
 def ends(value: Ratio) -> str:
     """Return the end of a sentence: ``, 1.31 to 1.40``; empty without an interval."""
     found = interval(value)
-    return "" if found == ABSENT else f", {qualified(found)}"
+    return "" if found == ABSENT else f", {found.figure}"
 
 
 def interval(value: Ratio | None) -> Value:
     """Return the ends of a ratio's interval."""
     if value is None or value.low is None or value.high is None:
         return ABSENT
+    if is_imprecise(value):
+        return UNKNOWN
     decimals = _decimals(value.value, value.high - value.value)
-    return Value(_ends(value.value, value.low, value.high, decimals), mark=mark(value))
+    return Value(_ends(value.value, value.low, value.high, decimals))
 
 
-def mark(found: Estimate | Ratio) -> str:
-    """Return the mark of a figure without an interval, or with one that is too wide."""
+def has_interval(found: Estimate | Ratio) -> bool:
+    """Whether a figure comes from more than one launch."""
+    return (found.low if isinstance(found, Ratio) else found.low_ns) is not None
+
+
+def is_imprecise(found: Estimate | Ratio) -> bool:
+    """Whether the interval of a figure is too wide to print the figure."""
     if isinstance(found, Ratio):
-        return _mark(found.low, found.high)
-    return _mark(found.low_ns, found.high_ns)
+        return is_wide(found.low, found.high)
+    return is_wide(found.low_ns, found.high_ns)
 
 
 def qualified(value: Value) -> str:
@@ -105,7 +118,14 @@ def qualified(value: Value) -> str:
 
     The others belong to a field of a table: they compare it with its neighbours.
     """
-    return value.figure + "".join(each for each in value.mark if each in {IMPRECISE, RANDOM})
+    return value.figure + (RANDOM if RANDOM in value.mark else "")
+
+
+def in_sentence(value: Value, unit: str) -> str:
+    """Return a time with its unit and interval, or why there is none."""
+    if value == UNKNOWN:
+        return UNKNOWN_TEXT
+    return " ".join(part for part in (qualified(value), unit, value.detail) if part)
 
 
 def width(half_width: float) -> str:
@@ -210,7 +230,9 @@ def _measured(
 
     With ``spread`` it has its interval. ``digits`` are the most significant digits.
     """
-    sign = _mark(low, high)
+    if is_wide(low, high):
+        return UNKNOWN
+    sign = NO_INTERVAL if low is None or high is None else ""
     decimals = _decimals(value, None if high is None else high - value)
     if digits is not None:
         decimals = min(decimals, digits - _leading(value))
@@ -218,14 +240,13 @@ def _measured(
         return Value(_rounded(value, decimals), mark=sign)
     half_width = high / value - 1
     if half_width <= NARROW:
-        return Value(_rounded(value, decimals), _percent(half_width), sign)
-    return Value(_ends(value, low, high, decimals), mark=sign)
+        return Value(_rounded(value, decimals), _percent(half_width))
+    return Value(_ends(value, low, high, decimals))
 
 
-def _mark(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return NO_INTERVAL
-    return IMPRECISE if high > IMPRECISE_FACTOR * low else ""
+def is_wide(low: float | None, high: float | None) -> bool:
+    """Whether an interval is too wide to print its figure, or itself."""
+    return low is not None and high is not None and high > IMPRECISE_FACTOR * low
 
 
 def _ends(value: float, low: float, high: float, decimals: int) -> str:

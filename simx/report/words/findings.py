@@ -120,7 +120,9 @@ class _Words:
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
         by_pair: dict[tuple[TargetId, TargetId], list[str]] = {}
         for each in found:
-            speed = f"{figures.estimate_of(each.speed)} times as fast{figures.ends(each.speed)}"
+            speed = figures.UNKNOWN_TEXT
+            if not figures.is_imprecise(each.speed):
+                speed = f"{figures.estimate_of(each.speed)} times as fast{figures.ends(each.speed)}"
             by_pair.setdefault((each.target, each.than), []).append(
                 f"{self._name(each.backbone)} ({speed})"
             )
@@ -283,4 +285,4 @@ def _time(found: Smallest) -> str:
     quoted = found.decimals is not None
     unit = figures.similarity_unit(quoted=quoted) if found.scope == "similarity" else "ms"
     value = figures.time(found.time, unit, decimals=found.decimals)
-    return f"{figures.qualified(value)} {unit}"
+    return figures.in_sentence(value, unit)

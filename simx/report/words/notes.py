@@ -1,6 +1,6 @@
 """The title of each range, and notes on the marks in its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean, counted
 from simx.report.words import figures
@@ -15,14 +15,18 @@ from simx.report.words.names import (
     listed,
     target_name,
 )
+from simx.report.words.values import BUSY
+from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.threads import has_too_few
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 IMPRECISE_NOTE = (
-    f"{IMPRECISE} not measured precisely enough: the ends of the interval are more than a factor "
-    f"of {figures.IMPRECISE_FACTOR:g} apart; measure again with --profile precise, or on a quieter "
-    "machine"
+    f"{IMPRECISE} {figures.UNKNOWN_TEXT}: the ends of the interval are more than a factor of "
+    f"{figures.IMPRECISE_FACTOR:g} apart (--format csv has them); measure again with more "
+    "launches, as in --profile precise, or on a quieter machine"
 )
+
+AGAIN = "measure again while nothing else runs on the machine"
 
 RANDOM_NOTE = (
     f"{RANDOM} random weights: similarity and margin have no meaning for the pictures, and acc1 "
@@ -49,12 +53,14 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         notes.append(RANDOM_NOTE)
     if any(backbone.weights_origin == "file" for backbone in backbones):
         notes.append("file: weights of a file, for which no published accuracy holds")
-    marks = {figures.mark(each) for cell in measured for each in cell.intervals}
-    if NO_INTERVAL in marks and not any(backbone.quoted for backbone in backbones):
+    found = [each for cell in measured for each in cell.intervals]
+    is_quoted = any(backbone.quoted for backbone in backbones)
+    if not is_quoted and not all(map(figures.has_interval, found)):
         notes.append(f"{NO_INTERVAL} a single launch, which shows no spread: no interval")
-    if IMPRECISE in marks:
+    if any(map(figures.is_imprecise, found)):
         notes.append(IMPRECISE_NOTE)
-    noisy = [backbone_name(backbone) for backbone in backbones if backbone.noisy]
+    notes += busy_notes(backbones)
+    noisy = [backbone_name(each) for each in backbones if each.noisy and not each.busy]
     if noisy:
         notes.append(
             f"{NOISY} too noisy: most rounds were disturbed, so all of them count and the figures "
@@ -74,3 +80,31 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         for cell in backbone.failed
     )
     return tuple(notes)
+
+
+def busy_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    """Yield how many backbones lack times because the machine was busy, and how to get them."""
+    busy = [each for each in backbones if each.busy]
+    if busy:
+        yield (
+            f"the machine was busy: times of {len(busy)} of {counted(len(backbones), 'backbone')} "
+            f"are no figures and are left out; {AGAIN}"
+        )
+
+
+def busy_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    """Yield how busy the machine was during the measurement of which backbones."""
+    texts = [f"{backbone_name(each)} ({_extent(each.busy)})" for each in backbones if each.busy]
+    if texts:
+        yield (
+            f"{BUSY.figure} not measured, because the machine was busy: "
+            f"{listed(texts, MOST_NAMED)}; {AGAIN}"
+        )
+
+
+def _extent(busy: Busyness) -> str:
+    others = "" if busy.others is None else f", others used {busy.others:.1f}"
+    return (
+        f"its threads lacked {busy.lacking:.1f} cores on average{others}; {busy.disturbed} of "
+        f"{counted(busy.blocks, 'block')} disturbed"
+    )

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from simx.report.words import figures
 from simx.report.words.names import (
-    IMPRECISE,
     NO_INTERVAL,
     NOISY,
     RANDOM,
     backbone_name,
     target_name,
 )
-from simx.report.words.notes import IMPRECISE_NOTE
+from simx.report.words.notes import AGAIN, IMPRECISE_NOTE, busy_notes
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision, Order
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
@@ -38,10 +37,11 @@ def title(decision: Decision) -> str:
 def answer(decision: Decision) -> str:
     """Return one sentence: the backbone to take, or the nearest one if none fits."""
     if not decision.contenders:
-        return (
-            f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
-            f"{target_name(decision.target)}; --latency-of chooses another one."
-        )
+        found = f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
+        found += target_name(decision.target)
+        if any(each.busy for each in decision.absent):
+            return f"{found}: the machine was too busy; {AGAIN}."
+        return f"{found}; --latency-of chooses another one."
     where, limits = target_name(decision.target), _limits_text(decision.limits)
     if not limits:
         return _ends(decision)
@@ -62,6 +62,7 @@ def answer(decision: Decision) -> str:
 def notes(decision: Decision) -> Iterator[str]:
     """Yield the rule, the order and the marks of a decision."""
     if not decision.contenders:
+        yield from busy_notes(decision.absent)
         return
     yield (
         f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; for each of the "
@@ -86,17 +87,18 @@ def notes(decision: Decision) -> Iterator[str]:
             f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out; "
             "acc1 is that of the pretrained weights"
         )
-    alone = [each for each in decision.contenders if each.merit.latency.low_ns is None]
+    alone = [each for each in decision.contenders if not figures.has_interval(each.merit.latency)]
     if alone:
         mark = "" if alone[0].backbone.quoted else f"{NO_INTERVAL} "
         yield f"{mark}latencies without an interval are compared as they stand"
-    if any(figures.mark(each.merit.latency) == IMPRECISE for each in decision.contenders):
+    if any(figures.is_imprecise(each.merit.latency) for each in decision.contenders):
         yield IMPRECISE_NOTE
     if any(each.backbone.noisy for each in decision.contenders):
         yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
-    if decision.absent:
-        names = ", ".join(map(backbone_name, decision.absent))
-        yield f"left out, without such a latency there: {names}"
+    yield from busy_notes(decision.absent)
+    absent = [backbone_name(each) for each in decision.absent if not each.busy]
+    if absent:
+        yield f"left out, without such a latency there: {', '.join(absent)}"
 
 
 def _limits_text(limits: Limits) -> str:
@@ -127,5 +129,4 @@ def _figures(contender: Contender) -> str:
     latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
     known = f"{figures.accuracy(backbone, merit.acc1).text} %"
     acc1 = "acc1 unknown" if merit.acc1 is None else known
-    time = " ".join(part for part in (figures.qualified(latency), "ms", latency.detail) if part)
-    return f"{backbone_name(backbone)} ({time}, {acc1})"
+    return f"{backbone_name(backbone)} ({figures.in_sentence(latency, 'ms')}, {acc1})"

@@ -28,3 +28,6 @@ class Value(msgspec.Struct, frozen=True):
 
 
 ABSENT = Value("\N{EN DASH}", tone="faint")
+
+BUSY = Value("busy", tone="warning")
+"""In place of a time or a ratio that a busy machine made meaningless."""

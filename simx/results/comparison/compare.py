@@ -226,14 +226,19 @@ def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
         return "not comparable"
     if any(isinstance(each.cell, QuotedCell) for each in pair):
         return "published"
-    match [any(time.scope == "forward" for time in each.times) for each in pair]:
-        case [False, False]:
-            return "without forward"
-        case [False, True]:
-            return "without forward in base"
-        case [True, False]:
-            return "without forward in new"
+    forwards = [any(time.scope == "forward" for time in each.times) for each in pair]
+    if not all(forwards):
+        return _without_forward(pair, forwards)
     return "disturbed" if any(each.noisy for each in pair) else None
+
+
+def _without_forward(pair: Pair, forwards: Sequence[bool]) -> Unjudged:
+    """Return why one of a pair has no ``forward``; ``forwards`` says which one has."""
+    if any(each.busy and not has_it for each, has_it in zip(pair, forwards, strict=True)):
+        return "on a busy machine"
+    if not any(forwards):
+        return "without forward"
+    return "without forward in new" if forwards[0] else "without forward in base"
 
 
 def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[ComparedTime]:

@@ -218,7 +218,8 @@ def other_changes(
                 found.append((name, _percent(base), _percent(new)))
     if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
         found += _measured_changes(one, other)
-        found += _missing_times(pair)
+        if not any(each.busy for each in pair):
+            found += _missing_times(pair)
     return tuple(OtherChange(name=name, base=base, new=new) for name, base, new in found)
 
 

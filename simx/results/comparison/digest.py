@@ -56,11 +56,15 @@ class TimeDigest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell without raw times; ``noisy`` if most rounds of its backbone were disturbed."""
+    """One cell without raw times; ``noisy`` if most rounds of its backbone were disturbed.
+
+    ``busy`` if the machine was too busy for some of its times, which are left out.
+    """
 
     cell: Cell
     times: tuple[TimeDigest, ...]
     noisy: bool = False
+    busy: bool = False
 
     @property
     def identity(self) -> Identity:
@@ -134,8 +138,13 @@ def _cell(cell: Cell, backbone: CountedBackbone, counted: CountedReport) -> Cell
             logs=(logs := log_times(launches)),
             spread=counted.spread(target, key, logs),
         )
-        for key, launches in backbone.times[target].items()
-        if launches
+        for key in backbone.times[target]
+        if (launches := backbone.of_scope(key).get(target))
     ]
     bare = msgspec.structs.replace(cell, timings=())
-    return CellDigest(cell=bare, times=tuple(times), noisy=backbone.filtered.noisy)
+    return CellDigest(
+        cell=bare,
+        times=tuple(times),
+        noisy=backbone.filtered.noisy,
+        busy=not backbone.busy.keys().isdisjoint(backbone.times[target]),
+    )

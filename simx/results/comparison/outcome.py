@@ -23,6 +23,7 @@ A comparison in which no cell has a verdict always does.
 Unjudged = Literal[
     "undecided",
     "disturbed",
+    "on a busy machine",
     "with too few launches",
     "published",
     "without forward in base",
@@ -38,6 +39,7 @@ Unjudged = Literal[
 """Why a cell has no verdict.
 
 ``undecided``: the interval reaches across the threshold. ``disturbed``: one of the runs mostly was.
+``on a busy machine``: in one of the runs, times mean nothing.
 ``with too few launches``: there is no interval, as for giants of one launch. ``not comparable``: a
 difference that does not pass.
 """

@@ -61,6 +61,7 @@ class Summariser:
             rounds=filtered.rounds,
             excluded=filtered.excluded,
             noisy=filtered.noisy,
+            busy=max(backbone.busy.values(), key=lambda each: each.lacking, default=None),
             stop=self._stops.get((its.model, its.weights)),
             budget_seconds=self._budget_seconds,
         )
@@ -80,7 +81,7 @@ class Summariser:
     ) -> MeasuredSummary:
         def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
             key = (scope, image)
-            launches = backbone.times[target].get(key)
+            launches = backbone.of_scope(key).get(target)
             return self.counted.estimate(target, key, launches) if launches else None
 
         def speed(base: TargetId) -> Ratio | None:
@@ -106,7 +107,8 @@ class Summariser:
             warmup_capped=sum(
                 launch.warmup is not None and launch.warmup.capped for launch in forward_of(cell)
             ),
-            beyond_events_ns=typical_rest_ns(forward_of(cell)),
+            beyond_events_ns=None if backbone.busy else typical_rest_ns(forward_of(cell)),
+            busy=frozenset(backbone.busy.keys() & backbone.times[target].keys()),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from simx.results.schema.report import (
 )
 from simx.results.schema.times import Launch, Scope
 from simx.results.statistics import estimates, round_filter
+from simx.results.statistics.busyness import Busyness, busyness
 from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
 from simx.results.summaries.summary import TargetId, target_of
@@ -34,15 +35,19 @@ class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     """The cells of one backbone, and what counts of each one's times.
 
     ``forward`` is judged by rounds, every other scope by its blocks. Everything counts if the
-    backbone is ``filtered.noisy``: most rounds were disturbed.
+    backbone is ``filtered.noisy``: most rounds were disturbed. ``busy`` has the times that are no
+    figures because the machine was too busy, all of them if it was during ``forward``.
     """
 
     cells: tuple[Cell, ...]
     filtered: round_filter.FilteredRounds
     times: Mapping[TargetId, Timings]
+    busy: Mapping[TimeKey, Busyness]
 
     def of_scope(self, key: TimeKey) -> dict[TargetId, Launches]:
-        """Return the launches of a scope, of each cell in which some of them count."""
+        """Return the launches of a scope that is not busy, of each cell in which some count."""
+        if key in self.busy:
+            return {}
         found = {target: of_cell.get(key, ()) for target, of_cell in self.times.items()}
         return {target: launches for target, launches in found.items() if launches}
 
@@ -107,7 +112,7 @@ class CountedReport:
 
     def _time_prior(self, target: TargetId, key: TimeKey) -> Prior | None:
         if (target, key) not in self._of_times:
-            found = (each.times.get(target, {}).get(key, ()) for each in self.backbones)
+            found = (each.of_scope(key).get(target, ()) for each in self.backbones)
             self._of_times[target, key] = self._prior(map(log_times, found))
         return self._of_times[target, key]
 
@@ -134,22 +139,38 @@ class CountedReport:
         forwards = [of_cell[FORWARD] for of_cell in times.values() if FORWARD in of_cell]
         filtered = round_filter.filter_rounds(forwards, canaries, self.undisturbed_ns)
         rounds = iter(filtered.cells)
+        counting = {
+            target: _with_pipeline(
+                {
+                    key: next(rounds) if key == FORWARD else round_filter.filter_blocks(launches)
+                    for key, launches in of_cell.items()
+                },
+                preparation,
+            )
+            for target, of_cell in times.items()
+        }
         return CountedBackbone(
-            cells=tuple(cells),
-            filtered=filtered,
-            times={
-                target: _with_pipeline(
-                    {
-                        key: next(rounds)
-                        if key == FORWARD
-                        else round_filter.filter_blocks(launches)
-                        for key, launches in of_cell.items()
-                    },
-                    preparation,
-                )
-                for target, of_cell in times.items()
-            },
+            cells=tuple(cells), filtered=filtered, times=counting, busy=_busy(counting.values())
         )
+
+
+def _busy(cells: Collection[Timings]) -> dict[TimeKey, Busyness]:
+    """Return how busy the machine was, of all times for which it was too busy.
+
+    A time is so too if a part of it is, such as a stage of the pipeline.
+    """
+    keys = {key for of_cell in cells for key in of_cell}
+    of_keys = {key: busyness([of_cell.get(key, ()) for of_cell in cells]) for key in keys}
+    found = {key: worst for key, worst in of_keys.items() if worst}
+    if FORWARD in found:
+        return {key: found.get(key, found[FORWARD]) for key in keys}
+    parts = {(whole, key[1]): worst for key, worst in found.items() for whole in _wholes(key[0])}
+    return {key: parts[key] for key in keys & parts.keys()}
+
+
+def _wholes(scope: Scope) -> tuple[str, str]:
+    """Return a scope, and that of which it is a part: ``pipeline`` for ``pipeline.decode``."""
+    return scope, scope.partition(".")[0]
 
 
 def _with_pipeline(times: Timings, preparation: Preparation | None) -> Timings:

@@ -8,6 +8,7 @@ from simx.results.schema.partial_placement import without_options, without_parti
 from simx.results.schema.report import Canary, Report
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser
+from simx.results.summaries.counted import FORWARD
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 OUTSIDE = "outside the ranges"
@@ -73,7 +74,7 @@ def _on(target: TargetId, backbones: Sequence[BackboneSummary]) -> list[tuple[st
     return [
         (backbone.model, backbone.weights)
         for backbone in backbones
-        if any(cell.target == target for cell in backbone.measured)
+        if any(cell.target == target and FORWARD not in cell.busy for cell in backbone.measured)
     ]
 
 

@@ -16,6 +16,8 @@ from simx.results.schema.report import (
     Stop,
     WeightsOrigin,
 )
+from simx.results.schema.times import Scope
+from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.estimates import Estimate, Ratio
 
 FULL: Precision = "fp32"
@@ -96,6 +98,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``warmup_capped`` counts the launches whose times had not levelled off when warming up had to
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
+    ``busy`` are the times that are None because the machine was too busy for figures.
     """
 
     target: TargetId
@@ -116,6 +119,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads_used: float | None = None
     warmup_capped: int = 0
     beyond_events_ns: float | None = None
+    busy: frozenset[tuple[Scope, Image | None]] = frozenset()
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
 
@@ -150,7 +154,8 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     for these weights.
     ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
     it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
-    ``noisy`` backbone had so many that all count. ``stop`` is how its launches ended, if known, and
+    ``noisy`` backbone had so many that all count. ``busy`` is how busy the machine was at worst,
+    None where it was never too busy for figures. ``stop`` is how its launches ended, if known, and
     ``budget_seconds`` the time that they were given.
     """
 
@@ -167,6 +172,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     excluded: int
     noisy: bool
+    busy: Busyness | None = None
     stop: Stop | None
     budget_seconds: float | None = None
 

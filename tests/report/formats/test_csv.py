@@ -46,7 +46,7 @@ def test_what_a_device_adds_has_rows_of_its_own() -> None:
 
 def test_the_header_and_the_rows_of_a_cell() -> None:
     """The columns are these, a time is in milliseconds, and a figure has its value in median."""
-    three = launches([[1_000_000, 1_200_000]], [[2_000_000, 2_400_000]], [[4_000_000, 4_800_000]])
+    three = launches([[2_000_000, 2_200_000]], [[2_100_000, 2_310_000]], [[2_205_000, 2_425_500]])
     timing = Timing(scope="pipeline", image="anchor", launches=three)
 
     lines = rendered(report(measured(of=(timing,)), failed(identity("vgg11"))), form="csv").split(
@@ -55,7 +55,7 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
 
     assert lines == [
         HEADER,
-        f"{RESNET},pipeline,anchor,ms,3,6,2.200000,0.393208,12.308996,,,,1.000000,{WEIGHTS}",
+        f"{RESNET},pipeline,anchor,ms,3,6,2.205000,1.953311,2.489119,,,,2.000000,{WEIGHTS}",
         f"{RESNET},similarity_percent,positive,percent,,,84.126,,,,,,,{WEIGHTS}",
         f"{RESNET},similarity_percent,negative,percent,,,-1.8293,,,,,,,{WEIGHTS}",
         f"{RESNET},similarity_percent,negative_resized,percent,,,0.6875,,,,,,,{WEIGHTS}",

@@ -1,14 +1,15 @@
 """Figures have the digits that their intervals support."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.report.words import figures
-from simx.report.words.names import IMPRECISE
-from simx.report.words.values import ABSENT
+from simx.report.words.figures import UNKNOWN
+from simx.report.words.values import ABSENT, Value
 from simx.results.schema.report import Parity
 from simx.results.statistics.estimates import Estimate, Ratio
 
@@ -31,7 +32,8 @@ def known(milliseconds: float, half: float | None) -> Estimate:
         (50.1234, 5.0, "50", "±10%"),
         (50.1234, 0.0, "50.12", "±0.1%"),
         (50.1234, 5.1, "45 to 55", ""),
-        (50.1234, 30.0, "20 to 80", ""),
+        (50.1234, 15.0, "35 to 65", ""),
+        (50.1234, 30.0, "?", ""),
         (50.1234, None, "50.1", ""),
         (1234.5, 30.0, "1234", "±2%"),
         (1234.5, 60.0, "1230", "±5%"),
@@ -80,35 +82,50 @@ def between(value: float, low: float, high: float) -> Ratio:
         (2.0, 1.9, 2.105, "2.00 ±5%"),
         (2.0, 1.8265, 2.19, "2.00 ±9%"),
         (2.0, 1.79, 2.23, "1.8 to 2.2"),
-        (31.0, 7.2, 131.7, "7.2 to 132?"),
+        (31.0, 7.2, 131.7, "?"),
         (1.0, 0.708, 1.412, "0.71 to 1.4"),
-        (1.0, 0.706, 1.416, "0.71 to 1.4?"),
-        (1.0, 1e-9, 1e9, "0 to >99999?"),
-        (1.0, 0.0, math.inf, "0 to >99999?"),
+        (1.0, 0.706, 1.416, "?"),
+        (1.0, 1e-9, 1e9, "?"),
+        (1.0, 0.0, math.inf, "?"),
+        (1e6, 0.9e6, 1.2e6, ">99999 to >99999"),
     ],
 )
 def test_a_wide_interval_is_printed_by_its_ends(
     value: float, low: float, high: float, text: str
 ) -> None:
-    """± stands for both sides; where they differ it would be false. ? marks what says nothing."""
+    """± stands for both sides; where they differ it would be false. ? stands for no figure."""
     time = Estimate(median_ns=1e6 * value, low_ns=1e6 * low, high_ns=1e6 * high, launches=3)
 
     assert figures.ratio(between(value, low, high)).text == text
     assert figures.time(time, spread=True).text == text
 
 
-@given(st.floats(1e-3, 1e4), st.floats(1.0, 1e6))
+@pytest.mark.parametrize("show", [figures.ratio, figures.interval])
+@pytest.mark.parametrize("factor", [1.45, 2.0, 22.0, 1e9])
+def test_what_is_not_precise_enough_has_no_digit(
+    show: Callable[[Ratio], Value], factor: float
+) -> None:
+    """A figure that may be wrong by a factor looks like any other one."""
+    found = between(31.0, 31.0 / factor, 31.0 * factor)
+    time = Estimate(median_ns=31e6, low_ns=31e6 / factor, high_ns=31e6 * factor, launches=3)
+
+    assert show(found) == UNKNOWN
+    assert figures.time(time) == figures.time(time, spread=True, digits=2) == UNKNOWN
+    assert figures.in_sentence(figures.time(time), "ms") == "not measured precisely enough"
+
+
+@given(st.floats(1e-3, 1e4), st.floats(1.0, 1.41))
 def test_what_is_printed_holds_the_interval(value: float, factor: float) -> None:
     """Within the rounding of the last digit that is shown."""
     low, high = value / factor, value * factor
-    shown = figures.ratio(between(value, low, high)).text.rstrip(IMPRECISE)
+    shown = figures.ratio(between(value, low, high)).text
     if "±" in shown:
         figure, half = shown.removesuffix("%").split(" ±")
         ends = [float(figure) * (1 + sign * float(half) / 100) for sign in (-1, 1)]
     else:
         ends = [float(end.removeprefix(">")) for end in shown.split(" to ")]
 
-    assert len(shown) <= len("0.0026 to >99999")
+    assert len(shown) <= len("0.0026 to 0.0051")
     assert ends[0] <= 1.06 * low or ends[0] < 0.01
     assert ends[1] >= 0.94 * min(high, figures.LARGEST_SHOWN)
 

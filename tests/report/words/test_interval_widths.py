@@ -46,6 +46,7 @@ def forward(*noises: Noise, capped: bool = False) -> tuple[Timing, ...]:
 
 
 QUIET, BUSY = Noise(wall_ns=100, wait_ns=0), Noise(wall_ns=100, wait_ns=100)
+NOISY_BLOCK = Noise(wall_ns=100, wait_ns=30)
 
 
 def rounds(*noises: Noise, capped: bool = False) -> Report:
@@ -120,7 +121,7 @@ def test_excluded_rounds_are_counted() -> None:
 
 def test_a_noisy_backbone_is_named_and_marked() -> None:
     """Its figures are there, with a mark that the note explains."""
-    of = rounds(BUSY, BUSY, QUIET)
+    of = rounds(NOISY_BLOCK, NOISY_BLOCK, QUIET)
 
     assert f"{NOISY} too noisy" in notes(of)
     assert "(resnet18:V1)" in notes(of)

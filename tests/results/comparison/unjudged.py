@@ -24,6 +24,10 @@ _WITHOUT_FORWARD = msgspec.structs.replace(cell(NAME), times=())
 PAIRS: Mapping[Unjudged, tuple[CellDigest | None, CellDigest | None]] = {
     "undecided": (cell(NAME), cell(NAME, 57.5)),
     "disturbed": (cell(NAME), msgspec.structs.replace(cell(NAME), noisy=True)),
+    "on a busy machine": (
+        cell(NAME),
+        msgspec.structs.replace(cell(NAME), times=(), noisy=True, busy=True),
+    ),
     "with too few launches": (cell(NAME), _ONE_LAUNCH),
     "published": (CellDigest(cell=quoted(identity(NAME)), times=()), cell(NAME)),
     "without forward in base": (_WITHOUT_FORWARD, cell(NAME)),

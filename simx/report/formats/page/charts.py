@@ -7,12 +7,13 @@ from markupsafe import Markup
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES, Image
+from simx.report.words.figures import is_imprecise
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Identity
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Estimate, launch_estimate
-from simx.results.summaries.counted import Launches, Timings
+from simx.results.summaries.counted import FORWARD, Launches, Timings
 from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
     BackboneSummary,
@@ -120,8 +121,7 @@ def chart_data(
     targets = list(decisions)
     families = sorted({clean(each.catalogue.family) for of in ranges for each in of.backbones})
     forwards = {
-        _key(its, target_of(its)): timings.get(("forward", None), ())
-        for its, timings in times.items()
+        _key(its, target_of(its)): timings.get(FORWARD, ()) for its, timings in times.items()
     }
     cells = []
     for place, of in enumerate(ranges):
@@ -160,12 +160,12 @@ def _with_times(
         time=_interval(latency(cell, decision.latency_of)),
         unbeaten=any(each.cell is cell for each in decision.pareto_front),
         stages={image: of_image for image, of_image in stages.items() if of_image},
-        raw=raw_times(launches),
+        raw=raw_times(() if FORWARD in cell.busy else launches),
     )
 
 
 def _interval(time: Estimate | None) -> Interval | None:
-    if time is None:
+    if time is None or is_imprecise(time):
         return None
     low, high = (None if end is None else _milliseconds(end) for end in (time.low_ns, time.high_ns))
     return (_milliseconds(time.median_ns), low, high)

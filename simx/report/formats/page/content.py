@@ -26,7 +26,7 @@ from simx.report.words.names import (
     TIED,
     target_name,
 )
-from simx.report.words.notes import mark_notes, range_title
+from simx.report.words.notes import busy_headline, mark_notes, range_title
 from simx.report.words.recommendation import answer, notes, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
@@ -140,7 +140,7 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
         number=number,
         title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
-        notes=tuple(map(clean, report.notes)),
+        notes=(*map(clean, report.notes), *busy_headline(backbones)),
         choices=tuple(_recommendation(decisions[each], first=each == opened) for each in shown),
         max_latency=limit and limit / NANOSECONDS_PER_MS,
         min_acc1=criteria.limits.min_acc1,
