@@ -96,6 +96,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``warmup_capped`` counts the launches whose times had not levelled off when warming up had to
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
+    ``page_faults`` are those of a call of ``forward``.
     """
 
     target: TargetId
@@ -116,6 +117,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads_used: float | None = None
     warmup_capped: int = 0
     beyond_events_ns: float | None = None
+    page_faults: float | None = None
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
 
