@@ -12,9 +12,11 @@ import pytest
 
 from simx.common.errors import ExitCode, ProviderUnavailableError
 from simx.exporter.store.store import Store
+from simx.results.files.assembly import forward_of
 from simx.results.files.journal import Journal, journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.report import MeasuredCell, Report
+from simx.results.statistics.noise import page_faults
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, LaunchResult, run_launch
 from tests.cli.support import ROOT, TRAINED_WEIGHTS, Outcome, Simx, run_simx
@@ -239,6 +241,16 @@ def test_exports_are_measured_where_there_is_no_torch(exports: Exports, folder: 
     assert cell.identity.backend == "ort"
     assert (both.code, len(both.messages)) == (ExitCode.PROVIDER_UNAVAILABLE, 1)
     assert "torch" in both.err
+
+
+def test_workers_of_both_backends_keep_freed_memory(benchmark: tuple[Outcome, Path]) -> None:
+    """Their settings say so, and their calls have no page faults that matter."""
+    cells = [cell for cell in read(benchmark[1]).cells if isinstance(cell, MeasuredCell)]
+    faults = [page_faults(forward_of(cell)) for cell in cells]
+
+    assert {cell.settings["allocator"] for cell in cells} == {"glibc, keeps freed memory"}
+    assert len(cells) == 2
+    assert all(each is not None and each < 100 for each in faults)
 
 
 def test_a_passed_variable_labels_the_cells(

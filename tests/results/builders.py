@@ -23,7 +23,7 @@ from simx.results.schema.report import (
     Similarity,
     WeightsOrigin,
 )
-from simx.results.schema.times import Block, Launch, Scope, Timing
+from simx.results.schema.times import Block, Launch, Noise, Scope, Timing
 
 MS = 1_000_000
 
@@ -41,6 +41,12 @@ def launches(*rounds: Sequence[Sequence[int]], calls: int = 1) -> tuple[Launch, 
         )
         for index, blocks in enumerate(rounds)
     )
+
+
+def with_noise(launch: Launch, noise: Noise) -> Launch:
+    """Return a launch whose blocks all have this noise."""
+    blocks = tuple(msgspec.structs.replace(block, noise=noise) for block in launch.blocks)
+    return msgspec.structs.replace(launch, blocks=blocks)
 
 
 def around(milliseconds: float, count: int = 5, spread: float = 0.02) -> tuple[Launch, ...]:

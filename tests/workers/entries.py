@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
@@ -97,6 +98,23 @@ def hungry(connection: Connection) -> None:
     held = []
     while True:
         held.append(b"x" * 10_000_000)
+
+
+def repetitive(connection: Connection) -> None:
+    """Take 60 MB in three blocks and free them, again and again; answer with the page faults."""
+    connection.receive(NOTES)
+    for _ in range(5):
+        _take_and_free()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        _take_and_free()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    connection.send(Note(str(after - before)))
+
+
+def _take_and_free() -> None:
+    held = [b"x" * 20_000_000 for _ in range(3)]
+    held.clear()
 
 
 def folder(connection: Connection) -> None:

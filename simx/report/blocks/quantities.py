@@ -97,6 +97,7 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
         ("host", "ms", lambda _, cell: _further_time(cell.host, cell, "host")),
         ("first", "ms", lambda _, cell: _further_time(cell.first, cell, "first")),
+        ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
     )
     for name, unit, read in further:
         yield _quantity(Column(name, unit, "forward"), read, optional=True)

@@ -14,9 +14,10 @@ from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import minimum
+from simx.results.statistics.noise import page_faults
 from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
-from simx.results.summaries.counted import CountedBackbone, CountedReport
+from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, Launches
 from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
@@ -94,8 +95,10 @@ def _cell_rows(
             yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
         yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
     else:
-        yield from _time_rows(target_of(cell.identity), backbone, counted)
-        rows = (*_figure_rows(cell), *_measured_rows(cell))
+        target = target_of(cell.identity)
+        yield from _time_rows(target, backbone, counted)
+        forward = backbone.times[target].get(FORWARD, ())
+        rows = (*_figure_rows(cell), *_measured_rows(cell, forward))
         yield from (["ok", *row] for row in rows)
 
 
@@ -134,11 +137,14 @@ def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
     yield _row("acc5", "", "percent", _digits(catalogue.acc5))
 
 
-def _measured_rows(cell: MeasuredCell) -> Iterator[list[str]]:
+def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[list[str]]:
     yield _row("parity", "", "cosine", _digits(cell.parity.cosine))
     events = typical_device_ns(forward_of(cell))
     if events is not None:
         yield _row("device_events", "", "ms", _digits(events / NANOSECONDS_PER_MS))
+    faults = page_faults(forward)
+    if faults is not None:
+        yield _row("page_faults", "", "per call", _digits(faults))
     if cell.memory is not None:
         yield _row("memory", "", "bytes", str(cell.memory.peak))
         if cell.memory.device is not None:

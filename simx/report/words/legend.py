@@ -27,6 +27,7 @@ _MEASURED = (
     "Other figures have the digits that their interval supports (all intervals: --format csv).\n"
     "peak: forward's share of this machine's peak, the fastest 512 by 512 matrix product of the "
     "run; absent where a network was faster than that. "
+    "page faults: pages of memory that the kernel gave to the worker during a call. "
     "memory: resident memory of a worker after one call of the network; network: without the "
     "interpreter and the runtime; device: the device's own memory. nodes: where the session ran "
     "the nodes of the graph; shape: nodes on the processor that only compute shapes.\n"

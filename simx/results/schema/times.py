@@ -42,10 +42,11 @@ class Noise(Struct, frozen=True, kw_only=True):
     core, summed over threads; ``pressure_ns`` how long anything on the system had none;
     ``steal_ns`` what the hypervisor gave to others and ``others_cpu_ns`` what other processes of
     this system used, both summed over cores. ``involuntary_switches`` counts how often the worker
-    was preempted. ``frequency_khz`` is the cores' mean frequency at the block's end.
-    ``throttled_ns`` is how long the quota of a control group stopped the worker's group, summed
-    over cores and over the groups above it. ``thermal_throttles`` counts how often heat slowed the
-    cores. ``gpu`` is the state of the block's GPU, by NVIDIA's library.
+    was preempted, and ``page_faults`` how many pages of memory the kernel gave to it without
+    reading a disk, in all calls of the block. ``frequency_khz`` is the cores' mean frequency at the
+    block's end. ``throttled_ns`` is how long the quota of a control group stopped the worker's
+    group, summed over cores and over the groups above it. ``thermal_throttles`` counts how often
+    heat slowed the cores. ``gpu`` is the state of the block's GPU, by NVIDIA's library.
     """
 
     wall_ns: Count | None = None
@@ -54,6 +55,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     steal_ns: Count | None = None
     others_cpu_ns: Count | None = None
     involuntary_switches: Count | None = None
+    page_faults: Count | None = None
     frequency_khz: Count | None = None
     throttled_ns: Count | None = None
     thermal_throttles: Count | None = None

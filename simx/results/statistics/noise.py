@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from simx.results.schema.times import Block
+from simx.results.schema.times import Block, Launch
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 
@@ -61,6 +61,17 @@ def disturbances(block: Block) -> Sequence[Disturbance]:
         "others": (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall,
     }
     return [name for name, is_present in found.items() if is_present]
+
+
+def page_faults(launches: Sequence[Launch]) -> float | None:
+    """Return how many page faults a call has: the median of the blocks; None if none has any."""
+    found = [
+        block.noise.page_faults / (block.calls * len(block.ns))
+        for launch in launches
+        for block in launch.blocks
+        if block.noise.page_faults is not None
+    ]
+    return float(np.median(found)) if found else None
 
 
 def canary_ns(block: Block) -> float:

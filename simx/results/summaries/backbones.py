@@ -19,6 +19,7 @@ from simx.results.schema.times import Scope
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
+from simx.results.statistics.noise import page_faults
 from simx.results.statistics.vector_math import margin
 from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, TimeKey
 from simx.results.summaries.summary import (
@@ -109,6 +110,7 @@ class Summariser:
             ),
             beyond_events_ns=None if backbone.busy else typical_rest_ns(forward_of(cell)),
             busy=frozenset(backbone.busy.keys() & backbone.times[target].keys()),
+            page_faults=page_faults(backbone.times[target].get(FORWARD, ())),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )

@@ -99,6 +99,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     ``busy`` are the times that are None because the machine was too busy for figures.
+    ``page_faults`` are those of a call of ``forward``.
     """
 
     target: TargetId
@@ -120,6 +121,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     warmup_capped: int = 0
     beyond_events_ns: float | None = None
     busy: frozenset[tuple[Scope, Image | None]] = frozenset()
+    page_faults: float | None = None
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
 

@@ -14,6 +14,7 @@ from simx.results.schema.partial_placement import PARTIAL
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
 from simx.runner.backends.interpreters import installed_at, interpreter_at
+from simx.workers.allocator import KEEPING, variables_beside
 from simx.workers.child_process import ROOT_VARIABLE
 from simx.workers.variables import PRIVATE
 
@@ -122,11 +123,12 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def environment(self) -> Environment:
         """The variables of its workers; they get no others that change how it computes."""
-        given = (each.partition("=") for each in self.variables)
+        given = {name: value for name, _, value in (each.partition("=") for each in self.variables)}
         return (
             (_TF32_SWITCH, None if self._uses_tf32 else "0"),
+            *variables_beside(given),
             *self._of_variants,
-            *((name, value) for name, _, value in given),
+            *given.items(),
         )
 
     @property
@@ -149,7 +151,7 @@ _OWN_VARIABLES = frozenset({*PRIVATE, ROOT_VARIABLE})
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-def _variant(name: str, meaning: str, *providers: str, **environment: str) -> Variant:
+def _variant(name: str, meaning: str, *providers: str, **environment: str | None) -> Variant:
     return Variant(
         name=name,
         meaning=meaning,
@@ -161,6 +163,11 @@ def _variant(name: str, meaning: str, *providers: str, **environment: str) -> Va
 _FLUSHING = _variant("flush-denormals", "denormal numbers become zero")
 _CAPTURING = _variant(
     "cuda-graph", "the network's kernels are recorded once and launched together", _CUDA
+)
+_FRESH = _variant(
+    "fresh-heap",
+    "memory is returned to the system after use, as glibc does by default in a new process",
+    **dict.fromkeys(KEEPING),
 )
 _PASSIVE = "threads sleep instead of spinning while they wait"
 _SEARCHING = _variant(
@@ -186,6 +193,7 @@ BACKENDS = (
             _variant("channels-last", "inputs and weights with the channels last"),
             _CAPTURING,
             _FLUSHING,
+            _FRESH,
             _variant(
                 "no-arena",
                 "device memory is given back instead of being kept for the next call",
@@ -210,6 +218,7 @@ BACKENDS = (
             _variant("channels-last", "convolutions with the channels last", _CUDA),
             _CAPTURING,
             _FLUSHING,
+            _FRESH,
             _variant(
                 "no-arena",
                 "memory is given back instead of being kept for the next call",

@@ -33,6 +33,7 @@ class NoiseMeter:
             steal_ns=_difference(start.steal_ns, end.steal_ns),
             others_cpu_ns=_difference(start.others_cpu_ns, end.others_cpu_ns),
             involuntary_switches=_difference(start.involuntary_switches, end.involuntary_switches),
+            page_faults=_difference(start.page_faults, end.page_faults),
             frequency_khz=frequency_khz(),
             throttled_ns=_difference(start.throttled_ns, end.throttled_ns),
             thermal_throttles=_difference(start.thermal_throttles, end.thermal_throttles),
@@ -47,13 +48,15 @@ def _difference(start: int | None, end: int | None) -> int | None:
 def _totals() -> Noise:
     """Return the figures since this process or the system started."""
     steal, busy = core_times_ns()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     return Noise(
         wall_ns=time.perf_counter_ns(),
         wait_ns=waiting_ns(),
         pressure_ns=pressure_ns(),
         steal_ns=steal,
         others_cpu_ns=None if busy is None else busy - time.process_time_ns(),
-        involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        involuntary_switches=usage.ru_nivcsw,
+        page_faults=usage.ru_minflt,
         throttled_ns=throttled_ns(),
         thermal_throttles=thermal_throttles(),
     )

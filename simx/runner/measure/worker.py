@@ -16,7 +16,14 @@ from simx.exporter.store.stored_files import DamagedEntryError, confined
 from simx.exporter.verification.reference import load_reference
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
-from simx.runner.backends.contract import Array, Backend, BackendError, Runtime, Task
+from simx.runner.backends.contract import (
+    Array,
+    Backend,
+    BackendError,
+    BackendFacts,
+    Runtime,
+    Task,
+)
 from simx.runner.backends.gpu.device_memory import DeviceMemoryMeter
 from simx.runner.backends.gpu.gpu_state import watch
 from simx.runner.backends.gpu.nvml import open_device
@@ -28,6 +35,7 @@ from simx.runner.measure.system import forget_peak, resident_bytes
 from simx.runner.measure.threads import threads_used
 from simx.runner.measure.timing import CLOCK, take_block
 from simx.runner.measure.warmup import warm_up
+from simx.workers import allocator
 from simx.workers.connection import Connection
 
 
@@ -102,7 +110,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         # The shortest, because one disturbed call must not make a small network a giant.
         call_ns=min(times.whole_ns for _, times in answers),
         calls=tuple(times for _, times in answers),
-        facts=backend.facts,
+        facts=_with_allocator(backend.facts),
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
@@ -165,6 +173,11 @@ def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
     return Memory(
         before=before, peak=max(before, peak), device=meter.read(backend.peak_device_bytes())
     )
+
+
+def _with_allocator(facts: BackendFacts) -> BackendFacts:
+    settings = {**facts.settings, "allocator": allocator.state()}
+    return msgspec.structs.replace(facts, settings=settings)
 
 
 def _thread_pools() -> tuple[ThreadPool, ...]:

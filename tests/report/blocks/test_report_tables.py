@@ -4,9 +4,10 @@ from simx.report.blocks.quantities import quantities
 from simx.report.blocks.report_tables import VIEWS, views
 from simx.report.words.values import ABSENT
 from simx.results.schema.report import Report
+from simx.results.schema.times import Noise, Timing
 from simx.results.summaries.derivation import backbones, targets
 from tests.report.samples import two_backbones
-from tests.results.builders import measured, report
+from tests.results.builders import launches, measured, report, with_noise
 
 
 def tables(of: Report) -> dict[str, list[list[str]]]:
@@ -52,3 +53,18 @@ def test_views_have_the_same_rows() -> None:
     keys = {name: [row[:2] for row in rows] for name, rows in tables(two_backbones()).items()}
 
     assert len({str(rows) for rows in keys.values()}) == 1
+
+
+def test_page_faults_of_a_call_are_a_detail() -> None:
+    """They show what the allocator does; a report without the figure has no such column."""
+    taken = launches([[5_000_000] * 2], [[5_000_000] * 2], calls=5)
+    noisy = tuple(with_noise(launch, Noise(page_faults=26_140)) for launch in taken)
+    timing = Timing(scope="forward", image=None, launches=noisy)
+    with_faults, without = (
+        views(backbones(of), targets(of), detail=True)[0]
+        for of in (report(measured(of=(timing,))), report(measured()))
+    )
+    labels = [column.label for column in with_faults.columns]
+
+    assert with_faults.rows[0].values[labels.index("page faults, a call")].text == "2614"
+    assert "page faults, a call" not in [column.label for column in without.columns]

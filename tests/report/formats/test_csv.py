@@ -19,6 +19,7 @@ from tests.results.builders import (
     quoted,
     quoted_report,
     report,
+    with_noise,
 )
 
 HEADER = (
@@ -141,16 +142,24 @@ def test_a_hostile_name_is_quoted_in_its_row() -> None:
 def test_what_was_disturbed_is_in_no_row() -> None:
     """A block that the system calls disturbed has no part in any figure, as in the tables."""
     quiet = launches([[1_000_000]], [[1_000_000]], [[9_000_000]])
-    noise = Noise(wall_ns=100, steal_ns=0, wait_ns=90)
-    (block,) = quiet[2].blocks
-    disturbed = msgspec.structs.replace(
-        quiet[2], blocks=(msgspec.structs.replace(block, noise=noise),)
-    )
+    disturbed = with_noise(quiet[2], Noise(wall_ns=100, steal_ns=0, wait_ns=90))
     timing = Timing(scope="forward", image=None, launches=(*quiet[:2], disturbed))
 
     row = rendered(report(measured(of=(timing,))), form="csv").split("\n")[1]
 
     assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000,{WEIGHTS}"
+
+
+def test_page_faults_are_those_of_a_call_of_what_counts() -> None:
+    """The median of the undisturbed blocks: two entries of five calls share 26,140 faults."""
+    *quiet, last = launches(*[[[5_000_000] * 2]] * 4, calls=5)
+    counting = [with_noise(launch, Noise(page_faults=26_140)) for launch in quiet]
+    disturbed = with_noise(last, Noise(wall_ns=100, wait_ns=90, page_faults=10**9))
+    timing = Timing(scope="forward", image=None, launches=(*counting, disturbed))
+
+    output = rendered(report(measured(of=(timing,))), form="csv")
+
+    assert f"{RESNET},page_faults,,per call,,,2614,,,,,,,{WEIGHTS}\n" in output
 
 
 def test_intervals_keep_the_pilot_s_spread() -> None:

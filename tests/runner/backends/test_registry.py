@@ -11,6 +11,7 @@ from simx.runner.backends.registry import (
     variable,
 )
 from simx.runner.bench.targets import product, require_meaning
+from simx.workers.allocator import KEEPING
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ON_A_GPU = ("channels-last", "cuda-graph", "no-arena", "search-exhaustive", "tf32")
@@ -124,12 +125,35 @@ def test_what_cannot_be_a_variable_of_a_name_is_refused(text: str) -> None:
         ("ort", "ORT_DISABLE_TELEMETRY=0"),
         ("torch:passive", "OMP_WAIT_POLICY=ACTIVE"),
         ("torch:OMP_DYNAMIC=true", "OMP_DYNAMIC=false"),
+        ("ort:fresh-heap", "MALLOC_TRIM_THRESHOLD_=1"),
     ],
 )
 def test_a_variable_with_two_values_is_refused(name: str, passed: str) -> None:
     """Otherwise the cell's name would say what its worker did not have."""
     with pytest.raises(InputError, match=f"variable {passed.partition('=')[0]}: "):
         backend_named(name).with_variables([passed])
+
+
+@pytest.mark.parametrize("backend", ["torch", "ort"])
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ("", dict(KEEPING)),
+        (":MALLOC_ARENA_MAX=1", {**KEEPING, "MALLOC_ARENA_MAX": "1"}),
+        (":MALLOC_TRIM_THRESHOLD_=1", {"MALLOC_TRIM_THRESHOLD_": "1"}),
+        (":MALLOC_TOP_PAD_=1", {"MALLOC_TOP_PAD_": "1"}),
+        (":fresh-heap", {}),
+        (":fresh-heap+MALLOC_ARENA_MAX=1", {"MALLOC_ARENA_MAX": "1"}),
+    ],
+)
+def test_a_passed_variable_decides_what_the_allocator_keeps(
+    backend: str, changes: str, expected: dict[str, str]
+) -> None:
+    """Nothing is set beside a variable that decides it, or against a variant."""
+    merged = dict(backend_named(f"{backend}{changes}").environment)
+
+    found = {name: value for name, value in merged.items() if name.startswith("MALLOC_")}
+    assert {name: value for name, value in found.items() if value is not None} == expected
 
 
 def test_an_option_is_never_taken_for_a_variable() -> None:

@@ -1,8 +1,10 @@
 """What a report says of the machine, and what it must not say."""
 
 import getpass
+import mmap
 import os
 import socket
+import threading
 from pathlib import Path
 
 import msgspec
@@ -43,3 +45,22 @@ def test_noise_is_counted_while_it_is_metered() -> None:
     assert noise.involuntary_switches >= 0
     assert noise.others_cpu_ns is None or noise.others_cpu_ns >= 0
     assert noise.steal_ns is None or noise.steal_ns >= 0
+
+
+def test_page_faults_of_all_threads_are_counted() -> None:
+    """Runtimes compute in threads of their own, which may have ended when a block does."""
+    pages = 500
+
+    def touch() -> None:
+        with mmap.mmap(-1, pages * mmap.PAGESIZE) as memory:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+            memory[:: mmap.PAGESIZE] = b"x" * pages
+
+    meter = NoiseMeter()
+    thread = threading.Thread(target=touch)
+    thread.start()
+    thread.join()
+    found = meter.read().page_faults
+
+    assert found is not None
+    assert pages <= found < 2 * pages
