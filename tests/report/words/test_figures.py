@@ -125,7 +125,7 @@ def test_what_is_printed_holds_the_interval(value: float, factor: float) -> None
     else:
         ends = [float(end.removeprefix(">")) for end in shown.split(" to ")]
 
-    assert len(shown) <= len("0.0026 to 0.0051")
+    assert len(shown) <= len("0.00178 to 0.00215")
     assert ends[0] <= 1.06 * low or ends[0] < 0.01
     assert ends[1] >= 0.94 * min(high, figures.LARGEST_SHOWN)
 
