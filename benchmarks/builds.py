@@ -101,8 +101,8 @@ def releases(package: str) -> Sequence[str]:
 def environment(folder: Path, requirement: str) -> str:
     """Install packages into an environment of their own, and return the name of its backend."""
     print(f"installing {requirement}", file=sys.stderr)
-    venv.create(folder, symlinks=True, with_pip=True)
-    pip = [interpreter_of(folder), "-m", "pip", "install", "-qq"]
+    venv.create(folder, symlinks=True)
+    pip = [sys.executable, "-m", "pip", "--python", interpreter_of(folder), "install", "-qq"]
     subprocess.run([*pip, *NEEDED, *requirement.split()], check=True)
     return f"{'torch' if requirement.startswith('torch') else 'ort'}@{folder}"
 

@@ -26,7 +26,7 @@ def main() -> None:
     """Print a line for each trial, and what they amount to."""
     parser = argparse.ArgumentParser(description="False alarms between identical environments.")
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=20.0, help="begin no trial after them")
+    parser.add_argument("--minutes", type=float, default=20.0, help="for the trials")
     parser.add_argument("--budget", type=float, default=5.0, help="seconds of each trial")
     parser.add_argument("--model", default="mobilenet_v3_small")
     parser.add_argument("--store")

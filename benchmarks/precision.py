@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 import simx
-from benchmarks.side_by_side import Engine, ratio_of_calls
+from benchmarks.side_by_side import Engine, is_over, ratio_of_calls
 from simx.exporter.jobs.plan import Exported
 from simx.models.catalogue import load
 from simx.models.ranges import DEFAULT_RANGES
@@ -57,22 +57,20 @@ def main() -> None:
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=PROFILES)
     parser.add_argument("--backbones", type=int, default=20, help="of range 0")
     parser.add_argument("--group", type=int, default=5, help="backbones between two floors")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of a profile")
+    parser.add_argument("--minutes", type=float, default=60.0, help="for each profile")
     parser.add_argument("--store")
     parser.add_argument("--folder", type=Path, help="where PROFILE.json is kept")
     options = parser.parse_args()
     chosen = some(options.backbones)
     exports = simx.export(chosen, store=options.store)
     engines = {each.backbone.model: pair(each) for each in exports if isinstance(each, Exported)}
+    groups = [chosen[at : at + options.group] for at in range(0, len(chosen), options.group)]
     for profile in options.profiles:
         begun = time.monotonic()
         reports: list[Report] = []
         floors: dict[str, float] = {}
-        for at in range(0, len(chosen), options.group):
-            if time.monotonic() - begun > 60 * options.minutes:
-                break
-            group = chosen[at : at + options.group]
-            reports.append(measured(group, profile, options.store))
+        while len(reports) < len(groups) and not is_over(begun, len(reports), options.minutes):
+            reports.append(measured(groups[len(reports)], profile, options.store))
             for stop in reports[-1].stops:
                 found = ratio_of_calls(*engines[stop.model], stop.seconds)
                 floors[stop.model] = found.half_width

@@ -90,7 +90,7 @@ class Series(NamedTuple):
         """Print and return what ``simx diff --between`` finds in each, None on a busy machine."""
         found: list[Change | None] = []
         begun = time.monotonic()
-        while len(found) < self.trials and time.monotonic() - begun < 60 * self.minutes:
+        while len(found) < self.trials and not is_over(begun, len(found), self.minutes):
             found.append(self._trial(folder, len(found)))
         return found
 
@@ -112,6 +112,11 @@ class Series(NamedTuple):
         (stop,), seconds = report.stops, time.monotonic() - begun
         print(f"{shown(change)}, {stop.launches} launches, {seconds:.0f} s", flush=True)
         return change
+
+
+def is_over(begun: float, done: int, minutes: float) -> bool:
+    """Whether the minutes since a moment do not suffice for one thing more of those done."""
+    return done > 0 and (time.monotonic() - begun) * (done + 1) / done > 60 * minutes
 
 
 def shown(change: Change | None) -> str:

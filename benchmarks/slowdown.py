@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How often a real slowdown is found.")
     parser.add_argument("--percent", type=float, default=3.0, help="of more work")
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no trial after them")
+    parser.add_argument("--minutes", type=float, default=60.0, help="for the trials")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of each trial")
     parser.add_argument("--truth", type=float, default=60.0, help="seconds for the true ratio")
     parser.add_argument("--neighbour", action="store_true", help="keep one core busy in the trials")
