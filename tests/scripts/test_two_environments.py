@@ -10,10 +10,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from benchmarks import builds, precision
+from benchmarks import builds, precision, slowdown
 from benchmarks.false_alarms import summarise
 from benchmarks.side_by_side import (
     Engine,
+    Interval,
     borrowed_environment,
     interpreter_of,
     interval_of,
@@ -21,7 +22,6 @@ from benchmarks.side_by_side import (
     ratio_of_calls,
     shown,
 )
-from benchmarks.slowdown import SlowerBuild
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Change
 from simx.results.files.report import read, write
@@ -81,7 +81,7 @@ def test_a_slower_build_does_more_work_for_networks_alone(
     tmp_path: Path, *, is_network: bool
 ) -> None:
     """A network's answers stay the same; the reference workload has no more work."""
-    build = SlowerBuild(tmp_path / "slower")
+    build = slowdown.SlowerBuild(tmp_path / "slower")
     build.set_products(3)
     path = graph(tmp_path / "graph.onnx", "image" if is_network else "matrix")
     script = f"""
@@ -144,6 +144,18 @@ def test_false_alarms_are_counted_in_both_directions(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_slowdown_is_found_only_by_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """Trials that are too noisy do not find it; the others cover the true ratio or not."""
+    found = [change(1.03), change(1.031), change(1.005), change(1.06), change(1.03, noisy=True)]
+
+    slowdown.summarise(found, Interval(1.03, 1.029, 1.031))
+
+    assert capsys.readouterr().out.startswith(
+        "found in 3 of 5 trials (at least 15 % with 97.5 % confidence); "
+        "true ratio covered in 2 of 4; 1 too noisy or not measured"
+    )
+
+
 def of_group(times: Mapping[str, float]) -> Report:
     """Return the report of a run on some backbones, whose launches vary by these shares."""
     cells = [
@@ -192,6 +204,23 @@ def test_groups_are_joined_as_one_run(tmp_path: Path) -> None:
     assert read(tmp_path / "report.json") == whole
     assert [each.model for each in rows] == names
     assert all(each.simx and each.own and each.simx < each.own for each in rows)
+
+
+def test_medians_are_those_of_the_backbones_with_figures(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A backbone that was measured on a busy machine is counted, and has no part in the medians."""
+    rows = [
+        precision.Row("a", 10.0, 0.01, 0.02, 0.01),
+        precision.Row("b", 12.0, None, None, 0.5),
+        precision.Row("c", 14.0, 0.03, 0.04, 0.02),
+    ]
+
+    precision.show(rows)
+
+    *_, total, _, text = capsys.readouterr().out.splitlines()
+    assert total == "| **median** | 12.0 | 2.00 % | 3.00 % | 1.50 % | **1.25** |"
+    assert text.startswith("1 of 3 are within 1.5 %; the widest has 3.00 %; 1 have no figure")
 
 
 def test_some_backbones_are_of_several_families() -> None:
