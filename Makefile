@@ -12,7 +12,8 @@ NEEDS := setup.cfg pyproject.toml constraints.txt
 QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
 .PHONY: help bench test test-all test-html test-providers test-faults test-offline \
-	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark clean
+	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark \
+	benchmark-builds clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -93,17 +94,23 @@ dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
 readme: $(VENV)/.installed  ## make the README's table, the picture and docs/example-run.md again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
-BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage false_alarms slowdown plain_script interleaving order flags fresh_processes conditioning
+BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning
 
-benchmark: $(VENV)/.installed  ## measure what the methodology claims; two and a half hours, on a machine that does nothing else
-	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
-	$(BIN)/python benchmarks/export_speed.py --all
+benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hours, on a machine that does nothing else
+	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.export_speed --all
 	mkdir -p .simx
-	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/precision.json > .simx/precision.txt
-	$(BIN)/python benchmarks/precision.py .simx/precision.json
+	$(BIN)/python -m benchmarks.false_alarms --store $(STORE)
+	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60 --store $(STORE)
+	$(BIN)/python -m benchmarks.slowdown --percent 1 --trials 10 --budget 300 --store $(STORE)
+	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 3 --neighbour --store $(STORE)
+	$(BIN)/python -m benchmarks.precision --store $(STORE) --folder .simx
 	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/again.json > .simx/again.txt
-	$(BIN)/python benchmarks/run_to_run.py .simx/precision.json .simx/again.json
-	$(BIN)/python benchmarks/diff_speed.py .simx/precision.json --cells 2000
+	$(BIN)/python -m benchmarks.run_to_run .simx/default.json .simx/again.json
+	$(BIN)/python -m benchmarks.diff_speed .simx/default.json --cells 2000
+
+benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
+	$(BIN)/python -m benchmarks.builds --store $(STORE)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) $(VENV)-* .simx build dist site *.egg-info

@@ -1,45 +1,72 @@
-"""How often two equal cells are called different: real comparisons, and simulated ones."""
+"""How often two identical environments are called different, and by how much they differ.
+
+A trial is a short benchmark of one backbone with ONNX Runtime in this environment and in a second
+one that borrows the same packages, and ``simx diff --between`` of the two. Every other trial names
+the second environment first.
+
+    python -m benchmarks.false_alarms --trials 100 --minutes 20
+"""
 
 import argparse
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 from scipy.stats import binom
 
-from simx.runner.bench.schedule import PROFILES
-from simx.runner.bench.threads import default_threads
-from simx.selfcheck.laboratory import laboratory
-from simx.selfcheck.simulation import Spread, simulate
-from simx.selfcheck.trials import flagged_share, of_equals, quiet_blocks, spread_of
+from benchmarks.side_by_side import Series, borrowed_environment, interval_of, judged
+from simx.results.comparison.outcome import Change
 
-MODEL = "squeezenet1_1"
+ALARMS = 0.05
+"""Share of equals that intervals of 95 % call different."""
 
 
 def main() -> None:
-    """Print the share of false alarms, the spread behind it, and the blocks flagged meanwhile."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--comparisons", type=int, default=200)
-    parser.add_argument("--simulated", type=int, default=10_000)
+    """Print a line for each trial, and what they amount to."""
+    parser = argparse.ArgumentParser(description="False alarms between identical environments.")
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=20.0, help="for the trials")
+    parser.add_argument("--budget", type=float, default=5.0, help="seconds of each trial")
+    parser.add_argument("--model", default="mobilenet_v3_small")
+    parser.add_argument("--store")
     options = parser.parse_args()
-    shares = simulate(1.0, Spread(), PROFILES["default"], options.simulated)
-    print(f"simulated: {100 * shares.significant:.2f} % of {shares.comparisons} are false alarms")
-    count = options.comparisons
-    with laboratory(default_threads(), MODEL) as at:
-        found = of_equals(at, count, lambda *_: None)
-    bound = int(binom.ppf(0.95, count, 0.05))
-    spread = spread_of([each for each in found.comparisons if not each.filtered.noisy])
-    blocks = found.blocks
-    excluded = sum(each.filtered.excluded for each in found.comparisons)
-    rounds = sum(each.filtered.rounds for each in found.comparisons)
-    print(f"real: {found.significant} of {count} are false alarms; the binomial bound is {bound}")
-    print(f"called too noisy: {found.noisy}; rounds excluded: {excluded} of {rounds}")
+    with tempfile.TemporaryDirectory() as name:
+        again = Path(name, "again")
+        borrowed_environment(again)
+        series = Series(
+            model=options.model,
+            base="plain=ort",
+            new=f"again=ort@{again}",
+            trials=options.trials,
+            minutes=options.minutes,
+            budget=options.budget,
+            profile="quick",
+            half_width=None,
+            store=options.store,
+        )
+        summarise(series.run(Path(name)))
+
+
+def summarise(found: Sequence[Change | None]) -> None:
+    """Print the number of false alarms and its bound, and the mean shift in either order."""
+    counting = judged(found)
+    alarms = sum(change.verdict in {"slower", "faster"} for change in counting.values())
+    bound = binom.ppf(1 - ALARMS, len(counting), ALARMS)
     print(
-        f"spread: launches {100 * spread.launch:.2f} %, rounds {100 * spread.own_round:.2f} %, "
-        f"calls {100 * spread.call:.2f} %"
+        f"{alarms} of {len(counting)} are false alarms; the binomial bound is {bound:.0f}; "
+        f"{len(found) - len(counting)} more were too noisy or not measured"
     )
-    print(
-        f"blocks flagged: {100 * flagged_share(blocks):.2f} % of {len(blocks)}, "
-        f"{100 * flagged_share(blocks, quiet=True):.2f} % of the {len(quiet_blocks(blocks))} "
-        "without steal or pressure"
-    )
+    logs = {index: math.log(change.ratio) for index, change in counting.items()}
+    orders = {
+        "mean shift": list(logs.values()),
+        "second environment named last": [log for index, log in logs.items() if not index % 2],
+        "second environment named first": [log for index, log in logs.items() if index % 2],
+    }
+    for name, values in orders.items():
+        if len(values) > 1:
+            value, low, high = (100 * (end - 1) for end in interval_of(values))
+            print(f"{name}: {value:+.2f} % ({low:+.2f} to {high:+.2f} %)")
 
 
 if __name__ == "__main__":

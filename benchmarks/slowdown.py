@@ -1,51 +1,166 @@
-"""How often a real slowdown of about 3 % is found at the default profile, alone and in company."""
+"""How often a build of ONNX Runtime that is 1 or 3 % slower is found, beside the usual one.
+
+The slower build is that of a second environment, which does real work more: after each call of a
+network, its session multiplies small matrices in a row, in a session of ONNX Runtime with the same
+threads. How many makes up the share is measured first. Then the true ratio is measured at length,
+by single calls of both builds in turn, each in its own process. A trial is a benchmark of one
+backbone with both builds, and ``simx diff --between``.
+
+    python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60
+    python -m benchmarks.slowdown --percent 1 --trials 10 --budget 300
+    python -m benchmarks.slowdown --trials 3 --neighbour
+"""
 
 import argparse
+import math
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
-from simx.results.statistics.estimates import Ratio
-from simx.runner.bench.schedule import PROFILES
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+import simx
+from benchmarks.side_by_side import (
+    Engine,
+    Interval,
+    Series,
+    borrowed_environment,
+    interpreter_of,
+    judged,
+    ratio_of_calls,
+)
+from simx.exporter.jobs.plan import Exported
+from simx.results.comparison.outcome import Change
 from simx.runner.bench.threads import default_threads
 from simx.selfcheck.claims import lower_bound
-from simx.selfcheck.laboratory import Laboratory, laboratory
-from simx.selfcheck.trials import AT_LENGTH, neighbour, of_unequals
+from simx.selfcheck.trials import neighbour
+
+SIDE = 64
+"""Of the matrices; one product takes some 0.1 % of a small network."""
+
+AT_FIRST = 100
+"""Products with which the time of one is measured."""
+
+SLOWER_BUILD = '''"""ONNX Runtime, with more work after each call of a network."""
+import pathlib
+import numpy
+real = pathlib.Path({real!r})
+__path__ = [str(real)]
+exec((real / "__init__.py").read_text())
+Usual = InferenceSession
+FACTORS = {{"x": numpy.eye({side}, dtype=numpy.float32)}}
+class InferenceSession(Usual):
+    def __init__(self, path, *arguments, **options):
+        super().__init__(path, *arguments, **options)
+        is_network = self.get_inputs()[0].name == "image"
+        self.more = Usual({graph!r}, *arguments, **options) if is_network else None
+    def run(self, *arguments, **options):
+        answer = super().run(*arguments, **options)
+        if self.more:
+            self.more.run(None, FACTORS)
+        return answer
+'''
+"""A package that comes before the real one on the path of its environment."""
+
+
+class SlowerBuild:
+    """The second environment, with so many products after each call."""
+
+    def __init__(self, folder: Path) -> None:
+        packages = borrowed_environment(folder)
+        self.folder = folder
+        self._graph = packages / "products.onnx"
+        text = SLOWER_BUILD.format(
+            real=str(Path(onnxruntime.__file__).parent), graph=str(self._graph), side=SIDE
+        )
+        (packages / "onnxruntime").mkdir()
+        (packages / "onnxruntime" / "__init__.py").write_text(text)
+
+    def set_products(self, count: int) -> None:
+        """Write the graph of so many products with the identity, which change no value."""
+        values = [f"x{index}" for index in range(count)]
+        nodes = [
+            helper.make_node("MatMul", [before, "one"], [after])
+            for before, after in zip(["x", *values], [*values, "y"], strict=False)
+        ]
+        x, y = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE])
+            for name in ("x", nodes[-1].output[0])
+        )
+        one = numpy_helper.from_array(np.eye(SIDE, dtype=np.float32), "one")
+        graph = helper.make_graph(nodes, "products", [x], [y], [one])
+        opset = helper.make_opsetid("", 17)
+        onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), self._graph)
 
 
 def main() -> None:
-    """Print the true ratio, measured at length, and what became of each trial."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--beside", type=int, default=10, help="trials beside a busy neighbour")
-    parser.add_argument("--backend", default="ort")
+    """Print the true ratio, a line for each trial, and what they amount to."""
+    parser = argparse.ArgumentParser(description="How often a real slowdown is found.")
+    parser.add_argument("--percent", type=float, default=3.0, help="of more work")
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=60.0, help="for the trials")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds of each trial")
+    parser.add_argument("--truth", type=float, default=60.0, help="seconds for the true ratio")
+    parser.add_argument("--neighbour", action="store_true", help="keep one core busy in the trials")
+    parser.add_argument("--model", default="squeezenet1_1")
+    parser.add_argument("--store")
     options = parser.parse_args()
-    with laboratory(default_threads()) as at:
-        (long,) = of_unequals(at, options.backend, 1, AT_LENGTH, lambda *_: None).comparisons
-        truth = long.ratio
-        print(
-            f"true ratio: {truth.value:.4f} ({truth.low:.4f} to {truth.high:.4f}) by "
-            f"{truth.launches} launches{', too noisy' if long.filtered.noisy else ''}"
+    share = options.percent / 100
+    with tempfile.TemporaryDirectory() as name:
+        build = SlowerBuild(Path(name, "slower"))
+        truth = prepared(build, options.model, share, options.truth, options.store)
+        series = Series(
+            model=options.model,
+            base="usual=ort",
+            new=f"slower=ort@{build.folder}",
+            trials=options.trials,
+            minutes=options.minutes,
+            budget=options.budget,
+            profile="default",
+            half_width=share / 2,
+            store=options.store,
         )
-        print("alone")
-        show(at, options.backend, options.trials, truth)
-        print("beside a neighbour that keeps one core busy")
-        with neighbour():
-            show(at, options.backend, options.beside, truth)
+        with neighbour() if options.neighbour else nullcontext():
+            summarise(series.run(Path(name)), truth)
 
 
-def show(at: Laboratory, backend: str, count: int, truth: Ratio) -> None:
-    """Print a line for each trial, and what they amount to."""
-    found = of_unequals(at, backend, count, PROFILES["default"], lambda *_: None, truth)
-    for each in found.comparisons:
-        ratio = each.ratio
-        print(
-            f"  {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}) {ratio.launches} launches, "
-            f"{each.seconds:.0f} s, "
-            f"{each.filtered.excluded} of {each.filtered.rounds} rounds excluded"
-            f"{', too noisy' if each.filtered.noisy else ''}"
-        )
-    least = lower_bound(found.significant, count)
+def prepared(
+    build: SlowerBuild, model: str, share: float, seconds: float, store: str | None
+) -> Interval:
+    """Make a build so much slower, and return how much slower it truly is."""
+    (exported,) = simx.export(model, store=store)
+    assert isinstance(exported, Exported), exported  # noqa: S101 - there is nothing to measure
+    path, side = exported.entry.model_path, exported.entry.manifest.preset.crop
+    usual = Engine("ort", str(path), side, default_threads())
+    slower = usual._replace(interpreter=interpreter_of(build.folder))
+    build.set_products(AT_FIRST)
+    of_one = (ratio_of_calls(slower, usual, min(10.0, seconds)).value - 1) / AT_FIRST
+    products = max(1, round(share / of_one)) if of_one > 0 else 1
+    build.set_products(products)
+    truth = ratio_of_calls(slower, usual, seconds)
+    print(f"{model}, {products} products: true ratio {truth}", flush=True)
+    return truth
+
+
+def summarise(found: Sequence[Change | None], truth: Interval) -> None:
+    """Print how often the slowdown was found, and its true ratio covered."""
+    counting = judged(found).values()
+    seen = sum(change.verdict == "slower" for change in counting)
+    covered = sum(
+        change.high is not None
+        and abs(math.log(change.ratio / truth.value))
+        <= math.hypot(math.log(change.high / change.ratio), math.log1p(truth.half_width))
+        for change in counting
+    )
+    least = 100 * lower_bound(seen, len(found)) if found else 0
     print(
-        f"  found in {found.significant} of {count} (at least {100 * least:.0f} % with 97.5 % "
-        f"confidence), true ratio covered in {found.covered}, too noisy {found.noisy}"
+        f"found in {seen} of {len(found)} trials (at least {least:.0f} % with 97.5 % confidence); "
+        f"true ratio covered in {covered} of {len(counting)}; "
+        f"{len(found) - len(counting)} too noisy or not measured"
     )
 
 

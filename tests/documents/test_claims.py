@@ -292,14 +292,14 @@ def test_every_function_of_the_package_is_described() -> None:
 
 def test_every_benchmark_is_run_and_has_its_results() -> None:
     """`make benchmark` runs every script in benchmarks/, and its result is written down."""
-    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    shared = {"one_engine", "side_by_side"}
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - shared
     makefile = text_of(ROOT / "Makefile")
     listed = re.findall(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)[0].split()
+    with_options = re.findall(r"python -m benchmarks\.(\w+)", makefile)
 
-    of_reports = {"precision", "run_to_run", "diff_speed"}
-    assert {*listed, *of_reports} == scripts
-    assert all(f"benchmarks/{name}.py" in makefile for name in of_reports)
-    assert all(f"benchmarks/{name}.py" in text_of(RESULTS) for name in scripts)
+    assert {*listed, *with_options} == scripts
+    assert all(re.search(rf"benchmarks[./]{name}\b", text_of(RESULTS)) for name in scripts)
 
 
 def test_an_environment_without_torch_gets_what_the_tests_install() -> None:
