@@ -157,8 +157,8 @@ class _LaunchRun:
             self._each("warm-up", lambda cell: cell.warm_up())
 
     def _launch(self) -> None:
-        seed, first = self._bench.schedule.seed, self._cells[0].backbone.name
-        for place in shuffled(range(len(self._cells)), seed, first, self._index, "launch"):
+        seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
+        for place in shuffled(range(len(self._cells)), seed, backbone, self._index, "launch"):
             plan = self._cells[place]
             try:
                 worker = self._bench.launchers[plan.target.backend.label].launch()
