@@ -29,8 +29,9 @@ from simx.exporter.network.heads import GlobalPool
 from simx.exporter.weights.initialised import random_state
 from simx.exporter.weights.state import fill
 from simx.images.decoding import decode
+from simx.images.normalisation import normalise
 from simx.images.pictures import bundled
-from simx.images.preprocessing import crop, normalise
+from simx.images.preprocessing import crop
 from simx.models import catalogue
 from simx.models.backbone import Backbone, EmbeddingKind, Preset
 from simx.models.selection import Selection, select

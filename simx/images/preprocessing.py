@@ -10,6 +10,7 @@ from PIL import Image
 
 from simx.common.errors import InputError
 from simx.images.limits import MAX_RESIZED_PIXELS
+from simx.images.normalisation import normalise
 from simx.models.backbone import Preset
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -54,27 +55,6 @@ def crop(image: Image.Image, preset: Preset) -> NDArray[np.uint8]:
     resized = image.resize(resized_size(image.size, preset), _FILTERS[preset.interpolation])
     left, top = (_centred(side, preset.crop) for side in resized.size)
     return np.asarray(resized.crop((left, top, left + preset.crop, top + preset.crop)))
-
-
-def normalise(crops: NDArray[np.uint8], preset: Preset) -> NDArray[np.float32]:
-    """Scale to [0, 1], subtract the mean, divide by the standard deviation.
-
-    Each step is in float32 and in torchvision's order, so that every value is rounded alike.
-
-    Args:
-        crops: uint8 [N, H, W, 3].
-        preset: mean and standard deviation per channel.
-
-    Returns:
-        float32 [N, 3, H, W], C-contiguous.
-    """
-    count, height, width, channels = crops.shape
-    values = np.empty((count, channels, height, width), np.float32)
-    values[...] = crops.transpose(0, 3, 1, 2)
-    values /= np.float32(255)
-    values -= np.array(preset.mean, np.float32)[:, np.newaxis, np.newaxis]
-    values /= np.array(preset.std, np.float32)[:, np.newaxis, np.newaxis]
-    return values
 
 
 def resized_size(size: tuple[int, int], preset: Preset) -> tuple[int, int]:

@@ -6,7 +6,9 @@ A network whose activations are returned after each call gets them again page by
 time depends on the process's history. Therefore workers have one state: freed memory is kept.
 """
 
+import ctypes
 import os
+import random
 from collections.abc import Collection, Iterable, Mapping
 
 KEEPING: Mapping[str, str] = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
@@ -26,6 +28,10 @@ _CHOOSING = frozenset(
 """Variables that choose an allocator, or what it returns."""
 
 
+_ALIGNMENT = 16
+"""Of every block of glibc's, in bytes."""
+
+
 def variables_beside(given: Collection[str]) -> Iterable[tuple[str, str]]:
     """Return the variables of a worker that gets the given ones: none beside one that chooses."""
     return KEEPING.items() if _CHOOSING.isdisjoint(given) else ()
@@ -39,6 +45,18 @@ def state(variables: Mapping[str, str] = os.environ) -> str:
     if chosen == KEEPING:
         return "glibc, keeps freed memory"
     return f"set by {', '.join(chosen)}" if chosen else "glibc, returns freed memory"
+
+
+def displace_heap() -> None:
+    """Move the end of this process's heap by up to 1 MiB, so that later blocks lie elsewhere.
+
+    The forks of one server would otherwise have the same addresses in all launches, and another
+    server's would have others: a difference between two targets that no launch could show. Source:
+    Mytkowicz et al., "Producing wrong data without doing anything obviously wrong", 2009; and
+    Curtsinger and Berger, "STABILIZER", 2013, where the heap is drawn again.
+    """
+    units = random.randrange(2**16)  # noqa: S311 - it keeps no secret
+    ctypes.CDLL(None).sbrk(ctypes.c_ssize_t(units * _ALIGNMENT))
 
 
 def _is_glibc() -> bool:

@@ -1,8 +1,8 @@
 """Runs a module of simx in any interpreter, also one where simx is not installed.
 
 Run as ``python -P bootstrap.py BORROWED MODULE ARGUMENTS``. It puts nothing on the import path:
-simx is loaded from the folder of this file, and threadpoolctl from the file BORROWED where the
-interpreter's environment lacks it. All other packages are those of that environment.
+simx is loaded from the folder of this file, and threadpoolctl from the file BORROWED. All other
+packages are those of the interpreter's environment.
 """
 
 import importlib.util
@@ -28,7 +28,6 @@ def _load(name: str, file: Path, folders: "list[str] | None" = None) -> "ModuleT
 if __name__ == "__main__":
     package = Path(__file__).parents[1]
     _load("simx", package / "__init__.py", [str(package)])
-    if importlib.util.find_spec("threadpoolctl") is None:
-        _load("threadpoolctl", Path(sys.argv[1]))
+    _load("threadpoolctl", Path(sys.argv[1]))
     del sys.argv[:2]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -26,14 +26,22 @@ _MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 _PR_SET_PDEATHSIG = 1
 
 
-def environment(variables: Variables) -> dict[str, str]:
+_OF_THIS_PYTHON = ("PYTHONHOME", "PYTHONPATH")
+"""Variables by which another interpreter would import packages of this one."""
+
+
+def environment(variables: Variables, interpreter: str | None = None) -> dict[str, str]:
     """Return the environment variables of a worker's interpreter.
 
-    Of those that change how a runtime computes, it has only ``variables``.
+    Args:
+        variables: Of those that change how a runtime computes, it has only these.
+        interpreter: Its Python executable; None for this one.
     """
+    foreign = _OF_THIS_PYTHON if interpreter else ()
     private = {**PRIVATE, ROOT_VARIABLE: str(os.getpid())}
     merged: dict[str, str | None] = {
         **without_runtimes(os.environ),
+        **dict.fromkeys(foreign),
         **dict(variables),
         **private,
     }
@@ -72,7 +80,7 @@ class ProcessLauncher(Launcher):
     ) -> None:
         self._entry = entry
         self._python = python(interpreter)
-        self._environment = environment(variables)
+        self._environment = environment(variables, interpreter)
         self._memory = memory or 0
         self._open()
 

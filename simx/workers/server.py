@@ -16,6 +16,7 @@ import struct
 import sys
 from typing import NoReturn
 
+from simx.workers.allocator import displace_heap
 from simx.workers.child_process import bind_to_parent, limit_memory, resolve
 from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
@@ -93,6 +94,7 @@ def _become_worker(
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
         limit_memory(limit)
+        displace_heap()
         main(Connection(connection_fd, connection_fd))
         code = 0
     except BaseException:  # noqa: BLE001 - only the exit code and the traceback can be reported

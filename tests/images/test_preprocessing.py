@@ -13,11 +13,11 @@ from torchvision.transforms._presets import ImageClassification
 
 from simx.common.errors import InputError
 from simx.images.decoding import decode
+from simx.images.normalisation import normalise
 from simx.images.pictures import bundled
 from simx.images.preprocessing import (
     check_resizable,
     crop,
-    normalise,
     preprocess,
     resized_size,
 )

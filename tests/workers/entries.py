@@ -76,6 +76,13 @@ def variables(connection: Connection) -> None:
     connection.send(Note(" ".join(found)))
 
 
+def allocating(connection: Connection) -> None:
+    """Answer with the address of a large block."""
+    connection.receive(NOTES)
+    block = bytearray(8_000_000)
+    connection.send(Note(str(ctypes.addressof(ctypes.c_char.from_buffer(block)))))
+
+
 def blocked(connection: Connection) -> None:
     """Say that it has begun, and then be in a native call that no signal but one gets out of."""
     connection.receive(NOTES)

@@ -48,6 +48,19 @@ def test_freed_memory_is_returned(kind: type[ForkServer | Spawner], name: str) -
     assert faults(kind, name) > PAGES / 2
 
 
+@pytest.mark.parametrize("backend", ["torch", "ort"])
+def test_each_launch_has_addresses_of_its_own(backend: str) -> None:
+    """The workers of one server have their blocks at other places, also within a page."""
+    environment = backend_named(backend).environment
+    with ForkServer("tests.workers.entries:allocating", environment) as launcher:
+        places = set()
+        for _ in range(6):
+            with launcher.launch() as worker:
+                places.add(int(worker.request(Note("go"), NOTES, 60).text) % mmap.PAGESIZE)
+
+    assert len(places) > 1
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [

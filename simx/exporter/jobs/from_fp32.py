@@ -29,10 +29,12 @@ from simx.exporter.store.manifest import (
 from simx.exporter.store.stored_files import copy_as_recorded
 from simx.exporter.verification.half_precision import verify_in_float16
 from simx.exporter.verification.inspection import Expectation
-from simx.exporter.verification.reference import is_slow_to_verify, load_reference
+from simx.exporter.verification.pictures import is_slow_to_verify
+from simx.exporter.verification.reference import load_reference
 from simx.images.decoding import decode
+from simx.images.normalisation import normalise
 from simx.images.pictures import bundled
-from simx.images.preprocessing import crop, normalise
+from simx.images.preprocessing import crop
 from simx.models.backbone import Backbone
 from simx.workers.connection import Connection
 

@@ -23,12 +23,13 @@ from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError
-from simx.exporter.verification.reference import Reference, verification_pixels
+from simx.exporter.verification.pictures import verification_pixels
+from simx.exporter.verification.reference import Reference
 from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.load import load
 from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, load_state, save_state
-from simx.images.preprocessing import normalise
+from simx.images.normalisation import normalise
 from simx.workers.connection import Connection
 
 # torch's exporter loads these late, with hundreds of modules. Loaded before the first worker is

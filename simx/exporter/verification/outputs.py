@@ -15,7 +15,7 @@ import onnxruntime
 
 from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, Verified
 from simx.exporter.verification.inspection import Expectation, complaints
-from simx.exporter.verification.reference import margin_of, verification_batches
+from simx.exporter.verification.pictures import margin_of, verification_batches
 from simx.results.statistics.parity import FP32, Bounds, disagreement, worst_parity
 from simx.results.statistics.vector_math import relative_l2
 

@@ -4,7 +4,6 @@ They let an environment without torch verify its embeddings. Needs neither torch
 """
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,22 +14,9 @@ from simx.common.input_files import InputKind
 from simx.common.safe_text import clean
 from simx.exporter.store.manifest import FileRecord
 from simx.exporter.store.stored_files import DamagedEntryError, opened_as_recorded
-from simx.images.decoding import decode
-from simx.images.pictures import bundled
-from simx.images.preprocessing import crop, normalise
-from simx.models.backbone import Backbone, Preset
-from simx.results.statistics.vector_math import margin, similarities
-
-_SLOW_GFLOPS = 100.0
-"""From here on a forward pass takes seconds per picture on a CPU."""
-
-_DTYPES: dict[str, type[np.generic]] = {
-    "U8": np.uint8,
-    "F16": np.float16,
-    "F32": np.float32,
-    "F64": np.float64,
-    "I64": np.int64,
-}
+from simx.exporter.store.tensors import arrays_of, pieces
+from simx.images.normalisation import normalise
+from simx.models.backbone import Preset
 
 _PIXELS_NDIM, _EMBEDDINGS_NDIM = 4, 2
 
@@ -50,15 +36,12 @@ class Reference(msgspec.Struct, frozen=True):
         return normalise(self.pixels, preset)
 
     def save(self, path: Path) -> None:
-        """Write the reference as safetensors.
+        """Write the reference.
 
         Raises:
             OSError: the system refused.
         """
-        # Only an export writes it: a worker's environment need not have the library.
-        from safetensors.numpy import save  # noqa: PLC0415
-
-        path.write_bytes(save(msgspec.structs.asdict(self)))
+        path.write_bytes(b"".join(pieces(msgspec.structs.asdict(self))))
 
 
 def load_reference(path: Path, expected: FileRecord) -> Reference:
@@ -72,32 +55,16 @@ def load_reference(path: Path, expected: FileRecord) -> Reference:
         raise REFERENCE.refused(path, f"has {expected.bytes:,} bytes, {allowed}")
     try:
         with opened_as_recorded(path, expected) as file:
-            tensors = _tensors(file.read())
-        reference = Reference(tensors["pixels"], tensors["embeddings"])
+            arrays = arrays_of(np.frombuffer(file.read(), np.uint8))
+        reference = Reference(arrays["pixels"], arrays["embeddings"])
     except DamagedEntryError as error:
         raise InputError(f"{REFERENCE.label}{error}; {REFERENCE.mend}") from error
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError) as error:
         problem = clean(f"is no verification reference ({error})")
         raise REFERENCE.refused(path, problem) from error
     if problem := _problem(reference):
         raise REFERENCE.refused(path, f"is no verification reference ({problem})")
     return reference
-
-
-def _tensors(data: bytes) -> dict[str, npt.NDArray[Any]]:
-    """Read safetensors: the header's length as 8 bytes, the header as JSON, and raw numbers.
-
-    Source: https://github.com/huggingface/safetensors, section "Format".
-    """
-    begin = 8 + int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = msgspec.json.decode(data[8:begin])
-    return {
-        name: np.frombuffer(data[begin:][slice(*of["data_offsets"])], _DTYPES[of["dtype"]]).reshape(
-            of["shape"]
-        )
-        for name, of in header.items()
-        if name != "__metadata__"
-    }
 
 
 def _problem(reference: Reference) -> str:
@@ -109,36 +76,3 @@ def _problem(reference: Reference) -> str:
     if len(pixels) != len(embeddings) or not pixels.size or not embeddings.size:
         return f"it has {len(pixels)} pictures and {len(embeddings)} embeddings"
     return "" if np.isfinite(embeddings).all() else "its embeddings are not all finite"
-
-
-def is_slow_to_verify(backbone: Backbone) -> bool:
-    """Whether a forward pass takes so long on a CPU that fewer pictures are verified."""
-    return backbone.gflops >= _SLOW_GFLOPS
-
-
-def verification_pixels(backbone: Backbone) -> npt.NDArray[np.uint8]:
-    """Return the verification pictures as this backbone sees them, uint8 [N, crop, crop, 3]."""
-    paths = verification_pictures(backbone)
-    return np.stack([crop(decode(path), backbone.preset) for path in paths])
-
-
-def verification_pictures(backbone: Backbone) -> tuple[Path, ...]:
-    """Return the files of a backbone's verification pictures: four, for giants two."""
-    pictures = bundled()
-    if is_slow_to_verify(backbone):
-        return pictures.anchor, pictures.negative
-    return tuple(path for _, path in pictures.files())
-
-
-def margin_of(embeddings: npt.NDArray[np.float32]) -> float | None:
-    """Return the margin of the bundled pictures, in percentage points; None for a giant's two.
-
-    Args:
-        embeddings: of ``verification_pixels``, [N, D], in their order.
-    """
-    return margin(similarities(embeddings)) if len(embeddings) == len(bundled().files()) else None
-
-
-def verification_batches(count: int) -> tuple[int, ...]:
-    """Return the batch sizes to verify with ``count`` pictures: the smallest and the largest."""
-    return (1, count) if count > 2 else (count,)  # noqa: PLR2004 - a giant's two, run once

@@ -1,25 +1,15 @@
-"""A backbone's state dict as one safetensors file in the store.
+"""A backbone's state dict as one file in the store: equal weights are equal bytes."""
 
-It is written here and not by the library, so that equal weights give equal bytes under every
-release: no metadata, tensors ordered by width (widest first, so that all are aligned) and then by
-name, header padded to 8 bytes.
-"""
-
-import json
 import os
-from collections.abc import Iterator, Mapping
-from itertools import accumulate, pairwise
+from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
+import numpy as np
 import torch
 from torch import nn
 
 from simx.common.errors import SystemFailureError
-
-_DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
-"""The dtypes in the state dicts of torchvision's classification models."""
+from simx.exporter.store.tensors import arrays_of, pieces
 
 
 def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -32,7 +22,7 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
     """
     try:
         with path.open("wb") as file:
-            file.writelines(_canonical_pieces(state))
+            file.writelines(pieces({name: each.detach().numpy() for name, each in state.items()}))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -52,12 +42,13 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
         SystemFailureError: the file is absent or damaged.
     """
     try:
-        mapped = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+        # A private mapping: torch takes no array that cannot be written.
+        arrays = arrays_of(np.memmap(path, mode="c"))
+    except (OSError, ValueError) as error:
         raise SystemFailureError(
             f"stored weights {path} cannot be read ({error}); run simx export again"
         ) from error
-    return {name: tensor.clone() for name, tensor in mapped.items()}
+    return {name: torch.from_numpy(array).clone() for name, array in arrays.items()}
 
 
 def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
@@ -71,23 +62,3 @@ def fill(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     versioned.clear()
     versioned.update(state)
     model.load_state_dict(versioned, strict=True, assign=True)
-
-
-def _canonical_pieces(state: Mapping[str, torch.Tensor]) -> Iterator[bytes | memoryview]:
-    """Yield the header, then each tensor's bytes, in the format's order."""
-    ordered = sorted(state.items(), key=lambda entry: (-entry[1].element_size(), entry[0]))
-    ends = list(accumulate((tensor.nbytes for _, tensor in ordered), initial=0))
-    header = {
-        name: {
-            "dtype": _DTYPE_NAMES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": offsets,
-        }
-        for (name, tensor), offsets in zip(ordered, pairwise(ends), strict=True)
-    }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    yield len(text).to_bytes(8, "little")
-    yield text
-    for _, tensor in ordered:
-        yield tensor.detach().contiguous().reshape(-1).numpy().data

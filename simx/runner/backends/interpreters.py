@@ -1,16 +1,30 @@
 """Other Python environments that backends run in: what is installed there, by their interpreter."""
 
 import os
+import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.common.safe_text import clean
+from simx.workers.child_process import environment
 
 _OLDEST = (3, 11)
-"""The oldest Python that the code of workers runs on."""
+"""The oldest Python that the code of workers runs on. ONNX Runtime 1.24 has no older one either."""
+
+LEAST: Mapping[str, str] = {
+    "msgspec": "0.16",
+    "numpy": "1.23.2",
+    "onnxruntime": "1.24.1",
+    "torch": "2.10",
+    "torchvision": "0.25",
+}
+"""The oldest releases that workers run with. Older ones of msgspec lack types, and of ONNX Runtime
+the provider of each node; there is no older numpy for the oldest Python. torch and torchvision are
+the oldest that can be installed with simx."""
 
 _SECONDS = 60.0
 
@@ -65,36 +79,53 @@ def installed_at(interpreter: str, package: str, needed: tuple[str, ...]) -> Ins
         needed: the other distributions that a worker needs.
 
     Raises:
-        ProviderUnavailableError: its Python is too old, or something is missing.
+        ProviderUnavailableError: its Python is too old, or something is missing or too old.
     """
-    command = [interpreter, "-P", "-c", _SCRIPT, package, *needed]
     try:
         # Options that an old Python does not know are left out for the version alone.
-        version = _output([interpreter, "-c", "import sys; print(*sys.version_info[:2])"])
+        version = _output(interpreter, "-c", "import sys; print(*sys.version_info[:2])")
         major, minor = map(int, version.split())
         if (major, minor) < _OLDEST:
             raise ProviderUnavailableError(
                 f"environment {interpreter}: is Python {major}.{minor}, and workers need "
                 f"{_OLDEST[0]}.{_OLDEST[1]} or newer; name an environment of a newer one"
             )
-        found = msgspec.json.decode(_output(command), type=Installed)
+        output = _output(interpreter, "-P", "-c", _SCRIPT, package, *needed)
+        found = msgspec.json.decode(output, type=Installed)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise ProviderUnavailableError(
             f"environment {interpreter}: cannot be used ({clean(type(error).__name__)}); name the "
             "folder of a virtual environment, or a Python executable"
         ) from None
-    missing = [each for each in needed if each not in found.libraries]
-    if found.distribution(package) is None:
-        missing.insert(0, package)
-    if missing:
-        names = " ".join(missing)
+    problems, mended = [], []
+    for each in (package, *needed):
+        name, least = found.distribution(each) or each, LEAST[each]
+        there = found.libraries.get(name)
+        if there is None:
+            problems.append(f"{name} is not installed there")
+        elif _release(there) < _release(least):
+            problems.append(f"{name} {there} is older than {least}")
+        else:
+            continue
+        mended.append(f"'{name}>={least}'")
+    if problems:
         raise ProviderUnavailableError(
-            f"environment {interpreter}: {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} not installed there; "
-            f"{interpreter} -m pip install {names}"
+            f"environment {interpreter}: {', '.join(problems)}; "
+            f"{interpreter} -m pip install {' '.join(mended)}"
         )
     return found
 
 
-def _output(command: list[str]) -> bytes:
-    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS).stdout
+def _release(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, without those of its build."""
+    return tuple(map(int, re.findall(r"\d+", version.partition("+")[0])[:3]))
+
+
+def _output(interpreter: str, *arguments: str) -> bytes:
+    return subprocess.run(
+        [interpreter, *arguments],
+        capture_output=True,
+        check=True,
+        timeout=_SECONDS,
+        env=environment((), interpreter),
+    ).stdout

@@ -76,7 +76,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ("numpy", "msgspec", "pillow")
+    beside: tuple[str, ...] = ("numpy", "msgspec")
     interpreter: str | None = None
     title: str = ""
     versions: tuple[tuple[str, str], ...] = ()
@@ -181,7 +181,7 @@ BACKENDS = (
         entry="simx.runner.backends.torch.backend:main",
         package="torch",
         install="pip install torch torchvision",
-        beside=("torchvision", "safetensors", "numpy", "msgspec", "pillow"),
+        beside=("torchvision", "numpy", "msgspec"),
         providers=tuple(TORCH_DEVICES),
         executes="weights",
         # TensorRT is another way to the device that torch has by CUDA.

@@ -157,13 +157,16 @@ class _LaunchRun:
             self._each("warm-up", lambda cell: cell.warm_up())
 
     def _launch(self) -> None:
-        for place, plan in enumerate(self._cells):
+        seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
+        for place in shuffled(range(len(self._cells)), seed, backbone, self._index, "launch"):
+            plan = self._cells[place]
             try:
                 worker = self._bench.launchers[plan.target.backend.label].launch()
             except WorkerError as error:
                 self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
             else:
                 self._live[place] = CellClient(plan, worker, self._bench.deadlines)
+        self._live = dict(sorted(self._live.items()))
 
     @property
     def _is_for_forward_alone(self) -> bool:

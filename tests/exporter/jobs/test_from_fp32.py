@@ -22,7 +22,8 @@ from simx.exporter.store.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VE
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
 from simx.exporter.verification.outputs import VerificationError, verify_answers
-from simx.exporter.verification.reference import Reference, load_reference, verification_pixels
+from simx.exporter.verification.pictures import verification_pixels
+from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, Precision
 from simx.models.catalogue import load

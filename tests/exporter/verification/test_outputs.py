@@ -10,7 +10,7 @@ import pytest
 from simx.exporter.network.graph import EXPORTED_BATCH
 from simx.exporter.store.manifest import Verified
 from simx.exporter.verification.outputs import VerificationError, verify_export
-from simx.exporter.verification.reference import verification_batches, verification_pictures
+from simx.exporter.verification.pictures import verification_batches, verification_pictures
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from tests.exporter.verification.inspection.support import CONV, EXPECTED, SOUND, Constants, graph

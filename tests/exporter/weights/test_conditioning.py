@@ -9,7 +9,7 @@ from simx.exporter.network import architecture
 from simx.exporter.network.heads import remove_head
 from simx.exporter.weights.initialised import random_state
 from simx.exporter.weights.state import fill
-from simx.images.preprocessing import normalise
+from simx.images.normalisation import normalise
 from simx.models import catalogue
 from simx.models.backbone import Backbone, EmbeddingKind
 from tests.exporter.weights.support import BackboneOf

@@ -10,6 +10,7 @@ import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.results.schema.config import Config
+from simx.runner.backends.interpreters import LEAST
 from simx.runner.backends.providers import probe
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.targets import located, planned_targets, started
@@ -101,8 +102,8 @@ def test_missing_packages_are_named_with_their_pip_command(bare: Path) -> None:
     """What a worker needs and the environment lacks is one line, with the command to mend it."""
     with pytest.raises(ProviderUnavailableError) as raised:
         backend_named(f"ort@{bare}")
-    command = f"{bare}/bin/python -m pip install onnxruntime numpy msgspec pillow"
-    assert str(raised.value).endswith(command)
+    names = " ".join(f"'{name}>={LEAST[name]}'" for name in ("onnxruntime", "numpy", "msgspec"))
+    assert str(raised.value).endswith(f"{bare}/bin/python -m pip install {names}")
 
 
 @pytest.mark.parametrize("content", [None, "", "#!/bin/sh\nexit 1\n"])
