@@ -3,16 +3,10 @@
 import threading
 
 from simx.exporter.jobs.deadline import export_seconds
-from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
+from simx.exporter.jobs.orders import REPLIES, ExportDone, ExportRequest
 from simx.exporter.jobs.plan import NotExported
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
-
-_ENTRIES: dict[type[FromWeights | FromFp32], str] = {
-    FromWeights: "simx.exporter.jobs.from_weights:main",
-    FromFp32: "simx.exporter.jobs.from_fp32:main",
-}
-"""What a worker runs; only the first imports torch."""
 
 
 class ExportWorkers:
@@ -29,17 +23,20 @@ class ExportWorkers:
 
     def run(self, request: ExportRequest) -> ExportDone | NotExported:
         """Run one export; one that takes far too long is ended."""
-        seconds = export_seconds(request.backbone, request.embedding)
+        order = request.order
+        seconds = export_seconds(order.backbone, order.identity.embedding)
+        # Only the first imports torch.
+        module = "from_weights" if order.full is None else "from_fp32"
         try:
-            with self._launcher(_ENTRIES[type(request.source)]).launch() as worker:
+            with self._launcher(f"simx.exporter.jobs.{module}:main").launch() as worker:
                 return worker.request(request, REPLIES, seconds)
         except WorkerError as error:
             return NotExported(
-                backbone=request.backbone,
-                precision=request.precision,
+                backbone=order.backbone,
+                precision=order.identity.precision,
                 stage="worker",
                 reason=f"the export worker {error}",
-                weights_origin=request.weights_origin,
+                weights_origin=order.identity.weights_origin,
             )
 
     def _launcher(self, entry: str) -> Launcher:

@@ -11,7 +11,7 @@ import pytest
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.orders import ExportRequest
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.manifest import ExportIdentity
@@ -97,9 +97,12 @@ def test_what_another_process_failed_to_export_is_exported(
 
 def refused(asked: list[str], request: ExportRequest) -> NotExported:
     """Stand for a worker that is asked and fails."""
-    asked.append(request.backbone.name)
+    asked.append(request.order.backbone.name)
     return NotExported(
-        backbone=request.backbone, precision=request.precision, stage="export", reason="a fake"
+        backbone=request.order.backbone,
+        precision=request.order.identity.precision,
+        stage="export",
+        reason="a fake",
     )
 
 

@@ -235,7 +235,7 @@ def test_a_damaged_source_is_made_again(
     (copied / MODEL_FILE).write_bytes(data)
     genuine = _Exporter._in_fp32
 
-    def fetch(exporter: _Exporter, backbone: Backbone, *, wait: bool) -> Outcome:
+    def fetch(exporter: _Exporter, backbone: Backbone, *, wait: bool) -> Outcome | None:
         if not copied.exists():
             shutil.copytree(full.folder, copied)
         return genuine(exporter, backbone, wait=wait)

@@ -9,13 +9,12 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.store.cache_key import RECIPE, library_versions
+from simx.exporter.store.cache_key import library_versions
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
     VERIFICATION_FILE,
-    ExportIdentity,
     Manifest,
     sealed,
 )
@@ -23,7 +22,8 @@ from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError, record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.schema.report import WeightsOrigin
+from tests.faults.documents import manifest
 
 RESNET18 = next(backbone for backbone in load() if backbone.name == "resnet18")
 RESNET34 = next(backbone for backbone in load() if backbone.name == "resnet34")
@@ -47,27 +47,17 @@ def publish(
         (folder / MODEL_FILE).write_bytes(content)
         (folder / VERIFICATION_FILE).write_bytes(b"answers")
         weights.write_bytes(b"weights of " + source.encode())
-        manifest = Manifest(
-            identity=ExportIdentity(
-                model=backbone.model,
-                weights=backbone.weights,
-                embedding="pooled",
-                precision="fp32",
-                weights_origin=origin,
-            ),
+        usual = manifest(backbone)
+        published = msgspec.structs.replace(
+            usual,
+            identity=msgspec.structs.replace(usual.identity, weights_origin=origin),
             source=source,
-            preset=backbone.preset,
-            embedding_dim=512,
-            parity=Parity(cosine=1.0, relative_l2=0.0),
-            verified_batches=(1, 4),
             weights=record_of(weights),
             files={path.name: record_of(path) for path in folder.iterdir()},
-            recipe=RECIPE,
             versions=dict(library_versions()),
             created=created,
-            seconds=1.0,
         )
-        return store.publish(folder, weights, changed(manifest), key)
+        return store.publish(folder, weights, changed(published), key)
 
 
 @pytest.fixture
