@@ -6,16 +6,15 @@ Runs in the parent and imports no runtime. A backbone that fails becomes a recor
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.jobs.announcements import announce_downloads, warn_of_random_weights
+from simx.common.input_files import shown
+from simx.common.safe_text import counted
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.memory import memory_for_exports, needed_bytes
-from simx.exporter.jobs.memory_scheduler import Job, run_admitted
+from simx.exporter.jobs.memory import memory_for_exports, needed_bytes, run_admitted
 from simx.exporter.jobs.orders import (
     ExportDone,
     ExportRequest,
@@ -28,7 +27,8 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
-from simx.exporter.weights.cache import pretrained_cached
+from simx.exporter.weights.cache import checkpoints_folder, pretrained_cached
+from simx.exporter.weights.disk_space import require_room, size_of
 from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
@@ -65,7 +65,7 @@ def export(
             for each in backbones
             if pretrained_cached(each) is None and _held(each, store, plan) is None
         ]
-        announce_downloads(lacking, listener, offline=plan.offline)
+        _announce_downloads(lacking, listener, offline=plan.offline)
     listener.planned(len(backbones) * len(plan.precisions))
     outcomes: dict[tuple[Backbone, Precision], Outcome] = {}
     for outcome in _outcomes(backbones, store, plan, listener):
@@ -74,7 +74,7 @@ def export(
             listener.finished(outcome)
     wanted = tuple(outcomes[pair] for pair in itertools.product(backbones, plan.precisions))
     if plan.request.kind == "auto":
-        warn_of_random_weights(wanted, listener)
+        _warn_of_random_weights(wanted, listener)
     return wanted
 
 
@@ -92,6 +92,48 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
             f"but {len(backbones)} are selected; name one"
         )
     require_file_of(request)
+
+
+def _announce_downloads(
+    lacking: Sequence[Backbone], listener: ExportListener, *, offline: bool
+) -> None:
+    """Announce which checkpoints will be downloaded, before the first byte.
+
+    Raises:
+        SystemFailureError: there is no room for them.
+    """
+    if not lacking:
+        return
+    folder = shown(checkpoints_folder())
+    checkpoints = f"{counted(len(lacking), 'checkpoint')} {'is' if len(lacking) == 1 else 'are'}"
+    if offline:
+        listener.notice(
+            f"offline: {checkpoints} not here, and nothing is downloaded; "
+            f"what is in {folder} and in the store is used"
+        )
+        return
+    needed, free = require_room(lacking)
+    listener.downloads(lacking)
+    listener.notice(
+        f"{checkpoints} to be downloaded, {size_of(needed)} in all, into {folder} "
+        f"({size_of(free)} free there)"
+    )
+
+
+def _warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener) -> None:
+    """Count the backbones with random weights: they must never pass for trained ones."""
+    exported = [each for each in outcomes if isinstance(each, Exported)]
+    random = {
+        each.backbone
+        for each in exported
+        if each.entry.manifest.identity.weights_origin == "random"
+    }
+    if random:
+        count = f"{counted(len(random), 'backbone')} {'has' if len(random) == 1 else 'have'}"
+        listener.notice(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
+        )
 
 
 class _Task(msgspec.Struct, frozen=True):
@@ -152,7 +194,11 @@ class _Exporter:
         """Put the tasks that other processes work on into ``elsewhere``; without it, wait."""
 
         def settle(task: _Task) -> Outcome | None:
-            outcome = self._outcome(task, wait=elsewhere is None)
+            wait = elsewhere is None
+            if task.full is None:
+                outcome = self._in_fp32(task.backbone, wait=wait)
+            else:
+                outcome = self._converted(task.full, task.precision, wait=wait)
             if outcome is None and elsewhere is not None:
                 elsewhere.append(task)
             return outcome
@@ -161,25 +207,19 @@ class _Exporter:
             if task.precision in self._plan.precisions:
                 self._listener.started(task.backbone, task.precision)
 
-        def job(task: _Task) -> Job[Outcome | None]:
-            needs = needed_bytes(task.backbone, self._store, task.precision)
-            return Job(partial(settle, task), needs, partial(started, task))
-
         outcomes = run_admitted(
-            [job(task) for task in tasks],
+            tasks,
+            settle,
+            lambda task: needed_bytes(task.backbone, self._store, task.precision),
             side_by_side=self._plan.jobs,
             memory_bytes=memory_for_exports(),
+            on_start=started,
             on_abandon=self._workers.close,
         )
         return filter(None, outcomes)
 
-    def _outcome(self, task: _Task, *, wait: bool) -> Outcome | None:
-        """Find or make an export; None if another process makes it, and ``wait`` is false."""
-        if task.full is None:
-            return self._in_fp32(task.backbone, wait=wait)
-        return self._converted(task.full, task.precision, wait=wait)
-
     def _in_fp32(self, backbone: Backbone, *, wait: bool) -> Outcome | None:
+        """Find or make an export; None if another process makes it, and ``wait`` is false."""
         held = _held(backbone, self._store, self._plan)
         if held is not None:
             return Exported(backbone, held, fresh=False)
