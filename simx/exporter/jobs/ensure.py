@@ -82,10 +82,8 @@ def _sound_export(
         return None
     if (age := outdated(entry, backbone)) is not None:
         listener.notice(f"{backbone.name}: measured from an export that was {age}")
-    try:
-        entry.verify()
-    except DamagedEntryError as error:
-        listener.notice(f"{error}; exporting {backbone.name} again")
+    if damage := entry.damage():
+        listener.notice(f"{damage}; exporting {backbone.name} again")
         store.discard(entry)
         return None
     return entry

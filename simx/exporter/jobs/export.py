@@ -262,8 +262,8 @@ class _Exporter:
             # Another process may just have published it.
             if (present := self._present(order)) or not is_ours:
                 return present
-            if full is not None:
-                full.verify()
+            if full is not None and (damage := full.damage()):
+                raise DamagedEntryError(damage)
             with self._store.workspace() as workspace:
                 return self._made(order, workspace)
 

@@ -6,6 +6,7 @@ simx made it. It is judged twice, the second time under the store's lock, so tha
 
 import contextlib
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -14,14 +15,12 @@ from typing import Literal
 
 import msgspec
 
-from simx.common.locking import lock_file, try_lock
+from simx.common.locking import abandoned, lock_file, locked
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, version_of
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError, verify_file
-from simx.exporter.store.workspaces import abandoned, remove_abandoned
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin
 
@@ -30,6 +29,9 @@ Status = Literal["removable", "removed", "in use", "kept"]
 
 _EXPORT = re.compile(r"[a-z]+-[a-z0-9]+-[0-9a-f]{16}")
 _WEIGHTS = re.compile(r"[0-9a-f]{64}\.safetensors")
+
+_JUST_MADE_SECONDS = 10.0
+"""A younger folder may not be locked yet."""
 
 
 class Needless(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,16 +54,6 @@ class Needless(msgspec.Struct, frozen=True, kw_only=True):
     precision: Precision | None = None
 
 
-class _WeightsRecord(msgspec.Struct, frozen=True):
-    sha256: str
-
-
-class _AnyManifest(msgspec.Struct, frozen=True):
-    """The part of a manifest that all versions have."""
-
-    weights: _WeightsRecord
-
-
 def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
     """Return what is no longer needed, exports first. Reads every file of every export.
 
@@ -77,7 +69,7 @@ def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
     ]
     unfinished = [
         _needless("unfinished", path, "left by a process that has ended")
-        for path in abandoned(store.root / "unfinished")
+        for path in abandoned(sorted(store.root.glob("unfinished/*/")), _JUST_MADE_SECONDS)
     ]
     return [*exports.values(), *weights, *unfinished]
 
@@ -92,7 +84,7 @@ def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
     remove: dict[Kind, Callable[[Path], Status]] = {
         "export": partial(_remove_export, store, judge),
         "weights": partial(_remove_weights, store),
-        "unfinished": lambda path: "removed" if remove_abandoned(path) else "in use",
+        "unfinished": _remove_unfinished,
     }
     with store.written():
         for each in needless(store, catalogue):
@@ -133,7 +125,8 @@ class _Judge:
             others = self._store.held(backbone, identity.embedding, identity.precision)
             if age is not None and any(self._replaces(each, entry, backbone) for each in others):
                 return f"replaced: {age}"
-        return self._damage_of(entry)
+        damage = self._damage_of(entry)
+        return damage and f"damaged: {damage}"
 
     def _replaces(self, other: Entry, entry: Entry, backbone: Backbone) -> bool:
         mine, its = entry.manifest, other.manifest
@@ -148,14 +141,10 @@ class _Judge:
         )
 
     def _damage_of(self, entry: Entry) -> str | None:
-        weights = partial(verify_file, entry.weights_path, entry.manifest.weights)
-        for path, verify in ((entry.folder, entry.verify_own), (entry.weights_path, weights)):
+        files = ((entry.folder, entry.own_damage), (entry.weights_path, entry.weights_damage))
+        for path, find in files:
             if path not in self.damage:
-                try:
-                    verify()
-                    self.damage[path] = None
-                except DamagedEntryError as error:
-                    self.damage[path] = f"damaged: {error}"
+                self.damage[path] = find()
         return self.damage[entry.folder] or self.damage[entry.weights_path]
 
 
@@ -177,8 +166,7 @@ def _remove_export(store: Store, judge: _Judge, folder: Path) -> Status:
         if judge.needless(folder) is None:
             return "kept"
         with contextlib.suppress(OSError):  # without a manifest it cannot be measured
-            manifest = stack.enter_context((folder / MANIFEST_FILE).open("rb"))
-            if not try_lock(manifest.fileno()):
+            if not stack.enter_context(locked(folder / MANIFEST_FILE)):
                 return "in use"
         folder.rename(workspace / "pruned")
     return "removed"
@@ -192,6 +180,12 @@ def _remove_weights(store: Store, path: Path) -> Status:
     return "removed"
 
 
+def _remove_unfinished(path: Path) -> Status:
+    for left in abandoned([path], _JUST_MADE_SECONDS):
+        shutil.rmtree(left, ignore_errors=True)
+    return "in use" if path.exists() else "removed"
+
+
 def _export_folders(store: Store) -> list[Path]:
     found = sorted(store.root.glob("exports/*/*/*"))
     return [path for path in found if _EXPORT.fullmatch(path.name) and path.is_dir()]
@@ -203,8 +197,8 @@ def _weights_beside(store: Store, folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         try:
             data = (folder / MANIFEST_FILE).read_bytes()
-            named.add(msgspec.json.decode(data, type=_AnyManifest).weights.sha256)
-        except (OSError, *UNREADABLE):
+            named.add(msgspec.json.decode(data)["weights"]["sha256"])
+        except (OSError, LookupError, TypeError, *UNREADABLE):
             return []  # it may be any of them
     files = sorted(path for path in store.root.glob("weights/*") if _WEIGHTS.fullmatch(path.name))
     return [path for path in files if path.stem not in named]

@@ -21,6 +21,7 @@ from pathlib import Path
 from simx.common.atomic import make_folder, sync_folder, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.locking import lock_file
+from simx.common.temporary import workspace
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     MANIFEST,
@@ -30,8 +31,7 @@ from simx.exporter.store.manifest import (
     read_manifest,
     sealed,
 )
-from simx.exporter.store.stored_files import is_intact
-from simx.exporter.store.workspaces import workspace
+from simx.exporter.store.stored_files import damage_of
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 _LOCK_SECONDS = 300.0
@@ -147,9 +147,9 @@ class Store:
             make_folder(entry.weights_path.parent)
             with self.locked():
                 found = self.entry_at(manifest.identity, key)
-                if found is not None and found.is_sound():
+                if found is not None and found.damage() is None:
                     return found
-                if not is_intact(entry.weights_path, manifest.weights):
+                if damage_of(entry.weights_path, manifest.weights):
                     weights.replace(entry.weights_path)
                     sync_folder(entry.weights_path.parent)
                 if folder.exists():
@@ -167,10 +167,10 @@ class Store:
             SystemFailureError: the store cannot be written.
         """
         with self.workspace() as workspace, self.written(), self.locked():
-            if not entry.folder.exists() or entry.is_sound():
+            if not entry.folder.exists() or entry.damage() is None:
                 return
             entry.folder.rename(workspace / "discarded")
-            if not is_intact(entry.weights_path, entry.manifest.weights):
+            if entry.weights_damage():
                 entry.weights_path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
