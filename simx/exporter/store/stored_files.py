@@ -100,18 +100,14 @@ def _opened(path: Path, expected: FileRecord) -> Iterator[BufferedReader]:
 def _checked_chunks(file: BufferedReader, path: Path, expected: FileRecord) -> Iterator[bytes]:
     """Yield the content, and refuse it at its end if its hash or its size differs."""
     digest = hashlib.sha256()
-    while chunk := _read(file, path):
-        digest.update(chunk)
-        yield chunk
-    if FileRecord(sha256=digest.hexdigest(), bytes=file.tell()) != expected:
-        raise DamagedEntryError(f"{path} does not have the hash its manifest names")
-
-
-def _read(file: BufferedReader, path: Path) -> bytes:
     try:
-        return file.read(_CHUNK)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            yield chunk
     except OSError as error:
         raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+    if FileRecord(sha256=digest.hexdigest(), bytes=file.tell()) != expected:
+        raise DamagedEntryError(f"{path} does not have the hash its manifest names")
 
 
 def name_of(file: IO[bytes], path: Path) -> Path:

@@ -1,17 +1,15 @@
 """Architectures as torchvision builds them when it is given the weights."""
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.regnet import BlockParams
 
-from simx.exporter.network.architecture import build, build_empty
+from simx.exporter.network.architecture import _NothingDrawn, build, build_empty
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
@@ -20,36 +18,7 @@ EACH_BACKBONE = pytest.mark.parametrize(
     "backbone", load(), ids=lambda backbone: f"{backbone.model}-{backbone.weights}"
 )
 
-RANDOM_FILLS = (
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
-    nn.init.kaiming_uniform_,
-    nn.init.normal_,
-    nn.init.trunc_normal_,
-    nn.init.uniform_,
-)
-
-
-class NoInitialisation(TorchFunctionMode):
-    """Leaves out random initial values, which take most of the time and mean nothing on meta."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        arguments = kwargs or {}
-        if func in RANDOM_FILLS:
-            return args[0] if args else arguments["tensor"]
-        return func(*args, **arguments)
-
-
-@cache
-def built(backbone: Backbone) -> nn.Module:
-    with torch.device("meta"), NoInitialisation():
-        return build(backbone)
+built = cache(build_empty)
 
 
 def built_by_torchvision(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
@@ -61,7 +30,7 @@ def built_by_torchvision(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) ->
         with torch.device("cpu"):
             return widths_of(**settings)
 
-    with monkeypatch.context() as patch, torch.device("meta"), NoInitialisation():
+    with monkeypatch.context() as patch, torch.device("meta"), _NothingDrawn():
         patch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: {})
         patch.setattr(nn.Module, "load_state_dict", lambda *_, **__: None)
         patch.setattr(BlockParams, "from_init_params", widths_on_cpu)
