@@ -130,49 +130,38 @@ def test_one_flipped_bit_is_noticed(store: Store, name: str) -> None:
     assert name in str(entry.damage())
 
 
-def test_a_missing_weights_file_is_noticed(store: Store) -> None:
-    """The state dict belongs to the entry."""
-    entry = publish(store)
-    entry.weights_path.unlink()
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("no weights", "cannot be read"),
+        ("a link", "is a link"),
+        ("a second name", "has 2 names"),
+        ("a pipe", "is no regular file"),
+        ("a linked folder", "leads out of the store"),
+    ],
+)
+def test_only_regular_files_of_one_name_are_stored(
+    store: Store, tmp_path: Path, harm: str, words: str
+) -> None:
+    """Who cannot write to the store could change others; a pipe is not waited for."""
+    entry, outside = publish(store), tmp_path / "outside"
+    match harm:
+        case "no weights":
+            entry.weights_path.unlink()
+        case "a link":
+            entry.model_path.rename(outside)
+            entry.model_path.symlink_to(outside)
+        case "a second name":
+            outside.hardlink_to(entry.model_path)
+        case "a pipe":
+            entry.model_path.unlink()
+            os.mkfifo(entry.model_path)
+        case _:
+            entry.folder.rename(outside)
+            entry.folder.symlink_to(outside)
 
-    assert not entry.is_complete()
-    assert "cannot be read" in str(entry.damage())
-
-
-def test_a_link_is_no_stored_file(store: Store, tmp_path: Path) -> None:
-    """A link could lead anywhere, even to a file of the right content."""
-    entry = publish(store)
-    outside = tmp_path / "outside.onnx"
-    entry.model_path.rename(outside)
-    entry.model_path.symlink_to(outside)
-
-    assert "is a link" in str(entry.damage())
-
-
-def test_a_file_of_two_names_is_no_stored_file(store: Store, tmp_path: Path) -> None:
-    """Users without access to the store could change it through its other name."""
-    entry = publish(store)
-    (tmp_path / "outside.onnx").hardlink_to(entry.model_path)
-
-    assert "has 2 names" in str(entry.damage())
-
-
-def test_a_pipe_is_no_stored_file(store: Store) -> None:
-    """It is not waited for."""
-    entry = publish(store)
-    entry.model_path.unlink()
-    os.mkfifo(entry.model_path)
-
-    assert "is no regular file" in str(entry.damage())
-
-
-def test_a_folder_that_leads_out_of_the_store_is_no_entry(store: Store, tmp_path: Path) -> None:
-    """What lies elsewhere is as safe as that place is, which is for its owner to say."""
-    entry = publish(store)
-    entry.folder.rename(tmp_path / "elsewhere")
-    entry.folder.symlink_to(tmp_path / "elsewhere")
-
-    assert "leads out of the store" in str(entry.damage())
+    assert words in str(entry.damage())
+    assert entry.is_complete() == (harm not in {"no weights", "a pipe"})
 
 
 def test_a_discarded_entry_is_gone(store: Store) -> None:
