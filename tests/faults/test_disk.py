@@ -267,7 +267,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(
         parity=Parity(cosine=1.0, relative_l2=0.0),
-        batches=(1, 4),
+        verified_batches=(1, 4),
         margin=0.0,
         reference_margin=0.0,
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from simx.common.errors import InputError, SimxError, SystemFailureError, disk_failure
 from simx.exporter.jobs.orders import REQUESTS, ExportDone, ExportRequest, Order
 from simx.exporter.jobs.plan import Blame, NotExported
@@ -88,10 +90,6 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
         made_from=before.graph_sha256 if before else None,
         preset=before.preset if before else order.backbone.preset,
         embedding_dim=made.reference.embeddings.shape[1],
-        parity=verified.parity,
-        verified_batches=verified.batches,
-        margin=verified.margin,
-        reference_margin=verified.reference_margin,
         weights=made.weights,
         files={path.name: record_of(path) for path in sorted(folder.iterdir())},
         recipe=before.recipe if before else RECIPE,
@@ -99,6 +97,7 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         seconds=time.monotonic() - begun,
         peak_bytes=peak if sys.platform == "darwin" else 1024 * peak,
+        **msgspec.structs.asdict(verified),
     )
 
 

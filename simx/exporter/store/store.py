@@ -53,19 +53,20 @@ class Store:
         """The folders of the exports and of the weights, which may be missing."""
         return self.root / "exports", self.root / "weights"
 
-    def entries(self) -> list[Entry]:
-        """Return all readable entries, in the order of their names."""
-        return self._entries("*/*/*")
+    def entries(self, pattern: str = "*/*/*") -> list[Entry]:
+        """Return all readable entries in matching folders, in the order of their names."""
+        folders = sorted((self.root / "exports").glob(pattern))
+        return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
 
     def held(
         self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
     ) -> list[Entry]:
         """Return all readable entries of a backbone's embedding, made from any weights."""
-        return self._entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
+        return self.entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
 
     def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
         """Return the most memory that such an export of a backbone needed, where it is known."""
-        entries = self._entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
+        entries = self.entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
         return max((entry.manifest.peak_bytes or 0 for entry in entries), default=0) or None
 
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
@@ -199,11 +200,6 @@ class Store:
                 f"store {self.root}: cannot be written ({error.strerror}); "
                 "free some space, or choose another store with --store or SIMX_STORE"
             ) from None
-
-    def _entries(self, pattern: str) -> list[Entry]:
-        """Return the readable entries in matching folders, in the order of their names."""
-        folders = sorted((self.root / "exports").glob(pattern))
-        return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

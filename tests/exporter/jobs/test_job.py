@@ -16,7 +16,10 @@ from simx.results.schema.report import Parity
 from tests.runner.fakes import reference
 
 FOUND = Verified(
-    parity=Parity(cosine=0.9, relative_l2=0.4), batches=(1, 4), margin=1.0, reference_margin=2.0
+    parity=Parity(cosine=0.9, relative_l2=0.4),
+    verified_batches=(1, 4),
+    margin=1.0,
+    reference_margin=2.0,
 )
 
 
