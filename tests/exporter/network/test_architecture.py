@@ -12,7 +12,7 @@ from torchvision.models.regnet import BlockParams
 from simx.exporter.network.architecture import _NothingDrawn, build, build_empty
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.models.selection import Selection, select
+from tests.exporter.network.test_heads import one
 
 EACH_BACKBONE = pytest.mark.parametrize(
     "backbone", load(), ids=lambda backbone: f"{backbone.model}-{backbone.weights}"
@@ -57,11 +57,6 @@ def modules(model: nn.Module) -> list[tuple[str, type, str, dict[str, object]]]:
         )
         for name, part in model.named_modules()
     ]
-
-
-def one(name: str) -> Backbone:
-    (backbone,) = select(Selection(names=(name,)), load())
-    return backbone
 
 
 @EACH_BACKBONE
@@ -112,10 +107,9 @@ def test_an_architecture_is_in_evaluation_mode() -> None:
 @pytest.mark.parametrize("name", ["mnasnet0_5", "regnet_y_400mf", "vit_b_32", "inception_v3"])
 def test_an_empty_network_is_the_same_without_memory(name: str) -> None:
     """What is built for weights to come differs only in having no values."""
-    backbone = next(found for found in load() if found.name == name)
     with torch.device("meta"):
-        model = build(backbone)
-    empty = build_empty(backbone)
+        model = build(one(name))
+    empty = build_empty(one(name))
     shapes = {key: (tensor.shape, tensor.dtype) for key, tensor in model.state_dict().items()}
 
     assert str(empty) == str(model)
