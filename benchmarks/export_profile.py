@@ -137,23 +137,16 @@ def plain_export(name: str, folder: Path) -> Callable[[], object]:
 def simx_export(name: str, folder: Path) -> Callable[[], object]:
     """Return what an export worker does, verification and hashing included."""
     from simx.exporter.jobs import from_weights  # noqa: PLC0415 - as above
-    from simx.exporter.jobs.messages import ExportRequest, FromWeights  # noqa: PLC0415
+    from simx.exporter.jobs.orders import ExportRequest, order_from_weights  # noqa: PLC0415
     from simx.exporter.jobs.plan import NotExported  # noqa: PLC0415
+    from simx.exporter.weights.locate import Source  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
 
     backbone = next(each for each in load() if each.model == name and each.default)
     (folder / "entry").mkdir()
-    request = ExportRequest(
-        backbone=backbone,
-        embedding="pooled",
-        precision="fp32",
-        weights_origin="random",
-        source=FromWeights(
-            path=None, sha256=None, seed=0, state_path=str(folder / "weights.safetensors")
-        ),
-        threads=1,
-        folder=str(folder / "entry"),
-    )
+    order = order_from_weights(backbone, "pooled", Source("random"))
+    paths = str(folder / "entry"), str(folder / "weights.safetensors")
+    request = ExportRequest(order, 1, *paths)
 
     class Direct:
         """A connection whose other end is this process."""

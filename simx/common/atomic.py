@@ -4,17 +4,12 @@ import contextlib
 import os
 import secrets
 import stat
-import time
 from pathlib import Path
 
 from simx.common.errors import SystemFailureError
-from simx.common.locking import try_lock
+from simx.common.locking import abandoned, try_lock
 
 _TEMPORARY = f".simx-{'[0-9a-f]' * 16}.tmp"
-
-STALE_SECONDS = 3600.0
-"""Age at which an ended process's temporary files are removed. Newer ones may not be locked yet,
-and some file systems have no locks."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -110,12 +105,7 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove temporary files of killed processes; those of running processes are locked."""
-    limit = time.time() - STALE_SECONDS
     with contextlib.suppress(OSError):
-        for path in folder.glob(_TEMPORARY):
+        for path in abandoned(filter(Path.is_file, folder.glob(_TEMPORARY))):
             with contextlib.suppress(OSError):
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
-                    with path.open("rb") as file:
-                        if try_lock(file.fileno()):
-                            path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)

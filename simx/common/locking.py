@@ -9,11 +9,15 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _POLL_SECONDS = 0.1
+
+STALE_SECONDS = 3600.0
+"""Age at which the temporary files and folders of an ended process are removed. Newer ones may not
+be locked yet, and some file systems have no locks."""
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
@@ -29,6 +33,31 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
     except OSError as error:
         return not isinstance(error, BlockingIOError)
     return True
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[bool]:
+    """Lock an existing file or folder, without waiting, and yield whether it worked.
+
+    Raises:
+        OSError: It cannot be opened, or is a link.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        yield try_lock(descriptor, shared=shared)
+    finally:
+        os.close(descriptor)
+
+
+def abandoned(paths: Iterable[Path], older_than_seconds: float = STALE_SECONDS) -> Iterator[Path]:
+    """Yield the files and folders whose process has ended, each locked until the next one."""
+    limit = time.time() - older_than_seconds
+    for path in paths:
+        with suppress(OSError):
+            if path.lstat().st_mtime < limit:
+                with locked(path) as is_free:
+                    if is_free:
+                        yield path
 
 
 @contextmanager

@@ -1,12 +1,15 @@
-"""Temporary files and folders, where TMPDIR says or in the system's own folder."""
+"""Temporary files and folders: in the system's place for them, or on the disk of a result."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from simx.common.atomic import make_folder
 from simx.common.errors import SystemFailureError
+from simx.common.locking import abandoned, locked
 
 
 def temporary_file() -> IO[bytes]:
@@ -30,6 +33,26 @@ def temporary_folder() -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="simx-")
     with folder as name:
         yield Path(name)
+
+
+@contextmanager
+def workspace(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder for this process only, in a parent that is made where it is missing.
+
+    It is locked while the process works in it. Those that killed processes left are removed.
+
+    Raises:
+        OSError: The system refused.
+    """
+    make_folder(parent)
+    for left in abandoned(filter(Path.is_dir, list(parent.iterdir()))):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        with locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

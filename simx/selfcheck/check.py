@@ -107,9 +107,7 @@ def _simulated(extent: Extent, spread: Spread, on_comparison: OnComparison) -> I
 
 
 def _real(at: Laboratory, extent: Extent, on_comparison: OnComparison) -> Iterator[Check]:
-    overhead = measure_overhead()
-    yield claims.small_overhead(overhead)
-    yield claims.small_share(overhead)
+    yield from claims.small_overhead(measure_overhead())
     equals = of_equals(at, extent.comparisons, on_comparison)
     yield claims.real_alarms(equals)
     truth = of_unequals(at, "ort", 1, extent.at_length, on_comparison).comparisons[0].ratio

@@ -3,8 +3,9 @@
 A backend is compared with itself under another name, because two cells need two names.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
 from simx.runner.bench.reading import READER
 from simx.runner.bench.stopping import Launches
-from simx.runner.bench.targets import OpenTargets, Target, open_targets
+from simx.runner.bench.targets import Target, open_targets
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher
 
@@ -60,37 +61,29 @@ class PairComparison(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
+@dataclass(slots=True, kw_only=True)
 class Laboratory:
-    """The workers of both backends, and the two networks."""
+    """The workers of both backends by name, and the exports of the two networks."""
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        opened: OpenTargets,
-        reader: Launcher,
-        entries: dict[str, Entry],
-        threads: int,
-    ) -> None:
-        self._backbone = backbone
-        self._reader = reader
-        again = {name + AGAIN: launcher for name, launcher in opened.launchers.items()}
-        self.launchers: dict[str, Launcher] = opened.launchers | again
-        self.history = ReferenceWorkloadHistory()
-        self._targets = {target.backend.label: target for target in opened.targets}
-        self._entries = entries
-        self._threads = threads
+    targets: Mapping[str, Target]
+    launchers: dict[str, Launcher]
+    reader: Launcher
+    backbone: Backbone
+    entries: Mapping[str, Entry]
+    threads: int
+    history: ReferenceWorkloadHistory = field(default_factory=ReferenceWorkloadHistory)
 
     def cell(self, backend: str, network: str = "usual", *, again: bool = False) -> PlannedCell:
         """Return a cell of ``torch`` or ``ort``, and of the ``usual`` or the ``larger`` network.
 
         ``again`` gives the backend another name, to compare it with itself.
         """
-        entry, target = self._entries[network], self._targets[backend]
+        entry, target = self.entries[network], self.targets[backend]
         if again:
             renamed = msgspec.structs.replace(target.backend, name=backend + AGAIN)
             target = Target(renamed, target.provider)
-        backbone = msgspec.structs.replace(self._backbone, preset=entry.manifest.preset)
-        return PlannedCell(backbone, target, entry, self._threads)
+        backbone = msgspec.structs.replace(self.backbone, preset=entry.manifest.preset)
+        return PlannedCell(backbone, target, entry, self.threads)
 
     def launch(
         self,
@@ -106,7 +99,7 @@ class Laboratory:
         """
         bench = Bench(
             launchers=self.launchers,
-            reader=self._reader,
+            reader=self.reader,
             pictures=dict(bundled().files()),
             schedule=schedule,
             history=self.history,
@@ -173,7 +166,15 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
             name: _exported(network, folder / name, threads) for name, network in networks.items()
         }
         with open_targets(targets) as opened, launcher(READER) as reader:
-            yield Laboratory(backbone, opened, reader, entries, threads)
+            again = {name + AGAIN: launcher for name, launcher in opened.launchers.items()}
+            yield Laboratory(
+                targets={target.backend.label: target for target in opened.targets},
+                launchers=opened.launchers | again,
+                reader=reader,
+                backbone=backbone,
+                entries=entries,
+                threads=threads,
+            )
 
 
 def _exported(backbone: Backbone, folder: Path, threads: int) -> Entry:

@@ -14,7 +14,7 @@ from simx.cli.progress import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.from_weights import make
-from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.orders import ExportRequest
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
 from simx.exporter.weights.disk_space import size_of
@@ -42,8 +42,8 @@ def _run_here(_workers: ExportWorkers, request: ExportRequest) -> NotExported:
     with pytest.raises(InputError) as refused:
         make(request, lambda _: None)
     return NotExported(
-        backbone=request.backbone,
-        precision=request.precision,
+        backbone=request.order.backbone,
+        precision=request.order.identity.precision,
         stage="weights",
         reason=str(refused.value),
         blame="input",

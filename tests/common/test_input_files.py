@@ -3,7 +3,6 @@
 import gzip
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,81 +42,46 @@ def test_an_ordinary_file_is_opened_unread_and_closed(tmp_path: Path) -> None:
     assert file.closed
 
 
-def _missing(folder: Path) -> Path:
-    return folder / "missing.png"
-
-
-def _below_a_file(folder: Path) -> Path:
-    (folder / "file").write_bytes(b"x")
-    return folder / "file" / "p.png"
-
-
-def _dangling(folder: Path) -> Path:
-    path = folder / "link.png"
-    path.symlink_to(folder / "nowhere.png")
-    return path
-
-
-def _circular(folder: Path) -> Path:
-    path = folder / "circle.png"
-    path.symlink_to(path)
-    return path
-
-
-def _pipe(folder: Path) -> Path:
-    path = folder / "pipe.png"
-    os.mkfifo(path)
-    return path
-
-
-def _too_long(folder: Path) -> Path:
-    path = folder / "long.png"
-    with path.open("wb") as file:
-        file.truncate(2**40)
-    return path
-
-
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("path", "words"),
     [
-        (_missing, "no such file"),
-        (_below_a_file, "cannot be read (Not a directory)"),
-        (_dangling, "no such file"),
-        (_circular, "cannot be read (Too many levels of symbolic links)"),
-        (_pipe, "is not a file"),
-        (_too_long, "has 1,099,511,627,776 bytes, more than the 1,048,576 allowed"),
-        (lambda folder: folder, "is a folder, not a file"),
-        (lambda _: Path("/dev/null"), "is not a file"),
-        (lambda _: Path("/dev/zero"), "is not a file"),
-        (lambda folder: folder / ("n" * 300), "cannot be read (File name too long)"),
-        (lambda folder: folder / "nul\0.png", "cannot be read (embedded null byte)"),
-        (lambda _: Path("-"), "stdin cannot be used here"),
+        ("missing.png", "no such file"),
+        ("file/p.png", "cannot be read (Not a directory)"),
+        ("dangling.png", "no such file"),
+        ("circle.png", "cannot be read (Too many levels of symbolic links)"),
+        ("pipe.png", "is not a file"),
+        ("socket.png", "cannot be read (No such device or address)"),
+        ("long.png", "has 1,099,511,627,776 bytes, more than the 1,048,576 allowed"),
+        (".", "is a folder, not a file"),
+        ("/dev/null", "is not a file"),
+        ("/dev/zero", "is not a file"),
+        ("n" * 300, "cannot be read (File name too long)"),
+        ("nul\0.png", "cannot be read (embedded null byte)"),
+        ("-", "stdin cannot be used here"),
     ],
 )
+@pytest.mark.parametrize("kind", [str, Path])
 def test_what_is_no_file_is_refused(
-    make: Callable[[Path], Path], words: str, tmp_path: Path
+    path: str, words: str, kind: type[str | Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anything but a regular file of a sensible length is refused, at once and in one line."""
-    path = make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("dangling.png").symlink_to("nowhere.png")
+    Path("circle.png").symlink_to("circle.png")
+    os.mkfifo("pipe.png")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.png")
+    with Path("long.png").open("wb") as file:
+        file.truncate(2**40)
 
-    with pytest.raises(InputError) as caught, opened(path, KIND):
+    with pytest.raises(InputError) as caught, opened(kind(path), KIND):
         pass
 
     message = str(caught.value)
-    assert message.startswith(f"picture {shown(path)}: ")
-    assert any(each in message for each in words.split("|"))
+    assert message.startswith(f"picture {shown(path)}: {words}")
     assert message.endswith("; name another")
     assert "\n" not in message
-
-
-def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket cannot be opened as a file, and the message says so."""
-    monkeypatch.chdir(tmp_path)  # a socket's path is limited to about 100 bytes
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("s.png")
-
-        with pytest.raises(InputError, match=r"s\.png: cannot be read"), opened("s.png", KIND):
-            pass
 
 
 def test_a_pipe_is_bounded_where_it_is_allowed(tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ import numpy as np
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.messages import ExportDone, ExportRequest, FromWeights
+from simx.exporter.jobs.orders import ExportDone, ExportRequest
 from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.store.cache_key import library_versions
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     INPUT_NAME,
     MODEL_FILE,
     OUTPUT_NAME,
     VERIFICATION_FILE,
-    Verified,
 )
 from simx.exporter.store.pruning import prune
 from simx.exporter.store.store import Store
@@ -33,8 +33,8 @@ from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.results.schema.report import Parity
 from simx.results.statistics.parity import worst_parity
+from tests.faults.documents import manifest
 
 BACKBONES = tuple(each for each in load() if each.name in {"squeezenet1_1", "mnasnet0_5"})
 SEEDS_A_SECOND = {"fake": 3.0, "real": 0.1}
@@ -56,26 +56,25 @@ def mark(model: str, source: str) -> bytes:
 
 def write_fake(_self: ExportWorkers, request: ExportRequest) -> ExportDone:
     """Do a worker's job with files that say whose they are, slowly enough to be met in the act."""
-    assert isinstance(request.source, FromWeights)
-    folder, weights = Path(request.folder), Path(request.source.state_path)
-    content = mark(request.backbone.model, f"seed {request.source.seed}") * 1000
+    order, folder, weights = request.order, Path(request.folder), Path(request.state_path)
+    assert order.full is None
+    content = mark(order.backbone.model, order.source) * 1000
     (folder / MODEL_FILE).write_bytes(content)
     pixels = np.frombuffer(content[: 2 * 8 * 8 * 3], np.uint8).reshape(2, 8, 8, 3)
     time.sleep(0.02)
     Reference(pixels, np.ones((2, 5), np.float32)).save(folder / VERIFICATION_FILE)
     weights.write_bytes(content)
     return ExportDone(
-        weights=record_of(weights),
-        files={path.name: record_of(path) for path in sorted(folder.iterdir())},
-        embedding_dim=5,
-        verified=Verified(
-            parity=Parity(cosine=1.0, relative_l2=0.0),
-            batches=(2,),
-            margin=None,
-            reference_margin=None,
-        ),
-        seconds=0.02,
-        peak_bytes=1000,
+        msgspec.structs.replace(
+            manifest(order.backbone),
+            identity=order.identity,
+            source=order.source,
+            weights=record_of(weights),
+            files={path.name: record_of(path) for path in sorted(folder.iterdir())},
+            embedding_dim=5,
+            versions=dict(library_versions()),
+            peak_bytes=1000,
+        )
     )
 
 

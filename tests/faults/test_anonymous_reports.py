@@ -12,10 +12,11 @@ import pytest
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.job import failure_of
-from simx.exporter.jobs.messages import ExportRequest, FromWeights
+from simx.exporter.jobs.orders import order_from_weights
 from simx.exporter.jobs.plan import ExportPlan, NotExported
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.store import Store
+from simx.exporter.weights.locate import Source
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.catalogue import load
 from simx.results.schema.config import Schedule
@@ -170,20 +171,12 @@ def test_files_of_the_store(
 @pytest.mark.parametrize("stage", STAGES)
 def test_exports_that_fail(private: Private, bench: Callable[..., Report], stage: str) -> None:
     """At each stage, by an error of the system with a path and by one with a long text."""
-    request = ExportRequest(
-        backbone=BACKBONE,
-        embedding="pooled",
-        precision="fp32",
-        weights_origin="random",
-        source=FromWeights(path=None, sha256=None, seed=0, state_path="weights"),
-        threads=1,
-        folder="entry",
-    )
+    order = order_from_weights(BACKBONE, "pooled", Source("random"))
     for error in (
         OSError(13, "Permission denied", str(private.store / "entry" / "model.onnx")),
         RuntimeError(revealing("Unsupported operator")),
     ):
-        workload = Workload(BACKBONE, {"fp32": failure_of(request, stage, error)})
+        workload = Workload(BACKBONE, {"fp32": failure_of(order, stage, error)})
         report = bench(OpenTargets((target("right"),), {}), workload)
 
         assert failures(report)[0].stage == stage

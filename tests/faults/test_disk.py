@@ -19,7 +19,7 @@ import simx.cli
 from simx.common.errors import ExitCode
 from simx.exporter.jobs import from_weights, job
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest
+from simx.exporter.jobs.orders import REPLIES, ExportDone, ExportRequest
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
@@ -267,7 +267,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     embeddings = np.ones((4, 512), dtype=np.float32)
     verified = Verified(
         parity=Parity(cosine=1.0, relative_l2=0.0),
-        batches=(1, 4),
+        verified_batches=(1, 4),
         margin=0.0,
         reference_margin=0.0,
     )
@@ -317,7 +317,7 @@ def test_an_export_leaves_the_store_as_it_was(
             assert models == {"resnet18", "resnet34"}
             continue
         check_line(capsys, name)
-        assert all(entry.is_sound() for entry in store.entries()), name
+        assert all(entry.damage() is None for entry in store.entries()), name
         assert {"resnet18"} <= models <= {"resnet18", "resnet34"}
         assert list((store.root / "unfinished").iterdir()) == [], name
         plain = {path.name for path in (folder / "out").iterdir()}

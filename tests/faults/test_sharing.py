@@ -49,7 +49,7 @@ def test_exporters_and_readers_share_a_store(
 
     assert loaded > 0
     assert made == len(entries)
-    assert all(entry.is_sound() for entry in entries)
+    assert all(entry.damage() is None for entry in entries)
     assert list((tmp_path / "unfinished").iterdir()) == []
     counted(
         f"sharing: {each} exporters and {each} readers, {seconds} s of {kind} exports: "
@@ -84,6 +84,6 @@ def test_a_store_is_shared(
 
     assert [process.returncode for process in processes] == [0] * len(roles), complaints
     assert {entry.folder.name.rsplit("-", 1)[1] for entry in store.entries()} == set(KEYS)
-    assert all(entry.is_sound() for entry in store.entries())
+    assert all(entry.damage() is None for entry in store.entries())
     assert list((tmp_path / "unfinished").iterdir()) == []
     counted(f"sharing: {len(roles)} processes on one store, {times} times each")

@@ -31,19 +31,11 @@ def ensure(
     Every file of a stored export is read. A damaged export is discarded and made again. An outdated
     one is made again where exports can be made here, and used otherwise.
 
-    Args:
-        backbones: what to export.
-        store: where the exports are, and where further ones go.
-        plan: how to export. fp32 is always ensured, because other precisions are made from it.
-        listener: hears of outdated and damaged exports, and of each export that is made.
+    Arguments and errors are those of ``export``.
 
     Returns:
-        One export or failure for each backbone, in fp32 and each of the plan's precisions. A
-        backbone without an fp32 export fails in every precision, for that reason.
-
-    Raises:
-        InputError: a weights file that was named is not usable.
-        SystemFailureError: the store, or torch's cache, cannot be written or has no room.
+        One export or failure for each backbone, in fp32 and each of the plan's precisions. fp32 is
+        always ensured, because others are made from it: without it they fail for its reason.
     """
     found: dict[tuple[Backbone, Precision], Entry | NotExported] = {}
     for precision in dict.fromkeys(("fp32", *plan.precisions)):
@@ -82,10 +74,8 @@ def _sound_export(
         return None
     if (age := outdated(entry, backbone)) is not None:
         listener.notice(f"{backbone.name}: measured from an export that was {age}")
-    try:
-        entry.verify()
-    except DamagedEntryError as error:
-        listener.notice(f"{error}; exporting {backbone.name} again")
+    if damage := entry.damage():
+        listener.notice(f"{damage}; exporting {backbone.name} again")
         store.discard(entry)
         return None
     return entry

@@ -6,24 +6,29 @@ Runs in the parent and imports no runtime. A backbone that fails becomes a recor
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.jobs.announcements import announce_downloads, warn_of_random_weights
+from simx.common.input_files import shown
+from simx.common.safe_text import counted
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.memory import memory_for_exports, needed_bytes
-from simx.exporter.jobs.memory_scheduler import Job, run_admitted
-from simx.exporter.jobs.messages import ExportDone
-from simx.exporter.jobs.orders import Order, order_from_fp32, order_from_weights
+from simx.exporter.jobs.memory import memory_for_exports, needed_bytes, run_admitted
+from simx.exporter.jobs.orders import (
+    ExportDone,
+    ExportRequest,
+    Order,
+    order_from_fp32,
+    order_from_weights,
+)
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import DamagedEntryError
-from simx.exporter.weights.cache import pretrained_cached
+from simx.exporter.weights.cache import checkpoints_folder, pretrained_cached
+from simx.exporter.weights.disk_space import require_room, size_of
 from simx.exporter.weights.download import Downloads
 from simx.exporter.weights.locate import locate, require_file_of
 from simx.exporter.weights.request import WeightsRequest
@@ -60,7 +65,7 @@ def export(
             for each in backbones
             if pretrained_cached(each) is None and _held(each, store, plan) is None
         ]
-        announce_downloads(lacking, listener, offline=plan.offline)
+        _announce_downloads(lacking, listener, offline=plan.offline)
     listener.planned(len(backbones) * len(plan.precisions))
     outcomes: dict[tuple[Backbone, Precision], Outcome] = {}
     for outcome in _outcomes(backbones, store, plan, listener):
@@ -69,7 +74,7 @@ def export(
             listener.finished(outcome)
     wanted = tuple(outcomes[pair] for pair in itertools.product(backbones, plan.precisions))
     if plan.request.kind == "auto":
-        warn_of_random_weights(wanted, listener)
+        _warn_of_random_weights(wanted, listener)
     return wanted
 
 
@@ -89,8 +94,46 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
     require_file_of(request)
 
 
-class _ElsewhereError(Exception):
-    """Another process is making this export just now."""
+def _announce_downloads(
+    lacking: Sequence[Backbone], listener: ExportListener, *, offline: bool
+) -> None:
+    """Announce which checkpoints will be downloaded, before the first byte.
+
+    Raises:
+        SystemFailureError: there is no room for them.
+    """
+    if not lacking:
+        return
+    folder = shown(checkpoints_folder())
+    checkpoints = f"{counted(len(lacking), 'checkpoint')} {'is' if len(lacking) == 1 else 'are'}"
+    if offline:
+        listener.notice(
+            f"offline: {checkpoints} not here, and nothing is downloaded; "
+            f"what is in {folder} and in the store is used"
+        )
+        return
+    needed, free = require_room(lacking)
+    listener.downloads(lacking)
+    listener.notice(
+        f"{checkpoints} to be downloaded, {size_of(needed)} in all, into {folder} "
+        f"({size_of(free)} free there)"
+    )
+
+
+def _warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener) -> None:
+    """Count the backbones with random weights: they must never pass for trained ones."""
+    exported = [each for each in outcomes if isinstance(each, Exported)]
+    random = {
+        each.backbone
+        for each in exported
+        if each.entry.manifest.identity.weights_origin == "random"
+    }
+    if random:
+        count = f"{counted(len(random), 'backbone')} {'has' if len(random) == 1 else 'have'}"
+        listener.notice(
+            f"{count} random weights, because no pretrained ones are here: latencies hold, "
+            "similarities mean nothing; --weights pretrained downloads them"
+        )
 
 
 class _Task(msgspec.Struct, frozen=True):
@@ -105,18 +148,18 @@ def _outcomes(
     backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
 ) -> Iterator[Outcome]:
     """Yield each export as soon as it is known; fp32 first, even if the plan does not name it."""
+
+    def settled(tasks: Sequence[_Task]) -> Iterator[Outcome]:
+        with closing(ExportWorkers()) as workers:
+            yield from _Exporter(store, plan, listener, workers).settled(tasks)
+
     full = []
-    with closing(ExportWorkers()) as workers:
-        exporter = _Exporter(store, plan, listener, workers)
-        for outcome in exporter.settled([_Task(each, "fp32") for each in backbones]):
-            full.append(outcome)
-            yield outcome
-    others = [precision for precision in plan.precisions if precision != "fp32"]
+    for outcome in settled([_Task(each, "fp32") for each in backbones]):
+        full.append(outcome)
+        yield outcome
     # Without the server that has torch: only a damaged fp32 export needs it again.
-    with closing(ExportWorkers()) as workers:
-        exporter = _Exporter(store, plan, listener, workers)
-        pairs = itertools.product(full, others)
-        yield from exporter.settled([_Task(each.backbone, other, each) for each, other in pairs])
+    pairs = itertools.product(full, (each for each in plan.precisions if each != "fp32"))
+    yield from settled([_Task(each.backbone, other, each) for each, other in pairs])
 
 
 class _Exporter:
@@ -151,41 +194,32 @@ class _Exporter:
         """Put the tasks that other processes work on into ``elsewhere``; without it, wait."""
 
         def settle(task: _Task) -> Outcome | None:
-            if elsewhere is None:
-                return self._outcome(task, wait=True)
-            try:
-                return self._outcome(task, wait=False)
-            except _ElsewhereError:
+            wait = elsewhere is None
+            if task.full is None:
+                outcome = self._in_fp32(task.backbone, wait=wait)
+            else:
+                outcome = self._converted(task.full, task.precision, wait=wait)
+            if outcome is None and elsewhere is not None:
                 elsewhere.append(task)
-                return None
+            return outcome
 
         def started(task: _Task) -> None:
             if task.precision in self._plan.precisions:
                 self._listener.started(task.backbone, task.precision)
 
-        def job(task: _Task) -> Job[Outcome | None]:
-            needs = needed_bytes(task.backbone, self._store, task.precision)
-            return Job(partial(settle, task), needs, partial(started, task))
-
         outcomes = run_admitted(
-            [job(task) for task in tasks],
+            tasks,
+            settle,
+            lambda task: needed_bytes(task.backbone, self._store, task.precision),
             side_by_side=self._plan.jobs,
             memory_bytes=memory_for_exports(),
+            on_start=started,
             on_abandon=self._workers.close,
         )
         return filter(None, outcomes)
 
-    def _outcome(self, task: _Task, *, wait: bool) -> Outcome:
-        """Find or make an export.
-
-        Raises:
-            _ElsewhereError: another process makes it, and ``wait`` is false.
-        """
-        if task.full is None:
-            return self._in_fp32(task.backbone, wait=wait)
-        return self._converted(task.full, task.precision, wait=wait)
-
-    def _in_fp32(self, backbone: Backbone, *, wait: bool) -> Outcome:
+    def _in_fp32(self, backbone: Backbone, *, wait: bool) -> Outcome | None:
+        """Find or make an export; None if another process makes it, and ``wait`` is false."""
         held = _held(backbone, self._store, self._plan)
         if held is not None:
             return Exported(backbone, held, fresh=False)
@@ -199,13 +233,13 @@ class _Exporter:
         return self._found_or_made(order_from_weights(backbone, embedding, source), wait=wait)
 
     def _converted(
-        self, full: Outcome, precision: Precision, *, wait: bool, is_second: bool = False
-    ) -> Outcome:
+        self, full: Outcome | None, precision: Precision, *, wait: bool, is_second: bool = False
+    ) -> Outcome | None:
         """Return an export in another precision; a damaged fp32 export is made again, once."""
-        if isinstance(full, NotExported):
-            return msgspec.structs.replace(full, precision=precision)
+        if not isinstance(full, Exported):
+            return full and msgspec.structs.replace(full, precision=precision)
         try:
-            return self._found_or_made(order_from_fp32(full, precision), wait=wait)
+            return self._found_or_made(order_from_fp32(full, precision), full.entry, wait=wait)
         except DamagedEntryError:
             if is_second:
                 reason = "its fp32 export is damaged, though it was just made again: check the disk"
@@ -214,23 +248,22 @@ class _Exporter:
         again = self._in_fp32(full.backbone, wait=True)
         return self._converted(again, precision, wait=True, is_second=True)
 
-    def _found_or_made(self, order: Order, *, wait: bool) -> Outcome:
-        """Return the store's export, or make it.
+    def _found_or_made(
+        self, order: Order, full: Entry | None = None, *, wait: bool
+    ) -> Outcome | None:
+        """Return the store's export, or make it; None if another process makes it just now.
 
         Raises:
             DamagedEntryError: the fp32 export that it is made from is damaged.
-            _ElsewhereError: another process makes it, and ``wait`` is false.
         """
         if present := self._present(order):
             return present
         with self._store.exporting(order.identity, order.key, wait=wait) as is_ours:
             # Another process may just have published it.
-            if present := self._present(order):
+            if (present := self._present(order)) or not is_ours:
                 return present
-            if not is_ours:
-                raise _ElsewhereError
-            if order.full is not None:
-                order.full.verify()
+            if full is not None and (damage := full.damage()):
+                raise DamagedEntryError(damage)
             with self._store.workspace() as workspace:
                 return self._made(order, workspace)
 
@@ -251,12 +284,12 @@ class _Exporter:
         with self._store.written():
             folder.mkdir()
         threads = max(1, self._plan.threads // self._plan.jobs)
-        reply = self._workers.run(order.request(folder, state_path, threads))
+        paths = str(folder.resolve()), str(state_path.resolve())
+        reply = self._workers.run(ExportRequest(order, threads, *paths))
         if isinstance(reply, ExportDone):
-            weights_path = order.full.weights_path if order.full else state_path
-            entry = self._store.publish(folder, weights_path, order.manifest(reply), order.key)
+            entry = self._store.publish(folder, state_path, reply.manifest, order.key)
             return Exported(order.backbone, entry, fresh=True)
-        if reply.blame == "input" and order.is_from_a_file:
+        if reply.blame == "input" and order.full is None and self._plan.request.kind == "file":
             raise InputError(reply.reason)
         if reply.blame == "system":
             raise SystemFailureError(

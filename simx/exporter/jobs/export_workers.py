@@ -2,17 +2,31 @@
 
 import threading
 
-from simx.exporter.jobs.deadline import export_seconds
-from simx.exporter.jobs.messages import REPLIES, ExportDone, ExportRequest, FromFp32, FromWeights
+from simx.exporter.jobs.orders import REPLIES, ExportDone, ExportRequest
 from simx.exporter.jobs.plan import NotExported
+from simx.models.backbone import Backbone, EmbeddingKind
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
 
-_ENTRIES: dict[type[FromWeights | FromFp32], str] = {
-    FromWeights: "simx.exporter.jobs.from_weights:main",
-    FromFp32: "simx.exporter.jobs.from_fp32:main",
-}
-"""What a worker runs; only the first imports torch."""
+SLOWEST_GMACS = 0.5
+"""1e9 multiply-accumulates a second of the slowest supported machine: a quarter of a small board's
+single thread. Two cores of a server do 20 to 100."""
+
+SLOWEST_READING = 5e6
+"""Bytes of weights a second that the slowest supported machine reads, from a slow network disk."""
+
+_TRANSLATION_SECONDS = 1800.0
+"""For tracing and translating, which no figure of the catalogue predicts: twenty times what the
+largest network takes on one core of a server."""
+
+_CALLS = 14
+"""torch's answers to four pictures, ONNX Runtime's at two batch sizes, and four in float16, which
+are in a worker of their own and slower."""
+
+_READINGS = 8
+"""Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
+
+_MOST_SECONDS = 4 * 3600.0
 
 
 class ExportWorkers:
@@ -29,17 +43,20 @@ class ExportWorkers:
 
     def run(self, request: ExportRequest) -> ExportDone | NotExported:
         """Run one export; one that takes far too long is ended."""
-        seconds = export_seconds(request.backbone, request.embedding)
+        order = request.order
+        seconds = export_seconds(order.backbone, order.identity.embedding)
+        # Only the first imports torch.
+        module = "from_weights" if order.full is None else "from_fp32"
         try:
-            with self._launcher(_ENTRIES[type(request.source)]).launch() as worker:
+            with self._launcher(f"simx.exporter.jobs.{module}:main").launch() as worker:
                 return worker.request(request, REPLIES, seconds)
         except WorkerError as error:
             return NotExported(
-                backbone=request.backbone,
-                precision=request.precision,
+                backbone=order.backbone,
+                precision=order.identity.precision,
                 stage="worker",
                 reason=f"the export worker {error}",
-                weights_origin=request.weights_origin,
+                weights_origin=order.identity.weights_origin,
             )
 
     def _launcher(self, entry: str) -> Launcher:
@@ -56,3 +73,10 @@ class ExportWorkers:
             self._is_closed = True
         for each in self._launchers.values():
             each.close()
+
+
+def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
+    """Return how long an export may take; far more than a slow machine needs."""
+    calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
+    reading = _READINGS * 4 * backbone.params / SLOWEST_READING
+    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)

@@ -19,12 +19,14 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from PIL import Image
 
 from simx.exporter.jobs.job import Made, Stage, answer
-from simx.exporter.jobs.messages import ExportRequest, FromFp32
+from simx.exporter.jobs.orders import ExportRequest
 from simx.exporter.store.manifest import (
     INPUT_NAME,
+    MANIFEST_FILE,
     MODEL_FILE,
     SINGLE_FILE_LIMIT,
     VERIFICATION_FILE,
+    read_manifest,
 )
 from simx.exporter.store.stored_files import copy_as_recorded
 from simx.exporter.verification.half_precision import verify_in_float16
@@ -59,25 +61,25 @@ def make(request: ExportRequest, stage: Stage) -> Made:
         VerificationError: fp16 in which float16's range is left.
         Exception: the libraries' own errors; the stage that was named last has failed.
     """
-    source, folder, preset = request.source, Path(request.folder), request.backbone.preset
-    if not isinstance(source, FromFp32):
-        raise TypeError("another precision is made from an fp32 export")
+    order, folder, source = request.order, Path(request.folder), Path(str(request.order.full))
+    is_half, preset = order.identity.precision == "fp16", order.backbone.preset
     stage("conversion")
-    full, path = Path(source.folder) / MODEL_FILE, folder / MODEL_FILE
-    if request.precision == "fp16":
+    manifest = read_manifest(source / MANIFEST_FILE)
+    full, path = source / MODEL_FILE, folder / MODEL_FILE
+    if is_half:
         to_float16(full, path)
     else:
-        pixels = calibration_pixels(request.backbone)
+        pixels = calibration_pixels(order.backbone)
         to_int8(full, path, (normalise(each[None], preset) for each in pixels))
-    answers = source.files[VERIFICATION_FILE]
-    copy_as_recorded(full.with_name(VERIFICATION_FILE), answers, folder / VERIFICATION_FILE)
+    answers = manifest.files[VERIFICATION_FILE]
+    copy_as_recorded(source / VERIFICATION_FILE, answers, folder / VERIFICATION_FILE)
     reference = load_reference(folder / VERIFICATION_FILE, answers)
-    if request.precision == "fp16":
+    if is_half:
         stage("verification")
         inputs = reference.inputs(preset)
         verify_in_float16(full, inputs, reference.embeddings, request.threads)
     expected = Expectation(crop=preset.crop, dim=reference.embeddings.shape[1])
-    return Made(reference=reference, expected=expected, weights=source.weights)
+    return Made(reference=reference, expected=expected, weights=manifest.weights, full=manifest)
 
 
 def to_float16(source: Path, path: Path, limit: int = SINGLE_FILE_LIMIT) -> None:

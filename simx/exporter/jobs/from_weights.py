@@ -15,7 +15,7 @@ from torch import nn
 
 from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
-from simx.exporter.jobs.messages import ExportRequest, FromWeights
+from simx.exporter.jobs.orders import ExportRequest, Order
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.graph import EXPORTED_BATCH, export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
@@ -52,20 +52,19 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     Raises:
         Exception: the libraries' own errors; the stage that was named last has failed.
     """
-    source, folder, backbone = request.source, Path(request.folder), request.backbone
-    if not isinstance(source, FromWeights):
-        raise TypeError("a network is exported from weights")
+    order, folder, state_path = request.order, Path(request.folder), Path(request.state_path)
+    backbone = order.backbone
     stage("weights")
     torch.set_num_threads(request.threads)
-    path = None if source.path is None else Path(source.path)
-    state_path = Path(source.state_path)
-    state = load(backbone, Source(request.weights_origin, path, source.sha256, source.seed))
+    path = None if order.path is None else Path(order.path)
+    origin = order.identity.weights_origin
+    state = load(backbone, Source(origin, path, order.sha256, order.seed))
     save_state(state, state_path)
 
     stage("reference")
-    body = _headless(state, request)
+    body = _headless(state, order)
     pixels = verification_pixels(backbone)
-    reference = Reference(pixels, _embed(body, pixels, request))
+    reference = Reference(pixels, _embed(body, pixels, order))
     reference.save(folder / VERIFICATION_FILE)
 
     stage("export")
@@ -73,13 +72,13 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     expected = Expectation(
         batch=EXPORTED_BATCH,
         crop=backbone.preset.crop,
-        dim=backbone.embedding_dims.of(request.embedding),
+        dim=reference.embeddings.shape[1],
         weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
     )
 
     def own_error() -> float:
         # Made again, because a module that is kept would take memory during verification.
-        again = _headless(load_state(state_path), request)
+        again = _headless(load_state(state_path), order)
         return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
 
     return Made(
@@ -90,30 +89,27 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     )
 
 
-def _headless(state: dict[str, torch.Tensor], request: ExportRequest) -> nn.Module:
-    model = build_empty(request.backbone)
+def _headless(state: dict[str, torch.Tensor], order: Order) -> nn.Module:
+    model = build_empty(order.backbone)
     fill(model, state)
-    return prepare_for_export(remove_head(model, request.embedding))
+    return prepare_for_export(remove_head(model, order.identity.embedding))
 
 
-def _embed(
-    body: nn.Module, pixels: npt.NDArray[np.uint8], request: ExportRequest
-) -> npt.NDArray[np.float32]:
+def _embed(body: nn.Module, pixels: npt.NDArray[np.uint8], order: Order) -> npt.NDArray[np.float32]:
     """Return torch's embeddings of the verification pictures, [N, D], one picture at a time."""
-    inputs = torch.from_numpy(normalise(pixels, request.backbone.preset))
+    inputs = torch.from_numpy(normalise(pixels, order.backbone.preset))
     with torch.inference_mode():
         rows = [body(inputs[row : row + 1]) for row in range(len(inputs))]
     embeddings: npt.NDArray[np.float32] = torch.cat(rows).numpy()
-    expected = request.backbone.embedding_dims.of(request.embedding)
+    expected = order.backbone.embedding_dims.of(order.identity.embedding)
     if embeddings.shape[1] != expected:
         raise ValueError(
             f"the embedding has {embeddings.shape[1]} dimensions, the catalogue says {expected}"
         )
     if not np.isfinite(embeddings).all():
         problem = f"torch's own embedding is not finite: {_overflowing(body, inputs)}"
-        source = request.source
-        if isinstance(source, FromWeights) and request.weights_origin == "file":
-            raise InputError(f"weights file {source.path}: {problem}; use other weights")
+        if order.identity.weights_origin == "file":
+            raise InputError(f"weights file {order.path}: {problem}; use other weights")
         raise VerificationError(problem)
     return embeddings
 

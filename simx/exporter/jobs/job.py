@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from simx.common.errors import InputError, SimxError, SystemFailureError, disk_failure
-from simx.exporter.jobs.messages import REQUESTS, ExportDone, ExportRequest
+from simx.exporter.jobs.orders import REQUESTS, ExportDone, ExportRequest, Order
 from simx.exporter.jobs.plan import Blame, NotExported
-from simx.exporter.store.manifest import MODEL_FILE, FileRecord
+from simx.exporter.store.cache_key import RECIPE, library_versions
+from simx.exporter.store.manifest import MODEL_FILE, FileRecord, Manifest
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError, verify_export
@@ -27,13 +31,15 @@ class Made:
     """An export that is not yet verified.
 
     ``reference`` is the verification input with torch's answers, ``expected`` what the graph has
-    to be, and ``weights`` the state dict that it was made from. ``own_error`` computes how far
-    torch's answers are from its own in float64, where there is torch.
+    to be, and ``weights`` the state dict that it was made from. ``full`` is the manifest of the
+    fp32 export that another precision was made from. ``own_error`` computes how far torch's answers
+    are from its own in float64, where there is torch.
     """
 
     reference: Reference
     expected: Expectation
     weights: FileRecord
+    full: Manifest | None = None
     own_error: Callable[[], float] | None = None
 
 
@@ -49,24 +55,24 @@ def answer(connection: Connection, make: Make) -> None:
     request = connection.receive(REQUESTS)
     stages = ["start"]
     try:
-        reply: ExportDone | NotExported = _export(request, make, stages.append)
+        reply: ExportDone | NotExported = ExportDone(_export(request, make, stages.append))
     # Any error of torch, onnx or onnxruntime is this backbone's failure; the parent gets it.
     except Exception as error:  # noqa: BLE001
-        reply = failure_of(request, stages[-1], error)
+        reply = failure_of(request.order, stages[-1], error)
     connection.send(reply)
 
 
-def _export(request: ExportRequest, make: Make, stage: Stage) -> ExportDone:
+def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
     begun = time.monotonic()
-    folder = Path(request.folder)
+    order, folder = request.order, Path(request.folder)
     made = make(request, stage)
     stage("verification")
-    bounds = bounds_of(request.precision)
+    bounds = bounds_of(order.identity.precision)
     try:
         verified = verify_export(
             folder / MODEL_FILE,
             made.expected,
-            made.reference.inputs(request.backbone.preset),
+            made.reference.inputs(order.backbone.preset),
             made.reference.embeddings,
             request.threads,
             bounds,
@@ -77,17 +83,25 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> ExportDone:
         text = amplified_rounding(made.own_error(), bounds)
         raise VerificationError(text or str(error), error.found) from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return ExportDone(
-        files={path.name: record_of(path) for path in sorted(folder.iterdir())},
-        weights=made.weights,
+    before = made.full
+    return Manifest(
+        identity=order.identity,
+        source=order.source,
+        made_from=before.graph_sha256 if before else None,
+        preset=before.preset if before else order.backbone.preset,
         embedding_dim=made.reference.embeddings.shape[1],
-        verified=verified,
+        weights=made.weights,
+        files={path.name: record_of(path) for path in sorted(folder.iterdir())},
+        recipe=before.recipe if before else RECIPE,
+        versions={**(before.versions if before else {}), **library_versions()},
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
         seconds=time.monotonic() - begun,
         peak_bytes=peak if sys.platform == "darwin" else 1024 * peak,
+        **msgspec.structs.asdict(verified),
     )
 
 
-def failure_of(request: ExportRequest, stage: str, error: Exception) -> NotExported:
+def failure_of(order: Order, stage: str, error: Exception) -> NotExported:
     """Return the record of what stopped an export, with the figures that verification found."""
     blame: Blame = "backbone"
     if isinstance(error, InputError):
@@ -97,11 +111,11 @@ def failure_of(request: ExportRequest, stage: str, error: Exception) -> NotExpor
     lines = str(error).strip().splitlines() or ["no message"]
     named = isinstance(error, SimxError | VerificationError)
     return NotExported(
-        backbone=request.backbone,
-        precision=request.precision,
+        backbone=order.backbone,
+        precision=order.identity.precision,
         stage=stage,
         reason=("" if named else f"{type(error).__name__}: ") + lines[0].strip(),
         blame=blame,
-        weights_origin=request.weights_origin,
+        weights_origin=order.identity.weights_origin,
         verified=error.found if isinstance(error, VerificationError) else None,
     )

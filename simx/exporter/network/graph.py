@@ -12,13 +12,8 @@ import torch
 from onnx_ir.passes import Sequential, common
 from torch import nn
 
-from simx.exporter.network.lowering import lower
-from simx.exporter.store.manifest import (
-    BATCH_NAME,
-    INPUT_NAME,
-    OUTPUT_NAME,
-    SINGLE_FILE_LIMIT,
-)
+from simx.exporter.network.lowering.passes import lower
+from simx.exporter.store.manifest import BATCH_NAME, INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
 
 EXPORTED_BATCH = 101
 """The batch that the graph is traced with; verification uses others, to show that it is not frozen.

@@ -1,14 +1,14 @@
 """One export in the store: where its files are, and whether they match its manifest."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
-from simx.common.locking import try_lock
+from simx.common.locking import locked
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, VERIFICATION_FILE, Manifest
-from simx.exporter.store.stored_files import DamagedEntryError, verify_file
+from simx.exporter.store.stored_files import damage_of
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -52,38 +52,29 @@ class Entry(msgspec.Struct, frozen=True):
             for path, record in records.items()
         )
 
-    def verify(self) -> None:
-        """Read every file of the entry and compare it with the manifest.
+    def damage(self) -> str | None:
+        """Read every file, and say how one differs from the manifest; None where none does.
 
-        Raises:
-            DamagedEntryError: a file is missing, is no regular file of one name, or its hash
-                differs; or the entry is not in its store.
+        A stored file is regular, has one name, and lies in the store.
         """
-        self.verify_own()
-        verify_file(self.weights_path, self.manifest.weights)
+        return self.own_damage() or self.weights_damage()
 
-    def verify_own(self) -> None:
+    def own_damage(self) -> str | None:
         """Do the same without the state dict that others may share."""
         if not self.folder.resolve().is_relative_to(self.store.resolve()):
-            raise DamagedEntryError(f"{self.folder} leads out of the store by a link")
-        for name, record in self.manifest.files.items():
-            verify_file(self.folder / name, record)
+            return f"{self.folder} leads out of the store by a link"
+        files = self.manifest.files.items()
+        found = (damage_of(self.folder / name, record) for name, record in files)
+        return next(filter(None, found), None)
 
-    def is_sound(self) -> bool:
-        """Whether ``verify`` finds nothing."""
-        with suppress(DamagedEntryError):
-            self.verify()
-            return True
-        return False
+    def weights_damage(self) -> str | None:
+        """Do the same for that state dict."""
+        return damage_of(self.weights_path, self.manifest.weights)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep the entry from being pruned, without waiting or changing anything."""
-        try:
-            file = (self.folder / MANIFEST_FILE).open("rb")
-        except OSError:
-            yield  # loading it fails later, with a clear error
-            return
-        with file:
-            try_lock(file.fileno(), shared=True)
+        with ExitStack() as stack:
+            with suppress(OSError):  # loading it fails later, with a clear error
+                stack.enter_context(locked(self.folder / MANIFEST_FILE, shared=True))
             yield

@@ -56,10 +56,10 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """The worst parity over all pictures and tested ``batches``, and margins as in ``Manifest``."""
+    """The worst parity over all pictures and batches; its fields are those of a ``Manifest``."""
 
     parity: Parity
-    batches: tuple[Positive, ...]
+    verified_batches: tuple[Positive, ...]
     margin: Margin | None
     reference_margin: Margin | None
 

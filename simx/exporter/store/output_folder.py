@@ -14,7 +14,9 @@ import msgspec
 from simx.common.atomic import make_folder, sync_folder, write_atomically, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import refuse_url, shown
+from simx.common.locking import locked
 from simx.common.output_files import has_content
+from simx.common.temporary import workspace
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import DATA_FILE, MODEL_FILE, Manifest
 from simx.exporter.store.output_manifest import (
@@ -23,8 +25,7 @@ from simx.exporter.store.output_manifest import (
     output_model,
     read_output_manifest,
 )
-from simx.exporter.store.stored_files import copy_as_recorded, is_intact, record_of
-from simx.exporter.store.workspaces import locked_folder, workspace
+from simx.exporter.store.stored_files import copy_as_recorded, damage_of, record_of
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.workers.spawning import Spawner
 from simx.workers.worker import WorkerError
@@ -124,7 +125,7 @@ class OutputFolder:
             model is not None
             and model.files.keys() == files
             and model == output_model(name, model.files, entry.manifest)
-            and all(is_intact(self._folder / each, record) for each, record in model.files.items())
+            and not any(damage_of(self._folder / each, of) for each, of in model.files.items())
         )
 
     def _appear(
@@ -155,7 +156,7 @@ def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
     with ExitStack() as stack:
         try:
             make_folder(folder)
-            is_ours = stack.enter_context(locked_folder(folder))
+            is_ours = stack.enter_context(locked(folder))
         except OSError as error:
             raise _unwritable(folder, error) from None
         if not is_ours:

@@ -6,22 +6,20 @@ simx made it. It is judged twice, the second time under the store's lock, so tha
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from simx.common.locking import lock_file, try_lock
+from simx.common.locking import abandoned, lock_file, locked
 from simx.common.strict_json import UNREADABLE
 from simx.exporter.store.cache_key import RECIPE, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, version_of
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError, verify_file
-from simx.exporter.store.workspaces import abandoned, remove_abandoned
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin
 
@@ -30,6 +28,11 @@ Status = Literal["removable", "removed", "in use", "kept"]
 
 _EXPORT = re.compile(r"[a-z]+-[a-z0-9]+-[0-9a-f]{16}")
 _WEIGHTS = re.compile(r"[0-9a-f]{64}\.safetensors")
+
+_JUST_MADE_SECONDS = 10.0
+"""A younger folder may not be locked yet."""
+
+_ENDED = "left by a process that has ended"
 
 
 class Needless(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,34 +55,12 @@ class Needless(msgspec.Struct, frozen=True, kw_only=True):
     precision: Precision | None = None
 
 
-class _WeightsRecord(msgspec.Struct, frozen=True):
-    sha256: str
-
-
-class _AnyManifest(msgspec.Struct, frozen=True):
-    """The part of a manifest that all versions have."""
-
-    weights: _WeightsRecord
-
-
 def needless(store: Store, catalogue: Sequence[Backbone]) -> list[Needless]:
     """Return what is no longer needed, exports first. Reads every file of every export.
 
     The catalogue has all known backbones; exports of others stay.
     """
-    judge = _Judge(store, catalogue)
-    folders = _export_folders(store)
-    exports = {folder: found for folder in folders if (found := judge.needless(folder))}
-    staying = [folder for folder in folders if folder not in exports]
-    weights = [
-        _needless("weights", path, "no export was made from it")
-        for path in _weights_beside(store, staying)
-    ]
-    unfinished = [
-        _needless("unfinished", path, "left by a process that has ended")
-        for path in abandoned(store.root / "unfinished")
-    ]
-    return [*exports.values(), *weights, *unfinished]
+    return _Pruning(store, catalogue).needless()
 
 
 def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
@@ -88,15 +69,10 @@ def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
     Raises:
         SystemFailureError: the store cannot be written.
     """
-    judge = _Judge(store, catalogue)
-    remove: dict[Kind, Callable[[Path], Status]] = {
-        "export": partial(_remove_export, store, judge),
-        "weights": partial(_remove_weights, store),
-        "unfinished": lambda path: "removed" if remove_abandoned(path) else "in use",
-    }
+    pruning = _Pruning(store, catalogue)
     with store.written():
-        for each in needless(store, catalogue):
-            status = remove[each.kind](Path(each.path))
+        for each in pruning.needless():
+            status = pruning.remove(each.kind, Path(each.path))
             yield msgspec.structs.replace(each, status=status)
         for path in store.root.glob("locks/*.lock"):
             with contextlib.suppress(OSError), lock_file(path, timeout=0) as is_granted:
@@ -104,15 +80,71 @@ def prune(store: Store, catalogue: Sequence[Backbone]) -> Iterator[Needless]:
                     path.unlink(missing_ok=True)
 
 
-class _Judge:
-    """Decides which exports are no longer needed, and reads every file once."""
+class _Pruning:
+    """Decides what is no longer needed, and removes it; reads every file once."""
 
     def __init__(self, store: Store, catalogue: Sequence[Backbone]) -> None:
         self._store = store
         self._backbones = {(each.model, each.weights): each for each in catalogue}
-        self.damage: dict[Path, str | None] = {}
+        self._damage: dict[Path, str | None] = {}
 
-    def needless(self, folder: Path) -> Needless | None:
+    def needless(self) -> list[Needless]:
+        folders = self._exports()
+        exports = {folder: found for folder in folders if (found := self._judged(folder))}
+        weights = self._weights_beside(folder for folder in folders if folder not in exports)
+        folders = sorted(self._store.root.glob("unfinished/*/"))
+        unfinished = abandoned(folders, _JUST_MADE_SECONDS)
+        return [
+            *exports.values(),
+            *(_needless("weights", path, "no export was made from it") for path in weights),
+            *(_needless("unfinished", path, _ENDED) for path in unfinished),
+        ]
+
+    def remove(self, kind: Kind, path: Path) -> Status:
+        """Remove a file or folder, unless it is needed or in use by now."""
+        match kind:
+            case "export":
+                return self._remove_export(path)
+            case "weights":
+                with self._store.locked():
+                    if path not in self._weights_beside(self._exports()):
+                        return "kept"
+                    path.unlink(missing_ok=True)
+            case "unfinished":
+                for left in abandoned([path], _JUST_MADE_SECONDS):
+                    shutil.rmtree(left, ignore_errors=True)
+                return "in use" if path.exists() else "removed"
+        return "removed"
+
+    def _remove_export(self, folder: Path) -> Status:
+        """Move an export out of the readers' sight, and remove it."""
+        with self._store.workspace() as workspace, self._store.locked(), ExitStack() as stack:
+            self._damage.pop(folder, None)  # it may have changed
+            if self._judged(folder) is None:
+                return "kept"
+            with contextlib.suppress(OSError):  # without a manifest it cannot be measured
+                if not stack.enter_context(locked(folder / MANIFEST_FILE)):
+                    return "in use"
+            folder.rename(workspace / "pruned")
+        return "removed"
+
+    def _exports(self) -> list[Path]:
+        found = sorted(self._store.root.glob("exports/*/*/*"))
+        return [path for path in found if _EXPORT.fullmatch(path.name) and path.is_dir()]
+
+    def _weights_beside(self, exports: Iterable[Path]) -> list[Path]:
+        """Return the weights files that none of these exports was made from."""
+        named = set()
+        for folder in exports:
+            try:
+                data = (folder / MANIFEST_FILE).read_bytes()
+                named.add(msgspec.json.decode(data)["weights"]["sha256"])
+            except (OSError, LookupError, TypeError, *UNREADABLE):
+                return []  # it may be any of them
+        files = sorted(self._store.root.glob("weights/*"))
+        return [each for each in files if _WEIGHTS.fullmatch(each.name) and each.stem not in named]
+
+    def _judged(self, folder: Path) -> Needless | None:
         """Judge the export in a folder; None where it is needed."""
         entry = self._store.entry_in(folder)
         reason = _defect(folder) if entry is None else self._reason(entry)
@@ -133,7 +165,8 @@ class _Judge:
             others = self._store.held(backbone, identity.embedding, identity.precision)
             if age is not None and any(self._replaces(each, entry, backbone) for each in others):
                 return f"replaced: {age}"
-        return self._damage_of(entry)
+        damage = self._damage_of(entry)
+        return damage and f"damaged: {damage}"
 
     def _replaces(self, other: Entry, entry: Entry, backbone: Backbone) -> bool:
         mine, its = entry.manifest, other.manifest
@@ -148,15 +181,11 @@ class _Judge:
         )
 
     def _damage_of(self, entry: Entry) -> str | None:
-        weights = partial(verify_file, entry.weights_path, entry.manifest.weights)
-        for path, verify in ((entry.folder, entry.verify_own), (entry.weights_path, weights)):
-            if path not in self.damage:
-                try:
-                    verify()
-                    self.damage[path] = None
-                except DamagedEntryError as error:
-                    self.damage[path] = f"damaged: {error}"
-        return self.damage[entry.folder] or self.damage[entry.weights_path]
+        files = ((entry.folder, entry.own_damage), (entry.weights_path, entry.weights_damage))
+        for path, find in files:
+            if path not in self._damage:
+                self._damage[path] = find()
+        return self._damage[entry.folder] or self._damage[entry.weights_path]
 
 
 def _defect(folder: Path) -> str | None:
@@ -168,46 +197,6 @@ def _defect(folder: Path) -> str | None:
     if version is not None and version != MANIFEST_VERSION:
         return "made by an earlier version of simx" if version < MANIFEST_VERSION else None
     return "its manifest is damaged"
-
-
-def _remove_export(store: Store, judge: _Judge, folder: Path) -> Status:
-    """Move an export out of the readers' sight, and remove it, unless it is needed."""
-    with store.workspace() as workspace, store.locked(), ExitStack() as stack:
-        judge.damage.pop(folder, None)  # it may have changed
-        if judge.needless(folder) is None:
-            return "kept"
-        with contextlib.suppress(OSError):  # without a manifest it cannot be measured
-            manifest = stack.enter_context((folder / MANIFEST_FILE).open("rb"))
-            if not try_lock(manifest.fileno()):
-                return "in use"
-        folder.rename(workspace / "pruned")
-    return "removed"
-
-
-def _remove_weights(store: Store, path: Path) -> Status:
-    with store.locked():
-        if path not in _weights_beside(store, _export_folders(store)):
-            return "kept"
-        path.unlink(missing_ok=True)
-    return "removed"
-
-
-def _export_folders(store: Store) -> list[Path]:
-    found = sorted(store.root.glob("exports/*/*/*"))
-    return [path for path in found if _EXPORT.fullmatch(path.name) and path.is_dir()]
-
-
-def _weights_beside(store: Store, folders: Sequence[Path]) -> list[Path]:
-    """Return the weights files that no export in these folders was made from."""
-    named = set()
-    for folder in folders:
-        try:
-            data = (folder / MANIFEST_FILE).read_bytes()
-            named.add(msgspec.json.decode(data, type=_AnyManifest).weights.sha256)
-        except (OSError, *UNREADABLE):
-            return []  # it may be any of them
-    files = sorted(path for path in store.root.glob("weights/*") if _WEIGHTS.fullmatch(path.name))
-    return [path for path in files if path.stem not in named]
 
 
 def _needless(kind: Kind, path: Path, reason: str) -> Needless:

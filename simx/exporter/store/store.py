@@ -21,6 +21,7 @@ from pathlib import Path
 from simx.common.atomic import make_folder, sync_folder, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.locking import lock_file
+from simx.common.temporary import workspace
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import (
     MANIFEST,
@@ -30,8 +31,7 @@ from simx.exporter.store.manifest import (
     read_manifest,
     sealed,
 )
-from simx.exporter.store.stored_files import is_intact
-from simx.exporter.store.workspaces import workspace
+from simx.exporter.store.stored_files import damage_of
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 _LOCK_SECONDS = 300.0
@@ -53,19 +53,20 @@ class Store:
         """The folders of the exports and of the weights, which may be missing."""
         return self.root / "exports", self.root / "weights"
 
-    def entries(self) -> list[Entry]:
-        """Return all readable entries, in the order of their names."""
-        return self._entries("*/*/*")
+    def entries(self, pattern: str = "*/*/*") -> list[Entry]:
+        """Return all readable entries in matching folders, in the order of their names."""
+        folders = sorted((self.root / "exports").glob(pattern))
+        return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
 
     def held(
         self, backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32"
     ) -> list[Entry]:
         """Return all readable entries of a backbone's embedding, made from any weights."""
-        return self._entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
+        return self.entries(f"{backbone.model}/{backbone.weights}/{embedding}-{precision}-*")
 
     def peak_bytes(self, backbone: Backbone, precision: Precision = "fp32") -> int | None:
         """Return the most memory that such an export of a backbone needed, where it is known."""
-        entries = self._entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
+        entries = self.entries(f"{backbone.model}/{backbone.weights}/*-{precision}-*")
         return max((entry.manifest.peak_bytes or 0 for entry in entries), default=0) or None
 
     def entry_at(self, identity: ExportIdentity, key: str) -> Entry | None:
@@ -147,9 +148,9 @@ class Store:
             make_folder(entry.weights_path.parent)
             with self.locked():
                 found = self.entry_at(manifest.identity, key)
-                if found is not None and found.is_sound():
+                if found is not None and found.damage() is None:
                     return found
-                if not is_intact(entry.weights_path, manifest.weights):
+                if damage_of(entry.weights_path, manifest.weights):
                     weights.replace(entry.weights_path)
                     sync_folder(entry.weights_path.parent)
                 if folder.exists():
@@ -167,10 +168,10 @@ class Store:
             SystemFailureError: the store cannot be written.
         """
         with self.workspace() as workspace, self.written(), self.locked():
-            if not entry.folder.exists() or entry.is_sound():
+            if not entry.folder.exists() or entry.damage() is None:
                 return
             entry.folder.rename(workspace / "discarded")
-            if not is_intact(entry.weights_path, entry.manifest.weights):
+            if entry.weights_damage():
                 entry.weights_path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
@@ -199,11 +200,6 @@ class Store:
                 f"store {self.root}: cannot be written ({error.strerror}); "
                 "free some space, or choose another store with --store or SIMX_STORE"
             ) from None
-
-    def _entries(self, pattern: str) -> list[Entry]:
-        """Return the readable entries in matching folders, in the order of their names."""
-        folders = sorted((self.root / "exports").glob(pattern))
-        return [entry for folder in folders if (entry := self.entry_in(folder)) is not None]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

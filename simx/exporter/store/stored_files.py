@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
@@ -51,22 +51,13 @@ def opened_as_recorded(path: Path, expected: FileRecord) -> Iterator[BufferedRea
         yield file
 
 
-def verify_file(path: Path, expected: FileRecord) -> None:
-    """Read a stored file and compare it with its record.
-
-    Raises:
-        DamagedEntryError: as for ``opened_as_recorded``.
-    """
-    with opened_as_recorded(path, expected):
-        pass
-
-
-def is_intact(path: Path, expected: FileRecord) -> bool:
-    """Whether ``verify_file`` finds nothing."""
-    with suppress(DamagedEntryError):
-        verify_file(path, expected)
-        return True
-    return False
+def damage_of(path: Path, expected: FileRecord) -> str | None:
+    """Read a stored file, and say how it differs from its record; None where it does not."""
+    try:
+        with opened_as_recorded(path, expected):
+            return None
+    except DamagedEntryError as error:
+        return str(error)
 
 
 def copy_as_recorded(path: Path, expected: FileRecord, target: Path) -> None:
@@ -109,18 +100,14 @@ def _opened(path: Path, expected: FileRecord) -> Iterator[BufferedReader]:
 def _checked_chunks(file: BufferedReader, path: Path, expected: FileRecord) -> Iterator[bytes]:
     """Yield the content, and refuse it at its end if its hash or its size differs."""
     digest = hashlib.sha256()
-    while chunk := _read(file, path):
-        digest.update(chunk)
-        yield chunk
-    if FileRecord(sha256=digest.hexdigest(), bytes=file.tell()) != expected:
-        raise DamagedEntryError(f"{path} does not have the hash its manifest names")
-
-
-def _read(file: BufferedReader, path: Path) -> bytes:
     try:
-        return file.read(_CHUNK)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            yield chunk
     except OSError as error:
         raise DamagedEntryError(f"{path} cannot be read ({error.strerror})") from None
+    if FileRecord(sha256=digest.hexdigest(), bytes=file.tell()) != expected:
+        raise DamagedEntryError(f"{path} does not have the hash its manifest names")
 
 
 def name_of(file: IO[bytes], path: Path) -> Path:

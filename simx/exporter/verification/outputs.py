@@ -113,7 +113,7 @@ def require_agreement(
             for batch, answer in answers.items()
             for pair in zip(answer, reference[:batch], strict=True)
         ),
-        batches=tuple(answers),
+        verified_batches=tuple(answers),
         margin=margin_of(answers[max(answers)]),
         reference_margin=margin_of(reference),
     )

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from simx.common.errors import InputError
-from simx.exporter.jobs.deadline import SLOWEST_GMACS, SLOWEST_READING
+from simx.exporter.jobs.export_workers import SLOWEST_GMACS, SLOWEST_READING
 from simx.results.schema.config import ProfileName, Schedule
 from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.warmup import MOST_BLOCKS

@@ -69,7 +69,7 @@ def test_what_is_there_is_taken_and_the_rest_is_made(store: Store, heard: Heard)
 
     assert found.keys() == {(RESNET18, "fp32"), (RESNET34, "fp32")}
     assert found[RESNET18, "fp32"] == held
-    assert entry_of(found[RESNET34, "fp32"]).is_sound()
+    assert entry_of(found[RESNET34, "fp32"]).damage() is None
     assert heard.begun == ["resnet34 fp32"]
     assert heard.messages == []
 
@@ -80,7 +80,7 @@ def test_a_damaged_export_is_discarded_and_made_again(store: Store, heard: Heard
     held.model_path.write_bytes(b"Graph")
     found = ensure([RESNET18], store, plan("fp32"), heard)
 
-    assert entry_of(found[RESNET18, "fp32"]).is_sound()
+    assert entry_of(found[RESNET18, "fp32"]).damage() is None
     (message,) = heard.messages
     assert "does not have the hash its manifest names; exporting resnet18 again" in message
 
@@ -91,7 +91,7 @@ def test_an_outdated_export_is_made_again(store: Store, heard: Heard) -> None:
     found = ensure([RESNET18], store, plan("fp32"), heard)
 
     assert entry_of(found[RESNET18, "fp32"]).key == KEYS[RESNET18]
-    assert old.is_sound()
+    assert old.damage() is None
     (message,) = heard.messages
     assert message.startswith("resnet18: its export was made by an earlier version of simx")
 

@@ -38,21 +38,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return outcome
 
 
-def test_the_interface_is_the_promised_one(trained: Exported) -> None:
-    """One input `image` and one output `embedding`, with a free batch and fixed other sizes."""
-    session = onnxruntime.InferenceSession(trained.entry.model_path)
-    (image,), (embedding,) = session.get_inputs(), session.get_outputs()
-
-    assert (image.name, image.shape[1:]) == (INPUT_NAME, [3, 224, 224])
-    assert (embedding.name, embedding.shape[1:]) == (OUTPUT_NAME, [512])
-    assert isinstance(image.shape[0], str)
-    assert image.shape[0] == embedding.shape[0]
-
-
 def test_the_manifest_tells_what_it_is(trained: Exported) -> None:
     """Identity, origin, hashes and parity are there, and the files are what they say."""
     manifest = trained.entry.manifest
-    trained.entry.verify()
+    assert trained.entry.damage() is None
 
     assert trained.fresh
     assert manifest.identity.weights_origin == "file"

@@ -1,17 +1,14 @@
 """Processes that want the same export at the same time: one makes it, the others take it."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.messages import ExportRequest
+from simx.exporter.jobs.orders import ExportRequest
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.manifest import ExportIdentity
@@ -29,18 +26,6 @@ IDENTITY = ExportIdentity(
     precision="fp32",
     weights_origin="random",
 )
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-import msgspec
-from simx.exporter.store.manifest import ExportIdentity
-from simx.exporter.store.store import Store
-identity = msgspec.json.decode(sys.argv[2], type=ExportIdentity)
-with Store(Path(sys.argv[1])).exporting(identity, sys.argv[3], wait=False) as is_ours:
-    print(is_ours, flush=True)
-    time.sleep(600)
-"""
 
 
 @pytest.fixture
@@ -97,9 +82,12 @@ def test_what_another_process_failed_to_export_is_exported(
 
 def refused(asked: list[str], request: ExportRequest) -> NotExported:
     """Stand for a worker that is asked and fails."""
-    asked.append(request.backbone.name)
+    asked.append(request.order.backbone.name)
     return NotExported(
-        backbone=request.backbone, precision=request.precision, stage="export", reason="a fake"
+        backbone=request.order.backbone,
+        precision=request.order.identity.precision,
+        stage="export",
+        reason="a fake",
     )
 
 
@@ -114,21 +102,3 @@ def test_one_entry_is_exported_by_one_process(store: Store) -> None:
 
     with store.exporting(IDENTITY, KEY, wait=False) as again:
         assert again
-
-
-def test_a_killed_process_exports_nothing_any_more(store: Store) -> None:
-    """The system gives its locks up, and nobody waits for them."""
-    identity = msgspec.json.encode(IDENTITY).decode()
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(store.root), identity, KEY],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "True\n"
-        with store.exporting(IDENTITY, KEY, wait=False) as is_ours:
-            assert not is_ours
-        holder.kill()
-        holder.wait()
-        with store.exporting(IDENTITY, KEY, wait=False) as is_ours:
-            assert is_ours

@@ -6,16 +6,20 @@ from collections.abc import Callable
 import pytest
 
 from simx.exporter.jobs import job
-from simx.exporter.jobs.messages import ExportRequest, FromWeights
+from simx.exporter.jobs.orders import ExportRequest, order_from_weights
 from simx.exporter.store.manifest import FileRecord, Verified
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError
+from simx.exporter.weights.locate import Source
 from simx.models.catalogue import load
 from simx.results.schema.report import Parity
 from tests.runner.fakes import reference
 
 FOUND = Verified(
-    parity=Parity(cosine=0.9, relative_l2=0.4), batches=(1, 4), margin=1.0, reference_margin=2.0
+    parity=Parity(cosine=0.9, relative_l2=0.4),
+    verified_batches=(1, 4),
+    margin=1.0,
+    reference_margin=2.0,
 )
 
 
@@ -28,16 +32,7 @@ def failure(
         raise VerificationError("the embedding differs from torch's", found)
 
     monkeypatch.setattr(job, "verify_export", fail)
-    source = FromWeights(path=None, sha256=None, seed=0, state_path="state")
-    request = ExportRequest(
-        backbone=load()[0],
-        embedding="pooled",
-        precision="fp32",
-        weights_origin="random",
-        source=source,
-        threads=1,
-        folder="folder",
-    )
+    order = order_from_weights(load()[0], "pooled", Source("random"))
     made = job.Made(
         reference=reference(),
         expected=Expectation(crop=16, dim=8),
@@ -45,7 +40,7 @@ def failure(
         own_error=own_error,
     )
     with pytest.raises(VerificationError) as raised:
-        job._export(request, lambda *_: made, lambda _: None)
+        job._export(ExportRequest(order, 1, "folder", "state"), lambda *_: made, lambda _: None)
     assert raised.value.found == found
     return str(raised.value)
 

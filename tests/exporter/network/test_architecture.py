@@ -1,55 +1,24 @@
 """Architectures as torchvision builds them when it is given the weights."""
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.regnet import BlockParams
 
-from simx.exporter.network.architecture import build, build_empty
+from simx.exporter.network.architecture import _NothingDrawn, build, build_empty
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
-from simx.models.selection import Selection, select
+from tests.exporter.network.test_heads import one
 
 EACH_BACKBONE = pytest.mark.parametrize(
     "backbone", load(), ids=lambda backbone: f"{backbone.model}-{backbone.weights}"
 )
 
-RANDOM_FILLS = (
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
-    nn.init.kaiming_uniform_,
-    nn.init.normal_,
-    nn.init.trunc_normal_,
-    nn.init.uniform_,
-)
-
-
-class NoInitialisation(TorchFunctionMode):
-    """Leaves out random initial values, which take most of the time and mean nothing on meta."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        arguments = kwargs or {}
-        if func in RANDOM_FILLS:
-            return args[0] if args else arguments["tensor"]
-        return func(*args, **arguments)
-
-
-@cache
-def built(backbone: Backbone) -> nn.Module:
-    with torch.device("meta"), NoInitialisation():
-        return build(backbone)
+built = cache(build_empty)
 
 
 def built_by_torchvision(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
@@ -61,7 +30,7 @@ def built_by_torchvision(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) ->
         with torch.device("cpu"):
             return widths_of(**settings)
 
-    with monkeypatch.context() as patch, torch.device("meta"), NoInitialisation():
+    with monkeypatch.context() as patch, torch.device("meta"), _NothingDrawn():
         patch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: {})
         patch.setattr(nn.Module, "load_state_dict", lambda *_, **__: None)
         patch.setattr(BlockParams, "from_init_params", widths_on_cpu)
@@ -88,11 +57,6 @@ def modules(model: nn.Module) -> list[tuple[str, type, str, dict[str, object]]]:
         )
         for name, part in model.named_modules()
     ]
-
-
-def one(name: str) -> Backbone:
-    (backbone,) = select(Selection(names=(name,)), load())
-    return backbone
 
 
 @EACH_BACKBONE
@@ -143,10 +107,9 @@ def test_an_architecture_is_in_evaluation_mode() -> None:
 @pytest.mark.parametrize("name", ["mnasnet0_5", "regnet_y_400mf", "vit_b_32", "inception_v3"])
 def test_an_empty_network_is_the_same_without_memory(name: str) -> None:
     """What is built for weights to come differs only in having no values."""
-    backbone = next(found for found in load() if found.name == name)
     with torch.device("meta"):
-        model = build(backbone)
-    empty = build_empty(backbone)
+        model = build(one(name))
+    empty = build_empty(one(name))
     shapes = {key: (tensor.shape, tensor.dtype) for key, tensor in model.state_dict().items()}
 
     assert str(empty) == str(model)

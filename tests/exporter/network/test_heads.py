@@ -1,7 +1,7 @@
 """Heads removed: what is left returns the embedding, and holds nothing of the head."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import pytest
@@ -170,24 +170,15 @@ def test_an_embedding_has_its_known_length(model: str, kind: EmbeddingKind, leng
     assert backbone.embedding_dims.of(kind) == length
 
 
-def test_pooled_is_what_enters_the_classifier(case: Case) -> None:
-    """The embedding equals what the whole network hands to its classifier, pooled."""
+@pytest.mark.parametrize(("kind", "part"), [("pooled", classifier), ("penultimate", last_layer)])
+def test_an_embedding_is_what_enters_the_head(
+    case: Case, kind: EmbeddingKind, part: Callable[[nn.Module], nn.Module]
+) -> None:
+    """It equals what the whole network hands to its classifier, or to its last weighted layer."""
     model, batch = case
-    expected = input_of(classifier(model), model, batch)
+    expected = input_of(part(model), model, batch)
 
-    found = embed(remove_head(copy.deepcopy(model), "pooled"), batch)
-
-    assert_same(found, expected)
-
-
-def test_penultimate_is_what_enters_the_last_layer(case: Case) -> None:
-    """The embedding equals what the whole network hands to its last weighted layer, pooled."""
-    model, batch = case
-    expected = input_of(last_layer(model), model, batch)
-
-    found = embed(remove_head(copy.deepcopy(model), "penultimate"), batch)
-
-    assert_same(found, expected)
+    assert_same(embed(remove_head(copy.deepcopy(model), kind), batch), expected)
 
 
 def test_flat_is_the_map_that_pooled_is_the_mean_of(case: Case) -> None:

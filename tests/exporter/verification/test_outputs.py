@@ -43,7 +43,7 @@ def test_the_right_answers_are_verified(tmp_path: Path) -> None:
     verified = verify(graph(SOUND), tmp_path)
 
     assert verified.parity.cosine > 0.999999
-    assert verified.batches == (1, 4)
+    assert verified.verified_batches == (1, 4)
 
 
 REVERSED = "embedding = Slice (still, last, first, along, back)"

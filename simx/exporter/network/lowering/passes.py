@@ -1,4 +1,10 @@
-"""Folds constants, fuses batch norms, and checks that torch has nothing left to decompose."""
+"""Makes a traced program ready for translation to ONNX, so that torch need not trace it again.
+
+``torch.onnx.export`` decomposes every program, which traces it again and takes half of an export.
+A backbone needs little of that: constants are folded, batch norms go into the convolutions before
+them, and the few operators without a counterpart in ONNX are replaced. Imports torch; runs inside
+an export worker only.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
 """How long an export may take: by the size of what is exported."""
 
-from simx.exporter.jobs.deadline import export_seconds
+from simx.exporter.jobs.export_workers import export_seconds
 from simx.models.catalogue import load
 
 
