@@ -12,19 +12,20 @@ from simx.common.errors import InputError, ProviderUnavailableError
 from simx.common.safe_text import clean
 from simx.workers.child_process import environment
 
-OLDEST_PYTHON = (3, 11)
+_OLDEST = (3, 11)
 """The oldest Python that the code of workers runs on."""
 
 LEAST: Mapping[str, str] = {
     "msgspec": "0.16",
     "numpy": "1.23.2",
-    "onnxruntime": "1.15",
+    "onnxruntime": "1.16.3",
     "torch": "2.10",
     "torchvision": "0.25",
 }
-"""The oldest releases that workers run with. Older ones of msgspec lack types, older ones of ONNX
-Runtime were not tried, and the oldest Python has no older numpy. torch and torchvision are the
-oldest that can be installed with simx."""
+"""The oldest releases that workers run with. Older ones of msgspec lack types; there is no older
+numpy for the oldest Python. torch and torchvision are the oldest that can be installed with simx,
+and ONNX Runtime is the oldest that was tried: releases before 1.24 have no record of each node's
+provider, and the profile proves it. simx's exports need 1.18."""
 
 _SECONDS = 60.0
 
@@ -85,10 +86,10 @@ def installed_at(interpreter: str, package: str, needed: tuple[str, ...]) -> Ins
         # Options that an old Python does not know are left out for the version alone.
         version = _output(interpreter, "-c", "import sys; print(*sys.version_info[:2])")
         major, minor = map(int, version.split())
-        if (major, minor) < OLDEST_PYTHON:
+        if (major, minor) < _OLDEST:
             raise ProviderUnavailableError(
                 f"environment {interpreter}: is Python {major}.{minor}, and workers need "
-                f"{'.'.join(map(str, OLDEST_PYTHON))} or newer; name an environment of a newer one"
+                f"{_OLDEST[0]}.{_OLDEST[1]} or newer; name an environment of a newer one"
             )
         output = _output(interpreter, "-P", "-c", _SCRIPT, package, *needed)
         found = msgspec.json.decode(output, type=Installed)

@@ -89,9 +89,9 @@ def test_the_oldest_releases_suffice(right: Path, backend: BackendSpec) -> None:
         ("numpy", "1.100", False),
         ("msgspec", "0.15.1", True),
         ("msgspec", "0.16.0", False),
-        ("onnxruntime", "1.14.1", True),
+        ("onnxruntime", "1.16.2", True),
         ("onnxruntime", "1.25.0.dev20260101+cpu", False),
-        ("onnxruntime-openvino", "1.13.1", True),
+        ("onnxruntime-openvino", "1.15.0", True),
         ("onnxruntime-openvino", "1.24.1", False),
     ],
 )
