@@ -65,7 +65,7 @@ PACKAGES_plugins := onnxruntime onnxruntime-ep-openvino onnxruntime-ep-webgpu on
 PACKAGES_conflict := onnxruntime onnxruntime-openvino
 # Two gigabytes of libraries: asked for with OTHERS=wheels.
 PACKAGES_wheels := "onnxruntime-gpu[cuda,cudnn]"
-WITHOUT_TORCH := click jinja2 msgspec numpy Pillow platformdirs psutil rich safetensors scipy threadpoolctl
+WITHOUT_TORCH := click jinja2 msgspec numpy Pillow platformdirs psutil rich scipy threadpoolctl
 
 PACKAGES_cuda := torch torchvision onnx onnxscript 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ from simx.results.files.report import REPORT
 from simx.results.statistics.parity import FP16, FP32, INT8
 from simx.results.statistics.percentiles import samples_needed
 from simx.results.summaries.findings import ALMOST_POINTS, DIFFERENCE_POINTS, HIGH_PERCENT
+from simx.runner.backends.interpreters import LEAST
 from simx.runner.backends.providers import provider_named
 from simx.runner.backends.registry import BACKENDS, backend_named
 from simx.runner.bench.schedule import PROFILES
@@ -325,3 +327,12 @@ def test_the_bounds_of_findings_are_those_of_the_code() -> None:
     assert f"A positive of {HIGH_PERCENT:g} % and more is high" in stated
     assert f"within {ALMOST_POINTS:g} points below that almost is" in stated
     assert f"more than {DIFFERENCE_POINTS:g} points apart" in stated
+
+
+def test_the_oldest_releases_are_the_code_s() -> None:
+    """The table of another environment's packages has what is checked there."""
+    text = text_of(DOCS / "providers.md")
+    rows = dict(re.findall(r"^\| (\w+)\b[^|]*\| ([\d.]+) \|", text, re.MULTILINE))
+
+    assert f">={rows.pop('Python')}" == metadata("simx-bench")["Requires-Python"]
+    assert rows == LEAST

@@ -13,18 +13,19 @@ from simx.common.safe_text import clean
 from simx.workers.child_process import environment
 
 _OLDEST = (3, 11)
-"""The oldest Python that the code of workers runs on. ONNX Runtime 1.24 has no older one either."""
+"""The oldest Python that the code of workers runs on."""
 
 LEAST: Mapping[str, str] = {
     "msgspec": "0.16",
     "numpy": "1.23.2",
-    "onnxruntime": "1.24.1",
+    "onnxruntime": "1.16.3",
     "torch": "2.10",
     "torchvision": "0.25",
 }
-"""The oldest releases that workers run with. Older ones of msgspec lack types, and of ONNX Runtime
-the provider of each node; there is no older numpy for the oldest Python. torch and torchvision are
-the oldest that can be installed with simx."""
+"""The oldest releases that workers run with. Older ones of msgspec lack types; there is no older
+numpy for the oldest Python. torch and torchvision are the oldest that can be installed with simx,
+and ONNX Runtime is the oldest that was tried: releases before 1.24 have no record of each node's
+provider, and the profile proves it. simx's exports need 1.18."""
 
 _SECONDS = 60.0
 
