@@ -10,7 +10,7 @@ from simx.common.errors import InputError
 from simx.exporter.network import architecture
 from simx.exporter.weights.load import fit
 from simx.models.backbone import Backbone, EmbeddingKind
-from tests.exporter.weights.support import BackboneOf, equal
+from tests.exporter.weights.support import BackboneOf, equal, unfilled
 
 HERE = Path("weights.pth")
 
@@ -29,15 +29,6 @@ def fitted(
 
 def state_of(backbone: Backbone) -> dict[str, torch.Tensor]:
     return dict(architecture.build(backbone).state_dict())
-
-
-def unfilled(backbone: Backbone) -> dict[str, torch.Tensor]:
-    """The right names and shapes, all ones, in next to no memory."""
-    with torch.device("meta"):
-        expected = state_of(backbone)
-    return {
-        name: torch.ones((), dtype=like.dtype).expand(like.shape) for name, like in expected.items()
-    }
 
 
 def test_matching_state_is_copied(small: Backbone) -> None:
