@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
@@ -161,6 +162,31 @@ def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="a zip file that is compressed"):
         read(packed)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ({"model": STATE, "best": np.float64(3)}, '["model"]'),
+        ({"a'b": {'"': STATE}, "best": np.float64(3)}, '["a\'b"]["\\""]'),
+        (torch.nn.Linear(2, 2), ".state_dict()"),
+        ({"epoch": 3, "model": torch.nn.Linear(2, 2)}, '["model"].state_dict()'),
+    ],
+    ids=itertools.count(),
+)
+def test_the_line_that_converts_does_so(content: object, part: str, tmp_path: Path) -> None:
+    """A shell that runs the message's last part gets a file that simx reads."""
+    path = tmp_path / "it's.pth"
+    path.write_bytes(saved(content))
+    with pytest.raises(InputError, match="it holds more than tensors") as raised:
+        read(path)
+    _, line = str(raised.value).split("; if you trust the file, this line does that: ")
+    python, option, code = shlex.split(line)
+    exec(code, {})  # noqa: S102 - the file is our own
+
+    assert (python, option) == ("python", "-c")
+    assert f"weights_only=False){part}, " in code
+    assert read(tmp_path / "it's.weights.pth").keys() in (STATE.keys(), {"weight", "bias"})
 
 
 TRAPS: dict[str, Callable[[Trap], bytes]] = {

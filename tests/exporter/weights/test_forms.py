@@ -28,7 +28,8 @@ LARGER = {"rpn.conv.weight": torch.ones(4, 4), "neck.bias": torch.ones(4)}
 @pytest.fixture(scope="module")
 def tuned() -> nn.Module:
     """A ResNet with three classes of its own."""
-    return resnet18(num_classes=3)
+    model: nn.Module = resnet18(num_classes=3)
+    return model
 
 
 def behind(prefix: str, state: State) -> dict[str, torch.Tensor]:
@@ -88,8 +89,8 @@ FORMS: dict[str, tuple[Callable[[nn.Module], object], str]] = {
             "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(3)}}}],
         },
         (
-            "uses 'state_dict'; strips 'model.' from the names; ignores 1 other name (loss.weight); "
-            f"{HEAD}"
+            "uses 'state_dict'; strips 'model.' from the names; ignores 1 other name "
+            f"(loss.weight); {HEAD}"
         ),
     ),
     "part of a detector": (
