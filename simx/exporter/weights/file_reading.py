@@ -45,7 +45,7 @@ class FileReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     container: Text = ""
     prefix: Text = ""
-    others: tuple[Text, ...] = ()
+    others: Entries = Entries()
     translated: Entries = Entries()
     ignored: Entries = Entries()
     unused: Entries = Entries()
@@ -53,10 +53,9 @@ class FileReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def text(self) -> str:
         """Return all of it in one line; empty if the file was read as it is."""
-        others = " and ".join(map(repr, self.others))
         parts = (
             (self.container, f"uses {self.container!r}"),
-            (self.others, f"{others} would also fit (--weights-key selects it)"),
+            (self.others.count, f"{self.others.listed()} would also fit (see --weights-key)"),
             (self.prefix, f"strips {self.prefix!r} from the names"),
             (self.translated.count, f"translates {self.translated.text('name')}"),
             (self.ignored.count, f"ignores {self.ignored.text('other name')}"),

@@ -88,7 +88,7 @@ def fit(
         for name, like in needs.expected.items()
     }
     _require_numbers(state, chosen.usable, path)
-    others = tuple(each.name or "the whole file" for each in fitting if each is not chosen)
+    others = Entries.of([_name_of(each) for each in fitting if each is not chosen])
     denormal = Entries.of([name for name in needs.required if _is_denormal(name, state[name])])
     return state, msgspec.structs.replace(chosen.reading, others=others, denormal=denormal)
 
@@ -97,7 +97,7 @@ def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
     """Return the network with the key, or else the one in the most usual place."""
     named = [each for each in fitting if key is None or each.answers_to(key)]
     named = [each for each in named if each.name == key] or named
-    names = ", ".join(each.name or "the whole file" for each in named or fitting)
+    names = Entries.of([_name_of(each) for each in named or fitting]).listed()
     if not named:
         raise InputError(
             f"weights file {shown(path)}: no network that fits is named {key!a}; those that fit "
@@ -110,6 +110,10 @@ def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
             "--weights-key"
         )
     return named[0]
+
+
+def _name_of(network: Network) -> str:
+    return network.name or "the whole file"
 
 
 def _is_denormal(name: str, tensor: torch.Tensor) -> bool:

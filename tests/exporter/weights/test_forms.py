@@ -106,7 +106,7 @@ FORMS: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     ),
     "torchvision's script": (
         of_torchvisions_script,
-        "uses 'model'; 'model_ema.module' would also fit (--weights-key selects it); " + HEAD,
+        "uses 'model'; model_ema.module would also fit (see --weights-key); " + HEAD,
     ),
 }
 
@@ -223,7 +223,7 @@ def test_a_copy_is_named_and_chosen_by_its_key(
     state, reading = fit(loaded, backbone, "pooled", HERE, key)
 
     assert {float(tensor.flatten()[0]) for tensor in state.values()} == {value}
-    assert reading.others == others
+    assert reading.others == Entries.of(others)
 
 
 def test_networks_behind_two_prefixes_are_told_apart(backbone_of: BackboneOf) -> None:
@@ -236,7 +236,8 @@ def test_networks_behind_two_prefixes_are_told_apart(backbone_of: BackboneOf) ->
     state, reading = fit(loaded, backbone, "pooled", HERE, "encoder_k")
 
     assert float(state["features.0.bias"][0]) == 2
-    assert (reading.prefix, reading.others) == ("module.encoder_k.", ("module.encoder_q",))
+    assert reading.prefix == "module.encoder_k."
+    assert reading.others == Entries(1, ("module.encoder_q",))
 
 
 @pytest.mark.parametrize(
