@@ -18,8 +18,9 @@ QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 help:  ## list the targets
 	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
-bench: $(VENV)/.installed  ## export GFLOPS range 0, measure it on the CPU, print the tables
+bench: $(VENV)/.installed  ## measure trained weights, then GFLOPS range 0, on the CPU; print the tables
 	mkdir -p .simx
+	$(BIN)/simx bench mobilenet_v2:v1 --weights tests/data/mobilenet_v2_headless.safetensors --profile quick --store $(STORE) -o .simx/trained.json
 	$(BIN)/simx bench --gflops 0 --profile quick --store $(STORE) -o .simx/report.json
 
 test: check  ## lint, type-check and run the quick suite

@@ -75,6 +75,7 @@ def export(  # noqa: PLR0913 - the options of the command
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
     weights: AnyPath = "auto",
+    weights_key: str | None = None,
     weights_mirror: str | None = None,
     offline: bool = False,
     threads: int | None = None,
@@ -89,6 +90,7 @@ def export(  # noqa: PLR0913 - the options of the command
         embedding: ``pooled``, ``penultimate`` or ``flat``.
         precisions: ``fp32``, ``fp16`` and ``int8``; the last two are converted from fp32.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
+        weights_key: the name of the network to use, if the file has several.
         weights_mirror: URL to download weights from, instead of torchvision's.
         offline: never download.
         threads: of all exports together; by default the cores of this process.
@@ -106,7 +108,7 @@ def export(  # noqa: PLR0913 - the options of the command
     cores = threads or default_threads()
     plan = ExportPlan(
         embedding=embedding,
-        request=WeightsRequest.parse(os.fspath(weights)),
+        request=WeightsRequest.parse(os.fspath(weights)).with_key(weights_key),
         precisions=tuple(precisions),
         threads=cores,
         jobs=jobs or default_jobs(cores),
@@ -131,6 +133,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
     weights: AnyPath | WeightsRequest = "auto",
+    weights_key: str | None = None,
     weights_mirror: str | None = None,
     offline: bool = False,
     anchor: AnyPath | None = None,
@@ -168,6 +171,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         embedding: ``pooled``, ``penultimate`` or ``flat``.
         precisions: ``fp32``, ``fp16`` and ``int8``.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
+        weights_key: the name of the network to use, if the file has several.
         weights_mirror: URL to download weights from, instead of torchvision's.
         offline: never download.
         anchor: your own anchor picture.
@@ -201,6 +205,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     request = weights
     if not isinstance(request, WeightsRequest):
         request = WeightsRequest.parse(os.fspath(request))
+    request = request.with_key(weights_key)
     planned = schedule(
         profile, launches=launches, rounds=rounds, half_width=half_width, budget=budget, seed=seed
     )
@@ -224,6 +229,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     inputs = Inputs(
         store=str(_store(store)),
         weights_file=_text(request.path),
+        weights_key=request.key,
         weights_mirror=weights_mirror,
         anchor=_text(anchor),
         positive=_text(positive),

@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/weights/checkpoint.py": TORCH,
     "exporter/weights/initialised.py": TORCH,
     "exporter/weights/load.py": TORCH,
+    "exporter/weights/selection.py": TORCH,
     "exporter/weights/state.py": TORCH,
     "exporter/store/relocation.py": {"onnx"},
     "exporter/verification/half_precision.py": {"onnx", "onnxruntime"},

@@ -90,6 +90,7 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
 @options.embedding_option
 @options.precision_option
 @options.weights_option
+@options.weights_key_option
 @options.mirror_option
 @options.offline_option
 @click.option("--anchor", type=_PICTURE, help="File of your own anchor picture.")
@@ -164,6 +165,7 @@ def command(
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
     weights: WeightsRequest,
+    weights_key: str | None,
     weights_mirror: str | None,
     offline: bool,
     anchor: Path | None,
@@ -219,6 +221,7 @@ def command(
             embedding=embedding,
             precisions=precision,
             weights=weights,
+            weights_key=weights_key,
             weights_mirror=weights_mirror,
             offline=offline,
             anchor=anchor,

@@ -42,6 +42,7 @@ the fp32 export, which is made first if it is missing.
 @options.embedding_option
 @options.precision_option
 @options.weights_option
+@options.weights_key_option
 @options.mirror_option
 @options.offline_option
 @options.threads_option
@@ -81,6 +82,7 @@ def command(
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
     weights: WeightsRequest,
+    weights_key: str | None,
     weights_mirror: str | None,
     offline: bool,
     threads: int | None,
@@ -121,7 +123,7 @@ def command(
     cores = threads or default_threads()
     plan = ExportPlan(
         embedding=embedding,
-        request=weights,
+        request=weights.with_key(weights_key),
         precisions=precision,
         threads=cores,
         jobs=jobs or default_jobs(cores),

@@ -78,7 +78,14 @@ weights_option = click.option(
     show_default=True,
     metavar="auto|pretrained|random|FILE",
     help="auto: cached pretrained weights, otherwise random ones; pretrained: download missing "
-    "weights; random: seeded random weights; FILE: a state dict.",
+    "weights; random: seeded random weights; FILE: a state dict or a training checkpoint.",
+)
+
+weights_key_option = click.option(
+    "--weights-key",
+    type=utf8,
+    metavar="NAME",
+    help="Network to use from a weights file that holds several, such as model_ema.",
 )
 
 mirror_option = click.option(

@@ -94,6 +94,8 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "weights file missing": ((*EXPORT, "--weights", "gone.pth"), "gone.pth"),
     "weights file a folder": ((*EXPORT, "--weights", "pictures"), "pictures"),
     "weights empty": ((*EXPORT, "--weights", ""), "--weights"),
+    "a key without a weights file": ((*EXPORT, "--weights-key", "ema"), "--weights-key"),
+    "a key without a weights file to measure": ((*BENCH, "--weights-key", "ema"), "--weights-key"),
     "one weights file for two backbones": (
         (*EXPORT, "resnet18", "--weights", str(TRAINED_WEIGHTS)),
         "name one",

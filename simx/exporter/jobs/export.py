@@ -288,6 +288,9 @@ class _Exporter:
         reply = self._workers.run(ExportRequest(order, threads, *paths))
         if isinstance(reply, ExportDone):
             entry = self._store.publish(folder, state_path, reply.manifest, order.key)
+            reading, request = reply.manifest.file_reading, self._plan.request
+            if reading and order.full is None and request.path is not None:
+                self._listener.notice(f"weights file {shown(request.path)}: {reading.text()}")
             return Exported(order.backbone, entry, fresh=True)
         if reply.blame == "input" and order.full is None and self._plan.request.kind == "file":
             raise InputError(reply.reason)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from msgspec import UNSET
 from torch import nn
 
 from simx.common.errors import InputError
@@ -58,7 +59,8 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     torch.set_num_threads(request.threads)
     path = None if order.path is None else Path(order.path)
     origin = order.identity.weights_origin
-    state = load(backbone, Source(origin, path, order.sha256, order.seed))
+    source = Source(origin, path, order.sha256, order.seed, order.weights_key)
+    state, file_reading = load(backbone, order.identity.embedding, source)
     save_state(state, state_path)
 
     stage("reference")
@@ -86,6 +88,7 @@ def make(request: ExportRequest, stage: Stage) -> Made:
         expected=expected,
         weights=record_of(state_path),
         own_error=own_error,
+        file_reading=file_reading if file_reading.text() else UNSET,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from simx.common.errors import InputError, SimxError, SystemFailureError, disk_failure
 from simx.exporter.jobs.orders import REQUESTS, ExportDone, ExportRequest, Order
@@ -22,6 +23,7 @@ from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError, verify_export
 from simx.exporter.verification.reference import Reference
+from simx.exporter.weights.file_reading import FileReading
 from simx.results.statistics.parity import amplified_rounding, bounds_of
 from simx.workers.connection import Connection
 
@@ -33,7 +35,8 @@ class Made:
     ``reference`` is the verification input with torch's answers, ``expected`` what the graph has
     to be, and ``weights`` the state dict that it was made from. ``full`` is the manifest of the
     fp32 export that another precision was made from. ``own_error`` computes how far torch's answers
-    are from its own in float64, where there is torch.
+    are from its own in float64, where there is torch. ``file_reading`` says how a weights file was
+    read.
     """
 
     reference: Reference
@@ -41,6 +44,7 @@ class Made:
     weights: FileRecord
     full: Manifest | None = None
     own_error: Callable[[], float] | None = None
+    file_reading: FileReading | UnsetType = UNSET
 
 
 Stage = Callable[[str], None]
@@ -87,6 +91,7 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
     return Manifest(
         identity=order.identity,
         source=order.source,
+        file_reading=before.file_reading if before else made.file_reading,
         made_from=before.graph_sha256 if before else None,
         preset=before.preset if before else order.backbone.preset,
         embedding_dim=made.reference.embeddings.shape[1],

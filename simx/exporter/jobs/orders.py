@@ -13,7 +13,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An export that is to be made, and the source that its manifest names.
 
     It is made from the fp32 export in the folder ``full``; without one, from the weights file
-    ``path`` of this hash; without that, from random weights drawn from ``seed``.
+    ``path`` of this hash; without that, from random weights drawn from ``seed``. ``weights_key``
+    names one of several networks in the file.
     """
 
     backbone: Backbone
@@ -24,6 +25,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     sha256: str | None = None
     seed: int = 0
+    weights_key: str | None = None
 
 
 class ExportRequest(msgspec.Struct, frozen=True):
@@ -63,6 +65,7 @@ def order_from_weights(backbone: Backbone, embedding: EmbeddingKind, source: Sou
         path=None if source.path is None else str(source.path.resolve()),
         sha256=source.sha256,
         seed=source.seed,
+        weights_key=source.key,
     )
 
 

@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from simx.common.bounded import Amount, Count, Moment, Positive, Text
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, decode
+from simx.exporter.weights.file_reading import FileReading
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin
 
 MANIFEST_NAME: Final = "simx-export"
-MANIFEST_VERSION = 3
+MANIFEST_VERSION = 4
 """2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
-another precision was made from."""
+another precision was made from. 4: how a weights file was read."""
+
+_VERSIONS_READ = {3, MANIFEST_VERSION}
 
 MODEL_FILE = "model.onnx"
 DATA_FILE = f"{MODEL_FILE}.data"
@@ -79,10 +83,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` are relative to the manifest; ``weights`` is the state dict in the store's ``weights``
     folder, for the torch backend. ``source`` names the weights' origin exactly (a seed, a
-    checkpoint, the hash of a file). ``made_from`` is the hash of the fp32 graph that another
-    precision was made from, None for fp32. ``margin`` is the similarity of the bundled positive
-    minus that of the negative, in percentage points, and ``reference_margin`` that of torch's
-    embeddings; None where not all pictures were run. ``recipe`` is that of ``cache_key``,
+    checkpoint, the hash of a file and the network in it). ``file_reading`` says how a file was read
+    that was not simply this backbone's state dict. ``made_from`` is the hash of the fp32 graph that
+    another precision was made from, None for fp32. ``margin`` is the similarity of the bundled
+    positive minus that of the negative, in percentage points, and ``reference_margin`` that of
+    torch's embeddings; None where not all pictures were run. ``recipe`` is that of ``cache_key``,
     ``seconds`` the duration of the export, and ``peak_bytes`` the peak memory of its worker.
     """
 
@@ -90,6 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     version: Count = MANIFEST_VERSION
     identity: ExportIdentity
     source: Text
+    file_reading: FileReading | UnsetType = UNSET
     made_from: Sha256 | None = None
     preset: Preset
     embedding_dim: Positive
@@ -156,7 +162,7 @@ def read_manifest(path: Path) -> Manifest:
         InputError: it cannot be read, is no manifest of this version of simx, or has changed.
     """
     data = read_whole(path, MANIFEST)
-    if version_of(data) not in {None, MANIFEST_VERSION}:
+    if version_of(data) not in {None, *_VERSIONS_READ}:
         raise MANIFEST.refused(path, "is of another version of simx")
     try:
         found = decode(data, _Sealed)

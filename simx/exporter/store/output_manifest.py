@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from simx.common.bounded import Positive, PositiveAmount, Text
 from simx.common.input_files import InputKind, read_whole
@@ -17,12 +18,14 @@ from simx.exporter.store.manifest import (
     FileRecord,
     Manifest,
 )
+from simx.exporter.weights.file_reading import FileReading
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin
 
 OUTPUT_MANIFEST_FILE = "manifest.json"
 OUTPUT_MANIFEST_NAME: Final = "simx-models"
-OUTPUT_MANIFEST_VERSION: Final = 1
+OUTPUT_MANIFEST_VERSION: Final = 2
+"""2: how a weights file was read."""
 
 OUTPUT_MANIFEST = InputKind(
     label="manifest ",
@@ -63,7 +66,8 @@ class Preprocessing(Preset, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: ``file`` is its graph; ``files`` are the graph and its data.
 
-    ``graph_sha256`` and ``source``, the exact origin of the weights, are those of the export.
+    ``graph_sha256``, ``source`` and ``file_reading``, the exact origin of the weights and how their
+    file was read, are those of the export.
     """
 
     file: Text
@@ -73,6 +77,7 @@ class OutputModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weights: Text
     weights_origin: WeightsOrigin
     source: Text
+    file_reading: FileReading | UnsetType = UNSET
     embedding: EmbeddingKind
     embedding_dim: Positive
     precision: Precision
@@ -91,6 +96,7 @@ def output_model(file: str, files: Mapping[str, FileRecord], manifest: Manifest)
         files=dict(files),
         graph_sha256=manifest.graph_sha256,
         source=manifest.source,
+        file_reading=manifest.file_reading,
         embedding_dim=manifest.embedding_dim,
         input=TensorInterface(name=INPUT_NAME, shape=(BATCH_NAME, 3, preset.crop, preset.crop)),
         output=TensorInterface(name=OUTPUT_NAME, shape=(BATCH_NAME, manifest.embedding_dim)),
@@ -105,7 +111,7 @@ class OutputManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """All models of a folder, in the order of their files' names."""
 
     name: Literal["simx-models"] = OUTPUT_MANIFEST_NAME
-    version: Literal[1] = OUTPUT_MANIFEST_VERSION
+    version: Literal[1, 2] = OUTPUT_MANIFEST_VERSION
     models: tuple[OutputModel, ...] = ()
 
     @property
@@ -120,7 +126,7 @@ class OutputManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def with_model(self, added: OutputModel) -> "OutputManifest":
         """Return it with a model added or replaced."""
         models = {model.file: model for model in (*self.models, added)}
-        return msgspec.structs.replace(self, models=tuple(models[name] for name in sorted(models)))
+        return OutputManifest(models=tuple(models[name] for name in sorted(models)))
 
 
 def read_output_manifest(path: Path) -> OutputManifest:

@@ -1,12 +1,16 @@
-"""Read a weights file of any origin into plain tensors, without running any code in it."""
+"""Read a weights file of any origin, without running any code in it.
+
+The result is what the file holds: a state dict, or nested mappings with one among other values.
+"""
 
 import dataclasses
 import io
 import pickle
 import re
+import shlex
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import safetensors
@@ -19,9 +23,7 @@ from simx.exporter.store.stored_files import name_of
 from simx.exporter.weights.foreign import kind_of, zip_problem
 from simx.exporter.weights.identity import hash_of, record_path, replaced
 from simx.exporter.weights.request import WEIGHTS
-
-_WRAPPERS = ("state_dict", "model")
-"""Keys under which training scripts keep the state dict beside their own bookkeeping."""
+from simx.exporter.weights.selection import Keys, containers, nested, plain
 
 _TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
 """Of a zip file, and of a pickle."""
@@ -39,13 +41,33 @@ STATE_DICT = dataclasses.replace(
 )
 
 
-def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+class _Stub:
+    """Stands for an object of any class in a file, and does nothing."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+_Stubs = list[Callable[..., object] | tuple[Callable[..., object], str]]
+
+
+def _stubs(classes: Iterable[str]) -> _Stubs:
+    """Return for each class one that torch makes in its place, so that none of its code runs."""
+    return [(type(name, (_Stub,), {}), name) for name in classes]
+
+
+_IGNORED = ("argparse.Namespace",)
+"""Classes of objects beside the weights; torchvision's training script saves its arguments so."""
+
+
+def read_checkpoint(path: Path, sha256: str) -> object:
     """Read a checkpoint from torch's cache, after checking its hash.
 
     The same open file is checked and loaded, so it cannot be replaced in between.
 
     Raises:
-        InputError: unreadable, of another hash, or no state dict.
+        InputError: unreadable, of another hash, or without a state dict.
     """
     with opened(path, STATE_DICT) as file:
         digest = hash_of(file, path)
@@ -53,16 +75,16 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, torch.Tensor]:
             problem = f"its sha256 is {digest}, not {sha256} as before"
             record = shown(record_path(path.name))
             raise replaced(path, problem, f" (if the file is right, delete {record} instead)")
-        return _tensors(_torch_load(file, path), path)
+        return _torch_load(file, path)
 
 
-def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
-    """Read a user's state dict: safetensors, or a file for ``torch.load(weights_only=True)``.
+def read_file(path: Path, sha256: str) -> object:
+    """Read a user's weights: safetensors, or a file for ``torch.load(weights_only=True)``.
 
     The content decides, not the suffix.
 
     Raises:
-        InputError: unreadable, of another hash, neither format, or no state dict of plain tensors.
+        InputError: unreadable, of another hash, neither format, or without a state dict.
     """
     with opened(path, STATE_DICT) as file:
         if hash_of(file, path) != sha256:
@@ -74,12 +96,12 @@ def read_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
         # safetensors: a little-endian uint64 header length, then a JSON object.
         if len(head) == _HEAD_BYTES and head.endswith(b"{"):
             try:
-                return safetensors.torch.load_file(name_of(file, path))
+                return _with_tensors(safetensors.torch.load_file(name_of(file, path)), path)
             except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
                 problem = "damaged or cut short: no valid safetensors"
                 raise STATE_DICT.refused(path, problem) from error
         if head.startswith(_TORCH_MAGIC):
-            return _tensors(_torch_load(file, path), path)
+            return _torch_load(file, path)
         raise STATE_DICT.refused(path, kind_of(file))
 
 
@@ -87,112 +109,71 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
     if problem := zip_problem(file):
         raise STATE_DICT.refused(path, problem)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_stubs(_IGNORED)):
             warnings.simplefilter("ignore")  # of pickle protocols other than torch's own
-            return torch.load(file, map_location="cpu", weights_only=True)
+            loaded: object = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        more = _more_than_tensors(file, str(error))
-        problem = f"it holds more than tensors ({more}), so it is not loaded"
-        raise STATE_DICT.refused(path, problem) from error
+        raise _more_than_tensors(file, path, str(error)) from error
     except Exception as error:  # a damaged file can raise anything from the reader
         problem = "torch cannot read it (damaged or cut short)"
         raise STATE_DICT.refused(path, problem) from error
+    return _with_tensors(loaded, path)
 
 
-class _Stub:
-    """Stands for an object of any class in a file, and does nothing."""
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __setstate__(self, _: object) -> None: ...
-
-
-def _more_than_tensors(file: io.BufferedReader, message: str) -> str:
-    """Name what a file holds besides tensors, and its key; no object of the file is made."""
-    try:
-        file.seek(0)
-        classes = torch.serialization.get_unsafe_globals_in_checkpoint(file)
-        stubs: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
-            (type(name, (_Stub,), {}), name) for name in classes
-        ]
-        file.seek(0)
-        with torch.serialization.safe_globals(stubs):
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-        for keys, value in _items(loaded):
-            if isinstance(value, _Stub):
-                return f"{_plain(type(value).__name__)} under {_key(keys)}"
-        if isinstance(loaded, _Stub):
-            return f"a whole object of {_plain(type(loaded).__name__)}"
-    except Exception:  # noqa: BLE001, S110 - a file of the older form, or a damaged one
-        pass
-    found = _FORBIDDEN.search(message)
-    return found.group(1) if found else "or is damaged"
-
-
-def _items(
-    loaded: object, keys: tuple[object, ...] = ()
-) -> Iterator[tuple[tuple[object, ...], object]]:
-    """Yield the values of nested mappings with their keys, outer ones first."""
-    if isinstance(loaded, Mapping):
-        yield from (((*keys, key), value) for key, value in loaded.items())
-        for key, value in loaded.items():
-            yield from _items(value, (*keys, key))
-
-
-def _key(keys: tuple[object, ...]) -> str:
-    return "".join(f"[{ascii(key)[:_LENGTH_AT_MOST]}]" for key in keys)
-
-
-def _plain(name: str) -> str:
-    """Return a name from a file, which can be any text, as text for one line."""
-    return ascii(name)[1:-1][:_LENGTH_AT_MOST]
-
-
-def _tensors(loaded: object, path: Path) -> dict[str, torch.Tensor]:
-    """Return the state dict without its wrapper; refuse anything else."""
-    if isinstance(loaded, dict):
-        inner = [loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), dict)]
-        candidate = inner[0] if inner else loaded
-        if _is_state_dict(candidate):
-            return dict(candidate)
+def _with_tensors(loaded: object, path: Path) -> object:
+    """Refuse what has no named tensor anywhere."""
+    if containers(loaded):
+        return loaded
     raise STATE_DICT.refused(path, _no_state_dict(loaded))
 
 
+def _more_than_tensors(file: io.BufferedReader, path: Path, message: str) -> InputError:
+    """Name what a file holds besides tensors, and its key; no object of the file is made."""
+    found = _FORBIDDEN.search(message)
+    more, line = found.group(1) if found else "or is damaged", ""
+    try:
+        file.seek(0)
+        stubs = _stubs(torch.serialization.get_unsafe_globals_in_checkpoint(file))
+        file.seek(0)
+        with torch.serialization.safe_globals(stubs):
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+        keys, value = next(each for each in nested(loaded) if isinstance(each[1], _Stub))
+        name = plain(type(value).__name__)
+        more = f"{name} under {_key(keys)}" if keys else f"a whole object of {name}"
+        line = f"; if you trust the file, this line does that: {_conversion(path, loaded, keys)}"
+    except Exception:  # noqa: BLE001, S110 - a file of the older form, or a damaged one
+        pass
+    kind = dataclasses.replace(STATE_DICT, mend=STATE_DICT.mend + line)
+    return kind.refused(path, f"it holds more than tensors ({more}), so it is not loaded")
+
+
+def _conversion(path: Path, loaded: object, keys: Keys) -> str:
+    """Return a line for the shell that saves a file's largest state dict, or its module's."""
+    with_dots = [each for each in containers(loaded) if any("." in name for name in each.names)]
+    if with_dots:
+        keys = max(with_dots, key=lambda each: len(each.names)).keys
+    part = "".join(f"[{_literal(key)}]" for key in keys) + ("" if with_dots else ".state_dict()")
+    new = path.with_suffix(".weights.pth")
+    old = f"torch.load({_literal(str(path))}, weights_only=False){part}"
+    return f"python -c {shlex.quote(f'import torch; torch.save({old}, {_literal(str(new))})')}"
+
+
+def _literal(key: object) -> str:
+    """Return a Python literal, a text in double quotes, for a shell's single ones around it."""
+    if not isinstance(key, str):
+        return ascii(key)
+    return '"' + ascii(key)[1:-1].replace('"', '\\"') + '"'
+
+
+def _key(keys: Keys) -> str:
+    return "".join(f"[{ascii(key)[:_LENGTH_AT_MOST]}]" for key in keys)
+
+
 def _no_state_dict(loaded: object) -> str:
-    """Say where in a file the state dict is, or which entry of it is no ordinary tensor."""
     what = "not a state dict, which is a mapping of names to tensors"
     if not isinstance(loaded, Mapping):
         return f"{what}, but a {type(loaded).__name__}"
-    places = [_key(keys) for keys, value in _items(loaded) if _is_state_dict(value)]
-    if places:
-        return f"its state dict is under {' and under '.join(places[:2])}: save that alone"
-    for keys, value in _items(loaded):
-        if not isinstance(value, Mapping) and not _is_entry(keys[-1], value):
-            return f"{what}: {_key(keys)} is {_described(value)}"
+    for keys, value in nested(loaded):
+        if not isinstance(value, Mapping):
+            return f"{what}: {_key(keys)} is of type {type(value).__name__}"
     return what
-
-
-def _described(value: object) -> str:
-    if not isinstance(value, torch.Tensor):
-        return f"of type {type(value).__name__}"
-    return f"a tensor on the {value.device.type} device, {value.layout}, {value.dtype}"
-
-
-def _is_state_dict(candidate: object) -> bool:
-    return (
-        isinstance(candidate, Mapping)
-        and bool(candidate)
-        and all(_is_entry(key, value) for key, value in candidate.items())
-    )
-
-
-def _is_entry(key: object, value: object) -> bool:
-    """Whether this is a name with an ordinary tensor in memory: not sparse, quantised or meta."""
-    return (
-        isinstance(key, str)
-        and type(value) in {torch.Tensor, torch.nn.Parameter}
-        and isinstance(value, torch.Tensor)
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-        and not value.is_quantized
-    )

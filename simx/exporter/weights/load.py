@@ -1,95 +1,134 @@
 """Read a backbone's weights into memory, from the source that ``locate`` found.
 
-A state dict is accepted as in torchvision: names from older releases are translated, parts that
-torchvision removes after loading are dropped, and everything else must match exactly.
+A network in a file is accepted if it has every tensor that the embedding is computed from, and no
+others in the same modules. Its classifier, and what the file holds besides, does not matter.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import torch
 
 from simx.common.errors import InputError
 from simx.common.input_files import shown
-from simx.exporter.network import architecture
 from simx.exporter.weights.checkpoint import read_checkpoint, read_file
+from simx.exporter.weights.file_reading import Entries, FileReading
 from simx.exporter.weights.initialised import random_state
 from simx.exporter.weights.locate import Source
-from simx.models.backbone import Backbone
-
-_OLD_NAMES = (
-    # densenet's checkpoints were saved when module names could hold dots.
-    (re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12])\."), r"\1\2."),
-    # ViT's feed-forward block named its layers before it became a sequence with GELU in between.
-    (re.compile(r"\.mlp\.linear_1\."), ".mlp.0."),
-    (re.compile(r"\.mlp\.linear_2\."), ".mlp.3."),
-)
-
-_TRAINING_ONLY = {"googlenet": ("aux1.", "aux2.")}
-"""Auxiliary classifiers that torchvision's builder removes after loading its checkpoint."""
+from simx.exporter.weights.misfit import misfit
+from simx.exporter.weights.selection import Network, containers, needs_of, networks
+from simx.models.backbone import Backbone, EmbeddingKind
 
 _State = Mapping[str, torch.Tensor]
 
-_SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.")
-"""In ``model-00001-of-00003.safetensors``."""
+_VARIANCE = ".running_var"
+
+_SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 
 _NAMED_AT_MOST = 3
-_LENGTH_AT_MOST = 120
 
 
-def load(backbone: Backbone, source: Source) -> dict[str, torch.Tensor]:
+def load(
+    backbone: Backbone, embedding: EmbeddingKind, source: Source
+) -> tuple[dict[str, torch.Tensor], FileReading]:
     """Read, check and fit the weights of a backbone's source.
 
     Returns:
         A state dict for ``state.fill``: the names, shapes and dtypes (float32, int64) of
-        ``architecture.build``'s own, on the CPU.
+        ``architecture.build``'s own, on the CPU; and how the file was read.
 
     Raises:
-        InputError: the file is unreadable, damaged or changed since it was located, or it is no
-            state dict of plain tensors for this model.
+        InputError: the file is unreadable, damaged or changed since it was located, or it holds
+            no weights of plain tensors for this model.
     """
     if source.path is None or source.sha256 is None:
-        return random_state(backbone, source.seed)
+        return random_state(backbone, source.seed), FileReading()
     read = read_checkpoint if source.origin == "pretrained" else read_file
-    return fit(read(source.path, source.sha256), backbone, source.path)
+    loaded = read(source.path, source.sha256)
+    return fit(loaded, backbone, embedding, source.path, source.key)
 
 
-def fit(raw: _State, backbone: Backbone, path: Path) -> dict[str, torch.Tensor]:
-    """Return the backbone's state dict, filled from the tensors that were read from a file.
+def fit(
+    loaded: object,
+    backbone: Backbone,
+    embedding: EmbeddingKind,
+    path: Path,
+    key: str | None = None,
+) -> tuple[dict[str, torch.Tensor], FileReading]:
+    """Return the backbone's state dict, filled from what was read from a file.
+
+    Args:
+        loaded: a mapping of names to tensors, possibly below the keys of other mappings.
+        backbone: whose weights they are.
+        embedding: it decides which tensors are needed.
+        path: of the file, for messages.
+        key: which network of several to take.
 
     Returns:
         Every name of the model's own state dict in its order, each a contiguous tensor of the
-        model's shape and dtype that shares no memory.
+        model's shape and dtype that shares no memory; and how the file was read.
 
     Raises:
         InputError: a tensor is missing, unknown, of another shape, or of another kind of number;
-            or it holds NaN, an infinity, or a negative variance.
+            it holds NaN, an infinity, or a negative variance; or several networks fit.
     """
-    with torch.device("meta"):
-        expected = architecture.build(backbone).state_dict()
-    # Batch-norm counters came with torch 0.4.1; torch fills in zeros for older files.
-    given = {
-        name: torch.zeros_like(like, device="cpu")
-        for name, like in expected.items()
-        if name.endswith(".num_batches_tracked")
-    } | _translated(raw, backbone.model)
-    _require_match(given, expected, backbone, path)
+    needs = needs_of(backbone, embedding)
+    held = containers(loaded)
+    found = networks(held, needs)
+    fitting = [each for each in found if each.fits]
+    if not fitting:
+        raise misfit(held, found[0], backbone, embedding, path)
+    chosen = _chosen(fitting, path, key)
     state = {
-        name: torch.empty_like(like, device="cpu").copy_(given[name].detach())
-        for name, like in expected.items()
+        name: torch.empty_like(like, device="cpu").copy_(chosen.usable[name].detach())
+        if name in chosen.usable
+        else torch.zeros_like(like, device="cpu")
+        for name, like in needs.expected.items()
     }
-    _require_numbers(state, given, path)
-    return state
+    _require_numbers(state, chosen.usable, path)
+    others = Entries.of([_name_of(each) for each in fitting if each is not chosen])
+    denormal = Entries.of([name for name in needs.required if _is_denormal(name, state[name])])
+    return state, msgspec.structs.replace(chosen.reading, others=others, denormal=denormal)
+
+
+def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
+    """Return the network with the key, or else the one in the most usual place."""
+    named = [each for each in fitting if key is None or each.answers_to(key)]
+    named = [each for each in named if each.name == key] or named
+    names = Entries.of([_name_of(each) for each in named or fitting]).listed()
+    if not named:
+        raise InputError(
+            f"weights file {shown(path)}: no network that fits is named {key!a}; those that fit "
+            f"are: {names}"
+        )
+    is_unclear = len(named) > 1 and (key is not None or named[0].rank == named[1].rank)
+    if is_unclear:
+        raise InputError(
+            f"weights file {shown(path)}: several networks in it fit: {names}; choose one with "
+            "--weights-key"
+        )
+    return named[0]
+
+
+def _name_of(network: Network) -> str:
+    return network.name or "the whole file"
+
+
+def _is_denormal(name: str, tensor: torch.Tensor) -> bool:
+    """Whether products with denormal numbers are computed for every picture."""
+    return name.endswith(".weight") and bool(
+        ((tensor != 0) & (tensor.abs() < _SMALLEST_NORMAL)).any()
+    )
 
 
 def _require_numbers(state: _State, given: _State, path: Path) -> None:
     """Refuse values with which a network has no embedding, each by its tensor's name."""
     wrong = [
-        f"{ascii(name)[1:-1]} holds {problem}"
-        for name, tensor in state.items()
-        if (problem := _impossible(name, tensor, given[name]))
+        f"{name} holds {problem}"
+        for name, tensor in given.items()
+        if (problem := _impossible(name, state[name], tensor))
     ]
     if wrong:
         more = f" and {len(wrong) - _NAMED_AT_MOST} more" if len(wrong) > _NAMED_AT_MOST else ""
@@ -109,71 +148,5 @@ def _impossible(name: str, tensor: torch.Tensor, given: torch.Tensor) -> str:
     if math.inf in {-least, largest}:
         is_converted = bool(given.double().isfinite().all())
         return "numbers beyond float32's range" if is_converted else "an infinity"
-    is_variance = name.endswith(".running_var")
+    is_variance = name.endswith(_VARIANCE)
     return f"a negative variance ({least:.3g})" if is_variance and least < 0 else ""
-
-
-def _translated(raw: _State, model: str) -> dict[str, torch.Tensor]:
-    dropped = _TRAINING_ONLY.get(model, ())
-    kept = {name: tensor for name, tensor in raw.items() if not name.startswith(dropped)}
-    for name in list(kept):
-        new = name
-        for pattern, replacement in _OLD_NAMES:
-            new = pattern.sub(replacement, new)
-        if new not in kept:
-            kept[new] = kept.pop(name)
-    return kept
-
-
-def _require_match(given: _State, expected: _State, backbone: Backbone, path: Path) -> None:
-    """Compare before anything is copied: a small file can claim a tensor of any size."""
-    found = {
-        "missing": [name for name in expected if name not in given],
-        "unexpected": [name for name in given if name not in expected],
-        "of another shape or type": [
-            f"{name} {difference}"
-            for name, like in expected.items()
-            if name in given and (difference := _difference(given[name], like))
-        ],
-    }
-    problems = [f"{len(names)} {what} ({_few(names)})" for what, names in found.items() if names]
-    if problems:
-        raise InputError(
-            f"weights file {shown(path)} does not fit {backbone.name}: of its tensors, "
-            f"{'; '.join(problems)}; {_mend(given, expected, path)}"
-        )
-
-
-def _mend(given: _State, expected: _State, path: Path) -> str:
-    """Say what to do about names that do not match."""
-    if shard := _SHARD.search(path.name):
-        return f"it is file {shard.group(1)} of {shard.group(2)}: join them in one file first"
-    last = next(iter(expected))
-    ends = (name.removesuffix(last) for name in given if name.endswith(f".{last}"))
-    for prefix in ends:
-        if all(prefix + name in given for name in expected):
-            return f"save it without {prefix!a} before the names"
-    return "select the model it was saved from"
-
-
-def _difference(given: torch.Tensor, like: torch.Tensor) -> str:
-    """Say why one tensor cannot take another's place; precision and layout do not matter."""
-    if given.shape != like.shape:
-        shapes = ["x".join(map(str, each.shape)) or "a scalar" for each in (given, like)]
-        return f"is {shapes[0]}, not {shapes[1]}"
-    if _number(given) != _number(like):
-        return f"holds {_number(given)}, not {_number(like)}"
-    return ""
-
-
-def _number(tensor: torch.Tensor) -> str:
-    if tensor.is_complex():
-        return "complex numbers"
-    return "floats" if tensor.is_floating_point() else "integers"
-
-
-def _few(names: Sequence[str]) -> str:
-    """Name the first few, escaped, because a file's names can be any text."""
-    few = [ascii(name)[1:-1][:_LENGTH_AT_MOST] for name in names[:_NAMED_AT_MOST]]
-    rest = ["..."] if len(names) > _NAMED_AT_MOST else []
-    return ", ".join(few + rest)

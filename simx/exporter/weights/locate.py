@@ -14,12 +14,16 @@ from simx.results.schema.report import WeightsOrigin
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one backbone's weights come from: a file and the hash it has to have, or a seed."""
+    """Where one backbone's weights come from: a file and the hash it has to have, or a seed.
+
+    ``key`` names one of several networks in the file.
+    """
 
     origin: WeightsOrigin
     path: Path | None = None
     sha256: str | None = None
     seed: int = 0
+    key: str | None = None
 
     def label(self) -> str:
         """Name the source exactly, without a path: by the hash of a file, or by a seed.
@@ -28,7 +32,8 @@ class Source:
         """
         if self.sha256 is None:
             return f"seed {self.seed}"
-        return f"{'checkpoint ' if self.origin == 'pretrained' else ''}sha256 {self.sha256}"
+        label = f"{'checkpoint ' if self.origin == 'pretrained' else ''}sha256 {self.sha256}"
+        return label if self.key is None else f"{label} key {self.key}"
 
 
 def locate(
@@ -54,7 +59,7 @@ def locate(
     downloads = downloads or Downloads()
     if request.kind == "file":
         path = require_file_of(request)
-        return Source("file", path, file_hash(path))
+        return Source("file", path, file_hash(path), key=request.key)
     checkpoint = None if request.kind == "random" else pretrained_cached(backbone)
     if checkpoint is None and request.kind == "pretrained":
         checkpoint = downloads.fetch(backbone)

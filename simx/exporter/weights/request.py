@@ -1,7 +1,7 @@
 """The value of ``--weights``. Touches no files and never imports torch."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,11 +21,13 @@ class WeightsRequest:
     """Which weights are wanted; those of a file are for one backbone.
 
     ``auto`` takes pretrained weights from torch's cache and otherwise random ones, ``pretrained``
-    may download, ``file`` uses ``path``, which is None for all other kinds.
+    may download, ``file`` uses ``path``, which is None for all other kinds. ``key`` names one of
+    several networks in the file.
     """
 
     kind: RequestKind
     path: Path | None = None
+    key: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -40,4 +42,14 @@ class WeightsRequest:
             case _ if not text.strip():
                 raise InputError(f"--weights is empty; give {CHOICES}")
         # Unlike Path.expanduser, this leaves an unknown ~user alone.
-        return cls(kind="file", path=Path(os.path.expanduser(text)))  # noqa: PTH111 - see above
+        return cls("file", Path(os.path.expanduser(text)))  # noqa: PTH111 - see above
+
+    def with_key(self, key: str | None) -> Self:
+        """Return it with the key of a network in the file.
+
+        Raises:
+            InputError: there is a key and no file.
+        """
+        if key is not None and self.kind != "file":
+            raise InputError(f"--weights-key works only with --weights FILE, not {self.kind}")
+        return replace(self, key=key)

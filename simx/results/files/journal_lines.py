@@ -44,13 +44,14 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """The files of this machine that a run reads, which no report names.
 
     In a journal all paths are absolute. ``weights_file`` is given where the configuration's
-    ``weights`` are ``file``. A picture that is None is the one that comes with simx.
-    ``weights_mirror`` is the URL to download weights from, None for torch's own; ``offline``
-    forbids downloads.
+    ``weights`` are ``file``, and ``weights_key`` names one of several networks in it. A picture
+    that is None is the one that comes with simx. ``weights_mirror`` is the URL to download weights
+    from, None for torch's own; ``offline`` forbids downloads.
     """
 
     store: Text
     weights_file: Text | None = None
+    weights_key: Text | None = None
     weights_mirror: Text | None = None
     anchor: Text | None = None
     positive: Text | None = None

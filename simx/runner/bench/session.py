@@ -285,7 +285,7 @@ def _held(config: Config, inputs: Inputs, store: Store) -> tuple[Backbone, ...]:
 
 def _request(config: Config, inputs: Inputs) -> WeightsRequest:
     file = inputs.weights_file
-    return WeightsRequest(config.weights, None if file is None else Path(file))
+    return WeightsRequest(config.weights, None if file is None else Path(file), inputs.weights_key)
 
 
 def _absolute(inputs: Inputs) -> Inputs:

@@ -76,6 +76,15 @@ def test_what_was_published_is_found_again(store: Store) -> None:
     assert found.damage() is None
 
 
+def test_the_version_before_is_read(store: Store) -> None:
+    """A manifest without the reading of a file, as the version before wrote it, is sound."""
+    published = publish(store, changed=lambda each: msgspec.structs.replace(each, version=3))
+    (found,) = store.held(RESNET18, "pooled")
+
+    assert found == published
+    assert b"file_reading" not in (found.folder / MANIFEST_FILE).read_bytes()
+
+
 def test_other_things_are_not_found(store: Store) -> None:
     """Another backbone or embedding is not answered with what happens to be there."""
     publish(store)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import torch
 
+from simx.exporter.network import architecture
 from simx.models.backbone import Backbone
 
 BackboneOf = Callable[[str], Backbone]
@@ -32,3 +33,12 @@ def equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) ->
     return one.keys() == other.keys() and all(
         one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one
     )
+
+
+def unfilled(backbone: Backbone) -> dict[str, torch.Tensor]:
+    """Return the right names and shapes, all ones, in next to no memory."""
+    with torch.device("meta"):
+        expected = architecture.build(backbone).state_dict()
+    return {
+        name: torch.ones((), dtype=like.dtype).expand(like.shape) for name, like in expected.items()
+    }

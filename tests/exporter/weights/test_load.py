@@ -28,7 +28,7 @@ def obtain(
     backbone: Backbone, request: WeightsRequest, *, seed: int = 0
 ) -> dict[str, torch.Tensor]:
     """Locate and load weights without a download."""
-    return load(backbone, locate(backbone, request, seed=seed))
+    return load(backbone, "pooled", locate(backbone, request, seed=seed))[0]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_pretrained_is_fetched_and_loaded(
         )
 
     assert source.origin == "pretrained"
-    assert equal(load(named, source), trained)
+    assert equal(load(named, "pooled", source)[0], trained)
 
 
 @pytest.mark.usefixtures("checkpoints")

@@ -117,7 +117,9 @@ def test_labels_tell_sources_apart(small: Backbone, put_checkpoint: PutCheckpoin
 
     assert Source("random", seed=3).label() == "seed 3"
     assert locate(named, AUTO).label() == f"checkpoint {hashed}"
-    assert locate(named, file_request(checkpoint_path(named))).label() == hashed
+    request = file_request(checkpoint_path(named))
+    assert locate(named, request).label() == hashed
+    assert locate(named, request.with_key("model_ema")).label() == f"{hashed} key model_ema"
 
 
 def test_a_known_checkpoint_is_not_read_to_be_named(

@@ -32,3 +32,13 @@ def test_nothing_is_refused(text: str) -> None:
     """An empty option, as an unset shell variable leaves it, is a usage error."""
     with pytest.raises(InputError, match="give auto, pretrained, random or the path"):
         WeightsRequest.parse(text)
+
+
+def test_a_key_belongs_to_a_file() -> None:
+    """A network's name goes with a file; without one it is a usage error that names the option."""
+    request = WeightsRequest.parse("weights.pth").with_key("model_ema")
+
+    assert request == WeightsRequest("file", Path("weights.pth"), "model_ema")
+    assert WeightsRequest.parse("auto").with_key(None) == WeightsRequest("auto")
+    with pytest.raises(InputError, match="--weights-key works only with --weights FILE, not auto"):
+        WeightsRequest.parse("auto").with_key("model_ema")
