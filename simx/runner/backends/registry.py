@@ -10,6 +10,7 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import PRECISIONS, Precision
+from simx.models.backend_name import BackendName
 from simx.results.schema.partial_placement import PARTIAL
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
@@ -17,11 +18,6 @@ from simx.runner.backends.interpreters import installed_at, interpreter_at
 from simx.workers.allocator import KEEPING, variables_beside
 from simx.workers.child_process import ROOT_VARIABLE
 from simx.workers.variables import PRIVATE
-
-NAMED = re.compile(
-    r"(?:(?P<title>[^=:@+]+)=)?(?P<name>[^=:@]+)(?:@(?P<path>[^:]+))?(?::(?P<changes>.*))?",
-    re.DOTALL,
-)
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
@@ -60,7 +56,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``key=value``, if it ``takes_options``. ``variables`` are those of the environment that its
     workers get, each as ``NAME=VALUE``. Its workers run in ``interpreter``, None for this one, and
     need the distributions ``beside`` there. A report has the ``title`` for the name, unless it is
-    empty. ``versions`` are those of the interpreter's environment.
+    empty. ``python`` and ``libraries`` are the versions in the interpreter's environment.
     """
 
     name: str
@@ -79,7 +75,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ("numpy", "msgspec")
     interpreter: str | None = None
     title: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
+    python: str = ""
+    libraries: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -285,11 +282,8 @@ def backend_named(name: str) -> BackendSpec:
         InputError: there is no such backend, variant or environment.
         ProviderUnavailableError: its package is not installed.
     """
-    found = NAMED.fullmatch(name)
-    if found is None:
-        raise InputError(f"backend {name!r}: write it as [LABEL=]NAME[@ENVIRONMENT][:VARIANT]")
-    base, changes = found["name"], found["changes"]
-    backend = next((each for each in BACKENDS if each.name == base), None)
+    parts = BackendName.parse(name)
+    backend = next((each for each in BACKENDS if each.name == parts.name), None)
     if backend is None:
         known = ", ".join(each.name for each in BACKENDS)
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
@@ -297,7 +291,7 @@ def backend_named(name: str) -> BackendSpec:
     variants: list[str] = []
     variables: list[str] = []
     known_variants = [variant.name for variant in backend.known_variants]
-    for each in changes.split("+") if changes else ():
+    for each in parts.changes.split("+") if parts.changes else ():
         if "=" in each and _VARIABLE.fullmatch(each.partition("=")[0]):
             variables.append(variable(each))
         elif "=" in each and backend.takes_options:
@@ -306,11 +300,10 @@ def backend_named(name: str) -> BackendSpec:
             variants.append(each)
         else:
             raise InputError(
-                f"backend {name!r}: {base} has no variant {each!r}; "
+                f"backend {name!r}: {parts.name} has no variant {each!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
-    backend = msgspec.structs.replace(backend, title=found["title"] or "")
-    backend = _installed(backend, found["path"])
+    backend = _installed(msgspec.structs.replace(backend, title=parts.title), parts.environment)
     providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
     for variant in chosen:
@@ -325,9 +318,9 @@ def backend_named(name: str) -> BackendSpec:
     ).with_variables(variables)
 
 
-def _installed(backend: BackendSpec, path: str | None) -> BackendSpec:
-    """Return a backend in the environment at a path, named by what is there; None is this one."""
-    if path is None:
+def _installed(backend: BackendSpec, path: str) -> BackendSpec:
+    """Return a backend in the environment at a path, named by what is there; empty is this one."""
+    if not path:
         if find_spec(backend.package) is None:
             raise ProviderUnavailableError(
                 f"backend {backend.name}: {backend.package} is not installed here; "
@@ -344,5 +337,6 @@ def _installed(backend: BackendSpec, path: str | None) -> BackendSpec:
         backend,
         interpreter=interpreter,
         title=backend.title or f"{build} {version}",
-        versions=(("Python", installed.python), *installed.libraries.items()),
+        python=installed.python,
+        libraries=tuple(installed.libraries.items()),
     )

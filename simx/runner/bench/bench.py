@@ -6,7 +6,6 @@ The parent of all workers. It imports no runtime and does nothing while a worker
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -19,6 +18,7 @@ from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
+from simx.results.schema.environment import OtherEnvironment
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
@@ -171,22 +171,20 @@ def _planned(
 
 
 def begun_report(
-    config: Config, notes: Sequence[str] = (), versions: Mapping[str, str] = MappingProxyType({})
+    config: Config, notes: Sequence[str] = (), others: Mapping[str, OtherEnvironment] = {}
 ) -> Report:
     """Return the report of a run in which nothing has been measured yet.
 
     Args:
         config: what will be measured.
         notes: on it.
-        versions: of libraries in other environments.
+        others: the environments of backends that run in another one, by the backends' names.
     """
-    environment = describe_environment()
-    libraries = {**environment.libraries, **versions}
     return Report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=msgspec.structs.replace(environment, libraries=libraries),
+        environment=msgspec.structs.replace(describe_environment(), others=dict(others)),
         config=config,
         canary=(),
         cells=(),

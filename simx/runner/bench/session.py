@@ -34,6 +34,7 @@ from simx.results.files.journal_lines import Header, Inputs, Resumption
 from simx.results.files.replacing import claim
 from simx.results.files.report import read
 from simx.results.schema.config import Config
+from simx.results.schema.environment import OtherEnvironment
 from simx.results.schema.report import Report
 from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
@@ -174,12 +175,14 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def header(self) -> Header:
         """The first line of its journal."""
-        versions = {
-            f"{backend.title}: {library}": version
-            for backend in dict.fromkeys(target.backend for target in self.targets)
-            for library, version in backend.versions
+        others = {
+            backend.title: OtherEnvironment(
+                backend=backend.name, python=backend.python, libraries=dict(backend.libraries)
+            )
+            for backend in (target.backend for target in self.targets)
+            if backend.interpreter is not None
         }
-        report = begun_report(self.config, self.notes, versions)
+        report = begun_report(self.config, self.notes, others)
         return Header(inputs=_absolute(self.inputs), report=report)
 
     def weights_sha256(self) -> str | None:

@@ -7,6 +7,7 @@ import msgspec
 
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
+from simx.models.backend_name import BackendName
 from simx.results.schema.config import Config
 from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends import registry
@@ -77,19 +78,7 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
-    by_label = {target.backend.label: target.backend for target in targets}
-    for target in targets:
-        other = by_label[target.backend.label]
-        if other.interpreter != target.backend.interpreter:
-            raise InputError(
-                f"--backend {target.backend.label}: two environments have this name; give one of "
-                f"them a label, such as new={target.backend.name}@PATH"
-            )
-        if other != target.backend:
-            raise InputError(
-                f"--backend {target.backend.label}: two backends differ in the folder of a file "
-                "alone, which a report does not keep; give the files different names"
-            )
+    require_names([target.backend for target in targets])
     return targets, notes
 
 
@@ -124,6 +113,25 @@ def product(
         if (lacking := [each for each in precisions if each not in backend.precisions])
     ]
     return list(dict.fromkeys(found)), notes
+
+
+def require_names(backends: Sequence[registry.BackendSpec]) -> None:
+    """Require that a report can tell the backends apart by their names, or raise InputError."""
+    by_label = {backend.label: backend for backend in backends}
+    by_title = {backend.title or backend.name: backend for backend in backends}
+    for backend in backends:
+        title = backend.title or backend.name
+        other = by_title[title]
+        if (other.name, other.interpreter) != (backend.name, backend.interpreter):
+            raise InputError(
+                f"--backend {backend.label}: another backend is also named {title}; give one of "
+                f"them a label, such as new={backend.name}@PATH"
+            )
+        if by_label[backend.label] != backend:
+            raise InputError(
+                f"--backend {backend.label}: two backends differ in the folder of a file alone, "
+                "which a report does not keep; give the files different names"
+            )
 
 
 def require_takers(
@@ -180,12 +188,12 @@ def located(name: str) -> str:
         InputError: as ``backend_named`` does.
         ProviderUnavailableError: likewise.
     """
-    found = registry.NAMED.fullmatch(name)
-    if found is None or not found["path"]:
+    parts = BackendName.parse(name)
+    if not parts.environment:
         return name
     backend = registry.backend_named(name)
-    changes = f":{found['changes']}" if found["changes"] else ""
-    return f"{backend.title}={backend.name}@{backend.interpreter}{changes}"
+    environment = str(backend.interpreter)
+    return str(msgspec.structs.replace(parts, title=backend.title, environment=environment))
 
 
 def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:

@@ -92,8 +92,9 @@ def test_two_backends_of_one_name_need_a_label(other: Path, tmp_path: Path) -> N
     """Two environments with the same versions are told apart by a label alone."""
     link = tmp_path / "link"
     link.symlink_to(other)
-    with pytest.raises(InputError, match="two environments have this name; give one of them a la"):
-        planned_targets(of(f"ort@{other}", f"ort@{link}"))
+    for variant in ("", ":spinning"):
+        with pytest.raises(InputError, match=f"another backend is also named {ORT}; give one of"):
+            planned_targets(of(f"ort@{other}", f"ort@{link}{variant}"))
     targets, _ = planned_targets(of(f"ort@{other}", f"new=ort@{link}"))
     assert [target.backend.label for target in targets] == [ORT, "new"]
 
