@@ -37,6 +37,7 @@ from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
 
 DIM = 8
+CUDA = "CUDAExecutionProvider"
 PRESET = Preset(
     crop=16, resize=18, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
 )
@@ -339,7 +340,8 @@ class FakeRuntime:
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         if options:
             raise BackendError(f"it does not know {options[0]}")
-        if provider != "CPUExecutionProvider":
+        known = {"CPUExecutionProvider"} | ({CUDA} if self._kind == "device" else set())
+        if provider not in known:
             raise BackendError(f"there is no {provider}")
         return {provider: 1}
 

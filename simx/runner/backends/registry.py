@@ -87,6 +87,11 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         name = self.title or self.name
         return f"{name}:{changes}" if changes else name
 
+    @property
+    def runtime(self) -> tuple[str, str | None]:
+        """What executes it, whatever its variants and options: its name, and its interpreter."""
+        return self.name, self.interpreter
+
     def with_options(self, options: Sequence[str]) -> "BackendSpec":
         """Return the backend with further options, if it takes any."""
         if not self.takes_options:
