@@ -32,7 +32,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "machine", _machine(report, report.environment, report.config.threads)
         yield "software", (f"simx {report.simx}", *_software(report.environment))
         for title, other in report.environment.others.items():
-            yield f"software of {title}", _software(other)
+            yield "environment", (title, *_software(other))
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "requested", _requested(report.config)
         yield "measured", _measured(report)

@@ -3,7 +3,7 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
-from simx.results.schema.environment import OtherEnvironment
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
+from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import (
@@ -171,20 +171,20 @@ def _planned(
 
 
 def begun_report(
-    config: Config, notes: Sequence[str] = (), others: Mapping[str, OtherEnvironment] = {}
+    config: Config, notes: Sequence[str] = (), backends: Iterable[BackendSpec] = ()
 ) -> Report:
     """Return the report of a run in which nothing has been measured yet.
 
     Args:
-        config: what will be measured.
+        config: how.
         notes: on it.
-        others: the environments of backends that run in another one, by the backends' names.
+        backends: what will be measured.
     """
     return Report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=msgspec.structs.replace(describe_environment(), others=dict(others)),
+        environment=describe_environment(backends),
         config=config,
         canary=(),
         cells=(),

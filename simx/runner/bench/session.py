@@ -34,7 +34,6 @@ from simx.results.files.journal_lines import Header, Inputs, Noted
 from simx.results.files.replacing import claim
 from simx.results.files.report import read
 from simx.results.schema.config import Config
-from simx.results.schema.environment import OtherEnvironment
 from simx.results.schema.report import Report
 from simx.runner.bench import resumption
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
@@ -175,14 +174,8 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def header(self) -> Header:
         """The first line of its journal."""
-        others = {
-            backend.title: OtherEnvironment(
-                backend=backend.name, python=backend.python, libraries=dict(backend.libraries)
-            )
-            for backend in (target.backend for target in self.targets)
-            if backend.interpreter is not None
-        }
-        report = begun_report(self.config, self.notes, others)
+        backends = (target.backend for target in self.targets)
+        report = begun_report(self.config, self.notes, backends)
         return Header(inputs=_absolute(self.inputs), report=report)
 
     def weights_sha256(self) -> str | None:
