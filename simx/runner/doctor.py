@@ -132,7 +132,7 @@ def _diagnosis(
 def _problems(found: Diagnosis) -> Iterator[str]:
     others = found.environment.others
     for where in (found.distributions, *(other.libraries for other in others.values())):
-        builds = [f"{name} {where[name]}" for name in where if name.startswith("onnxruntime")]
+        builds = [name for name in where if name.startswith("onnxruntime")]
         if len(builds) > 1:
             yield (
                 f"{' and '.join(builds)} are installed at once and have overwritten each other: "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, get_args
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
@@ -415,6 +416,14 @@ def _entry(kind: str) -> WorkerMain:
         serve(connection, FakeRuntime(kind))
 
     return main
+
+
+def recordless(connection: Connection) -> None:
+    """Serve the real ONNX Runtime as a version that keeps no record of its nodes."""
+    from simx.runner.backends.ort import backend  # noqa: PLC0415 - no fake needs the runtime
+
+    with patch.object(backend, "recorded_nodes", return_value=()):
+        serve(connection, backend.OrtRuntime())
 
 
 right = _entry("right")

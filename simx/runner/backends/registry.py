@@ -88,6 +88,14 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         return f"{name}:{changes}" if changes else name
 
     @property
+    def typed(self) -> str:
+        """Its name on a command line, with ENVIRONMENT in place of a path."""
+        if not self.title:
+            return self.label
+        where = "" if self.interpreter is None else "@ENVIRONMENT"
+        return f"{self.title}={self.name}{where}{self.label.removeprefix(self.title)}"
+
+    @property
     def runtime(self) -> tuple[str, str | None]:
         """What executes it, whatever its variants and options: its name, and its interpreter."""
         return self.name, self.interpreter

@@ -166,7 +166,9 @@ def _planned(
         else:
             identity = identify(backbone, config.embedding, target, threads)
             failure = Failure(stage=export.stage, reason=export.reason)
-            lacking[target] = failed_cell(backbone, identity, export.weights_origin, failure)
+            lacking[target] = failed_cell(
+                backbone, identity, target.backend.typed, export.weights_origin, failure
+            )
     return cells, lacking
 
 

@@ -1,7 +1,5 @@
 """Backends from other environments: found, named, and refused in one line."""
 
-import sys
-import sysconfig
 import venv
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +12,7 @@ from simx.runner.backends.interpreters import LEAST
 from simx.runner.backends.providers import probe
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.targets import located, planned_targets, started
+from tests.cli.support import borrowing_environment
 
 CPU = "CPUExecutionProvider"
 ORT = f"ort {version('onnxruntime')}"
@@ -30,13 +29,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that borrows the packages of this one."""
-    folder = tmp_path_factory.mktemp("other") / "venv"
-    venv.create(folder, symlinks=True)
-    packages = [path for path in sys.path if path.endswith("site-packages")]
-    name = f"python{sysconfig.get_python_version()}"
-    borrowed = folder / "lib" / name / "site-packages" / "borrowed.pth"
-    borrowed.write_text("\n".join(packages), encoding="utf-8")
-    return folder
+    return borrowing_environment(tmp_path_factory.mktemp("other") / "venv")
 
 
 def of(*backends: str) -> Config:
@@ -64,6 +57,13 @@ def test_a_backend_is_named_by_its_distribution_and_version(other: Path, executa
 def test_a_label_replaces_the_name(other: Path) -> None:
     """A label stands where distribution and version would stand."""
     assert backend_named(f"new=ort@{other}:spinning").label == "new:spinning"
+
+
+def test_a_command_has_the_name_without_the_path(other: Path) -> None:
+    """A report's command names the backend so that only the environment has to be filled in."""
+    assert backend_named(f"ort@{other}:spinning").typed == f"{ORT}=ort@ENVIRONMENT:spinning"
+    assert backend_named("new=ort:spinning").typed == "new=ort:spinning"
+    assert backend_named("ort:spinning").typed == "ort:spinning"
 
 
 def test_a_located_name_means_the_same_backend(other: Path) -> None:

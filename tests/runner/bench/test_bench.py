@@ -216,9 +216,9 @@ def test_a_disagreement_names_its_cause(
 def test_the_command_of_a_failure_names_the_same_backend() -> None:
     """Also with options and variables that a shell would take apart."""
     name = 'torch:OMP_PLACES={0},{1};+GOMP_CPU_AFFINITY="0-1"'
-    its = msgspec.structs.replace(identify(BACKBONE, "pooled", target("right"), 1), backend=name)
-    command = failed_cell(BACKBONE, its, "random", Failure(stage="threads", reason="")).command
-    words = shlex.split(command)
+    its = identify(BACKBONE, "pooled", target("right"), 1)
+    failure = Failure(stage="threads", reason="")
+    words = shlex.split(failed_cell(BACKBONE, its, name, "random", failure).command)
 
     assert words[words.index("--backend") + 1] == name
 
