@@ -51,7 +51,6 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
 @click.option(
     "--backend",
     multiple=True,
-    type=with_path,
     default=("torch", "ort"),
     show_default=True,
     shell_complete=options.complete_backend,
@@ -213,7 +212,7 @@ def command(
         report = bench(
             tuple(backbone.name for backbone in backbones),
             report=path,
-            backends=backend,
+            backends=[with_path(name) for name in backend],
             providers=provider,
             provider_options=provider_option,
             env=env,

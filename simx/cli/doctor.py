@@ -21,7 +21,6 @@ broken.
 @click.command("doctor", help=_HELP)
 @click.option(
     "--backend",
-    type=with_path,
     multiple=True,
     shell_complete=options.complete_backend,
     metavar="NAME[@ENVIRONMENT]",
@@ -57,7 +56,7 @@ def command(
     require_output(output, format, Store(store).folders if store else (), force=force)
     tell_variables()
     named = [provider_named(name) for name in provider]
-    backends = [backend_named(name) for name in backend]
+    backends = [backend_named(with_path(name)) for name in backend]
     require_names(backends)
     found = diagnose(store, named, backends)
     show(diagnosis_content(found), format, output)
