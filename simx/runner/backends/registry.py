@@ -1,6 +1,5 @@
 """The backends and their variants. Imports none of them; only worker processes load them."""
 
-import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal
@@ -11,20 +10,13 @@ from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import PRECISIONS, Precision
 from simx.models.backend_name import BackendName
-from simx.results.schema.partial_placement import PARTIAL
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
 from simx.runner.backends.interpreters import installed_at, interpreter_at
+from simx.runner.backends.pairs import is_variable, provider_option, variable
 from simx.workers.allocator import KEEPING, variables_beside
 from simx.workers.child_process import ROOT_VARIABLE
 from simx.workers.variables import PRIVATE
-
-_KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
-"""An environment variable, which by this differs from a provider's option in a backend's name."""
-
-_VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
-"""The value of either: no character that has a meaning in a backend's name."""
 
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's devices, by ONNX Runtime's names of their providers."""
@@ -244,46 +236,6 @@ BACKENDS = (
 )
 
 
-def provider_option(text: str) -> str:
-    """Return an option of a provider, ``key=value``, without the space around its parts.
-
-    Raises:
-        InputError: it has another form, or cannot be part of a backend's name.
-    """
-    key, sign, value = (part.strip() for part in text.partition("="))
-    if not (sign and _KEY.fullmatch(key) and _VALUE.fullmatch(value)):
-        raise InputError(
-            f"provider option {text!r}: write it as KEY=VALUE, such as use_tf32=1, without '+' "
-            "or spaces in it"
-        )
-    if _VARIABLE.fullmatch(key):
-        raise InputError(
-            f"provider option {text!r}: such a name is that of an environment variable; pass it "
-            "with --env"
-        )
-    if key == PARTIAL:
-        raise InputError(
-            f"provider option {text!r}: {PARTIAL} marks the cells that --allow-partial accepts; "
-            "it is no option"
-        )
-    return f"{key}={value}"
-
-
-def variable(text: str) -> str:
-    """Return an environment variable for workers, ``NAME=VALUE``.
-
-    Raises:
-        InputError: it has another form, or cannot be part of a backend's name.
-    """
-    name, _, value = text.partition("=")
-    if not (_VARIABLE.fullmatch(name) and _VALUE.fullmatch(value)):
-        raise InputError(
-            f"variable {text!r}: write it as NAME=VALUE, such as OMP_THREAD_LIMIT=1, with a name "
-            "in upper case, and without '+' or spaces"
-        )
-    return text
-
-
 def backend_named(name: str) -> BackendSpec:
     """Return a backend by its name, with all that its label has: ``ort:passive+use_tf32=1``.
 
@@ -305,7 +257,7 @@ def backend_named(name: str) -> BackendSpec:
     variables: list[str] = []
     known_variants = [variant.name for variant in backend.known_variants]
     for each in parts.changes.split("+") if parts.changes else ():
-        if "=" in each and _VARIABLE.fullmatch(each.partition("=")[0]):
+        if is_variable(each):
             variables.append(variable(each))
         elif "=" in each and backend.takes_options:
             options.append(provider_option(each))

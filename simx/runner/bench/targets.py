@@ -14,6 +14,7 @@ from simx.results.schema.report import Failure
 from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends import registry
 from simx.runner.backends.ort.placement import CPU
+from simx.runner.backends.pairs import provider_option, variable
 from simx.runner.backends.providers import probe, remedy
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, ModuleMissingError, WorkerDiedError
@@ -110,8 +111,8 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
         ProviderUnavailableError: a backend is not installed, or none has a device for any of the
             providers.
     """
-    options = [registry.provider_option(text) for text in config.provider_options]
-    variables = [registry.variable(text) for text in config.env]
+    options = [provider_option(text) for text in config.provider_options]
+    variables = [variable(text) for text in config.env]
     backends = [
         registry.backend_named(name).with_options(options).with_variables(variables)
         for name in config.backends
