@@ -97,6 +97,14 @@ def test_a_resumed_journal_goes_on_behind_what_was_acknowledged(
     assert report.notes == ("taken up again",)
 
 
+def test_a_journal_with_notes_alone_is_removed(tmp_path: Path, first: Header) -> None:
+    """Nothing of it is worth a resumption."""
+    with Journal.begin(tmp_path / "j", first) as journal:
+        journal.append(Noted(notes=("a note",)))
+
+    assert not (tmp_path / "j").exists()
+
+
 def test_one_process_at_a_time_has_a_journal(
     tmp_path: Path, first: Header, cell: MeasuredCell
 ) -> None:
