@@ -79,4 +79,4 @@ def test_what_an_environment_lacks_is_one_line(simx: Simx, folder: Path) -> None
 
     assert (outcome.code, outcome.out) == (ExitCode.PROVIDER_UNAVAILABLE, "")
     (line,) = outcome.messages
-    assert f"{folder}/venv/bin/python -m pip install onnxruntime" in line
+    assert f"{folder}/venv/bin/python -m pip install 'onnxruntime>=" in line
