@@ -70,7 +70,7 @@ WITHOUT_TORCH := click jinja2 msgspec numpy Pillow platformdirs psutil rich scip
 
 PACKAGES_cuda := torch torchvision onnx onnxscript 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
 
-test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, without torch
+test-providers: $(VENV)/.installed-dev $(OTHERS:%=$(VENV)-%/.installed)  ## other builds of ONNX Runtime, beside the plain one and without torch
 	$(BIN)/simx export squeezenet1_1 mobilenet_v3_small regnet_y_400mf --store $(STORE)
 	SIMX_TEST_STORE=$(abspath $(STORE)) $(BIN)/python -m pytest tests/providers
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.configuration import SETTINGS_FILES
+from simx.cli.configuration import SETTINGS_FILES, with_path
 from simx.cli.output import force_option, next_step, show, tell
 from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size, utf8
 from simx.common.errors import ExitCode, InputError
@@ -53,10 +53,11 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
     multiple=True,
     default=("torch", "ort"),
     show_default=True,
+    shell_complete=options.complete_backend,
     metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
     help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
-    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, or a "
-    "Python executable. Repeatable.",
+    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, a Python "
+    "executable, or a name from the settings. Repeatable.",
 )
 @click.option(
     "--provider",
@@ -213,7 +214,7 @@ def command(
         report = bench(
             tuple(backbone.name for backbone in backbones),
             report=path,
-            backends=backend,
+            backends=[with_path(name) for name in backend],
             providers=provider,
             provider_options=provider_option,
             env=env,

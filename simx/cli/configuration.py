@@ -1,7 +1,8 @@
 """Defaults from ``simx.toml``, or ``[tool.simx]`` in ``pyproject.toml``, in the current folder.
 
 A plain entry (``store = "..."``) holds for every command that has the option, an entry in a
-command's table (``[bench]``) for that command alone. ``simx.toml`` hides ``pyproject.toml``.
+command's table (``[bench]``) for that command alone. The table ``[environments]`` has paths of
+environments for ``--backend``, by their names. ``simx.toml`` hides ``pyproject.toml``.
 """
 
 import difflib
@@ -12,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
+from simx.models.backend_name import BackendName
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 
 SETTINGS_FILES = (Path("simx.toml"), Path("pyproject.toml"))
 """Of the current folder; the first one that exists is read."""
+
+_ENVIRONMENTS = "environments"
 
 _MOST_CHARACTERS = 4096  # about the longest path of Linux
 _MOST_BITS = 64
@@ -46,8 +51,9 @@ def read_defaults(
     """
     names = [name, *others]
     path, settings = _settings()
-    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
-    shared = {key: value for key, value in settings.items() if key not in tables}
+    entries = {key: value for key, value in settings.items() if key != _ENVIRONMENTS}
+    tables = {key: value for key, value in entries.items() if isinstance(value, dict)}
+    shared = {key: value for key, value in entries.items() if key not in tables}
     for table in tables:
         if table not in names:
             known = ", ".join(names)
@@ -61,6 +67,41 @@ def read_defaults(
         for key, value in (*shared.items(), *own.items())
         if (parameter := _parameter(key)) in options
     }
+
+
+def named_environments() -> dict[str, str]:
+    """Return the paths of environments by their names, relative to the current folder.
+
+    Raises:
+        InputError: A file cannot be read, or an entry is no name with a path.
+    """
+    path, settings = _settings()
+    table = settings.get(_ENVIRONMENTS, {})
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: [{_ENVIRONMENTS}] is no table; write NAME = PATH below it")
+    for name, value in table.items():
+        if not (isinstance(value, str) and value and _is_typeable(value)):
+            raise InputError(f'{path}: environment {name} takes a path, such as ".venv-new"')
+    return table
+
+
+def with_path(backend: str) -> str:
+    """Return a backend's name with the path of an environment that the settings name.
+
+    Raises:
+        InputError: It has another form, or its environment is neither a name nor a path.
+    """
+    parts = BackendName.parse(backend)
+    name = parts.environment
+    if not name or "/" in name:
+        return backend
+    known = named_environments()
+    if name not in known and not os.path.lexists(name):
+        raise InputError(
+            f"backend {backend!r}: there is no environment {name}; name a folder, or one of those "
+            f"in [{_ENVIRONMENTS}] of the settings ({', '.join(known) or 'none'})"
+        )
+    return str(msgspec.structs.replace(parts, environment=known.get(name, name)))
 
 
 def _settings() -> tuple[Path, dict[str, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
+from simx.cli.configuration import with_path
 from simx.cli.output import force_option, output_option, require_output, show, tell_variables
 from simx.common.errors import ExitCode
 from simx.report.content import Form
@@ -12,11 +13,19 @@ from simx.report.content import Form
 _HELP = """
 Run a tiny graph on every provider of every backend. Report what fails, and why.
 
-The exit code is 4 if a named provider cannot be used, and 3 if the installation is broken.
+The exit code is 4 if a named provider or backend cannot be used, and 3 if the installation is
+broken.
 """
 
 
 @click.command("doctor", help=_HELP)
+@click.option(
+    "--backend",
+    multiple=True,
+    shell_complete=options.complete_backend,
+    metavar="NAME[@ENVIRONMENT]",
+    help="Test this backend alone, also one in another environment. Repeatable.",
+)
 @click.option(
     "--provider",
     multiple=True,
@@ -28,21 +37,31 @@ The exit code is 4 if a named provider cannot be used, and 3 if the installation
 @output_option
 @force_option
 def command(
-    provider: tuple[str, ...], store: Path | None, format: Form, output: Path | None, force: bool
+    backend: tuple[str, ...],
+    provider: tuple[str, ...],
+    store: Path | None,
+    format: Form,
+    output: Path | None,
+    force: bool,
 ) -> ExitCode:
     """Run ``simx doctor``."""
     # Heavy: numpy and the runner, which --help does not need.
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.report.contents import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
+    from simx.runner.backends.registry import backend_named  # noqa: PLC0415
+    from simx.runner.bench.targets import require_names  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
     require_output(output, format, Store(store).folders if store else (), force=force)
     tell_variables()
     named = [provider_named(name) for name in provider]
-    found = diagnose(store, named)
+    backends = [backend_named(with_path(name)) for name in backend]
+    require_names(backends)
+    found = diagnose(store, named, backends)
     show(diagnosis_content(found), format, output)
     usable = {each.provider for each in found.providers if each.usable}
-    if not usable.issuperset(named):
+    usable |= {each.backend for each in found.providers if each.usable}
+    if not usable.issuperset([*named, *(each.label for each in backends)]):
         return ExitCode.PROVIDER_UNAVAILABLE
     return ExitCode.CELLS_FAILED if found.problems else ExitCode.DONE

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from simx.cli.configuration import named_environments
 from simx.cli.output import tell
 from simx.cli.parameters import Utf8Path, utf8
 from simx.common.input_files import refuse_url, shown
@@ -29,6 +30,15 @@ def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F],
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
     return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
+
+
+def complete_backend(_context: object, _option: object, incomplete: str) -> list[str]:
+    """Return the backends that begin like this, here and in the environments of the settings."""
+    from simx.runner.backends.registry import BACKENDS  # noqa: PLC0415 - slow
+
+    environments = ("", *(f"@{name}" for name in named_environments()))
+    names = (f"{backend.name}{each}" for backend in BACKENDS for each in environments)
+    return [name for name in names if name.startswith(incomplete)]
 
 
 select_argument = click.argument(

@@ -36,19 +36,22 @@ STORE_BYTES = 40_000_000_000
 _DESCRIBE_SECONDS = 120.0
 
 
-def diagnose(store: Path | None, named: Sequence[str]) -> Diagnosis:
-    """Ask every backend for its providers, and run a tiny graph on each of them.
+def diagnose(
+    store: Path | None, named: Sequence[str], backends: Sequence[BackendSpec] = ()
+) -> Diagnosis:
+    """Ask backends for their providers, and run a tiny graph on each of them.
 
     Args:
         store: The folder of exports; None without one.
         named: Providers to test in addition to the backends' own, by ONNX Runtime's names.
+        backends: The backends to test; by default all that simx has, in this environment.
     """
     providers: list[ProviderDiagnosis] = []
     plugins: list[PluginDiagnosis] = []
     cuda: dict[str, str] = {}
-    for spec in BACKENDS:
+    for spec in backends or BACKENDS:
         try:
-            with started(backend_named(spec.name)) as launcher:
+            with started(spec if backends else backend_named(spec.name)) as launcher:
                 facts = _facts(launcher)
                 providers += _probed(spec, launcher, facts, named)
         except (ProviderUnavailableError, WorkerError) as error:
@@ -57,10 +60,10 @@ def diagnose(store: Path | None, named: Sequence[str]) -> Diagnosis:
             providers += [_diagnosis(spec, each, named, failure) for each in own]
             continue
         if facts.cuda is not None:
-            cuda[spec.name] = facts.cuda
+            cuda[spec.label] = facts.cuda
         plugins += facts.plugins
     found = Diagnosis(
-        environment=describe_environment(),
+        environment=describe_environment(backends),
         threads=default_threads(),
         providers=tuple(providers),
         plugins=tuple(plugins),
@@ -127,13 +130,19 @@ def _diagnosis(
 
 
 def _problems(found: Diagnosis) -> Iterator[str]:
-    if len(found.distributions) > 1:
-        names = " and ".join(found.distributions)
-        yield (
-            f"{names} are installed at once and have overwritten each other: pip uninstall all of "
-            "them, then install only the one that you need"
-        )
-    majors = {backend: version.split(".")[0] for backend, version in found.cuda.items()}
+    others = found.environment.others
+    for where in (found.distributions, *(other.libraries for other in others.values())):
+        builds = [name for name in where if name.startswith("onnxruntime")]
+        if len(builds) > 1:
+            yield (
+                f"{' and '.join(builds)} are installed at once and have overwritten each other: "
+                "pip uninstall all of them, then install only the one that you need"
+            )
+    majors = {
+        backend: version.split(".")[0]
+        for backend, version in found.cuda.items()
+        if backend.partition(":")[0] not in others
+    }
     if len(set(majors.values())) > 1:
         built = ", ".join(f"{backend} for CUDA {found.cuda[backend]}" for backend in majors)
         yield (

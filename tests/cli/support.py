@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +83,16 @@ def run_simx_into_a_full_stdout(*arguments: str, cwd: Path) -> Outcome:
             timeout=600,
         )
     return Outcome(done.returncode, "", done.stderr)
+
+
+def borrowing_environment(folder: Path) -> Path:
+    """Make a virtual environment that borrows the packages of this one, and return its folder."""
+    venv.create(folder, symlinks=True)
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    name = f"python{sysconfig.get_python_version()}"
+    borrowed = folder / "lib" / name / "site-packages" / "borrowed.pth"
+    borrowed.write_text("\n".join(packages), encoding="utf-8")
+    return folder
 
 
 def isolated(folder: Path) -> dict[str, str]:

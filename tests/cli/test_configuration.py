@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from simx.cli.configuration import Default, read_defaults
+from simx.cli.configuration import Default, read_defaults, with_path
 from simx.common.errors import ExitCode, InputError
 from tests.cli.support import Simx
 
@@ -208,6 +208,46 @@ def test_other_commands_are_left_unloaded_where_nothing_could_be_theirs(folder: 
     read_defaults("measure", ["show"], command_named)
 
     assert set(asked) == {"measure"}
+
+
+@pytest.mark.parametrize("file", ["simx.toml", "pyproject.toml"])
+def test_a_named_environment_becomes_its_path(folder: Path, file: str) -> None:
+    """A backend's environment may be a name of the settings; variants and label stay."""
+    heading = "environments" if file == "simx.toml" else "tool.simx.environments"
+    (folder / file).write_text(f'[{heading}]\nvino = "envs/openvino"\n')
+
+    assert with_path("new=ort@vino:spinning") == "new=ort@envs/openvino:spinning"
+    assert read_defaults("measure", ["show"], COMMANDS.__getitem__) == {}
+
+
+@pytest.mark.parametrize("backend", ["ort", "ort@./vino", "ort@vino/", "ort@here"])
+def test_a_path_is_no_name(folder: Path, backend: str) -> None:
+    """With a slash, or where no environment has the name, a backend's environment is a path."""
+    (folder / "simx.toml").write_text('[environments]\nvino = "envs/openvino"\n')
+    (folder / "here").mkdir()
+
+    assert with_path(backend) == backend
+
+
+def test_an_unknown_environment_is_refused_with_the_names(simx: Simx, folder: Path) -> None:
+    """The line lists what could have been meant."""
+    (folder / "simx.toml").write_text('[environments]\nnew = "a"\nvino = "b"\n')
+
+    outcome = simx("bench", "resnet18", "--backend", "ort@vimo")
+
+    assert (outcome.code, outcome.out) == (ExitCode.USAGE, "")
+    (line,) = outcome.messages
+    assert "there is no environment vimo" in line
+    assert "(new, vino)" in line
+
+
+@pytest.mark.parametrize("text", ["environments = 1", "[environments]\nvino = 1"])
+def test_environments_that_are_no_paths_are_refused(folder: Path, text: str) -> None:
+    """Each entry is a name with a path."""
+    (folder / "simx.toml").write_text(text)
+
+    with pytest.raises(InputError, match=r"^simx\.toml: .*environment"):
+        with_path("ort@vino")
 
 
 def test_a_file_that_is_wrong_is_one_line_of_the_command(simx: Simx, folder: Path) -> None:

@@ -1,13 +1,16 @@
 """``simx doctor``: what works here, and the exit code that says so."""
 
 import json
+import platform
 import re
+import venv
+from pathlib import Path
 
 import onnxruntime
 import pytest
 
 from simx.common.errors import ExitCode
-from tests.cli.support import Simx
+from tests.cli.support import Simx, borrowing_environment
 
 
 def test_what_works_is_shown_with_its_proof(simx: Simx) -> None:
@@ -50,3 +53,30 @@ def test_a_misspelt_provider_is_refused(simx: Simx) -> None:
 
     assert outcome.code == ExitCode.USAGE
     assert len(outcome.messages) == 1
+
+
+def test_one_environment_is_looked_into(simx: Simx, folder: Path) -> None:
+    """By its name in the settings: its Python, its libraries, and its providers alone."""
+    borrowing_environment(folder / "venv")
+    (folder / "simx.toml").write_text('[environments]\nnew = "venv"\n')
+
+    outcome = simx("doctor", "--backend", "ort@new", "--format", "json")
+
+    found = json.loads(outcome.out)
+    name = f"ort {onnxruntime.__version__}"
+    assert outcome.code == ExitCode.DONE
+    assert {each["backend"] for each in found["providers"]} == {name}
+    other = found["environment"]["others"][name]
+    assert other["python"] == platform.python_version()
+    assert other["libraries"]["onnxruntime"] == onnxruntime.__version__
+
+
+def test_what_an_environment_lacks_is_one_line(simx: Simx, folder: Path) -> None:
+    """With the command that installs it there."""
+    venv.create(folder / "venv", symlinks=True)
+
+    outcome = simx("doctor", "--backend", "ort@venv")
+
+    assert (outcome.code, outcome.out) == (ExitCode.PROVIDER_UNAVAILABLE, "")
+    (line,) = outcome.messages
+    assert f"{folder}/venv/bin/python -m pip install 'onnxruntime>=" in line

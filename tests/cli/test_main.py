@@ -211,12 +211,18 @@ def test_shells_are_told_how_to_complete(folder: Path, shell: str) -> None:
         (["simx", "bench", "--prof"], ["--profile"]),
         (["simx", "bench", "--profile", "p"], ["precise"]),
         (["simx", "export", "squeeze"], ["squeezenet1_0", "squeezenet1_1"]),
+        (["simx", "bench", "--backend", "o"], ["ort", "ort@vino"]),
     ],
 )
 def test_what_was_begun_is_completed(
-    simx: Simx, monkeypatch: pytest.MonkeyPatch, typed: list[str], offered: list[str]
+    simx: Simx,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: list[str],
+    offered: list[str],
 ) -> None:
-    """Commands, options, choices and backbones are completed."""
+    """Commands, options, choices, backbones and backends are completed."""
+    (folder / "simx.toml").write_text('[environments]\nvino = "venv"\n')
     monkeypatch.setenv("_SIMX_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", " ".join(typed))
     monkeypatch.setenv("COMP_CWORD", str(len(typed) - 1))

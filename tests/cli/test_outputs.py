@@ -143,7 +143,7 @@ FOREIGN = {
     "picture": bundled().anchor.read_bytes(),
     "packed": gzip.compress(b"simx report, "),
     "report": encode(REPORT),
-    "journal": b'{"journal":{"name":"simx-journal","version":2}}\n',
+    "journal": b'{"journal":{"name":"simx-journal","version":3}}\n',
 }
 
 

@@ -6,6 +6,7 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 import simx
@@ -18,6 +19,7 @@ from simx.exporter.verification.reference import REFERENCE
 from simx.exporter.weights.request import WEIGHTS
 from simx.images.files import PICTURE
 from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
+from simx.models.backend_name import BackendName
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
 from simx.report.formats.csv import HEADER
@@ -88,9 +90,11 @@ def test_every_example_is_understood(
     for provider in given.get("provider", ()):
         provider_named(provider)
 
-    chosen = [backend_named(backend) for backend in given.get("backend", ())]
+    chosen = [BackendName.parse(backend) for backend in given.get("backend", ())]
+    # No example's environment exists here.
+    here = [msgspec.structs.replace(backend, environment="") for backend in chosen]
 
-    assert [backend.label for backend in chosen] == list(given.get("backend", ()))
+    assert [backend_named(str(each)).label for each in here] == [each.in_a_report for each in here]
 
 
 def test_every_command_has_an_example() -> None:
@@ -140,6 +144,7 @@ def test_the_settings_of_the_example_exist() -> None:
     everywhere = set.union(*names.values())
     shared = {key for key, value in settings.items() if not isinstance(value, dict)}
     tables = {key: set(value) for key, value in settings.items() if isinstance(value, dict)}
+    assert tables.pop("environments")
 
     assert shared <= everywhere
     assert all(keys <= names[command] for command, keys in tables.items())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, get_args
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
@@ -37,6 +38,7 @@ from simx.workers.connection import Connection
 from simx.workers.worker import WorkerMain
 
 DIM = 8
+CUDA = "CUDAExecutionProvider"
 PRESET = Preset(
     crop=16, resize=18, interpolation="bilinear", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
 )
@@ -339,7 +341,8 @@ class FakeRuntime:
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         if options:
             raise BackendError(f"it does not know {options[0]}")
-        if provider != "CPUExecutionProvider":
+        known = {"CPUExecutionProvider"} | ({CUDA} if self._kind == "device" else set())
+        if provider not in known:
             raise BackendError(f"there is no {provider}")
         return {provider: 1}
 
@@ -413,6 +416,14 @@ def _entry(kind: str) -> WorkerMain:
         serve(connection, FakeRuntime(kind))
 
     return main
+
+
+def recordless(connection: Connection) -> None:
+    """Serve the real ONNX Runtime as a version that keeps no record of its nodes."""
+    from simx.runner.backends.ort import backend  # noqa: PLC0415 - no fake needs the runtime
+
+    with patch.object(backend, "recorded_nodes", return_value=()):
+        serve(connection, backend.OrtRuntime())
 
 
 right = _entry("right")

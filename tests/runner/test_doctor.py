@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDiagnosis
+from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.runner import doctor
 from simx.runner.bench.environment import describe_environment
 from simx.runner.doctor import STORE_BYTES, diagnose, judged
@@ -23,6 +24,15 @@ USABLE = ProviderDiagnosis(
 CALM = msgspec.structs.replace(
     describe_environment(), governor="performance", boost=False, quota_cores=None
 )
+
+
+def elsewhere(*distributions: str) -> Environment:
+    """Return this machine with another environment, which has these distributions."""
+    libraries = dict.fromkeys(distributions, "1.24.1")
+    other = OtherEnvironment(backend="ort", python="3.12.1", libraries=libraries)
+    return msgspec.structs.replace(CALM, others={"new": other})
+
+
 SOUND = Diagnosis(
     environment=CALM,
     threads=2,
@@ -53,6 +63,7 @@ def test_a_sound_install_has_no_problem() -> None:
             "onnxruntime and onnxruntime-gpu are installed at once",
         ),
         ({"cuda": {"torch": "13.0", "ort": "12.8"}}, "torch for CUDA 13.0, ort for CUDA 12.8"),
+        ({"environment": elsewhere("onnxruntime", "onnxruntime-openvino")}, "and onnxruntime-op"),
         ({"providers": ()}, "nothing can be measured here"),
     ],
 )
@@ -82,6 +93,13 @@ def test_equal_majors_of_cuda_go_together() -> None:
     """A minor version apart is no problem, and neither is one backend alone."""
     assert changed(cuda={"torch": "13.0", "ort": "13.1"}).problems == ()
     assert changed(cuda={"torch": "13.0"}).problems == ()
+
+
+def test_environments_may_have_different_majors_of_cuda() -> None:
+    """Each has its own libraries."""
+    cuda = {"torch": "13.0", "new:tf32": "12.8"}
+
+    assert changed(cuda=cuda, environment=elsewhere("onnxruntime-gpu")).problems == ()
 
 
 def test_too_little_room_is_advised_of() -> None:

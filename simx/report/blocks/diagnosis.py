@@ -25,7 +25,7 @@ def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
     loaded = (_loaded(each) for each in found.providers if each.libraries)
-    for text in (_machine(found), _software(found), *loaded, _store(found)):
+    for text in (_machine(found), _software(found), *_others(found), *loaded, _store(found)):
         yield Paragraph(text, "faint")
 
 
@@ -80,3 +80,9 @@ def _software(found: Diagnosis) -> str:
         *(f"{backend} built for CUDA {version}" for backend, version in found.cuda.items()),
     ]
     return f"software: Python {found.environment.python} · {' · '.join(map(clean, parts))}"
+
+
+def _others(found: Diagnosis) -> Iterator[str]:
+    for title, other in found.environment.others.items():
+        versions = (f"{name} {version}" for name, version in other.libraries.items())
+        yield clean(f"environment of {title}: Python {other.python} · {' · '.join(versions)}")

@@ -10,7 +10,7 @@ from simx.models.pictures import IMAGES
 from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.files.assembly import forward_of
 from simx.results.schema.config import Config
-from simx.results.schema.environment import Environment
+from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report, Stop
 from simx.results.statistics.drift import peaks
@@ -30,10 +30,9 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "written", (report.created, f"simx {report.simx}")
     if report.environment and report.config:
         yield "machine", _machine(report, report.environment, report.config.threads)
-        libraries = report.environment.libraries.items()
-        versions = (f"{name} {version}" for name, version in libraries)
-        python = f"Python {report.environment.python}"
-        yield "software", (f"simx {report.simx}", python, *versions)
+        yield "software", (f"simx {report.simx}", *_software(report.environment))
+        for title, other in report.environment.others.items():
+            yield "environment", (title, *_software(other))
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "requested", _requested(report.config)
         yield "measured", _measured(report)
@@ -55,6 +54,11 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
                 if (picture := pictures.get(image))
             ),
         )
+
+
+def _software(environment: Environment | OtherEnvironment) -> tuple[str, ...]:
+    versions = (f"{name} {version}" for name, version in environment.libraries.items())
+    return f"Python {environment.python}", *versions
 
 
 def _machine(report: Report, environment: Environment, threads: int) -> tuple[str, ...]:

@@ -180,10 +180,12 @@ def _machine_and_library(at: Environment, its: Identity) -> dict[DifferenceName,
     if its.provider != "CPUExecutionProvider":
         gpus = ", ".join(f"{gpu.name}, driver {gpu.driver}" for gpu in at.gpus)
         texts["gpu"] = gpus or "none reported"
-    backend = its.backend.partition(":")[0]
+    title = its.backend.partition(":")[0]
+    other = at.others.get(title)
+    backend, libraries = (other.backend, other.libraries) if other else (title, at.libraries)
     if backend in _LIBRARIES:
         name, distributions = _LIBRARIES[backend]
-        found = [f"{each} {at.libraries[each]}" for each in distributions if each in at.libraries]
+        found = [f"{each} {libraries[each]}" for each in distributions if each in libraries]
         texts[name] = ", ".join(found) or "none"
     return texts
 

@@ -20,6 +20,7 @@ from simx.common.input_files import InputKind, read_whole, shown
 from simx.common.locking import try_lock
 from simx.common.safe_text import clean
 from simx.results.files.journal_lines import (
+    FinishedLaunch,
     Header,
     JournalDefectError,
     JournalVersionError,
@@ -122,7 +123,8 @@ class Journal:
         Raises:
             SystemFailureError: It cannot be written.
         """
-        was_empty, self._is_empty = self._is_empty, False
+        was_empty = self._is_empty
+        self._is_empty = was_empty and not isinstance(line, FinishedLaunch)
         try:
             self._append(line)
         except SystemFailureError as error:

@@ -1,7 +1,7 @@
 """The lines of a journal as types, and how they are decoded. Opens no file.
 
 The first line has the report without its cells, and the files that a resumed run reads again. Each
-further line is one finished launch of a backbone, or marks that the run was resumed. A last line
+further line is one finished launch of a backbone, or has notes for the report. A last line
 without its newline was not completely written, and is not read.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from simx.common import strict_json
-from simx.common.bounded import Amount, Moment, Text
+from simx.common.bounded import Amount, Text
 from simx.common.strict_json import Struct
 from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
 from simx.results.files.validation import first_problem
@@ -33,11 +33,12 @@ JournaledBackbone = tuple[str, str]
 class JournalId(Struct, frozen=True, kw_only=True):
     """Name and version of the format.
 
-    Version 2 has the run's configuration in the report alone, and the files beside it.
+    Version 2 has the run's configuration in the report alone, and the files beside it. Version 3
+    has lines of notes instead of resumptions.
     """
 
     name: Literal["simx-journal"] = "simx-journal"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -88,14 +89,13 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
         return self.cells[0].identity.model, self.cells[0].identity.weights
 
 
-class Resumption(Struct, frozen=True, kw_only=True, tag_field="line", tag="resumption"):
-    """The run was resumed; ``notes`` are for the report."""
+class Noted(Struct, frozen=True, kw_only=True, tag_field="line", tag="notes"):
+    """The run was resumed, or a provider is not usable; ``notes`` are for the report."""
 
-    created: Moment
     notes: tuple[Text, ...]
 
 
-Line = FinishedLaunch | Resumption
+Line = FinishedLaunch | Noted
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     def report(self) -> Report:
         """Make the report of all lines."""
-        notes = (note for line in self.lines if isinstance(line, Resumption) for note in line.notes)
+        notes = (note for line in self.lines if isinstance(line, Noted) for note in line.notes)
         config = self.header.report.config
         return msgspec.structs.replace(
             self.header.report,
@@ -131,7 +131,8 @@ class Kept(Struct, frozen=True, kw_only=True):
                 launch.preparation for launch in self.launches if launch.preparation is not None
             ),
             stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),
-            notes=(*self.header.report.notes, *notes),
+            # A run that was resumed may have made a note twice.
+            notes=tuple(dict.fromkeys((*self.header.report.notes, *notes))),
         )
 
 

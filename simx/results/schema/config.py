@@ -3,7 +3,6 @@
 Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
-import re
 from typing import Literal, Self
 
 import msgspec
@@ -12,6 +11,7 @@ from simx.common.anonymous import anonymous
 from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
+from simx.models.backend_name import BackendName
 from simx.models.pictures import Image, Picture
 
 ProfileName = Literal["quick", "default", "precise"]
@@ -79,15 +79,12 @@ class Config(Schedule, frozen=True, kw_only=True):
         """The configuration as a report keeps it: a path in an option is the name of its file."""
         return msgspec.structs.replace(
             self,
-            backends=tuple(_without_folders(_titled(each)) for each in self.backends),
+            backends=tuple(
+                _without_folders(BackendName.parse(each).in_a_report) for each in self.backends
+            ),
             provider_options=tuple(map(_without_folders, self.provider_options)),
             env=tuple(map(_without_folders, self.env)),
         )
-
-
-def _titled(backend: str) -> str:
-    """Return a backend's name with its label in place of an environment."""
-    return re.sub(r"^([^=:@+]+)=[^:]*", r"\1", backend)
 
 
 def _without_folders(text: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from simx.results.schema.environment import OtherEnvironment
+
 
 def differences(
     before: msgspec.Struct | None, now: msgspec.Struct | None, labels: Mapping[str, str] = {}
@@ -21,9 +23,19 @@ def differences(
         if isinstance(was, dict) and isinstance(is_now, dict):
             keys = (key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key))
             for key in keys:
-                yield field, f"{label} {key} {_difference(was.get(key), is_now.get(key))}"
+                one, other = was.get(key), is_now.get(key)
+                for text in _differences_within(one, other):
+                    yield field, f"{label} {key} {text}"
         elif was != is_now:
             yield field, f"{label} {_difference(was, is_now)}"
+
+
+def _differences_within(was: object, is_now: object) -> Iterator[str]:
+    """Yield what differs between two values of a dictionary: records field by field."""
+    if isinstance(was, OtherEnvironment) and isinstance(is_now, OtherEnvironment):
+        yield from (text for _, text in differences(was, is_now))
+    else:
+        yield _difference(was, is_now)
 
 
 def _difference(was: object, is_now: object) -> str:

@@ -16,12 +16,21 @@ class Gpu(Struct, frozen=True, kw_only=True):
     memory_clock_mhz: Count | None
 
 
+class OtherEnvironment(Struct, frozen=True, kw_only=True):
+    """The software of another environment in which a ``backend``, such as ort, ran."""
+
+    backend: Text
+    python: Text
+    libraries: dict[Text, Text]
+
+
 class Environment(Struct, frozen=True, kw_only=True):
     """The machine and its software. Holds no user, host or home directory names.
 
     ``governor`` is the frequency governor of the cores (several, if they differ) and ``boost``
     whether they may exceed their nominal frequency; both are None in most virtual machines.
-    ``threads_per_core`` counts hardware threads.
+    ``threads_per_core`` counts hardware threads. ``others`` has the environments of backends that
+    ran in another one, by the backend's name in the report without its variants.
     """
 
     cpu: Text
@@ -38,6 +47,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     container: bool
     python: Text
     libraries: dict[Text, Text]
+    others: dict[Text, OtherEnvironment] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class ThreadPool(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ History of the format:
    and by heat to the noise of a block. Versions 4 and 5 are read.
 7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
    Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches,
-   and ``page_faults`` to the noise of a block. Versions 4 to 6 are read.
+   ``page_faults`` to the noise of a block, and ``others`` to the environment. Versions 4 to 6 are
+   read.
 """
 
 from typing import Annotated, Literal

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
-from simx.common.errors import InputError, ProviderUnavailableError
+from simx.common.errors import InputError
 from simx.results.schema.report import Failure
 from simx.runner.backends.ort.log import cause_in
 from simx.runner.backends.ort.placement import CPU
@@ -123,21 +123,6 @@ def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usa
     if isinstance(reply, Failure) and cause is not None:
         return Failure(stage=reply.stage, reason=f"{reply.reason} ({cause})")
     return reply
-
-
-def require_usable(backend: BackendSpec, provider: str, launcher: Launcher) -> None:
-    """Run a tiny graph on the provider, with proof of where it ran.
-
-    Raises:
-        ProviderUnavailableError: it cannot be used here.
-    """
-    reply = probe(provider, launcher, backend.options)
-    if isinstance(reply, Failure):
-        advice = remedy(backend, provider)
-        raise ProviderUnavailableError(
-            f"provider {provider} cannot be used with backend {backend.label} here: "
-            f"{reply.reason}{'; ' if advice else ''}{advice}"
-        )
 
 
 def remedy(backend: BackendSpec, provider: str) -> str:

@@ -1,6 +1,5 @@
 """The backends and their variants. Imports none of them; only worker processes load them."""
 
-import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal
@@ -10,25 +9,14 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import PRECISIONS, Precision
-from simx.results.schema.partial_placement import PARTIAL
+from simx.models.backend_name import BackendName
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
 from simx.runner.backends.interpreters import installed_at, interpreter_at
+from simx.runner.backends.pairs import is_variable, provider_option, variable
 from simx.workers.allocator import KEEPING, variables_beside
 from simx.workers.child_process import ROOT_VARIABLE
 from simx.workers.variables import PRIVATE
-
-NAMED = re.compile(
-    r"(?:(?P<title>[^=:@+]+)=)?(?P<name>[^=:@]+)(?:@(?P<path>[^:]+))?(?::(?P<changes>.*))?",
-    re.DOTALL,
-)
-
-_KEY = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
-"""An environment variable, which by this differs from a provider's option in a backend's name."""
-
-_VALUE = re.compile(r"[^\s+\x00-\x1f\x7f]+")
-"""The value of either: no character that has a meaning in a backend's name."""
 
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's devices, by ONNX Runtime's names of their providers."""
@@ -60,7 +48,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``key=value``, if it ``takes_options``. ``variables`` are those of the environment that its
     workers get, each as ``NAME=VALUE``. Its workers run in ``interpreter``, None for this one, and
     need the distributions ``beside`` there. A report has the ``title`` for the name, unless it is
-    empty. ``versions`` are those of the interpreter's environment.
+    empty. ``python`` and ``libraries`` are the versions in the interpreter's environment.
     """
 
     name: str
@@ -79,7 +67,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ("numpy", "msgspec")
     interpreter: str | None = None
     title: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
+    python: str = ""
+    libraries: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -89,6 +78,19 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         changes = "+".join((*self.variants, *shown))
         name = self.title or self.name
         return f"{name}:{changes}" if changes else name
+
+    @property
+    def typed(self) -> str:
+        """Its name on a command line, with ENVIRONMENT in place of a path."""
+        if not self.title:
+            return self.label
+        where = "" if self.interpreter is None else "@ENVIRONMENT"
+        return f"{self.title}={self.name}{where}{self.label.removeprefix(self.title)}"
+
+    @property
+    def runtime(self) -> tuple[str, str | None]:
+        """What executes it, whatever its variants and options: its name, and its interpreter."""
+        return self.name, self.interpreter
 
     def with_options(self, options: Sequence[str]) -> "BackendSpec":
         """Return the backend with further options, if it takes any."""
@@ -234,46 +236,6 @@ BACKENDS = (
 )
 
 
-def provider_option(text: str) -> str:
-    """Return an option of a provider, ``key=value``, without the space around its parts.
-
-    Raises:
-        InputError: it has another form, or cannot be part of a backend's name.
-    """
-    key, sign, value = (part.strip() for part in text.partition("="))
-    if not (sign and _KEY.fullmatch(key) and _VALUE.fullmatch(value)):
-        raise InputError(
-            f"provider option {text!r}: write it as KEY=VALUE, such as use_tf32=1, without '+' "
-            "or spaces in it"
-        )
-    if _VARIABLE.fullmatch(key):
-        raise InputError(
-            f"provider option {text!r}: such a name is that of an environment variable; pass it "
-            "with --env"
-        )
-    if key == PARTIAL:
-        raise InputError(
-            f"provider option {text!r}: {PARTIAL} marks the cells that --allow-partial accepts; "
-            "it is no option"
-        )
-    return f"{key}={value}"
-
-
-def variable(text: str) -> str:
-    """Return an environment variable for workers, ``NAME=VALUE``.
-
-    Raises:
-        InputError: it has another form, or cannot be part of a backend's name.
-    """
-    name, _, value = text.partition("=")
-    if not (_VARIABLE.fullmatch(name) and _VALUE.fullmatch(value)):
-        raise InputError(
-            f"variable {text!r}: write it as NAME=VALUE, such as OMP_THREAD_LIMIT=1, with a name "
-            "in upper case, and without '+' or spaces"
-        )
-    return text
-
-
 def backend_named(name: str) -> BackendSpec:
     """Return a backend by its name, with all that its label has: ``ort:passive+use_tf32=1``.
 
@@ -285,11 +247,8 @@ def backend_named(name: str) -> BackendSpec:
         InputError: there is no such backend, variant or environment.
         ProviderUnavailableError: its package is not installed.
     """
-    found = NAMED.fullmatch(name)
-    if found is None:
-        raise InputError(f"backend {name!r}: write it as [LABEL=]NAME[@ENVIRONMENT][:VARIANT]")
-    base, changes = found["name"], found["changes"]
-    backend = next((each for each in BACKENDS if each.name == base), None)
+    parts = BackendName.parse(name)
+    backend = next((each for each in BACKENDS if each.name == parts.name), None)
     if backend is None:
         known = ", ".join(each.name for each in BACKENDS)
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
@@ -297,8 +256,8 @@ def backend_named(name: str) -> BackendSpec:
     variants: list[str] = []
     variables: list[str] = []
     known_variants = [variant.name for variant in backend.known_variants]
-    for each in changes.split("+") if changes else ():
-        if "=" in each and _VARIABLE.fullmatch(each.partition("=")[0]):
+    for each in parts.changes.split("+") if parts.changes else ():
+        if is_variable(each):
             variables.append(variable(each))
         elif "=" in each and backend.takes_options:
             options.append(provider_option(each))
@@ -306,11 +265,10 @@ def backend_named(name: str) -> BackendSpec:
             variants.append(each)
         else:
             raise InputError(
-                f"backend {name!r}: {base} has no variant {each!r}; "
+                f"backend {name!r}: {parts.name} has no variant {each!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
-    backend = msgspec.structs.replace(backend, title=found["title"] or "")
-    backend = _installed(backend, found["path"])
+    backend = _installed(msgspec.structs.replace(backend, title=parts.title), parts.environment)
     providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
     for variant in chosen:
@@ -325,9 +283,9 @@ def backend_named(name: str) -> BackendSpec:
     ).with_variables(variables)
 
 
-def _installed(backend: BackendSpec, path: str | None) -> BackendSpec:
-    """Return a backend in the environment at a path, named by what is there; None is this one."""
-    if path is None:
+def _installed(backend: BackendSpec, path: str) -> BackendSpec:
+    """Return a backend in the environment at a path, named by what is there; empty is this one."""
+    if not path:
         if find_spec(backend.package) is None:
             raise ProviderUnavailableError(
                 f"backend {backend.name}: {backend.package} is not installed here; "
@@ -344,5 +302,6 @@ def _installed(backend: BackendSpec, path: str | None) -> BackendSpec:
         backend,
         interpreter=interpreter,
         title=backend.title or f"{build} {version}",
-        versions=(("Python", installed.python), *installed.libraries.items()),
+        python=installed.python,
+        libraries=tuple(installed.libraries.items()),
     )

@@ -3,10 +3,9 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -20,6 +19,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
+from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import (
@@ -166,27 +166,27 @@ def _planned(
         else:
             identity = identify(backbone, config.embedding, target, threads)
             failure = Failure(stage=export.stage, reason=export.reason)
-            lacking[target] = failed_cell(backbone, identity, export.weights_origin, failure)
+            lacking[target] = failed_cell(
+                backbone, identity, target.backend.typed, export.weights_origin, failure
+            )
     return cells, lacking
 
 
 def begun_report(
-    config: Config, notes: Sequence[str] = (), versions: Mapping[str, str] = MappingProxyType({})
+    config: Config, notes: Sequence[str] = (), backends: Iterable[BackendSpec] = ()
 ) -> Report:
     """Return the report of a run in which nothing has been measured yet.
 
     Args:
-        config: what will be measured.
+        config: how.
         notes: on it.
-        versions: of libraries in other environments.
+        backends: what will be measured.
     """
-    environment = describe_environment()
-    libraries = {**environment.libraries, **versions}
     return Report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=msgspec.structs.replace(environment, libraries=libraries),
+        environment=describe_environment(backends),
         config=config,
         canary=(),
         cells=(),

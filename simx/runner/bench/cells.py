@@ -14,7 +14,7 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.files.journal_lines import JournaledBackbone
 from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
-from simx.results.schema.partial_placement import with_partial_placement, without_partial_placement
+from simx.results.schema.partial_placement import with_partial_placement
 from simx.results.schema.report import Catalogue, FailedCell, Failure, Identity, WeightsOrigin
 from simx.runner.backends.contract import Task
 from simx.runner.backends.providers import short_name
@@ -96,7 +96,12 @@ class PlannedCell(msgspec.Struct, frozen=True):
         """Return the record of its failure."""
         origin = self.entry.manifest.identity.weights_origin
         return failed_cell(
-            self.backbone, self.identity, origin, failure, allow_partial=self.allow_partial
+            self.backbone,
+            self.identity,
+            self.target.backend.typed,
+            origin,
+            failure,
+            allow_partial=self.allow_partial,
         )
 
 
@@ -125,14 +130,18 @@ def _absolute(path: Path) -> str:
 def failed_cell(
     backbone: Backbone,
     identity: Identity,
+    backend: str,
     origin: WeightsOrigin | None,
     failure: Failure,
     *,
     allow_partial: bool = False,
 ) -> FailedCell:
-    """Return the record of a failure, anonymised, with the command that repeats it."""
+    """Return the record of a failure, anonymised, with the command that repeats it.
+
+    ``backend`` is the name to type in it.
+    """
     options = {
-        "--backend": without_partial_placement(identity.backend),
+        "--backend": backend,
         "--provider": short_name(identity.provider),
         "--embedding": identity.embedding,
         "--threads": identity.threads,

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import psutil
 
 from simx.common.cgroups import cpu_quota
-from simx.results.schema.environment import Environment
+from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.runner.backends.gpu.nvml import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
+from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
@@ -20,8 +22,12 @@ _CORES = Path("/sys/devices/system/cpu")
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
-def describe_environment() -> Environment:
-    """Read the description of the machine and its software."""
+def describe_environment(backends: Iterable[BackendSpec] = ()) -> Environment:
+    """Read the description of the machine and its software.
+
+    Args:
+        backends: those of them that run in another environment add it.
+    """
     return Environment(
         cpu=_cpu_model(),
         architecture=platform.machine(),
@@ -37,6 +43,13 @@ def describe_environment() -> Environment:
         container=any(mark.exists() for mark in _CONTAINER_MARKS),
         python=platform.python_version(),
         libraries=_library_versions(),
+        others={
+            each.title: OtherEnvironment(
+                backend=each.name, python=each.python, libraries=dict(each.libraries)
+            )
+            for each in backends
+            if each.interpreter is not None
+        },
     )
 
 

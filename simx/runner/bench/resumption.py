@@ -108,7 +108,7 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
     Raises:
         InputError: something has changed that times depend on.
     """
-    changed = [*differences(before, now)]
+    changed = [*differences(before, now, {"others": "environment of"})]
     if refused := [text for field, text in changed if field not in _MAY_CHANGE]:
         raise InputError(
             f"the machine or its software is no longer what it was: {'; '.join(refused)}; "

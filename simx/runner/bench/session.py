@@ -30,7 +30,7 @@ from simx.models.catalogue import load
 from simx.models.pictures import PictureSet
 from simx.models.selection import Selection, select
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
-from simx.results.files.journal_lines import Header, Inputs, Resumption
+from simx.results.files.journal_lines import Header, Inputs, Noted
 from simx.results.files.replacing import claim
 from simx.results.files.report import read
 from simx.results.schema.config import Config
@@ -174,12 +174,8 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def header(self) -> Header:
         """The first line of its journal."""
-        versions = {
-            f"{backend.title}: {library}": version
-            for backend in dict.fromkeys(target.backend for target in self.targets)
-            for library, version in backend.versions
-        }
-        report = begun_report(self.config, self.notes, versions)
+        backends = (target.backend for target in self.targets)
+        report = begun_report(self.config, self.notes, backends)
         return Header(inputs=_absolute(self.inputs), report=report)
 
     def weights_sha256(self) -> str | None:
@@ -198,8 +194,10 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
             open_targets(self.targets, self.config.worker_memory) as opened,
             ExitStack() as held,
         ):
-            for note in self.notes:
+            for note in (*self.notes, *opened.notes):
                 self.listener.notice(note)
+            if opened.notes:
+                journal.append(Noted(notes=opened.notes))
             workloads = self._workloads(left)
             for entry in (entry for workload in workloads for entry in workload.entries):
                 held.enter_context(entry.in_use())
@@ -309,11 +307,11 @@ def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
         raise
 
 
-def _resumption(begun: Header, now: Header) -> Resumption:
+def _resumption(begun: Header, now: Header) -> Noted:
     """Return the journal's line of a resumption that is allowed."""
     resumption.require_same_configuration(begun.report, now.report)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     notes = [f"this run ended early and was taken up again at {created}"]
     if begun.report.environment and now.report.environment:
         notes += resumption.environment_changes(begun.report.environment, now.report.environment)
-    return Resumption(created=created, notes=tuple(notes))
+    return Noted(notes=tuple(notes))

@@ -1,17 +1,21 @@
 """Targets: backends on providers in precisions, and the launchers of their workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import msgspec
 
+from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
+from simx.models.backend_name import BackendName
 from simx.results.schema.config import Config
+from simx.results.schema.report import Failure
 from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends import registry
 from simx.runner.backends.ort.placement import CPU
-from simx.runner.backends.providers import require_usable
+from simx.runner.backends.pairs import provider_option, variable
+from simx.runner.backends.providers import probe, remedy
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, ModuleMissingError, WorkerDiedError
 
@@ -30,30 +34,72 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class OpenTargets(msgspec.Struct, frozen=True):
-    """Targets that work here, and a launcher for each backend's label."""
+    """Targets that work here, a launcher for each backend's label, and notes on the others."""
 
     targets: tuple[Target, ...]
     launchers: dict[str, Launcher]
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
 def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterator[OpenTargets]:
-    """Start every backend's launcher, and prove that every provider works.
+    """Start every backend's launcher, and find out by running a tiny graph which targets work.
 
     Args:
-        targets: the targets.
+        targets: the targets. A provider that does not work on one backend has to on another.
         memory: most bytes of address space of each worker.
 
     Raises:
-        ProviderUnavailableError: one of them cannot be used here.
+        ProviderUnavailableError: a backend does not start, or a provider works on none of them; or
+            it works on a backend, but not on the same one with other variants or options.
     """
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
         for backend in dict.fromkeys(target.backend for target in targets):
             launchers[backend.label] = stack.enter_context(started(backend, memory))
-        for backend, provider in dict.fromkeys((each.backend, each.provider) for each in targets):
-            require_usable(backend, provider, launchers[backend.label])
-        yield OpenTargets(tuple(targets), launchers)
+        failures = _failures(targets, launchers)
+        usable = [each for each in targets if (each.backend, each.provider) not in failures]
+        notes = tuple(_notes(failures, usable))
+        yield OpenTargets(tuple(usable), launchers, notes)
+
+
+_Failures = Mapping[tuple[registry.BackendSpec, str], Failure]
+
+
+def _failures(targets: Sequence[Target], launchers: Mapping[str, Launcher]) -> _Failures:
+    """Return why a backend cannot use a provider, for those that cannot."""
+    return {
+        (backend, provider): reply
+        for backend, provider in dict.fromkeys((each.backend, each.provider) for each in targets)
+        if isinstance(reply := probe(provider, launchers[backend.label], backend.options), Failure)
+    }
+
+
+def _notes(failures: _Failures, usable: Sequence[Target]) -> Iterator[str]:
+    """Return a note on each failure where another backend can use the provider, or raise."""
+    for (backend, provider), failure in failures.items():
+        able = [each.backend for each in usable if each.provider == provider]
+        if not able:
+            raise ProviderUnavailableError(
+                "; ".join(
+                    _refusal(of, its, failure)
+                    for (of, its), failure in failures.items()
+                    if its == provider
+                )
+            )
+        # Then its variants or options do not work, which is a mistake of the command line.
+        if backend.runtime in (each.runtime for each in able):
+            raise ProviderUnavailableError(_refusal(backend, provider, failure))
+        reason = anonymous(failure.reason)
+        yield f"{backend.label} has no cells on {provider}, which it cannot use: {reason}"
+
+
+def _refusal(backend: registry.BackendSpec, provider: str, failure: Failure) -> str:
+    advice = remedy(backend, provider)
+    return (
+        f"provider {provider} cannot be used with backend {backend.label} here: "
+        f"{failure.reason}{'; ' if advice else ''}{advice}"
+    )
 
 
 def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
@@ -65,8 +111,8 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
         ProviderUnavailableError: a backend is not installed, or none has a device for any of the
             providers.
     """
-    options = [registry.provider_option(text) for text in config.provider_options]
-    variables = [registry.variable(text) for text in config.env]
+    options = [provider_option(text) for text in config.provider_options]
+    variables = [variable(text) for text in config.env]
     backends = [
         registry.backend_named(name).with_options(options).with_variables(variables)
         for name in config.backends
@@ -77,19 +123,7 @@ def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
     targets, notes = product(backends, config.providers, config.precisions)
     if not targets:
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
-    by_label = {target.backend.label: target.backend for target in targets}
-    for target in targets:
-        other = by_label[target.backend.label]
-        if other.interpreter != target.backend.interpreter:
-            raise InputError(
-                f"--backend {target.backend.label}: two environments have this name; give one of "
-                f"them a label, such as new={target.backend.name}@PATH"
-            )
-        if other != target.backend:
-            raise InputError(
-                f"--backend {target.backend.label}: two backends differ in the folder of a file "
-                "alone, which a report does not keep; give the files different names"
-            )
+    require_names([target.backend for target in targets])
     return targets, notes
 
 
@@ -124,6 +158,25 @@ def product(
         if (lacking := [each for each in precisions if each not in backend.precisions])
     ]
     return list(dict.fromkeys(found)), notes
+
+
+def require_names(backends: Sequence[registry.BackendSpec]) -> None:
+    """Require that a report can tell the backends apart by their names, or raise InputError."""
+    by_label = {backend.label: backend for backend in backends}
+    by_title = {backend.title or backend.name: backend for backend in backends}
+    for backend in backends:
+        title = backend.title or backend.name
+        other = by_title[title]
+        if other.runtime != backend.runtime:
+            raise InputError(
+                f"--backend {backend.label}: another backend is also named {title}; give one of "
+                f"them a label, such as new={backend.name}@PATH"
+            )
+        if by_label[backend.label] != backend:
+            raise InputError(
+                f"--backend {backend.label}: two backends differ in the folder of a file alone, "
+                "which a report does not keep; give the files different names"
+            )
 
 
 def require_takers(
@@ -180,12 +233,12 @@ def located(name: str) -> str:
         InputError: as ``backend_named`` does.
         ProviderUnavailableError: likewise.
     """
-    found = registry.NAMED.fullmatch(name)
-    if found is None or not found["path"]:
+    parts = BackendName.parse(name)
+    if not parts.environment:
         return name
     backend = registry.backend_named(name)
-    changes = f":{found['changes']}" if found["changes"] else ""
-    return f"{backend.title}={backend.name}@{backend.interpreter}{changes}"
+    environment = str(backend.interpreter)
+    return str(msgspec.structs.replace(parts, title=backend.title, environment=environment))
 
 
 def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:

@@ -98,7 +98,9 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         begun = CLOCK()
         backend = runtime.create(task)
         created = CLOCK()
-    _, first = _embed_once(backend, inputs[:1])
+        _, first = _embed_once(backend, inputs[:1])
+        # A runtime without a record of its nodes opens the files again, for a profile.
+        facts = _with_allocator(backend.facts)
     answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
@@ -110,7 +112,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         # The shortest, because one disturbed call must not make a small network a giant.
         call_ns=min(times.whole_ns for _, times in answers),
         calls=tuple(times for _, times in answers),
-        facts=_with_allocator(backend.facts),
+        facts=facts,
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),

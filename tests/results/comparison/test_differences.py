@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from simx.results.comparison.differences import differences, pictures_that_differ
-from simx.results.schema.environment import Environment, Gpu
+from simx.results.comparison.digest import Digest
+from simx.results.schema.environment import Environment, Gpu, OtherEnvironment
 from simx.results.schema.report import MeasuredCell, Report
 from tests.results.builders import identity
 from tests.results.comparison.builders import cell, digest, without_times
@@ -74,6 +75,27 @@ def test_where_it_ran_has_to_be_the_same(name: str, backend: str, changes: dict[
     base, new = digest(of), msgspec.structs.replace(digest(of), report=environment(**changes))
 
     assert [each.name for each in differences(base, new, (of, of))] == [name]
+
+
+def test_a_cell_of_another_environment_has_the_library_of_that_one() -> None:
+    """This environment's version does not matter to it, and the other's does."""
+    of = cell(its=identity(backend="new:spinning"))
+    here = {"torch": "2.14.1", "onnxruntime": "1.32.0"}
+
+    def of_versions(there: str, libraries: dict[str, str]) -> Digest:
+        other = OtherEnvironment(backend="ort", python="3.12.1", libraries={"onnxruntime": there})
+        changed = environment(others={"new": other}, libraries=libraries)
+        return msgspec.structs.replace(digest(of), report=changed)
+
+    base = of_versions("1.31.1", here)
+    equal = of_versions("1.31.1", {**here, "onnxruntime": "1.33.0"})
+    (found,) = differences(base, of_versions("1.30.0", here), (of, of))
+    assert differences(base, equal, (of, of)) == ()
+    assert (found.name, found.base, found.new) == (
+        "onnxruntime",
+        "onnxruntime 1.31.1",
+        "onnxruntime 1.30.0",
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from simx.common.errors import InputError, SystemFailureError
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal import Journal, journal_path, read_journal, resume_command
-from simx.results.files.journal_lines import FinishedLaunch, Header, Resumption
+from simx.results.files.journal_lines import FinishedLaunch, Header, Noted
 from simx.results.schema.report import FailedCell, MeasuredCell, Outcome, Stop
 from simx.results.schema.times import Launch
 from tests.results.builders import failed, header, identity, measured
@@ -87,7 +87,7 @@ def test_a_resumed_journal_goes_on_behind_what_was_acknowledged(
     path.write_bytes(path.read_bytes()[:-5])
     with Journal.resume(path) as journal:
         assert len(journal.kept.launches) == 1
-        journal.append(Resumption(created="2026-01-06T00:00:00Z", notes=("taken up again",)))
+        journal.append(Noted(notes=("taken up again",)))
         journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
     report = read_journal(path).report()
     (found,) = report.cells
@@ -95,6 +95,14 @@ def test_a_resumed_journal_goes_on_behind_what_was_acknowledged(
     assert isinstance(found, MeasuredCell)
     assert indices(found.timings[0].launches) == [0, 1]
     assert report.notes == ("taken up again",)
+
+
+def test_a_journal_with_notes_alone_is_removed(tmp_path: Path, first: Header) -> None:
+    """Nothing of it is worth a resumption."""
+    with Journal.begin(tmp_path / "j", first) as journal:
+        journal.append(Noted(notes=("a note",)))
+
+    assert not (tmp_path / "j").exists()
 
 
 def test_one_process_at_a_time_has_a_journal(
@@ -223,7 +231,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
         b"{}",
         b'{"line":"launch","cells":[]}',
         b'{"line":"launch","cells":[],"cells":[]}',
-        b'{"line":"resumption","created":"now","notes":[NaN]}',
+        b'{"line":"notes","notes":[NaN]}',
     ],
 )
 def test_a_garbled_line_is_named(
@@ -266,14 +274,14 @@ def test_a_journal_of_another_version_is_refused_by_name(
     """The message has both versions, the simx that began it, and what to do."""
     path = tmp_path / "j"
     write(path, first, (one_launch(cell, 0),))
-    data = path.read_bytes().replace(b'"version":2', b'"version":1', 1)
+    data = path.read_bytes().replace(b'"version":3', b'"version":1', 1)
     # The first version kept the options beside the report, and no inputs.
     path.write_bytes(data.replace(b'"inputs":', b'"invocation":', 1))
     for opening in (Journal.resume, read_journal):
         with pytest.raises(InputError) as refused:
             opening(path)
 
-        assert "is of version 1, by simx 0.1.0, and this simx reads version 2" in str(refused.value)
+        assert "is of version 1, by simx 0.1.0, and this simx reads version 3" in str(refused.value)
         assert "finish it with the simx that began it, or move it away" in str(refused.value)
     assert path.read_bytes().startswith(b'{"journal":{"name":"simx-journal","version":1}')
 

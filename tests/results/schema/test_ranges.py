@@ -21,7 +21,7 @@ from simx.common.misfits import ranges_of
 from simx.common.strict_json import JsonDefectError, decode
 from simx.exporter.store.manifest import Manifest
 from simx.exporter.store.output_manifest import OutputManifest
-from simx.results.files.journal_lines import FinishedLaunch, Header, Resumption
+from simx.results.files.journal_lines import FinishedLaunch, Header, Noted
 from simx.results.files.report import schema_json
 from simx.results.schema.report import Report
 
@@ -29,7 +29,7 @@ FILES: Mapping[str, Any] = {
     "report": Report,
     "journal": Header,
     "journal, launch": FinishedLaunch,
-    "journal, resumption": Resumption,
+    "journal, notes": Noted,
     "manifest": Manifest,
     "manifest of a folder": OutputManifest,
 }

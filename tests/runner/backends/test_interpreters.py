@@ -1,7 +1,5 @@
 """Backends from other environments: found, named, and refused in one line."""
 
-import sys
-import sysconfig
 import venv
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +12,7 @@ from simx.runner.backends.interpreters import LEAST
 from simx.runner.backends.providers import probe
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.targets import located, planned_targets, started
+from tests.cli.support import borrowing_environment
 
 CPU = "CPUExecutionProvider"
 ORT = f"ort {version('onnxruntime')}"
@@ -30,13 +29,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that borrows the packages of this one."""
-    folder = tmp_path_factory.mktemp("other") / "venv"
-    venv.create(folder, symlinks=True)
-    packages = [path for path in sys.path if path.endswith("site-packages")]
-    name = f"python{sysconfig.get_python_version()}"
-    borrowed = folder / "lib" / name / "site-packages" / "borrowed.pth"
-    borrowed.write_text("\n".join(packages), encoding="utf-8")
-    return folder
+    return borrowing_environment(tmp_path_factory.mktemp("other") / "venv")
 
 
 def of(*backends: str) -> Config:
@@ -66,6 +59,13 @@ def test_a_label_replaces_the_name(other: Path) -> None:
     assert backend_named(f"new=ort@{other}:spinning").label == "new:spinning"
 
 
+def test_a_command_has_the_name_without_the_path(other: Path) -> None:
+    """A report's command names the backend so that only the environment has to be filled in."""
+    assert backend_named(f"ort@{other}:spinning").typed == f"{ORT}=ort@ENVIRONMENT:spinning"
+    assert backend_named("new=ort:spinning").typed == "new=ort:spinning"
+    assert backend_named("ort:spinning").typed == "ort:spinning"
+
+
 def test_a_located_name_means_the_same_backend(other: Path) -> None:
     """A journal's name of a backend is complete, and reading it again gives the same."""
     name = located(f"ort@{other}:spinning")
@@ -92,8 +92,9 @@ def test_two_backends_of_one_name_need_a_label(other: Path, tmp_path: Path) -> N
     """Two environments with the same versions are told apart by a label alone."""
     link = tmp_path / "link"
     link.symlink_to(other)
-    with pytest.raises(InputError, match="two environments have this name; give one of them a la"):
-        planned_targets(of(f"ort@{other}", f"ort@{link}"))
+    for variant in ("", ":spinning"):
+        with pytest.raises(InputError, match=f"another backend is also named {ORT}; give one of"):
+            planned_targets(of(f"ort@{other}", f"ort@{link}{variant}"))
     targets, _ = planned_targets(of(f"ort@{other}", f"new=ort@{link}"))
     assert [target.backend.label for target in targets] == [ORT, "new"]
 

@@ -3,8 +3,9 @@
 import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
+from simx.runner.backends.pairs import provider_option
 from simx.runner.backends.providers import SHORT_NAMES, provider_named, short_name
-from simx.runner.backends.registry import BACKENDS, backend_named, provider_option
+from simx.runner.backends.registry import BACKENDS, backend_named
 from simx.runner.bench.targets import product, require_takers
 
 

@@ -4,11 +4,10 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.statistics.parity import FP32, TF32
+from simx.runner.backends.pairs import provider_option, variable
 from simx.runner.backends.registry import (
     BACKENDS,
     backend_named,
-    provider_option,
-    variable,
 )
 from simx.runner.bench.targets import product, require_meaning
 from simx.workers.allocator import KEEPING

@@ -138,7 +138,7 @@ def test_packages_on_this_interpreters_path_are_not_seen_there(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))
 
-    assert ("numpy", LEAST["numpy"]) in backend_named(f"ort@{right}").versions
+    assert ("numpy", LEAST["numpy"]) in backend_named(f"ort@{right}").libraries
 
 
 def test_workers_have_the_runtime_of_their_environment(

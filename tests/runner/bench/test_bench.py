@@ -24,7 +24,7 @@ from simx.runner.bench.cells import Workload, failed_cell, identify
 from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target, open_targets
 from tests.runner.benches import PLAN, run, small_pictures
-from tests.runner.fakes import BACKBONE, DIM, entry_in, lacking, target
+from tests.runner.fakes import BACKBONE, CUDA, DIM, entry_in, lacking, target
 
 STAGES = ("decode", "preprocess")
 """Those that all cells have in common."""
@@ -216,9 +216,9 @@ def test_a_disagreement_names_its_cause(
 def test_the_command_of_a_failure_names_the_same_backend() -> None:
     """Also with options and variables that a shell would take apart."""
     name = 'torch:OMP_PLACES={0},{1};+GOMP_CPU_AFFINITY="0-1"'
-    its = msgspec.structs.replace(identify(BACKBONE, "pooled", target("right"), 1), backend=name)
-    command = failed_cell(BACKBONE, its, "random", Failure(stage="threads", reason="")).command
-    words = shlex.split(command)
+    its = identify(BACKBONE, "pooled", target("right"), 1)
+    failure = Failure(stage="threads", reason="")
+    words = shlex.split(failed_cell(BACKBONE, its, name, "random", failure).command)
 
     assert words[words.index("--backend") + 1] == name
 
@@ -324,12 +324,50 @@ def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
 
 def test_a_provider_that_does_not_run_is_refused_first() -> None:
     """A target whose probe fails ends everything before anything is measured."""
-    on_cuda = msgspec.structs.replace(target("right"), provider="CUDAExecutionProvider")
+    on_cuda = msgspec.structs.replace(target("right"), provider=CUDA)
     with (
         pytest.raises(ProviderUnavailableError, match="there is no CUDAExecutionProvider"),
         open_targets([on_cuda]),
     ):
         pytest.fail("the targets were opened")
+
+
+def test_a_provider_of_one_backend_is_a_note_on_the_others() -> None:
+    """Every target that works is opened, in its order; the note has the cause."""
+    targets = [
+        msgspec.structs.replace(target(kind), provider=provider)
+        for provider in ("CPUExecutionProvider", CUDA)
+        for kind in ("right", "device")
+    ]
+    with open_targets(targets) as opened:
+        cells = [(each.backend.name, each.provider) for each in opened.targets]
+
+    assert cells == [
+        ("right", "CPUExecutionProvider"),
+        ("device", "CPUExecutionProvider"),
+        ("device", CUDA),
+    ]
+    assert opened.notes == (
+        f"right has no cells on {CUDA}, which it cannot use: there is no {CUDA}",
+    )
+
+
+def test_an_option_that_does_not_work_is_refused_where_the_provider_does() -> None:
+    """A backend that has the provider without the option shows a mistake, and no lack."""
+    plain = msgspec.structs.replace(target("device"), provider=CUDA)
+    backend = msgspec.structs.replace(plain.backend, options=("colour=red",))
+    with (
+        pytest.raises(ProviderUnavailableError, match="it does not know colour=red"),
+        open_targets([plain, msgspec.structs.replace(plain, backend=backend)]),
+    ):
+        pytest.fail("the targets were opened")
+
+
+def test_a_provider_of_no_backend_is_refused_with_every_reason() -> None:
+    """The one line names all backends that were tried."""
+    targets = [msgspec.structs.replace(target(kind), provider=CUDA) for kind in ("right", "slow")]
+    with pytest.raises(ProviderUnavailableError, match=r"backend right .*; .* backend slow "):
+        open_targets(targets).__enter__()
 
 
 def test_a_journal_left_behind_is_not_overwritten(tmp_path: Path) -> None:

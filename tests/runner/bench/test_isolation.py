@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from simx.runner.backends.providers import require_usable
+from simx.runner.backends.providers import probe
 from simx.runner.backends.registry import backend_named
+from simx.runner.measure.messages import Usable
 from simx.workers.forking import launcher
 
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript")
@@ -55,6 +56,7 @@ def test_a_worker_sends_no_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("HOME", str(tmp_path))
     backend = backend_named("ort")
     with launcher(backend.entry) as workers:
-        require_usable(backend, "CPUExecutionProvider", workers)
+        reply = probe("CPUExecutionProvider", workers)
 
+    assert isinstance(reply, Usable)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

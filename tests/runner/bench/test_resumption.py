@@ -10,7 +10,7 @@ from simx.common.errors import InputError
 from simx.models.backbone import Backbone
 from simx.results.files.journal import Journal, journal_path, read_journal
 from simx.results.files.report import read
-from simx.results.schema.environment import Environment
+from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.results.schema.report import FailedCell, MeasuredCell, Report
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
@@ -230,9 +230,15 @@ def _environment() -> Environment:
 
 def test_what_times_depend_on_must_not_have_changed() -> None:
     """Another version of a runtime, or other cores, are another measurement."""
-    before = _environment()
+    other = OtherEnvironment(backend="ort", python="3.12.1", libraries={"onnxruntime": "1.31.1"})
+    before = msgspec.structs.replace(_environment(), others={"new": other})
     libraries = {**before.libraries, "torch": "3.0"}
+    updated = msgspec.structs.replace(other, libraries={"onnxruntime": "1.32.0"})
     for now, message in (
+        (
+            msgspec.structs.replace(before, others={"new": updated}),
+            r"environment of new libraries onnxruntime was 1\.31\.1 and is 1\.32\.0",
+        ),
         (msgspec.structs.replace(before, libraries=libraries), "libraries torch was 2.14.1"),
         (msgspec.structs.replace(before, affinity_cores=1), "affinity cores was 2 and is 1"),
         (msgspec.structs.replace(before, governor=None), "governor was performance and is none"),

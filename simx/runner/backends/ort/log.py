@@ -13,6 +13,23 @@ _HOST = re.compile(r"\s*;?\s*hostname=\S+")
 _CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _PLACE = re.compile(r"^\S+\.(?:cc|cpp|h):\d+ [^()]*\([^()]*\)(?: const)? (?=\S)")
 
+_TOO_NEW = {
+    "IR version": re.compile(r"Unsupported model IR version: (\d+), max supported .*: (\d+)"),
+    "opset": re.compile(r"Opset (\d+) is under development .* for domain \S+ is till opset (\d+)"),
+}
+"""How ONNX Runtime refuses a graph of a newer format: the graph's version, and its own latest."""
+
+
+def too_new(error: Exception, runtime: str) -> str | None:
+    """Return why a graph is too new for a runtime, such as ``onnxruntime 1.17.3``, or None."""
+    for what, pattern in _TOO_NEW.items():
+        if found := pattern.search(str(error)):
+            return (
+                f"the graph has {what} {found[1]}, and {runtime} supports {found[2]} at most; "
+                "install a newer one there with pip install --upgrade"
+            )
+    return None
+
 
 def cause_of(error: Exception) -> str:
     """Return the message of an ONNX Runtime error, without codes, source locations and paths."""

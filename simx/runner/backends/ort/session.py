@@ -13,7 +13,7 @@ import onnxruntime
 from simx.common.temporary import temporary_folder
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
-from simx.runner.backends.ort.log import cause_of
+from simx.runner.backends.ort.log import cause_of, too_new
 from simx.runner.backends.ort.placement import Node, nodes_in
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
 from simx.runner.backends.ort.settings import SessionSettings
@@ -64,7 +64,8 @@ def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
         raise
     # The errors of ONNX Runtime have no common base class below Exception.
     except Exception as error:
-        raise BackendError(f"no session on {place}: {cause_of(error)}") from error
+        cause = too_new(error, f"onnxruntime {onnxruntime.__version__}") or cause_of(error)
+        raise BackendError(f"no session on {place}: {cause}") from error
     # Otherwise a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
@@ -119,7 +120,7 @@ def known_providers() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*BUILT_IN, *plugged_in)))
 
 
-def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
+def devices(plugin: Plugin, provider: str) -> "list[onnxruntime.OrtEpDevice]":
     """Load a plug-in's library, and return its devices for a provider, without virtual ones.
 
     Raises:
@@ -141,7 +142,7 @@ def devices(plugin: Plugin, provider: str) -> list[onnxruntime.OrtEpDevice]:
     return _listed(provider)
 
 
-def chosen_device(plugin: Plugin, provider: str, wanted: str | None) -> onnxruntime.OrtEpDevice:
+def chosen_device(plugin: Plugin, provider: str, wanted: str | None) -> "onnxruntime.OrtEpDevice":
     """Return the first device of a plug-in's provider, or its first one of the ``wanted`` type.
 
     Raises:
@@ -159,7 +160,7 @@ def chosen_device(plugin: Plugin, provider: str, wanted: str | None) -> onnxrunt
     return there[types.index(wanted.upper())]
 
 
-def _listed(provider: str) -> list[onnxruntime.OrtEpDevice]:
+def _listed(provider: str) -> "list[onnxruntime.OrtEpDevice]":
     """Return the devices of a provider; virtual ones only compile and never run."""
     return [
         each

@@ -1,8 +1,15 @@
 """Why a provider did not come up, from what ONNX Runtime logged."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from onnx import TensorProto, helper
+
+from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.log import cause_in, cause_of
+from simx.runner.backends.ort.placement import CPU
+from simx.runner.backends.ort.session import SessionPlan, open_session
+from simx.runner.backends.ort.settings import settings_of
 
 LIBRARY = (
     "\x1b[1;31m2026-11-24 12:41:17.330392660 [E:onnxruntime:Default, provider_bridge_ort.cc:2458 "
@@ -65,6 +72,28 @@ def test_the_first_error_is_the_cause(stderr: str, cause: str | None) -> None:
 def test_an_error_is_told_without_the_way_it_came(raised: str, cause: str) -> None:
     """Codes, places in the source and folders say nothing to whoever has to mend it."""
     assert cause_of(RuntimeError(raised)) == cause
+
+
+@pytest.mark.parametrize(
+    ("opset", "ir_version", "named"),
+    [
+        (18, 99, r"IR version 99, and onnxruntime \S+ supports \d+ at most; install a newer one"),
+        (99, 8, r"opset 99, and onnxruntime \S+ supports \d+ at most; install a newer one"),
+    ],
+)
+def test_a_graph_of_a_newer_format_is_named_with_both_versions(
+    tmp_path: Path, opset: int, ir_version: int, named: str
+) -> None:
+    """ONNX Runtime itself refuses the graph; its message is recognised."""
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([], "empty", [value], [value])
+    opsets = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    settings = settings_of(CPU, (), (), 1)
+    with pytest.raises(BackendError, match=named):
+        open_session(SessionPlan(path=path, provider=CPU, threads=1, settings=settings))
 
 
 def test_nobody_s_folders_are_told() -> None:
