@@ -28,7 +28,7 @@ from simx.runner.bench.launch import (
     run_launch,
     weighed,
 )
-from simx.runner.bench.reading import READER
+from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.stopping import Launches, Verdict
@@ -70,11 +70,10 @@ def run_bench(
     require_same_exports(journal.kept.launches, workloads, opened.targets, config.threads)
     earlier = replay(journal.kept.launches, config, history)
     try:
-        with launcher(READER, memory=config.worker_memory) as reader:
+        with launcher(READER, memory=config.worker_memory) as reading:
             bench = Bench(
                 launchers=opened.launchers,
-                reader=reader,
-                pictures=dict(pictures.files()),
+                reader=PictureReader(reading, dict(pictures.files()), deadlines.of_pictures),
                 schedule=config,
                 history=history,
                 deadlines=deadlines,

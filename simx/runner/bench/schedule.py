@@ -21,7 +21,7 @@ BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
 """Shorter blocks would measure the switch between workers instead."""
 
-SIMILARITY_PLAN = BlockPlan(seconds=0.02, min_calls=BLOCK_MIN_CALLS)
+SIMILARITY_PLAN = BlockPlan(seconds=0.01, min_calls=BLOCK_MIN_CALLS)
 """A comparison takes microseconds, so that this is 64 entries of many calls."""
 
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
