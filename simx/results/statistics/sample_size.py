@@ -9,10 +9,13 @@ do in intervals.
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import log_ratios, log_times, t_quantile
 from simx.results.statistics.moderation import Part, moderated, prior, spread
+
+T = TypeVar("T", bound=Hashable)
 
 _MOST = 10**9
 """Larger numbers of launches say no more."""
@@ -24,9 +27,7 @@ class PilotSpreads:
     def __init__(self) -> None:
         self._parts: dict[Hashable, list[Part]] = defaultdict(list)
 
-    def launches_needed(
-        self, pilot: Mapping[Hashable, Sequence[Launch]], half_width: float
-    ) -> int | None:
+    def launches_needed(self, pilot: Mapping[T, Sequence[Launch]], half_width: float) -> int | None:
         """Add a backbone's pilot, and return how many launches it needs.
 
         Args:
@@ -38,9 +39,10 @@ class PilotSpreads:
             None without a spread.
         """
         (first, its), *others = pilot.items()
-        compared = {(first, target): log_ratios(its, launches) for target, launches in others} or {
-            (first, None): log_times(its)
+        compared: dict[Hashable, dict[int, float]] = {
+            (first, target): log_ratios(its, launches) for target, launches in others
         }
+        compared = compared or {first: log_times(its)}
         needed = [self._needed(pair, logs, half_width) for pair, logs in compared.items()]
         return None if None in needed else max(filter(None, needed))
 

@@ -154,11 +154,11 @@ class Launches:
         The pilot's launches share it, so that the last ones of them may have the fewest rounds.
         """
         if self.done < self._schedule.pilot:
-            expected = map(_shortened, self._finished)
+            expected = [_shortened(each) for each in self._finished]
         else:
             # Launches after the pilot are shorter: they show how long the next one takes.
             recent = self._finished[self._schedule.pilot :] or self._finished
-            expected = (each.seconds for each in recent)
+            expected = [each.seconds for each in recent]
         return self._finished_seconds + max(expected, default=0.0) > budget
 
     def stop(self, backbone: Backbone, ending: Ending) -> Stop:
