@@ -21,6 +21,9 @@ BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
 """Shorter blocks would measure the switch between workers instead."""
 
+_MIN_LONG_CALLS = 3
+"""Of a block whose calls are so long that they fill it: more rounds say more than more calls."""
+
 SIMILARITY_PLAN = BlockPlan(seconds=0.01, min_calls=BLOCK_MIN_CALLS)
 """A comparison takes microseconds, so that this is 64 entries of many calls."""
 
@@ -110,7 +113,9 @@ def schedule(
 def block_plan(call_ns: int) -> BlockPlan:
     """Return the plan of a block whose calls take about this long."""
     if not is_giant(call_ns):
-        return BlockPlan(seconds=BLOCK_SECONDS, min_calls=BLOCK_MIN_CALLS)
+        filling = math.ceil(BLOCK_SECONDS * 1e9 / max(1, call_ns))
+        calls = min(BLOCK_MIN_CALLS, max(_MIN_LONG_CALLS, filling))
+        return BlockPlan(seconds=BLOCK_SECONDS, min_calls=calls)
     calls = min(_GIANT_MAX_CALLS, max(1, math.floor(_GIANT_BLOCK_NS / call_ns)))
     return BlockPlan(seconds=0.0, min_calls=calls, max_calls=calls)
 
