@@ -96,7 +96,7 @@ def run_launch(
         bench: what all launches share.
         cells: the cells.
         index: the launch's.
-        seconds: after which no further round begins, beyond the fewest; None for no limit.
+        seconds: at which all rounds beyond the fewest have ended; None for no limit.
     """
     run = _LaunchRun(bench, cells, index, seconds)
     try:
@@ -127,6 +127,7 @@ class _LaunchRun:
         self._preparation: Preparation | None = None
         self._spent: dict[str, float] = defaultdict(float)
         self._own_error = 0.0
+        self._longest_round = 0.0
 
     def prepare(self) -> None:
         reader = self._bench.reader
@@ -237,13 +238,17 @@ class _LaunchRun:
 
     def _is_undisturbed(self, number: int) -> bool:
         """Take a round, and return whether the system reports no disturbance of it."""
+        begun = time.monotonic()
         self._block("forward", None, number)
+        self._longest_round = max(self._longest_round, time.monotonic() - begun)
         blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
         return not any(map(noise.disturbances, blocks))
 
     @property
     def _has_time(self) -> bool:
-        return self._seconds is None or time.monotonic() - self._begun < self._seconds
+        """Whether another round would end in time."""
+        end = time.monotonic() - self._begun + self._longest_round
+        return self._seconds is None or end < self._seconds
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
