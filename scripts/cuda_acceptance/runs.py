@@ -23,7 +23,8 @@ from simx.results.schema.report import FailedCell, Report
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
-from simx.runner.bench.reading import READER
+from simx.runner.bench.reading import READER, PictureReader
+from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.targets import Target, open_targets
 from simx.workers.forking import launcher
 
@@ -123,11 +124,10 @@ def check_unsynchronised(backend: str, store: Path) -> Verdict:
     spec = msgspec.structs.replace(usual, entry=f"scripts.cuda_acceptance.unsynchronised:{backend}")
     # Workers are isolated from the current folder, and have to find this one.
     os.environ["PYTHONPATH"] = str(ROOT)
-    with open_targets([Target(spec, CUDA)]) as opened, launcher(READER) as reader:
+    with open_targets([Target(spec, CUDA)]) as opened, launcher(READER) as reading:
         once = Bench(
             launchers=opened.launchers,
-            reader=reader,
-            pictures=dict(bundled().files()),
+            reader=PictureReader(reading, dict(bundled().files()), USUAL.of_pictures),
             schedule=Schedule(pilot=1, launches=1, rounds=1),
             history=ReferenceWorkloadHistory(),
         )

@@ -30,7 +30,8 @@ from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
-from simx.runner.bench.reading import READER
+from simx.runner.bench.reading import READER, PictureReader
+from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target, open_targets
 from simx.workers.forking import launcher
@@ -67,7 +68,7 @@ class Laboratory:
 
     targets: Mapping[str, Target]
     launchers: dict[str, Launcher]
-    reader: Launcher
+    reader: PictureReader
     backbone: Backbone
     entries: Mapping[str, Entry]
     threads: int
@@ -100,7 +101,6 @@ class Laboratory:
         bench = Bench(
             launchers=self.launchers,
             reader=self.reader,
-            pictures=dict(bundled().files()),
             schedule=schedule,
             history=self.history,
             only_forward=True,
@@ -165,12 +165,12 @@ def laboratory(threads: int, model: str = MODEL) -> Iterator[Laboratory]:
         entries = {
             name: _exported(network, folder / name, threads) for name, network in networks.items()
         }
-        with open_targets(targets) as opened, launcher(READER) as reader:
+        with open_targets(targets) as opened, launcher(READER) as reading:
             again = {name + AGAIN: launcher for name, launcher in opened.launchers.items()}
             yield Laboratory(
                 targets={target.backend.label: target for target in opened.targets},
                 launchers=opened.launchers | again,
-                reader=reader,
+                reader=PictureReader(reading, dict(bundled().files()), USUAL.of_pictures),
                 backbone=backbone,
                 entries=entries,
                 threads=threads,

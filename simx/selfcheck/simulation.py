@@ -16,7 +16,7 @@ import numpy.typing as npt
 from simx.results.schema.config import Schedule
 from simx.results.schema.times import Block, Launch
 from simx.results.statistics.estimates import Ratio, ratio
-from simx.results.statistics.sample_size import launches_needed
+from simx.results.statistics.sample_size import PilotSpreads
 
 _CALLS = 7
 _CALL_NS = 5_000_000
@@ -70,7 +70,8 @@ def _compare(
     source = _launches(true_ratio, spread, schedule.rounds, random)
     pairs = [next(source) for _ in range(schedule.pilot)]
     if schedule.half_width is not None:
-        needed = launches_needed(tuple(zip(*pairs, strict=True)), schedule.half_width)
+        cells = dict(enumerate(zip(*pairs, strict=True)))
+        needed = PilotSpreads().launches_needed(cells, schedule.half_width)
         wanted = min(needed or schedule.launches, schedule.launches)
         pairs += [next(source) for _ in range(wanted - schedule.pilot)]
     slower, faster = zip(*pairs, strict=True)

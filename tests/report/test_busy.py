@@ -98,6 +98,7 @@ def test_a_rendering_says_that_the_machine_was_busy(name: str) -> None:
     assert "the machine was busy: times of 1 of 2 backbones are no figures" in text
     assert "squeezenet1_1:V1 (its threads lacked 0.9 cores on average, others used 0.9" in text
     assert "measure again while nothing else runs on the machine" in text
+    assert "or with --backend torch:passive --backend ort:passive" in text
     assert "busy" not in plain(NOISY[name]).replace("those of a busy machine", "")
     assert FIGURES.search(NOISY[name])
 

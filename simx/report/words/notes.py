@@ -28,6 +28,9 @@ IMPRECISE_NOTE = (
 
 AGAIN = "measure again while nothing else runs on the machine"
 
+PASSIVELY = "--backend torch:passive --backend ort:passive, which others disturb far less"
+"""Threads that spin while they wait take the core from the one that they wait for."""
+
 RANDOM_NOTE = (
     f"{RANDOM} random weights: similarity and margin have no meaning for the pictures, and acc1 "
     "and acc5 are those of the pretrained weights; measure with --weights pretrained"
@@ -98,7 +101,7 @@ def busy_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     if texts:
         yield (
             f"{BUSY.figure} not measured, because the machine was busy: "
-            f"{listed(texts, MOST_NAMED)}; {AGAIN}"
+            f"{listed(texts, MOST_NAMED)}; {AGAIN}, or with {PASSIVELY}"
         )
 
 

@@ -224,8 +224,8 @@ class Canary(Struct, frozen=True, kw_only=True):
 class Preparation(Struct, frozen=True, kw_only=True):
     """Times from the pictures' files to a backbone's inputs, which are the same for all its cells.
 
-    The scopes are ``pipeline.decode`` and ``pipeline.preprocess``, measured in the same launches as
-    the cells. ``model`` and ``weights`` name the backbone.
+    The scopes are ``pipeline.decode`` and ``pipeline.preprocess``. Backbones of one preset have the
+    same ones: each launch of a run measures them once. ``model`` and ``weights`` name the backbone.
     """
 
     model: Text
@@ -244,7 +244,8 @@ class Stop(Struct, frozen=True, kw_only=True):
     ``needed`` is the number of launches by its pilot, None without one. ``seconds`` is the time of
     all launches, from the first worker's start, and ``spent`` says for what: a scope's name for its
     blocks, and ``pictures``, ``prepare``, ``compare``, ``threads``, ``warm-up``, ``canary``,
-    ``pause`` and ``events``. The rest is the measurement of memory, and the ends of workers.
+    ``pause`` and ``events``. The rest is the measurement of a GPU's memory, and the ends of
+    workers.
     """
 
     model: Text

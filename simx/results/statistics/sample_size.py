@@ -1,40 +1,57 @@
-"""How many launches a precision needs, estimated once from a pilot. Pure functions of launches.
+"""How many launches a precision needs, estimated once from a pilot.
 
 If one looks at the width after every launch, and stops when it happens to be small, the interval
 misses more often than stated. A number that is fixed once keeps the confidence (Stein 1945; see
-``estimates``).
+``estimates``). The pilots of a run's earlier backbones moderate the spread of the next one, as they
+do in intervals.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import log_ratios, log_times, t_quantile
-from simx.results.statistics.moderation import spread
+from simx.results.statistics.moderation import Part, moderated, prior, spread
+
+T = TypeVar("T", bound=Hashable)
 
 _MOST = 10**9
 """Larger numbers of launches say no more."""
 
 
-def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
-    """Return how many launches bring every ratio's interval to a half-width; None without a spread.
+class PilotSpreads:
+    """The spreads of a run's pilots so far, by what is compared."""
 
-    Args:
-        cells: The pilot's launches of each cell, of the rounds that count. The ratios are those
-            of the first cell to each other one; a single cell counts by its time.
-        half_width: As a share of the ratio, such as 0.015.
-    """
-    first, *others = cells
-    compared = [log_ratios(first, other) for other in others] or [log_times(first)]
-    needed = [_needed(logs, half_width) for logs in compared]
-    return None if None in needed else max(filter(None, needed))
+    def __init__(self) -> None:
+        self._parts: dict[Hashable, list[Part]] = defaultdict(list)
 
+    def launches_needed(self, pilot: Mapping[T, Sequence[Launch]], half_width: float) -> int | None:
+        """Add a backbone's pilot, and return how many launches it needs.
 
-def _needed(logs: Mapping[int, float], half_width: float) -> int | None:
-    """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the half-width of the logarithm."""
-    own = spread(logs)
-    if own is None:
-        return None
-    variance, degrees = own
-    needed = (t_quantile(degrees) / math.log1p(half_width)) ** 2 * variance
-    return max(len(logs), math.ceil(min(needed, _MOST)))
+        Args:
+            pilot: The pilot's launches of each target. The ratios are those of the first target to
+                each other one; a single target counts by its time.
+            half_width: Of every ratio's interval, as a share of the ratio, such as 0.015.
+
+        Returns:
+            None without a spread.
+        """
+        (first, its), *others = pilot.items()
+        compared: dict[Hashable, dict[int, float]] = {
+            (first, target): log_ratios(its, launches) for target, launches in others
+        }
+        compared = compared or {first: log_times(its)}
+        needed = [self._needed(pair, logs, half_width) for pair, logs in compared.items()]
+        return None if None in needed else max(filter(None, needed))
+
+    def _needed(self, pair: Hashable, logs: Mapping[int, float], half_width: float) -> int | None:
+        """Return Stein's n = max(n0, ceil((t s / d)^2)), d being the logarithm's half-width."""
+        own = spread(logs)
+        if own is None:
+            return None
+        self._parts[pair].append(own)
+        variance, degrees = moderated(own, prior(self._parts[pair]))
+        needed = (t_quantile(degrees) / math.log1p(half_width)) ** 2 * variance
+        return max(len(logs), math.ceil(min(needed, _MOST)))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from numpy.random import default_rng
 
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -154,4 +155,4 @@ class Runtime(Protocol):
 
 def canary_matrix(size: int = CANARY_SIZE) -> Array:
     """Return the constant factor of a product, float32 [size, size]."""
-    return np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)
+    return default_rng(0).standard_normal((size, size), dtype=np.float32)

@@ -19,6 +19,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
+from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
 from simx.runner.bench.environment import describe_environment
@@ -28,7 +29,7 @@ from simx.runner.bench.launch import (
     run_launch,
     weighed,
 )
-from simx.runner.bench.reading import READER
+from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.schedule import USUAL, Deadlines
 from simx.runner.bench.stopping import Launches, Verdict
@@ -66,22 +67,21 @@ def run_bench(
         InputError: the journal's launches of a workload were measured from another export.
         SystemFailureError: the journal or the report cannot be written.
     """
-    history = ReferenceWorkloadHistory()
+    history, spreads = ReferenceWorkloadHistory(), PilotSpreads()
     require_same_exports(journal.kept.launches, workloads, opened.targets, config.threads)
-    earlier = replay(journal.kept.launches, config, history)
+    earlier = replay(journal.kept.launches, config, history, spreads)
     try:
-        with launcher(READER, memory=config.worker_memory) as reader:
+        with launcher(READER, memory=config.worker_memory) as reading:
             bench = Bench(
                 launchers=opened.launchers,
-                reader=reader,
-                pictures=dict(pictures.files()),
+                reader=PictureReader(reading, dict(pictures.files()), deadlines.of_pictures),
                 schedule=config,
                 history=history,
                 deadlines=deadlines,
             )
             for workload in workloads:
                 if workload.name not in journal.kept.finished:
-                    found = earlier.get(workload.name)
+                    found = earlier.get(workload.name) or Earlier(Launches(config, spreads), {})
                     _measure(bench, workload, config, opened.targets, journal, found, progress)
     except (KeyboardInterrupt, Terminated):
         _publish(journal, path, "this run was ended before all was measured")
@@ -120,7 +120,7 @@ def _measure(
     config: Config,
     targets: Sequence[Target],
     journal: Journal,
-    earlier: Earlier | None,
+    earlier: Earlier,
     progress: Progress,
 ) -> None:
     """Measure one backbone, launch after launch, until its pilot or its time ends it.
@@ -132,9 +132,9 @@ def _measure(
     if not cells:
         journal.append(FinishedLaunch(cells=tuple(lacking.values())))
         return
-    launches = earlier.launches if earlier else Launches(config)
+    launches = earlier.launches
     launches.go_on_from_now()
-    cells = earlier.going_on(cells) if earlier else weighed(cells, bench)
+    cells = earlier.going_on(cells) if launches.done else weighed(cells, bench)
     verdict: Verdict = "go_on"
     while verdict == "go_on":
         progress(backbone, launches.done, launches.planned)

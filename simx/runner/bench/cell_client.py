@@ -229,7 +229,7 @@ class CellClient:
             thread_pools=prepared.thread_pools,
             threads_used=self._threads_used,
             libraries=prepared.libraries,
-            memory=self.plan.memory,
+            memory=self.plan.memory or prepared.memory,
             few_calls=few_calls,
             timings=tuple(
                 Timing(scope=scope, image=image, launches=(self._launch(index, scope, image),))

@@ -26,9 +26,9 @@ from simx.runner.measure.messages import StoredFile
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone on one target, with the export of the target's precision.
 
-    ``memory`` is what its worker needs, once measured. With ``allow_partial`` a part of its nodes
-    on the provider suffices; ``partial_placement`` is that part, or None for all nodes. It is
-    known once the cell ``was_loaded`` in an earlier launch.
+    ``memory`` is what its worker needs on a GPU, once measured. With ``allow_partial`` a part of
+    its nodes on the provider suffices; ``partial_placement`` is that part, or None for all nodes.
+    It is known once the cell ``was_loaded`` in an earlier launch.
     """
 
     backbone: Backbone

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -21,7 +20,7 @@ from simx.results.statistics import noise
 from simx.results.statistics.parity import DIFFERS, amplified_rounding
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.reading import read_pictures
+from simx.runner.bench.reading import PictureReader
 from simx.runner.bench.schedule import CANARY_EVERY, FEWEST_ROUNDS, USUAL, Deadlines, shuffled
 from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
@@ -32,7 +31,7 @@ REPEATS = 2
 FROM_HOST: tuple[Scope, ...] = ("host", "similarity.host")
 """Scopes that begin at the host; they are measured only with a device."""
 
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS = 0.05
 """Between two checks of a disturbed machine."""
 
 
@@ -67,12 +66,11 @@ class ReferenceWorkloadHistory:
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """What all launches share.
 
-    ``launchers`` start workers, by the backend's label, and ``reader`` those that read pictures.
+    ``launchers`` start workers, by the backend's label.
     """
 
     launchers: dict[str, Launcher]
-    reader: Launcher
-    pictures: dict[Image, Path]
+    reader: PictureReader
     schedule: Schedule
     history: ReferenceWorkloadHistory
     deadlines: Deadlines = USUAL
@@ -98,7 +96,7 @@ def run_launch(
         bench: what all launches share.
         cells: the cells.
         index: the launch's.
-        seconds: after which no further round begins, beyond the fewest; None for no limit.
+        seconds: at which all rounds beyond the fewest have ended; None for no limit.
     """
     run = _LaunchRun(bench, cells, index, seconds)
     try:
@@ -129,18 +127,17 @@ class _LaunchRun:
         self._preparation: Preparation | None = None
         self._spent: dict[str, float] = defaultdict(float)
         self._own_error = 0.0
+        self._longest_round = 0.0
 
     def prepare(self) -> None:
+        reader = self._bench.reader
         try:
             with self._spending("pictures"):
-                inputs, self._preparation = read_pictures(
-                    self._bench.reader,
-                    self._bench.pictures,
-                    [each.backbone for each in self._cells],
-                    self._index,
-                    self._bench.deadlines.of_pictures,
-                    timed=not self._is_for_forward_alone,
-                )
+                if not self._is_for_forward_alone:
+                    first = self._cells[0].backbone
+                    self._preparation = reader.preparation(first, self._index)
+                presets = {cell.backbone.preset for cell in self._cells}
+                inputs = {preset: reader.inputs(preset) for preset in presets}
         except WorkerError as error:
             failure = Failure(stage="pictures", reason=f"the worker {error}")
             self._done = {place: plan.failed(failure) for place, plan in enumerate(self._cells)}
@@ -241,13 +238,17 @@ class _LaunchRun:
 
     def _is_undisturbed(self, number: int) -> bool:
         """Take a round, and return whether the system reports no disturbance of it."""
+        begun = time.monotonic()
         self._block("forward", None, number)
+        self._longest_round = max(self._longest_round, time.monotonic() - begun)
         blocks = (cell.blocks["forward", None][-1] for cell in self._live.values())
         return not any(map(noise.disturbances, blocks))
 
     @property
     def _has_time(self) -> bool:
-        return self._seconds is None or time.monotonic() - self._begun < self._seconds
+        """Whether another round would end in time."""
+        end = time.monotonic() - self._begun + self._longest_round
+        return self._seconds is None or end < self._seconds
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
@@ -315,11 +316,18 @@ class _LaunchRun:
 
 
 def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
-    """Return the cells with the memory that each of them needs in its own worker.
+    """Return the cells with the memory that those on a GPU need, measured in their own workers.
 
-    A cell whose worker fails has none: its first launch fails too, and has the reason.
+    Its driver is queried while it works, which must not be timed. All other cells' memory is read
+    in their launches. A cell whose worker fails has none: its first launch fails too, and has the
+    reason.
     """
-    return [msgspec.structs.replace(cell, memory=_memory(cell, bench)) for cell in cells]
+    return [
+        cell
+        if cell.task.cuda_device is None
+        else msgspec.structs.replace(cell, memory=_memory(cell, bench))
+        for cell in cells
+    ]
 
 
 def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:

@@ -1,9 +1,10 @@
 """From the pictures' files to the inputs of the networks, with the time that it takes.
 
-Decoding and preprocessing are the same for all cells: a worker without a runtime does them once.
+Decoding and preprocessing are the same for all cells of a preset, and a worker without a runtime
+does them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from simx.models.backbone import Backbone, Preset
@@ -22,56 +23,65 @@ from simx.workers.worker import Launcher, WorkerError
 READER = "simx.runner.measure.pictures:main"
 """The entry of the worker."""
 
-_PLAN = BlockPlan(seconds=0.0, min_calls=3)
-"""Of each picture and stage. They take a few milliseconds, and have no threads to wait for."""
+_PLAN = BlockPlan(seconds=0.0, min_calls=3, max_calls=3)
+"""Of each picture and stage, which take a few milliseconds and have no threads to wait for. None is
+left uncounted, because the call that made the inputs came just before."""
 
 
-def read_pictures(
-    reader: Launcher,
-    pictures: Mapping[Image, Path],
-    backbones: Sequence[Backbone],
-    index: int,
-    seconds: float,
-    *,
-    timed: bool,
-) -> tuple[dict[Preset, ArrayMessage], Preparation | None]:
-    """Make the inputs of each preset, and time it for the first backbone.
+class PictureReader:
+    """Makes the inputs of each preset once, and times it once for each launch of a run.
+
+    A launch's times hold for all backbones of a preset: the work is the same.
 
     Args:
-        reader: starts the worker.
+        launcher: starts a fresh worker for each launch's times.
         pictures: the files.
-        backbones: those of a launch's cells.
-        index: the launch's.
         seconds: the deadline for a preset.
-        timed: whether times are needed.
-
-    Returns:
-        The inputs of ``IMAGES``, float32 [4, 3, H, W], by preset; and the times, if any.
-
-    Raises:
-        WorkerError: a picture cannot be read.
     """
-    files = {image: str(path.resolve()) for image, path in pictures.items()}
-    replies: dict[Preset, PicturesRead] = {}
-    with reader.launch() as worker:
-        for preset in dict.fromkeys(backbone.preset for backbone in backbones):
-            plan = _PLAN if timed and not replies else None
-            request = ReadPictures(files, preset, plan)
-            reply: PicturesRead | Failure = worker.request(request, PICTURES_READ, seconds)
-            if isinstance(reply, Failure):
-                raise WorkerError(f"cannot read them: {reply.reason}")
-            replies[preset] = reply
-    inputs = {preset: reply.inputs for preset, reply in replies.items()}
-    timings = tuple(
-        Timing(
-            scope=each.scope,
-            image=each.image,
-            launches=(Launch(index=index, blocks=(each.block,)),),
+
+    def __init__(self, launcher: Launcher, pictures: Mapping[Image, Path], seconds: float) -> None:
+        self._launcher = launcher
+        self._files = {image: str(path.resolve()) for image, path in pictures.items()}
+        self._seconds = seconds
+        self._inputs: dict[Preset, ArrayMessage] = {}
+        self._timings: dict[tuple[Preset, int], tuple[Timing, ...]] = {}
+
+    def inputs(self, preset: Preset) -> ArrayMessage:
+        """Return the inputs of ``IMAGES``, float32 [4, 3, H, W].
+
+        Raises:
+            WorkerError: a picture cannot be read.
+        """
+        if preset not in self._inputs:
+            self._inputs[preset] = self._read(preset, None).inputs
+        return self._inputs[preset]
+
+    def preparation(self, backbone: Backbone, index: int) -> Preparation:
+        """Return the times of a backbone's preset in the launch of an index.
+
+        Raises:
+            WorkerError: a picture cannot be read.
+        """
+        key = backbone.preset, index
+        if key not in self._timings:
+            read = self._read(backbone.preset, _PLAN)
+            self._inputs[backbone.preset] = read.inputs
+            self._timings[key] = tuple(
+                Timing(
+                    scope=each.scope,
+                    image=each.image,
+                    launches=(Launch(index=index, blocks=(each.block,)),),
+                )
+                for each in read.blocks
+            )
+        return Preparation(
+            model=backbone.model, weights=backbone.weights, timings=self._timings[key]
         )
-        for reply in replies.values()
-        for each in reply.blocks
-    )
-    if not timings:
-        return inputs, None
-    model, weights = backbones[0].model, backbones[0].weights
-    return inputs, Preparation(model=model, weights=weights, timings=timings)
+
+    def _read(self, preset: Preset, plan: BlockPlan | None) -> PicturesRead:
+        with self._launcher.launch() as worker:
+            request = ReadPictures(self._files, preset, plan)
+            reply: PicturesRead | Failure = worker.request(request, PICTURES_READ, self._seconds)
+        if isinstance(reply, Failure):
+            raise WorkerError(f"cannot read them: {reply.reason}")
+        return reply

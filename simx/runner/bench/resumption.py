@@ -19,6 +19,7 @@ from simx.results.schema.differences import differences
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
+from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.launch import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
@@ -52,7 +53,10 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 def replay(
-    launches: Sequence[FinishedLaunch], schedule: Schedule, history: ReferenceWorkloadHistory
+    launches: Sequence[FinishedLaunch],
+    schedule: Schedule,
+    history: ReferenceWorkloadHistory,
+    spreads: PilotSpreads,
 ) -> Mapping[JournaledBackbone, Earlier]:
     """Return what a journal's launches say of each backbone.
 
@@ -60,11 +64,12 @@ def replay(
         launches: the journal's, in its order.
         schedule: the run's.
         history: remembers every measured reference workload.
+        spreads: remembers every finished pilot's.
     """
     counted: dict[JournaledBackbone, Launches] = {}
     for launch in launches:
         history.remember(launch.canary)
-        of = counted.setdefault(launch.backbone, Launches(schedule))
+        of = counted.setdefault(launch.backbone, Launches(schedule, spreads))
         of.replay(launch, history.references())
     return {name: Earlier(of, _measured(launches, name)) for name, of in counted.items()}
 

@@ -21,7 +21,10 @@ BLOCK_SECONDS = 0.1
 BLOCK_MIN_CALLS = 5
 """Shorter blocks would measure the switch between workers instead."""
 
-SIMILARITY_PLAN = BlockPlan(seconds=0.02, min_calls=BLOCK_MIN_CALLS)
+_MIN_LONG_CALLS = 3
+"""Of a block whose calls are so long that they fill it: more rounds say more than more calls."""
+
+SIMILARITY_PLAN = BlockPlan(seconds=0.01, min_calls=BLOCK_MIN_CALLS)
 """A comparison takes microseconds, so that this is 64 entries of many calls."""
 
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
@@ -53,7 +56,7 @@ _CALLS_TO_PREPARE = 12
 _BYTES_PER_PARAMETER = 4
 
 PROFILES: dict[ProfileName, Schedule] = {
-    "quick": Schedule(pilot=3, launches=3, rounds=10, budget_seconds=12.0),
+    "quick": Schedule(pilot=4, launches=4, rounds=20, budget_seconds=12.0),
     "default": Schedule(
         pilot=FEWEST_PILOT_LAUNCHES,
         launches=MOST_LAUNCHES,
@@ -69,7 +72,9 @@ PROFILES: dict[ProfileName, Schedule] = {
         budget_seconds=600.0,
     ),
 }
-"""``quick`` is a first look: it takes three launches, and its intervals are wide."""
+"""``quick`` is a first look, and its intervals are wide. With three launches in the same time, that
+of a single backbone's ratio would be a fifth wider, and those of 20 backbones, which moderate each
+other, no narrower. Its time ends a launch, and not the number of rounds."""
 
 
 def schedule(
@@ -108,7 +113,9 @@ def schedule(
 def block_plan(call_ns: int) -> BlockPlan:
     """Return the plan of a block whose calls take about this long."""
     if not is_giant(call_ns):
-        return BlockPlan(seconds=BLOCK_SECONDS, min_calls=BLOCK_MIN_CALLS)
+        filling = math.ceil(BLOCK_SECONDS * 1e9 / max(1, call_ns))
+        calls = min(BLOCK_MIN_CALLS, max(_MIN_LONG_CALLS, filling))
+        return BlockPlan(seconds=BLOCK_SECONDS, min_calls=calls)
     calls = min(_GIANT_MAX_CALLS, max(1, math.floor(_GIANT_BLOCK_NS / call_ns)))
     return BlockPlan(seconds=0.0, min_calls=calls, max_calls=calls)
 

@@ -18,7 +18,9 @@ from simx.results.schema.report import Ending, MeasuredCell, Stop
 from simx.results.schema.times import Launch
 from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.round_filter import FilteredRounds, filter_rounds
-from simx.results.statistics.sample_size import launches_needed
+from simx.results.statistics.sample_size import PilotSpreads
+from simx.results.summaries.summary import TargetId, target_of
+from simx.runner.bench.schedule import FEWEST_ROUNDS
 
 Verdict = Ending | Literal["go_on"]
 
@@ -30,10 +32,22 @@ GIANT_BUDGET_SECONDS = 600.0
 
 
 class Launches:
-    """A backbone's finished launches, and whether another one follows."""
+    """A backbone's finished launches, and whether another one follows.
 
-    def __init__(self, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        schedule: the run's.
+        spreads: those of the run's pilots before it; None for a run of one backbone.
+        clock: seconds; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        spreads: PilotSpreads | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._schedule = schedule
+        self._spreads = spreads or PilotSpreads()
         self._clock = clock
         self._last = clock()
         self._finished: list[FinishedLaunch] = []
@@ -91,15 +105,23 @@ class Launches:
         """Add a launch of an earlier run, with the seconds that it took then."""
         self._finished.append(launch)
         half_width = self._schedule.half_width
-        if half_width is not None and self.done == self._schedule.pilot and self.forwards():
-            needed = launches_needed(self.filtered(undisturbed_ns).cells, half_width)
+        if half_width is not None and self.done == self._schedule.pilot and self._forwards():
+            counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
+            needed = self._spreads.launches_needed(dict(counted), half_width)
             # The pilot's launches were needed, also those of which every round was disturbed.
             self.needed = None if needed is None else max(needed, self.done)
 
     def forwards(self) -> tuple[tuple[Launch, ...], ...]:
         """Return the ``forward`` launches of each cell that has not failed."""
+        return tuple(self._forwards().values())
+
+    def _forwards(self) -> dict[TargetId, tuple[Launch, ...]]:
         cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
-        return tuple(forward_of(cell) for cell in cells if isinstance(cell, MeasuredCell))
+        return {
+            target_of(cell.identity): forward_of(cell)
+            for cell in cells
+            if isinstance(cell, MeasuredCell)
+        }
 
     def filtered(self, undisturbed_ns: Mapping[CanaryKey, float]) -> FilteredRounds:
         """Return the rounds that count."""
@@ -127,11 +149,17 @@ class Launches:
         return any(isinstance(cell, MeasuredCell) and cell.few_calls for cell in cells)
 
     def _exceeds(self, budget: float) -> bool:
-        """Whether another launch would end after the budget's seconds."""
-        # Launches after the pilot are shorter: they show how long the next one takes.
-        recent = self._finished[self._schedule.pilot :] or self._finished
-        longest = max((each.seconds for each in recent), default=0.0)
-        return self._finished_seconds + longest > budget
+        """Whether another launch would end after the budget's seconds.
+
+        The pilot's launches share it, so that the last ones of them may have the fewest rounds.
+        """
+        if self.done < self._schedule.pilot:
+            expected = [_shortened(each) for each in self._finished]
+        else:
+            # Launches after the pilot are shorter: they show how long the next one takes.
+            recent = self._finished[self._schedule.pilot :] or self._finished
+            expected = [each.seconds for each in recent]
+        return self._finished_seconds + max(expected, default=0.0) > budget
 
     def stop(self, backbone: Backbone, ending: Ending) -> Stop:
         """Return the record of how it ended."""
@@ -147,3 +175,12 @@ class Launches:
                 for name in dict.fromkeys(name for each in self._finished for name in each.spent)
             },
         )
+
+
+def _shortened(launch: FinishedLaunch) -> float:
+    """Return the seconds that a launch would have taken with the fewest rounds."""
+    forwards = (forward_of(cell) for cell in launch.cells if isinstance(cell, MeasuredCell))
+    rounds = max((len(each.blocks) for launches in forwards for each in launches), default=0)
+    if rounds <= FEWEST_ROUNDS:
+        return launch.seconds
+    return launch.seconds - launch.spent.get("forward", 0.0) * (1 - FEWEST_ROUNDS / rounds)

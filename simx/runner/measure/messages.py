@@ -75,7 +75,7 @@ class ReadPictures(msgspec.Struct, frozen=True):
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
-    """Load a network, call it once, and report its memory; nothing is timed."""
+    """Load a network, call it once, and report its memory, the device's too; nothing is timed."""
 
     task: Task
     reference: StoredFile
@@ -160,7 +160,8 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
     ``IMAGES`` [4, D]. ``libraries`` are the provider's, with their versions. ``call_ns`` is the
-    shortest of ``calls``.
+    shortest of ``calls``. ``memory`` is that of loading and the first call, without the device's;
+    None if the system does not report it.
     """
 
     create_ns: int
@@ -172,6 +173,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     libraries: dict[str, str]
     verification: ArrayMessage
     embeddings: ArrayMessage
+    memory: Memory | None = None
 
 
 class ScopedBlock(msgspec.Struct, frozen=True):

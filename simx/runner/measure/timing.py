@@ -72,7 +72,7 @@ def take_block(
 
 def _settle(call: Callable[[], object], plan: BlockPlan, clock: Clock) -> float:
     """Make the uncounted calls, and return the nanoseconds of the shortest one."""
-    # A plan with a cap belongs to a giant, whose calls are too long to leave any uncounted.
+    # Plans with a cap leave none uncounted: a giant's calls are too long, others follow calls.
     if plan.max_calls is not None:
         return math.inf
     first = _time_entry(call, 1, clock)

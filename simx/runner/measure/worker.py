@@ -95,10 +95,12 @@ def _answer(
 def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, messages.Prepared]:
     inputs = _inputs(request)
     with verified_task(request.task) as task:
+        before = _resident_before()
         begun = CLOCK()
         backend = runtime.create(task)
         created = CLOCK()
         _, first = _embed_once(backend, inputs[:1])
+        memory = _memory(before)
         # A runtime without a record of its nodes opens the files again, for a profile.
         facts = _with_allocator(backend.facts)
     answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
@@ -113,6 +115,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         call_ns=min(times.whole_ns for _, times in answers),
         calls=tuple(times for _, times in answers),
         facts=facts,
+        memory=memory,
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
@@ -163,18 +166,27 @@ def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
     inputs = _inputs(request)
     gpu = open_device(request.task.cuda_device)
     with verified_task(request.task) as task:
-        forget_peak()
-        before = resident_bytes(peak=False)
+        before = _resident_before()
         with DeviceMemoryMeter(gpu) as meter:
             backend = runtime.create(task)
             _embed_once(backend, inputs[:1])
+    memory = _memory(before)
+    device = meter.read(backend.peak_device_bytes())
+    return memory and msgspec.structs.replace(memory, device=device)
+
+
+def _resident_before() -> int | None:
+    """Return the resident memory in bytes, and let its peak begin here."""
+    forget_peak()
+    return resident_bytes(peak=False)
+
+
+def _memory(before: int | None) -> Memory | None:
     peak = resident_bytes(peak=True)
     if before is None or peak is None:
         return None
     # The two are counted apart, and by pages of several threads at a time.
-    return Memory(
-        before=before, peak=max(before, peak), device=meter.read(backend.peak_device_bytes())
-    )
+    return Memory(before=before, peak=max(before, peak))
 
 
 def _with_allocator(facts: BackendFacts) -> BackendFacts:

@@ -1,16 +1,22 @@
 """How many launches a pilot asks for."""
 
 import math
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import ratio
-from simx.results.statistics.sample_size import launches_needed
+from simx.results.statistics.sample_size import PilotSpreads
 from tests.results.builders import launches
 
 STEADY = launches(*[[[1_000_000]]] * 5)
+
+
+def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
+    """Return what the first backbone of a run needs."""
+    return PilotSpreads().launches_needed(dict(enumerate(cells)), half_width)
 
 
 def of(*milliseconds: float) -> tuple[Launch, ...]:
@@ -71,3 +77,26 @@ def test_as_many_launches_reach_the_width(times: list[float], half_width: float)
     assert found is not None
     assert found.half_width is not None
     assert found.half_width <= half_width * 1.000001
+
+
+def test_pilots_before_it_moderate_a_pilot() -> None:
+    """Spreads that are alike have more degrees of freedom, and ask for fewer launches."""
+    spreads, found = PilotSpreads(), []
+    for scale in (1.0, 1.01, 0.99, 1.02, 0.98):
+        pilot = of(*(10 * math.exp(scale * log) for log in (0.0, 0.01, -0.01, 0.02, -0.02)))
+        found.append(spreads.launches_needed({"torch": pilot, "ort": STEADY}, 0.01) or 0)
+
+    assert found[0] == 20
+    assert found[3] == 21
+    assert found[4] == 15
+
+
+def test_pilots_of_other_targets_moderate_nothing() -> None:
+    """Only the same two targets are alike."""
+    spreads = PilotSpreads()
+    restless = of(9, 10, 11, 10, 9)
+    for number in range(6):
+        spreads.launches_needed({"torch": restless, f"ort {number}": STEADY}, 0.01)
+    alone = launches_needed([restless, STEADY], 0.01)
+
+    assert spreads.launches_needed({"torch": restless, "ort": STEADY}, 0.01) == alone

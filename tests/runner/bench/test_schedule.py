@@ -109,3 +109,11 @@ def test_the_bounds_are_parameters() -> None:
     assert hasty.of_loading(0.0, 0) == 1.0
     assert hasty.of_loading(1e6, 0) == 2.0
     assert hasty.of_block(CANARY_PLAN, 0) < 2.0 + hasty.floor
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "calls"), [(1, 5), (20, 5), (30, 4), (50, 3), (900, 3), (1000, 3), (3000, 1)]
+)
+def test_blocks_of_long_calls_have_fewer(milliseconds: int, calls: int) -> None:
+    """Three fill a block of a tenth of a second; a giant has up to three in five seconds."""
+    assert block_plan(milliseconds * 1_000_000).min_calls == calls

@@ -9,6 +9,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Launch, Timing
+from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.stopping import Launches
 from tests.results.builders import failed, identity, launches, measured
 from tests.runner.fakes import BACKBONE
@@ -47,7 +48,7 @@ def cell(backend: str, of: Sequence[Launch]) -> MeasuredCell:
 def run(schedule: Schedule, times: Sequence[float], seconds: float = 1.0) -> Launches:
     """Go on as long as there is to be another launch, each of which takes some seconds."""
     clock = FakeClock()
-    counted = Launches(schedule, clock)
+    counted = Launches(schedule, clock=clock)
     launched = finished(*times)
     while counted.verdict() == "go_on":
         clock.now += seconds
@@ -94,7 +95,7 @@ def test_the_budget_goes_by_how_long_launches_now_take() -> None:
     """Those after the pilot leave scopes out, and are not taken to be as long as its own."""
     schedule = msgspec.structs.replace(PLANNED, budget_seconds=21.0)
     clock = FakeClock()
-    counted = Launches(schedule, clock)
+    counted = Launches(schedule, clock=clock)
     launched = finished(*[10.0, 10.1, 9.9, 10.2, 9.8], *[10.0] * 40)
     while counted.verdict() == "go_on":
         clock.now += 3.0 if counted.done < schedule.pilot else 1.0
@@ -111,11 +112,44 @@ def test_three_launches_are_made_whatever_the_budget() -> None:
     assert (counted.done, counted.verdict()) == (3, "budget")
 
 
+@pytest.mark.parametrize(("forward", "done"), [(3.0, 4), (0.0, 3)])
+def test_the_last_launches_of_a_pilot_may_be_short(forward: float, done: int) -> None:
+    """Its launches share the budget, and one with the fewest rounds may still have its place."""
+    clock = FakeClock()
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=16.0)
+    counted = Launches(schedule, clock=clock)
+    rounds = launches([[10_000_000]] * 6)
+    while counted.verdict() == "go_on":
+        clock.now += 4.5
+        spent = FinishedLaunch(cells=(cell("torch", rounds),), spent={"forward": forward})
+        counted.add(spent, {})
+
+    assert (counted.done, counted.verdict()) == (done, "budget")
+
+
+def test_pilots_of_a_run_moderate_each_other() -> None:
+    """One that seems steady among restless ones gets more launches than alone."""
+    restless = [[10.0, 10.1, 9.9, 10.2, 9.8 - 0.01 * more] for more in range(6)]
+    steady = [10.0, 10.05, 9.95, 10.1, 9.9]
+    spreads = PilotSpreads()
+    found = []
+    for pilot in (*restless, steady):
+        counted = Launches(PLANNED, spreads)
+        for launch in finished(*pilot):
+            counted.add(launch, {})
+        found.append(counted.needed or 0)
+    alone = run(PLANNED, steady + [10.0] * 40)
+
+    assert alone.needed == 5
+    assert found[-1] > 5
+    assert max(found[5:]) < found[0]
+
+
 def test_the_pilot_s_launches_share_the_budget() -> None:
     """What is left of it belongs in equal parts to those that follow, and then to the next one."""
     clock = FakeClock()
     schedule = msgspec.structs.replace(PLANNED, budget_seconds=50.0)
-    counted = Launches(schedule, clock)
+    counted = Launches(schedule, clock=clock)
     left = []
     for launch in finished(10.0, 10.1, 9.9, 10.2, 9.8):
         left.append(counted.seconds_for_next)
@@ -132,7 +166,7 @@ def test_a_giant_gets_three_launches_in_its_own_budget(seconds: float, done: int
     """Ten minutes, in which a launch may have to do."""
     clock = FakeClock()
     schedule = msgspec.structs.replace(PLANNED, budget_seconds=1.0)
-    counted = Launches(schedule, clock)
+    counted = Launches(schedule, clock=clock)
     for launch in finished(5000.0, 5001.0, 5002.0)[:done]:
         assert counted.verdict() == "go_on"
         clock.now += seconds
@@ -151,7 +185,7 @@ def test_a_number_of_launches_is_just_made() -> None:
 
 def test_a_pilot_of_failures_plans_nothing() -> None:
     """Cells that failed have no spread."""
-    counted = Launches(PLANNED, FakeClock())
+    counted = Launches(PLANNED, clock=FakeClock())
     for _ in range(5):
         counted.add(FinishedLaunch(cells=(failed(),)), {})
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.schema.times import Block
-from simx.runner.measure.warmup import MOST_BLOCKS, is_level, warm_up
+from simx.runner.measure.warmup import LEVEL_STEPS, MOST_BLOCKS, is_level, warm_up
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,17 @@ def test_warming_up_ends_with_the_trend() -> None:
 
 def test_a_trend_without_an_end_is_cut_off_and_said() -> None:
     """What never levels off ends at the cap, and the launch says so."""
-    warmup = warm_up(lambda number: Block(round=number, calls=1, ns=(int(1e9 * 0.9**number),)))
+    warmup = warm_up(lambda number: Block(round=number, calls=1, ns=(int(1e8 * 0.9**number),)))
 
     assert len(warmup.medians_ns) == MOST_BLOCKS
+    assert warmup.capped
+
+
+def test_slow_calls_are_cut_off_by_their_time() -> None:
+    """Beside another program a call may take a hundred times as long: the warm-up ends early."""
+    warmup = warm_up(lambda number: Block(round=number, calls=1, ns=(int(9e8 * 0.9**number),)))
+
+    assert len(warmup.medians_ns) == LEVEL_STEPS + 1
     assert warmup.capped
 
 
