@@ -9,7 +9,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simx"
 
-_ORDER = ("common", "models", "images", "results", "workers", "exporter", "runner", "selfcheck")
+_ORDER = (
+    *("common", "models", "images", "results", "workers", "exporter", "runner", "evaluation"),
+    "selfcheck",
+)
 
 ROOMS: dict[str, set[str]] = {
     **{room: set(_ORDER[:position]) for position, room in enumerate(_ORDER)},

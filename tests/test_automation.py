@@ -16,7 +16,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 MEASURED = {"torch", "torchvision", "onnx", "onnxruntime"}
 """What stays a range, because it is what simx measures."""
-NEEDS_TORCH = MEASURED - {"onnxruntime"} | {"onnxscript"}
+NEEDS_TORCH = MEASURED - {"onnxruntime"} | {"onnxscript", "safetensors"}
 
 PINNED_ACTION = re.compile(r"[\w.-]+/[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})")
 PIN = re.compile(r"([a-z0-9-]+)==[\w.]+( ; [a-z_]+ [<>=!]+ '[\w.]+')? +# via .+")

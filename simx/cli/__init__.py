@@ -15,9 +15,8 @@ import click
 
 from simx import __version__
 from simx.cli.configuration import read_defaults
-from simx.cli.output import tell
+from simx.cli.output import prepare_streams, tell
 from simx.cli.signals import exit_code_of, handle_signals
-from simx.cli.streams import prepare_streams
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
 from simx.workers.variables import BLAS_THREADS
 
@@ -25,6 +24,7 @@ COMMANDS = {
     "models": "List backbones, and which of them are exported.",
     "export": "Export backbones to ONNX.",
     "bench": "Measure latency; write a report and print its tables.",
+    "evaluate": "Judge embeddings on your own pictures; write a report and print its tables.",
     "report": "Render reports; choose a backbone.",
     "diff": "Compare two reports.",
     "doctor": "Test what this machine and its installation can do.",

@@ -7,7 +7,7 @@ import click
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
 from simx.cli.output import force_option, next_step, show, tell
-from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size, utf8
+from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.common.output_files import STDOUT, require_unread
@@ -48,46 +48,11 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
 @options.all_option
 @options.gflops_option
 @options.family_option
-@click.option(
-    "--backend",
-    multiple=True,
-    default=("torch", "ort"),
-    show_default=True,
-    shell_complete=options.complete_backend,
-    metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
-    help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
-    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, a Python "
-    "executable, or a name from the settings. Repeatable.",
-)
-@click.option(
-    "--provider",
-    multiple=True,
-    default=("cpu",),
-    show_default=True,
-    help="Execution provider, such as cpu or CUDAExecutionProvider. Repeatable.",
-)
-@click.option(
-    "--provider-option",
-    type=utf8,
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Option of ONNX Runtime's execution provider, such as use_tf32=1. The names of the cells "
-    "include it. Repeatable.",
-)
-@click.option(
-    "--env",
-    type=utf8,
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Environment variable for the workers, such as OMP_THREAD_LIMIT=1, which otherwise see no "
-    "variable that changes how a runtime computes. The names of the cells include it. Repeatable.",
-)
-@click.option(
-    "--allow-partial",
-    is_flag=True,
-    help="Measure also graphs that run on the provider in part. The names of the cells include the "
-    "share of the nodes.",
-)
+@options.backend_option
+@options.provider_option
+@options.provider_option_option
+@options.env_option
+@options.allow_partial_option
 @options.embedding_option
 @options.precision_option
 @options.weights_option
@@ -119,9 +84,7 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
     "--launches", type=_COUNT, help="Number of processes per cell, instead of a target precision."
 )
 @click.option("--rounds", type=_COUNT, help="Number of rounds per process. Default: by profile.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
-)
+@options.seed_option
 @click.option(
     "--worker-memory",
     type=size,

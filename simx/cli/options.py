@@ -64,6 +64,55 @@ all_option = click.option(
     "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
+backend_option = click.option(
+    "--backend",
+    multiple=True,
+    default=("torch", "ort"),
+    show_default=True,
+    shell_complete=complete_backend,
+    metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
+    help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
+    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, a Python "
+    "executable, or a name from the settings. Repeatable.",
+)
+
+provider_option = click.option(
+    "--provider",
+    multiple=True,
+    default=("cpu",),
+    show_default=True,
+    help="Execution provider, such as cpu or CUDAExecutionProvider. Repeatable.",
+)
+
+provider_option_option = click.option(
+    "--provider-option",
+    type=utf8,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Option of ONNX Runtime's execution provider, such as use_tf32=1. The names of the cells "
+    "include it. Repeatable.",
+)
+
+env_option = click.option(
+    "--env",
+    type=utf8,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Environment variable for the workers, such as OMP_THREAD_LIMIT=1, which otherwise see no "
+    "variable that changes how a runtime computes. The names of the cells include it. Repeatable.",
+)
+
+allow_partial_option = click.option(
+    "--allow-partial",
+    is_flag=True,
+    help="Measure also graphs that run on the provider in part. The names of the cells include the "
+    "share of the nodes.",
+)
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
+)
+
 embedding_option = choice_option(
     "--embedding",
     ("pooled", "penultimate", "flat"),

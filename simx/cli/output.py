@@ -1,4 +1,4 @@
-"""Where a result goes: stdout, or the file that ``-o`` names."""
+"""Where a result goes: stdout, or the file that ``-o`` names; and the standard streams."""
 
 import os
 import shlex
@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import STDIN, shown
 from simx.common.output_files import STDOUT, has_content, require_unread
 from simx.common.safe_text import clean
-from simx.common.spelling import can_show
+from simx.common.spelling import IN_ASCII, can_show, register
 from simx.report.content import Content, Form, Screen, render
 from simx.report.formats.recognition import is_rendering
 from simx.workers.variables import notes
@@ -25,6 +26,9 @@ from simx.workers.variables import notes
 _PIPE_WIDTH = 100
 """Columns of a table in a pipe or a file; the variable ``COLUMNS`` sets another number."""
 
+
+_LAST_STREAM = 2
+"""The descriptor of stderr."""
 
 output_option = click.option(
     "-o",
@@ -37,6 +41,21 @@ output_option = click.option(
 force_option = click.option(
     "--force", is_flag=True, help="Replace the output file, whatever it holds."
 )
+
+
+def prepare_streams() -> None:
+    """Open closed streams on the null device, and let open ones take any text.
+
+    The number of a closed stream would be given to the next file or socket that is opened, which
+    would then get messages that are meant for people.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        os.set_inheritable(opened, True)  # noqa: FBT003 - it has no name
+    os.close(opened)
+    register()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None if it was closed
+            stream.reconfigure(errors=IN_ASCII)
 
 
 def require_output(

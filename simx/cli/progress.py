@@ -49,7 +49,8 @@ class Steps:
                 each = (time.monotonic() - self._begun) / finished
                 minutes, seconds = divmod(round(each * (self._total - finished)), 60)
                 left = f", about {minutes} min {seconds:02d} s left"
-            click.echo(f"[{int(finished) + 1}/{self._total}] {clean(text)}{left}", err=True)
+            number = min(int(finished) + 1, self._total)
+            click.echo(f"[{number}/{self._total}] {clean(text)}{left}", err=True)
 
 
 @contextmanager
@@ -81,6 +82,13 @@ def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone
             bar.at(backbones.index(backbone) + min(launch / planned, 1.0), text)
 
         yield progress
+
+
+@contextmanager
+def shown_steps(total: int) -> Iterator[Callable[[float, str], None]]:
+    """Show how many of ``total`` steps are done, and what runs now."""
+    with steps(total) as bar:
+        yield bar.at
 
 
 @contextmanager

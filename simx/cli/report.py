@@ -25,7 +25,8 @@ from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
 _HELP = """
-Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin.
+Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin. A single one may
+be an evaluation, which simx evaluate wrote.
 
 With --pareto, show instead which backbones no other beats, and which one to take.
 """
@@ -99,7 +100,12 @@ def command(
 ) -> None:
     """Run ``simx report``."""
     # Heavy: numpy and scipy, which --help does not need.
-    from simx.report.contents import decision_content, report_content  # noqa: PLC0415
+    from simx.report.contents import (  # noqa: PLC0415
+        decision_content,
+        evaluation_content,
+        report_content,
+    )
+    from simx.results.files.evaluation import is_evaluation, read_evaluation  # noqa: PLC0415
     from simx.results.files.replacing import claim  # noqa: PLC0415
     from simx.results.files.report import read, schema_json  # noqa: PLC0415
 
@@ -109,6 +115,14 @@ def command(
         return
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")
+    if len(reports) == 1 and is_evaluation(reports[0]):
+        if format in {"csv", "html"}:
+            raise InputError(
+                f"--format {format}: an evaluation is shown as table, markdown or json"
+            )
+        require_output(output, format, reports, force=force)
+        show(evaluation_content(read_evaluation(reports[0])), format, output)
+        return
     limits = Limits(
         max_latency_ns=None if max_latency is None else 1e9 * max_latency, min_acc1=min_acc1
     )

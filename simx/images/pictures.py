@@ -77,13 +77,13 @@ def describe(path: InputPath) -> Picture:
         InputError: the picture cannot be used.
     """
     width, height = decode(path).size
-    sha256, length = _fingerprint(path)
+    sha256, length = fingerprint(path)
     return Picture(
         sha256=sha256,
         width=width,
         height=height,
         bytes=length,
-        bundled=any(_fingerprint(ours)[0] == sha256 for _, ours in bundled().files()),
+        bundled=any(fingerprint(ours)[0] == sha256 for _, ours in bundled().files()),
     )
 
 
@@ -100,7 +100,7 @@ def check_presets(pictures: PictureSet, presets: Iterable[Preset]) -> None:
             check_resizable(shown(path), size, preset)
 
 
-def _fingerprint(path: InputPath) -> tuple[str, int]:
+def fingerprint(path: InputPath) -> tuple[str, int]:
     """Return the SHA-256 of a file's content, in hexadecimal, and its length in bytes."""
     with opened_picture(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()

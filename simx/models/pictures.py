@@ -16,6 +16,9 @@ IMAGES: tuple[Image, ...] = ("anchor", "positive", "negative", "negative_resized
 COMPARED_IMAGES: tuple[Image, ...] = ("positive", "negative", "negative_resized")
 """Those that the anchor is compared with."""
 
+Change = Literal["crop", "flip", "rotation", "aspect", "brightness", "blur", "jpeg"]
+"""How a copy of a picture differs from it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureSet:

@@ -8,6 +8,7 @@ from simx.report.blocks.comparison import Show, comparison_blocks
 from simx.report.blocks.decision import decision_blocks
 from simx.report.blocks.diagnosis import diagnosis_blocks
 from simx.report.blocks.document import Block, Layout, Paragraph
+from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.content import Content
@@ -15,6 +16,7 @@ from simx.report.formats import comparison_csv, csv, decision_records
 from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.diagnosis import Diagnosis
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
 from simx.results.summaries.decision import decisions
@@ -90,6 +92,11 @@ def comparison_content(comparisons: Sequence[Comparison], show: Show = "auto") -
 def diagnosis_content(found: Diagnosis) -> Content:
     """Return what ``simx doctor`` found."""
     return Content(blocks=lambda: diagnosis_blocks(found), json=lambda: json_document(found))
+
+
+def evaluation_content(found: Evaluation) -> Content:
+    """Return what ``simx evaluate`` found."""
+    return Content(blocks=lambda: evaluation_blocks(found), json=lambda: json_document(found))
 
 
 def selfcheck_content(found: SelfCheck) -> Content:

@@ -44,6 +44,7 @@ def files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, path in bundled().files():
         shutil.copy(path, folder / f"{name}.jpg")
     shutil.copy(TRAINED_WEIGHTS, folder / "weights.safetensors")
+    (folder / "pictures.csv").write_text("anchor,positive,negative\na.jpg,b.jpg,c.jpg\n")
     (folder / "simx.toml").write_text("[report]\ndetail = false\n")
     for inner in (
         "store/exports/m/w/p/manifest.json",

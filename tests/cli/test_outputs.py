@@ -32,6 +32,10 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models": (("models", "--store", "store"), ("store/exports/m/w/p/manifest.json",)),
     "doctor": (("doctor", "--store", "store"), ("store/weights/a.safetensors",)),
     "selfcheck": (("selfcheck", "--quick"), ("simx.toml",)),
+    "evaluate": (
+        ("evaluate", "pictures.csv", "squeezenet1_1", "--weights", "weights.safetensors"),
+        ("pictures.csv", "weights.safetensors", "simx.toml"),
+    ),
     "bench": (
         (*BENCH, *PICTURES, "--weights", "weights.safetensors"),
         ("weights.safetensors", "anchor.jpg", "positive.jpg", "negative.jpg", "simx.toml"),

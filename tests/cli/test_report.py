@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from simx.common.errors import ExitCode
+from simx.results.files.evaluation import write_evaluation
 from simx.results.files.report import write
 from simx.results.schema.report import Report
 from tests.cli.support import ROOT, Simx
 from tests.results.builders import failed, identity, measured, report
+from tests.results.evaluations import evaluation
 
 FORMATS = ("table", "markdown", "csv", "json", "html")
 REPORT = report(
@@ -140,3 +142,26 @@ def test_the_example_gives_its_tables_back(simx: Simx) -> None:
         "GFLOPS 7-8 (from 7 to below 9)",
         "GFLOPS 9+ (from 9 up)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [("table", "simx evaluation, "), ("markdown", "# simx evaluation, "), ("json", "{")],
+)
+def test_an_evaluation_is_shown_again(simx: Simx, folder: Path, form: str, beginning: str) -> None:
+    """It is recognised by its schema."""
+    write_evaluation(folder / "evaluation.json", evaluation())
+    outcome = simx("report", "evaluation.json", "--format", form)
+
+    assert (outcome.code, outcome.messages) == (ExitCode.DONE, [])
+    assert outcome.out.startswith(beginning)
+
+
+@pytest.mark.parametrize("form", ["csv", "html"])
+def test_an_evaluation_has_no_other_form(simx: Simx, folder: Path, form: str) -> None:
+    """The message lists those that it has."""
+    write_evaluation(folder / "evaluation.json", evaluation())
+    outcome = simx("report", "evaluation.json", "--format", form)
+
+    assert outcome.code == ExitCode.USAGE
+    assert "an evaluation is shown as table, markdown or json" in outcome.messages[0]

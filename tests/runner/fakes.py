@@ -233,6 +233,15 @@ class RoundedBackend(FakeBackend):
         return embed(image) * np.array([1, 1.001] * (DIM // 2), dtype=np.float32)
 
 
+class SmallBackend(FakeBackend):
+    """Is right for one picture at a time, and has no memory for more."""
+
+    def forward(self, image: Any) -> Any:
+        if len(image) > 1:
+            raise BackendError("there is no room for a batch")
+        return embed(image)
+
+
 class DoubtfulBackend(FakeBackend):
     """Gives the right answers, which are far from its own in float64."""
 
@@ -314,6 +323,7 @@ class FakeRuntime:
         "constant": ConstantBackend,
         "truncated": TruncatedBackend,
         "rounded": RoundedBackend,
+        "small": SmallBackend,
         "doubtful": DoubtfulBackend,
         "amplifying": AmplifyingBackend,
         "precise": PreciseBackend,
@@ -438,6 +448,7 @@ asynchronous = _entry("asynchronous")
 constant = _entry("constant")
 truncated = _entry("truncated")
 rounded = _entry("rounded")
+small = _entry("small")
 nan = _entry("nan")
 doubtful = _entry("doubtful")
 amplifying = _entry("amplifying")

@@ -79,13 +79,17 @@ class Config(Schedule, frozen=True, kw_only=True):
         """The configuration as a report keeps it: a path in an option is the name of its file."""
         return msgspec.structs.replace(
             self,
-            backends=tuple(
-                _without_folders(BackendName.parse(each).in_a_report) for each in self.backends
-            ),
-            provider_options=tuple(map(_without_folders, self.provider_options)),
-            env=tuple(map(_without_folders, self.env)),
+            backends=tuple(map(anonymous_backend, self.backends)),
+            provider_options=tuple(map(without_folders, self.provider_options)),
+            env=tuple(map(without_folders, self.env)),
         )
 
 
-def _without_folders(text: str) -> str:
+def anonymous_backend(backend: str) -> str:
+    """Return a backend's name with its label in place of an environment, without folders."""
+    return without_folders(BackendName.parse(backend).in_a_report)
+
+
+def without_folders(text: str) -> str:
+    """Return an option, or several with plus signs between them, with a path's file name alone."""
     return "+".join(anonymous(part) if "/" in part else part for part in text.split("+"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError
@@ -194,6 +195,22 @@ class CellClient:
         """Compare the embeddings of the four pictures with another cell's."""
         looser = max(self.plan.target.bounds, other.plan.target.bounds)
         self._check_rows("parity", self.embeddings, other.embeddings, looser)
+
+    def embed(self, pixels: messages.Pixels) -> Array:
+        """Return the embeddings of a batch of crops, float32 [N, D].
+
+        Raises:
+            CellFailedError: they are not computed, not finite, or of another length than before.
+        """
+        request = messages.Embed(pixels, self.plan.backbone.preset)
+        seconds = self._deadlines.of_calls(pixels.shape[0], self.prepared.call_ns)
+        reply = self._ask(request, messages.EMBEDDED, "embed", seconds)
+        found = messages.unpack(reply.embeddings)
+        if found.shape != (pixels.shape[0], self.embeddings.shape[1]):
+            raise CellFailedError("embed", f"its embeddings have shape {found.shape}")
+        if not np.isfinite(found).all():
+            raise CellFailedError("embed", "an embedding is not finite")
+        return found
 
     def own_error(self) -> float | None:
         """Return how far its backend is from itself in float64; None if that is not known."""

@@ -25,7 +25,7 @@ from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled, check_presets, chosen, describe
-from simx.models.backbone import Backbone
+from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.catalogue import load
 from simx.models.pictures import PictureSet
 from simx.models.selection import Selection, select
@@ -198,15 +198,14 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
                 self.listener.notice(note)
             if opened.notes:
                 journal.append(Noted(notes=opened.notes))
-            workloads = self._workloads(left)
-            for entry in (entry for workload in workloads for entry in workload.entries):
-                held.enter_context(entry.in_use())
+            workloads = held.enter_context(exported(left, self.store, self._plan, self.listener))
             progress = held.enter_context(measuring(left))
             return run_bench(self.config, self.pictures, opened, workloads, journal, path, progress)
 
-    def _workloads(self, backbones: Sequence[Backbone]) -> list[Workload]:
+    @property
+    def _plan(self) -> ExportPlan:
         config, inputs = self.config, self.inputs
-        plan = ExportPlan(
+        return ExportPlan(
             embedding=config.embedding,
             request=_request(config, inputs),
             precisions=config.precisions,
@@ -215,20 +214,32 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
             mirror=inputs.weights_mirror,
             offline=inputs.offline,
         )
-        exports = ensure(backbones, self.store, plan, self.listener)
-        precisions = dict.fromkeys(("fp32", *config.precisions))
-        return [
-            Workload(backbone, {each: exports[backbone, each] for each in precisions})
-            for backbone in backbones
-        ]
+
+
+@contextmanager
+def exported(
+    backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
+) -> Iterator[list[Workload]]:
+    """Export what the store lacks, and keep the exports of all backbones in use."""
+    exports = ensure(backbones, store, plan, listener)
+    precisions: dict[Precision, None] = dict.fromkeys(("fp32", *plan.precisions))
+    workloads = [
+        Workload(backbone, {each: exports[backbone, each] for each in precisions})
+        for backbone in backbones
+    ]
+    with ExitStack() as held:
+        for entry in (entry for workload in workloads for entry in workload.entries):
+            held.enter_context(entry.in_use())
+        yield workloads
 
 
 @contextmanager
 def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
     """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
-    backbones = selected(config.backbones) if config.backbones else _held(config, inputs, store)
-    require_fitting(_request(config, inputs), backbones)
+    names, request = config.backbones, _request(config, inputs)
+    backbones = selected(names) if names else held(store, config.embedding, request)
+    require_fitting(request, backbones)
     targets, notes = planned_targets(config)
     passed = {each.partition("=")[0] for of in targets for each in of.backend.variables}
     if config.worker_memory and sys.platform != "linux":
@@ -268,17 +279,21 @@ def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
     return select(Selection(names=tuple(names)), load())
 
 
-def _held(config: Config, inputs: Inputs, store: Store) -> tuple[Backbone, ...]:
-    request = _request(config, inputs)
+def held(store: Store, embedding: EmbeddingKind, request: WeightsRequest) -> tuple[Backbone, ...]:
+    """Return all backbones that a store holds for a request.
+
+    Raises:
+        InputError: there is none, or the request is a file, which is for one backbone.
+    """
     if request.kind == "file":
         raise InputError(f"--weights {request.path}: name the backbone it is for")
-    held = held_backbones(store, load(), config.embedding, request)
-    if not held:
+    found = held_backbones(store, load(), embedding, request)
+    if not found:
         raise InputError(
-            f"store {inputs.store}: holds nothing to measure; name backbones, or fill it with "
+            f"store {store.root}: holds nothing to measure; name backbones, or fill it with "
             "'simx export --all' or 'simx export --gflops 0'"
         )
-    return held
+    return found
 
 
 def _request(config: Config, inputs: Inputs) -> WeightsRequest:

@@ -10,6 +10,7 @@ from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Precision
 from simx.models.backend_name import BackendName
 from simx.results.schema.config import Config
+from simx.results.schema.evaluation import EvaluationConfig
 from simx.results.schema.report import Failure
 from simx.results.statistics.parity import Bounds, bounds_of
 from simx.runner.backends import registry
@@ -102,7 +103,7 @@ def _refusal(backend: registry.BackendSpec, provider: str, failure: Failure) -> 
     )
 
 
-def planned_targets(config: Config) -> tuple[list[Target], list[str]]:
+def planned_targets(config: Config | EvaluationConfig) -> tuple[list[Target], list[str]]:
     """Return the targets of a configuration, and notes on the impossible ones; start none.
 
     Raises:

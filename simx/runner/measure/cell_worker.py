@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simx.images.normalisation import normalise
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
-from simx.runner.measure.messages import Measure, Measured, pack
+from simx.runner.measure.messages import Embed, Measure, Measured, pack
 from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
 from simx.runner.measure.sampling import Sampler
 from simx.runner.measure.timing import CLOCK, Watch, take_block
@@ -48,6 +49,12 @@ class CellWorker:
             self._embeddings[image] = self.backend.forward(self.backend.place(array))
         self._fetched = {image: self.backend.fetch(self._embeddings[image]) for image in IMAGES}
         return np.concatenate([self._fetched[image] for image in IMAGES])
+
+    def embed(self, request: Embed) -> Array:
+        """Embed a batch of crops, and return the embeddings [N, D]."""
+        pixels = request.pixels
+        crops = np.frombuffer(pixels.data, np.uint8).reshape(pixels.shape)
+        return self._host(normalise(crops, request.preset))
 
     def own_error(self) -> float | None:
         """Compare the backend's embeddings of all pictures with its own in float64."""

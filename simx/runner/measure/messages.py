@@ -1,11 +1,13 @@
 """The messages between parent and worker; both decode into these types alone."""
 
+import hashlib
+
 import msgspec
 import numpy as np
 
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Preset
-from simx.models.pictures import Image
+from simx.models.pictures import Change, Image
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Block, DeviceEvents, Scope, Warmup
@@ -27,6 +29,13 @@ def pack(array: Array) -> ArrayMessage:
 def unpack(message: ArrayMessage) -> Array:
     """Return the array of a message."""
     return np.frombuffer(message.data, dtype="<f4").reshape(message.shape)
+
+
+class Pixels(msgspec.Struct, frozen=True):
+    """Crops of pictures, uint8 [N, H, W, 3]: the shape, and the values in C order."""
+
+    shape: tuple[int, ...]
+    data: bytes
 
 
 class BlockPlan(msgspec.Struct, frozen=True):
@@ -63,15 +72,39 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
     pictures: ArrayMessage
 
 
-class ReadPictures(msgspec.Struct, frozen=True):
+class ReadPictures(msgspec.Struct, frozen=True, tag=True):
     """Make a network's inputs of the pictures, and time both stages by the plan, if there is one.
 
-    The only request of the worker that has no runtime.
+    Only the worker that has no runtime answers it, and ``ReadCrop``.
     """
 
     pictures: dict[Image, str]
     preset: Preset
     plan: BlockPlan | None
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A picture as it is or changed: its file, that file's hash, and what decides the change."""
+
+    path: str
+    sha256: str
+    change: Change | None
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The hash of the file, or of what makes the changed copy."""
+        if self.change is None:
+            return self.sha256
+        made = f"{self.sha256}/{self.change}/{self.seed}"
+        return hashlib.sha256(made.encode()).hexdigest()
+
+
+class ReadCrop(msgspec.Struct, frozen=True, tag=True):
+    """Read one picture for a network's preset."""
+
+    item: Item
+    preset: Preset
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
@@ -128,6 +161,13 @@ class CrossCheck(msgspec.Struct, frozen=True, tag=True):
 
 class CompareWithFloat64(msgspec.Struct, frozen=True, tag=True):
     """Compute how far the backend's embeddings are from its own in float64."""
+
+
+class Embed(msgspec.Struct, frozen=True, tag=True):
+    """Normalise crops by the preset and embed them in one call; not timed for a report of times."""
+
+    pixels: Pixels
+    preset: Preset
 
 
 class Described(msgspec.Struct, frozen=True, tag=True):
@@ -191,6 +231,13 @@ class PicturesRead(msgspec.Struct, frozen=True, tag=True):
     blocks: tuple[ScopedBlock, ...]
 
 
+class CropRead(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``ReadCrop``: the crop, uint8 [H, W, 3] in C order, and the seconds it took."""
+
+    crop: bytes
+    seconds: float
+
+
 class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Measure``: a block, and samples of the results.
 
@@ -230,6 +277,12 @@ class ComparedWithFloat64(msgspec.Struct, frozen=True, tag=True):
     error: float | None
 
 
+class Embedded(msgspec.Struct, frozen=True, tag=True):
+    """Answer to ``Embed``: the embeddings [N, D]."""
+
+    embeddings: ArrayMessage
+
+
 # Any request can end in a failure.
 Request = (
     Describe
@@ -242,6 +295,7 @@ Request = (
     | CountThreads
     | CrossCheck
     | CompareWithFloat64
+    | Embed
 )
 Answer = (
     Described
@@ -254,12 +308,14 @@ Answer = (
     | ThreadsCounted
     | CrossChecked
     | ComparedWithFloat64
+    | Embedded
 )
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
 DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
-READ_PICTURES = msgspec.msgpack.Decoder(ReadPictures)
+READ_PICTURES = msgspec.msgpack.Decoder(ReadPictures | ReadCrop)
 PICTURES_READ = msgspec.msgpack.Decoder(PicturesRead | Failure)
+CROP_READ = msgspec.msgpack.Decoder(CropRead | Failure)
 PROBED = msgspec.msgpack.Decoder(Usable | Failure)
 WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
@@ -268,4 +324,5 @@ MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
 THREADS_COUNTED = msgspec.msgpack.Decoder(ThreadsCounted | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
 COMPARED_WITH_FLOAT64 = msgspec.msgpack.Decoder(ComparedWithFloat64 | Failure)
+EMBEDDED = msgspec.msgpack.Decoder(Embedded | Failure)
 CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)

@@ -1,8 +1,9 @@
-"""A worker without a runtime: makes a network's inputs of the pictures, and times both stages.
+"""A worker without a runtime: makes networks' inputs and crops of pictures, and times both stages.
 
 Decoding and preprocessing are the same for all backends, so one worker times them for all cells.
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,19 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
+from simx.common.errors import InputError
+from simx.images.changes import changed
 from simx.images.decoding import decode
-from simx.images.preprocessing import preprocess
+from simx.images.pictures import fingerprint
+from simx.images.preprocessing import crop, preprocess
 from simx.models.pictures import IMAGES
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Scope
 from simx.runner.measure.messages import (
     READ_PICTURES,
+    CropRead,
     PicturesRead,
+    ReadCrop,
     ReadPictures,
     ScopedBlock,
     pack,
@@ -36,13 +42,30 @@ def main(connection: Connection) -> None:
             request = connection.receive(READ_PICTURES)
         except EOFError:
             return
-        reply: PicturesRead | Failure
-        try:
-            reply = _read(request)
-        # What Pillow raises for a file has no common class.
-        except Exception as error:  # noqa: BLE001
-            reply = Failure(stage="pictures", reason=f"{type(error).__name__}: {error}")
-        connection.send(reply)
+        connection.send(answer(request))
+
+
+def answer(request: ReadPictures | ReadCrop) -> PicturesRead | CropRead | Failure:
+    """Return the answer to a request, a failure if a picture cannot be read."""
+    try:
+        return _read_crop(request) if isinstance(request, ReadCrop) else _read(request)
+    except InputError as error:
+        return Failure(stage="pictures", reason=str(error))
+    # What Pillow raises for a file has no common class.
+    except Exception as error:  # noqa: BLE001
+        return Failure(stage="pictures", reason=f"{type(error).__name__}: {error}")
+
+
+def _read_crop(request: ReadCrop) -> CropRead:
+    begun, item = time.perf_counter(), request.item
+    path = Path(item.path)
+    image = decode(path)
+    if fingerprint(path)[0] != item.sha256:
+        raise InputError(f"picture {path.name} was changed during this run")
+    if item.change is not None:
+        image = changed(image, item.change, item.seed, item.sha256)
+    pixels = crop(image, request.preset)
+    return CropRead(pixels.tobytes(), time.perf_counter() - begun)
 
 
 def _read(request: ReadPictures) -> PicturesRead:

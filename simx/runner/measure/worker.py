@@ -51,6 +51,8 @@ def serve(connection: Connection, runtime: Runtime) -> None:
             reply: messages.Answer | Failure
             if isinstance(request, messages.Prepare):
                 cell, reply = _prepare(runtime, request)
+            elif isinstance(request, messages.Embed) and cell:
+                reply = messages.Embedded(messages.pack(cell.embed(request)))
             else:
                 reply = _answer(runtime, cell, request)
         # Any error of a runtime is a failure of this cell and must not end the sweep.

@@ -23,10 +23,12 @@ from simx.exporter.store.manifest import Manifest
 from simx.exporter.store.output_manifest import OutputManifest
 from simx.results.files.journal_lines import FinishedLaunch, Header, Noted
 from simx.results.files.report import schema_json
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 
 FILES: Mapping[str, Any] = {
     "report": Report,
+    "evaluation": Evaluation,
     "journal": Header,
     "journal, launch": FinishedLaunch,
     "journal, notes": Noted,

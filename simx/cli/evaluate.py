@@ -1,0 +1,169 @@
+"""``simx evaluate``: judge embeddings on the user's pictures; write a report, print the tables."""
+
+from pathlib import Path
+
+import click
+
+from simx.cli import options
+from simx.cli.configuration import with_path
+from simx.cli.output import force_option, require_output, show, tell, tell_variables
+from simx.cli.parameters import Utf8Path
+from simx.common.errors import ExitCode
+from simx.common.input_files import shown
+from simx.common.user_folders import cache_folder, homeless
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import EmbeddingKind, Precision
+from simx.models.ranges import Range
+from simx.report.content import Form
+from simx.results.schema.evaluation import Units
+
+_HELP = """
+Judge how well the embeddings of the backbones that SELECT names find what belongs together.
+
+PICTURES is a folder whose sub-folders are classes; a folder of pictures without sub-folders, each
+of which is compared with changed copies of itself; or a CSV file with the columns
+anchor,positive,negative or first,second,same (1 or 0). Its paths are relative to its folder.
+
+Embeddings are kept and used again. An interrupted run goes on when the same command is given again.
+"""
+
+
+@click.command("evaluate", help=_HELP)
+@click.argument("pictures", type=Utf8Path(path_type=Path))
+@options.select_argument
+@options.all_option
+@options.gflops_option
+@options.family_option
+@options.backend_option
+@options.provider_option
+@options.provider_option_option
+@options.env_option
+@options.allow_partial_option
+@options.embedding_option
+@options.precision_option
+@options.weights_option
+@options.weights_key_option
+@options.mirror_option
+@options.offline_option
+@options.threads_option
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 4096),
+    default=16,
+    show_default=True,
+    help="Number of pictures in one call of a network.",
+)
+@options.choice_option(
+    "--resample",
+    ("queries", "classes"),
+    "What the intervals allow for: other pictures of the same classes (queries), or other classes. "
+    "Without classes it is always the picture with its copies, or the anchor of a list.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(100, 100_000),
+    default=1000,
+    show_default=True,
+    help="Number of draws of the bootstrap.",
+)
+@options.seed_option
+@options.store_option
+@click.option(
+    "--cache",
+    type=Utf8Path(path_type=Path, file_okay=False),
+    show_default="embeddings in the user's cache folder",
+    help="Folder that keeps the embeddings. It can be deleted at any time.",
+)
+@options.verdict_format_option
+@click.option(
+    "-o",
+    "--output",
+    type=Utf8Path(path_type=Path, dir_okay=False),
+    show_default="a file in the user's data folder",
+    help="File of the report.",
+)
+@force_option
+def command(
+    pictures: Path,
+    select: tuple[str, ...],
+    all: bool,
+    gflops: tuple[Range, ...],
+    family: tuple[str, ...],
+    backend: tuple[str, ...],
+    provider: tuple[str, ...],
+    provider_option: tuple[str, ...],
+    env: tuple[str, ...],
+    allow_partial: bool,
+    embedding: EmbeddingKind,
+    precision: tuple[Precision, ...],
+    weights: WeightsRequest,
+    weights_key: str | None,
+    weights_mirror: str | None,
+    offline: bool,
+    threads: int | None,
+    batch: int,
+    resample: Units,
+    resamples: int,
+    seed: int,
+    store: Path,
+    cache: Path | None,
+    format: Form,
+    output: Path | None,
+    force: bool,
+) -> ExitCode:
+    """Run ``simx evaluate``."""
+    # Heavy: numpy, scipy and the runner, which --help does not need.
+    from simx.cli.progress import shown_exports, shown_steps  # noqa: PLC0415
+    from simx.evaluation.evaluate import Sources, evaluate  # noqa: PLC0415
+    from simx.report.contents import evaluation_content  # noqa: PLC0415
+    from simx.results.files.evaluation import write_evaluation  # noqa: PLC0415
+    from simx.results.schema.evaluation import EvaluationConfig, FailedEvaluation  # noqa: PLC0415
+    from simx.runner.backends.providers import provider_named  # noqa: PLC0415
+    from simx.runner.bench.session import new_report_path  # noqa: PLC0415
+    from simx.runner.bench.targets import located  # noqa: PLC0415
+    from simx.runner.bench.threads import default_threads  # noqa: PLC0415
+
+    names: tuple[str, ...] = ()
+    if select or all or gflops or family:
+        chosen = options.selected(select, everything=all, gflops=gflops, families=family)
+        names = tuple(backbone.name for backbone in chosen)
+    kept = cache or cache_folder()
+    if kept is None:
+        raise homeless("name a folder for the embeddings with --cache")
+    path = output or new_report_path()
+    require_output(path, "json", [pictures, store, *filter(None, [weights.path])], force=force)
+    tell_variables()
+    config = EvaluationConfig(
+        backbones=names,
+        backends=tuple(located(with_path(name)) for name in backend),
+        providers=tuple(dict.fromkeys(map(provider_named, provider))),
+        provider_options=provider_option,
+        env=env,
+        allow_partial=allow_partial,
+        embedding=embedding,
+        precisions=precision,
+        batch=batch,
+        threads=threads or default_threads(),
+        weights=weights.kind,
+        units=resample,
+        resamples=resamples,
+        seed=seed,
+    )
+    sources = Sources(
+        pictures=pictures,
+        store=store,
+        cache=cache or kept / "embeddings",
+        request=weights.with_key(weights_key),
+        mirror=weights_mirror,
+        offline=offline,
+    )
+    with shown_exports() as listener:
+        found = evaluate(config, sources, listener, shown_steps)
+    write_evaluation(path, found)
+    try:
+        show(evaluation_content(found), format, None)
+    finally:
+        # The report is safe, also if stdout cannot be written.
+        tell(f"report saved as {shown(path)}")
+    failed = any(isinstance(cell, FailedEvaluation) for cell in found.cells)
+    return ExitCode.CELLS_FAILED if failed else ExitCode.DONE

@@ -1,0 +1,84 @@
+"""The cells of a report: their figures, relative to torch's in fp32 and to the best one."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from simx.evaluation.bootstrap import behind_best
+from simx.evaluation.embedding import EmbeddedCell, Result
+from simx.evaluation.figures import Figures, Truth, figures
+from simx.evaluation.neighbours import Found
+from simx.evaluation.vectors import Places
+from simx.results.schema.evaluation import (
+    Estimate,
+    EvaluatedCell,
+    EvaluationConfig,
+    FailedEvaluation,
+)
+
+
+def judged(
+    cells: Sequence[Result],
+    items: Places,
+    truth: Truth,
+    config: EvaluationConfig,
+    progress: Callable[[float, str], None],
+) -> tuple[EvaluatedCell | FailedEvaluation, ...]:
+    """Return the record of each cell.
+
+    Args:
+        cells: What was embedded, and what failed.
+        items: The embedded pictures that count, [N].
+        truth: Their relations.
+        config: Of the evaluation.
+        progress: Called with the number of queries that were searched for, and what runs.
+    """
+    references: dict[str, Found] = {}
+    found: dict[int, Figures] = {}
+    for place, cell in sorted(enumerate(cells), key=lambda each: not _is_reference(each[1])):
+        if isinstance(cell, FailedEvaluation):
+            continue
+        name, before = cell.client.plan.backbone.name, len(found) * len(items)
+
+        def tick(done: int, name: str = name, before: int = before) -> None:
+            progress(before + done, f"judging {name}")
+
+        known = references.get(name)
+        found[place] = figures(cell.embeddings.of(items), truth, known, config.threads, tick)
+        if _is_reference(cell):
+            references.setdefault(name, found[place].found)
+    ranked = [each.ranked for each in found.values()]
+    behind = behind_best(ranked, [each.draws for each in found.values()])
+    records = dict(zip(found, behind, strict=True))
+    return tuple(
+        cell
+        if isinstance(cell, FailedEvaluation)
+        else _record(cell, found[place], records[place], config.batch)
+        for place, cell in enumerate(cells)
+    )
+
+
+def _is_reference(cell: Result) -> bool:
+    """Whether a cell is torch's in fp32, with which the others are compared."""
+    target = None if isinstance(cell, FailedEvaluation) else cell.client.plan.target
+    return target is not None and (target.backend.executes, target.precision) == ("weights", "fp32")
+
+
+def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> EvaluatedCell:
+    client, manifest = cell.client, cell.client.plan.entry.manifest
+    return EvaluatedCell(
+        identity=msgspec.structs.replace(client.plan.identity, batch=batch),
+        weights_origin=manifest.identity.weights_origin,
+        weights_sha256=manifest.weights.sha256,
+        artefact_sha256=client.plan.artefact_sha256,
+        embedding_dim=cell.embeddings.dim,
+        parity=client.parity,
+        placement=client.prepared.facts.placement,
+        retrieval=its.retrieval,
+        triplet_accuracy=its.triplet_accuracy,
+        separation=its.separation,
+        neighbours=its.neighbours,
+        neighbours_kept=its.neighbours_kept,
+        behind=behind,
+        throughput=cell.throughput,
+    )

@@ -1,0 +1,242 @@
+"""What belongs together: read from a folder of classes, a list of pairs or triplets, or made."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind, read_whole, shown
+from simx.evaluation.vectors import Places
+from simx.images.changes import CHANGES
+from simx.images.decoding import FORMATS
+from simx.models.pictures import Change
+from simx.results.schema.evaluation import TruthKind
+
+MOST_PAIRS = 200_000
+"""Pairs of pictures in the figures of separation; of more, a sample without repetition is taken."""
+
+_LIST = InputKind(
+    label="pictures ",
+    mend="name a folder of pictures, or a CSV file that lists some",
+    most_bytes=256 * 2**20,
+)
+
+_COLUMNS: dict[TruthKind, tuple[str, ...]] = {
+    "triplets": ("anchor", "positive", "negative"),
+    "pairs": ("first", "second", "same"),
+}
+
+_SAME = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The files to embed, each as it is and with some changes, and how they are related.
+
+    ``labels`` [N] are the classes of the files. ``rows`` [R, 2 or 3] are the places of each pair's
+    or triplet's pictures, ``same`` [R] whether a pair belongs together. One of ``labels`` and
+    ``rows`` is empty. ``skipped`` files of a folder are no pictures by their names.
+    """
+
+    kind: TruthKind
+    files: tuple[Path, ...]
+    labels: Places = field(default_factory=lambda: np.empty(0, np.int64))
+    rows: Places = field(default_factory=lambda: np.empty((0, 3), np.int64))
+    same: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    skipped: int = 0
+
+    @property
+    def changes(self) -> tuple[Change | None, ...]:
+        """In which forms each file is embedded; None is the file as it is."""
+        return (None, *CHANGES) if self.kind == "changes" else (None,)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of embedded pictures, and whether they belong together; each array is [P].
+
+    The groups are classes, or the anchors of a list. ``population`` is the number of pairs that
+    these are taken from.
+    """
+
+    left: Places
+    right: Places
+    same: NDArray[np.bool_]
+    left_group: Places
+    right_group: Places
+    population: int
+
+
+def read_pictures(path: Path) -> Pictures:
+    """Find the pictures of a folder, or of a CSV file, and how they are related.
+
+    A folder's sub-folders are classes, with all pictures below them. Without sub-folders each
+    picture is compared with changed copies of itself. The first line of a CSV file names its
+    columns: ``anchor,positive,negative``, or ``first,second,same`` with 1 or 0 in the last. Its
+    paths are relative to its folder.
+
+    Raises:
+        InputError: There are no pictures, too few classes, or a line cannot be understood.
+    """
+    if not path.is_dir():
+        return _listed(path)
+    folders = sorted(each for each in path.iterdir() if each.is_dir() and _is_seen(each))
+    found = [_pictures_in(folder.rglob("*")) for folder in folders]
+    own, skipped = _pictures_in(path.iterdir())
+    classes = [files for files, _ in found if files]
+    skipped += sum(count for _, count in found)
+    if classes and own:
+        raise InputError(
+            f"pictures {shown(path)}: has pictures beside its sub-folders, and each sub-folder is "
+            f"a class; move {shown(own[0].name)} and the others into one"
+        )
+    if len(classes) == 1 or len(own) == 1:
+        what = "pictures in one sub-folder only" if classes else "one picture only"
+        raise InputError(f"pictures {shown(path)}: has {what}; at least two are needed")
+    if not classes and not own:
+        raise InputError(
+            f"pictures {shown(path)}: has no pictures; simx reads {', '.join(FORMATS)}"
+        )
+    files = tuple(file for each in classes for file in each) or own
+    sizes = [len(each) for each in classes] or [1] * len(own)
+    return Pictures(
+        kind="classes" if classes else "changes",
+        files=files,
+        labels=np.repeat(np.arange(len(sizes)), sizes),
+        skipped=skipped,
+    )
+
+
+def readable(pictures: Pictures, counts: Sequence[bool]) -> Pictures:
+    """Return the pictures of the files that count, and the rows that have only such.
+
+    Raises:
+        InputError: They are too few to compare any.
+    """
+    kept = np.array(counts, np.bool_)
+    new_places = np.cumsum(kept) - 1
+    whole = kept[pictures.rows].all(axis=1)
+    left = replace(
+        pictures,
+        files=tuple(compress(pictures.files, counts)),
+        labels=pictures.labels[kept] if len(pictures.labels) else pictures.labels,
+        rows=new_places[pictures.rows[whole]],
+        same=pictures.same[whole],
+    )
+    _, sizes = np.unique(left.labels, return_counts=True)
+    enough: dict[TruthKind, bool] = {
+        "classes": len(sizes) > 1 and any(sizes > 1),
+        "changes": len(sizes) > 1,
+        "triplets": len(left.rows) > 0,
+        "pairs": len(set(left.same.tolist())) > 1,
+    }
+    if not enough[left.kind]:
+        raise InputError(
+            "too few pictures can be read: there must be some that belong together and some that "
+            "do not"
+        )
+    return left
+
+
+def pairs_of_classes(labels: Places, seed: int) -> Pairs:
+    """Return all pairs of pictures, or a sample with as many of each kind.
+
+    Args:
+        labels: The class of each picture, [N], in ascending order.
+        seed: Decides the sample.
+    """
+    population = len(labels) * (len(labels) - 1) // 2
+    if population <= MOST_PAIRS:
+        right, left = np.tril_indices(len(labels), -1)
+    else:
+        left, right = _sampled_pairs(labels, np.random.default_rng(seed))
+    same = labels[left] == labels[right]
+    return Pairs(left, right, same, labels[left], labels[right], population)
+
+
+def pairs_of_rows(kind: TruthKind, rows: Places, same: NDArray[np.bool_]) -> Pairs:
+    """Return the pairs of a list; a triplet has two. Those of one anchor are a group."""
+    if kind == "triplets":
+        left = np.repeat(rows[:, 0], 2)
+        right, same = rows[:, 1:].ravel(), np.tile([True, False], len(rows))
+    else:
+        left, right = rows[:, 0], rows[:, 1]
+    return Pairs(left, right, same, left, left, len(left))
+
+
+def _sampled_pairs(labels: Places, draw: np.random.Generator) -> tuple[Places, Places]:
+    """Return a sample of pairs (left < right) without repetition, half of the same class."""
+    places = np.arange(len(labels))
+    _, firsts, of = np.unique(labels, return_index=True, return_inverse=True)
+    starts = firsts[of]
+    same = _drawn_pairs(starts, places - starts, MOST_PAIRS // 2, draw)
+    different = _drawn_pairs(0 * starts, starts, MOST_PAIRS - same.shape[1], draw)
+    left, right = np.concatenate([same, different], axis=1)
+    return left, right
+
+
+def _drawn_pairs(starts: Places, counts: Places, most: int, draw: np.random.Generator) -> Places:
+    """Return pairs of each picture with the ``counts`` pictures from ``starts`` on, [2, P]."""
+    ends = np.cumsum(counts)
+    taken = draw.choice(ends[-1], min(most, ends[-1]), replace=False)
+    right = np.searchsorted(ends, taken, side="right")
+    return np.stack([taken - ends[right] + counts[right] + starts[right], right])
+
+
+def _pictures_in(paths: Iterable[Path]) -> tuple[tuple[Path, ...], int]:
+    """Return the files that are pictures by their names, sorted, and how many are not."""
+    suffixes = {suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS}
+    files = [each for each in paths if _is_seen(each) and not each.is_dir()]
+    pictures = tuple(sorted(each for each in files if each.suffix.lower() in suffixes))
+    return pictures, len(files) - len(pictures)
+
+
+def _is_seen(path: Path) -> bool:
+    return not path.name.startswith(".")
+
+
+def _listed(path: Path) -> Pictures:
+    """Read a list of pairs or triplets."""
+    try:
+        lines = list(_lines(path))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _LIST.refused(path, f"is not a CSV file in UTF-8 ({error})") from error
+    header = tuple(name.strip().lower() for name in lines[0][1]) if lines else ()
+    kind = next((kind for kind, columns in _COLUMNS.items() if columns == header), None)
+    if kind is None:
+        forms = " or ".join(",".join(columns) for columns in _COLUMNS.values())
+        raise _LIST.refused(path, f"begins with other columns than {forms}")
+    places: dict[Path, int] = {}
+    rows, same = [], []
+    for number, values in lines[1:]:
+        names = values if kind == "triplets" else values[:2]
+        is_same = _SAME.get(values[-1].strip().lower()) if kind == "pairs" else True
+        if len(values) != len(header) or is_same is None or not all(names):
+            wanted = ",".join(header)
+            raise _LIST.refused(path, f"line {number} is {','.join(values)!r}, not {wanted}")
+        files = [path.parent / name for name in names]
+        rows.append([places.setdefault(file, len(places)) for file in files])
+        same.append(is_same)
+    if not rows or (kind == "pairs" and all(same) == any(same)):
+        raise _LIST.refused(path, "needs pairs that belong together, and pairs that do not")
+    return Pictures(
+        kind=kind,
+        files=tuple(places),
+        rows=np.array(rows, np.int64),
+        same=np.array(same, np.bool_),
+    )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the number and the values of each line that is not empty."""
+    reader = csv.reader(io.StringIO(read_whole(path, _LIST).decode(), newline=""), strict=True)
+    for values in reader:
+        if values:
+            yield reader.line_num, values

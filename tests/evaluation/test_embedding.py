@@ -1,0 +1,155 @@
+"""Pictures are embedded once, checked, kept, and a failure costs only its own cell."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simx.evaluation.decoding import Decoders
+from simx.evaluation.embedding import EmbeddedCell, Progress, Result, Run, embed
+from simx.evaluation.truth import read_pictures
+from simx.images.decoding import decode
+from simx.images.pictures import fingerprint
+from simx.images.preprocessing import preprocess
+from simx.results.schema.report import Failure
+from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.targets import open_targets
+from simx.runner.measure.messages import Item, pack
+from tests.evaluation.labelled import labelled_folder
+from tests.runner.fakes import BACKBONE, PRESET, entry_in, reference, target
+from tests.runner.fakes import embed as right_embeddings
+
+BATCH = 5
+
+Outcome = tuple[list[Result], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[Item, ...]:
+    """Twelve pictures, one of which is damaged, and one of which is there twice."""
+    folder = labelled_folder(tmp_path_factory.mktemp("pictures"), copies=1)
+    first, second = folder / "anchor 0" / "0.png", folder / "anchor 1" / "0.png"
+    second.write_bytes(first.read_bytes())
+    (folder / "positive 2" / "0.png").write_bytes(b"damaged")
+    return tuple(
+        Item(str(path), fingerprint(path)[0], None, 0) for path in read_pictures(folder).files
+    )
+
+
+class Embedding:
+    """Embeds the pictures by fakes, with a cache of its own."""
+
+    def __init__(self, items: tuple[Item, ...], folder: Path) -> None:
+        self.items = items
+        self.folder = folder
+        (folder / "entry").mkdir()
+        self.entry = entry_in(folder / "entry")
+
+    def by(self, *kinds: str, progress: Progress = lambda *_: None) -> Outcome:
+        plans = [PlannedCell(BACKBONE, target(kind), self.entry, 1) for kind in kinds]
+        opened = open_targets([plan.target for plan in plans])
+        with opened as targets, Decoders(2) as decoders:
+            run = Run(
+                launchers=targets.launchers,
+                decoders=decoders,
+                inputs={PRESET: pack(reference().inputs(PRESET))},
+                items=self.items,
+                batch=BATCH,
+                cache=self.folder / "cache",
+                software={"a library": "1"},
+                notice=print,
+            )
+            return embed(run, plans, progress)
+
+
+@pytest.fixture
+def embedding(items: tuple[Item, ...], tmp_path: Path) -> Embedding:
+    return Embedding(items, tmp_path)
+
+
+def cells(outcome: Outcome) -> list[EmbeddedCell]:
+    return [each for each in outcome[0] if isinstance(each, EmbeddedCell)]
+
+
+def test_embeddings_are_those_of_the_pictures(embedding: Embedding) -> None:
+    """Each row belongs to its picture; the damaged one has none and is named with its reason."""
+    outcome = embedding.by("right")
+    (cell,) = cells(outcome)
+    good = [item for item in embedding.items if item.key not in outcome[1]]
+    places = np.array([embedding.items.index(item) for item in good])
+    expected = right_embeddings(
+        np.concatenate([preprocess(decode(Path(item.path)), PRESET) for item in good])
+    )
+
+    assert len(good) == 11
+    assert "is not a picture" in next(iter(outcome[1].values()))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = cell.embeddings
+    assert np.allclose(found.of(places).unit(slice(None)), expected, rtol=1e-5, atol=1e-6)
+    assert (found.places >= 0).sum() == 11
+    assert (cell.throughput.embedded, cell.throughput.reused) == (10, 0)
+    assert cell.throughput.bound is not None
+    assert cell.client.prepared.facts.placement == {"CPUExecutionProvider": 3}
+
+
+def test_kept_embeddings_are_used_again(embedding: Embedding) -> None:
+    """The second run embeds nothing, and has the same rows."""
+    (first,) = cells(embedding.by("right"))
+    (second,) = cells(embedding.by("right"))
+
+    assert (second.throughput.embedded, second.throughput.reused) == (0, 10)
+    assert second.throughput.images_per_second is None
+    before, after = (each.embeddings.unit(slice(None)) for each in (first, second))
+    assert np.array_equal(before, after)
+
+
+def test_another_target_has_embeddings_of_its_own(embedding: Embedding) -> None:
+    """What one backend computed is not taken for what another would."""
+    embedding.by("right")
+    (cell,) = cells(embedding.by("slow"))
+
+    assert cell.throughput.reused == 0
+
+
+def test_an_interrupted_run_goes_on(embedding: Embedding) -> None:
+    """What was embedded before the interrupt is kept."""
+
+    def interrupt(done: int, _speed: float) -> None:
+        if done >= BATCH:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embedding.by("right", progress=interrupt)
+    (cell,) = cells(embedding.by("right"))
+
+    assert cell.throughput.reused == BATCH
+    assert cell.throughput.embedded == 10 - BATCH
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "reason"),
+    [
+        ("refusing", "prepare", "no network for fakenet today"),
+        ("constant", "parity", "the embedding differs from torch's"),
+        ("small", "embed", "there is no room for a batch"),
+    ],
+)
+def test_a_cell_that_fails_costs_only_itself(
+    embedding: Embedding, kind: str, stage: str, reason: str
+) -> None:
+    """Its failure has the stage and the reason, and the other cell has all pictures."""
+    failure, cell = embedding.by(kind, "right")[0]
+
+    assert isinstance(failure, Failure)
+    assert failure.stage == stage
+    assert reason in failure.reason
+    assert isinstance(cell, EmbeddedCell)
+    assert cell.throughput.embedded == 10
+
+
+def test_progress_ends_with_all_pictures(embedding: Embedding) -> None:
+    """Damaged ones count as done."""
+    done: list[int] = []
+    embedding.by("right", progress=lambda count, _: done.append(count))
+
+    assert done == [0, 5, 10, 11]
