@@ -272,7 +272,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
         reference_margin=0.0,
     )
     patch.setattr(ExportWorkers, "run", run_here)
-    patch.setattr(from_weights, "load", lambda *_: tiny)
+    patch.setattr(from_weights, "load", lambda *_: (tiny, None))
     patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
     patch.setattr(from_weights, "_embed", lambda *_: embeddings)
     patch.setattr(
