@@ -24,6 +24,7 @@ from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.store import Store
+from simx.exporter.weights.file_reading import FileReading
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read, write
 from simx.results.schema.config import Schedule
@@ -272,7 +273,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
         reference_margin=0.0,
     )
     patch.setattr(ExportWorkers, "run", run_here)
-    patch.setattr(from_weights, "load", lambda *_: (tiny, None))
+    patch.setattr(from_weights, "load", lambda *_: (tiny, FileReading()))
     patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
     patch.setattr(from_weights, "_embed", lambda *_: embeddings)
     patch.setattr(
