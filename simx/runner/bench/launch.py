@@ -21,7 +21,14 @@ from simx.results.statistics.parity import DIFFERS, amplified_rounding
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.reading import PictureReader
-from simx.runner.bench.schedule import CANARY_EVERY, FEWEST_ROUNDS, USUAL, Deadlines, shuffled
+from simx.runner.bench.schedule import (
+    CANARY_EVERY,
+    FEWEST_ROUNDS,
+    SIMILARITY_ROUNDS,
+    USUAL,
+    Deadlines,
+    shuffled,
+)
 from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
@@ -182,7 +189,7 @@ class _LaunchRun:
                 self._done[place] = msgspec.structs.replace(outcome, reason=reason)
 
     def measure(self) -> None:
-        """Measure ``forward`` in rounds, then one block of every other scope that is due."""
+        """Measure ``forward`` in rounds, then every other scope that is due."""
         self._rounds()
         self._each("events", lambda cell: cell.cross_check())
         if not self._is_for_forward_alone:
@@ -252,9 +259,10 @@ class _LaunchRun:
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
-        for image in COMPARED_IMAGES:
-            self._block("similarity", image, 0)
-            self._block("similarity.host", image, 0)
+        for number in range(SIMILARITY_ROUNDS):
+            for image in COMPARED_IMAGES:
+                self._block("similarity", image, number)
+                self._block("similarity.host", image, number)
 
     def _compare(self, cell: CellClient) -> None:
         """Compare a cell with the first one of the same network; selfcheck has two networks."""
