@@ -57,7 +57,7 @@ def test_a_cell_has_every_scope(tmp_path: Path) -> None:
     pictures = ("anchor", "positive", "negative", "negative_resized")
     expected: dict[tuple[str, str | None], list[int]] = {("forward", None): [2, 2]}
     expected |= {(scope, None): [1, 1] for scope in ("first", "first.create", "first.call")}
-    expected |= {("similarity", image): [1, 1] for image in pictures[1:]}
+    expected |= {("similarity", image): [3, 3] for image in pictures[1:]}
     (preparation,) = report.preparations
 
     assert shape == expected
