@@ -44,21 +44,9 @@ SELECT is a name or a glob, with :weights for other weights than the default. Wi
 
 
 @click.command("bench", help=_HELP)
-@options.select_argument
-@options.all_option
-@options.gflops_option
-@options.family_option
-@options.backend_option
-@options.provider_option
-@options.provider_option_option
-@options.env_option
-@options.allow_partial_option
-@options.embedding_option
-@options.precision_option
-@options.weights_option
-@options.weights_key_option
-@options.mirror_option
-@options.offline_option
+@options.selection_options
+@options.target_options
+@options.export_options
 @click.option("--anchor", type=_PICTURE, help="File of your own anchor picture.")
 @click.option("--positive", type=_PICTURE, help="File of your own positive picture.")
 @click.option("--negative", type=_PICTURE, help="File of your own negative picture.")

@@ -30,21 +30,9 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
 
 @click.command("evaluate", help=_HELP)
 @click.argument("pictures", type=Utf8Path(path_type=Path))
-@options.select_argument
-@options.all_option
-@options.gflops_option
-@options.family_option
-@options.backend_option
-@options.provider_option
-@options.provider_option_option
-@options.env_option
-@options.allow_partial_option
-@options.embedding_option
-@options.precision_option
-@options.weights_option
-@options.weights_key_option
-@options.mirror_option
-@options.offline_option
+@options.selection_options
+@options.target_options
+@options.export_options
 @options.threads_option
 @click.option(
     "--batch",
@@ -120,7 +108,6 @@ def command(
     from simx.results.schema.evaluation import EvaluationConfig, FailedEvaluation  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.bench.session import new_report_path  # noqa: PLC0415
-    from simx.runner.bench.targets import located  # noqa: PLC0415
     from simx.runner.bench.threads import default_threads  # noqa: PLC0415
 
     names: tuple[str, ...] = ()
@@ -135,7 +122,7 @@ def command(
     tell_variables()
     config = EvaluationConfig(
         backbones=names,
-        backends=tuple(located(with_path(name)) for name in backend),
+        backends=tuple(map(with_path, backend)),
         providers=tuple(dict.fromkeys(map(provider_named, provider))),
         provider_options=provider_option,
         env=env,

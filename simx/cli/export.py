@@ -35,16 +35,8 @@ the fp32 export, which is made first if it is missing.
 
 
 @click.command("export", help=_HELP)
-@options.select_argument
-@options.all_option
-@options.gflops_option
-@options.family_option
-@options.embedding_option
-@options.precision_option
-@options.weights_option
-@options.weights_key_option
-@options.mirror_option
-@options.offline_option
+@options.selection_options
+@options.export_options
 @options.threads_option
 @click.option(
     "--jobs",

@@ -1,7 +1,7 @@
 """Options that several commands share, each defined once."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,15 @@ def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F],
     """Return an option with these choices, the first of which is the default."""
     kind = click.Choice(choices)
     return click.option(name, type=kind, default=choices[0], show_default=True, help=text)
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator for several options, in their order."""
+
+    def add(command: F) -> F:
+        return reduce(lambda added, option: option(added), reversed(options), command)
+
+    return add
 
 
 def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
@@ -60,11 +69,13 @@ family_option = click.option(
     help="Select the backbones of this family, such as resnet. Repeatable.",
 )
 
-all_option = click.option(
+_all_option = click.option(
     "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
-backend_option = click.option(
+selection_options = _together(select_argument, _all_option, gflops_option, family_option)
+
+_backend_option = click.option(
     "--backend",
     multiple=True,
     default=("torch", "ort"),
@@ -76,7 +87,7 @@ backend_option = click.option(
     "executable, or a name from the settings. Repeatable.",
 )
 
-provider_option = click.option(
+_provider_option = click.option(
     "--provider",
     multiple=True,
     default=("cpu",),
@@ -84,7 +95,7 @@ provider_option = click.option(
     help="Execution provider, such as cpu or CUDAExecutionProvider. Repeatable.",
 )
 
-provider_option_option = click.option(
+_provider_option_option = click.option(
     "--provider-option",
     type=utf8,
     multiple=True,
@@ -93,7 +104,7 @@ provider_option_option = click.option(
     "include it. Repeatable.",
 )
 
-env_option = click.option(
+_env_option = click.option(
     "--env",
     type=utf8,
     multiple=True,
@@ -102,11 +113,19 @@ env_option = click.option(
     "variable that changes how a runtime computes. The names of the cells include it. Repeatable.",
 )
 
-allow_partial_option = click.option(
+_allow_partial_option = click.option(
     "--allow-partial",
     is_flag=True,
     help="Measure also graphs that run on the provider in part. The names of the cells include the "
     "share of the nodes.",
+)
+
+target_options = _together(
+    _backend_option,
+    _provider_option,
+    _provider_option_option,
+    _env_option,
+    _allow_partial_option,
 )
 
 seed_option = click.option(
@@ -120,7 +139,7 @@ embedding_option = choice_option(
     "(penultimate), or the last feature map without pooling (flat).",
 )
 
-precision_option = click.option(
+_precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     multiple=True,
@@ -130,7 +149,7 @@ precision_option = click.option(
     help="Precision of the exported model. fp16 and int8 are converted from fp32. Repeatable.",
 )
 
-weights_option = click.option(
+_weights_option = click.option(
     "--weights",
     type=lambda text: WeightsRequest.parse(utf8(text)),
     default="auto",
@@ -140,14 +159,14 @@ weights_option = click.option(
     "weights; random: seeded random weights; FILE: a state dict or a training checkpoint.",
 )
 
-weights_key_option = click.option(
+_weights_key_option = click.option(
     "--weights-key",
     type=utf8,
     metavar="NAME",
     help="Network to use from a weights file that holds several, such as model_ema.",
 )
 
-mirror_option = click.option(
+_mirror_option = click.option(
     "--weights-mirror",
     type=utf8,
     envvar="SIMX_WEIGHTS_MIRROR",
@@ -155,11 +174,21 @@ mirror_option = click.option(
     help="Download pretrained weights from this address instead.",
 )
 
-offline_option = click.option(
+_offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SIMX_OFFLINE",
     help="Never download; use cached weights only.",
+)
+
+
+export_options = _together(
+    embedding_option,
+    _precision_option,
+    _weights_option,
+    _weights_key_option,
+    _mirror_option,
+    _offline_option,
 )
 
 

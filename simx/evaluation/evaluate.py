@@ -27,6 +27,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
+from simx.results.files.anonymised import anonymised
 from simx.results.schema.evaluation import (
     Evaluation,
     EvaluationConfig,
@@ -39,7 +40,7 @@ from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.reading import PictureReader
 from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.session import exported, held, selected
-from simx.runner.bench.targets import Target, open_targets, planned_targets
+from simx.runner.bench.targets import Target, located, open_targets, planned_targets
 from simx.workers.worker import WorkerError
 
 Progress = Callable[[float, str], None]
@@ -89,6 +90,8 @@ def evaluate(
     names = config.backbones
     backbones = selected(names) if names else held(store, config.embedding, sources.request)
     require_fitting(sources.request, backbones)
+    backends = tuple(map(located, config.backends))
+    config = msgspec.structs.replace(config, backends=backends)
     targets, notes = planned_targets(config)
     pictures = read_pictures(sources.pictures)
     config = msgspec.structs.replace(
@@ -150,7 +153,7 @@ def evaluate(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
         environment=environment,
-        config=config.anonymised,
+        config=anonymised(config),
         pictures=facts_of(pictures, items, unreadable, truth),
         ranked_by=RANKED_BY[truth.kind],
         cells=results,

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import msgspec
-
 from simx.common.atomic import write_atomically
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
+from simx.results.files.report import encode
 from simx.results.schema.evaluation import EVALUATION_NAME, Evaluation
 
 EVALUATION = InputKind(
@@ -50,6 +49,6 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
 
     Raises:
         SystemFailureError: The system refused.
+        ValueError: A figure is NaN or infinite, which JSON cannot hold.
     """
-    data = msgspec.json.format(msgspec.json.encode(evaluation), indent=1)
-    write_atomically(path, data + b"\n")
+    write_atomically(path, encode(evaluation))

@@ -13,6 +13,7 @@ import msgspec
 from simx.common import strict_json
 from simx.common.bounded import Amount, Text
 from simx.common.strict_json import Struct
+from simx.results.files.anonymised import anonymised
 from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
 from simx.results.files.validation import first_problem
 from simx.results.schema.report import (
@@ -124,7 +125,7 @@ class Kept(Struct, frozen=True, kw_only=True):
         config = self.header.report.config
         return msgspec.structs.replace(
             self.header.report,
-            config=None if config is None else config.anonymised,
+            config=None if config is None else anonymised(config),
             cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
             canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
             preparations=merge_preparations(

@@ -7,6 +7,7 @@ from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
 from simx.common.output_files import has_content
 from simx.common.safe_text import clean
+from simx.results.files.anonymised import anonymised
 from simx.results.files.report import read
 from simx.results.schema.differences import differences
 from simx.results.schema.report import MeasuredCell, Report
@@ -56,5 +57,5 @@ def _problem(path: Path, report: Report, weights_sha256: str | None) -> str | No
     hashes = {cell.weights_sha256 for cell in earlier.cells if isinstance(cell, MeasuredCell)}
     if weights_sha256 is not None and hashes - {weights_sha256}:
         return "is the report of other weights"
-    changed = [text for _, text in differences(earlier.config, report.config.anonymised)]
+    changed = [text for _, text in differences(earlier.config, anonymised(report.config))]
     return clean(f"is the report of another run: {'; '.join(changed)}") if changed else None

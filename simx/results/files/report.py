@@ -13,6 +13,7 @@ from simx.common.input_files import InputKind, read_whole, shown
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode, parse
 from simx.results.files.validation import first_problem
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import (
     OLDEST_READ,
     SCHEMA_NAME,
@@ -61,7 +62,7 @@ def write(path: Path, report: Report) -> None:
     write_atomically(path, encode(report))
 
 
-def encode(report: Report) -> bytes:
+def encode(report: Report | Evaluation) -> bytes:
     """Return the file's content: JSON in UTF-8, one block of times a line.
 
     Characters that UTF-8 cannot hold (from file names that are no text) become question marks.

@@ -3,15 +3,11 @@
 Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
-from typing import Literal, Self
+from typing import Literal
 
-import msgspec
-
-from simx.common.anonymous import anonymous
 from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
-from simx.models.backend_name import BackendName
 from simx.models.pictures import Image, Picture
 
 ProfileName = Literal["quick", "default", "precise"]
@@ -73,23 +69,3 @@ class Config(Schedule, frozen=True, kw_only=True):
     profile: ProfileName
     worker_memory: Positive | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
-
-    @property
-    def anonymised(self) -> Self:
-        """The configuration as a report keeps it: a path in an option is the name of its file."""
-        return msgspec.structs.replace(
-            self,
-            backends=tuple(map(anonymous_backend, self.backends)),
-            provider_options=tuple(map(without_folders, self.provider_options)),
-            env=tuple(map(without_folders, self.env)),
-        )
-
-
-def anonymous_backend(backend: str) -> str:
-    """Return a backend's name with its label in place of an environment, without folders."""
-    return without_folders(BackendName.parse(backend).in_a_report)
-
-
-def without_folders(text: str) -> str:
-    """Return an option, or several with plus signs between them, with a path's file name alone."""
-    return "+".join(anonymous(part) if "/" in part else part for part in text.split("+"))

@@ -8,15 +8,14 @@ History of the format:
 1. First version.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from simx.common.bounded import Amount, Cosine, Count, Moment, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
-from simx.results.schema.config import WeightsKind, anonymous_backend, without_folders
+from simx.results.schema.config import WeightsKind
 from simx.results.schema.environment import Environment
 from simx.results.schema.report import Failure, Identity, Parity, WeightsOrigin
 
@@ -69,16 +68,6 @@ class EvaluationConfig(Struct, frozen=True, kw_only=True):
     units: Units
     resamples: Positive
     seed: Count = 0
-
-    @property
-    def anonymised(self) -> Self:
-        """The configuration as a report keeps it: a path in an option is the name of its file."""
-        return msgspec.structs.replace(
-            self,
-            backends=tuple(map(anonymous_backend, self.backends)),
-            provider_options=tuple(map(without_folders, self.provider_options)),
-            env=tuple(map(without_folders, self.env)),
-        )
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):

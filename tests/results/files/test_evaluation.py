@@ -1,7 +1,9 @@
 """The file of an evaluation: read as it was written, and refused where it is not sound."""
 
+import math
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from simx.common.errors import InputError
@@ -47,3 +49,12 @@ def test_an_evaluation_is_no_latency_report(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="not a simx report"):
         read(path)
+
+
+def test_a_figure_that_json_cannot_hold_is_not_written(tmp_path: Path) -> None:
+    """It would be read as a figure that is absent."""
+    path = tmp_path / "evaluation.json"
+    with pytest.raises(ValueError, match="nan"):
+        write_evaluation(path, msgspec.structs.replace(evaluation(), seconds=math.nan))
+
+    assert not path.exists()

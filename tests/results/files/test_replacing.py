@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError
+from simx.results.files.anonymised import anonymised
 from simx.results.files.replacing import claim
 from simx.results.files.report import write
 from simx.results.schema.report import Report
@@ -61,7 +62,7 @@ def test_paths_in_options_do_not_count(path: Path) -> None:
     """A report keeps the name of such a file alone."""
     assert REPORT.config is not None
     config = msgspec.structs.replace(REPORT.config, provider_options=("load=/a/b.json",))
-    write(path, msgspec.structs.replace(REPORT, config=config.anonymised))
+    write(path, msgspec.structs.replace(REPORT, config=anonymised(config)))
 
     assert claim(path, msgspec.structs.replace(LATER, config=config), [], force=False)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError, ProviderUnavailableError
+from simx.results.files.anonymised import anonymised
 from simx.results.schema.config import Config
 from simx.runner.backends.interpreters import LEAST
 from simx.runner.backends.providers import probe
@@ -85,7 +86,7 @@ def test_a_located_name_means_the_same_backend(other: Path) -> None:
 )
 def test_a_report_has_no_path_of_an_environment(backend: str, kept: str) -> None:
     """The configuration of a report has a backend's label instead of its environment."""
-    assert of(backend).anonymised.backends == (kept,)
+    assert anonymised(of(backend)).backends == (kept,)
 
 
 def test_two_backends_of_one_name_need_a_label(other: Path, tmp_path: Path) -> None:
