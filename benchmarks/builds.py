@@ -25,7 +25,7 @@ from simx.results.summaries.derivation import backbones, targets
 from simx.results.summaries.summary import FailedSummary, MeasuredSummary
 
 MODELS = ("squeezenet1_1", "mobilenet_v2", "efficientnet_b0", "resnet18", "regnet_y_400mf")
-NEEDED = ("numpy", "msgspec", "pillow", "safetensors")
+NEEDED = ("numpy", "msgspec")
 """What a worker imports beside its runtime."""
 
 

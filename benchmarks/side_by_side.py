@@ -136,17 +136,23 @@ def judged(found: Sequence[Change | None]) -> dict[int, Change]:
     }
 
 
-def ratio_of_calls(first: Engine, second: Engine, seconds: float) -> Interval:
-    """Make single calls of two engines in turn for some seconds, and return the times' ratio.
+def ratio_of_calls(first: Engine, second: Engine, seconds: float, in_a_row: int = 1) -> Interval:
+    """Make calls of two engines in turn for some seconds, and return the times' ratio.
 
-    Each engine has its own process, with the variables of simx's workers. Batches of calls
+    Each engine has its own process, with the variables of simx's workers. Batches of turns
     give the logarithm of the ratio of their medians, and the interval is Student's t of these.
+
+    Args:
+        first: The engine whose times are divided.
+        second: The engine that they are divided by.
+        seconds: How long to go on.
+        in_a_row: Calls of a turn. Of several, the first quarter is left out, whose caches the
+            other engine has filled.
     """
     with _running(first) as one, _running(second) as other:
-        pairs = [(_nanoseconds(one), _nanoseconds(other)) for _ in range(BATCHES)]
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            pairs.append((_nanoseconds(one), _nanoseconds(other)))
+        begun, pairs = time.monotonic(), list[tuple[float, float]]()
+        while len(pairs) < BATCHES or time.monotonic() < begun + seconds:
+            pairs.append((_nanoseconds(one, in_a_row), _nanoseconds(other, in_a_row)))
     medians = [np.median(batch, axis=0) for batch in np.array_split(np.array(pairs), BATCHES)]
     return interval_of([math.log(slower / faster) for slower, faster in medians])
 
@@ -173,7 +179,13 @@ def _running(engine: Engine) -> Iterator["subprocess.Popen[str]"]:
         yield process
 
 
-def _nanoseconds(process: "subprocess.Popen[str]") -> int:
+def _nanoseconds(process: "subprocess.Popen[str]", calls: int) -> float:
+    """Make a turn's calls, and return the median of those that count."""
+    times = [_nanoseconds_of_call(process) for _ in range(calls)]
+    return float(np.median(times[calls // 4 :]))
+
+
+def _nanoseconds_of_call(process: "subprocess.Popen[str]") -> int:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101 - likewise
     process.stdin.write("\n")
