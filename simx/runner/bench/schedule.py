@@ -59,7 +59,7 @@ _CALLS_TO_PREPARE = 12
 _BYTES_PER_PARAMETER = 4
 
 PROFILES: dict[ProfileName, Schedule] = {
-    "quick": Schedule(pilot=4, launches=4, rounds=20, budget_seconds=12.0),
+    "quick": Schedule(pilot=4, launches=4, rounds=20, budget_seconds=11.5),
     "default": Schedule(
         pilot=FEWEST_PILOT_LAUNCHES,
         launches=MOST_LAUNCHES,
