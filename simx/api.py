@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simx.common.errors import InputError
 from simx.common.input_files import refuse_url, shown
 from simx.common.misfits import misfit
+from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
@@ -74,6 +75,7 @@ def export(  # noqa: PLR0913 - the options of the command
     *,
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
+    calibrate: AnyPath | None = None,
     weights: AnyPath = "auto",
     weights_key: str | None = None,
     weights_mirror: str | None = None,
@@ -89,6 +91,7 @@ def export(  # noqa: PLR0913 - the options of the command
         select: names or globs such as ``resnet18``, ``resnet*`` or ``resnet50:v1``.
         embedding: ``pooled``, ``penultimate`` or ``flat``.
         precisions: ``fp32``, ``fp16`` and ``int8``; the last two are converted from fp32.
+        calibrate: folder of pictures to measure int8's ranges on, instead of the bundled ones.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
         weights_key: the name of the network to use, if the file has several.
         weights_mirror: URL to download weights from, instead of torchvision's.
@@ -114,6 +117,7 @@ def export(  # noqa: PLR0913 - the options of the command
         jobs=jobs or default_jobs(cores),
         mirror=weights_mirror,
         offline=offline,
+        calibration=calibration_of(calibrate, precisions),
     )
     backbones, exports = session.selected(_names(select)), Store(_store(store))
     if output is None:
@@ -132,6 +136,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     allow_partial: bool = False,
     embedding: EmbeddingKind = "pooled",
     precisions: Sequence[Precision] = ("fp32",),
+    calibrate: AnyPath | None = None,
     weights: AnyPath | WeightsRequest = "auto",
     weights_key: str | None = None,
     weights_mirror: str | None = None,
@@ -170,6 +175,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         allow_partial: allow cells of which only a share of the nodes runs on the provider.
         embedding: ``pooled``, ``penultimate`` or ``flat``.
         precisions: ``fp32``, ``fp16`` and ``int8``.
+        calibrate: folder of pictures to measure int8's ranges on, instead of the bundled ones.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
         weights_key: the name of the network to use, if the file has several.
         weights_mirror: URL to download weights from, instead of torchvision's.
@@ -230,6 +236,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         store=str(_store(store)),
         weights_file=_text(request.path),
         weights_key=request.key,
+        calibrate=_text(calibrate),
         weights_mirror=weights_mirror,
         anchor=_text(anchor),
         positive=_text(positive),

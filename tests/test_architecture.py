@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/inspection/form.py": {"onnx"},
     "exporter/verification/inspection/walk.py": {"onnx"},
     "exporter/jobs/from_fp32.py": {"onnx", "onnxruntime"},
+    "exporter/jobs/quantisation.py": {"onnx", "onnxruntime"},
     "exporter/weights/checkpoint.py": TORCH,
     "exporter/weights/initialised.py": TORCH,
     "exporter/weights/load.py": TORCH,

@@ -84,6 +84,7 @@ def command(
     allow_partial: bool,
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
+    calibrate: Path | None,
     weights: WeightsRequest,
     weights_key: str | None,
     weights_mirror: str | None,
@@ -143,6 +144,7 @@ def command(
         request=weights.with_key(weights_key),
         mirror=weights_mirror,
         offline=offline,
+        calibrate=calibrate,
     )
     with shown_exports() as listener:
         found = evaluate(config, sources, listener, shown_steps)

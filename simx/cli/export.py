@@ -73,6 +73,7 @@ def command(
     family: tuple[str, ...],
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
+    calibrate: Path | None,
     weights: WeightsRequest,
     weights_key: str | None,
     weights_mirror: str | None,
@@ -105,6 +106,7 @@ def command(
     # What exporting needs would slow down --help.
     from simx.cli.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.progress import shown_exports  # noqa: PLC0415
+    from simx.exporter.jobs.calibration import calibration_of  # noqa: PLC0415
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
     from simx.exporter.jobs.export import export  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
@@ -121,6 +123,7 @@ def command(
         jobs=jobs or default_jobs(cores),
         mirror=weights_mirror,
         offline=offline,
+        calibration=calibration_of(calibrate, precision),
     )
     exports = Store(store, tell_once())
     with shown_exports() as shown:

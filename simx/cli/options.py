@@ -149,6 +149,14 @@ _precision_option = click.option(
     help="Precision of the exported model. fp16 and int8 are converted from fp32. Repeatable.",
 )
 
+_calibrate_option = click.option(
+    "--calibrate",
+    type=Utf8Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="With --precision int8: measure its ranges on the pictures of this folder. Default: parts "
+    "of the bundled pictures.",
+)
+
 _weights_option = click.option(
     "--weights",
     type=lambda text: WeightsRequest.parse(utf8(text)),
@@ -185,6 +193,7 @@ _offline_option = click.option(
 export_options = _together(
     embedding_option,
     _precision_option,
+    _calibrate_option,
     _weights_option,
     _weights_key_option,
     _mirror_option,

@@ -20,6 +20,7 @@ from simx.evaluation.embedding import EmbeddedCell, Result, Run, embed, failed
 from simx.evaluation.figures import RANKED_BY, truth_of
 from simx.evaluation.judging import judged
 from simx.evaluation.truth import read_pictures, readable
+from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
@@ -55,7 +56,7 @@ class Sources:
     """The files and folders of this machine that an evaluation uses, which no report names.
 
     ``pictures`` is the folder or list, ``cache`` the folder of kept embeddings, and ``mirror`` the
-    URL to download weights from.
+    URL to download weights from. int8 is calibrated on the pictures of the folder ``calibrate``.
     """
 
     pictures: Path
@@ -64,6 +65,7 @@ class Sources:
     request: WeightsRequest
     mirror: str | None = None
     offline: bool = False
+    calibrate: Path | None = None
 
 
 def evaluate(
@@ -111,6 +113,7 @@ def evaluate(
         jobs=default_jobs(config.threads),
         mirror=sources.mirror,
         offline=sources.offline,
+        calibration=calibration_of(sources.calibrate, config.precisions),
     )
     with open_targets(targets) as opened:
         notes += opened.notes

@@ -2,20 +2,20 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_whole, shown
 from simx.evaluation.vectors import Places
 from simx.images.changes import CHANGES
 from simx.images.decoding import FORMATS
+from simx.images.pictures import pictures_in
 from simx.models.pictures import Change
 from simx.results.schema.evaluation import TruthKind
 
@@ -87,9 +87,11 @@ def read_pictures(path: Path) -> Pictures:
     """
     if not path.is_dir():
         return _listed(path)
-    folders = sorted(each for each in path.iterdir() if each.is_dir() and _is_seen(each))
-    found = [_pictures_in(folder.rglob("*")) for folder in folders]
-    own, skipped = _pictures_in(path.iterdir())
+    folders = sorted(
+        each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")
+    )
+    found = [pictures_in(folder.rglob("*")) for folder in folders]
+    own, skipped = pictures_in(path.iterdir())
     classes = [files for files, _ in found if files]
     skipped += sum(count for _, count in found)
     if classes and own:
@@ -188,18 +190,6 @@ def _drawn_pairs(starts: Places, counts: Places, most: int, draw: np.random.Gene
     taken = draw.choice(ends[-1], min(most, ends[-1]), replace=False)
     right = np.searchsorted(ends, taken, side="right")
     return np.stack([taken - ends[right] + counts[right] + starts[right], right])
-
-
-def _pictures_in(paths: Iterable[Path]) -> tuple[tuple[Path, ...], int]:
-    """Return the files that are pictures by their names, sorted, and how many are not."""
-    suffixes = {suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS}
-    files = [each for each in paths if _is_seen(each) and not each.is_dir()]
-    pictures = tuple(sorted(each for each in files if each.suffix.lower() in suffixes))
-    return pictures, len(files) - len(pictures)
-
-
-def _is_seen(path: Path) -> bool:
-    return not path.name.startswith(".")
 
 
 def _listed(path: Path) -> Pictures:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import InputPath, shown
-from simx.images.decoding import decode
+from simx.images.decoding import FORMATS, decode
 from simx.images.files import opened_picture
 from simx.images.preprocessing import check_resizable
 from simx.models.backbone import Preset
@@ -68,6 +68,17 @@ def chosen(
         negative=negative_path,
         negative_resized=resized_path,
     )
+
+
+def pictures_in(paths: Iterable[Path]) -> tuple[tuple[Path, ...], int]:
+    """Return the files that are pictures by their names, sorted, and how many are not.
+
+    Folders, and files whose names begin with a dot, are neither.
+    """
+    suffixes = {suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS}
+    files = [each for each in paths if not each.name.startswith(".") and not each.is_dir()]
+    pictures = tuple(sorted(each for each in files if each.suffix.lower() in suffixes))
+    return pictures, len(files) - len(pictures)
 
 
 def describe(path: InputPath) -> Picture:

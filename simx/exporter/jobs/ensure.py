@@ -65,7 +65,10 @@ def _sound_export(
 ) -> Entry | None:
     """Return the store's export; None if it is missing, outdated or damaged."""
     wanted = (store, backbone, plan.embedding, plan.request)
-    entry = find_export(*wanted, precision, seed=plan.seed)
+    pictures = plan.calibration_for(precision)
+    entry = find_export(
+        *wanted, precision, seed=plan.seed, calibration=pictures.sha256 if pictures else None
+    )
     if entry is None:
         held = answering(*wanted, seed=plan.seed) if precision == "fp32" else None
         if held is not None:

@@ -239,7 +239,8 @@ class _Exporter:
         if not isinstance(full, Exported):
             return full and msgspec.structs.replace(full, precision=precision)
         try:
-            return self._found_or_made(order_from_fp32(full, precision), full.entry, wait=wait)
+            order = order_from_fp32(full, precision, self._plan.calibration_for(precision))
+            return self._found_or_made(order, full.entry, wait=wait)
         except DamagedEntryError:
             if is_second:
                 reason = "its fp32 export is damaged, though it was just made again: check the disk"
@@ -292,7 +293,8 @@ class _Exporter:
             if reading and order.full is None and request.path is not None:
                 self._listener.notice(f"weights file {shown(request.path)}: {reading.text()}")
             return Exported(order.backbone, entry, fresh=True)
-        if reply.blame == "input" and order.full is None and self._plan.request.kind == "file":
+        is_file = order.full is None and self._plan.request.kind == "file"
+        if reply.blame == "input" and (is_file or order.calibration):
             raise InputError(reply.reason)
         if reply.blame == "system":
             raise SystemFailureError(

@@ -18,7 +18,7 @@ from simx.common.errors import InputError, SimxError, SystemFailureError, disk_f
 from simx.exporter.jobs.orders import REQUESTS, ExportDone, ExportRequest, Order
 from simx.exporter.jobs.plan import Blame, NotExported
 from simx.exporter.store.cache_key import RECIPE, library_versions
-from simx.exporter.store.manifest import MODEL_FILE, FileRecord, Manifest
+from simx.exporter.store.manifest import MODEL_FILE, FileRecord, Manifest, Quantised
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError, verify_export
@@ -36,7 +36,7 @@ class Made:
     to be, and ``weights`` the state dict that it was made from. ``full`` is the manifest of the
     fp32 export that another precision was made from. ``own_error`` computes how far torch's answers
     are from its own in float64, where there is torch. ``file_reading`` says how a weights file was
-    read.
+    read, ``quantised`` how int8 was made.
     """
 
     reference: Reference
@@ -45,6 +45,7 @@ class Made:
     full: Manifest | None = None
     own_error: Callable[[], float] | None = None
     file_reading: FileReading | UnsetType = UNSET
+    quantised: Quantised | UnsetType = UNSET
 
 
 Stage = Callable[[str], None]
@@ -93,6 +94,7 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
         source=order.source,
         file_reading=before.file_reading if before else made.file_reading,
         made_from=before.graph_sha256 if before else None,
+        quantised=made.quantised,
         preset=before.preset if before else order.backbone.preset,
         embedding_dim=made.reference.embeddings.shape[1],
         weights=made.weights,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from simx.exporter.jobs.plan import Exported, NotExported
+from simx.exporter.jobs.plan import Calibration, Exported, NotExported
 from simx.exporter.store.cache_key import converted_key, export_key
 from simx.exporter.store.manifest import ExportIdentity, Manifest
 from simx.exporter.weights.locate import Source
@@ -14,7 +14,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     It is made from the fp32 export in the folder ``full``; without one, from the weights file
     ``path`` of this hash; without that, from random weights drawn from ``seed``. ``weights_key``
-    names one of several networks in the file.
+    names one of several networks in the file. int8 is calibrated on the pictures of
+    ``calibration``, without them on the bundled ones.
     """
 
     backbone: Backbone
@@ -26,6 +27,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     seed: int = 0
     weights_key: str | None = None
+    calibration: Calibration | None = None
 
 
 class ExportRequest(msgspec.Struct, frozen=True):
@@ -69,13 +71,21 @@ def order_from_weights(backbone: Backbone, embedding: EmbeddingKind, source: Sou
     )
 
 
-def order_from_fp32(full: Exported, precision: Precision) -> Order:
+def order_from_fp32(
+    full: Exported, precision: Precision, calibration: Calibration | None = None
+) -> Order:
     """Return the order of another precision of an fp32 export."""
     manifest = full.entry.manifest
     return Order(
         backbone=full.backbone,
         identity=msgspec.structs.replace(manifest.identity, precision=precision),
-        key=converted_key(manifest.graph_sha256, manifest.preset, precision),
+        key=converted_key(
+            manifest.graph_sha256,
+            manifest.preset,
+            precision,
+            None if calibration is None else calibration.sha256,
+        ),
         source=manifest.source,
         full=str(full.entry.folder.resolve()),
+        calibration=calibration,
     )

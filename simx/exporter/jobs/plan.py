@@ -15,11 +15,18 @@ from simx.results.schema.report import WeightsOrigin
 Blame = Literal["input", "system", "backbone"]
 
 
+class Calibration(msgspec.Struct, frozen=True):
+    """The user's pictures that int8 is calibrated on, and the hash of their hashes."""
+
+    sha256: str
+    files: tuple[str, ...]
+
+
 class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to export.
 
     ``threads`` is the total for all ``jobs`` that run side by side. ``mirror`` and ``offline`` are
-    as for ``Downloads``.
+    as for ``Downloads``. Without a ``calibration`` the bundled pictures serve.
     """
 
     embedding: EmbeddingKind
@@ -30,6 +37,11 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     mirror: str | None = None
     offline: bool = False
+    calibration: Calibration | None = None
+
+    def calibration_for(self, precision: Precision) -> Calibration | None:
+        """Return the user's pictures for int8, and None for any other precision."""
+        return self.calibration if precision == "int8" else None
 
 
 class Exported(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ RECIPE = 5
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 """Libraries that change an exported file."""
 
-_CONVERTING_RECIPE = 2
+_CONVERTING_RECIPE = 3
 """Version of the way in which simx makes, and calibrates, other precisions."""
 
 _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")
@@ -37,10 +37,15 @@ def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def converted_key(made_from: str, preset: Preset, precision: Precision) -> str:
-    """Return the same for another precision, made from an fp32 graph of this hash."""
+def converted_key(
+    made_from: str, preset: Preset, precision: Precision, calibration: str | None
+) -> str:
+    """Return the same for another precision, made from an fp32 graph of this hash.
+
+    ``calibration`` is the hash of the user's pictures of calibration, None without them.
+    """
     versions = [(name, library_versions().get(name)) for name in _CONVERTING]
-    parts = (made_from, preset, precision, versions, _CONVERTING_RECIPE)
+    parts = (made_from, preset, precision, calibration, versions, _CONVERTING_RECIPE)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -66,7 +71,12 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     """
     manifest = entry.manifest
     if manifest.made_from is not None:
-        key = converted_key(manifest.made_from, manifest.preset, manifest.identity.precision)
+        key = converted_key(
+            manifest.made_from,
+            manifest.preset,
+            manifest.identity.precision,
+            manifest.calibration_sha256,
+        )
         is_comparable = set(_CONVERTING) <= library_versions().keys()
         is_other = is_comparable and entry.key != key
         return "made in another way, or with other libraries" if is_other else None

@@ -25,11 +25,13 @@ def find_export(
     precision: Precision = "fp32",
     *,
     seed: int = 0,
+    calibration: str | None = None,
 ) -> Entry | None:
     """Return the export for a request, or None where it has to be made.
 
     For ``auto`` it has pretrained weights where they are in the store or in torch's cache, and
-    otherwise random ones. One of another precision was made from the fp32 export for the request.
+    otherwise random ones. One of another precision was made from the fp32 export for the request,
+    and calibrated on the pictures of this hash.
 
     Raises:
         InputError: the named file cannot be read.
@@ -48,7 +50,9 @@ def find_export(
     converted = [
         entry
         for entry in store.held(backbone, embedding, precision)
-        if entry.manifest.made_from == made_from and outdated(entry, backbone) is None
+        if entry.manifest.made_from == made_from
+        and entry.manifest.calibration_sha256 == calibration
+        and outdated(entry, backbone) is None
     ]
     return best(backbone, converted)
 

@@ -18,7 +18,7 @@ from simx.results.schema.report import Parity, WeightsOrigin
 MANIFEST_NAME: Final = "simx-export"
 MANIFEST_VERSION = 4
 """2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
-another precision was made from. 4: how a weights file was read."""
+another precision was made from. 4: how a weights file was read, and how int8 was made."""
 
 _VERSIONS_READ = {3, MANIFEST_VERSION}
 
@@ -78,6 +78,23 @@ class ExportIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     weights_origin: WeightsOrigin
 
 
+class Quantised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an int8 export was made.
+
+    ``pictures`` is the number of pictures of calibration, and ``calibration_sha256`` the hash of
+    their files' hashes, None for the bundled ones. The errors are the mean relative L2 errors of
+    the embeddings of the pictures that did not give the ranges: ``error`` that of the export,
+    ``error_without_choice`` that with every node quantised. ``in_float`` are the nodes that are not
+    quantised, each with the error when it alone is quantised.
+    """
+
+    calibration_sha256: Sha256 | None = None
+    pictures: Count = 0
+    error: Amount
+    error_without_choice: Amount
+    in_float: dict[Text, Amount] = {}
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One export.
 
@@ -85,10 +102,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     folder, for the torch backend. ``source`` names the weights' origin exactly (a seed, a
     checkpoint, the hash of a file and the network in it). ``file_reading`` says how a file was read
     that was not simply this backbone's state dict. ``made_from`` is the hash of the fp32 graph that
-    another precision was made from, None for fp32. ``margin`` is the similarity of the bundled
-    positive minus that of the negative, in percentage points, and ``reference_margin`` that of
-    torch's embeddings; None where not all pictures were run. ``recipe`` is that of ``cache_key``,
-    ``seconds`` the duration of the export, and ``peak_bytes`` the peak memory of its worker.
+    another precision was made from, None for fp32; ``quantised`` says how int8 was made. ``margin``
+    is the similarity of the bundled positive minus that of the negative, in percentage points, and
+    ``reference_margin`` that of torch's embeddings; None where not all pictures were run.
+    ``recipe`` is that of ``cache_key``, ``seconds`` the duration of the export, and ``peak_bytes``
+    the peak memory of its worker.
     """
 
     name: Literal["simx-export"] = MANIFEST_NAME
@@ -97,6 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source: Text
     file_reading: FileReading | UnsetType = UNSET
     made_from: Sha256 | None = None
+    quantised: Quantised | UnsetType = UNSET
     preset: Preset
     embedding_dim: Positive
     parity: Parity
@@ -110,6 +129,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     created: Moment
     seconds: Amount
     peak_bytes: Count | None = None
+
+    @property
+    def calibration_sha256(self) -> str | None:
+        """The hash of the user's pictures of calibration; None without them."""
+        return self.quantised.calibration_sha256 if self.quantised else None
 
     @property
     def graph_files(self) -> dict[str, FileRecord]:

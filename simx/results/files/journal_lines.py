@@ -46,7 +46,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """The files of this machine that a run reads, which no report names.
 
     In a journal all paths are absolute. ``weights_file`` is given where the configuration's
-    ``weights`` are ``file``, and ``weights_key`` names one of several networks in it. A picture
+    ``weights`` are ``file``, and ``weights_key`` names one of several networks in it. ``calibrate``
+    is the folder of pictures that int8 is calibrated on, None for the bundled ones. A picture
     that is None is the one that comes with simx. ``weights_mirror`` is the URL to download weights
     from, None for torch's own; ``offline`` forbids downloads.
     """
@@ -54,6 +55,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     store: Text
     weights_file: Text | None = None
     weights_key: Text | None = None
+    calibrate: Text | None = None
     weights_mirror: Text | None = None
     anchor: Text | None = None
     positive: Text | None = None

@@ -16,6 +16,7 @@ from simx.common.errors import InputError, SystemFailureError, Terminated
 from simx.common.input_files import InputPath, shown
 from simx.common.temporary import temporary_folder
 from simx.common.user_folders import data_folder, homeless
+from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
@@ -213,6 +214,7 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
             jobs=default_jobs(config.threads),
             mirror=inputs.weights_mirror,
             offline=inputs.offline,
+            calibration=calibration_of(inputs.calibrate, config.precisions),
         )
 
 
@@ -305,7 +307,7 @@ def _absolute(inputs: Inputs) -> Inputs:
     """Make all paths absolute; unlike ``Path.resolve`` this follows no link."""
     paths = {
         name: os.path.abspath(path)  # noqa: PTH100 - see above
-        for name in ("store", "weights_file", "anchor", "positive", "negative")
+        for name in ("store", "weights_file", "calibrate", "anchor", "positive", "negative")
         if (path := getattr(inputs, name)) is not None
     }
     return msgspec.structs.replace(inputs, **paths)

@@ -1,6 +1,5 @@
 """fp16 and int8 made from an fp32 export: what they are, how near they stay, and what fails."""
 
-import itertools
 import shutil
 import subprocess
 import sys
@@ -14,14 +13,14 @@ import pytest
 import safetensors.numpy
 
 from simx.exporter.jobs.export import _Exporter, export
-from simx.exporter.jobs.from_fp32 import calibration_pixels, to_float16, to_int8
+from simx.exporter.jobs.from_fp32 import to_float16
 from simx.exporter.jobs.plan import Exported, ExportPlan, NotExported, Outcome
+from simx.exporter.jobs.quantisation import to_int8
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.manifest import INPUT_NAME, MODEL_FILE, OUTPUT_NAME, VERIFICATION_FILE
 from simx.exporter.store.store import Store
 from simx.exporter.verification.outputs import VerificationError, verify_answers
-from simx.exporter.verification.pictures import verification_pixels
 from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, Precision
@@ -31,7 +30,6 @@ from simx.results.statistics.vector_math import cosine
 
 TRAINED = Path(__file__).resolve().parents[2] / "data" / "squeezenet1_1.safetensors"
 SQUEEZENET = next(backbone for backbone in load() if backbone.name == "squeezenet1_1")
-GIANT = next(backbone for backbone in load() if backbone.name == "vit_h_14")
 REQUEST = WeightsRequest("file", TRAINED)
 
 NUMBERS = {"fp16": onnx.TensorProto.FLOAT16, "int8": onnx.TensorProto.INT8}
@@ -197,7 +195,8 @@ def test_large_graphs_take_the_same_way(precision: Precision, full: Entry, tmp_p
     if precision == "fp16":
         to_float16(full.model_path, path, limit=0)
     else:
-        to_int8(full.model_path, path, reference.inputs(SQUEEZENET.preset)[:, None][:2], limit=0)
+        inputs = list(reference.inputs(SQUEEZENET.preset)[:, None])
+        to_int8(full.model_path, path, inputs, is_large=True)
     verify_answers(
         path,
         reference.inputs(SQUEEZENET.preset),
@@ -259,28 +258,3 @@ def test_the_worker_that_converts_needs_no_torch() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 
     assert ended.returncode == 0, ended.stderr
-
-
-def test_no_calibration_picture_is_verified() -> None:
-    """They differ from each other and from the pictures that the export is verified with."""
-    pictures = list(calibration_pixels(SQUEEZENET))
-    verified = list(verification_pixels(SQUEEZENET))
-
-    assert len(pictures) == 24
-    assert all(each.shape == (224, 224, 3) for each in pictures)
-    assert not any(
-        np.array_equal(one, other)
-        for one, other in itertools.combinations([*pictures, *verified[:3]], 2)
-    )
-
-
-def test_calibration_pictures_are_the_same_every_time() -> None:
-    """A file that is made again is the same file."""
-    pairs = zip(calibration_pixels(SQUEEZENET), calibration_pixels(SQUEEZENET), strict=True)
-
-    assert all(np.array_equal(one, other) for one, other in pairs)
-
-
-def test_a_giant_is_calibrated_on_few_pictures() -> None:
-    """One call of it takes seconds or more."""
-    assert sum(1 for _ in calibration_pixels(GIANT)) == 4
