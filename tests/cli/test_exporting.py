@@ -109,3 +109,14 @@ def test_an_outdated_export_is_told_from_others(simx: Simx, folder: Path) -> Non
     listed = simx("models", "resnet18", "--store", store.root)
 
     assert "outdated: made by an earlier version of simx" in " ".join(listed.out.split())
+
+
+@pytest.mark.parametrize("command", [("export",), ("bench",), ("evaluate", ".")])
+def test_pictures_of_calibration_are_for_int8(
+    simx: Simx, folder: Path, command: tuple[str, ...]
+) -> None:
+    """Without it they would change nothing, which is refused before any export."""
+    outcome = simx(*command, "resnet18", "--calibrate", str(folder), "--store", "store")
+
+    assert (outcome.code, len(outcome.messages)) == (ExitCode.USAGE, 1)
+    assert "--calibrate works only with --precision int8" in outcome.err

@@ -23,6 +23,9 @@ _CALLS = 14
 """torch's answers to four pictures, ONNX Runtime's at two batch sizes, and four in float16, which
 are in a worker of their own and slower."""
 
+_CALLS_OF_INT8 = 1000
+"""Two for each of 128 pictures of calibration, and twelve for each of 64 graphs that are tried."""
+
 _READINGS = 8
 """Weights are made or read, written, put into a graph, written, hashed, and loaded from it."""
 
@@ -44,7 +47,8 @@ class ExportWorkers:
     def run(self, request: ExportRequest) -> ExportDone | NotExported:
         """Run one export; one that takes far too long is ended."""
         order = request.order
-        seconds = export_seconds(order.backbone, order.identity.embedding)
+        calls = _CALLS_OF_INT8 if order.identity.precision == "int8" else _CALLS
+        seconds = export_seconds(order.backbone, order.identity.embedding, calls)
         # Only the first imports torch.
         module = "from_weights" if order.full is None else "from_fp32"
         try:
@@ -75,8 +79,8 @@ class ExportWorkers:
             each.close()
 
 
-def export_seconds(backbone: Backbone, embedding: EmbeddingKind) -> float:
+def export_seconds(backbone: Backbone, embedding: EmbeddingKind, calls: int = _CALLS) -> float:
     """Return how long an export may take; far more than a slow machine needs."""
-    calls = _CALLS * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
+    computing = calls * backbone.embedding_gmacs.of(embedding) / SLOWEST_GMACS
     reading = _READINGS * 4 * backbone.params / SLOWEST_READING
-    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + calls + reading)
+    return min(_MOST_SECONDS, _TRANSLATION_SECONDS + computing + reading)

@@ -15,7 +15,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from simx.exporter.jobs.calibration import calibration_pixels
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.orders import ExportRequest
-from simx.exporter.jobs.quantisation import MOST_TRIALS, to_int8
+from simx.exporter.jobs.quantisation import to_int8
 from simx.exporter.store.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -27,7 +27,6 @@ from simx.exporter.store.manifest import (
 from simx.exporter.store.stored_files import copy_as_recorded
 from simx.exporter.verification.half_precision import verify_in_float16
 from simx.exporter.verification.inspection import Expectation
-from simx.exporter.verification.pictures import is_slow_to_verify
 from simx.exporter.verification.reference import load_reference
 from simx.images.normalisation import normalise
 from simx.workers.connection import Connection
@@ -82,7 +81,7 @@ def _quantised(request: ExportRequest, full: Path, path: Path) -> Quantised:
         path,
         inputs,
         request.threads,
-        trials=1 if is_slow_to_verify(backbone) else MOST_TRIALS,
+        gflops=backbone.gflops,
         is_large=_total_bytes(full) > SINGLE_FILE_LIMIT,
     )
     sha256 = None if calibration is None else calibration.sha256

@@ -32,15 +32,17 @@ GOAL = 0.1
 """Mean relative L2 error at which no more nodes are left in float: a cosine of 0.995, so that 0.99
 is left on other pictures."""
 
-MOST_TRIALS = 64
-"""Graphs that are made and run in search of the nodes that cause the error."""
+_MOST_TRIALS = 64
+_TRIALS_GFLOPS = 200.0
+"""Graphs that are made and run in search of the nodes that cause the error: at most so many, and so
+many GFLOPS in all, which bounds the time. One call of the largest networks takes seconds."""
 
 _LEAST_STEP = 4
 _MOST_HELD_OUT = 12
 """Every fourth picture, or of many pictures so many, show the error; the others give ranges and
 means."""
 
-_OPERATORS = sorted({*QLinearOpsRegistry, *QDQRegistry})
+OPERATORS = sorted({*QLinearOpsRegistry, *QDQRegistry})
 """All that the tool can quantise, which is its default."""
 
 
@@ -50,7 +52,7 @@ def to_int8(
     inputs: Sequence[Array],
     threads: int = 1,
     *,
-    trials: int = MOST_TRIALS,
+    gflops: float = 0.0,
     is_large: bool = False,
 ) -> Quantised:
     """Write a graph with quantised tensors (QDQ, weights per channel).
@@ -66,7 +68,7 @@ def to_int8(
         path: where the new graph goes.
         inputs: of calibration, each float32 [1, 3, crop, crop]; at least two.
         threads: of the sessions that run graphs.
-        trials: number of graphs that may be tried in search of the nodes that stay in float.
+        gflops: of the network, which limit the search for the nodes that stay in float.
         is_large: whether graphs keep their weights in separate files.
 
     Returns:
@@ -84,7 +86,8 @@ def to_int8(
             all_tensors_to_one_file=is_large,
             external_data_location=f"{path.name}.data" if is_large else None,
         )
-        quantiser = _Quantiser(prepared, inputs, threads, is_large=is_large)
+        quantiser = Quantiser(prepared, inputs, threads, is_large=is_large)
+        trials = int(min(_MOST_TRIALS, _TRIALS_GFLOPS / max(gflops, 1e-3)))
         found = sensitive_nodes(quantiser.nodes, quantiser.error, trials)
         quantiser.write(path, found.in_float)
     return found
@@ -102,14 +105,14 @@ def sensitive_nodes(
     Args:
         nodes: all nodes that can be quantised, in the order of the graph.
         error: returns the error with these nodes in float and all others quantised.
-        trials: number of calls of ``error``, exceeded by two at most.
+        trials: most calls of ``error``; the first is always made.
     """
     before = error(())
     best = Quantised(error=before, error_without_choice=before)
     groups = [(-before, 0, len(nodes))]
     in_float: dict[str, float] = {}
     used = 1
-    while groups and best.error > GOAL and used < trials:
+    while groups and best.error > GOAL and used + 2 <= trials:
         alone, begin, end = heapq.heappop(groups)
         if end - begin > 1:
             middle = (begin + end) // 2
@@ -126,8 +129,12 @@ def sensitive_nodes(
     return best
 
 
-class _Quantiser:
-    """Quantises one graph as often as needed, each time with other nodes in float."""
+class Quantiser:
+    """Quantises one graph as often as needed, each time with other nodes in float.
+
+    ``nodes`` are the names of all that can be quantised, ``ranges`` those of the tensors, and
+    ``weights`` those of the convolutions whose biases are corrected, by the node's name.
+    """
 
     def __init__(
         self, prepared: Path, inputs: Sequence[Array], threads: int, *, is_large: bool
@@ -139,12 +146,12 @@ class _Quantiser:
         step = max(_LEAST_STEP, math.ceil(len(inputs) / _MOST_HELD_OUT))
         self._held_out = inputs[::step]
         fitted = [each for place, each in enumerate(inputs) if place % step]
-        self._ranges = _ranges(prepared, fitted, is_large=is_large)
+        self.ranges = _ranges(prepared, fitted, is_large=is_large)
         graph = onnx.load(str(prepared)).graph
-        self.nodes = [node.name for node in graph.node if node.op_type in _OPERATORS]
+        self.nodes = [node.name for node in graph.node if node.op_type in OPERATORS]
         weights = {each.name: each for each in graph.initializer}
         convolutions = [node for node in graph.node if _has_weights_and_bias(node, weights)]
-        self._weights = {
+        self.weights = {
             node.name: numpy_helper.to_array(weights[node.input[1]]) for node in convolutions
         }
         self._means = self._input_means(convolutions, fitted)
@@ -158,10 +165,10 @@ class _Quantiser:
             reduce_range=True,
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QUInt8,
-            tensors_range=self._ranges,
+            tensors_range=self.ranges,
             nodes_to_quantize=[],
             nodes_to_exclude=list(in_float),
-            op_types_to_quantize=_OPERATORS,
+            op_types_to_quantize=OPERATORS,
             extra_options={},
         )
         quantizer.quantize_model()
@@ -211,14 +218,14 @@ class _Quantiser:
         producers = {node.output[0]: node for node in graph.node}
         for node in graph.node:
             sources = [producers.get(name) for name in node.input[1:]]
-            if node.name not in self._weights or None in sources:
+            if node.name not in self.weights or None in sources:
                 continue
             weight, bias = (
                 [numpy_helper.to_array(tensors[name]) for name in source.input]
                 for source in sources
                 if source is not None
             )
-            shift = mean_shift(self._weights[node.name], weight, self._means[node.name])
+            shift = mean_shift(self.weights[node.name], weight, self._means[node.name])
             steps = np.round(shift / bias[1]).astype(np.int32)
             name = sources[1].input[0]  # type: ignore[union-attr]  # see above
             tensors[name].CopyFrom(numpy_helper.from_array(bias[0] - steps, name))
@@ -256,18 +263,18 @@ def _ranges(prepared: Path, inputs: Sequence[Array], *, is_large: bool) -> Tenso
     """
     calibrator = create_calibrator(
         prepared,
-        _OPERATORS,
+        OPERATORS,
         augmented_model_path=str(prepared.with_name("ranges.onnx")),
         calibrate_method=CalibrationMethod.MinMax,
         use_external_data_format=is_large,
         extra_options={"moving_average": True, "averaging_constant": 2 / (len(inputs) + 1)},
     )
     for each in inputs:
-        calibrator.collect_data(_Reader(each))
+        calibrator.collect_data(Reader(each))
     return calibrator.compute_data()
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
+class Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
     """Hands one input to the tool."""
 
     def __init__(self, image: Array) -> None:

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from simx.exporter.store import cache_key
-from simx.exporter.store.cache_key import RECIPE, export_key, outdated
+from simx.exporter.store.cache_key import RECIPE, converted_key, export_key, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import answering, best, find_export, held_backbones
-from simx.exporter.store.manifest import Manifest
+from simx.exporter.store.manifest import Manifest, Quantised
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.exporter.weights.locate import locate
@@ -229,3 +229,30 @@ def test_a_key_is_of_what_changes_the_files(here: dict[str, str]) -> None:
     assert export_key(corrected, "pooled", "seed 0") == base
     here["torch"] = "99.0"
     assert export_key(RESNET18, "pooled", "seed 0") != base
+
+
+@pytest.mark.usefixtures("here")
+def test_int8_is_found_by_its_pictures(store: Store) -> None:
+    """One that was calibrated on others does not answer, and neither is outdated."""
+    full = put(store)
+
+    def reduced(sha256: str | None) -> Entry:
+        quantised = Quantised(error=0.1, error_without_choice=0.3, calibration_sha256=sha256)
+        preset, graph = full.manifest.preset, full.manifest.graph_sha256
+        return publish(
+            store,
+            key=converted_key(graph, preset, "int8", sha256),
+            changed=lambda manifest: msgspec.structs.replace(
+                manifest,
+                identity=msgspec.structs.replace(manifest.identity, precision="int8"),
+                made_from=graph,
+                quantised=quantised,
+            ),
+        )
+
+    entries = {sha256: reduced(sha256) for sha256 in (None, "1" * 64)}
+    for sha256, entry in entries.items():
+        wanted = (store, RESNET18, "pooled", RANDOM, "int8")
+        assert find_export(*wanted, calibration=sha256) == entry
+        assert outdated(entry, RESNET18) is None
+        assert find_export(*wanted, calibration="2" * 64) is None
