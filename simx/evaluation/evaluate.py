@@ -92,6 +92,7 @@ def evaluate(
     names = config.backbones
     backbones = selected(names) if names else held(store, config.embedding, sources.request)
     require_fitting(sources.request, backbones)
+    calibration = calibration_of(sources.calibrate, config.precisions)
     backends = tuple(map(located, config.backends))
     config = msgspec.structs.replace(config, backends=backends)
     targets, notes = planned_targets(config)
@@ -113,7 +114,7 @@ def evaluate(
         jobs=default_jobs(config.threads),
         mirror=sources.mirror,
         offline=sources.offline,
-        calibration=calibration_of(sources.calibrate, config.precisions),
+        calibration=calibration,
     )
     with open_targets(targets) as opened:
         notes += opened.notes

@@ -250,9 +250,10 @@ def test_int8_is_found_by_its_pictures(store: Store) -> None:
             ),
         )
 
+    def found(sha256: str | None) -> Entry | None:
+        return find_export(store, RESNET18, "pooled", RANDOM, "int8", calibration=sha256)
+
     entries = {sha256: reduced(sha256) for sha256 in (None, "1" * 64)}
-    for sha256, entry in entries.items():
-        wanted = (store, RESNET18, "pooled", RANDOM, "int8")
-        assert find_export(*wanted, calibration=sha256) == entry
-        assert outdated(entry, RESNET18) is None
-        assert find_export(*wanted, calibration="2" * 64) is None
+    assert {sha256: found(sha256) for sha256 in entries} == entries
+    assert found("2" * 64) is None
+    assert [outdated(entry, RESNET18) for entry in entries.values()] == [None, None]
