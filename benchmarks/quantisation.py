@@ -239,7 +239,7 @@ class Choices:
 
 ALONE = (
     *("signed weights of 8 bits", "unsigned weights of 8 bits", "weights per tensor"),
-    *("averaged ranges", "99.99 percentiles", "99.999 percentiles", "ranges by entropy"),
+    *("averaged ranges", "99.99 percentiles", "99.999 percentiles"),
     *("biases corrected", "nodes in float"),
 )
 TOGETHER = (
@@ -249,6 +249,7 @@ TOGETHER = (
     ("nodes in float", "biases corrected"),
     ("nodes in float", "biases corrected", "99.999 percentiles"),
     ("nodes in float", "biases corrected", "averaged ranges"),
+    ("ranges by entropy",),
 )
 ACCURACY = ("cosine", "worst", "L2 error", "worst", "neighbours kept")
 

@@ -37,22 +37,14 @@ def calibration_of(
     """Choose the pictures of a folder and its sub-folders; None without a folder.
 
     Raises:
-        InputError: Nothing is exported in int8, the folder cannot be read, it has too few different
-            pictures, or one of those that were chosen cannot be decoded.
+        InputError: Nothing is exported in int8, the folder has too few different pictures, or one
+            of those that were chosen cannot be decoded.
     """
     if folder is None:
         return None
     if "int8" not in precisions:
         raise InputError("--calibrate works only with --precision int8")
-    try:
-        if not Path(folder).is_dir():
-            raise NotADirectoryError(None, "it is no folder")
-        found, _ = pictures_in(Path(folder).rglob("*"))
-    except OSError as error:
-        raise InputError(
-            f"--calibrate {shown(folder)}: cannot be read ({error.strerror}); "
-            "name a folder of pictures"
-        ) from error
+    found, _ = pictures_in(Path(folder).rglob("*"))
     count = min(len(found), MOST_PICTURES)
     chosen = [found[place * len(found) // count] for place in range(count)]
     files = {fingerprint(path)[0]: path for path in chosen if decode(path)}

@@ -112,7 +112,7 @@ def test_what_cannot_be_calibrated_on_is_refused(
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     """It is named."""
-    with pytest.raises(InputError, match="nowhere: cannot be read"):
+    with pytest.raises(InputError, match="nowhere: has 0 different pictures"):
         calibration_of(tmp_path / "nowhere", ["int8"])
 
 
@@ -122,3 +122,11 @@ def test_a_damaged_picture_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"bad\.png"):
         calibration_of(tmp_path / "own", ["int8"])
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """It has no pictures, even if it is one."""
+    path = written(tmp_path / "own") / "000.png"
+
+    with pytest.raises(InputError, match=r"000\.png: has 0 different pictures"):
+        calibration_of(path, ["int8"])
