@@ -42,6 +42,9 @@ _MOST_HELD_OUT = 12
 """Every fourth picture, or of many pictures so many, show the error; the others give ranges and
 means."""
 
+_WORST = 1e9
+"""The error of an embedding that is not finite; a manifest holds no infinity."""
+
 OPERATORS = sorted({*QLinearOpsRegistry, *QDQRegistry})
 """All that the tool can quantise, which is its default."""
 
@@ -148,7 +151,7 @@ class Quantiser:
         fitted = [each for place, each in enumerate(inputs) if place % step]
         self.ranges = _ranges(prepared, fitted, is_large=is_large)
         graph = onnx.load(str(prepared)).graph
-        self.nodes = [node.name for node in graph.node if node.op_type in OPERATORS]
+        self.nodes = [node.name for node in graph.node if node.op_type in OPERATORS and node.name]
         weights = {each.name: each for each in graph.initializer}
         convolutions = [node for node in graph.node if _has_weights_and_bias(node, weights)]
         self.weights = {
@@ -182,7 +185,7 @@ class Quantiser:
             self.write(path, in_float)
             pairs = zip(self._run(path), self._answers, strict=True)
             errors = [relative_l2(answer, expected) for answer, expected in pairs]
-        return float(np.mean([np.inf if each is None else each for each in errors]))
+        return min(float(np.mean([_WORST if each is None else each for each in errors])), _WORST)
 
     def _run(self, path: Path) -> list[Array]:
         session = onnxruntime.InferenceSession(path, session_options(self._threads))
@@ -250,7 +253,8 @@ def mean_shift(weights: Array, quantised: Sequence[npt.NDArray[np.generic]], mea
 
 def _has_weights_and_bias(node: onnx.NodeProto, weights: Collection[str]) -> bool:
     return (
-        node.op_type == "Conv"
+        bool(node.name)
+        and node.op_type == "Conv"
         and len(node.input) == 3  # noqa: PLR2004 - input, weights, bias
         and set(node.input[1:]) <= set(weights)
     )
