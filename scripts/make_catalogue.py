@@ -13,7 +13,7 @@ import argparse
 import copy
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +48,19 @@ COUNTED_ALIKE = 0.01
 """How much torch's count of a whole classifier may differ from torchvision's figure."""
 
 
-def main() -> int:
-    """Write or check the catalogue and return the process's exit status."""
-    parser = argparse.ArgumentParser(description="Make the catalogue of backbones.")
+def main(make: Callable[[], CatalogueFile], target: Path) -> int:
+    """Write or check a catalogue and return the process's exit status."""
+    parser = argparse.ArgumentParser(description="Make a catalogue of backbones.")
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     options = parser.parse_args()
     current = make()
     if not options.check:
-        TARGET.write_text(render(current), encoding="utf-8")
-        print(f"{TARGET}: {len(current.backbones)} backbones of torchvision {current.torchvision}")
+        target.write_text(render(current), encoding="utf-8")
+        print(f"{target}: {len(current.backbones)} backbones of {current.made_from}")
         return 0
-    stored = msgspec.json.decode(TARGET.read_bytes(), type=CatalogueFile)
+    stored = msgspec.json.decode(target.read_bytes(), type=CatalogueFile)
     found = differences(stored, current)
-    print("\n".join(found) or f"{TARGET} agrees with torchvision {current.torchvision}")
+    print("\n".join(found) or f"{target} agrees with {current.made_from}")
     return 1 if found else 0
 
 
@@ -75,16 +75,13 @@ def make() -> CatalogueFile:
         dims, gmacs = measured[key]
         backbones.append(msgspec.structs.replace(entry, embedding_dims=dims, embedding_gmacs=gmacs))
     return CatalogueFile(
-        torchvision=installed_version(),
-        gflops_counts=GFLOPS_COUNTS,
-        backbones=tuple(backbones),
+        made_from=installed(), gflops_counts=GFLOPS_COUNTS, backbones=tuple(backbones)
     )
 
 
-def installed_version() -> str:
-    """Return torchvision's version without the build's suffix, such as ``+cpu``."""
-    version: str = torchvision.__version__
-    return version.partition("+")[0]
+def installed() -> str:
+    """Return torchvision's name, and its version without the build's suffix, such as ``+cpu``."""
+    return f"torchvision {torchvision.__version__.partition('+')[0]}"
 
 
 def described() -> Iterator[Backbone]:
@@ -153,7 +150,15 @@ def measure(entry: Backbone) -> tuple[EmbeddingDims, EmbeddingGmacs]:
     if abs(whole / entry.gflops - 1) > COUNTED_ALIKE:
         raise ValueError(f"{entry.name}: torch counts {whole} where torchvision has {entry.gflops}")
     kinds: tuple[EmbeddingKind, ...] = ("pooled", "penultimate", "flat")
-    found = {kind: run(remove_head(copy.deepcopy(model), kind), entry) for kind in kinds}
+    return by_embedding(
+        {kind: run(remove_head(copy.deepcopy(model), kind), entry) for kind in kinds}
+    )
+
+
+def by_embedding(
+    found: Mapping[EmbeddingKind, tuple[int, float]],
+) -> tuple[EmbeddingDims, EmbeddingGmacs]:
+    """Return the lengths and the multiply-accumulates that were found for each embedding."""
     return (
         EmbeddingDims(**{kind: features for kind, (features, _) in found.items()}),
         EmbeddingGmacs(**{kind: gmacs for kind, (_, gmacs) in found.items()}),
@@ -185,7 +190,7 @@ def render(catalogue: CatalogueFile) -> str:
     lines = ",\n".join(f"    {encode(backbone)}" for backbone in catalogue.backbones)
     return (
         "{\n"
-        f'  "torchvision": {encode(catalogue.torchvision)},\n'
+        f'  "made_from": {encode(catalogue.made_from)},\n'
         f'  "gflops_counts": {encode(catalogue.gflops_counts)},\n'
         f'  "backbones": [\n{lines}\n  ]\n'
         "}\n"
@@ -198,28 +203,29 @@ def encode(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode
 
 
 def differences(stored: CatalogueFile, current: CatalogueFile) -> list[str]:
-    """Say, a line each, where the stored catalogue is not what torchvision has now.
+    """Say, a line each, where the stored catalogue is not what the library has now.
 
     The version itself is no difference: most releases leave the models as they were.
     """
+    library = current.made_from.partition(" ")[0]
     before = {(entry.model, entry.weights): entry for entry in stored.backbones}
     after = {(entry.model, entry.weights): entry for entry in current.backbones}
     gone = [f"only in the catalogue: {':'.join(key)}" for key in before if key not in after]
-    new = [f"only in torchvision: {':'.join(key)}" for key in after if key not in before]
+    new = [f"only in {library}: {':'.join(key)}" for key in after if key not in before]
     changed = [
         f"{':'.join(key)}: {field} is {getattr(before[key], field)!r} in the catalogue, "
-        f"{getattr(after[key], field)!r} in torchvision"
+        f"{getattr(after[key], field)!r} in {library}"
         for key in before
         if key in after
         for field in Backbone.__struct_fields__
         if getattr(before[key], field) != getattr(after[key], field)
     ]
     found = gone + new + changed
-    if (gone or new) and stored.torchvision != current.torchvision:
+    if (gone or new) and stored.made_from != current.made_from:
         found.insert(
             0,
-            f"the catalogue has the {len(before)} backbones of torchvision {stored.torchvision}; "
-            f"torchvision {current.torchvision} is installed and has {len(after)}",
+            f"the catalogue has the {len(before)} backbones of {stored.made_from}; "
+            f"{current.made_from} is installed and has {len(after)}",
         )
     if not found and list(before) != list(after):
         found.append("the catalogue has the same backbones in another order")
@@ -227,4 +233,4 @@ def differences(stored: CatalogueFile, current: CatalogueFile) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(make, TARGET))

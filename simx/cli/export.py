@@ -112,6 +112,7 @@ def command(
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
+    from simx.models.licences import licence_notes  # noqa: PLC0415
 
     tell_variables()
     cores = threads or default_threads()
@@ -133,7 +134,9 @@ def command(
             else export_into(output, backbones, exports, plan, shown, data_beside=external_data)
         )
     records = [record_of(outcome) for outcome in outcomes]
-    show(listing_content(records, columns_of(records), keys=3), format, None)
+    pretrained = (each for each in records if each.weights_origin == "pretrained")
+    notes = licence_notes((each.model, each.weights) for each in pretrained)
+    show(listing_content(records, columns_of(records), keys=3, notes=notes), format, None)
     failed = any(record.status == "failed" for record in records)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 

@@ -11,6 +11,7 @@ from simx.exporter.store.lookup import best
 from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import load
+from simx.models.licences import licence_notes
 from simx.models.listing import ListedBackbone, ListedExport, listing
 from simx.models.ranges import Range
 from simx.models.selection import Selection
@@ -41,7 +42,8 @@ _COLUMNS: tuple[ListColumn[ListedBackbone], ...] = (
 _HELP = """
 List all backbones, or those that SELECT names.
 
-SELECT is a name or a glob, with :weights for other weights than the default.
+SELECT is a name or a glob, with :weights for other weights than the default. Names of timm begin
+with timm: and have a dot before the weights, as in timm:resnet50.a1_in1k.
 """
 
 
@@ -80,4 +82,5 @@ def command(
         if (entry := best(backbone, exports.held(backbone, embedding)))
     }
     listed = listing(chosen, ranges, embedding, found)
-    show(listing_content(listed, _COLUMNS, keys=2), format, output)
+    notes = licence_notes((each.model, each.weights) for each in listed)
+    show(listing_content(listed, _COLUMNS, keys=2, notes=notes), format, output)

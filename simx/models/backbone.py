@@ -1,4 +1,4 @@
-"""One backbone: a torchvision architecture with one set of weights."""
+"""One backbone: an architecture of torchvision or timm with one set of weights."""
 
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -21,6 +21,13 @@ Precision = Literal["fp32", "fp16", "int8"]
 their embedding is near that of ``fp32``, but not the same."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+BackboneSource = Literal["torchvision", "timm"]
+"""The library that builds the network."""
+
+TIMM_PREFIX = "timm:"
+"""Begins the names of timm's architectures, some of which torchvision has too."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,14 +64,16 @@ EmbeddingGmacs = ByEmbedding[float]
 """1e9 multiply-accumulates of the networks that compute them."""
 
 
-class Backbone(msgspec.Struct, frozen=True, kw_only=True):
+class Backbone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of the catalogue.
 
-    ``gflops`` is torchvision's figure: 1e9 multiply-accumulates (half the floating-point
-    operations) of the whole classifier at the preset's crop; ``embedding_gmacs`` is without the
-    head, by torch's counter. ``params`` includes the classifier. ``acc1`` and ``acc5`` are percent
-    on ImageNet-1K, or None if the classifier was never trained. ``file_size`` (of the checkpoint,
-    in MB) and ``license`` are what torchvision states.
+    ``model`` is the architecture; timm's begin with ``timm:``. ``gflops`` is torchvision's figure,
+    or for timm torch's count: 1e9 multiply-accumulates (half the floating-point operations) of the
+    whole classifier at the preset's crop; ``embedding_gmacs`` is without the head, by torch's
+    counter. ``params`` includes the classifier. ``acc1`` and ``acc5`` are percent on ImageNet-1K,
+    or None if the classifier was never trained, and for timm. ``file_size`` (of the checkpoint, in
+    MB) is what torchvision states, or that of timm's float32 numbers. ``license`` is what the
+    source states of the weights.
     """
 
     model: str
@@ -81,8 +90,14 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     preset: Preset
     embedding_dims: EmbeddingDims
     embedding_gmacs: EmbeddingGmacs
+    source: BackboneSource = "torchvision"
 
     @property
     def name(self) -> str:
-        """How the command line writes it: ``model``, with ``:weights`` where not the default."""
-        return self.model if self.default else f"{self.model}:{self.weights}"
+        """How the command line writes it: ``model``, with its weights where not the default."""
+        return self.model if self.default else full_name(self.model, self.weights)
+
+
+def full_name(model: str, weights: str) -> str:
+    """Return ``model:weights``, or in timm's way ``timm:model.weights``."""
+    return f"{model}{'.' if model.startswith(TIMM_PREFIX) else ':'}{weights}"

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simx.models.backbone import Backbone, EmbeddingDims, EmbeddingGmacs, EmbeddingKind
+from simx.models.backbone import (
+    Backbone,
+    BackboneSource,
+    EmbeddingDims,
+    EmbeddingGmacs,
+    EmbeddingKind,
+)
 from simx.models.catalogue import GFLOPS_COUNTS
 from simx.models.ranges import Range, range_of
 
@@ -40,6 +46,7 @@ class ListedBackbone(msgspec.Struct, frozen=True, kw_only=True):
     embedding_dim: int
     embedding_dims: EmbeddingDims
     embedding_gmacs: EmbeddingGmacs
+    source: BackboneSource
     path: str | None
     outdated: str | None
     weights_origin: str | None

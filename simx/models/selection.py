@@ -1,15 +1,18 @@
 """Finds the backbones of the catalogue that a command line selects."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from simx.common.errors import InputError
-from simx.models.backbone import Backbone
+from simx.models.backbone import TIMM_PREFIX, Backbone, full_name
 from simx.models.ranges import Range
 
+_NAME = re.compile(rf"({TIMM_PREFIX}[^.:]*|[^:]*)(?:[.:](.*))?", re.IGNORECASE | re.DOTALL)
+"""Architecture and weights; timm has a dot between them, and where it has a colon that is right."""
 _GLOB_CHARACTERS = frozenset("*?[")
 _COMMON_PREFIX = "imagenet1k_"
 """Most weights names begin with it; it may be left out."""
@@ -19,9 +22,10 @@ _DEFAULT = "default"
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says about backbones.
 
-    ``names`` are architectures or globs, with ``:weights`` if not the default; ``everything`` adds
-    each architecture with its default weights. ``ranges`` and ``families``, if given, narrow the
-    named backbones, or the whole catalogue if none is named.
+    ``names`` are architectures or globs, with ``:weights`` if not the default, or in timm's way
+    ``timm:architecture.weights``. ``everything`` adds each of torchvision's architectures with its
+    default weights. ``ranges`` and ``families``, if given, narrow the named backbones, or the whole
+    catalogue if none is named.
     """
 
     names: tuple[str, ...] = ()
@@ -49,7 +53,11 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
     families = {family.lower() for family in selection.families}
     chosen = {backbone for name in selection.names for backbone in _resolve(name, catalogue)}
     if selection.everything:
-        chosen.update(backbone for backbone in catalogue if backbone.default)
+        chosen.update(
+            backbone
+            for backbone in catalogue
+            if backbone.default and backbone.source == "torchvision"
+        )
     elif not selection.names:
         chosen.update(catalogue)
     fitting = tuple(
@@ -65,11 +73,10 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
 
 
 def _resolve(name: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
-    model_pattern, colon, weights_pattern = name.strip().partition(":")
+    model_pattern, weights_pattern = _NAME.fullmatch(name.strip()).groups(_DEFAULT)  # type: ignore[union-attr]  # matches any text
     models = _matching_models(model_pattern, catalogue)
     entries = [[entry for entry in catalogue if entry.model == model] for model in models]
-    pattern = weights_pattern if colon else _DEFAULT
-    found = [backbone for each in entries for backbone in _matching_weights(pattern, each)]
+    found = [backbone for each in entries for backbone in _matching_weights(weights_pattern, each)]
     if not found and len(models) == 1:
         has = ", ".join(entry.weights for entry in entries[0])
         raise InputError(f"{models[0]} has no weights {weights_pattern!r}; it has {has}")
@@ -79,8 +86,10 @@ def _resolve(name: str, catalogue: Sequence[Backbone]) -> list[Backbone]:
 
 
 def _matching_models(pattern: str, catalogue: Sequence[Backbone]) -> list[str]:
-    models = list(dict.fromkeys(backbone.model for backbone in catalogue))
     lowered = pattern.lower()
+    of_timm = lowered.startswith(TIMM_PREFIX)
+    of_source = (each.model for each in catalogue if (each.source == "timm") is of_timm)
+    models = list(dict.fromkeys(of_source))
     if _is_glob(pattern):
         return [model for model in models if fnmatchcase(model, lowered)]
     if lowered not in models:
@@ -102,13 +111,13 @@ def _matching_weights(pattern: str, entries: Sequence[Backbone]) -> list[Backbon
         return [entry for entry in entries if entry.default]
     if _is_glob(wanted):
         return [entry for entry in entries if fnmatchcase(entry.weights.lower(), wanted)]
-    for full_name in (wanted, _COMMON_PREFIX + wanted):
-        exact = [entry for entry in entries if entry.weights.lower() == full_name]
+    for whole in (wanted, _COMMON_PREFIX + wanted):
+        exact = [entry for entry in entries if entry.weights.lower() == whole]
         if exact:
             return exact
     found = [entry for entry in entries if f"_{wanted}_" in f"_{entry.weights.lower()}_"]
     if len(found) > 1:
-        candidates = ", ".join(f"{entry.model}:{entry.weights}" for entry in found)
+        candidates = ", ".join(full_name(entry.model, entry.weights) for entry in found)
         raise InputError(
             f"weights {pattern!r} of {found[0].model} are ambiguous; name one of {candidates}"
         )

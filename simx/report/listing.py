@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from simx.common.safe_text import clean
-from simx.report.blocks.document import Column, Row, Table
+from simx.report.blocks.document import Block, Column, Points, Row, Table
 from simx.report.content import Content
 from simx.report.formats.comma_separated import safe, written
 from simx.report.formats.json import json_document
@@ -33,7 +33,11 @@ class ListColumn(msgspec.Struct, Generic[Listed], frozen=True):
 
 
 def listing_content(
-    records: Sequence[Listed], columns: Sequence[ListColumn[Listed]], *, keys: int = 1
+    records: Sequence[Listed],
+    columns: Sequence[ListColumn[Listed]],
+    *,
+    keys: int = 1,
+    notes: tuple[str, ...] = (),
 ) -> Content:
     """Return a list for every format: the records themselves as JSON, else the columns.
 
@@ -42,6 +46,7 @@ def listing_content(
         columns: In their order.
         keys: How many of the first columns identify a row; a narrow terminal repeats them beside
             the rest.
+        notes: For people, below the table.
     """
     table = Table(
         columns=tuple(
@@ -54,8 +59,9 @@ def listing_content(
         ),
         keys=keys,
     )
+    blocks: tuple[Block, ...] = (table, Points(tuple(map(clean, notes)))) if notes else (table,)
     return Content(
-        blocks=lambda: (table,),
+        blocks=lambda: blocks,
         csv=lambda: written(
             [column.name for column in columns],
             ([_plain(column.read(record)) for column in columns] for record in records),

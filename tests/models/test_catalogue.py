@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from simx.models.backbone import Backbone
-from simx.models.catalogue import FILE_NAME, CatalogueFile, load
+from simx.models.catalogue import FILE_NAME, CatalogueFile, of_torchvision
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_catalogue.py"
 REGENERATE = "the stored catalogue is out of date: run `python scripts/make_catalogue.py`\n"
@@ -39,7 +39,7 @@ def stored(text: str) -> CatalogueFile:
 
 
 def backbone(model: str, weights: str) -> Backbone:
-    return next(b for b in load() if (b.model, b.weights) == (model, weights))
+    return next(b for b in of_torchvision() if (b.model, b.weights) == (model, weights))
 
 
 def without_lengths(script: ModuleType, file: CatalogueFile) -> CatalogueFile:
@@ -57,7 +57,7 @@ def test_metadata_is_that_of_the_installed_torchvision(
 ) -> None:
     """Every backbone and every figure but the embeddings' lengths is torchvision's own."""
     current = msgspec.structs.replace(
-        stored, torchvision=script.installed_version(), backbones=tuple(script.described())
+        stored, made_from=script.installed(), backbones=tuple(script.described())
     )
 
     found = script.differences(without_lengths(script, stored), current)
@@ -88,14 +88,14 @@ def test_other_releases_of_torchvision_are_told_apart_plainly(
     newcomer = msgspec.structs.replace(first, model="alexnet2")
     changed = msgspec.structs.replace(second, acc1=1.5)
     other = msgspec.structs.replace(
-        stored, torchvision="9.9", backbones=(newcomer, changed, *rest[1:])
+        stored, made_from="torchvision 9.9", backbones=(newcomer, changed, *rest[1:])
     )
 
     found = script.differences(stored, other)
 
     assert found == [
         (
-            f"the catalogue has the 115 backbones of torchvision {stored.torchvision}; "
+            f"the catalogue has the 115 backbones of {stored.made_from}; "
             "torchvision 9.9 is installed and has 114"
         ),
         "only in the catalogue: alexnet:IMAGENET1K_V1",
@@ -109,7 +109,7 @@ def test_another_release_with_the_same_models_is_no_difference(
     script: ModuleType, stored: CatalogueFile
 ) -> None:
     """The version alone does not put the catalogue out of date, the order does."""
-    newer = msgspec.structs.replace(stored, torchvision="9.9")
+    newer = msgspec.structs.replace(stored, made_from="torchvision 9.9")
     shuffled = msgspec.structs.replace(stored, backbones=stored.backbones[::-1])
 
     assert script.differences(stored, newer) == []
@@ -126,16 +126,16 @@ def test_a_preprocessing_the_catalogue_cannot_express_is_refused(script: ModuleT
 
 def test_there_are_115_backbones_of_80_architectures() -> None:
     """Each architecture has exactly one default, and no backbone is listed twice."""
-    defaults = Counter(b.model for b in load() if b.default)
+    defaults = Counter(b.model for b in of_torchvision() if b.default)
 
-    assert len(load()) == len({(b.model, b.weights) for b in load()}) == 115
-    assert len({b.model for b in load()}) == 80
-    assert defaults == Counter({b.model for b in load()})
+    assert len(of_torchvision()) == len({(b.model, b.weights) for b in of_torchvision()}) == 115
+    assert len({b.model for b in of_torchvision()}) == 80
+    assert defaults == Counter({b.model for b in of_torchvision()})
 
 
 def test_families_are_called_as_people_call_them() -> None:
     """Sixteen families; ResNeXt and wide ResNets are ResNets."""
-    assert {b.family for b in load()} == {
+    assert {b.family for b in of_torchvision()} == {
         "alexnet",
         "convnext",
         "densenet",
@@ -159,7 +159,7 @@ def test_families_are_called_as_people_call_them() -> None:
 
 def test_weights_that_cannot_classify_have_no_accuracy() -> None:
     """The features-only VGG has None where torchvision says NaN, and it alone."""
-    without = [(b.model, b.weights) for b in load() if b.acc1 is None or b.acc5 is None]
+    without = [(b.model, b.weights) for b in of_torchvision() if b.acc1 is None or b.acc5 is None]
 
     assert without == [("vgg16", "IMAGENET1K_FEATURES")]
 
@@ -175,7 +175,7 @@ def test_the_input_belongs_to_the_weights() -> None:
 
 def test_a_licence_is_what_torchvision_states() -> None:
     """Only the SWAG weights come with one."""
-    licensed = {b.weights for b in load() if b.license}
+    licensed = {b.weights for b in of_torchvision() if b.license}
 
     assert licensed == {"IMAGENET1K_SWAG_E2E_V1", "IMAGENET1K_SWAG_LINEAR_V1"}
 

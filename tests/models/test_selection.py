@@ -67,7 +67,7 @@ def test_everything_is_each_architecture_with_its_default_weights() -> None:
 
 
 def test_nothing_named_is_the_whole_catalogue() -> None:
-    """Without a name the criteria narrow all 115 backbones."""
+    """Without a name the criteria narrow all backbones."""
     assert select(Selection(), load()) == load()
 
 

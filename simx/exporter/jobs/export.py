@@ -23,6 +23,7 @@ from simx.exporter.jobs.orders import (
     order_from_weights,
 )
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
+from simx.exporter.store.cache_key import library_versions
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import find_export
 from simx.exporter.store.store import Store
@@ -58,6 +59,7 @@ def export(
         SystemFailureError: the store, or torch's cache, cannot be written or has no room.
     """
     require_fitting(plan.request, backbones)
+    _require_timm(backbones, store, plan)
     store.require_writable()
     if plan.request.kind == "pretrained":
         lacking = [
@@ -92,6 +94,21 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
             f"but {len(backbones)} are selected; name one"
         )
     require_file_of(request)
+
+
+def _require_timm(backbones: Sequence[Backbone], store: Store, plan: ExportPlan) -> None:
+    """Refuse to begin without timm, if one of its backbones is not in the store.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    is_here = "timm" in library_versions()
+    for each in () if is_here else backbones:
+        held = find_export(store, each, plan.embedding, plan.request, seed=plan.seed)
+        if each.source == "timm" and held is None:
+            raise InputError(
+                f"{each.name} is of timm, which is not installed; pip install 'simx-bench[timm]'"
+            )
 
 
 def _announce_downloads(

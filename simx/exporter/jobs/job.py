@@ -89,9 +89,11 @@ def _export(request: ExportRequest, make: Make, stage: Stage) -> Manifest:
         raise VerificationError(text or str(error), error.found) from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     before = made.full
+    is_pretrained = order.identity.weights_origin == "pretrained"
     return Manifest(
         identity=order.identity,
         source=order.source,
+        license=(order.backbone.license or UNSET) if is_pretrained else UNSET,
         file_reading=before.file_reading if before else made.file_reading,
         made_from=before.graph_sha256 if before else None,
         quantised=made.quantised,

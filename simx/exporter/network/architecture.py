@@ -13,6 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torchvision.models import get_model
 
+from simx.exporter.network import timm_networks
 from simx.models.backbone import Backbone
 
 _Function = Callable[..., Any]
@@ -35,6 +36,8 @@ def build(backbone: Backbone) -> nn.Module:
     Returns:
         The classifier in evaluation mode: float32 images [N, 3, crop, crop] to logits [N, 1000].
     """
+    if backbone.source == "timm":
+        return timm_networks.build(backbone)
     options: dict[str, Any] = {}
     match backbone.family:
         case "vit":
@@ -49,12 +52,13 @@ def build(backbone: Backbone) -> nn.Module:
 
 
 def build_empty(backbone: Backbone) -> nn.Module:
-    """Build the same network on the meta device, for weights that are loaded next.
+    """Build the same network without values, for weights that are loaded next.
 
-    No random values are drawn: these parameters have no memory, and the time would count as
-    PyTorch's where the first call is measured.
+    No random values are drawn: the time would count as PyTorch's where the first call is measured.
+    torchvision's networks are on the meta device. timm's are not, because they compute tables that
+    no state dict has.
     """
-    with torch.device("meta"), _NothingDrawn():
+    with torch.device("cpu" if backbone.source == "timm" else "meta"), _NothingDrawn():
         return build(backbone)
 
 

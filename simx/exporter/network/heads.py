@@ -18,6 +18,7 @@ from torchvision.models import (
     VisionTransformer,
 )
 
+from simx.exporter.network import timm_networks
 from simx.models.backbone import EmbeddingKind
 
 _CLASSIFIER_NAMES = ("classifier", "fc", "head", "heads")
@@ -41,7 +42,7 @@ def remove_head(model: nn.Module, embedding: EmbeddingKind) -> nn.Module:
     of auxiliary classifiers are gone from it. Dropout may stay; it does nothing in evaluation mode.
 
     Args:
-        model: one of torchvision's classifiers, as ``architecture.build`` makes them.
+        model: one of torchvision's or timm's classifiers, as ``architecture.build`` makes them.
         embedding: which vector to return; see ``EmbeddingKind``.
 
     Returns:
@@ -50,6 +51,8 @@ def remove_head(model: nn.Module, embedding: EmbeddingKind) -> nn.Module:
     Raises:
         TypeError: the model has no classifier module under any of torchvision's names for it.
     """
+    if timm_networks.is_of_timm(model):
+        return timm_networks.remove_head(model, embedding)
     name = next((name for name in _CLASSIFIER_NAMES if hasattr(model, name)), None)
     if name is None:
         raise TypeError(

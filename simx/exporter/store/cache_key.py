@@ -15,13 +15,15 @@ import msgspec
 import simx
 from simx.exporter.store.entry import Entry
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
-from simx.models.backbone import Backbone, EmbeddingKind, Precision, Preset
+from simx.models.backbone import Backbone, BackboneSource, EmbeddingKind, Precision, Preset
 
 RECIPE = 5
 """Version of the way in which simx makes files out of networks."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
-"""Libraries that change an exported file."""
+"""Libraries that change an exported file; that of one of timm's networks, timm too."""
+
+_ALL_SHAPING = (*_SHAPING, "timm")
 
 _CONVERTING_RECIPE = 3
 """Version of the way in which simx makes, and calibrates, other precisions."""
@@ -33,7 +35,8 @@ _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")
 def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
     """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
     identity = (backbone.model, backbone.weights, backbone.preset, embedding)
-    parts = (identity, source, sorted(_shaping(library_versions()).items()), RECIPE)
+    versions = _shaping(library_versions(), backbone.source)
+    parts = (identity, source, sorted(versions.items()), RECIPE)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -53,15 +56,15 @@ def converted_key(
 def library_versions() -> Mapping[str, str]:
     """Return the releases that the manifest of an export made here names; imports none of them."""
     versions = {"simx": simx.__version__}
-    for name in dict.fromkeys((*_SHAPING, "onnxruntime", *_CONVERTING)):
+    for name in dict.fromkeys((*_ALL_SHAPING, "onnxruntime", *_CONVERTING)):
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
 
 
-def can_export() -> bool:
-    """Whether all libraries for exporting are installed."""
-    return set(_SHAPING) <= library_versions().keys()
+def can_export(source: BackboneSource = "torchvision") -> bool:
+    """Whether all libraries for exporting a source's backbones are installed."""
+    return set(_libraries(source)) <= library_versions().keys()
 
 
 def outdated(entry: Entry, backbone: Backbone) -> str | None:
@@ -88,9 +91,11 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     is_pretrained = manifest.identity.weights_origin == "pretrained"
     if is_pretrained and not manifest.source.startswith(checkpoint):
         return f"made from other weights ({manifest.source})"
-    if not can_export():
+    if not can_export(backbone.source):
         return None
-    made, here = _shaping(manifest.versions), _shaping(library_versions())
+    made, here = (
+        _shaping(each, backbone.source) for each in (manifest.versions, library_versions())
+    )
     if made != here:
         others = [f"{name} {version}" for name, version in made.items() if here[name] != version]
         return f"made with {', '.join(others) or 'other libraries'}"
@@ -98,5 +103,9 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     return None if entry.key == key else "made for other inputs"
 
 
-def _shaping(versions: Mapping[str, str]) -> dict[str, str]:
-    return {name: versions[name] for name in _SHAPING if name in versions}
+def _libraries(source: BackboneSource) -> tuple[str, ...]:
+    return _ALL_SHAPING if source == "timm" else _SHAPING
+
+
+def _shaping(versions: Mapping[str, str], source: BackboneSource) -> dict[str, str]:
+    return {name: versions[name] for name in _libraries(source) if name in versions}

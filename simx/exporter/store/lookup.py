@@ -39,7 +39,7 @@ def find_export(
     found = answering(store, backbone, embedding, request, seed=seed)
     if found is None:
         return None
-    can_renew = can_export()
+    can_renew = can_export(backbone.source)
     if request.kind == "auto" and found.manifest.identity.weights_origin == "pretrained":
         can_renew &= pretrained_cached(backbone) is not None  # ``auto`` downloads nothing
     if can_renew and outdated(found, backbone) is not None:

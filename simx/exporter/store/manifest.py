@@ -18,7 +18,8 @@ from simx.results.schema.report import Parity, WeightsOrigin
 MANIFEST_NAME: Final = "simx-export"
 MANIFEST_VERSION = 4
 """2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
-another precision was made from. 4: how a weights file was read, and how int8 was made."""
+another precision was made from. 4: how a weights file was read, the licence of weights, and how int8
+was made."""
 
 _VERSIONS_READ = {3, MANIFEST_VERSION}
 
@@ -100,7 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` are relative to the manifest; ``weights`` is the state dict in the store's ``weights``
     folder, for the torch backend. ``source`` names the weights' origin exactly (a seed, a
-    checkpoint, the hash of a file and the network in it). ``file_reading`` says how a file was read
+    checkpoint, the hash of a file and the network in it). ``license`` is that of pretrained
+    weights, where the catalogue knows it. ``file_reading`` says how a file was read
     that was not simply this backbone's state dict. ``made_from`` is the hash of the fp32 graph that
     another precision was made from, None for fp32; ``quantised`` says how int8 was made. ``margin``
     is the similarity of the bundled positive minus that of the negative, in percentage points, and
@@ -113,6 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     version: Count = MANIFEST_VERSION
     identity: ExportIdentity
     source: Text
+    license: Text | UnsetType = UNSET
     file_reading: FileReading | UnsetType = UNSET
     made_from: Sha256 | None = None
     quantised: Quantised | UnsetType = UNSET

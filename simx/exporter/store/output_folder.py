@@ -174,7 +174,7 @@ def opened_output_folder(folder: Path) -> Iterator[OutputFolder]:
 def plain_name(backbone: Backbone, embedding: EmbeddingKind, precision: Precision = "fp32") -> str:
     """Return the file's name: the model's, with each property that is not the default."""
     parts = (
-        backbone.model,
+        backbone.model.replace(":", "-"),  # a colon is a drive, or a host, to other tools
         "" if backbone.default else backbone.weights,
         "" if embedding == "pooled" else embedding,
         "" if precision == "fp32" else precision,

@@ -5,8 +5,9 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from simx.models.backbone import Backbone
+from simx.models.backbone import TIMM_PREFIX, Backbone
 
+_WITHOUT_HASH = ".safetensors"
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
 
 
@@ -23,8 +24,15 @@ def checkpoints_folder() -> Path:
 
 
 def checkpoint_path(backbone: Backbone) -> Path:
-    """Return where this backbone's checkpoint lies, or would lie, in torch's cache."""
-    return checkpoints_folder() / PurePosixPath(urlsplit(backbone.url).path).name
+    """Return where this backbone's checkpoint lies, or would lie, in torch's cache.
+
+    timm's checkpoints all have one name where they come from, and here that of the weights.
+    """
+    name = PurePosixPath(urlsplit(backbone.url).path).name
+    if backbone.source == "timm":
+        architecture = backbone.model.removeprefix(TIMM_PREFIX)
+        name = f"{architecture}.{backbone.weights}{_WITHOUT_HASH}"
+    return checkpoints_folder() / name
 
 
 def pretrained_cached(backbone: Backbone) -> Path | None:
@@ -46,9 +54,13 @@ def checkpoint_bytes(backbone: Backbone) -> int:
 def hash_prefix(name: str) -> str:
     """Return the beginning of the sha256 in a file name such as ``resnet18-f37072fd.pth``.
 
+    It is empty for timm's, whose hash the server states and ``identity`` remembers.
+
     Raises:
         ValueError: the name carries no hash, so nothing could be verified.
     """
+    if name.endswith(_WITHOUT_HASH):
+        return ""
     found = _HASH_IN_NAME.search(name)
     if found is None:
         raise ValueError(f"checkpoint name {name!r} carries no hash")

@@ -62,7 +62,7 @@ _IGNORED = ("argparse.Namespace",)
 
 
 def read_checkpoint(path: Path, sha256: str) -> object:
-    """Read a checkpoint from torch's cache, after checking its hash.
+    """Read a checkpoint from torch's cache, in either format, after checking its hash.
 
     The same open file is checked and loaded, so it cannot be replaced in between.
 
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path, sha256: str) -> object:
             problem = f"its sha256 is {digest}, not {sha256} as before"
             record = shown(record_path(path.name))
             raise replaced(path, problem, f" (if the file is right, delete {record} instead)")
-        return _torch_load(file, path)
+        return _loaded(file, path)
 
 
 def read_file(path: Path, sha256: str) -> object:
@@ -92,17 +92,21 @@ def read_file(path: Path, sha256: str) -> object:
                 f"weights file {shown(path)}: changed while it was exported; do not change it "
                 "during an export"
             )
-        head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-        # safetensors: a little-endian uint64 header length, then a JSON object.
-        if len(head) == _HEAD_BYTES and head.endswith(b"{"):
-            try:
-                return _with_tensors(safetensors.torch.load_file(name_of(file, path)), path)
-            except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
-                problem = "damaged or cut short: no valid safetensors"
-                raise STATE_DICT.refused(path, problem) from error
-        if head.startswith(_TORCH_MAGIC):
-            return _torch_load(file, path)
-        raise STATE_DICT.refused(path, kind_of(file))
+        return _loaded(file, path)
+
+
+def _loaded(file: io.BufferedReader, path: Path) -> object:
+    head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    # safetensors: a little-endian uint64 header length, then a JSON object.
+    if len(head) == _HEAD_BYTES and head.endswith(b"{"):
+        try:
+            return _with_tensors(safetensors.torch.load_file(name_of(file, path)), path)
+        except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
+            problem = "damaged or cut short: no valid safetensors"
+            raise STATE_DICT.refused(path, problem) from error
+    if head.startswith(_TORCH_MAGIC):
+        return _torch_load(file, path)
+    raise STATE_DICT.refused(path, kind_of(file))
 
 
 def _torch_load(file: io.BufferedReader, path: Path) -> object:

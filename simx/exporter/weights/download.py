@@ -7,10 +7,12 @@ file. The only module that uses the network: https, or http on this machine. Nev
 import contextlib
 import hashlib
 import os
+import re
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from functools import partial
 from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
 from ipaddress import ip_address
@@ -29,6 +31,8 @@ from simx.exporter.weights.identity import Notice, problem_of, remember
 from simx.models.backbone import Backbone
 
 _PIECE_BYTES = 2**18
+_STATED_HASH = re.compile(r'"?([0-9a-f]{64})"?')
+"""The value of ``X-Linked-Etag``, in which timm's hub states the SHA-256 of a file."""
 _PASSING_STATUS = {408, 429, *range(500, 600)}
 
 Progress = Callable[[Backbone, int, int | None], None]
@@ -55,8 +59,8 @@ class Downloads:
     in the thread that downloads.
 
     Args:
-        mirror: address of a folder with the same files, used instead of torchvision's server:
-            https, or http on a loopback host.
+        mirror: address of a folder with the files of torch's cache, used instead of the servers
+            of torchvision and timm: https, or http on a loopback host.
         offline: never use the network.
         progress: called for each piece that arrives.
         arrived: called when a backbone's checkpoint is complete and verified.
@@ -78,8 +82,8 @@ class Downloads:
     def fetch(self, backbone: Backbone) -> Path:
         """Return the path of the backbone's checkpoint in torch's cache, downloaded if missing.
 
-        The file gets its name only after its SHA-256 was found to begin as that name says, and to
-        be the remembered one, if there is one.
+        The file gets its name only after its SHA-256 was found to begin as that name says, to be
+        the remembered one, if there is one, and the one that the server states, if it does.
 
         Raises:
             InputError: the address is not safe or not reachable, the file there is not the
@@ -210,31 +214,49 @@ def pieces(address: str, timeout_seconds: float) -> Generator[tuple[bytes, int |
         it. The first piece is empty, so that the length is known before the content.
 
     Raises:
-        TransferError: the host is not reachable, refuses, or does not send the whole file.
+        TransferError: the host is not reachable, refuses, does not send the whole file, or sends
+            one of another SHA-256 than it states.
     """
-    done = 0
+    done, hasher, redirects = 0, hashlib.sha256(), _SafeRedirects()
     proxies = urllib.request.ProxyHandler({} if _is_loopback(address) else None)
-    opener = urllib.request.build_opener(_SafeRedirects, proxies)
+    opener = urllib.request.build_opener(redirects, proxies)
     opener.addheaders = [("User-Agent", f"simx/{__version__}")]
     try:
         with contextlib.closing(opener.open(address, timeout=timeout_seconds)) as response:
             total = response.length
+            stated = redirects.stated or _stated_hash(response.headers)
             yield b"", total
             while piece := response.read(_PIECE_BYTES):
                 done += len(piece)
+                if stated:
+                    hasher.update(piece)
                 yield piece, total
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a malformed redirect
         raise _transfer_error(error, timeout_seconds) from error
     if total is not None and done != total:
         raise PassingError(f"the connection ended after {done} of {total} bytes")
+    if stated and stated != hasher.hexdigest():
+        raise TransferError("its sha256 is not the one that the server states")
+
+
+def _stated_hash(headers: Message) -> str:
+    found = _STATED_HASH.fullmatch(headers.get("X-Linked-Etag", ""))
+    return found.group(1) if found else ""
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to https, or from this machine to itself."""
+    """Follows a redirect only to https, or from this machine to itself.
+
+    ``stated`` is the hash of the file by the first server that states one.
+    """
+
+    def __init__(self) -> None:
+        self.stated = ""
 
     def http_error_302(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
     ) -> HTTPResponse | None:
+        self.stated = self.stated or _stated_hash(headers)
         try:
             return cast(HTTPResponse | None, super().http_error_302(req, fp, code, msg, headers))
         except Exception:

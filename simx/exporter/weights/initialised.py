@@ -32,10 +32,14 @@ _EPSILON = 1e-5
 """Batch norm's own, added to a variance that may be nothing."""
 
 _SIDE = 224
-"""Pixels of each side of the inputs. All that are settled take it, and MaxViT no other."""
+"""Pixels of each side of the inputs. All of torchvision's networks that are settled take it, and
+MaxViT no other."""
 
-_CELLS = (1, 8, 28, _SIDE)
-"""Fields of one colour along each side of the inputs: a single colour to noise."""
+_CLOSED = 0.01
+"""Below it a factor of a residual branch hides what the branch computes."""
+
+_CELLS = (1, 8, 28)
+"""Fields of one colour along each side of the inputs; the last inputs are noise."""
 
 
 def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -48,22 +52,37 @@ def random_state(backbone: Backbone, seed: int = 0) -> dict[str, torch.Tensor]:
     Returns:
         The model's state dict, float32 and int64 tensors on the CPU.
     """
+    is_of_timm = backbone.source == "timm"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = architecture.build(backbone)
-        images = inputs_of_every_frequency()
+        # Some of timm's networks take pictures of their preset's size alone.
+        images = inputs_of_every_frequency(backbone.preset.crop if is_of_timm else _SIDE)
+        if is_of_timm:
+            _open_branches(model)
     settle(model, images)
     return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
-def inputs_of_every_frequency() -> torch.Tensor:
+def inputs_of_every_frequency(side: int = _SIDE) -> torch.Tensor:
     """Draw squares of random colours, from one for the whole picture to one for each pixel.
 
     Returns:
-        float32 [4, 3, 224, 224], from -2 to 2, the range of normalised pictures.
+        float32 [4, 3, side, side], from -2 to 2, the range of normalised pictures.
     """
-    squares = [torch.rand(1, 3, cells, cells) for cells in _CELLS]
-    return torch.cat([nn.functional.interpolate(each, _SIDE) for each in squares]) * 4 - 2
+    squares = [torch.rand(1, 3, cells, cells) for cells in (*_CELLS, side)]
+    return torch.cat([nn.functional.interpolate(each, side) for each in squares]) * 4 - 2
+
+
+def _open_branches(model: nn.Module) -> None:
+    """Set the factors of residual branches to one that training begins with near zero.
+
+    An error in a branch would not show in the embedding otherwise.
+    """
+    for name, factors in model.named_parameters():
+        leaf = name.rpartition(".")[2]
+        if leaf.startswith(("gamma", "layer_scale", "scale")) and factors.abs().max() < _CLOSED:
+            nn.init.ones_(factors)
 
 
 def settle(model: nn.Module, images: torch.Tensor) -> None:

@@ -10,7 +10,7 @@ from simx.common.input_files import shown
 from simx.exporter.weights.file_reading import Entries
 from simx.exporter.weights.selection import Container, Network, needs_of, networks
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 
 _SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.")
 """In ``model-00001-of-00003.safetensors``."""
@@ -67,8 +67,8 @@ def _cause(
         return f"it fits {other.name}; ", "select that"
     if not closest.found:
         return (
-            "it has none of the names that torchvision gives to this network's tensors; ",
-            "save it from torchvision's model",
+            f"it has none of the names that {backbone.source} gives to this network's tensors; ",
+            f"save it from {backbone.source}'s model",
         )
     return "", "select the model it was saved from"
 
@@ -83,9 +83,9 @@ def _pixels(closest: Network) -> int | None:
 
 
 def _other_backbone(held: Sequence[Container], embedding: EmbeddingKind) -> Backbone | None:
-    """Return the entry of the catalogue that a file fits, the default one of its architecture."""
+    """Return torchvision's entry that a file fits, the default one of its architecture."""
     tried: set[tuple[str, int]] = set()
-    for backbone in sorted(load(), key=lambda each: not each.default):
+    for backbone in sorted(of_torchvision(), key=lambda each: not each.default):
         # Only a vision transformer's tensors depend on the size of the pictures.
         size = backbone.preset.crop if backbone.family == "vit" else 0
         if (backbone.model, size) in tried:

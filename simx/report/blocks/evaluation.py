@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from simx.common.safe_text import clean, counted
+from simx.models.backbone import full_name
 from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import FAILED, RANDOM, listed, target_name, weights_name
@@ -151,7 +152,7 @@ def _unreadable(found: Evaluation) -> Iterator[Block]:
 def _model(cell: _Cell) -> str:
     is_file = cell.weights_origin == "file"
     weights = "file" if is_file else weights_name(cell.identity.weights)
-    return f"{clean(cell.identity.model)}:{weights}"
+    return full_name(clean(cell.identity.model), weights)
 
 
 def _target(cell: _Cell) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from simx.models.backbone import full_name
 from simx.report.formats.comma_separated import safe, written
 from simx.report.formats.json import json_document
 from simx.report.words.recommendation import answer
@@ -121,7 +122,7 @@ def _milliseconds(nanoseconds: float | None) -> float | None:
 
 
 def _name(contender: Contender) -> str:
-    return f"{contender.backbone.model}:{contender.backbone.weights}"
+    return full_name(contender.backbone.model, contender.backbone.weights)
 
 
 def _field(value: object) -> str:

@@ -32,7 +32,8 @@ _MEASURED = (
     "interpreter and the runtime; device: the device's own memory. nodes: where the session ran "
     "the nodes of the graph; shape: nodes on the processor that only compute shapes.\n"
     "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
-    "measured here. GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
+    "measured here; timm publishes none, and its GFLOPS are torch's count. GFLOPS count "
+    "multiply-accumulates. Weights leave out IMAGENET1K_."
 ).split("\n")
 
 _PARTIAL = f"{PARTIAL}: the share of the graph's nodes that ran on the provider; times include all."

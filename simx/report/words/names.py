@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean, counted
+from simx.models.backbone import full_name
 from simx.models.pictures import Image
 from simx.results.summaries.summary import BackboneSummary, CellLabel, TargetId
 
@@ -48,7 +49,7 @@ def weights_name(weights: str) -> str:
 def backbone_name(of: BackboneSummary | CellLabel) -> str:
     """Return model and weights, as the command line takes them; ``file`` for weights of a file."""
     weights = "file" if of.weights_origin == "file" else weights_name(of.weights)
-    return f"{clean(of.model)}:{weights}"
+    return full_name(clean(of.model), weights)
 
 
 def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:

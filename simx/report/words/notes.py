@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean, counted
+from simx.models.licences import licence_notes
 from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,
@@ -56,6 +57,8 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         notes.append(RANDOM_NOTE)
     if any(backbone.weights_origin == "file" for backbone in backbones):
         notes.append("file: weights of a file, for which no published accuracy holds")
+    pretrained = (each for each in backbones if each.weights_origin == "pretrained")
+    notes += licence_notes((each.model, each.weights) for each in pretrained)
     found = [each for cell in measured for each in cell.intervals]
     is_quoted = any(backbone.quoted for backbone in backbones)
     if not is_quoted and not all(map(figures.has_interval, found)):

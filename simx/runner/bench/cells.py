@@ -10,7 +10,7 @@ from simx.common.anonymous import anonymous
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
-from simx.models.backbone import Backbone, EmbeddingKind, Precision
+from simx.models.backbone import Backbone, EmbeddingKind, Precision, full_name
 from simx.results.files.journal_lines import JournaledBackbone
 from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
@@ -148,7 +148,7 @@ def failed_cell(
         "--precision": None if identity.precision == "fp32" else identity.precision,
         "--weights": "FILE" if origin == "file" else origin,
     }
-    command = f"simx bench {backbone.model}:{backbone.weights}"
+    command = f"simx bench {full_name(backbone.model, backbone.weights)}"
     given = ((name, str(value)) for name, value in options.items() if value is not None)
     command += "".join(f" {name} {shlex.quote(value)}" for name, value in given)
     return FailedCell(

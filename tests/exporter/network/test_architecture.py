@@ -11,11 +11,11 @@ from torchvision.models.regnet import BlockParams
 
 from simx.exporter.network.architecture import _NothingDrawn, build, build_empty
 from simx.models.backbone import Backbone
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 from tests.exporter.network.test_heads import one
 
 EACH_BACKBONE = pytest.mark.parametrize(
-    "backbone", load(), ids=lambda backbone: f"{backbone.model}-{backbone.weights}"
+    "backbone", of_torchvision(), ids=lambda backbone: f"{backbone.model}-{backbone.weights}"
 )
 
 built = cache(build_empty)

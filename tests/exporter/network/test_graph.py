@@ -12,9 +12,9 @@ from simx.exporter.network.graph import EXPORTED_BATCH
 from simx.exporter.network.heads import remove_head
 from simx.exporter.verification.inspection.weights import CLASSES
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 
-ONE_OF_EACH_SIZE = {(each.model, each.preset.crop): each for each in load()}.values()
+ONE_OF_EACH_SIZE = {(each.model, each.preset.crop): each for each in of_torchvision()}.values()
 
 
 class Sizes(TorchFunctionMode):

@@ -23,7 +23,7 @@ from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.exporter.weights.state import fill
 from simx.models.backbone import Backbone
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 from simx.results.schema.report import Parity
 from simx.results.statistics.parity import disagreement, worst_parity
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 Array = npt.NDArray[np.float32]
 
-DEFAULTS = [backbone for backbone in load() if backbone.default]
+DEFAULTS = [backbone for backbone in of_torchvision() if backbone.default]
 SMALLEST = [
     min((b for b in DEFAULTS if b.family == family), key=lambda backbone: backbone.gflops)
     for family in sorted({backbone.family for backbone in DEFAULTS})

@@ -12,13 +12,14 @@ class Answer:
     """How a request is answered.
 
     ``announced`` is the Content-Length (None: none is sent). With ``stalls`` the connection stays
-    open and silent after the body until the test is over.
+    open and silent after the body until the test is over. ``stated`` is the hash in a header.
     """
 
     status: int = 200
     body: bytes = b""
     announced: int | None = None
     location: str | None = None
+    stated: str | None = None
     stalls: bool = False
 
 
@@ -50,6 +51,8 @@ def serving(
                 self.send_header("Content-Length", str(answer.announced))
             if answer.location is not None:
                 self.send_header("Location", answer.location)
+            if answer.stated is not None:
+                self.send_header("X-Linked-Etag", f'"{answer.stated}"')
             self.end_headers()
             self.wfile.write(answer.body)
             if answer.stalls:

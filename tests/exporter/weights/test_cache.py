@@ -41,15 +41,15 @@ def test_cache_is_where_torch_has_it(
 
 
 def test_every_checkpoint_can_be_verified() -> None:
-    """Each entry of the catalogue has a checkpoint whose name carries its hash."""
-    prefixes = {hash_prefix(checkpoint_path(entry).name) for entry in catalogue.load()}
+    """Each of torchvision's entries has a checkpoint whose name carries its hash."""
+    prefixes = {hash_prefix(checkpoint_path(entry).name) for entry in catalogue.of_torchvision()}
 
-    assert len(prefixes) == len({entry.url for entry in catalogue.load()})
+    assert len(prefixes) == len({entry.url for entry in catalogue.of_torchvision()})
 
 
 def test_each_set_of_weights_has_a_name_and_a_checkpoint_of_its_own() -> None:
     """All 115 are reached as model:weights, and no two of them share a file of the cache."""
-    entries = catalogue.load()
+    entries = catalogue.of_torchvision()
     reached = [
         select(Selection(names=(f"{entry.model}:{entry.weights}",)), entries) for entry in entries
     ]

@@ -20,12 +20,12 @@ EACH_WAY = ("densenet121", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "swin_t", "
 
 OTHERS = [
     pytest.param(each, id=each.name, marks=pytest.mark.slow)
-    for each in catalogue.load()
+    for each in catalogue.of_torchvision()
     if each.default and each.model not in QUICK
 ]
 SMALL = [
     pytest.param(each, id=each.name)
-    for each in catalogue.load()
+    for each in catalogue.of_torchvision()
     if each.default and each.model in QUICK
 ]
 

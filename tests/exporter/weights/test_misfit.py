@@ -10,7 +10,7 @@ from simx.common.errors import InputError
 from simx.exporter.weights.load import fit
 from simx.exporter.weights.selection import containers, needs_of, networks
 from simx.models.backbone import Backbone
-from simx.models.catalogue import load
+from simx.models.catalogue import load, of_torchvision
 from tests.exporter.weights.support import BackboneOf, unfilled
 
 HERE = Path("weights.pth")
@@ -88,7 +88,7 @@ def test_foreign_names_are_the_cause(backbone_of: BackboneOf) -> None:
 @pytest.mark.slow
 def test_no_file_fits_two_architectures_of_a_family() -> None:
     """Each whole state dict fits its own architecture alone, whatever is a part of what."""
-    defaults = [backbone for backbone in load() if backbone.default]
+    defaults = [backbone for backbone in of_torchvision() if backbone.default]
     held = {each: containers(unfilled(each)) for each in defaults}
     for one, other in permutations(defaults, 2):
         if one.family == other.family:

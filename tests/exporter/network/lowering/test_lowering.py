@@ -17,7 +17,7 @@ from simx.exporter.network.architecture import build
 from simx.exporter.network.graph import export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.network.lowering.passes import lower
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 from tests.exporter.network.lowering.support import SIDE, operators, pictures, tensors, traced
 
 
@@ -176,12 +176,14 @@ def test_only_what_is_plain_is_exchanged(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", sorted({backbone.family for backbone in load()}))
+@pytest.mark.parametrize("family", sorted({backbone.family for backbone in of_torchvision()}))
 def test_nothing_of_a_family_is_left_to_torch(
     family: str, tmp_path: Path, decompositions: list[ExportedProgram]
 ) -> None:
     """Decomposing would take half of the export's time."""
-    of_it = (backbone for backbone in load() if backbone.family == family and backbone.default)
+    of_it = (
+        backbone for backbone in of_torchvision() if backbone.family == family and backbone.default
+    )
     smallest = min(of_it, key=lambda backbone: backbone.gflops)
     body = prepare_for_export(remove_head(build(smallest), "pooled"))
     export_graph(body, smallest.preset.crop, tmp_path / "model.onnx")
