@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import timm
 import torch
 from numpy.typing import NDArray
 
@@ -81,6 +80,8 @@ def differences(backbone: Backbone, entry: Entry) -> tuple[float, float]:
 
 def built(backbone: Backbone, entry: Entry, **options: int) -> Any:  # noqa: ANN401 - timm is untyped
     """Build a network by timm alone, with the weights that were exported."""
+    import timm  # noqa: PLC0415 - an extra
+
     name = f"{backbone.model.removeprefix(TIMM_PREFIX)}.{backbone.weights}"
     model = timm.create_model(name, pretrained=False, **options)
     state = load_state(entry.weights_path)

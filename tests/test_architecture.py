@@ -23,13 +23,14 @@ ROOMS: dict[str, set[str]] = {
 }
 """Every room, and the rooms it may import besides itself."""
 
-TORCH = {"torch", "torchvision", "onnxscript", "onnx_ir"}
+TORCH = {"torch", "torchvision", "timm", "onnxscript", "onnx_ir"}
 RUNTIMES = TORCH | {"onnx", "onnxruntime"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "exporter/network/architecture.py": TORCH,
     "exporter/network/heads.py": TORCH,
     "exporter/network/graph.py": TORCH,
+    "exporter/network/timm_networks.py": TORCH,
     "exporter/jobs/from_weights.py": TORCH,
     "exporter/network/lowering/functional.py": TORCH,
     "exporter/network/lowering/passes.py": TORCH,

@@ -19,7 +19,8 @@ MEASURED = {"torch", "torchvision", "onnx", "onnxruntime"}
 NEEDS_TORCH = MEASURED - {"onnxruntime"} | {"onnxscript", "safetensors"}
 
 PINNED_ACTION = re.compile(r"[\w.-]+/[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})")
-PIN = re.compile(r"([a-z0-9-]+)==[\w.]+( ; [a-z_]+ [<>=!]+ '[\w.]+')? +# via .+")
+_MARKER = r"[a-z_]+ [<>=!]+ '[\w.]+'"
+PIN = re.compile(rf"([a-z0-9-]+)==[\w.]+( ; {_MARKER}( (and|or) {_MARKER})*)? +# via .+")
 
 
 def parsed(path: Path) -> Any:

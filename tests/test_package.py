@@ -62,6 +62,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     assert names >= {
         "simx/py.typed",
         "simx/models/catalogue.json",
+        "simx/models/timm.json",
         "simx/images/bundled/PROVENANCE.md",
         "simx/images/bundled/anchor.jpg",
         "simx/images/bundled/positive.jpg",

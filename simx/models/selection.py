@@ -68,7 +68,11 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
         and (not families or backbone.family in families)
     )
     if not fitting:
-        raise InputError(f"no backbone {_criteria(selection)}; `simx models` lists all there are")
+        others = any(each.family in families and each.source == "timm" for each in catalogue)
+        mend = (
+            "name those of timm, as in 'timm:*'" if others else "`simx models` lists all there are"
+        )
+        raise InputError(f"no backbone {_criteria(selection)}; {mend}")
     return fitting
 
 

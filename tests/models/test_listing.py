@@ -37,6 +37,7 @@ def test_a_record_holds_the_backbone_flat() -> None:
         "embedding_dim": 1280,
         "embedding_dims": {"pooled": 1280, "penultimate": 1280, "flat": 1753600},
         "embedding_gmacs": {"pooled": 1016.715, "penultimate": 1016.715, "flat": 1016.715},
+        "source": "torchvision",
         "path": "store/vit.onnx",
         "outdated": "made with torch 1.0",
         "weights_origin": "random",

@@ -5,6 +5,7 @@ from importlib import resources
 import msgspec
 import pytest
 
+from simx.common.errors import InputError
 from simx.models.catalogue import TIMM_FILE_NAME, CatalogueFile, load
 from simx.models.selection import Selection, select
 
@@ -52,6 +53,15 @@ def test_all_means_torchvision_only() -> None:
     assert not any(name.startswith("timm:") for name in names(everything=True))
 
 
+def test_a_family_of_timm_alone_needs_a_name() -> None:
+    """``--family`` narrows torchvision's backbones unless timm's are named."""
+    with pytest.raises(InputError, match=r"no backbone of family levit; name those of timm, as in"):
+        select(Selection(everything=True, families=("levit",)), load())
+
+    of_levit = select(Selection(names=("timm:*",), families=("levit",)), load())
+    assert {each.family for each in of_levit} == {"levit"}
+
+
 def test_addresses_are_those_of_the_hub() -> None:
     """Every checkpoint is a safetensors file at an https address."""
     for each in OF_TIMM:
@@ -75,7 +85,7 @@ def test_figures_are_those_of_the_installed_timm() -> None:
     from scripts.make_timm_catalogue import entries  # noqa: PLC0415
 
     stored = {each.name: each for each in OF_TIMM}
-    for model in ("test_resnet", "test_vit", "resnet18"):
+    for model in ("test_resnet", "test_efficientnet", "resnet10t"):
         for each in entries(model):
             assert each == stored[each.name], REGENERATE
 

@@ -121,7 +121,8 @@ def settle(model: nn.Module, images: torch.Tensor) -> None:
 def _set_batch_norm(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
     """Set the statistics to those of the inputs, and both gains."""
     mean, variance = _moments(inputs[0].movedim(1, -1))
-    norm.running_mean, norm.running_var = mean, variance.repeat(len(mean))
+    norm.running_mean = mean.expand(norm.num_features).clone()
+    norm.running_var = variance.expand(norm.num_features).clone()
     nn.init.constant_(norm.weight, DEVIATION)
     nn.init.constant_(norm.bias, MEAN)
 

@@ -15,7 +15,7 @@ from simx.models.selection import Selection, select
 
 timm = pytest.importorskip("timm", reason="timm is an extra: pip install 'simx-bench[timm]'")
 
-TINY = ("timm:test_resnet", "timm:test_vit", "timm:test_efficientnet")
+TINY = ("timm:test_resnet", "timm:vit_tiny_patch16_224", "timm:test_efficientnet")
 
 
 def backbone_of(name: str) -> Backbone:
