@@ -68,10 +68,9 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
         and (not families or backbone.family in families)
     )
     if not fitting:
-        others = any(each.family in families and each.source == "timm" for each in catalogue)
-        mend = (
-            "name those of timm, as in 'timm:*'" if others else "`simx models` lists all there are"
-        )
+        of_timm = any(each.family in families and each.source == "timm" for each in catalogue)
+        everywhere = "`simx models` lists all there are"
+        mend = "name those of timm, as in 'timm:*'" if of_timm else everywhere
         raise InputError(f"no backbone {_criteria(selection)}; {mend}")
     return fitting
 

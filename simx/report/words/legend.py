@@ -1,5 +1,6 @@
 """The meaning of the tables' headings, for the end of a report."""
 
+from simx.models.backbone import TIMM_PREFIX
 from simx.report.words import figures
 from simx.report.words.names import FASTEST, TIED, TIMES
 from simx.results.schema.partial_placement import PARTIAL, partial_placement_in
@@ -32,8 +33,7 @@ _MEASURED = (
     "interpreter and the runtime; device: the device's own memory. nodes: where the session ran "
     "the nodes of the graph; shape: nodes on the processor that only compute shapes.\n"
     "GFLOPS, acc1 and acc5 are torchvision's published figures for the pretrained weights, not "
-    "measured here; timm publishes none, and its GFLOPS are torch's count. GFLOPS count "
-    "multiply-accumulates. Weights leave out IMAGENET1K_."
+    "measured here. GFLOPS count multiply-accumulates. Weights leave out IMAGENET1K_."
 ).split("\n")
 
 _PARTIAL = f"{PARTIAL}: the share of the graph's nodes that ran on the provider; times include all."
@@ -42,6 +42,10 @@ _REDUCED = (
     "fp16, int8: the network in these numbers, converted from fp32. Its embedding is not the same "
     "vector, but a near one: parity and margin show how near. acc1 and acc5 are those of fp32. "
     f"{TIMES} fp32: the speed divided by that of fp32 on the same backend and provider."
+)
+
+_OF_TIMM = (
+    "GFLOPS of timm's backbones are torch's count; timm publishes no accuracies with its code."
 )
 
 _QUOTED = (
@@ -60,4 +64,6 @@ def legend(report: Report) -> tuple[str, ...]:
         return tuple(_QUOTED)
     partial = any(partial_placement_in(cell.identity.backend) for cell in report.cells)
     reduced = any(target_of(cell.identity).is_reduced for cell in report.cells)
-    return (*_MEASURED, *((_REDUCED,) if reduced else ()), *((_PARTIAL,) if partial else ()))
+    timm = any(cell.identity.model.startswith(TIMM_PREFIX) for cell in report.cells)
+    further = ((reduced, _REDUCED), (partial, _PARTIAL), (timm, _OF_TIMM))
+    return (*_MEASURED, *(text for is_so, text in further if is_so))
