@@ -94,7 +94,7 @@ def export(  # noqa: PLR0913 - the options of the command
         calibrate: folder of pictures to measure int8's ranges on, instead of the bundled ones.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
         weights_key: the name of the network to use, if the file has several.
-        weights_mirror: URL to download weights from, instead of torchvision's.
+        weights_mirror: URL to download weights from, instead of the libraries' own servers.
         offline: never download.
         threads: of all exports together; by default the cores of this process.
         jobs: exports side by side; by default one per core, within the memory.
@@ -178,7 +178,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         calibrate: folder of pictures to measure int8's ranges on, instead of the bundled ones.
         weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict.
         weights_key: the name of the network to use, if the file has several.
-        weights_mirror: URL to download weights from, instead of torchvision's.
+        weights_mirror: URL to download weights from, instead of the libraries' own servers.
         offline: never download.
         anchor: your own anchor picture.
         positive: your own positive picture.

@@ -48,7 +48,7 @@ def locate(
     ``auto`` never downloads: without a checkpoint in torch's cache it gives random weights. A
     damaged checkpoint is refused, here or by ``load``, and never replaced by random weights.
 
-    The downloads are by default from torchvision's server, without callbacks. The seed is for
+    The downloads are by default from the libraries' servers, without callbacks. The seed is for
     random weights.
 
     Raises:

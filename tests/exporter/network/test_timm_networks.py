@@ -80,3 +80,22 @@ def test_random_weights_are_repeated(name: str) -> None:
 
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+def test_no_branch_is_hidden_by_its_factor() -> None:
+    """Residual branches count in full, so that an error in one shows in the embedding."""
+    state = random_state(backbone_of("timm:test_convnext"))
+    factors = [tensor for name, tensor in state.items() if name.endswith(".gamma")]
+
+    assert factors
+    assert all(bool((each == 1).all()) for each in factors)
+
+
+def test_a_batch_norm_after_the_pooling_is_settled() -> None:
+    """MobileNetV4 has one: its channels share their moments, and each has a place of its own."""
+    backbone = backbone_of("timm:mobilenetv4_conv_small")
+    state = random_state(backbone)
+
+    fill(build_empty(backbone), state)
+
+    assert state["norm_head.running_mean"].shape == state["norm_head.weight"].shape == (1280,)
