@@ -60,7 +60,7 @@ Embeddings = Mapping[EmbeddingKind, torch.Tensor]
 
 def main(names: tuple[str, ...], file: Path) -> None:
     """Print a row for each selected backbone and embedding, and what misses a bound."""
-    selected = select(Selection(names=names), catalogue.load())
+    selected = select(Selection(names=names), catalogue.of_torchvision())
     found: dict[tuple[str, Preset], list[Row]] = {}
     kept = msgspec.json.decode(b"[%b]" % b",".join(file.read_bytes().splitlines()), type=list[Row])
     print("| backbone | embedding | pictures | error | with | norms | cosines |")

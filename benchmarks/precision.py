@@ -24,7 +24,7 @@ import msgspec
 import simx
 from benchmarks.side_by_side import Engine, is_over, ratio_of_calls
 from simx.exporter.jobs.plan import Exported
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.report import write
 from simx.results.schema.config import ProfileName
@@ -85,7 +85,7 @@ def main() -> None:
 def some(count: int) -> list[str]:
     """Return the names of so many backbones of range 0, of as many families as they can be."""
     low = DEFAULT_RANGES[0]
-    inside = [each.model for each in load() if each.default and each.gflops in low]
+    inside = [each.model for each in of_torchvision() if each.default and each.gflops in low]
     count = min(count, len(inside))
     return [inside[place * len(inside) // count] for place in range(count)]
 

@@ -20,7 +20,7 @@ from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportId
 from simx.exporter.store.store import Store
 from simx.exporter.store.stored_files import record_of
 from simx.models.backbone import Backbone
-from simx.models.catalogue import load
+from simx.models.catalogue import of_torchvision
 from simx.results.schema.report import Parity
 
 SOURCE = "seed 0"
@@ -33,7 +33,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory(prefix="simx-") as folder:
         store = Store(Path(folder) / "store")
-        backbones = [backbone for backbone in load() if backbone.default]
+        backbones = [backbone for backbone in of_torchvision() if backbone.default]
         for backbone in backbones:
             _publish(store, backbone)
         seconds = sorted(_warm(store) for _ in range(runs))

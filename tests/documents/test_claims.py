@@ -20,7 +20,7 @@ from simx.exporter.weights.request import WEIGHTS
 from simx.images.files import PICTURE
 from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
 from simx.models.backend_name import BackendName
-from simx.models.catalogue import load
+from simx.models.catalogue import load, of_torchvision
 from simx.models.selection import Selection, select
 from simx.report.formats.csv import HEADER
 from simx.results.files.journal import JOURNAL
@@ -198,7 +198,7 @@ def test_the_changelog_names_the_version() -> None:
 
 def test_the_counts_are_those_of_the_catalogue() -> None:
     """The README counts architectures, sets of weights and what `make bench` measures rightly."""
-    backbones = load()
+    backbones = of_torchvision()
     usual = [backbone for backbone in backbones if backbone.default]
     stated = words_of(README)
 
