@@ -100,6 +100,8 @@ BENCHMARKS := moderation export_speed export_profile warm_export precisions over
 benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.export_speed --all
+	$(BIN)/python $(EDITABLE) ".[timm]"
+	$(BIN)/python -m benchmarks.timm_parity --store $(STORE)
 	mkdir -p .simx
 	$(BIN)/python -m benchmarks.false_alarms --store $(STORE)
 	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60 --store $(STORE)
