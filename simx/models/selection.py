@@ -68,9 +68,10 @@ def select(selection: Selection, catalogue: Sequence[Backbone]) -> tuple[Backbon
         and (not families or backbone.family in families)
     )
     if not fitting:
-        of_timm = any(each.family in families and each.source == "timm" for each in catalogue)
-        everywhere = "`simx models` lists all there are"
-        mend = "name those of timm, as in 'timm:*'" if of_timm else everywhere
+        of_torchvision = {each.family for each in catalogue if each.source == "torchvision"}
+        of_timm = bool(families - of_torchvision) and not selection.names
+        lists = "`simx models` lists all there are"
+        mend = "name those of timm, as in 'timm:*'" if of_timm else lists
         raise InputError(f"no backbone {_criteria(selection)}; {mend}")
     return fitting
 

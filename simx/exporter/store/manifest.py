@@ -18,8 +18,8 @@ from simx.results.schema.report import Parity, WeightsOrigin
 MANIFEST_NAME: Final = "simx-export"
 MANIFEST_VERSION = 4
 """2: how it was made (``recipe``), and the hash of the manifest itself. 3: margins, and what
-another precision was made from. 4: how a weights file was read, the licence of weights, and how int8
-was made."""
+another precision was made from. 4: how a weights file was read, the licence of weights, and how
+int8 was made."""
 
 _VERSIONS_READ = {3, MANIFEST_VERSION}
 
