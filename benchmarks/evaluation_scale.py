@@ -1,15 +1,16 @@
-"""How long and with how much memory 100,000 embeddings are searched and judged.
+"""How long and with how much memory ``simx evaluate`` judges 100,000 generated pictures.
 
-The embeddings are generated: classes of ten around random centres, float32 with 1280 dimensions,
-kept on disk as ``simx evaluate`` keeps them. With --pictures the same number of small pictures is
-generated too, and ``simx evaluate`` runs on them from their files to its report::
+The pictures are small JPEGs, in classes of ten, and the network gives embeddings of 1280 numbers.
+The command is killed once a third of them is embedded, and given again. What is in the folder is
+used: give the script again after an interrupt, and it goes on::
 
-    python -m benchmarks.evaluation_scale
-    python -m benchmarks.evaluation_scale --pictures mobilenet_v3_small
+    python -m benchmarks.evaluation_scale [--count 100000] [--folder DIR] [--backbone mnasnet0_5]
 """
 
 import argparse
+import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,75 +20,80 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simx.evaluation.figures import figures, truth_of
-from simx.evaluation.truth import Pictures
-from simx.evaluation.vectors import Embeddings
+from benchmarks.export_speed import tree_bytes
+from simx.results.files.evaluation import read_evaluation
+from simx.results.schema.evaluation import EvaluatedCell
 
 CLASS = 10
-BATCH = 1000
-
-
-def generated(folder: Path, count: int, dim: int) -> Embeddings:
-    """Write generated embeddings, and return them memory-mapped."""
-    path, draw = folder / "rows", np.random.default_rng(0)
-    with path.open("wb") as file:
-        for _ in range(0, count, BATCH):
-            centres = np.repeat(draw.standard_normal((BATCH // CLASS, dim)), CLASS, axis=0)
-            rows = centres + 2 * draw.standard_normal((BATCH, dim))
-            file.write(rows.astype("<f4").tobytes())
-    return Embeddings(np.memmap(path, "<f4", "r", shape=(count, dim)), np.arange(count))
-
-
-def judge(folder: Path, count: int, dim: int, resamples: int) -> None:
-    """Judge generated embeddings, and print time and memory."""
-    embeddings = generated(folder, count, dim)
-    labels = np.arange(count) // CLASS
-    pictures = Pictures(
-        kind="classes",
-        files=tuple(Path(str(place)) for place in range(count)),
-        labels=labels,
-    )
-    begun = time.monotonic()
-    found = figures(embeddings, truth_of(pictures, "queries", resamples, 0), None, 2)
-    seconds = time.monotonic() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"{count:,} embeddings of {dim}: {seconds:.0f} s, peak {peak / 1e9:.2f} GB")
-    print(found.retrieval)
-    print(found.separation.roc_auc)
-
-
-def evaluate(folder: Path, count: int, backbone: str) -> None:
-    """Generate pictures, run ``simx evaluate`` on them, and print its time and memory."""
-    draw = np.random.default_rng(0)
-    for place in range(count):
-        if place % CLASS == 0:
-            small = draw.integers(0, 256, (6, 6, 3), np.uint8)
-            (folder / f"{place // CLASS:05}").mkdir()
-        pixels = np.clip(small + draw.integers(-40, 41, small.shape), 0, 255).astype(np.uint8)
-        path = folder / f"{place // CLASS:05}" / f"{place % CLASS}.jpg"
-        Image.fromarray(pixels).resize((96, 96)).save(path)
-    begun = time.monotonic()
-    arguments = ["evaluate", str(folder), backbone, "--backend", "ort"]
-    command = [sys.executable, "-m", "simx", *arguments]
-    subprocess.run(command, check=True)
-    seconds = time.monotonic() - begun
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    print(f"{count:,} pictures: {seconds:.0f} s, peak of the largest process {peak / 1e9:.2f} GB")
+SAMPLE_SECONDS = 2.0
+LINES_EVERY = 30
+"""Samples of the memory between two lines of progress."""
 
 
 def main() -> None:
-    """Run the benchmark."""
+    """Generate pictures, have them evaluated twice, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--dim", type=int, default=1280)
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--pictures", metavar="BACKBONE")
+    place = Path(tempfile.gettempdir()) / "simx-evaluation-scale"
+    parser.add_argument("--folder", type=Path, default=place)
+    parser.add_argument("--backbone", default="mnasnet0_5")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        if given.pictures:
-            evaluate(Path(folder), given.count, given.pictures)
-        else:
-            judge(Path(folder), given.count, given.dim, given.resamples)
+    pictures, cache = given.folder / "pictures", given.folder / "cache"
+    generate(pictures, given.count)
+    report = given.folder / "evaluation.json"
+    command = [
+        *(sys.executable, "-m", "simx", "evaluate", str(pictures), given.backbone),
+        *("--weights", "random", "--backend", "ort", "--cache", str(cache)),
+        *("--store", str(given.folder / "store"), "-o", str(report), "--force"),
+    ]
+    if kept(cache) < given.count // 3:
+        print("killed:", run(command, cache, until=given.count // 3), flush=True)
+    print("run again:", run(command, cache), flush=True)
+    found = read_evaluation(report)
+    for cell in found.cells:
+        if isinstance(cell, EvaluatedCell):
+            print(cell.throughput, cell.retrieval, cell.separation.roc_auc, sep="\n")
+
+
+def generate(folder: Path, count: int) -> None:
+    """Write pictures of 96 pixels, of which those of a class differ by noise."""
+    for number in range(count // CLASS):
+        place, draw = folder / f"{number:06}", np.random.default_rng(number)
+        if place.is_dir():
+            continue
+        small = draw.integers(0, 256, (6, 6, 3))
+        unfinished = place.with_name(f".{number}")
+        unfinished.mkdir(parents=True, exist_ok=True)
+        for picture in range(CLASS):
+            pixels = np.clip(small + draw.integers(-40, 41, small.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).resize((96, 96)).save(unfinished / f"{picture}.jpg")
+        unfinished.rename(place)
+    print(f"{count:,} pictures in {folder}", flush=True)
+
+
+def kept(cache: Path) -> int:
+    """Return how many embeddings are on the disk: each with 1280 numbers, a hash and a checksum."""
+    return sum(path.stat().st_size for path in cache.glob("*/embeddings")) // (1280 * 4 + 68)
+
+
+def run(command: list[str], cache: Path, until: int | None = None) -> str:
+    """Run a command, kill it once so many embeddings are kept, and return what it needed."""
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = subprocess.Popen(command, start_new_session=True)
+    peak = samples = 0
+    while process.poll() is None:
+        peak, samples = max(peak, tree_bytes(process.pid)), samples + 1
+        if samples % LINES_EVERY == 0:
+            seconds = time.monotonic() - begun
+            print(f"{seconds:.0f} s, {kept(cache):,} kept, {peak / 1e9:.2f} GB", flush=True)
+        if until is not None and kept(cache) >= until:
+            os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(SAMPLE_SECONDS)
+    seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if until is None and process.returncode:
+        sys.exit(f"{command[1:4]} ended with exit code {process.returncode}")
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f"{seconds:.0f} s, {used:.0f} s of processor time, {peak / 1e9:.2f} GB at the peak"
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ DEPTHS = (1, 5, 10)
 DECIMALS = 12
 """To which cosines are compared: beyond them are rounding errors of float64."""
 
-_BLOCK_BYTES = 2**27
-"""Of the cosines of all blocks at a time; a few arrays of this size are alive at once."""
+_BLOCK_BYTES = 2**26
+"""Of the cosines of all threads at a time; some ten arrays of this size are alive at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,27 @@ def search(
         relevant=relevant,
     )
 
+    budget = _BLOCK_BYTES // (8 * threads)
+    width = max(1, min(count, budget // max(embeddings.dim, deep)))
+    step = max(1, min(count, budget // max(embeddings.dim, deep + width)))
+
     def search_block(block: slice) -> None:
-        cosines = _cosines(embeddings, block)
-        same = classes[block, np.newaxis] == classes
-        np.round(cosines, DECIMALS, out=cosines)
-        cosines -= 0.1**DECIMALS / 10 * same
-        np.fill_diagonal(cosines[:, block], -np.inf)
-        nearest = _largest(cosines, deep)
-        found.nearest[block] = nearest[:, : found.nearest.shape[1]]
-        hits = np.take_along_axis(same, nearest, axis=1)
+        queries = embeddings.unit(block)
+        own = np.arange(count)[block]
+        values, places = np.empty((len(own), 0)), np.empty((len(own), 0), np.int64)
+        for begin in range(0, count, width):
+            part = np.arange(begin, min(begin + width, count))
+            cosines = np.round(queries @ embeddings.unit(part).T, DECIMALS)
+            cosines -= 0.1**DECIMALS / 10 * (classes[own, np.newaxis] == classes[part])
+            cosines[own[:, np.newaxis] == part] = -np.inf
+            values = np.concatenate([values, cosines], axis=1)
+            places = np.concatenate([places, np.broadcast_to(part, cosines.shape)], axis=1)
+            values, places = _largest(values, places, deep)
+        found.nearest[block] = places[:, : found.nearest.shape[1]]
+        hits = classes[own, np.newaxis] == classes[places]
         found.recalls[block] = np.stack([hits[:, :depth].any(axis=1) for depth in DEPTHS], axis=1)
         found.precision_at_r[block] = _average_precision(hits, relevant[block])
 
-    step = max(1, _BLOCK_BYTES // (8 * count * threads))
     blocks = [slice(begin, min(count, begin + step)) for begin in range(0, count, step)]
     pool = ThreadPoolExecutor(threads)
     try:
@@ -96,26 +104,13 @@ def kept(found: Found, reference: Found) -> Floats:
     return shares
 
 
-def _cosines(embeddings: Embeddings, block: slice) -> Floats:
-    """Return the cosines of a block of pictures with all, [B, N]."""
-    queries, count = embeddings.unit(block), len(embeddings)
-    found = np.empty((len(queries), count))
-    step = max(1, _BLOCK_BYTES // (16 * embeddings.dim))
-    for begin in range(0, count, step):
-        part = slice(begin, begin + step)
-        np.matmul(queries, embeddings.unit(part).T, out=found[:, part])
-    return found
-
-
-def _largest(values: Floats, count: int) -> NDArray[np.int64]:
-    """Return the places of each row's largest values, the largest and the first of equals first."""
+def _largest(values: Floats, places: Places, count: int) -> tuple[Floats, Places]:
+    """Return the largest values of each row with their places, the first of equals first."""
     if count < values.shape[1]:
-        places = np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
-        values = np.take_along_axis(values, places, axis=1)
-    else:
-        places = np.broadcast_to(np.arange(count), values.shape)
+        kept = np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
+        values, places = (np.take_along_axis(each, kept, axis=1) for each in (values, places))
     order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(places, order, axis=1)
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 
 def _average_precision(hits: NDArray[np.bool_], relevant: Places) -> Floats:
