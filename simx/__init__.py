@@ -11,7 +11,17 @@ renders what ``results`` holds, and only ``cli`` and ``api`` see everything. See
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simx.api import bench, compare, compare_targets, export, preprocess, read_report, rows
+    from simx.api import (
+        bench,
+        compare,
+        compare_targets,
+        evaluate,
+        export,
+        preprocess,
+        read_evaluation,
+        read_report,
+        rows,
+    )
 
 __version__ = "0.1.0"
 
@@ -20,8 +30,10 @@ __all__ = [
     "bench",
     "compare",
     "compare_targets",
+    "evaluate",
     "export",
     "preprocess",
+    "read_evaluation",
     "read_report",
     "rows",
 ]

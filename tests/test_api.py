@@ -19,8 +19,11 @@ from simx.images.preprocessing import preprocess
 from simx.models.catalogue import load
 from simx.report.formats.csv import HEADER, to_string
 from simx.results.files.report import write
+from simx.results.schema.evaluation import EvaluatedCell
 from tests.cli.support import TRAINED_WEIGHTS
 from tests.results.builders import failed, identity, measured, report
+
+PICTURES = bundled().anchor.parent
 
 HEAVY = ("torch", "onnxruntime", "onnx", "rich", "numpy", "scipy", "msgspec")
 
@@ -174,6 +177,42 @@ def test_a_benchmark_writes_the_report_that_it_returns(exported: Path) -> None:
     assert made.config.backbones == ("squeezenet1_1",)
     assert str(exported) not in path.read_text(encoding="utf-8")
     assert not [left for left in exported.iterdir() if left.suffix == ".journal"]
+
+
+def test_an_evaluation_writes_the_report_that_it_returns(exported: Path) -> None:
+    """Of several weights, and of pictures that are compared with their changed copies."""
+    path = exported / "judged.json"
+    made = simx.evaluate(
+        PICTURES,
+        report=path,
+        backends="ort",
+        weights=[f"squeezenet1_1={TRAINED_WEIGHTS}", "squeezenet1_1=random"],
+        threads=1,
+        resamples=100,
+        store=exported / "store",
+        cache=exported / "cache",
+    )
+    trained, untrained = made.cells
+    assert isinstance(trained, EvaluatedCell)
+    assert isinstance(untrained, EvaluatedCell)
+
+    assert made == simx.read_evaluation(path)
+    assert (trained.weights_file, untrained.weights_file) == ("squeezenet1_1", None)
+    assert trained.weights_sha256 != untrained.weights_sha256
+    assert str(exported) not in path.read_text(encoding="utf-8")
+
+
+def test_an_evaluation_does_not_begin_if_its_report_could_not_be_kept(tmp_path: Path) -> None:
+    """Another file is in its place, or a value is out of its field's range."""
+    path = tmp_path / "mine.json"
+    path.write_text("{}")
+    common: dict[str, Any] = {"store": tmp_path / "store", "cache": tmp_path / "cache"}
+
+    with pytest.raises(InputError, match=r"mine\.json: exists, and is no evaluation"):
+        simx.evaluate(PICTURES, "alexnet", report=path, **common)
+    with pytest.raises(InputError, match=r"config\.batch is 0; it is at least 1"):
+        simx.evaluate(PICTURES, "alexnet", report=path, batch=0, **common)
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.json"]
 
 
 def test_a_finished_report_has_nothing_to_resume(tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.configuration import with_path
-from simx.cli.output import force_option, require_output, show, tell, tell_variables
+from simx.cli.configuration import SETTINGS_FILES, with_path
+from simx.cli.output import force_option, show, tell, tell_variables
 from simx.cli.parameters import Utf8Path
 from simx.common.errors import ExitCode
 from simx.common.input_files import shown
-from simx.common.user_folders import cache_folder, homeless
-from simx.exporter.weights.request import WeightsRequest
+from simx.common.output_files import require_unread
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.content import Form
@@ -32,7 +31,7 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
 @click.argument("pictures", type=Utf8Path(path_type=Path))
 @options.selection_options
 @options.target_options
-@options.export_options
+@options.evaluation_options
 @options.threads_option
 @click.option(
     "--batch",
@@ -85,7 +84,7 @@ def command(
     embedding: EmbeddingKind,
     precision: tuple[Precision, ...],
     calibrate: Path | None,
-    weights: WeightsRequest,
+    weights: tuple[str, ...],
     weights_key: str | None,
     weights_mirror: str | None,
     offline: bool,
@@ -102,53 +101,47 @@ def command(
 ) -> ExitCode:
     """Run ``simx evaluate``."""
     # Heavy: numpy, scipy and the runner, which --help does not need.
+    from simx.api import evaluate  # noqa: PLC0415
     from simx.cli.progress import shown_exports, shown_steps  # noqa: PLC0415
-    from simx.evaluation.evaluate import Sources, evaluate  # noqa: PLC0415
     from simx.report.contents import evaluation_content  # noqa: PLC0415
-    from simx.results.files.evaluation import write_evaluation  # noqa: PLC0415
-    from simx.results.schema.evaluation import EvaluationConfig, FailedEvaluation  # noqa: PLC0415
-    from simx.runner.backends.providers import provider_named  # noqa: PLC0415
+    from simx.results.schema.evaluation import FailedEvaluation  # noqa: PLC0415
     from simx.runner.bench.session import new_report_path  # noqa: PLC0415
-    from simx.runner.bench.threads import default_threads  # noqa: PLC0415
 
     names: tuple[str, ...] = ()
     if select or all or gflops or family:
         chosen = options.selected(select, everything=all, gflops=gflops, families=family)
         names = tuple(backbone.name for backbone in chosen)
-    kept = cache or cache_folder()
-    if kept is None:
-        raise homeless("name a folder for the embeddings with --cache")
     path = output or new_report_path()
-    require_output(path, "json", [pictures, store, *filter(None, [weights.path])], force=force)
+    require_unread(path, SETTINGS_FILES)
     tell_variables()
-    config = EvaluationConfig(
-        backbones=names,
-        backends=tuple(map(with_path, backend)),
-        providers=tuple(dict.fromkeys(map(provider_named, provider))),
-        provider_options=provider_option,
-        env=env,
-        allow_partial=allow_partial,
-        embedding=embedding,
-        precisions=precision,
-        batch=batch,
-        threads=threads or default_threads(),
-        weights=weights.kind,
-        units=resample,
-        resamples=resamples,
-        seed=seed,
-    )
-    sources = Sources(
-        pictures=pictures,
-        store=store,
-        cache=cache or kept / "embeddings",
-        request=weights.with_key(weights_key),
-        mirror=weights_mirror,
-        offline=offline,
-        calibrate=calibrate,
-    )
     with shown_exports() as listener:
-        found = evaluate(config, sources, listener, shown_steps)
-    write_evaluation(path, found)
+        found = evaluate(
+            pictures,
+            names,
+            report=path,
+            backends=tuple(map(with_path, backend)),
+            providers=provider,
+            provider_options=provider_option,
+            env=env,
+            allow_partial=allow_partial,
+            embedding=embedding,
+            precisions=precision,
+            calibrate=calibrate,
+            weights=weights,
+            weights_key=weights_key,
+            weights_mirror=weights_mirror,
+            offline=offline,
+            threads=threads,
+            batch=batch,
+            resample=resample,
+            resamples=resamples,
+            seed=seed,
+            store=store,
+            cache=cache,
+            force=force,
+            listener=listener,
+            steps=shown_steps,
+        )
     try:
         show(evaluation_content(found), format, None)
     finally:

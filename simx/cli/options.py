@@ -157,14 +157,29 @@ _calibrate_option = click.option(
     "of the bundled pictures.",
 )
 
+_WEIGHTS_HELP = (
+    "auto: cached pretrained weights, otherwise random ones; pretrained: download missing weights; "
+    "random: seeded random weights; FILE: a state dict or a training checkpoint."
+)
+
 _weights_option = click.option(
     "--weights",
     type=lambda text: WeightsRequest.parse(utf8(text)),
     default="auto",
     show_default=True,
     metavar="auto|pretrained|random|FILE",
-    help="auto: cached pretrained weights, otherwise random ones; pretrained: download missing "
-    "weights; random: seeded random weights; FILE: a state dict or a training checkpoint.",
+    help=_WEIGHTS_HELP,
+)
+
+_several_weights_option = click.option(
+    "--weights",
+    type=utf8,
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    metavar="[MODEL=]auto|pretrained|random|FILE",
+    help=f"{_WEIGHTS_HELP} MODEL names the only backbone that it is for. Repeatable, also with "
+    "several files for one backbone.",
 )
 
 _weights_key_option = click.option(
@@ -190,15 +205,20 @@ _offline_option = click.option(
 )
 
 
-export_options = _together(
-    embedding_option,
-    _precision_option,
-    _calibrate_option,
-    _weights_option,
-    _weights_key_option,
-    _mirror_option,
-    _offline_option,
-)
+def _export_options(weights_option: Callable[[F], F]) -> Callable[[F], F]:
+    return _together(
+        embedding_option,
+        _precision_option,
+        _calibrate_option,
+        weights_option,
+        _weights_key_option,
+        _mirror_option,
+        _offline_option,
+    )
+
+
+export_options = _export_options(_weights_option)
+evaluation_options = _export_options(_several_weights_option)
 
 
 def _checked_store(_context: object, _option: object, store: Path | None) -> Path | None:

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from simx.common.anonymous import anonymous
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.vectors import Embeddings, Vectors, opened_vectors
 from simx.models.backbone import Preset
-from simx.results.schema.evaluation import FailedEvaluation, Throughput
-from simx.results.schema.report import Failure, Identity, WeightsOrigin
+from simx.results.schema.evaluation import Throughput
+from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import USUAL
@@ -109,11 +108,11 @@ class _Times:
     decoded: int = 0
 
 
-Result = EmbeddedCell | FailedEvaluation
+Result = EmbeddedCell | FailedCell
 
 
 def embed(
-    run: Run, plans: Sequence[PlannedCell | FailedEvaluation], progress: Progress
+    run: Run, plans: Sequence[PlannedCell | FailedCell], progress: Progress
 ) -> tuple[list[Result], dict[str, str]]:
     """Embed all pictures by the cells of one backbone.
 
@@ -151,7 +150,7 @@ def embed(
                 else:
                     crops[item.key] = answer.crop
                     times.decoding += answer.seconds
-            cells = [_after(cell, crops, run.batch) for cell in cells]
+            cells = [_after(cell, crops) for cell in cells]
             times.waited += working - waiting
             times.worked += time.monotonic() - working
             times.decoded += len(crops)
@@ -164,37 +163,16 @@ def embed(
     return finished, unreadable
 
 
-def failed(
-    identity: Identity, origin: WeightsOrigin | None, failure: Failure, batch: int
-) -> FailedEvaluation:
-    """Return the record of a cell that failed."""
-    return FailedEvaluation(
-        identity=msgspec.structs.replace(identity, batch=batch),
-        weights_origin=origin,
-        stage=failure.stage,
-        reason=anonymous(failure.reason),
-        stderr=failure.stderr,
-    )
-
-
-def _failed(plan: PlannedCell, batch: int, failure: Failure) -> FailedEvaluation:
-    origin = plan.entry.manifest.identity.weights_origin
-    return failed(plan.identity, origin, failure, batch)
-
-
-def _begin(
-    run: Run, plan: PlannedCell, keys: set[str], stack: ExitStack
-) -> _Live | FailedEvaluation:
+def _begin(run: Run, plan: PlannedCell, keys: set[str], stack: ExitStack) -> _Live | FailedCell:
     """Load a network and prove it, and open its kept embeddings."""
     try:
         worker = stack.enter_context(run.launchers[plan.target.backend.label].launch())
         client = CellClient(plan, worker, USUAL)
         client.prepare(run.inputs[plan.backbone.preset])
     except WorkerError as error:
-        return _failed(plan, run.batch, Failure(stage="launch", reason=str(error)))
+        return plan.failed(Failure(stage="launch", reason=str(error)))
     except CellFailedError as error:
-        failure = msgspec.structs.replace(error.failure, stderr=worker.stderr_tail)
-        return _failed(plan, run.batch, failure)
+        return plan.failed(msgspec.structs.replace(error.failure, stderr=worker.stderr_tail))
     folder = run.cache / _folder_of(client.plan, run.software)
     opened = opened_vectors(folder, client.embeddings.shape[1], run.notice)
     vectors = stack.enter_context(opened)
@@ -202,17 +180,14 @@ def _begin(
     return _Live(client, vectors, lacking, reused=len(keys) - len(lacking))
 
 
-def _after(
-    cell: _Live | FailedEvaluation, crops: Mapping[str, bytes], batch: int
-) -> _Live | FailedEvaluation:
+def _after(cell: _Live | FailedCell, crops: Mapping[str, bytes]) -> _Live | FailedCell:
     """Let a cell embed a batch, and return it, or its failure."""
     if isinstance(cell, _Live):
         try:
             cell.embed(crops)
         except CellFailedError as error:
             stderr = cell.client.worker.stderr_tail
-            failure = msgspec.structs.replace(error.failure, stderr=stderr)
-            return _failed(cell.client.plan, batch, failure)
+            return cell.client.plan.failed(msgspec.structs.replace(error.failure, stderr=stderr))
     return cell
 
 

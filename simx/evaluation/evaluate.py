@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,36 +16,54 @@ from simx.common.input_files import shown
 from simx.common.safe_text import counted
 from simx.evaluation.collection import collected, facts_of
 from simx.evaluation.decoding import Decoders
-from simx.evaluation.embedding import EmbeddedCell, Result, Run, embed, failed
+from simx.evaluation.embedding import EmbeddedCell, Result, Run, embed
 from simx.evaluation.figures import RANKED_BY, truth_of
 from simx.evaluation.judging import judged
-from simx.evaluation.truth import read_pictures, readable
+from simx.evaluation.truth import Pictures, read_pictures, readable
+from simx.evaluation.weighing import Weighting, weightings
 from simx.exporter.jobs.calibration import calibration_of
-from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import ExportListener, ExportPlan
-from simx.exporter.store.entry import Entry
+from simx.exporter.jobs.plan import Calibration, ExportListener, ExportPlan
 from simx.exporter.store.store import Store
-from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.results.files.anonymised import anonymised
+from simx.results.schema.environment import Environment
 from simx.results.schema.evaluation import (
     Evaluation,
     EvaluationConfig,
     EvaluationSchemaId,
-    FailedEvaluation,
+    TruthKind,
 )
-from simx.results.schema.report import Failure
-from simx.runner.bench.cells import PlannedCell, Workload, identify
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.reading import PictureReader
 from simx.runner.bench.schedule import USUAL
-from simx.runner.bench.session import exported, held, selected
-from simx.runner.bench.targets import Target, located, open_targets, planned_targets
+from simx.runner.bench.session import exported
+from simx.runner.bench.targets import (
+    OpenTargets,
+    Target,
+    located,
+    open_targets,
+    planned_targets,
+)
+from simx.runner.measure.messages import Item
 from simx.workers.worker import WorkerError
 
 Progress = Callable[[float, str], None]
 """Called with how many steps are done, and what is done now."""
+
+_FEW_CLASSES = "no accuracy on held-out pictures: it needs four classes, some of several pictures"
+_ONE_PART = (
+    "no accuracy on held-out pictures: the lines of the list are connected by pictures that they "
+    "have in common, so that no part can be held out"
+)
+
+_NOTHING_HELD_OUT: dict[TruthKind, str] = {
+    "classes": _FEW_CLASSES,
+    "changes": "no accuracy on held-out pictures: it needs four pictures",
+    "pairs": _ONE_PART,
+    "triplets": _ONE_PART,
+}
 
 Steps = Callable[[int], AbstractContextManager[Progress]]
 """Returns a context for so many steps: embeddings, then searches."""
@@ -55,14 +73,16 @@ Steps = Callable[[int], AbstractContextManager[Progress]]
 class Sources:
     """The files and folders of this machine that an evaluation uses, which no report names.
 
-    ``pictures`` is the folder or list, ``cache`` the folder of kept embeddings, and ``mirror`` the
-    URL to download weights from. int8 is calibrated on the pictures of the folder ``calibrate``.
+    ``pictures`` is the folder or list, and ``cache`` the folder of kept embeddings. ``weights`` and
+    ``weights_key`` are as for ``weightings``, ``mirror`` is the URL to download weights from. int8
+    is calibrated on the pictures of the folder ``calibrate``.
     """
 
     pictures: Path
     store: Path
     cache: Path
-    request: WeightsRequest
+    weights: tuple[str, ...] = ("auto",)
+    weights_key: str | None = None
     mirror: str | None = None
     offline: bool = False
     calibrate: Path | None = None
@@ -77,7 +97,8 @@ def evaluate(
     and the next one goes on from there.
 
     Args:
-        config: What to evaluate, and how. Without ``backbones``, everything in the store.
+        config: What to evaluate, and how. Without ``backbones``, those that the weights name, or
+            everything in the store.
         sources: The files to use.
         listener: Gets messages, and hears of exports.
         shown_steps: Is entered with a number of steps before the first of them.
@@ -88,60 +109,14 @@ def evaluate(
         SystemFailureError: The store or the cache cannot be written.
     """
     begun = time.monotonic()
-    store = Store(sources.store, listener.notice)
-    names = config.backbones
-    backbones = selected(names) if names else held(store, config.embedding, sources.request)
-    require_fitting(sources.request, backbones)
-    calibration = calibration_of(sources.calibrate, config.precisions)
-    backends = tuple(map(located, config.backends))
-    config = msgspec.structs.replace(config, backends=backends)
-    targets, notes = planned_targets(config)
-    pictures = read_pictures(sources.pictures)
-    config = msgspec.structs.replace(
-        config,
-        backbones=tuple(each.name for each in backbones),
-        units=config.units if pictures.kind == "classes" else "classes",
-    )
-    if pictures.skipped:
-        notes.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
+    session, notes = _prepared(config, sources, listener, shown_steps)
+    config, pictures = session.config, session.pictures
     items, unreadable = collected(pictures, config.seed, config.threads)
-    environment = describe_environment()
-    plan = ExportPlan(
-        embedding=config.embedding,
-        request=sources.request,
-        precisions=config.precisions,
-        threads=config.threads,
-        jobs=default_jobs(config.threads),
-        mirror=sources.mirror,
-        offline=sources.offline,
-        calibration=calibration,
-    )
-    with open_targets(targets) as opened:
+    with open_targets(session.targets) as opened:
         notes += opened.notes
         for note in notes:
             listener.notice(note)
-        with (
-            exported(backbones, store, plan, listener) as workloads,
-            _going_on(listener),
-            Decoders(config.threads) as decoders,
-        ):
-            files, seconds = dict(bundled().files()), USUAL.of_pictures
-            reader = PictureReader(decoders.launcher, files, seconds)
-            run = Run(
-                launchers=opened.launchers,
-                decoders=decoders,
-                inputs={each.preset: reader.inputs(each.preset) for each in backbones},
-                items=items,
-                batch=config.batch,
-                cache=sources.cache,
-                software={
-                    "cpu": environment.cpu,
-                    "gpus": ", ".join(gpu.name for gpu in environment.gpus),
-                    **environment.libraries,
-                },
-                notice=listener.notice,
-            )
-            cells, reasons = _embedded(run, config, opened.targets, workloads, shown_steps)
+        cells, reasons = session.embedded(opened, items)
     unreadable |= {item.path: reasons[item.key] for item in items if item.key in reasons}
     for path, reason in unreadable.items():
         name = shown(Path(path))
@@ -149,21 +124,146 @@ def evaluate(
     pictures = readable(pictures, [str(path) not in unreadable for path in pictures.files])
     places = np.flatnonzero([item.path not in unreadable for item in items])
     truth = truth_of(pictures, config.units, config.resamples, config.seed)
-    searches = len(places) * sum(isinstance(cell, EmbeddedCell) for cell in cells)
+    if truth.folds is None:
+        notes.append(_NOTHING_HELD_OUT[pictures.kind])
+        listener.notice(notes[-1])
+    searches = len(places) * sum(isinstance(cell, EmbeddedCell) for cell, _ in cells)
     with shown_steps(searches) as progress:
-        results = judged(cells, places, truth, config, progress)
+        judgements = judged([cell for cell, _ in cells], places, truth, config, progress)
     return Evaluation(
         schema=EvaluationSchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=environment,
+        environment=session.environment,
         config=anonymised(config),
         pictures=facts_of(pictures, items, unreadable, truth),
         ranked_by=RANKED_BY[truth.kind],
-        cells=results,
+        cells=tuple(
+            msgspec.structs.replace(judgement, weights_file=file)
+            for judgement, (_, file) in zip(judgements, cells, strict=True)
+        ),
         seconds=round(time.monotonic() - begun, 3),
         notes=tuple(notes),
     )
+
+
+_Named = tuple[Result, str | None]
+"""A cell, and the name of its weights file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """An evaluation whose arguments were checked; ``config`` names its backbones."""
+
+    config: EvaluationConfig
+    sources: Sources
+    store: Store
+    weighted: Sequence[Weighting]
+    calibration: Calibration | None
+    targets: Sequence[Target]
+    pictures: Pictures
+    environment: Environment
+    listener: ExportListener
+    shown_steps: Steps
+
+    def embedded(
+        self, opened: OpenTargets, items: Sequence[Item]
+    ) -> tuple[list[_Named], dict[str, str]]:
+        """Export what the store lacks, and embed all pictures; return also why some were not read.
+
+        Raises:
+            SystemFailureError: Pictures cannot be decoded at all.
+        """
+        cells: list[_Named] = []
+        unreadable: dict[str, str] = {}
+        count = len({item.key for item in items})
+        with ExitStack() as stack:
+            workloads = [
+                (workload, each.file)
+                for each in self.weighted
+                for workload in stack.enter_context(self._exported(each))
+            ]
+            stack.enter_context(_going_on(self.listener))
+            decoders = stack.enter_context(Decoders(self.config.threads))
+            run = self._run(opened, items, decoders)
+            progress = stack.enter_context(self.shown_steps(count * len(workloads)))
+            for place, (workload, file) in enumerate(workloads):
+                name, before = workload.backbone.name, place * count
+
+                def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
+                    progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
+
+                plans = [workload.cell(target, self.config) for target in opened.targets]
+                found, reasons = embed(run, plans, tell)
+                cells += [(cell, file) for cell in found]
+                unreadable |= reasons
+        return cells, unreadable
+
+    def _exported(self, of: Weighting) -> AbstractContextManager[list[Workload]]:
+        config, sources = self.config, self.sources
+        plan = ExportPlan(
+            embedding=config.embedding,
+            request=of.request,
+            precisions=config.precisions,
+            threads=config.threads,
+            jobs=default_jobs(config.threads),
+            mirror=sources.mirror,
+            offline=sources.offline,
+            calibration=self.calibration,
+        )
+        return exported(of.backbones, self.store, plan, self.listener)
+
+    def _run(self, opened: OpenTargets, items: Sequence[Item], decoders: Decoders) -> Run:
+        reader = PictureReader(decoders.launcher, dict(bundled().files()), USUAL.of_pictures)
+        presets = {backbone.preset for each in self.weighted for backbone in each.backbones}
+        return Run(
+            launchers=opened.launchers,
+            decoders=decoders,
+            inputs={preset: reader.inputs(preset) for preset in presets},
+            items=tuple(items),
+            batch=self.config.batch,
+            cache=self.sources.cache,
+            software={
+                "cpu": self.environment.cpu,
+                "gpus": ", ".join(gpu.name for gpu in self.environment.gpus),
+                **self.environment.libraries,
+            },
+            notice=self.listener.notice,
+        )
+
+
+def _prepared(
+    config: EvaluationConfig, sources: Sources, listener: ExportListener, shown_steps: Steps
+) -> tuple[_Session, list[str]]:
+    """Check all arguments before anything is started; return also notes on them."""
+    store = Store(sources.store, listener.notice)
+    weighted = weightings(
+        sources.weights, sources.weights_key, config.backbones, store, config.embedding
+    )
+    backends = tuple(map(located, config.backends))
+    targets, notes = planned_targets(msgspec.structs.replace(config, backends=backends))
+    pictures = read_pictures(sources.pictures)
+    if pictures.skipped:
+        notes.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
+    session = _Session(
+        config=msgspec.structs.replace(
+            config,
+            backends=backends,
+            backbones=tuple(dict.fromkeys(of.name for each in weighted for of in each.backbones)),
+            weights=tuple(dict.fromkeys(each.request.kind for each in weighted)),
+            units=config.units if pictures.kind == "classes" else "classes",
+        ),
+        sources=sources,
+        store=store,
+        weighted=weighted,
+        calibration=calibration_of(sources.calibrate, config.precisions),
+        targets=targets,
+        pictures=pictures,
+        environment=describe_environment(),
+        listener=listener,
+        shown_steps=shown_steps,
+    )
+    return session, notes
 
 
 @contextmanager
@@ -176,40 +276,3 @@ def _going_on(listener: ExportListener) -> Iterator[None]:
         raise
     except WorkerError as error:
         raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None
-
-
-def _embedded(
-    run: Run,
-    config: EvaluationConfig,
-    targets: Sequence[Target],
-    workloads: Sequence[Workload],
-    shown_steps: Steps,
-) -> tuple[list[Result], dict[str, str]]:
-    """Embed all pictures by all cells; return also why pictures were not read, by key."""
-    cells: list[Result] = []
-    unreadable: dict[str, str] = {}
-    count = len({item.key for item in run.items})
-    with shown_steps(count * len(workloads)) as progress:
-        for place, workload in enumerate(workloads):
-            name, before = workload.backbone.name, place * count
-
-            def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
-                progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
-
-            plans = [_planned(config, workload, target) for target in targets]
-            found, reasons = embed(run, plans, tell)
-            cells += found
-            unreadable |= reasons
-    return cells, unreadable
-
-
-def _planned(
-    config: EvaluationConfig, workload: Workload, target: Target
-) -> PlannedCell | FailedEvaluation:
-    backbone, export = workload.backbone, workload.exports[target.precision]
-    if isinstance(export, Entry):
-        partly = config.allow_partial
-        return PlannedCell(backbone, target, export, config.threads, allow_partial=partly)
-    identity = identify(backbone, config.embedding, target, config.threads)
-    failure = Failure(stage=export.stage, reason=export.reason)
-    return failed(identity, export.weights_origin, failure, config.batch)

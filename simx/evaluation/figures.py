@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from simx.evaluation.bootstrap import drawn_counts, estimated
 from simx.evaluation.neighbours import DECIMALS, DEPTHS, Found, kept, search
 from simx.evaluation.separation import (
+    Folds,
     Ranking,
     balanced,
     distribution,
@@ -48,11 +49,13 @@ class Truth:
     ``labels`` [N] are their classes, None with a list. ``queries`` [Q] are the pictures to search
     neighbours for: all, or the anchors of a list. ``query_units`` [Q] are their units in a
     bootstrap, ``left_units`` and ``right_units`` [P] those of the pairs; there are ``units``.
+    ``folds`` are for the accuracy on held-out pairs, None without one.
     """
 
     kind: TruthKind
     labels: Places | None
     pairs: Pairs
+    folds: Folds | None
     queries: Places
     query_units: Places
     left_units: Places
@@ -66,7 +69,7 @@ def truth_of(pictures: Pictures, units: Units, resamples: int, seed: int) -> Tru
     """Return how the pictures, in the order of files and their changes, are related."""
     if pictures.kind in {"pairs", "triplets"}:
         pairs, labels = pairs_of_rows(pictures.kind, pictures.rows, pictures.same), None
-        queries, left = np.unique(pairs.left_group, return_inverse=True)
+        queries, left = np.unique(pairs.left, return_inverse=True)
         right, of = left, np.arange(len(queries))
     else:
         files = np.unique(pictures.labels, return_inverse=True)[1]
@@ -78,6 +81,7 @@ def truth_of(pictures: Pictures, units: Units, resamples: int, seed: int) -> Tru
         kind=pictures.kind,
         labels=labels,
         pairs=pairs,
+        folds=folds_of(pairs, seed),
         queries=queries,
         query_units=of,
         left_units=left,
@@ -180,8 +184,8 @@ class _Separated:
         self._ranking = Ranking(self._cosines, pairs.same)
         every = self._ranking.curve(np.ones(len(pairs.same)))
         self._best = int(np.argmax(every.accuracies))
-        self._folds = folds_of(pairs, truth.seed)
-        self._right = right_on_held_out(self._cosines, pairs, self._folds)
+        folds = truth.folds
+        self._right = None if folds is None else right_on_held_out(self._cosines, pairs, folds)
         self._is_within = truth.left_units == truth.right_units
 
     @property
@@ -219,7 +223,7 @@ class _Separated:
             held_out_accuracy=drawn.if_any("held_out_accuracy"),
             margin=drawn.estimate("margin"),
             threshold=self._ranking.threshold(self._best),
-            folds=0 if self._right is None else int(self._folds[0].max()) + 1,
+            folds=0 if self._truth.folds is None else int(self._truth.folds[0].max()) + 1,
             positive=distribution(self._cosines[same]),
             negative=distribution(self._cosines[~same]),
         )

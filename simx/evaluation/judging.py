@@ -15,6 +15,8 @@ from simx.results.schema.evaluation import (
     EvaluationConfig,
     FailedEvaluation,
 )
+from simx.results.schema.report import FailedCell
+from simx.runner.bench.cells import BENCH
 
 
 def judged(
@@ -33,26 +35,27 @@ def judged(
         config: Of the evaluation.
         progress: Called with the number of queries that were searched for, and what runs.
     """
-    references: dict[str, Found] = {}
+    references: dict[tuple[str, str], Found] = {}
     found: dict[int, Figures] = {}
     for place, cell in sorted(enumerate(cells), key=lambda each: not _is_reference(each[1])):
-        if isinstance(cell, FailedEvaluation):
+        if isinstance(cell, FailedCell):
             continue
         name, before = cell.client.plan.backbone.name, len(found) * len(items)
 
         def tick(done: int, name: str = name, before: int = before) -> None:
             progress(before + done, f"judging {name}")
 
-        known = references.get(name)
+        weights = name, cell.client.plan.entry.manifest.weights.sha256
+        known = references.get(weights)
         found[place] = figures(cell.embeddings.of(items), truth, known, config.threads, tick)
         if _is_reference(cell):
-            references.setdefault(name, found[place].found)
+            references.setdefault(weights, found[place].found)
     ranked = [each.ranked for each in found.values()]
     behind = behind_best(ranked, [each.draws for each in found.values()])
     records = dict(zip(found, behind, strict=True))
     return tuple(
-        cell
-        if isinstance(cell, FailedEvaluation)
+        _failed(cell, config.batch)
+        if isinstance(cell, FailedCell)
         else _record(cell, found[place], records[place], config.batch)
         for place, cell in enumerate(cells)
     )
@@ -60,7 +63,7 @@ def judged(
 
 def _is_reference(cell: Result) -> bool:
     """Whether a cell is torch's in fp32, with which the others are compared."""
-    target = None if isinstance(cell, FailedEvaluation) else cell.client.plan.target
+    target = None if isinstance(cell, FailedCell) else cell.client.plan.target
     return target is not None and (target.backend.executes, target.precision) == ("weights", "fp32")
 
 
@@ -81,4 +84,16 @@ def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> E
         neighbours_kept=its.neighbours_kept,
         behind=behind,
         throughput=cell.throughput,
+    )
+
+
+def _failed(cell: FailedCell, batch: int) -> FailedEvaluation:
+    command = f"simx evaluate PICTURES --batch {batch}{cell.command.removeprefix(BENCH)}"
+    return FailedEvaluation(
+        identity=msgspec.structs.replace(cell.identity, batch=batch),
+        weights_origin=cell.weights_origin,
+        stage=cell.stage,
+        reason=cell.reason,
+        stderr=cell.stderr,
+        command=command,
     )

@@ -108,7 +108,8 @@ def _largest(values: Floats, places: Places, count: int) -> tuple[Floats, Places
     """Return the largest values of each row with their places, the first of equals first."""
     if count < values.shape[1]:
         kept = np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
-        values, places = (np.take_along_axis(each, kept, axis=1) for each in (values, places))
+        values = np.take_along_axis(values, kept, axis=1)
+        places = np.take_along_axis(places, kept, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
 

@@ -13,8 +13,8 @@ from simx.results.schema.evaluation import QUANTILES, Distribution
 
 MOST_FOLDS = 5
 
-_FEWEST_GROUPS = 2
-"""Of a fold, so that it has pairs of different groups."""
+Folds = tuple[Places, Places]
+"""The fold of each pair's left and right picture, [P] each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +84,42 @@ def distribution(cosines: Floats) -> Distribution:
     return Distribution(count=len(cosines), mean=mean, quantiles=tuple(quantiles.tolist()))
 
 
-def folds_of(pairs: Pairs, seed: int) -> tuple[Places, Places]:
-    """Return the fold of each pair's left and right picture, [P] each.
+def folds_of(pairs: Pairs, seed: int) -> Folds | None:
+    """Deal whole groups into ``MOST_FOLDS`` folds at the most.
 
-    A fold holds whole groups, at least two of them. There are ``MOST_FOLDS`` at the most, and none
-    where all pairs have the fold 0.
+    Returns:
+        The folds; None where there are too few groups to have pairs of both kinds in all folds
+        together, and beside each fold.
     """
-    groups, places = np.unique(
-        np.concatenate([pairs.left_group, pairs.right_group]), return_inverse=True
-    )
-    count = max(1, min(MOST_FOLDS, len(groups) // _FEWEST_GROUPS))
+    both = np.concatenate([pairs.left_group, pairs.right_group])
+    groups, places = np.unique(both, return_inverse=True)
+    # A fold of one class has no pair of two classes, but pairs of a list are within a group.
+    fewest = 1 if np.array_equal(pairs.left_group, pairs.right_group) else 2
+    count = min(MOST_FOLDS, len(groups) // fewest)
+    if count <= 1:
+        return None
     order = np.random.default_rng(seed).permutation(len(groups))
-    folds = (order % count)[places]
-    return folds[: len(pairs.left)], folds[len(pairs.left) :]
+    left, right = np.split((order % count)[places], 2)
+    rests = [(left != fold) & (right != fold) for fold in range(count)]
+    has_both = (len(set(pairs.same[part])) == 2 for part in (left == right, *rests))  # noqa: PLR2004
+    return (left, right) if all(has_both) else None
 
 
-def right_on_held_out(
-    cosines: Floats, pairs: Pairs, folds: tuple[Places, Places]
-) -> NDArray[np.float64] | None:
+def right_on_held_out(cosines: Floats, pairs: Pairs, folds: Folds) -> Floats:
     """Return whether each pair is right at the threshold that the other folds give.
 
     Returns:
-        1.0 or 0.0, and NaN for pairs between folds, [P]; None where a fold cannot be judged.
+        1.0 or 0.0, and NaN for pairs between folds, [P].
     """
     left, right = folds
     found = np.full(len(cosines), np.nan)
     for fold in range(int(left.max()) + 1):
         held, rest = (left == fold) & (right == fold), (left != fold) & (right != fold)
-        if len(set(pairs.same[rest])) < 2:  # noqa: PLR2004 - both kinds
-            return None
         ranking = Ranking(cosines[rest], pairs.same[rest])
         accuracies = ranking.curve(np.ones(rest.sum())).accuracies
         threshold = ranking.threshold(int(np.argmax(accuracies)))
         found[held] = (cosines[held] >= threshold) == pairs.same[held]
-    judged = ~np.isnan(found)
-    return found if len(set(pairs.same[judged])) == 2 else None  # noqa: PLR2004 - likewise
+    return found
 
 
 def balanced(right: Floats, same: NDArray[np.bool_], weights: Floats) -> float:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_whole, shown
@@ -62,8 +64,8 @@ class Pictures:
 class Pairs:
     """Pairs of embedded pictures, and whether they belong together; each array is [P].
 
-    The groups are classes, or the anchors of a list. ``population`` is the number of pairs that
-    these are taken from.
+    The groups are classes, or the parts of a list that have no picture in common. ``population`` is
+    the number of pairs that these are taken from.
     """
 
     left: Places
@@ -164,13 +166,16 @@ def pairs_of_classes(labels: Places, seed: int) -> Pairs:
 
 
 def pairs_of_rows(kind: TruthKind, rows: Places, same: NDArray[np.bool_]) -> Pairs:
-    """Return the pairs of a list; a triplet has two. Those of one anchor are a group."""
+    """Return the pairs of a list; a triplet has two. Rows that share a picture are of one group."""
     if kind == "triplets":
         left = np.repeat(rows[:, 0], 2)
         right, same = rows[:, 1:].ravel(), np.tile([True, False], len(rows))
     else:
         left, right = rows[:, 0], rows[:, 1]
-    return Pairs(left, right, same, left, left, len(left))
+    count = int(rows.max()) + 1
+    graph = coo_array((np.ones(len(left)), (left, right)), (count, count))
+    groups = connected_components(graph, directed=False)[1].astype(np.int64)[left]
+    return Pairs(left, right, same, groups, groups, len(left))
 
 
 def _sampled_pairs(labels: Places, draw: np.random.Generator) -> tuple[Places, Places]:

@@ -83,7 +83,7 @@ def test_both_backends_find_the_same(trained: tuple[Outcome, Evaluation]) -> Non
     assert ort.neighbours_kept.value > 0.99
     assert abs(ort.behind.value) < 0.01
     assert ort.placement["CPUExecutionProvider"] > 0
-    assert "Best by mAP@R: squeezenet1_1:file on " in outcome.out
+    assert "Best by mAP@R: squeezenet1_1:squeezenet1_1 on " in outcome.out
 
 
 def test_a_damaged_picture_is_a_line_and_not_the_end(trained: tuple[Outcome, Evaluation]) -> None:
@@ -177,9 +177,45 @@ def test_a_killed_run_goes_on(home: Path, trained: tuple[Outcome, Evaluation]) -
     assert cell.throughput.reused + cell.throughput.embedded == 72
 
 
+def test_several_weights_of_a_backbone_are_compared(home: Path) -> None:
+    """Each has its cells, by the name of its file, and neighbours of its own to keep."""
+    copy = home / "copy.safetensors"
+    copy.write_bytes(Path(TRAINED_WEIGHTS).read_bytes())
+    outcome, found = evaluate(
+        home, "pictures", *TRAINED, "--weights", "random", "--weights", f"squeezenet1_1={copy}"
+    )
+    its = cells(found)
+    best = [each.behind.value for each in its]
+
+    assert outcome.code == ExitCode.DONE
+    assert found.config.weights == ("file", "random")
+    assert [each.weights_file for each in its] == [
+        *(["squeezenet1_1"] * 2 + [None] * 2 + ["copy"] * 2)
+    ]
+    assert len({each.weights_sha256 for each in its}) == 2
+    assert [each.neighbours_kept is None for each in its] == [True, False, True] + [False] * 3
+    assert all(each.neighbours_kept.value > 0.99 for each in its if each.neighbours_kept)
+    assert best[:2] == best[4:]
+    assert its[2].behind.low is not None
+    assert its[2].behind.low > 0
+
+
+def test_a_list_that_is_connected_has_no_held_out_accuracy(home: Path) -> None:
+    """A note says why."""
+    lines = [f"pictures/anchor 0/{n}.png,pictures/anchor 0/{n + 1}.png,1" for n in range(3)]
+    lines += [f"pictures/anchor 0/{n}.png,pictures/negative 0/0.png,0" for n in range(3)]
+    (home / "one part.csv").write_text("\n".join(["first,second,same", *lines]))
+    outcome, found = evaluate(home, "one part.csv", *RANDOM, "--backend", "ort")
+
+    assert cells(found)[0].separation.held_out_accuracy is None
+    assert "held-out" in found.notes[-1]
+    assert any("lines of the list are connected" in line for line in outcome.messages)
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
+        (("pictures", *TRAINED, "--weights", "vgg11=random"), "vgg11 is not selected"),
         (("nowhere", *RANDOM), "pictures nowhere: no such file; name a folder"),
         (("store", *RANDOM), "pictures store: has no pictures"),
         (("pictures", "nonet"), "nonet"),

@@ -16,9 +16,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 from sklearn.metrics.pairwise import cosine_similarity
 
 from simx.evaluation import neighbours
-from simx.evaluation.figures import Figures, figures, truth_of
+from simx.evaluation.figures import Figures, Truth, figures, truth_of
 from simx.evaluation.neighbours import search
-from simx.evaluation.separation import folds_of
 from simx.evaluation.truth import Pictures
 from simx.evaluation.vectors import Embeddings
 from simx.results.schema.evaluation import Estimate, TruthKind, Units
@@ -205,7 +204,8 @@ def test_held_out_folds_have_no_part_in_their_threshold(noise: float) -> None:
     """Each fold of classes is judged at the threshold of the pairs without any of its classes."""
     rows = clustered(7, noise)
     truth = truth_of(pictures(), "queries", 100, seed=5)
-    left, right = folds_of(truth.pairs, 5)
+    assert truth.folds is not None
+    left, right = truth.folds
     cosines = embeddings(rows).cosines(truth.pairs.left, truth.pairs.right)
     guesses, answers = [], []
     for fold in range(3):
@@ -224,6 +224,73 @@ def test_held_out_folds_have_no_part_in_their_threshold(noise: float) -> None:
     assert its.held_out_accuracy is not None
     assert its.held_out_accuracy.value == pytest.approx(
         balanced_accuracy_score(answers, guesses), abs=TOLERANCE
+    )
+
+
+def listed(kind: TruthKind, parts: int, seed: int) -> Truth:
+    """A list whose pictures are in up to three roles each, in parts without a common picture."""
+    draw, rows = np.random.default_rng(seed), []
+    for part in range(parts):
+        own = 10 * part + draw.permutation(10)
+        chain = [own[[place, place + 1, place + 2]] for place in range(0, 8, 2)]
+        rows += [row if kind == "triplets" else row[:2] for row in chain]
+        rows += [] if kind == "triplets" else [row[1:] for row in chain]
+    shuffled = [rows[place].tolist() for place in draw.permutation(len(rows))]
+    same = [place % 2 == 0 for place in range(len(rows))]
+    return truth_of(pictures(kind, np.arange(10 * parts), shuffled, same), "queries", 100, seed)
+
+
+LISTS = pytest.mark.parametrize("kind", ["pairs", "triplets"])
+
+
+@LISTS
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_no_picture_of_a_list_is_in_two_folds(kind: TruthKind, parts: int) -> None:
+    """Lines that share a picture, also over others, are in one fold; every fold has some."""
+    truth = listed(kind, parts, seed=parts)
+    assert truth.folds is not None
+    left, right = truth.folds
+    pairs, folds = truth.pairs, min(parts, 5)
+    held = [
+        {*pairs.left[left == fold].tolist(), *pairs.right[right == fold].tolist()}
+        for fold in range(folds)
+    ]
+
+    assert all(held)
+    assert sum(map(len, held)) == len(set().union(*held)) == len({*pairs.left, *pairs.right})
+
+
+@LISTS
+def test_a_list_in_one_part_has_no_held_out_accuracy(kind: TruthKind) -> None:
+    """Whatever is held out has pictures in common with the rest."""
+    truth = listed(kind, parts=1, seed=0)
+    rows = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+    its = figures(embeddings(rows), truth, None).separation
+
+    assert its.held_out_accuracy is None
+    assert its.folds == 0
+
+
+@LISTS
+def test_held_out_pictures_of_a_list_are_judged_by_all_others(kind: TruthKind) -> None:
+    """The accuracy is that of each fold's pairs at the threshold of the others' pairs."""
+    truth = listed(kind, parts=7, seed=1)
+    assert truth.folds is not None
+    rows = np.random.default_rng(0).standard_normal((70, 3)).astype(np.float32)
+    cosines = cosine_similarity(rows.astype(np.float64))[truth.pairs.left, truth.pairs.right]
+    fold_of, same, guesses = truth.folds[0], truth.pairs.same, np.zeros(len(cosines), np.bool_)
+    for fold in range(5):
+        rest, held = fold_of != fold, fold_of == fold
+        levels = np.sort(np.unique(cosines[rest]))[::-1]
+        scores = [balanced_accuracy_score(same[rest], cosines[rest] >= at) for at in levels]
+        best = int(np.argmax(scores))
+        guesses[held] = cosines[held] >= levels[best : best + 2].mean()
+    its = figures(embeddings(rows), truth, None).separation
+
+    assert its.folds == 5
+    assert its.held_out_accuracy is not None
+    assert its.held_out_accuracy.value == pytest.approx(
+        balanced_accuracy_score(same, guesses), abs=TOLERANCE
     )
 
 

@@ -96,7 +96,7 @@ def evaluation() -> Evaluation:
             precisions=("fp32",),
             batch=16,
             threads=2,
-            weights="pretrained",
+            weights=("pretrained",),
             units="queries",
             resamples=1000,
         ),

@@ -77,6 +77,7 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
         yield Points((_best(found, good),))
     failed = tuple(
         f"{FAILED} {_model(each)} on {_target(each)}: {clean(each.stage)}: {clean(each.reason)}"
+        f"{f' (again: {clean(each.command)})' if each.command else ''}"
         for each in found.cells
         if isinstance(each, FailedEvaluation)
     )
@@ -150,8 +151,8 @@ def _unreadable(found: Evaluation) -> Iterator[Block]:
 
 
 def _model(cell: _Cell) -> str:
-    is_file = cell.weights_origin == "file"
-    weights = "file" if is_file else weights_name(cell.identity.weights)
+    file = cell.weights_file or ("file" if cell.weights_origin == "file" else None)
+    weights = weights_name(cell.identity.weights) if file is None else clean(file)
     return full_name(clean(cell.identity.model), weights)
 
 

@@ -64,7 +64,7 @@ class EvaluationConfig(Struct, frozen=True, kw_only=True):
     precisions: tuple[Precision, ...]
     batch: Positive
     threads: Positive
-    weights: WeightsKind
+    weights: tuple[WeightsKind, ...]
     units: Units
     resamples: Positive
     seed: Count = 0
@@ -135,9 +135,10 @@ class Separation(Struct, frozen=True, kw_only=True):
     ``equal_error_rate`` is where the ROC curve, with straight lines between its points, has as many
     false positives as false negatives. ``threshold`` has the best balanced accuracy, the mean of
     the shares of right positives and right negatives; a pair at it counts as positive.
-    ``held_out_accuracy`` is that of each of ``folds`` of classes at the threshold of all others,
-    pooled over the folds; None if there are too few classes. ``margin`` is the mean of the positive
-    cosines minus that of the negative ones.
+    ``held_out_accuracy`` is that of each of ``folds`` at the threshold of all others, pooled over
+    the folds; a fold has whole classes, or all lines of a list that have a picture in common, and
+    None stands for too few folds. ``margin`` is the mean of the positive cosines minus that of the
+    negative ones.
     """
 
     roc_auc: Estimate
@@ -172,11 +173,13 @@ class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="
     embedding that are among its nearest by this one; None without a torch cell in fp32 to compare
     with. ``behind`` is how far the report's ``ranked_by`` is below that of the best cell; its
     interval holds for all pairs of cells at once, and a cell whose ``low`` is not above 0 may be
-    the best one.
+    the best one. ``weights_file`` is the name of a weights file without its folder and suffix, with
+    a number where two files of a backbone have the same one; None for other weights.
     """
 
     identity: Identity
     weights_origin: WeightsOrigin
+    weights_file: Text | None = None
     weights_sha256: Text
     artefact_sha256: Text
     embedding_dim: Positive
@@ -192,10 +195,12 @@ class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="
 
 
 class FailedEvaluation(Failure, frozen=True, kw_only=True, tag_field="status", tag="failed"):
-    """A cell without a figure."""
+    """A cell without a figure, and the command that shows its failure again."""
 
     identity: Identity
     weights_origin: WeightsOrigin | None
+    weights_file: Text | None = None
+    command: Text = ""
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):

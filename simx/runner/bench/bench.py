@@ -11,17 +11,16 @@ import msgspec
 
 import simx
 from simx.common.errors import SystemFailureError, Terminated
-from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
 from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
-from simx.results.schema.report import FailedCell, Failure, Report, SchemaId
+from simx.results.schema.report import FailedCell, Report, SchemaId
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.backends.registry import BackendSpec
-from simx.runner.bench.cells import PlannedCell, Workload, failed_cell, identify
+from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import (
     Bench,
@@ -157,18 +156,13 @@ def _planned(
     workload: Workload, config: Config, targets: Sequence[Target]
 ) -> tuple[list[PlannedCell], dict[Target, FailedCell]]:
     """Return the cells to measure, and the failures of those without an export."""
-    backbone, threads, partial = workload.backbone, config.threads, config.allow_partial
     cells, lacking = [], {}
     for target in targets:
-        export = workload.exports[target.precision]
-        if isinstance(export, Entry):
-            cells.append(PlannedCell(backbone, target, export, threads, allow_partial=partial))
+        cell = workload.cell(target, config)
+        if isinstance(cell, PlannedCell):
+            cells.append(cell)
         else:
-            identity = identify(backbone, config.embedding, target, threads)
-            failure = Failure(stage=export.stage, reason=export.reason)
-            lacking[target] = failed_cell(
-                backbone, identity, target.backend.typed, export.weights_origin, failure
-            )
+            lacking[target] = cell
     return cells, lacking
 
 

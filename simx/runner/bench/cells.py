@@ -12,8 +12,9 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, full_name
 from simx.results.files.journal_lines import JournaledBackbone
-from simx.results.schema.config import BATCH
+from simx.results.schema.config import BATCH, Config
 from simx.results.schema.environment import Memory
+from simx.results.schema.evaluation import EvaluationConfig
 from simx.results.schema.partial_placement import with_partial_placement
 from simx.results.schema.report import Catalogue, FailedCell, Failure, Identity, WeightsOrigin
 from simx.runner.backends.contract import Task
@@ -22,13 +23,16 @@ from simx.runner.bench.schedule import Deadlines
 from simx.runner.bench.targets import Target
 from simx.runner.measure.messages import StoredFile
 
+BENCH = "simx bench"
+
 
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone on one target, with the export of the target's precision.
 
     ``memory`` is what its worker needs on a GPU, once measured. With ``allow_partial`` a part of
     its nodes on the provider suffices; ``partial_placement`` is that part, or None for all nodes.
-    It is known once the cell ``was_loaded`` in an earlier launch.
+    It is known once the cell ``was_loaded`` in an earlier launch. ``weights_key`` is as for a
+    ``WeightsRequest``.
     """
 
     backbone: Backbone
@@ -39,6 +43,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
     allow_partial: bool = False
     partial_placement: str | None = None
     was_loaded: bool = False
+    weights_key: str | None = None
 
     @property
     def embedding(self) -> EmbeddingKind:
@@ -101,15 +106,42 @@ class PlannedCell(msgspec.Struct, frozen=True):
             self.target.backend.typed,
             origin,
             failure,
+            weights_key=self.weights_key,
             allow_partial=self.allow_partial,
         )
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """A backbone, with its export of fp32 and of each precision to measure, or its failure."""
+    """A backbone, with its export of fp32 and of each precision to measure, or its failure.
+
+    ``weights_key`` is as for a ``WeightsRequest``.
+    """
 
     backbone: Backbone
     exports: Mapping[Precision, Entry | NotExported]
+    weights_key: str | None = None
+
+    def cell(self, target: Target, config: Config | EvaluationConfig) -> PlannedCell | FailedCell:
+        """Return its cell on a target, or the failure of the export that it needs."""
+        export, partial = self.exports[target.precision], config.allow_partial
+        if isinstance(export, Entry):
+            return PlannedCell(
+                self.backbone,
+                target,
+                export,
+                config.threads,
+                allow_partial=partial,
+                weights_key=self.weights_key,
+            )
+        return failed_cell(
+            self.backbone,
+            identify(self.backbone, config.embedding, target, config.threads),
+            target.backend.typed,
+            export.weights_origin,
+            Failure(stage=export.stage, reason=export.reason),
+            weights_key=self.weights_key,
+            allow_partial=partial,
+        )
 
     @property
     def name(self) -> JournaledBackbone:
@@ -134,6 +166,7 @@ def failed_cell(
     origin: WeightsOrigin | None,
     failure: Failure,
     *,
+    weights_key: str | None = None,
     allow_partial: bool = False,
 ) -> FailedCell:
     """Return the record of a failure, anonymised, with the command that repeats it.
@@ -147,8 +180,9 @@ def failed_cell(
         "--threads": identity.threads,
         "--precision": None if identity.precision == "fp32" else identity.precision,
         "--weights": "FILE" if origin == "file" else origin,
+        "--weights-key": weights_key,
     }
-    command = f"simx bench {full_name(backbone.model, backbone.weights)}"
+    command = f"{BENCH} {full_name(backbone.model, backbone.weights)}"
     given = ((name, str(value)) for name, value in options.items() if value is not None)
     command += "".join(f" {name} {shlex.quote(value)}" for name, value in given)
     return FailedCell(

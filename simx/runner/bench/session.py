@@ -226,7 +226,7 @@ def exported(
     exports = ensure(backbones, store, plan, listener)
     precisions: dict[Precision, None] = dict.fromkeys(("fp32", *plan.precisions))
     workloads = [
-        Workload(backbone, {each: exports[backbone, each] for each in precisions})
+        Workload(backbone, {each: exports[backbone, each] for each in precisions}, plan.request.key)
         for backbone in backbones
     ]
     with ExitStack() as held:

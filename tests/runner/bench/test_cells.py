@@ -1,10 +1,17 @@
 """What a report keeps of a cell beside its measurements."""
 
+import shlex
+from pathlib import Path
+
+import msgspec
 import pytest
 
-from simx.results.schema.report import WeightsOrigin
-from simx.runner.bench.cells import catalogue_figures
-from tests.runner.fakes import BACKBONE
+from simx.exporter.jobs.plan import NotExported
+from simx.exporter.store.entry import Entry
+from simx.results.schema.report import Failure, WeightsOrigin
+from simx.runner.bench.cells import PlannedCell, Workload, catalogue_figures
+from tests.runner.benches import PLAN
+from tests.runner.fakes import BACKBONE, entry_in, target
 
 
 @pytest.mark.parametrize(
@@ -24,3 +31,30 @@ def test_published_accuracies_are_not_those_of_a_file(
 
     assert (found.acc1, found.acc5) == accuracies
     assert (found.gflops, found.params) == (0.5, 1000)
+
+
+def of_a_file(folder: Path) -> Entry:
+    """An export that was made from a weights file."""
+    entry = entry_in(folder)
+    identity = msgspec.structs.replace(entry.manifest.identity, weights_origin="file")
+    manifest = msgspec.structs.replace(entry.manifest, identity=identity)
+    return Entry(folder, folder, manifest)
+
+
+@pytest.mark.parametrize("stage", ["verify", "load"])
+def test_the_command_of_a_failure_names_the_network_in_the_weights_file(
+    tmp_path: Path, stage: str
+) -> None:
+    """Whether the export failed or what came after it; in a form for a shell."""
+    failed = NotExported(
+        backbone=BACKBONE, precision="fp32", stage=stage, reason="", weights_origin="file"
+    )
+    export = failed if stage == "verify" else of_a_file(tmp_path)
+    cell = Workload(BACKBONE, {"fp32": export}, "model ema").cell(target("right"), PLAN.config)
+    if isinstance(cell, PlannedCell):
+        cell = cell.failed(Failure(stage=stage, reason=""))
+    words = shlex.split(cell.command)
+
+    assert words[:2] == ["simx", "bench"]
+    assert words[words.index("--weights") + 1] == "FILE"
+    assert words[words.index("--weights-key") + 1] == "model ema"

@@ -3,7 +3,6 @@
 ``import simx`` offers them without importing this module, which is heavy, before one is used.
 """
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -13,8 +12,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from simx.api.arguments import AnyPath, Names, names_of, store_of, text_of
+from simx.api.evaluating import evaluate
+from simx.api.reports import (
+    compare,
+    compare_targets,
+    read_evaluation,
+    read_report,
+    rows,
+)
 from simx.common.errors import InputError
-from simx.common.input_files import refuse_url, shown
+from simx.common.input_files import shown
 from simx.common.misfits import misfit
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import export_into
@@ -23,22 +31,12 @@ from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
-from simx.exporter.store.sharing import default_store, no_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess as preprocess_image
 from simx.models.backbone import EmbeddingKind, Precision, Preset
-from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.csv import TidyRow, to_string
-from simx.results.comparison.compare import ComparisonCriteria, Named
-from simx.results.comparison.compare import compare as compare_digests
-from simx.results.comparison.compare import compare_targets as compare_target_ids
-from simx.results.comparison.digest import digest
-from simx.results.comparison.names import DifferenceName
-from simx.results.comparison.outcome import Comparison
 from simx.results.files.journal_lines import Inputs
-from simx.results.files.report import read
 from simx.results.schema.config import Config, ProfileName
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
@@ -46,28 +44,17 @@ from simx.runner.bench import session
 from simx.runner.bench.schedule import schedule
 from simx.runner.bench.threads import default_threads
 
-AnyPath = str | os.PathLike[str]
-Names = str | Sequence[str]
-"""One name, or several."""
-
-
-def read_report(path: AnyPath) -> Report:
-    """Read a report that ``bench`` wrote.
-
-    Raises:
-        InputError: the file cannot be read, or is no sound report of a known version.
-    """
-    return read(Path(path))
-
-
-def rows(report: Report) -> tuple[TidyRow, ...]:
-    """Return a report as tidy rows, as ``simx report --format csv`` gives them.
-
-    A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
-    """
-    _, *lines = csv.reader(to_string([report]).splitlines())
-    values = ([value or None for value in line] for line in lines)
-    return tuple(msgspec.convert(each, TidyRow, strict=False) for each in values)
+__all__ = [
+    "bench",
+    "compare",
+    "compare_targets",
+    "evaluate",
+    "export",
+    "preprocess",
+    "read_evaluation",
+    "read_report",
+    "rows",
+]
 
 
 def export(  # noqa: PLR0913 - the options of the command
@@ -119,7 +106,7 @@ def export(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    backbones, exports = session.selected(_names(select)), Store(_store(store))
+    backbones, exports = session.selected(names_of(select)), Store(store_of(store))
     if output is None:
         return tuple(export_to_store(backbones, exports, plan))
     return export_into(Path(output), backbones, exports, plan)
@@ -217,11 +204,11 @@ def bench(  # noqa: PLR0913 - the options of the command
     )
     config = Config(
         **msgspec.structs.asdict(planned),
-        backbones=_names(select),
-        backends=_names(backends),
-        providers=tuple(dict.fromkeys(map(provider_named, _names(providers)))),
-        provider_options=_names(provider_options),
-        env=_names(env),
+        backbones=names_of(select),
+        backends=names_of(backends),
+        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
+        provider_options=names_of(provider_options),
+        env=names_of(env),
         allow_partial=allow_partial,
         embedding=embedding,
         precisions=tuple(precisions),
@@ -233,60 +220,18 @@ def bench(  # noqa: PLR0913 - the options of the command
     if problem := misfit(msgspec.to_builtins(config), Config, "config"):
         raise InputError(problem)
     inputs = Inputs(
-        store=str(_store(store)),
-        weights_file=_text(request.path),
+        store=str(store_of(store)),
+        weights_file=text_of(request.path),
         weights_key=request.key,
-        calibrate=_text(calibrate),
+        calibrate=text_of(calibrate),
         weights_mirror=weights_mirror,
-        anchor=_text(anchor),
-        positive=_text(positive),
-        negative=_text(negative),
+        anchor=text_of(anchor),
+        positive=text_of(positive),
+        negative=text_of(negative),
         offline=offline,
     )
     path = Path(report) if report else session.new_report_path()
     return session.bench(config, inputs, path, listener, measuring, resume, force=force)
-
-
-def compare(
-    base: Report,
-    new: Report,
-    *,
-    threshold: float = 0.03,
-    allow: Sequence[DifferenceName] = (),
-    repeats: Sequence[Report] = (),
-) -> Comparison:
-    """Compare two reports, cell by cell.
-
-    Args:
-        base: what the new one is compared with.
-        new: the new one.
-        threshold: the change that matters, 0.03 for 3 % to either side.
-        allow: names of what may differ between two cells that are compared.
-        repeats: the base measured again, which shows how much two runs of the same thing differ.
-    """
-    criteria = ComparisonCriteria(
-        threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow)
-    )
-    return compare_digests(
-        Named("base", digest(base)), Named("new", digest(new)), criteria, [*map(digest, repeats)]
-    )
-
-
-def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0.03) -> Comparison:
-    """Compare two targets of one report, which were measured in the same rounds.
-
-    Args:
-        report: has cells of both.
-        base: name of what the new target is compared with, such as ``torch`` or ``ort cpu``.
-        new: name of the other target.
-        threshold: the change that matters, 0.03 for 3 % to either side.
-
-    Raises:
-        InputError: no target, or more than one, has the name.
-    """
-    criteria = ComparisonCriteria(threshold=threshold, ranges=DEFAULT_RANGES)
-    whole = digest(report)
-    return compare_target_ids(whole, whole.target_named(base), whole.target_named(new), criteria)
 
 
 def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:
@@ -323,20 +268,3 @@ def _preset(model: AnyPath) -> Preset:
     if found is None:
         raise InputError(f"model {shown(path)}: the manifest beside it does not have it")
     return found.preprocessing
-
-
-def _names(names: Names) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _text(path: AnyPath | None) -> str | None:
-    return None if path is None else os.fspath(path)
-
-
-def _store(store: AnyPath | None) -> Path:
-    named = store or os.environ.get("SIMX_STORE") or default_store()
-    if named is None:
-        raise no_store()
-    path = Path(named)
-    refuse_url(path, "store ", "name a folder")
-    return path

@@ -1,0 +1,151 @@
+"""``simx.evaluate``: judge embeddings on the caller's own pictures."""
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import msgspec
+
+from simx.api.arguments import AnyPath, Names, names_of, store_of
+from simx.common.errors import InputError
+from simx.common.input_files import InputPath, shown
+from simx.common.misfits import misfit
+from simx.common.output_files import has_content
+from simx.common.user_folders import cache_folder, homeless
+from simx.evaluation.evaluate import Sources, Steps
+from simx.evaluation.evaluate import evaluate as evaluate_pictures
+from simx.exporter.jobs.plan import ExportListener
+from simx.exporter.weights.cache import checkpoints_folder
+from simx.models.backbone import EmbeddingKind, Precision
+from simx.results.files.evaluation import is_evaluation, write_evaluation
+from simx.results.schema.evaluation import Evaluation, EvaluationConfig, Units
+from simx.runner.backends.providers import provider_named
+from simx.runner.bench.session import new_report_path
+from simx.runner.bench.threads import default_threads
+
+
+def evaluate(  # noqa: PLR0913 - the options of the command
+    pictures: AnyPath,
+    select: Names = (),
+    *,
+    report: AnyPath | None = None,
+    backends: Names = ("torch", "ort"),
+    providers: Names = ("cpu",),
+    provider_options: Names = (),
+    env: Names = (),
+    allow_partial: bool = False,
+    embedding: EmbeddingKind = "pooled",
+    precisions: Sequence[Precision] = ("fp32",),
+    calibrate: AnyPath | None = None,
+    weights: AnyPath | Sequence[AnyPath] = "auto",
+    weights_key: str | None = None,
+    weights_mirror: str | None = None,
+    offline: bool = False,
+    threads: int | None = None,
+    batch: int = 16,
+    resample: Units = "queries",
+    resamples: int = 1000,
+    seed: int = 0,
+    store: AnyPath | None = None,
+    cache: AnyPath | None = None,
+    force: bool = False,
+    listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    steps: Steps = lambda _: nullcontext(lambda *_: None),
+) -> Evaluation:
+    """Judge how well embeddings find what belongs together in pictures, and write a report.
+
+    Args:
+        pictures: a folder with a sub-folder for each class, a folder of pictures, or a CSV file of
+            pairs or triplets.
+        select: names or globs of backbones; none for those that ``weights`` name, or for everything
+            in the store.
+        report: where the report goes; by default a new file in the user's data folder. An earlier
+            evaluation there is replaced, any other file refused.
+        backends: as for ``bench``.
+        providers: as for ``bench``.
+        provider_options: as for ``bench``.
+        env: as for ``bench``.
+        allow_partial: as for ``bench``.
+        embedding: ``pooled``, ``penultimate`` or ``flat``.
+        precisions: ``fp32``, ``fp16`` and ``int8``.
+        calibrate: folder of pictures to measure int8's ranges on, instead of the bundled ones.
+        weights: ``auto``, ``pretrained``, ``random``, or a file with a state dict; or several,
+            ``MODEL=VALUE`` where a value is for one backbone only.
+        weights_key: the name of the network to use, if a file has several.
+        weights_mirror: URL to download weights from, instead of torchvision's.
+        offline: never download.
+        threads: of every backend; by default the cores of this process.
+        batch: pictures in one call of a network.
+        resample: what the bootstrap draws, ``queries`` or ``classes``.
+        resamples: draws of the bootstrap.
+        seed: random seed of the draws, the folds, and the changes of pictures.
+        store: folder of exports; by default the command's.
+        cache: folder that keeps the embeddings; by default the command's.
+        force: replace the file at ``report`` whatever it holds, unless it is read.
+        listener: gets messages, and hears of exports.
+        steps: is entered with a number of steps, first for the embeddings and then for the search;
+            its value is called with the number that is done, and what is done now.
+
+    Returns:
+        The evaluation that was written. A cell that failed is in it, with its reason.
+
+    Raises:
+        InputError: an argument is not usable, or too few pictures can be read.
+        ProviderUnavailableError: a backend or a provider cannot be used here.
+        SystemFailureError: the system failed on simx's own files.
+    """
+    config = EvaluationConfig(
+        backbones=names_of(select),
+        backends=names_of(backends),
+        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
+        provider_options=names_of(provider_options),
+        env=names_of(env),
+        allow_partial=allow_partial,
+        embedding=embedding,
+        precisions=tuple(precisions),
+        batch=batch,
+        threads=threads or default_threads(),
+        weights=(),
+        units=resample,
+        resamples=resamples,
+        seed=seed,
+    )
+    if problem := misfit(msgspec.to_builtins(config), EvaluationConfig, "config"):
+        raise InputError(problem)
+    values = [weights] if isinstance(weights, (str, os.PathLike)) else weights
+    sources = Sources(
+        pictures=Path(pictures),
+        store=store_of(store),
+        cache=_cache(cache),
+        weights=tuple(os.fspath(each) for each in values),
+        weights_key=weights_key,
+        mirror=weights_mirror,
+        offline=offline,
+        calibrate=None if calibrate is None else Path(calibrate),
+    )
+    path = Path(report) if report else new_report_path()
+    if has_content(path, _reads(sources)) and not (force or is_evaluation(path)):
+        raise InputError(
+            f"{shown(path)}: exists, and is no evaluation; name another file, or add --force to "
+            "replace it"
+        )
+    found = evaluate_pictures(config, sources, listener, steps)
+    write_evaluation(path, found)
+    return found
+
+
+def _cache(cache: AnyPath | None) -> Path:
+    if cache is not None:
+        return Path(cache)
+    own = cache_folder()
+    if own is None:
+        raise homeless("name a folder for the embeddings with --cache")
+    return own / "embeddings"
+
+
+def _reads(sources: Sources) -> list[InputPath]:
+    """Return the files and folders of which no file may be replaced."""
+    files = (each for text in sources.weights for each in (text, text.partition("=")[2]))
+    folders = sources.store, sources.cache, checkpoints_folder()
+    return [sources.pictures, *folders, *filter(None, files)]

@@ -1,0 +1,91 @@
+"""Reports: read, as rows, and compared."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from simx.api.arguments import AnyPath
+from simx.models.ranges import DEFAULT_RANGES
+from simx.report.formats.csv import TidyRow, to_string
+from simx.results.comparison.compare import ComparisonCriteria, Named
+from simx.results.comparison.compare import compare as compare_digests
+from simx.results.comparison.compare import compare_targets as compare_target_ids
+from simx.results.comparison.digest import digest
+from simx.results.comparison.names import DifferenceName
+from simx.results.comparison.outcome import Comparison
+from simx.results.files.evaluation import read_evaluation as read_evaluation_file
+from simx.results.files.report import read
+from simx.results.schema.evaluation import Evaluation
+from simx.results.schema.report import Report
+
+
+def read_report(path: AnyPath) -> Report:
+    """Read a report that ``bench`` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is no sound report of a known version.
+    """
+    return read(Path(path))
+
+
+def read_evaluation(path: AnyPath) -> Evaluation:
+    """Read an evaluation that ``evaluate`` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is no sound evaluation of a known version.
+    """
+    return read_evaluation_file(Path(path))
+
+
+def rows(report: Report) -> tuple[TidyRow, ...]:
+    """Return a report as tidy rows, as ``simx report --format csv`` gives them.
+
+    A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
+    """
+    _, *lines = csv.reader(to_string([report]).splitlines())
+    values = ([value or None for value in line] for line in lines)
+    return tuple(msgspec.convert(each, TidyRow, strict=False) for each in values)
+
+
+def compare(
+    base: Report,
+    new: Report,
+    *,
+    threshold: float = 0.03,
+    allow: Sequence[DifferenceName] = (),
+    repeats: Sequence[Report] = (),
+) -> Comparison:
+    """Compare two reports, cell by cell.
+
+    Args:
+        base: what the new one is compared with.
+        new: the new one.
+        threshold: the change that matters, 0.03 for 3 % to either side.
+        allow: names of what may differ between two cells that are compared.
+        repeats: the base measured again, which shows how much two runs of the same thing differ.
+    """
+    criteria = ComparisonCriteria(
+        threshold=threshold, ranges=DEFAULT_RANGES, allow=frozenset(allow)
+    )
+    return compare_digests(
+        Named("base", digest(base)), Named("new", digest(new)), criteria, [*map(digest, repeats)]
+    )
+
+
+def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0.03) -> Comparison:
+    """Compare two targets of one report, which were measured in the same rounds.
+
+    Args:
+        report: has cells of both.
+        base: name of what the new target is compared with, such as ``torch`` or ``ort cpu``.
+        new: name of the other target.
+        threshold: the change that matters, 0.03 for 3 % to either side.
+
+    Raises:
+        InputError: no target, or more than one, has the name.
+    """
+    criteria = ComparisonCriteria(threshold=threshold, ranges=DEFAULT_RANGES)
+    whole = digest(report)
+    return compare_target_ids(whole, whole.target_named(base), whole.target_named(new), criteria)
