@@ -93,7 +93,9 @@ def run(command: list[str], cache: Path, until: int | None = None) -> str:
     if until is None and process.returncode:
         sys.exit(f"{command[1:4]} ended with exit code {process.returncode}")
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return f"{seconds:.0f} s, {used:.0f} s of processor time, {peak / 1e9:.2f} GB at the peak"
+    memory = f"{seconds:.0f} s, {peak / 1e9:.2f} GB at the peak"
+    # A killed process has not waited for its workers, so their time is not known.
+    return memory if until is not None else f"{memory}, {used:.0f} s of processor time"
 
 
 if __name__ == "__main__":

@@ -87,8 +87,14 @@ def read_pictures(path: Path) -> Pictures:
     Raises:
         InputError: There are no pictures, too few classes, or a line cannot be understood.
     """
-    if not path.is_dir():
-        return _listed(path)
+    pictures = _found(path) if path.is_dir() else _listed(path)
+    if lack := _lack(pictures):
+        raise InputError(f"pictures {shown(path)}: {lack}")
+    return pictures
+
+
+def _found(path: Path) -> Pictures:
+    """Find the pictures of a folder."""
     folders = sorted(
         each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")
     )
@@ -101,9 +107,6 @@ def read_pictures(path: Path) -> Pictures:
             f"pictures {shown(path)}: has pictures beside its sub-folders, and each sub-folder is "
             f"a class; move {shown(own[0].name)} and the others into one"
         )
-    if len(classes) == 1 or len(own) == 1:
-        what = "pictures in one sub-folder only" if classes else "one picture only"
-        raise InputError(f"pictures {shown(path)}: has {what}; at least two are needed")
     if not classes and not own:
         raise InputError(
             f"pictures {shown(path)}: has no pictures; simx reads {', '.join(FORMATS)}"
@@ -134,19 +137,23 @@ def readable(pictures: Pictures, counts: Sequence[bool]) -> Pictures:
         rows=new_places[pictures.rows[whole]],
         same=pictures.same[whole],
     )
-    _, sizes = np.unique(left.labels, return_counts=True)
-    enough: dict[TruthKind, bool] = {
-        "classes": len(sizes) > 1 and any(sizes > 1),
-        "changes": len(sizes) > 1,
-        "triplets": len(left.rows) > 0,
-        "pairs": len(set(left.same.tolist())) > 1,
-    }
-    if not enough[left.kind]:
-        raise InputError(
-            "too few pictures can be read: there must be some that belong together and some that "
-            "do not"
-        )
+    if lack := _lack(left):
+        raise InputError(f"too few pictures can be read: the rest {lack}")
     return left
+
+
+def _lack(of: Pictures) -> str | None:
+    """Say what is missing for pictures that belong together and others that do not."""
+    if of.kind in _COLUMNS:
+        enough = len(of.rows) if of.kind == "triplets" else len(set(of.same.tolist())) > 1
+        return None if enough else "needs pairs that belong together, and pairs that do not"
+    _, sizes = np.unique(of.labels, return_counts=True)
+    if len(sizes) < 2:  # noqa: PLR2004 - one and another
+        what = "pictures in one sub-folder only" if of.kind == "classes" else "one picture only"
+        return f"has {what}; at least two are needed"
+    if of.kind == "classes" and sizes.max() == 1:
+        return "has one picture in each sub-folder; at least two are needed in one of them"
+    return None
 
 
 def pairs_of_classes(labels: Places, seed: int) -> Pairs:
@@ -219,8 +226,6 @@ def _listed(path: Path) -> Pictures:
         files = [path.parent / name for name in names]
         rows.append([places.setdefault(file, len(places)) for file in files])
         same.append(is_same)
-    if not rows or (kind == "pairs" and all(same) == any(same)):
-        raise _LIST.refused(path, "needs pairs that belong together, and pairs that do not")
     return Pictures(
         kind=kind,
         files=tuple(places),

@@ -7,7 +7,6 @@ import pytest
 
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Progress, Result, Run, embed
-from simx.evaluation.truth import read_pictures
 from simx.images.decoding import decode
 from simx.images.pictures import fingerprint
 from simx.images.preprocessing import preprocess
@@ -32,7 +31,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[Item, ...]:
     second.write_bytes(first.read_bytes())
     (folder / "positive 2" / "0.png").write_bytes(b"damaged")
     return tuple(
-        Item(str(path), fingerprint(path)[0], None, 0) for path in read_pictures(folder).files
+        Item(str(path), fingerprint(path)[0], None, 0) for path in sorted(folder.glob("*/*.png"))
     )
 
 

@@ -45,6 +45,7 @@ def test_a_folder_without_classes_is_compared_with_changes(tmp_path: Path) -> No
         ((), "has no pictures"),
         (("a/1.txt", "2.txt"), "has no pictures"),
         (("a/1.jpg", "a/2.jpg"), "pictures in one sub-folder only"),
+        (("a/1.jpg", "b/2.jpg"), "has one picture in each sub-folder"),
         (("1.jpg",), "one picture only"),
         (("a/1.jpg", "b/2.jpg", "3.jpg"), "beside its sub-folders.*move 3.jpg"),
     ],
