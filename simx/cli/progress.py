@@ -35,18 +35,20 @@ class Steps:
         self._total = total
         self._bar = bar
         self._task = bar.add_task("", total=total) if bar else None
-        self._begun = time.monotonic()
+        self._begun: tuple[float, float] | None = None
         self._last_line = -_LINE_SECONDS
 
     def at(self, finished: float, text: str) -> None:
         """Show how many steps are finished (part of one counts), and what runs now."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=finished, description=escape(clean(text)))
-        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
-            self._last_line = time.monotonic()
+        elif (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
+            self._last_line = now
             left = ""
-            if finished:
-                each = (time.monotonic() - self._begun) / finished
+            # What an earlier run has finished took no time of this one.
+            begun, before = self._begun = self._begun or (now, finished)
+            if finished > before:
+                each = (now - begun) / (finished - before)
                 minutes, seconds = divmod(round(each * (self._total - finished)), 60)
                 left = f", about {minutes} min {seconds:02d} s left"
             number = min(int(finished) + 1, self._total)
