@@ -2,7 +2,6 @@
 
 import pytest
 
-from simx.cli import progress
 from simx.cli.progress import steps
 
 
@@ -12,7 +11,7 @@ def test_the_time_left_does_not_count_what_was_kept(
 ) -> None:
     """Ten steps take ten seconds, however many an earlier run has finished."""
     now = 100.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     with steps(1000) as bar:
         bar.at(kept, "embedding")
         now += 10
