@@ -13,7 +13,7 @@ QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
 .PHONY: help bench test test-all test-html test-providers test-faults test-offline \
 	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark \
-	benchmark-builds clean
+	benchmark-builds benchmark-pictures clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -95,7 +95,7 @@ dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
 readme: $(VENV)/.installed  ## make the README's table, the picture and docs/example-run.md again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
-BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale
+BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning
 
 benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
@@ -114,6 +114,10 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hour
 
 benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
 	$(BIN)/python -m benchmarks.builds --store $(STORE)
+
+benchmark-pictures: $(VENV)/.installed-dev  ## trained and random weights on scikit-image's pictures, which it installs
+	$(BIN)/python $(INSTALL) scikit-image
+	$(BIN)/python -m benchmarks.labelled_pictures
 
 clean:  ## remove what make made
 	rm -rf $(VENV) $(VENV)-* .simx build dist site *.egg-info

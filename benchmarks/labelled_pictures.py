@@ -37,7 +37,7 @@ NETWORKS = (
     "mobilenet_v2:IMAGENET1K_V1=random",
 )
 
-COPIES = 7
+COPIES = 6
 PARTS = 2
 SIDE = 160
 LEAST_SIDE = 200
