@@ -54,7 +54,10 @@ def main() -> None:
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
         sys.exit("scikit-image is missing: pip install scikit-image")
-    files = sorted(Path(package.origin).with_name("data").glob("*.[jp][pn]g"))
+    data = Path(package.origin).with_name("data")
+    files = [
+        file for file in sorted(data.glob("*.[jp][pn]g")) if min(decode(file).size) >= LEAST_SIDE
+    ]
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
         made = labelled(files, place / "pictures")
@@ -68,8 +71,6 @@ def labelled(files: Sequence[Path], folder: Path, seed: int = 1) -> Path:
     """
     for file in files:
         image = decode(file)
-        if min(image.size) < LEAST_SIDE:
-            continue
         width, height = image.width // PARTS, image.height // PARTS
         for number in range(PARTS**2):
             left, top = number % PARTS * width, number // PARTS * height
