@@ -13,7 +13,7 @@ from simx.common.input_files import InputPath, shown
 from simx.common.misfits import misfit
 from simx.common.output_files import has_content
 from simx.common.user_folders import cache_folder, homeless
-from simx.evaluation.evaluate import Sources, Steps
+from simx.evaluation.evaluate import Examples, Sources, Steps
 from simx.evaluation.evaluate import evaluate as evaluate_pictures
 from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.weights.cache import checkpoints_folder
@@ -52,6 +52,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     force: bool = False,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     steps: Steps = lambda _: nullcontext(lambda *_: None),
+    examples: Examples | None = None,
 ) -> Evaluation:
     """Judge how well embeddings find what belongs together in pictures, and write a report.
 
@@ -86,6 +87,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         listener: gets messages, and hears of exports.
         steps: is entered with a number of steps, first for the embeddings and then for the search;
             its value is called with the number that is done, and what is done now.
+        examples: is called with small pictures of wrong, borderline and best pairs, if it is given.
 
     Returns:
         The evaluation that was written. A cell that failed is in it, with its reason.
@@ -130,7 +132,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             f"{shown(path)}: exists, and is no evaluation; name another file, or add --force to "
             "replace it"
         )
-    found = evaluate_pictures(config, sources, listener, steps)
+    found = evaluate_pictures(config, sources, listener, steps, examples)
     write_evaluation(path, found)
     return found
 

@@ -61,7 +61,12 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
     show_default="embeddings in the user's cache folder",
     help="Folder that keeps the embeddings. It can be deleted at any time.",
 )
-@options.verdict_format_option
+@options.report_format_option
+@click.option(
+    "--no-pictures",
+    is_flag=True,
+    help="With --format html: leave out the small pictures of wrong, borderline and best pairs.",
+)
 @click.option(
     "-o",
     "--output",
@@ -96,6 +101,7 @@ def command(
     store: Path,
     cache: Path | None,
     format: Form,
+    no_pictures: bool,
     output: Path | None,
     force: bool,
 ) -> ExitCode:
@@ -105,6 +111,7 @@ def command(
     from simx.cli.progress import shown_exports, shown_steps  # noqa: PLC0415
     from simx.report.contents import evaluation_content  # noqa: PLC0415
     from simx.results.schema.evaluation import FailedEvaluation  # noqa: PLC0415
+    from simx.results.summaries.evaluated import PicturedPair  # noqa: PLC0415
     from simx.runner.bench.session import new_report_path  # noqa: PLC0415
 
     names: tuple[str, ...] = ()
@@ -114,6 +121,7 @@ def command(
     path = output or new_report_path()
     require_unread(path, SETTINGS_FILES)
     tell_variables()
+    pairs: list[PicturedPair] = []
     with shown_exports() as listener:
         found = evaluate(
             pictures,
@@ -141,9 +149,10 @@ def command(
             force=force,
             listener=listener,
             steps=shown_steps,
+            examples=pairs.extend if format == "html" and not no_pictures else None,
         )
     try:
-        show(evaluation_content(found), format, None)
+        show(evaluation_content(found, pairs), format, None)
     finally:
         # The report is safe, also if stdout cannot be written.
         tell(f"report saved as {shown(path)}")

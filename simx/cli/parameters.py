@@ -26,6 +26,14 @@ def share(text: str) -> float:
     return percent / 100
 
 
+def fraction(text: str) -> float:
+    """Return 0.9 for ``0.9`` or ``90%``: shares of an evaluation are from 0 to 1."""
+    found = _quantity(text, {"%": 0.01, "": 1.0})
+    if not 0 <= found <= 1:
+        raise click.BadParameter(f"{text!r} is not a share; write it as 0.9 or 90%")
+    return found
+
+
 def percentage(text: str) -> float:
     """Return 75.0 for ``75`` or ``75%``: accuracies are in percent everywhere."""
     percent = _quantity(text, {**_PERCENT, "": 1.0})

@@ -15,7 +15,7 @@ from simx.cli.output import (
     require_output,
     show,
 )
-from simx.cli.parameters import PathOrDash, duration, percentage
+from simx.cli.parameters import PathOrDash, duration, fraction, percentage
 from simx.common.errors import InputError
 from simx.common.input_files import STDIN
 from simx.models.backbone import PRECISIONS, Precision
@@ -25,10 +25,12 @@ from simx.report.content import Form
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 
 _HELP = """
-Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin. A single one may
+Show the tables of REPORTs per GFLOPS range, in any format. A REPORT of - is stdin. One of them may
 be an evaluation, which simx evaluate wrote.
 
-With --pareto, show instead which backbones no other beats, and which one to take.
+With --pareto, show instead which backbones no other beats, and which one to take. With an
+evaluation of the same networks beside the reports, it is the answer for your own pictures, over all
+backends and precisions.
 """
 
 
@@ -55,6 +57,13 @@ With --pareto, show instead which backbones no other beats, and which one to tak
     metavar="PERCENT",
     help="Show only those with at least this acc1, such as 75, and choose one. Implies --pareto.",
 )
+@click.option(
+    "--min-recall",
+    type=fraction,
+    metavar="SHARE",
+    help="With an evaluation: choose one that is known to have at least this Recall@1, such as "
+    "0.9. Implies --pareto.",
+)
 @options.choice_option(
     "--latency-of",
     ("forward", "pipeline"),
@@ -65,7 +74,8 @@ With --pareto, show instead which backbones no other beats, and which one to tak
     "--backend",
     multiple=True,
     metavar="NAME",
-    help="With --pareto: use this backend of the report. Repeatable. Default: the first one.",
+    help="With --pareto: use this backend of the report. Repeatable. Default: the first one, or "
+    "with an evaluation all.",
 )
 @click.option(
     "--provider",
@@ -90,6 +100,7 @@ def command(
     pareto: bool,
     max_latency: float | None,
     min_acc1: float | None,
+    min_recall: float | None,
     latency_of: LatencyOf,
     backend: tuple[str, ...],
     provider: tuple[str, ...],
@@ -115,18 +126,24 @@ def command(
         return
     if not reports:
         raise InputError("report: name at least one report file; simx bench writes them")
-    if len(reports) == 1 and is_evaluation(reports[0]):
-        if format in {"csv", "html"}:
+    limits = Limits(
+        max_latency_ns=None if max_latency is None else 1e9 * max_latency,
+        min_acc1=min_acc1,
+        min_recall=min_recall,
+    )
+    evaluations = [read_evaluation(path) for path in reports if is_evaluation(path)]
+    evaluation = evaluations[0] if evaluations else None
+    if len(evaluations) > 1:
+        raise InputError("report: one evaluation at a time; name one, with or without reports")
+    if evaluation and len(reports) == 1:
+        if pareto or limits.any:
             raise InputError(
-                f"--format {format}: an evaluation is shown as table, markdown or json"
+                "--pareto and limits need latencies; name a report of simx bench beside it"
             )
         require_output(output, format, reports, force=force)
-        show(evaluation_content(read_evaluation(reports[0])), format, output)
+        show(evaluation_content(evaluation), format, output)
         return
-    limits = Limits(
-        max_latency_ns=None if max_latency is None else 1e9 * max_latency, min_acc1=min_acc1
-    )
-    decides = pareto or limits.any
+    decides = pareto or limits.any or evaluation is not None
     if not decides and format != "html":
         _require_nothing_chosen()
     criteria = SelectionCriteria(
@@ -139,17 +156,18 @@ def command(
     is_copy = format == "json" and not decides and len(reports) == 1
     if output is None or not is_copy:
         require_output(output, format, reports, force=force)
-    found = [read(path) for path in reports]
+    found = [read(path) for path in reports if not is_evaluation(path)]
     if output is not None and is_copy:
         claim(output, found[0], [*reports, *SETTINGS_FILES], force=force)
     if decides and format != "html":
-        show(decision_content(found, criteria), format, output)
+        show(decision_content(found, criteria, evaluation), format, output)
         return
     content = report_content(
         found,
         ranges,
         layout=layout,
         criteria=criteria,
+        evaluation=evaluation,
         next_step=next_step(reports[0]) if format == "table" and not detail else "",
     )
     show(content, format, output, detail=detail)

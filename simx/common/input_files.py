@@ -19,7 +19,7 @@ InputPath = str | os.PathLike[str]
 STDIN = Path("/dev/stdin")
 """What ``-`` means for an input."""
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 _BOM = b"\xef\xbb\xbf"
 """Some editors put it before text in UTF-8."""
@@ -103,7 +103,7 @@ def read_whole(path: InputPath, kind: InputKind) -> bytes:
             data = file.read(kind.most_bytes + 1)
         except OSError as error:
             raise kind.refused(path, _reason(error)) from error
-    if kind.gzip and data.startswith(_GZIP):
+    if kind.gzip and data.startswith(GZIP):
         try:
             data = gzip.GzipFile(fileobj=BytesIO(data)).read(kind.most_bytes + 1)
         except (OSError, EOFError, zlib.error) as error:

@@ -17,6 +17,7 @@ from simx.common.safe_text import counted
 from simx.evaluation.collection import collected, facts_of
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Result, Run, embed
+from simx.evaluation.examples import pictured_pairs
 from simx.evaluation.figures import RANKED_BY, truth_of
 from simx.evaluation.judging import judged
 from simx.evaluation.truth import Pictures, read_pictures, readable
@@ -34,6 +35,7 @@ from simx.results.schema.evaluation import (
     EvaluationSchemaId,
     TruthKind,
 )
+from simx.results.summaries.evaluated import PicturedPair
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.reading import PictureReader
@@ -68,6 +70,9 @@ _NOTHING_HELD_OUT: dict[TruthKind, str] = {
 Steps = Callable[[int], AbstractContextManager[Progress]]
 """Returns a context for so many steps: embeddings, then searches."""
 
+Examples = Callable[[tuple[PicturedPair, ...]], None]
+"""Called with pairs of pictures to look at."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
@@ -89,7 +94,11 @@ class Sources:
 
 
 def evaluate(
-    config: EvaluationConfig, sources: Sources, listener: ExportListener, shown_steps: Steps
+    config: EvaluationConfig,
+    sources: Sources,
+    listener: ExportListener,
+    shown_steps: Steps,
+    examples: Examples | None = None,
 ) -> Evaluation:
     """Embed pictures by every backbone on every target, and judge the embeddings.
 
@@ -102,6 +111,7 @@ def evaluate(
         sources: The files to use.
         listener: Gets messages, and hears of exports.
         shown_steps: Is entered with a number of steps before the first of them.
+        examples: Gets pairs of pictures, which no report has; without it there are none.
 
     Raises:
         InputError: An argument is not usable, or too few pictures can be read.
@@ -129,7 +139,11 @@ def evaluate(
         listener.notice(notes[-1])
     searches = len(places) * sum(isinstance(cell, EmbeddedCell) for cell, _ in cells)
     with shown_steps(searches) as progress:
-        judgements = judged([cell for cell, _ in cells], places, truth, config, progress)
+        embedded = [cell for cell, _ in cells]
+        judgements = judged(embedded, places, truth, config, progress)
+    if examples is not None:
+        with Decoders(config.threads) as decoders:
+            examples(pictured_pairs(embedded, judgements, items, places, truth, decoders))
     return Evaluation(
         schema=EvaluationSchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,5 +1,6 @@
 """The figures of one cell, with the draws of their bootstrap, from its embeddings and the truth."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ class Figures:
     """A cell's figures, each with its interval.
 
     ``ranked`` is the one that ranks cells, and ``draws`` [B] has its resamples. ``found`` are the
-    neighbours of all pictures.
+    neighbours of all pictures, and ``search_seconds`` what their search took.
     """
 
     retrieval: Retrieval | None
@@ -108,6 +109,7 @@ class Figures:
     ranked: float
     draws: NDArray[np.float64]
     found: Found
+    search_seconds: float
 
 
 def figures(
@@ -126,7 +128,9 @@ def figures(
         threads: For the search.
         tick: Called with the number of finished queries.
     """
+    begun = time.monotonic()
     found = search(embeddings, truth.labels, threads, tick)
+    search_seconds = time.monotonic() - begun
     pairs = _Separated(embeddings, truth)
     statistics: list[_Statistic] = [pairs.statistic]
     relevant = found.relevant[truth.queries] > 0
@@ -150,6 +154,7 @@ def figures(
         ranked=drawn.values[ranked_by],
         draws=drawn.draws[ranked_by],
         found=found,
+        search_seconds=search_seconds,
     )
 
 

@@ -84,6 +84,7 @@ def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> E
         neighbours_kept=its.neighbours_kept,
         behind=behind,
         throughput=cell.throughput,
+        search_seconds=its.search_seconds,
     )
 
 

@@ -12,14 +12,15 @@ from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.content import Content
-from simx.report.formats import comparison_csv, csv, decision_records
+from simx.report.formats import comparison_csv, csv, decision_records, evaluation_csv
 from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
-from simx.results.summaries.decision import decisions
+from simx.results.summaries.decision import Decision, decision_on_pictures, decisions
+from simx.results.summaries.evaluated import PicturedPair
 from simx.results.summaries.selection_criteria import SelectionCriteria
 
 
@@ -29,6 +30,7 @@ def report_content(
     *,
     layout: Layout = "models",
     criteria: SelectionCriteria | None = None,
+    evaluation: Evaluation | None = None,
     next_step: str = "",
 ) -> Content:
     """Return reports, in their order.
@@ -39,11 +41,12 @@ def report_content(
         layout: Whether models are rows or columns of the tables.
         criteria: On which targets and within which limits the page chooses a backbone; by default
             on all, without limits.
+        evaluation: The page joins it with the reports.
         next_step: What a reader can open next; the last paragraph.
 
     Returns:
         Every format. Its ``html`` raises InputError where ``criteria`` names a target that a
-        report lacks.
+        report lacks, or the evaluation cannot be joined.
     """
 
     def blocks() -> Iterator[Block]:
@@ -54,7 +57,7 @@ def report_content(
     def html() -> str:
         from simx.report.formats.html import render  # noqa: PLC0415 - Jinja, for pages alone
 
-        return render(reports, ranges, criteria or SelectionCriteria())
+        return render(reports, ranges, criteria or SelectionCriteria(), evaluation)
 
     return Content(
         blocks=blocks,
@@ -64,13 +67,21 @@ def report_content(
     )
 
 
-def decision_content(reports: Sequence[Report], criteria: SelectionCriteria) -> Content:
+def decision_content(
+    reports: Sequence[Report], criteria: SelectionCriteria, evaluation: Evaluation | None = None
+) -> Content:
     """Return which backbones to take, for each report and each selected target.
 
+    With an evaluation of the same networks there is one decision for all of them.
+
     Raises:
-        InputError: A report lacks the selected target.
+        InputError: A report lacks the selected target, or cannot be joined with the evaluation.
     """
-    decided = [(report, each) for report in reports for each in decisions(report, criteria)]
+    decided: list[tuple[Sequence[Report], Decision]]
+    if evaluation is None:
+        decided = [([report], each) for report in reports for each in decisions(report, criteria)]
+    else:
+        decided = [(reports, decision_on_pictures(reports, criteria, evaluation))]
     alone = [decision for _, decision in decided]
     return Content(
         blocks=lambda: chain.from_iterable(decision_blocks(*each) for each in decided),
@@ -94,9 +105,20 @@ def diagnosis_content(found: Diagnosis) -> Content:
     return Content(blocks=lambda: diagnosis_blocks(found), json=lambda: json_document(found))
 
 
-def evaluation_content(found: Evaluation) -> Content:
-    """Return what ``simx evaluate`` found."""
-    return Content(blocks=lambda: evaluation_blocks(found), json=lambda: json_document(found))
+def evaluation_content(found: Evaluation, pairs: Sequence[PicturedPair] = ()) -> Content:
+    """Return what ``simx evaluate`` found. Only the page shows the pairs of pictures."""
+
+    def html() -> str:
+        from simx.report.formats.html import render_evaluation  # noqa: PLC0415 - Jinja
+
+        return render_evaluation(found, pairs)
+
+    return Content(
+        blocks=lambda: evaluation_blocks(found),
+        csv=lambda: evaluation_csv.to_string(found),
+        json=lambda: json_document(found),
+        html=html,
+    )
 
 
 def selfcheck_content(found: SelfCheck) -> Content:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from simx.common.errors import ExitCode
@@ -135,6 +136,25 @@ def test_a_list_of_triplets_uses_the_kept_embeddings(
     assert torch.throughput.embedded == 0
     assert "right triplets" in outcome.out
     assert trained[1].ranked_by == "map_at_r"
+
+
+def test_the_page_has_small_pictures_of_pairs(
+    home: Path, trained: tuple[Outcome, Evaluation]
+) -> None:
+    """Of the best cell, and none where they are left out; the report itself has none."""
+    assert trained[0].code == ExitCode.DONE
+    with_pictures, found = evaluate(home, "pictures", *TRAINED, "--format", "html")
+    without, _ = evaluate(home, "pictures", *TRAINED, "--format", "html", "--no-pictures")
+
+    pictures = with_pictures.out.count('<img src="data:image/jpeg;base64,')
+    assert 2 * 6 <= pictures <= 2 * 4 * 6
+    assert "Nearest to the threshold" in with_pictures.out
+    assert len(with_pictures.out) - len(without.out) < pictures * 10_000
+    assert "<img" not in without.out
+    assert b"base64" not in msgspec.json.encode(found)
+    assert all(each.search_seconds for each in cells(found))
+    for name in ("anchor 0", str(home)):
+        assert name not in with_pictures.out
 
 
 def test_pictures_without_classes_are_compared_with_their_changes(home: Path) -> None:

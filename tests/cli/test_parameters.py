@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from simx.cli.parameters import duration, percentage, share
+from simx.cli.parameters import duration, fraction, percentage, share
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,19 @@ def test_what_is_no_percentage_is_refused(typed: str) -> None:
     """The message says how one is written."""
     with pytest.raises(click.BadParameter, match="write it as 75"):
         percentage(typed)
+
+
+@pytest.mark.parametrize(("typed", "found"), [("0.9", 0.9), ("90%", 0.9), ("1", 1), ("0", 0)])
+def test_a_fraction_is_a_number_to_1_or_a_percentage(typed: str, found: float) -> None:
+    """As an evaluation has shares in its file, and in its tables."""
+    assert fraction(typed) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("typed", ["90", "1.1", "-0.1", "101%", "high", ""])
+def test_what_is_no_fraction_is_refused(typed: str) -> None:
+    """90 is probably meant for 90 %, and the message says how that is written."""
+    with pytest.raises(click.BadParameter, match=r"write it as 0\.9 or 90%"):
+        fraction(typed)
 
 
 @pytest.mark.parametrize(

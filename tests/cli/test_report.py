@@ -1,5 +1,6 @@
 """``simx report``: a report's file in every form."""
 
+import gzip
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from simx.results.files.report import write
 from simx.results.schema.report import Report
 from tests.cli.support import ROOT, Simx
 from tests.results.builders import failed, identity, measured, report
-from tests.results.evaluations import evaluation
+from tests.results.evaluations import evaluation, timed
 
 FORMATS = ("table", "markdown", "csv", "json", "html")
 REPORT = report(
@@ -146,22 +147,87 @@ def test_the_example_gives_its_tables_back(simx: Simx) -> None:
 
 @pytest.mark.parametrize(
     ("form", "beginning"),
-    [("table", "simx evaluation, "), ("markdown", "# simx evaluation, "), ("json", "{")],
+    [
+        ("table", "simx evaluation, "),
+        ("markdown", "# simx evaluation, "),
+        ("csv", "model,weights,"),
+        ("json", "{"),
+        ("html", "<!doctype html>"),
+    ],
 )
-def test_an_evaluation_is_shown_again(simx: Simx, folder: Path, form: str, beginning: str) -> None:
-    """It is recognised by its schema."""
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_evaluation_is_shown_again(
+    simx: Simx, folder: Path, form: str, beginning: str, *, packed: bool
+) -> None:
+    """It is recognised by its schema, also compressed; its rendering is replaced as such."""
     write_evaluation(folder / "evaluation.json", evaluation())
-    outcome = simx("report", "evaluation.json", "--format", form)
+    data = (folder / "evaluation.json").read_bytes()
+    (folder / "given").write_bytes(gzip.compress(data) if packed else data)
+    outcome = simx("report", "given", "--format", form)
+    for _ in range(2):
+        saved = simx("report", "given", "--format", form, "-o", "rendered")
 
-    assert (outcome.code, outcome.messages) == (ExitCode.DONE, [])
+    assert (outcome.code, outcome.messages, saved.code) == (ExitCode.DONE, [], ExitCode.DONE)
     assert outcome.out.startswith(beginning)
+    assert (folder / "rendered").read_text(encoding="utf-8") == outcome.out
 
 
-@pytest.mark.parametrize("form", ["csv", "html"])
-def test_an_evaluation_has_no_other_form(simx: Simx, folder: Path, form: str) -> None:
-    """The message lists those that it has."""
-    write_evaluation(folder / "evaluation.json", evaluation())
-    outcome = simx("report", "evaluation.json", "--format", form)
+@pytest.fixture
+def both(folder: Path) -> tuple[str, ...]:
+    """Write an evaluation, and latencies of its networks."""
+    found = evaluation()
+    good, good_ort, bad, _ = found.cells
+    write(folder / "bench.json", report(timed(good, 20), timed(good_ort, 5), timed(bad, 1)))
+    write_evaluation(folder / "evaluation.json", found)
+    return "bench.json", "evaluation.json"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_report_and_an_evaluation_give_one_answer(
+    simx: Simx, both: tuple[str, ...], form: str, order: int
+) -> None:
+    """In any order and form, over both backends; what was rendered can be replaced."""
+    limits = ("--max-latency", "10ms", "--min-recall", "0.7", "--format", form)
+    outcome = simx("report", *both[::order], *limits)
+    for _ in range(2):
+        saved = simx("report", *both[::order], *limits, "-o", "rendered")
+
+    assert (outcome.code, outcome.err, saved.code) == (ExitCode.DONE, "", ExitCode.DONE)
+    if form == "csv":
+        assert "1,goodnet,IMAGENET1K_V1,pooled,ort," in outcome.out
+    else:
+        assert "Take goodnet:V1 on ort cpu (5.0" in " ".join(outcome.out.split())
+
+
+def test_an_evaluation_beside_a_report_needs_no_option(simx: Simx, both: tuple[str, ...]) -> None:
+    """There is one thing to do with the two."""
+    outcome = simx("report", *both)
+
+    assert outcome.out.startswith("Which backbone to take, by forward latency and accuracy on 72")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("evaluation.json", "--pareto"), "need latencies; name a report of simx bench beside it"),
+        (("evaluation.json", "evaluation.json"), "one evaluation at a time"),
+        (("bench.json", "--min-recall", "0.9"), "--min-recall needs an evaluation beside"),
+        (("bench.json", "--min-recall", "0.9", "--format", "html"), "--min-recall needs an eval"),
+        (("bench.json", "evaluation.json", "--min-acc1", "70"), "use --min-recall"),
+        (("report.json", "evaluation.json"), "have no measured network in common"),
+        (("report.json", "evaluation.json", "--format", "html"), "have no measured network in"),
+        (("bench.json", "evaluation.json", "--min-recall", "90"), "write it as 0.9 or 90%"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("both")
+def test_what_cannot_be_answered_is_one_line(
+    simx: Simx, arguments: tuple[str, ...], problem: str
+) -> None:
+    """It names what is missing."""
+    outcome = simx("report", *arguments)
 
     assert outcome.code == ExitCode.USAGE
-    assert "an evaluation is shown as table, markdown or json" in outcome.messages[0]
+    assert problem in outcome.messages[-1]
+    assert outcome.out == ""

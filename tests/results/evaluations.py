@@ -16,7 +16,7 @@ from simx.results.schema.evaluation import (
     Throughput,
     Unreadable,
 )
-from simx.results.schema.report import Parity
+from simx.results.schema.report import MeasuredCell, Parity
 from tests.results.builders import measured, report
 
 
@@ -70,6 +70,18 @@ def evaluated(
             decoded_per_second=567.8,
             bound="network-bound",
         ),
+        search_seconds=0.005184,
+    )
+
+
+def timed(cell: EvaluatedCell | FailedEvaluation, milliseconds: float) -> MeasuredCell:
+    """Return the latencies of the network that an evaluation has, of batch 1."""
+    assert isinstance(cell, EvaluatedCell)
+    its = msgspec.structs.replace(cell.identity, batch=1)
+    return msgspec.structs.replace(
+        measured(its, milliseconds=milliseconds),
+        weights_sha256=cell.weights_sha256,
+        artefact_sha256=cell.artefact_sha256,
     )
 
 

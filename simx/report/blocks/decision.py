@@ -1,6 +1,6 @@
 """A decision as a document: the unbeaten backbones, and which one to take."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -9,22 +9,30 @@ from simx.report.blocks.document import Block, Column, Heading, Paragraph, Point
 from simx.report.blocks.quantities import of_weights
 from simx.report.blocks.report_tables import key_columns, keys_of
 from simx.report.words import figures
+from simx.report.words.decision_notes import notes
 from simx.report.words.heading import heading
-from simx.report.words.names import NOISY, differing_settings
-from simx.report.words.recommendation import answer, notes, title
+from simx.report.words.names import NOISY, differing_settings, target_name
+from simx.report.words.recommendation import VERDICTS, answer, title
+from simx.report.words.shares import FIGURE_NAMES, percent
 from simx.report.words.values import Value
+from simx.results.schema.evaluation import Estimate
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import Contender, Decision
+from simx.results.summaries.joining import Joined
+from simx.results.summaries.merit import verdict
+
+_Column = tuple[Column, Callable[[Contender], Value]]
+"""A column with what it shows of a contender."""
 
 
-def decision_blocks(report: Report, decision: Decision) -> Iterator[Block]:
-    """Yield the answer for one target of a report, and its backbones."""
+def decision_blocks(reports: Sequence[Report], decision: Decision) -> Iterator[Block]:
+    """Yield the answer for one target of a report, or for several with an evaluation."""
     yield Heading(title(decision), level=1)
-    machine = next((items for name, items in heading(report) if name == "machine"), ())
-    origin = (f"report of {clean(report.created)}", *machine[:1])
+    machine = next((items for name, items in heading(reports[0]) if name == "machine"), ())
+    origin = (*(f"report of {clean(report.created)}" for report in reports), *machine[:1])
     yield Paragraph(" · ".join(origin), "faint")
-    if decision.fitting:
-        yield decision_table(decision, decision.fitting)
+    if shown := decision.pareto_front if decision.joined else decision.fitting:
+        yield decision_table(decision, shown)
     yield Paragraph(answer(decision), "strong")
     yield Points(tuple(notes(decision)), "faint")
 
@@ -32,28 +40,47 @@ def decision_blocks(report: Report, decision: Decision) -> Iterator[Block]:
 def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
     """Return a table with a row for each of these contenders."""
     names = differing_settings([each.backbone for each in shown])
-    return Table(
-        columns=(
-            *key_columns("model", *names),
-            Column("latency", "ms", decision.latency_of),
-            Column("acc1", "%"),
-            Column("margin", "%"),
-            Column("dimension"),
-            Column("GFLOPS", "MACs"),
-        ),
-        rows=tuple(Row((*keys_of(each.backbone, names), *_values(each))) for each in shown),
-        keys=1 + len(names),
-    )
+    backend = ("backend",) if decision.joined else ()
+    latency = Column("latency", "ms", decision.latency_of), _latency
+    figured = _PUBLISHED if decision.joined is None else _evaluated(decision, decision.joined)
+    columns = (latency, *figured)
+    rows = []
+    for each in shown:
+        target = (Value(target_name(each.cell.target)) for _ in backend)
+        found = (value(each) for _, value in columns)
+        rows.append(Row((*keys_of(each.backbone, names), *target, *found)))
+    keys = key_columns("model", *names, *backend)
+    heads = (column for column, _ in columns)
+    return Table(columns=(*keys, *heads), rows=tuple(rows), keys=len(keys))
 
 
-def _values(contender: Contender) -> tuple[Value, ...]:
-    backbone, cell = contender.backbone, contender.cell
-    latency = figures.time(contender.merit.latency, spread=True, decimals=cell.decimals)
-    noisy = NOISY if backbone.noisy else ""
-    return (
-        msgspec.structs.replace(latency, mark=noisy + latency.mark),
-        figures.accuracy(backbone, contender.merit.acc1),
-        of_weights(cell.margin, cell),
-        figures.dimension(backbone),
-        figures.fixed(backbone.catalogue.gflops, 2),
-    )
+def _evaluated(decision: Decision, joined: Joined) -> Iterator[_Column]:
+    """Yield the columns of figures on the user's pictures."""
+    by = joined.evaluation.ranked_by
+    if by == "map_at_r":
+        yield Column("Recall@1", "%"), lambda each: _share(each, each.merit.recall)
+    yield Column(FIGURE_NAMES[by], "%"), lambda each: _share(each, each.merit.ranked(by))
+    yield Column("behind", "points"), lambda each: _share(each, each.merit.distance)
+    if decision.limits.any:
+        yield (
+            Column("limits", justify="left"),
+            lambda each: Value(VERDICTS[verdict(each.merit, decision.limits)]),
+        )
+
+
+def _share(contender: Contender, share: Estimate | None) -> Value:
+    return figures.of_weights(percent(share), contender.cell.weights_origin)
+
+
+def _latency(contender: Contender) -> Value:
+    latency = figures.time(contender.merit.latency, spread=True, decimals=contender.cell.decimals)
+    noisy = NOISY if contender.backbone.noisy else ""
+    return msgspec.structs.replace(latency, mark=noisy + latency.mark)
+
+
+_PUBLISHED: tuple[_Column, ...] = (
+    (Column("acc1", "%"), lambda each: figures.accuracy(each.backbone, each.merit.acc1)),
+    (Column("margin", "%"), lambda each: of_weights(each.cell.margin, each.cell)),
+    (Column("dimension"), lambda each: figures.dimension(each.backbone)),
+    (Column("GFLOPS", "MACs"), lambda each: figures.fixed(each.backbone.catalogue.gflops, 2)),
+)

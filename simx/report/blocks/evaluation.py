@@ -1,36 +1,36 @@
 """The result of ``simx evaluate`` as a document."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
 from simx.common.safe_text import clean, counted
-from simx.models.backbone import full_name
 from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.blocks.report_tables import key_columns
-from simx.report.words.names import FAILED, RANDOM, listed, target_name, weights_name
+from simx.report.words.figures import brief
+from simx.report.words.names import FAILED, RANDOM, listed, target_name
+from simx.report.words.shares import (
+    FIGURE_NAMES,
+    evaluated_name,
+    interval,
+    percent,
+)
 from simx.report.words.values import ABSENT, Value
 from simx.results.schema.evaluation import (
     Distribution,
-    Estimate,
     EvaluatedCell,
     Evaluation,
     FailedEvaluation,
-    FigureName,
     TruthKind,
 )
+from simx.results.summaries.evaluated import best_cell, search_ms
 from simx.results.summaries.summary import target_of
 
 _Cell = EvaluatedCell | FailedEvaluation
 
 _Column = tuple[Column, Callable[[EvaluatedCell], Value]]
 """A column with what it shows of a cell."""
-
-_FIGURES: dict[FigureName, str] = {
-    "map_at_r": "mAP@R",
-    "triplet_accuracy": "right triplets",
-    "roc_auc": "ROC AUC",
-}
 
 _GROUPED: dict[TruthKind, str] = {
     "classes": "in {}",
@@ -58,7 +58,11 @@ _LEGEND = {
     "neighbours kept": "share of torch's fp32 nearest neighbours that stay among the nearest",
     "behind": "distance to the best cell; the intervals of all cells hold together, and a cell "
     "whose interval reaches 0 may be the best",
+    "a million": "size of a million embeddings in float32",
+    "decoded/s": "pictures that all decoders together read, change and crop each second",
 }
+
+_SEARCHED = "time of one exact search among a million embeddings by this run's search in float64"
 
 
 def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
@@ -68,15 +72,17 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
     if found.notes:
         yield Points(tuple(map(clean, found.notes)), "warning")
     good = [cell for cell in found.cells if isinstance(cell, EvaluatedCell)]
-    if good:
-        behind = Column(f"behind, {_FIGURES[found.ranked_by]}", "points")
-        search = [each for each in _SEARCH if any(each[1](cell) != ABSENT for cell in good)]
-        yield _table("Who finds what belongs together", (*search, (behind, _behind)), good)
+    if best := best_cell(found.cells):
+        behind = Column(f"behind, {FIGURE_NAMES[found.ranked_by]}", "points")
+        found_by = [each for each in _SEARCH if any(each[1](cell) != ABSENT for cell in good)]
+        yield _table("Who finds what belongs together", (*found_by, (behind, _behind)), good)
         yield _table("What a threshold on the cosine separates", _SEPARATION, good)
-        yield _table("What it costs", _COST, good)
-        yield Points((_best(found, good),))
+        search = Column("search a million", "ms"), partial(_search, found.pictures.embedded)
+        yield _table("What it costs", (*_COST[:4], search, *_COST[4:]), good)
+        yield Points((_best(found, best, good),))
     failed = tuple(
-        f"{FAILED} {_model(each)} on {_target(each)}: {clean(each.stage)}: {clean(each.reason)}"
+        f"{FAILED} {evaluated_name(each)} on {_target(each)}: "
+        f"{clean(each.stage)}: {clean(each.reason)}"
         f"{f' (again: {clean(each.command)})' if each.command else ''}"
         for each in found.cells
         if isinstance(each, FailedEvaluation)
@@ -88,7 +94,9 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
         yield Paragraph(
             f"{RANDOM} random weights: the figures say nothing of the backbone", "faint"
         )
-    yield Facts(tuple((name, (meaning,)) for name, meaning in _LEGEND.items()))
+    searched = f"scaled from {counted(found.pictures.embedded, 'vector')}"
+    legend = {**_LEGEND, "search a million": f"{_SEARCHED}, {searched}"}
+    yield Facts(tuple((name, (meaning,)) for name, meaning in legend.items()))
 
 
 def _facts(found: Evaluation) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -118,21 +126,20 @@ def _table(title: str, columns: Sequence[_Column], cells: Sequence[EvaluatedCell
     rows = []
     for cell in cells:
         mark = RANDOM if cell.weights_origin == "random" else ""
-        names = Value(_model(cell), mark=mark), Value(_target(cell))
+        names = Value(evaluated_name(cell), mark=mark), Value(_target(cell))
         rows.append(Row((*names, *(value(cell) for _, value in columns))))
     heads = (column for column, _ in columns)
     return Table(title=title, columns=(*keys, *heads), rows=tuple(rows), keys=len(keys))
 
 
-def _best(found: Evaluation, cells: Sequence[EvaluatedCell]) -> str:
+def _best(found: Evaluation, best: EvaluatedCell, cells: Sequence[EvaluatedCell]) -> str:
     """Say which cell is best, and which cannot be told apart from it."""
-    best = min(cells, key=lambda each: each.behind.value)
     tied = [
-        f"{_model(each)} on {_target(each)}"
+        f"{evaluated_name(each)} on {_target(each)}"
         for each in cells
         if each is not best and (each.behind.low is None or each.behind.low <= 0)
     ]
-    text = f"Best by {_FIGURES[found.ranked_by]}: {_model(best)} on {_target(best)}"
+    text = f"Best by {FIGURE_NAMES[found.ranked_by]}: {evaluated_name(best)} on {_target(best)}"
     if tied:
         return f"{text}; not told apart from it: {listed(tied, most=5)}."
     return f"{text}; all others are behind it." if len(cells) > 1 else f"{text}, alone."
@@ -150,32 +157,13 @@ def _unreadable(found: Evaluation) -> Iterator[Block]:
         yield Paragraph(f"and {len(texts) - _MOST_LISTED:,} more, which the report lists")
 
 
-def _model(cell: _Cell) -> str:
-    file = cell.weights_file or ("file" if cell.weights_origin == "file" else None)
-    weights = weights_name(cell.identity.weights) if file is None else clean(file)
-    return full_name(clean(cell.identity.model), weights)
-
-
 def _target(cell: _Cell) -> str:
     return target_name(target_of(cell.identity))
 
 
 def _behind(cell: EvaluatedCell) -> Value:
     is_best = cell.behind.low is not None and cell.behind.low <= 0
-    return msgspec.structs.replace(_share(cell.behind), tone="best" if is_best else "plain")
-
-
-def _share(estimate: Estimate | None) -> Value:
-    return ABSENT if estimate is None else _interval(estimate, 100, 1)
-
-
-def _interval(estimate: Estimate, scale: float, decimals: int) -> Value:
-    """Return a figure, and its interval where there is one."""
-    value, *ends = (
-        "" if each is None else f"{scale * each:.{decimals}f}"
-        for each in (estimate.value, estimate.low, estimate.high)
-    )
-    return Value(value, detail=f"({' to '.join(ends)})" if all(ends) else "")
+    return msgspec.structs.replace(percent(cell.behind), tone="best" if is_best else "plain")
 
 
 def _spread(of: Distribution) -> Value:
@@ -184,7 +172,7 @@ def _spread(of: Distribution) -> Value:
 
 
 def _retrieved(name: str, field: str) -> _Column:
-    return Column(name, "%"), lambda cell: _share(getattr(cell.retrieval, field, None))
+    return Column(name, "%"), lambda cell: percent(getattr(cell.retrieval, field, None))
 
 
 _SEARCH: tuple[_Column, ...] = (
@@ -192,34 +180,39 @@ _SEARCH: tuple[_Column, ...] = (
     _retrieved("Recall@5", "recall_at_5"),
     _retrieved("Recall@10", "recall_at_10"),
     _retrieved("mAP@R", "map_at_r"),
-    (Column("right triplets", "%"), lambda cell: _share(cell.triplet_accuracy)),
-    (Column("ROC AUC", "%"), lambda cell: _share(cell.separation.roc_auc)),
+    (Column("right triplets", "%"), lambda cell: percent(cell.triplet_accuracy)),
+    (Column("ROC AUC", "%"), lambda cell: percent(cell.separation.roc_auc)),
 )
 """Some have figures only where there are classes, or triplets."""
 
 _SEPARATION: tuple[_Column, ...] = (
-    (Column("EER", "%"), lambda cell: _share(cell.separation.equal_error_rate)),
+    (Column("EER", "%"), lambda cell: percent(cell.separation.equal_error_rate)),
     (Column("threshold"), lambda cell: Value(f"{cell.separation.threshold:.3f}")),
-    (Column("accuracy", "%"), lambda cell: _share(cell.separation.accuracy)),
-    (Column("held out", "%"), lambda cell: _share(cell.separation.held_out_accuracy)),
+    (Column("accuracy", "%"), lambda cell: percent(cell.separation.accuracy)),
+    (Column("held out", "%"), lambda cell: percent(cell.separation.held_out_accuracy)),
     (Column("same", "median, 5 to 95 %"), lambda cell: _spread(cell.separation.positive)),
     (Column("different", "median, 5 to 95 %"), lambda cell: _spread(cell.separation.negative)),
-    (Column("margin"), lambda cell: _interval(cell.separation.margin, 1, 3)),
+    (Column("margin"), lambda cell: interval(cell.separation.margin, 1, 3)),
 )
 
 
-def _speed(cell: EvaluatedCell) -> Value:
-    speed = cell.throughput.images_per_second
+def _speed(speed: float | None) -> Value:
     return ABSENT if speed is None else Value(f"{speed:,.3g}")
 
 
+def _search(vectors: int, cell: EvaluatedCell) -> Value:
+    found = search_ms(cell, vectors)
+    return ABSENT if found is None else Value(brief(found))
+
+
 _COST: tuple[_Column, ...] = (
-    (Column("neighbours kept", "%"), lambda cell: _share(cell.neighbours_kept)),
+    (Column("neighbours kept", "%"), lambda cell: percent(cell.neighbours_kept)),
     (Column("parity", "cosine"), lambda cell: Value(f"{cell.parity.cosine:.6f}")),
     (Column("dimension"), lambda cell: Value(f"{cell.embedding_dim:,}")),
     (Column("a million", "MB"), lambda cell: Value(f"{4 * cell.embedding_dim:,}")),
     (Column("embedded"), lambda cell: Value(f"{cell.throughput.embedded:,}")),
-    (Column("pictures/s"), _speed),
+    (Column("pictures/s"), lambda cell: _speed(cell.throughput.images_per_second)),
+    (Column("decoded/s"), lambda cell: _speed(cell.throughput.decoded_per_second)),
     (
         Column("run was", justify="left"),
         lambda cell: Value(cell.throughput.bound) if cell.throughput.bound else ABSENT,

@@ -7,9 +7,12 @@ import msgspec
 from simx.models.backbone import full_name
 from simx.report.formats.comma_separated import safe, written
 from simx.report.formats.json import json_document
-from simx.report.words.recommendation import answer
+from simx.report.words.recommendation import VERDICTS, answer, network_name
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.summaries.decision import Contender, Decision, keeps
+from simx.results.schema.evaluation import Estimate
+from simx.results.summaries.decision import Contender, Decision
+from simx.results.summaries.merit import keeps, verdict
+from simx.results.summaries.summary import TargetId
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +20,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rank`` counts from 1 among the unbeaten ones that keep the limits; None for the others. Times
     are in milliseconds, None without an interval; ``margin_counts`` is false for random weights.
+    ``limits`` is kept, cannot be told or missed. The shares are those of an evaluation: ``ranked``
+    is the figure that ranks embeddings, and ``behind`` how far it is below the best.
     """
 
     rank: int | None
@@ -38,17 +43,34 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     weights_origin: str
     unbeaten: bool
     keeps_limits: bool
+    limits: str
+    recall_at_1: float | None
+    recall_at_1_low: float | None
+    recall_at_1_high: float | None
+    ranked: float | None
+    behind: float | None
+    behind_low: float | None
+    behind_high: float | None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision. ``answer`` is its text; ``take`` and ``nearest`` are ``model:weights``."""
+    """One decision. ``answer`` is its text; ``take`` and ``nearest`` are ``model:weights``.
 
-    backend: str
-    provider: str
-    precision: str
+    With an evaluation, whose time is ``evaluated``, they name the target too, and backend, provider
+    and precision are None: the decision is for all.
+    """
+
+    backend: str | None
+    provider: str | None
+    precision: str | None
     latency_of: str
     max_latency_ms: float | None
     min_acc1: float | None
+    min_recall: float | None
+    evaluated: str | None
+    ranked_by: str | None
+    only_timed: tuple[str, ...]
+    only_evaluated: tuple[str, ...]
     order: str
     drift: float
     take: str | None
@@ -71,16 +93,23 @@ def to_json(decisions: Sequence[Decision]) -> str:
 
 
 def _document(decision: Decision) -> Document:
-    limits, fitting = decision.limits, decision.fitting
+    limits, fitting, joined = decision.limits, decision.fitting, decision.joined
+    found = joined.evaluation if joined else None
+    names = msgspec.structs.astuple(decision.target) if decision.target else (None,) * 3
     return Document(
-        **msgspec.structs.asdict(decision.target),
+        **dict(zip(TargetId.__struct_fields__, names, strict=True)),
         latency_of=decision.latency_of,
         max_latency_ms=_milliseconds(limits.max_latency_ns),
         min_acc1=limits.min_acc1,
+        min_recall=limits.min_recall,
+        evaluated=found.created if found else None,
+        ranked_by=found.ranked_by if found else None,
+        only_timed=tuple(map(network_name, joined.only_timed if joined else ())),
+        only_evaluated=tuple(map(network_name, joined.only_evaluated if joined else ())),
         order=decision.order,
         drift=decision.drift,
-        take=_name(fitting[0]) if fitting and (limits.any or len(fitting) == 1) else None,
-        nearest=tuple(map(_name, decision.nearest)),
+        take=_name(decision, fitting[0]) if fitting and (limits.any or len(fitting) == 1) else None,
+        nearest=tuple(_name(decision, each) for each in decision.nearest),
         answer=answer(decision),
         backbones=_records(decision),
     )
@@ -95,7 +124,10 @@ def _records(decision: Decision) -> tuple[Record, ...]:
 
 def _record(decision: Decision, contender: Contender) -> Record:
     backbone, cell, merit = contender.backbone, contender.cell, contender.merit
-    time, fitting = merit.latency, decision.fitting
+    time, fitting, joined = merit.latency, decision.fitting, decision.joined
+    recall_at_1, recall_at_1_low, recall_at_1_high = _ends(merit.recall)
+    ranked, *_ = _ends(merit.ranked(joined.evaluation.ranked_by) if joined else None)
+    behind, behind_low, behind_high = _ends(merit.distance)
     return Record(
         rank=fitting.index(contender) + 1 if contender in fitting else None,
         model=backbone.model,
@@ -114,15 +146,28 @@ def _record(decision: Decision, contender: Contender) -> Record:
         weights_origin=cell.weights_origin,
         unbeaten=contender in decision.pareto_front,
         keeps_limits=keeps(merit, decision.limits),
+        limits=VERDICTS[verdict(merit, decision.limits)],
+        recall_at_1=recall_at_1,
+        recall_at_1_low=recall_at_1_low,
+        recall_at_1_high=recall_at_1_high,
+        ranked=ranked,
+        behind=behind,
+        behind_low=behind_low,
+        behind_high=behind_high,
     )
+
+
+def _ends(share: Estimate | None) -> tuple[float | None, ...]:
+    return (share.value, share.low, share.high) if share else (None,) * 3
 
 
 def _milliseconds(nanoseconds: float | None) -> float | None:
     return None if nanoseconds is None else nanoseconds / NANOSECONDS_PER_MS
 
 
-def _name(contender: Contender) -> str:
-    return full_name(contender.backbone.model, contender.backbone.weights)
+def _name(decision: Decision, contender: Contender) -> str:
+    name = full_name(contender.backbone.model, contender.backbone.weights)
+    return f"{name} on {contender.cell.target.name}" if decision.joined else name
 
 
 def _field(value: object) -> str:

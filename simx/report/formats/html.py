@@ -1,4 +1,4 @@
-"""Renders reports as one HTML page that contains its scripts, style and data, and loads nothing.
+"""Renders reports or an evaluation as one HTML page with its scripts, style and data inside.
 
 A policy in the page allows exactly these scripts and this style, by their hashes. So even text that
 found a way to become markup would neither run nor fetch anything.
@@ -13,13 +13,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from simx import __version__
+from simx.common.safe_text import clean
 from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
+from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.formats.page.content import MARKS, page
 from simx.report.formats.page.vendored import scripts
-from simx.report.words.names import IMAGE_WORDS
+from simx.report.words.names import IMAGE_WORDS, target_name
+from simx.report.words.shares import evaluated_name
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
+from simx.results.summaries.decision import decision_on_pictures, require_figures
+from simx.results.summaries.evaluated import PairKind, PicturedPair, best_cell
 from simx.results.summaries.selection_criteria import SelectionCriteria
+from simx.results.summaries.summary import target_of
 
 FOLDER = Path(__file__).parent / "page"
 
@@ -27,16 +34,63 @@ SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages
 """In the order of their dependencies."""
 
 
-def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: SelectionCriteria) -> str:
-    """Return the page.
+_KINDS: dict[PairKind, str] = {
+    "false positive": "Taken for the same, and are not",
+    "false negative": "Not taken for the same, and are",
+    "borderline": "Nearest to the threshold",
+    "best": "The most similar of those that belong together",
+}
+
+
+def render(
+    reports: Sequence[Report],
+    ranges: Sequence[Range],
+    criteria: SelectionCriteria,
+    evaluation: Evaluation | None = None,
+) -> str:
+    """Return the page of reports, joined with an evaluation if there is one.
 
     Raises:
-        InputError: ``criteria`` names a target that a report lacks.
+        InputError: ``criteria`` names a target that a report lacks, or a report cannot be joined
+            with the evaluation.
     """
+    require_figures(criteria.limits, evaluation)
+    joined = decision_on_pictures(reports, criteria, evaluation) if evaluation else None
+    pages = [
+        page(report, number, ranges, criteria, joined) for number, report in enumerate(reports)
+    ]
+    return _rendered(
+        "page.html.j2",
+        heading="simx report",
+        title=pages[0].title if len(pages) == 1 else "",
+        pages=pages,
+        images=IMAGE_WORDS.items(),
+    )
+
+
+def render_evaluation(found: Evaluation, pairs: Sequence[PicturedPair]) -> str:
+    """Return the page of an evaluation, with pairs of pictures by its best cell."""
+    best = best_cell(found.cells)
+    return _rendered(
+        "evaluation.html.j2",
+        heading="simx evaluation",
+        title=clean(found.created),
+        blocks=list(evaluation_blocks(found)),
+        pairs=[
+            (title, of)
+            for kind, title in _KINDS.items()
+            if (of := [pair for pair in pairs if pair.kind == kind])
+        ],
+        best=best and f"{evaluated_name(best)} on {target_name(target_of(best.identity))}",
+        threshold=best and f"{best.separation.threshold:.3f}",
+    )
+
+
+def _rendered(name: str, **values: object) -> str:
     style = (FOLDER / "static" / "page.css").read_text(encoding="utf-8")
     script = _script()
-    text = _template().render(
-        pages=[page(report, number, ranges, criteria) for number, report in enumerate(reports)],
+    text = _template(name).render(
+        **values,
         policy=(
             f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
             "img-src data:; base-uri 'none'; form-action 'none'"
@@ -45,12 +99,11 @@ def render(reports: Sequence[Report], ranges: Sequence[Range], criteria: Selecti
         script=Markup(script),  # noqa: S704 - our own files
         version=__version__,
         marks=MARKS,
-        images=IMAGE_WORDS.items(),
     )
     return f"{text.strip()}\n"
 
 
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -61,7 +114,13 @@ def _template() -> Template:
     # A narrow column breaks a name behind its underscores.
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     environment.filters["groups"] = groups_of
-    return environment.get_template("page.html.j2")
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["picture"] = _data_uri
+    return environment.get_template(name)
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def _script() -> str:

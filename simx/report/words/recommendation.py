@@ -1,104 +1,82 @@
-"""A decision in words: one sentence with the answer, and notes."""
+"""A decision in words: one sentence with the answer, and how sure it is."""
 
-from collections.abc import Iterator
-
+from simx.common.safe_text import clean, counted
 from simx.report.words import figures
 from simx.report.words.names import (
-    NO_INTERVAL,
-    NOISY,
-    RANDOM,
+    MOST_NAMED,
     backbone_name,
+    listed,
     target_name,
+    weights_name,
 )
-from simx.report.words.notes import AGAIN, IMPRECISE_NOTE, busy_notes
+from simx.report.words.notes import AGAIN
+from simx.report.words.shares import FIGURE_NAMES, evaluated_name, percent
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.summaries.decision import Contender, Decision, Order
+from simx.results.summaries.decision import Contender, Decision
+from simx.results.summaries.evaluated import best_cell
+from simx.results.summaries.joining import Joined, Network
+from simx.results.summaries.merit import Verdict, verdict
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
+from simx.results.summaries.summary import target_of
 
 LATENCY_NAMES: dict[LatencyOf, str] = {
     "forward": "forward latency",
     "pipeline": "pipeline latency of the positive",
 }
 
-_ORDERS: dict[Order, str] = {
-    "fastest": "the fastest first; among ties, the most accurate",
-    "most accurate": "the most accurate first; of equally accurate ones, the faster",
+VERDICTS: dict[Verdict, str] = {
+    "kept": "kept",
+    "undecided": "cannot be told",
+    "missed": "missed",
 }
 
 
 def title(decision: Decision) -> str:
     """Return the heading of a decision, with its target."""
-    return (
-        f"Which backbone to take on {target_name(decision.target)}, by "
-        f"{LATENCY_NAMES[decision.latency_of]}, accuracy and margin"
-    )
+    by = LATENCY_NAMES[decision.latency_of]
+    if decision.joined:
+        pictures = decision.joined.evaluation.pictures.pictures
+        return f"Which backbone to take, by {by} and accuracy on {counted(pictures, 'picture')}"
+    return f"Which backbone to take{_where(decision)}, by {by}, accuracy and margin"
 
 
 def answer(decision: Decision) -> str:
-    """Return one sentence: the backbone to take, or the nearest one if none fits."""
+    """Return the backbone to take, or the nearest one if none fits, and how sure that is."""
+    where, limits = _where(decision), _limits_text(decision.limits)
     if not decision.contenders:
-        found = f"No backbone has a {LATENCY_NAMES[decision.latency_of]} on "
-        found += target_name(decision.target)
-        if any(each.busy for each in decision.absent):
+        found = f"No backbone has a {LATENCY_NAMES[decision.latency_of]}{where}"
+        if any(each.busy for each, _ in decision.absent):
             return f"{found}: the machine was too busy; {AGAIN}."
         return f"{found}; --latency-of chooses another one."
-    where, limits = target_name(decision.target), _limits_text(decision.limits)
     if not limits:
         return _ends(decision)
     if not decision.fitting:
-        near = " and ".join(map(_figures, decision.nearest))
-        return f"Nothing on {where} is known to keep {limits}; nearest is {near}."
-    count = len(decision.fitting)
-    of = f"of the {count} unbeaten ones on {where} that keep {limits}"
+        near = " and ".join(_figures(each, decision.joined) for each in decision.nearest)
+        return f"Nothing{where} is known to keep {limits}; nearest is {near}.{_undecided(decision)}"
+    chosen, count = decision.fitting[0], len(decision.fitting)
+    of = f"of the {count} unbeaten ones{where} that keep {limits}"
     if count == 1:
-        praise = f"on {where}, nothing else that is unbeaten keeps {limits}"
+        praise = f"nothing else that is unbeaten{where} keeps {limits}"
     elif decision.order == "most accurate":
-        praise = f"{of}, it is the most accurate"
+        praise = f"{of}, it is {_accurate(decision)}"
     else:
         praise = f"{of}, none is measurably faster"
-    return f"Take {_figures(decision.fitting[0])}: {praise}."
+    taken = f"Take {_figures(chosen, decision.joined)}: {praise}."
+    if decision.joined:
+        taken += f" Its 95 % intervals lie wholly within the limits.{_cost(decision, chosen, 'It')}"
+    return f"{taken}{_undecided(decision)}"
 
 
-def notes(decision: Decision) -> Iterator[str]:
-    """Yield the rule, the order and the marks of a decision."""
-    if not decision.contenders:
-        yield from busy_notes(decision.absent)
-        return
-    yield (
-        f"unbeaten: {len(decision.pareto_front)} of {len(decision.contenders)}; for each of the "
-        "others, an unbeaten one is measurably faster, with at least its accuracy and its margin"
-    )
-    yield f"order: {_ORDERS[decision.order]}"
-    published = " in fp32" if decision.target.is_reduced else ""
-    yield (
-        f"acc1 is torchvision's published figure for the pretrained weights{published}, not "
-        "measured here; margin is the similarity of the positive minus that of the negative, in "
-        "percentage points"
-    )
-    if decision.limits.max_latency_ns is not None:
-        yield "a latency is within its limit if its whole interval is"
-    if decision.drift:
-        yield (
-            f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; a "
-            "difference between two that is smaller than their drift does not count"
-        )
-    if any(each.cell.weights_origin == "random" for each in decision.contenders):
-        yield (
-            f"{RANDOM} random weights: the margin has no meaning for the pictures and is left out; "
-            "acc1 is that of the pretrained weights"
-        )
-    alone = [each for each in decision.contenders if not figures.has_interval(each.merit.latency)]
-    if alone:
-        mark = "" if alone[0].backbone.quoted else f"{NO_INTERVAL} "
-        yield f"{mark}latencies without an interval are compared as they stand"
-    if any(figures.is_imprecise(each.merit.latency) for each in decision.contenders):
-        yield IMPRECISE_NOTE
-    if any(each.backbone.noisy for each in decision.contenders):
-        yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
-    yield from busy_notes(decision.absent)
-    absent = [backbone_name(each) for each in decision.absent if not each.busy]
-    if absent:
-        yield f"left out, without such a latency there: {', '.join(absent)}"
+def contender_name(contender: Contender, joined: Joined | None) -> str:
+    """Return model and weights, and the target where there are several."""
+    name = backbone_name(contender.backbone)
+    return f"{name} on {target_name(contender.cell.target)}" if joined else name
+
+
+def network_name(network: Network) -> str:
+    """Return model, weights and target of a network that is in one file only."""
+    model, weights, _, target = network
+    return f"{clean(model)}:{weights_name(weights)} on {target_name(target)}"
 
 
 def _limits_text(limits: Limits) -> str:
@@ -107,26 +85,91 @@ def _limits_text(limits: Limits) -> str:
         parts.append(f"{limits.max_latency_ns / NANOSECONDS_PER_MS:g} ms")
     if limits.min_acc1 is not None:
         parts.append(f"an acc1 of {limits.min_acc1:g} %")
+    if limits.min_recall is not None:
+        parts.append(f"a Recall@1 of {100 * limits.min_recall:g} %")
     return " with ".join(parts)
+
+
+def _where(decision: Decision) -> str:
+    return f" on {target_name(decision.target)}" if decision.target else ""
 
 
 def _ends(decision: Decision) -> str:
     """Return the first and the last backbone of the front."""
-    where = f"on {target_name(decision.target)}"
-    front = decision.pareto_front
-    if len(front) == 1:
-        return f"Take {_figures(front[0])}: nothing measured {where} equals it."
+    where, front, joined = _where(decision), decision.pareto_front, decision.joined
     quickest = min(front, key=lambda each: each.merit.latency.median_ns)
-    finest = max(front, key=lambda each: each.merit.acc1 or 0)
+    if len(front) == 1:
+        taken = f"Take {_figures(quickest, joined)}: nothing measured{where} equals it."
+        return f"{taken}{_cost(decision, quickest, 'It')}"
+    finest = min(front, key=lambda each: each.merit.behind[0])
     return (
-        f"Nothing beats these {len(front)} of {len(decision.contenders)} {where}: from "
-        f"{_figures(quickest)}, the fastest, to {_figures(finest)}, the most accurate."
+        f"Nothing beats these {len(front)} of {len(decision.contenders)}{where}: from "
+        f"{_figures(quickest, joined)}, the fastest, to {_figures(finest, joined)}, the most "
+        f"accurate.{_cost(decision, quickest, 'The fastest')}"
     )
 
 
-def _figures(contender: Contender) -> str:
+def _accurate(decision: Decision) -> str:
+    """Return how accurate the first one of those that fit is."""
+    finest = min(decision.fitting, key=lambda each: each.merit.behind[0])
+    if finest.merit.behind[0] == decision.fitting[0].merit.behind[0]:
+        return "the most accurate"
+    name = contender_name(finest, decision.joined)
+    return f"the fastest of those that cannot be told apart from the most accurate, {name}"
+
+
+def _cost(decision: Decision, taken: Contender, subject: str) -> str:
+    """Return what a backbone costs in accuracy, compared with the most accurate one."""
+    joined, its = decision.joined, taken.merit.evaluated
+    if joined is None or its is None:
+        return ""
+    figure = FIGURE_NAMES[joined.evaluation.ranked_by]
+    best = best_cell(joined.evaluation.cells)
+    if best is None or its.behind.value == best.behind.value:
+        return f" {subject} has the best {figure} of all that were evaluated."
+    timed = [each for each in decision.contenders if each.merit.evaluated is best]
+    takes = f" and takes {_latency(timed[0])}" if timed else ""
+    behind = percent(its.behind)
+    unsure = its.behind.low is None or its.behind.low <= 0
+    name = f"{evaluated_name(best)} on {target_name(target_of(best.identity))}"
+    return (
+        f" {subject} is {behind.text} points of {figure} behind {name}, which has the best{takes}"
+        f"{'; the two cannot be told apart' if unsure else ''}."
+    )
+
+
+def _undecided(decision: Decision) -> str:
+    """Return which unbeaten backbones may keep the limits or not."""
+    names = [
+        contender_name(each, decision.joined)
+        for each in decision.pareto_front
+        if verdict(each.merit, decision.limits) == "undecided"
+    ]
+    if not names:
+        return ""
+    keep = "keeps" if len(names) == 1 else "keep"
+    return (
+        f" Whether {listed(names, MOST_NAMED)} {keep} that cannot be told: an interval reaches "
+        "across a limit."
+    )
+
+
+def _latency(contender: Contender) -> str:
+    time = figures.time(contender.merit.latency, spread=True, decimals=contender.cell.decimals)
+    return figures.in_sentence(time, "ms")
+
+
+def _figures(contender: Contender, joined: Joined | None) -> str:
+    name, accuracy = contender_name(contender, joined), _accuracy(contender, joined)
+    return f"{name} ({_latency(contender)}, {accuracy})"
+
+
+def _accuracy(contender: Contender, joined: Joined | None) -> str:
     backbone, merit = contender.backbone, contender.merit
-    latency = figures.time(merit.latency, spread=True, decimals=contender.cell.decimals)
+    if joined and merit.evaluated:
+        by = joined.evaluation.ranked_by
+        name = "Recall@1" if merit.recall else FIGURE_NAMES[by]
+        value = percent(merit.recall or merit.ranked(by))
+        return ", ".join(filter(None, (f"{name} {value.figure} %", value.detail.strip("()"))))
     known = f"{figures.accuracy(backbone, merit.acc1).text} %"
-    acc1 = "acc1 unknown" if merit.acc1 is None else known
-    return f"{backbone_name(backbone)} ({figures.in_sentence(latency, 'ms')}, {acc1})"
+    return "acc1 unknown" if merit.acc1 is None else known

@@ -1,9 +1,11 @@
 """Reads and writes the file of an evaluation. Derives and renders nothing."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 from simx.common.atomic import write_atomically
-from simx.common.input_files import InputKind, read_whole
+from simx.common.input_files import GZIP, InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
 from simx.results.files.report import encode
@@ -27,8 +29,10 @@ def is_evaluation(path: Path) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
+            is_packed = file.read(len(GZIP)) == GZIP
+        with gzip.open(path) if is_packed else path.open("rb") as file:
             return EVALUATION_NAME.encode() in file.read(_HEAD_BYTES)
-    except OSError:
+    except (OSError, EOFError, zlib.error):
         return False
 
 

@@ -175,6 +175,8 @@ class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="
     interval holds for all pairs of cells at once, and a cell whose ``low`` is not above 0 may be
     the best one. ``weights_file`` is the name of a weights file without its folder and suffix, with
     a number where two files of a backbone have the same one; None for other weights.
+    ``search_seconds`` is the time of the exact search for each embedded picture among all of them,
+    in float64 and on all threads; None in files that lack it.
     """
 
     identity: Identity
@@ -192,6 +194,7 @@ class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="
     neighbours_kept: Estimate | None
     behind: Estimate
     throughput: Throughput
+    search_seconds: Amount | None = None
 
 
 class FailedEvaluation(Failure, frozen=True, kw_only=True, tag_field="status", tag="failed"):

@@ -1,60 +1,41 @@
 """Which backbone to take: the Pareto front on one target, and its members within the limits. Pure.
 
-The front holds the backbones that no other beats. One backbone beats another if it is clearly
-faster and at least as accurate, with at least the margin. It is clearly faster if the intervals are
-separated by more than the machine's drift between the two. This is a strict order, as for separated
-intervals (P. C. Fishburn, "Intransitive indifference with unequal indifference intervals", Journal
-of Mathematical Psychology 7, 1970): by the triangle inequality, the drifts over any third backbone
-add up to at least the direct one. So beating is a strict order too. It follows that no member of
-the front is beaten, that a member beats every other backbone, and that for each backbone within
-limits on latency and accuracy some member is within them as well.
+With an evaluation of the same networks, the front is that of all targets, and the accuracy is that
+on the user's pictures.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
 from simx.common.errors import InputError
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.statistics.drift import levels
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import backbones, canaries_of, targets
+from simx.results.summaries.joining import Joined, Network, join
+from simx.results.summaries.merit import (
+    Merit,
+    clearly_faster,
+    clearly_more_accurate,
+    keeps,
+    pareto_front,
+)
 from simx.results.summaries.selection_criteria import LatencyOf, Limits, SelectionCriteria
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
 
 Order = Literal["fastest", "most accurate"]
-"""What comes first. Among those tied with the fastest, that is the most accurate."""
-
-
-class Merit(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures by which backbones are compared; None where one is missing or does not count.
-
-    ``acc1`` is in percent, ``margin`` (positive minus negative similarity) in percentage points.
-    ``level`` is the logarithm of the canary's time during the measurement: the difference of two
-    levels is the machine's drift.
-    """
-
-    latency: Estimate
-    acc1: float | None
-    margin: float | None
-    level: float = 0.0
-
-    @property
-    def low_ns(self) -> float:
-        """The lower end of the latency's interval; without an interval, the latency."""
-        return self.latency.median_ns if self.latency.low_ns is None else self.latency.low_ns
-
-    @property
-    def high_ns(self) -> float:
-        """The upper end of the latency's interval; without an interval, the latency."""
-        return self.latency.median_ns if self.latency.high_ns is None else self.latency.high_ns
+"""What comes first. Among those tied with the fastest, that is the most accurate; among those that
+cannot be told apart from the most accurate, the fastest."""
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that has a latency on the decision's target."""
+    """A backbone that has a latency on a target of the decision."""
 
     backbone: BackboneSummary
     cell: MeasuredSummary
@@ -64,32 +45,72 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The Pareto front of one target, and its members within the limits.
 
-    ``contenders`` are in the order of the tables; ``absent`` backbones have no latency.
-    ``pareto_front``, and ``fitting``, the part of it that keeps the limits, are in ``order``. If
-    nothing fits, ``nearest`` misses one limit by least. ``drift`` is the largest relative
-    difference of the machine's speed between two contenders.
+    ``target`` is None, and the front that of several targets, where reports are ``joined`` with an
+    evaluation. ``contenders`` are in the order of the tables; ``absent`` backbones have no
+    latency there. ``pareto_front``, and ``fitting``, the part of it that keeps the limits, are in
+    ``order``. If nothing fits, ``nearest`` misses one limit by least. ``drift`` is the largest
+    relative difference of the machine's speed between two contenders.
     """
 
-    target: TargetId
+    target: TargetId | None
     latency_of: LatencyOf
     limits: Limits
     order: Order
     drift: float
     contenders: tuple[Contender, ...]
-    absent: tuple[BackboneSummary, ...]
+    absent: tuple[tuple[BackboneSummary, TargetId], ...]
     pareto_front: tuple[Contender, ...]
     fitting: tuple[Contender, ...]
     nearest: tuple[Contender, ...]
+    joined: Joined | None = None
 
 
 def decisions(report: Report, criteria: SelectionCriteria) -> tuple[Decision, ...]:
     """Return a decision for each target that the criteria select.
 
     Raises:
-        InputError: the report has no such target.
+        InputError: The report has no such target, or a limit has no figure.
     """
+    require_figures(criteria.limits, None)
     summaries, selected = backbones(report), selected_targets(report, criteria)
-    return tuple(decide(report, summaries, target, criteria) for target in selected)
+    return tuple(decide([report], summaries, (each,), criteria) for each in selected)
+
+
+def decision_on_pictures(
+    reports: Sequence[Report], criteria: SelectionCriteria, evaluation: Evaluation
+) -> Decision:
+    """Return one decision for all targets of reports, with an evaluation of their networks.
+
+    Raises:
+        InputError: A report has no such target, a limit has no figure, or the files cannot be
+            joined.
+    """
+    require_figures(criteria.limits, evaluation)
+    joined = join(reports, evaluation)
+    summaries = [backbone for report in reports for backbone in backbones(report)]
+    selected = dict.fromkeys(
+        target
+        for report in reports
+        for target in (selected_targets(report, criteria) if criteria.narrows else targets(report))
+    )
+    return decide(reports, summaries, tuple(selected), criteria, joined)
+
+
+def require_figures(limits: Limits, evaluation: Evaluation | None) -> None:
+    """Refuse a limit on a figure that there is not.
+
+    Raises:
+        InputError: For ``min_recall`` without an evaluation of classes, ``min_acc1`` with any.
+    """
+    if limits.min_recall is not None and evaluation is None:
+        raise InputError("--min-recall needs an evaluation beside the report; name its file")
+    if limits.min_recall is not None and evaluation and evaluation.ranked_by != "map_at_r":
+        raise InputError("--min-recall: an evaluation of a list has no Recall@1; omit the limit")
+    if limits.min_acc1 is not None and evaluation is not None:
+        raise InputError(
+            "--min-acc1 limits a published accuracy, which does not count beside an evaluation; "
+            "use --min-recall"
+        )
 
 
 def selected_targets(report: Report, criteria: SelectionCriteria) -> tuple[TargetId, ...]:
@@ -124,21 +145,30 @@ def selected_targets(report: Report, criteria: SelectionCriteria) -> tuple[Targe
 
 
 def decide(
-    report: Report,
+    reports: Sequence[Report],
     summaries: Sequence[BackboneSummary],
-    target: TargetId,
+    selected: Sequence[TargetId],
     criteria: SelectionCriteria,
+    joined: Joined | None = None,
 ) -> Decision:
-    """Return the Pareto front of a report on one target.
+    """Return the Pareto front of a report on one target, or of several with an evaluation.
 
     Args:
-        report: Its canaries give the drift.
-        summaries: Of its backbones; see ``derivation.backbones``.
-        target: Its latencies are compared.
+        reports: Of one machine. Their canaries give the drift.
+        summaries: Of their backbones; see ``derivation.backbones``.
+        selected: The targets whose latencies are compared.
         criteria: Which latency counts, and which limits apply.
+        joined: The reports with an evaluation.
     """
-    limits, speeds = criteria.limits, levels(canaries_of(report, target))
-    found = [_contender(backbone, target, criteria.latency_of, speeds) for backbone in summaries]
+    limits = criteria.limits
+    speeds = {target: _levels(reports, target) for target in selected}
+    places = [
+        (backbone, target)
+        for backbone in summaries
+        for target in selected
+        if joined is None or _network(backbone, target) in joined.cells
+    ]
+    found = [_contender(*each, criteria.latency_of, speeds[each[1]], joined) for each in places]
     contenders = [contender for contender in found if contender is not None]
     drifts = [each.merit.level for each in contenders] or [0.0]
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
@@ -146,50 +176,18 @@ def decide(
     ranked = ordered(unbeaten, order)
     fitting = tuple(each for each in ranked if keeps(each.merit, limits))
     return Decision(
-        target=target,
+        target=None if joined else selected[0],
         latency_of=criteria.latency_of,
         limits=limits,
         order=order,
         drift=math.expm1(max(drifts) - min(drifts)),
         contenders=tuple(contenders),
-        absent=tuple(
-            backbone for backbone, each in zip(summaries, found, strict=True) if each is None
-        ),
+        absent=tuple(place for place, each in zip(places, found, strict=True) if each is None),
         pareto_front=ranked,
-        fitting=fitting,
+        fitting=ordered(fitting, order),
         nearest=() if fitting else _nearest(ranked, limits),
+        joined=joined,
     )
-
-
-def pareto_front(merits: Sequence[Merit]) -> tuple[int, ...]:
-    """Return the indices of the backbones that no other one beats, in ascending order."""
-    return tuple(
-        place
-        for place, merit in enumerate(merits)
-        if not any(beats(other, merit) for other in merits)
-    )
-
-
-def beats(one: Merit, other: Merit) -> bool:
-    """Whether ``one`` beats ``other``. A missing figure counts as below any other."""
-    return (
-        clearly_faster(one, other)
-        and known(one.acc1) >= known(other.acc1)
-        and known(one.margin) >= known(other.margin)
-    )
-
-
-def clearly_faster(one: Merit, other: Merit) -> bool:
-    """Whether the latencies' intervals are separated by more than the machine's drift.
-
-    A latency without an interval counts as an interval of no width.
-    """
-    return one.high_ns * math.exp(abs(one.level - other.level)) < other.low_ns
-
-
-def known(figure: float | None) -> float:
-    """Return a figure, or minus infinity where it is missing."""
-    return -math.inf if figure is None else figure
 
 
 def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
@@ -197,26 +195,36 @@ def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
     return cell.forward if latency_of == "forward" else cell.images["positive"].pipeline
 
 
-def keeps(merit: Merit, limits: Limits) -> bool:
-    """Whether the latency's whole interval and a known accuracy are within the limits."""
-    return _keeps_latency(merit, limits) and _keeps_accuracy(merit, limits)
-
-
 def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, ...]:
     """Return contenders best first.
 
-    ``fastest`` sorts in groups: the fastest and all that are tied with it, by accuracy; then the
-    same for the rest. Among equally accurate ones, the faster comes first.
+    They are sorted in groups: the best and all that are not clearly worse, by the other figure;
+    then the same for the rest.
     """
-    left = sorted(contenders, key=lambda each: each.merit.latency.median_ns)
-    if order == "most accurate":
-        return tuple(sorted(left, key=_inaccuracy))
+    by_time = sorted(contenders, key=attrgetter("merit.latency.median_ns"))
+    left = by_time if order == "fastest" else sorted(by_time, key=attrgetter("merit.behind"))
+    is_better = clearly_faster if order == "fastest" else clearly_more_accurate
+    other = attrgetter("merit.behind" if order == "fastest" else "merit.latency.median_ns")
     ranked: list[Contender] = []
     while left:
-        slower = [each for each in left if clearly_faster(left[0].merit, each.merit)]
-        ranked += sorted((each for each in left if each not in slower), key=_inaccuracy)
-        left = slower
+        worse = [each for each in left if is_better(left[0].merit, each.merit)]
+        ranked += sorted((each for each in left if each not in worse), key=other)
+        left = worse
     return tuple(ranked)
+
+
+def _levels(reports: Sequence[Report], target: TargetId) -> Mapping[tuple[str, str], float]:
+    """Return the levels of a target's canaries relative to their mean, by model and weights.
+
+    Those of another backend and device are other products, of which only the changes compare.
+    """
+    found = levels(chain.from_iterable(canaries_of(report, target) for report in reports))
+    mean = math.fsum(found.values()) / max(1, len(found))
+    return {backbone: level - mean for backbone, level in found.items()}
+
+
+def _network(backbone: BackboneSummary, target: TargetId) -> Network:
+    return backbone.model, backbone.weights, backbone.embedding, target
 
 
 def _contender(
@@ -224,44 +232,35 @@ def _contender(
     target: TargetId,
     latency_of: LatencyOf,
     speeds: Mapping[tuple[str, str], float],
+    joined: Joined | None,
 ) -> Contender | None:
     cell = next((cell for cell in backbone.measured if cell.target == target), None)
     time = latency(cell, latency_of) if cell else None
     if cell is None or time is None:
         return None
-    usual = math.fsum(speeds.values()) / len(speeds) if speeds else 0.0
     merit = Merit(
         latency=time,
         acc1=backbone.catalogue.acc1,
         # A margin of random weights means nothing.
         margin=None if cell.weights_origin == "random" else cell.margin,
-        level=speeds.get((backbone.model, backbone.weights), usual),
+        level=speeds.get((backbone.model, backbone.weights), 0.0),
+        evaluated=joined.cells[_network(backbone, target)] if joined else None,
     )
     return Contender(backbone=backbone, cell=cell, merit=merit)
 
 
 def _nearest(ranked: Sequence[Contender], limits: Limits) -> tuple[Contender, ...]:
     """Return those that miss a single limit, by least; the ends of the front if there are none."""
-    accurate = [each for each in ranked if _keeps_accuracy(each.merit, limits)]
-    quick = [each for each in ranked if _keeps_latency(each.merit, limits)]
+    of_latency = Limits(max_latency_ns=limits.max_latency_ns)
+    of_accuracy = msgspec.structs.replace(limits, max_latency_ns=None)
+    accurate = [each for each in ranked if keeps(each.merit, of_accuracy)]
+    quick = [each for each in ranked if keeps(each.merit, of_latency)]
     best: list[Contender] = []
     if limits.max_latency_ns is not None:
         best += ordered(accurate, "fastest")[:1]
-    if limits.min_acc1 is not None:
+    if limits.accuracy:
         best += ordered(quick, "most accurate")[:1]
     if not best:
         best += ordered(ranked, "fastest")[:1]
         best += ordered(ranked, "most accurate")[:1]
     return tuple(each for place, each in enumerate(best) if each not in best[:place])
-
-
-def _keeps_latency(merit: Merit, limits: Limits) -> bool:
-    return limits.max_latency_ns is None or merit.high_ns <= limits.max_latency_ns
-
-
-def _keeps_accuracy(merit: Merit, limits: Limits) -> bool:
-    return limits.min_acc1 is None or known(merit.acc1) >= limits.min_acc1
-
-
-def _inaccuracy(contender: Contender) -> float:
-    return -known(contender.merit.acc1)

@@ -12,6 +12,7 @@ from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE
 from tests.results.builders import MS, failed, identity, measured, report
+from tests.results.evaluations import evaluation, timed
 
 
 def cell(model: str, milliseconds: float, acc1: float, backend: str = "torch") -> MeasuredCell:
@@ -78,8 +79,11 @@ def test_the_table_says_where_it_looked_and_shows_the_front_alone() -> None:
         (limited(milliseconds=6), "Take middle:V1 (5.00"),
         (limited(milliseconds=6), "of the 2 unbeaten ones on torch cpu that keep 6 ms, it is the"),
         (limited(acc1=75), "that keep an acc1 of 75 %, none is measurably faster."),
-        (limited(acc1=80), "on torch cpu, nothing else that is unbeaten keeps an acc1 of 80 %."),
-        (limited(milliseconds=6, acc1=75), "nothing else that is unbeaten keeps 6 ms with an acc1"),
+        (limited(acc1=80), "nothing else that is unbeaten on torch cpu keeps an acc1 of 80 %."),
+        (
+            limited(milliseconds=6, acc1=75),
+            "nothing else that is unbeaten on torch cpu keeps 6 ms with an acc1",
+        ),
         (limited(milliseconds=2, acc1=80), "known to keep 2 ms with an acc1 of 80 %; nearest is"),
         (limited(milliseconds=2, acc1=80), "nearest is large:V1 (20.0"),
         (limited(milliseconds=2, acc1=80), "%, 85.00 %) and small:V1 (1.0"),
@@ -173,3 +177,108 @@ def test_names_from_elsewhere_are_text() -> None:
     assert "\x1b" not in shown(of)
     assert "&lt;b&gt;&amp;" in shown(of, "markdown")
     assert ",'=cmd|'/c calc'!A1" in shown(of, "csv")
+
+
+ON_PICTURES = evaluation()
+GOOD, GOOD_ORT, BAD, _ = ON_PICTURES.cells
+JOINED = report(timed(GOOD, 20), timed(GOOD_ORT, 5), timed(BAD, 1))
+
+
+def recalled(milliseconds: float | None = None, recall: float | None = None) -> SelectionCriteria:
+    latency = None if milliseconds is None else milliseconds * MS
+    return SelectionCriteria(limits=Limits(max_latency_ns=latency, min_recall=recall))
+
+
+def on_pictures(criteria: SelectionCriteria, form: Form = "markdown", of: Report = JOINED) -> str:
+    return render(decision_content([of], criteria, ON_PICTURES), form, Screen(width=500))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "answer"),
+    [
+        (SelectionCriteria(), "Nothing beats these 3 of 3: from badnet:V1 on torch cpu (1.0"),
+        (SelectionCriteria(), "to goodnet:V1 on torch cpu (20.0"),
+        (SelectionCriteria(), "The fastest is 37.5 (31.2 to 43.8) points of mAP@R behind goodnet"),
+        (recalled(10, 0.7), "Take goodnet:V1 on ort cpu (5.0"),
+        (recalled(10, 0.7), "Recall@1 79.4 %, 76.2 to 82.5): nothing else that is unbeaten keeps"),
+        (
+            recalled(10, 0.7),
+            "keeps 10 ms with a Recall@1 of 70 %. Its 95 % intervals lie wholly",
+        ),
+        (recalled(10, 0.7), "It is 3.1 (-6.2 to 12.5) points of mAP@R behind goodnet:V1 on torch"),
+        (recalled(10, 0.7), "cpu, which has the best and takes 20.0"),
+        (recalled(10, 0.7), "; the two cannot be told apart."),
+        (recalled(30), "it is the fastest of those that cannot be told apart from the most accur"),
+        (
+            recalled(30, 0.79),
+            "It has the best mAP@R of all that were evaluated. Whether goodnet:V1",
+        ),
+        (recalled(30, 0.79), "on ort cpu keeps that cannot be told: an interval reaches across"),
+        (recalled(10, 0.8), "Nothing is known to keep 10 ms with a Recall@1 of 80 %; nearest is"),
+    ],
+)
+def test_the_answer_on_pictures_says_how_sure_it_is_and_what_it_costs(
+    criteria: SelectionCriteria, answer: str
+) -> None:
+    """With the intervals of latency and of Recall@1, and the paired ones of the difference."""
+    document = msgspec.json.decode(on_pictures(criteria, "json"))
+
+    assert answer in document["answer"]
+
+
+def test_the_table_on_pictures_has_the_front_with_what_is_known_of_the_limits() -> None:
+    """Kept, missed, or neither."""
+    lines = on_pictures(recalled(10, 0.79)).splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
+
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("goodnet:V1", "ort cpu", "cannot be told"),
+        ("goodnet:V1", "torch cpu", "missed"),
+        ("badnet:V1", "torch cpu", "missed"),
+    ]
+    assert rows[0][3:6] == ["79.4 (76.2 to 82.5)", "59.4 (56.2 to 62.5)", "3.1 (-6.2 to 12.5)"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "accuracies are those of the evaluation of 2026-01-05T12:00:00+00:00",
+        "with at least its mAP@R and the lower end of its Recall@1",
+        "left out, not in the evaluation: resnet18:V1 on torch cpu",
+        "left out, not in the latency report: badnet:V1 on torch cpu",
+        "measured with Other CPU and Example CPU and torch 2.0 and 2.14.1; accuracies can differ",
+    ],
+)
+def test_what_was_joined_is_said(note: str) -> None:
+    """Also what either file lacks, and where the machines differ."""
+    found = report(timed(GOOD, 20), timed(GOOD_ORT, 5), measured())
+    assert found.environment is not None
+    elsewhere = msgspec.structs.replace(
+        found.environment, cpu="Other CPU", libraries={"torch": "2.0", "onnxruntime": "1.32.0"}
+    )
+    found = msgspec.structs.replace(found, environment=elsewhere)
+    text = render(
+        decision_content([found], SelectionCriteria(), ON_PICTURES), "table", Screen(width=500)
+    )
+
+    assert note in text
+
+
+def test_programs_get_the_shares_and_what_is_known_of_the_limits() -> None:
+    """As CSV and as JSON; the decision is for all targets."""
+    criteria = recalled(10, 0.79)
+    rows = list(csv.DictReader(io.StringIO(on_pictures(criteria, "csv"))))
+    document = msgspec.json.decode(on_pictures(criteria, "json"))
+
+    assert [(row["model"], row["backend"], row["limits"]) for row in rows] == [
+        ("goodnet", "ort", "cannot be told"),
+        ("goodnet", "torch", "missed"),
+        ("badnet", "torch", "missed"),
+    ]
+    assert (rows[0]["recall_at_1"], rows[0]["behind_low"]) == ("0.79375", "-0.0625")
+    assert (document["backend"], document["min_recall"]) == (None, 0.79)
+    assert (document["ranked_by"], document["take"]) == ("map_at_r", None)
+    assert document["nearest"] == [
+        "goodnet:IMAGENET1K_V1 on torch cpu",
+        "goodnet:IMAGENET1K_V1 on ort cpu",
+    ]

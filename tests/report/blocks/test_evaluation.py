@@ -32,9 +32,12 @@ def test_figures_have_their_intervals() -> None:
 
 def test_the_table_of_costs_has_neighbours_bytes_and_speed() -> None:
     """A cell without a reference has no share of neighbours."""
-    first, second, _ = rows(markdown(evaluation()), "What it costs")
+    text = markdown(evaluation())
+    first, second, _ = rows(text, "What it costs")
 
-    figures = (ABSENT.figure, "0.999999", "512", "2,048", "72", "123", "network-bound")
+    sizes, speeds = ("512", "2,048", "1000", "72"), ("123", "568", "network-bound")
+    figures = (ABSENT.figure, "0.999999", *sizes, *speeds)
+    assert "search in float64, scaled from 72 vectors" in text
     assert first == f"| goodnet:V1 | torch cpu | {' | '.join(figures)} |"
     assert "| 93.8 (90.6 to 96.9) |" in second
 

@@ -12,13 +12,15 @@ import pytest
 from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Screen, render
-from simx.report.contents import report_content
+from simx.report.contents import evaluation_content, report_content
 from simx.report.words.findings import sentences
 from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import legend
+from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.times import Timing
 from simx.results.summaries.derivation import by_range
+from simx.results.summaries.evaluated import PicturedPair
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from tests.report.samples import HOSTILE, two_backbones
 from tests.results.builders import (
@@ -31,8 +33,9 @@ from tests.results.builders import (
     quoted_report,
     report,
 )
+from tests.results.evaluations import evaluation, timed
 
-VOID = {"meta", "link", "input", "br", "wbr"}
+VOID = {"meta", "link", "input", "br", "wbr", "img"}
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -292,3 +295,115 @@ def test_the_page_opens_on_the_fastest_backend() -> None:
     chosen = [each for each in found.all("option") if "selected" in each]
 
     assert [each["value"] for each in chosen] == ["1", "1"]
+
+
+PAIR = PicturedPair(kind="borderline", cosine=0.625, same=True, left=b"one", right=b"other")
+
+
+def evaluation_page(found: Evaluation, *pairs: PicturedPair) -> str:
+    return render(evaluation_content(found, pairs), "html", Screen(width=100))
+
+
+def joined_page(criteria: SelectionCriteria | None = None) -> str:
+    found = evaluation()
+    good, good_ort, bad, _ = found.cells
+    cells = timed(good, 20), timed(good_ort, 5), timed(bad, 1)
+    content = report_content([report(*cells)], DEFAULT_RANGES, criteria=criteria, evaluation=found)
+    return render(content, "html", Screen(width=100))
+
+
+@pytest.mark.parametrize("text", [evaluation_page(evaluation(), PAIR), joined_page()])
+def test_a_page_with_an_evaluation_is_whole_and_asks_for_nothing(text: str) -> None:
+    """Every element is closed, ids are there once, and addresses are data or on the page."""
+    found = Parsed(text)
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    addresses = [
+        attributes[name] or ""
+        for _, attributes in found.elements
+        for name in ("src", "href")
+        if name in attributes
+    ]
+
+    assert found.open == []
+    assert len(ids) == len(set(ids))
+    assert all(each.startswith(("#", "data:")) for each in addresses)
+    assert {each[1:] for each in addresses if each.startswith("#")} <= set(ids)
+    assert not [attributes for _, attributes in found.elements if "style" in attributes]
+    assert "img-src data:; base-uri" in text
+
+
+def test_the_page_of_an_evaluation_has_its_tables_and_sentences() -> None:
+    """Those of the terminal."""
+    text = " ".join(" ".join(Parsed(evaluation_page(evaluation())).text).split())
+
+    for part in (
+        "Who finds what belongs together",
+        "82.5 (79.4 to 85.6)",
+        "Best by mAP@R: goodnet:V1 on torch cpu",
+        "✗ resnet18:V1 on torch cpu: parity",
+    ):
+        assert part in text
+
+
+def test_pairs_of_pictures_are_embedded_by_their_kind() -> None:
+    """With the cosine and what is right; without pairs there is no section of them."""
+    found = Parsed(evaluation_page(evaluation(), PAIR))
+    text = " ".join(" ".join(found.text).split())
+
+    assert [each["src"] for each in found.all("img")] == [
+        "data:image/jpeg;base64,b25l",
+        "data:image/jpeg;base64,b3RoZXI=",
+    ]
+    assert "Nearest to the threshold" in text
+    assert "0.625, belong together" in text
+    assert "As goodnet:V1 on torch cpu sees them" in text
+    assert "Pairs of pictures" not in evaluation_page(evaluation())
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_text_from_an_evaluation_is_text(attack: str) -> None:
+    """A model, a note, a reason or a machine has any name."""
+    honest, hostile = (Parsed(evaluation_page(_evaluated(name))) for name in ("somebody", attack))
+
+    assert hostile.count() == honest.count()
+    assert hostile.contents["script"] == honest.contents["script"]
+
+
+def _evaluated(name: str) -> Evaluation:
+    found = evaluation()
+    good, *_, failure = found.cells
+    own = msgspec.structs.replace(good.identity, model=name, weights=name, backend=name)
+    return msgspec.structs.replace(
+        found,
+        created=name,
+        notes=(name,),
+        cells=(
+            msgspec.structs.replace(good, identity=own),
+            msgspec.structs.replace(failure, stage=name, reason=name),
+        ),
+        environment=msgspec.structs.replace(found.environment, cpu=name, libraries={name: name}),
+    )
+
+
+def test_the_page_of_both_has_one_answer_and_its_limits() -> None:
+    """The published accuracy has no input there, and each row says what decides on it."""
+    limits = Limits(max_latency_ns=10 * MS, min_recall=0.7)
+    found = Parsed(joined_page(SelectionCriteria(limits=limits)))
+    text = " ".join(" ".join(found.text).split())
+    rows = [each for each in found.all("tr") if "data-behind" in each]
+    values = {
+        each["data-role"]: each.get("value") for each in found.all("input") if "data-role" in each
+    }
+
+    assert "Take goodnet:V1 on ort cpu (5.0" in text
+    assert "Recall@1 at least" in text
+    assert "acc1 at least" not in text
+    assert values == {"max-latency": "10", "min-accuracy": "70"}
+    assert [each["data-behind"] for each in rows] == [
+        "0.375 0.3125 0.4375",
+        "0.03125 -0.0625 0.125",
+        "0.0 0.0 0.0",
+    ]
+    assert [each["data-accuracy"] for each in rows] == ["41.875", "76.25", "79.375"]
+    assert ["hidden" in each for each in rows] == [True, False, True]
+    assert "Who finds what belongs together" in text

@@ -4,12 +4,14 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError
-from simx.results.schema.report import Cell, MeasuredCell, Similarity
+from simx.results.schema.evaluation import Evaluation
+from simx.results.schema.report import Canary, Cell, MeasuredCell, Similarity
 from simx.results.schema.times import Timing
-from simx.results.summaries.decision import Decision, decisions
+from simx.results.summaries.decision import Decision, decision_on_pictures, decisions
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from simx.results.summaries.summary import TargetId
 from tests.results.builders import MS, around, failed, identity, launches, measured, report
+from tests.results.evaluations import evaluation, timed
 
 CPU = "CPUExecutionProvider"
 
@@ -159,7 +161,7 @@ def test_what_has_no_such_latency_is_named() -> None:
 
     decision = decided(failed(identity("broken")), elsewhere, MIDDLE, without)
 
-    assert [backbone.model for backbone in decision.absent] == ["broken", "elsewhere", "without"]
+    assert [backbone.model for backbone, _ in decision.absent] == ["broken", "elsewhere", "without"]
 
 
 def test_a_single_launch_is_compared_as_it_stands() -> None:
@@ -206,3 +208,111 @@ def test_a_target_that_is_not_there_is_refused() -> None:
 def test_an_empty_report_decides_nothing() -> None:
     """Without a cell there is no target to look at."""
     assert decisions(report(), SelectionCriteria()) == ()
+
+
+ON_PICTURES = evaluation()
+GOOD, GOOD_ORT, BAD, _ = ON_PICTURES.cells
+
+
+def joined(*cells: Cell, criteria: SelectionCriteria | None = None) -> Decision:
+    reports = [report(*cells)]
+    return decision_on_pictures(reports, criteria or SelectionCriteria(), ON_PICTURES)
+
+
+def targets_of(decision: Decision, part: str) -> list[tuple[str, str]]:
+    return [(each.backbone.model, each.cell.target.backend) for each in getattr(decision, part)]
+
+
+def test_with_an_evaluation_all_targets_take_part() -> None:
+    """The accuracy on the pictures counts, and the published one does not."""
+    decision = joined(timed(GOOD, 9), timed(GOOD_ORT, 5), timed(BAD, 12))
+
+    assert decision.target is None
+    assert targets_of(decision, "contenders") == [
+        ("badnet", "torch"),
+        ("goodnet", "torch"),
+        ("goodnet", "ort"),
+    ]
+    assert targets_of(decision, "pareto_front") == [("goodnet", "ort"), ("goodnet", "torch")]
+
+
+def test_of_those_not_told_apart_from_the_most_accurate_the_fastest_is_first() -> None:
+    """The other one is no better as far as anybody can tell."""
+    criteria = SelectionCriteria(limits=Limits(max_latency_ns=20 * MS))
+    decision = joined(timed(GOOD, 9), timed(GOOD_ORT, 5), timed(BAD, 1), criteria=criteria)
+
+    assert targets_of(decision, "fitting") == [
+        ("goodnet", "ort"),
+        ("goodnet", "torch"),
+        ("badnet", "torch"),
+    ]
+
+
+def test_a_recall_is_kept_by_its_whole_interval() -> None:
+    """That of ``goodnet`` is 82.5 %, 79.4 to 85.6, on torch, and 79.4 %, 76.3 to 82.5, on ORT."""
+    criteria = SelectionCriteria(limits=Limits(min_recall=0.79))
+    decision = joined(timed(GOOD, 9), timed(GOOD_ORT, 5), timed(BAD, 1), criteria=criteria)
+
+    assert targets_of(decision, "fitting") == [("goodnet", "torch")]
+
+
+def test_targets_can_be_chosen_beside_an_evaluation() -> None:
+    """As without one."""
+    decision = joined(
+        timed(GOOD, 9), timed(GOOD_ORT, 5), criteria=SelectionCriteria(backends=("torch",))
+    )
+
+    assert targets_of(decision, "contenders") == [("goodnet", "torch")]
+
+
+def test_the_products_of_two_backends_are_no_drift() -> None:
+    """Their levels differ by the libraries' speed; only what changes between backbones counts."""
+    canaries = tuple(
+        Canary(
+            model=model,
+            weights="IMAGENET1K_V1",
+            backend=backend,
+            provider=CPU,
+            size=64,
+            launches=launches([[round(time * MS)]]),
+        )
+        for model, slower in (("goodnet", 1.0), ("badnet", 1.1))
+        for backend, time in (("torch", 5 * slower), ("ort", slower))
+    )
+    found = msgspec.structs.replace(
+        report(timed(GOOD, 9), timed(GOOD_ORT, 5), timed(BAD, 1)), canary=canaries
+    )
+    decision = decision_on_pictures([found], SelectionCriteria(), ON_PICTURES)
+
+    assert decision.drift == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("limits", "of", "problem"),
+    [
+        (Limits(min_acc1=70), ON_PICTURES, "use --min-recall"),
+        (
+            Limits(min_recall=0.9),
+            msgspec.structs.replace(ON_PICTURES, ranked_by="roc_auc"),
+            "an evaluation of a list has no Recall@1",
+        ),
+    ],
+)
+def test_a_limit_without_a_figure_is_refused(limits: Limits, of: Evaluation, problem: str) -> None:
+    """Instead of being kept by all or by none."""
+    with pytest.raises(InputError, match=problem):
+        decision_on_pictures([report(timed(GOOD, 9))], SelectionCriteria(limits=limits), of)
+
+
+def test_a_limit_on_recall_needs_an_evaluation() -> None:
+    """No report of latencies has that figure."""
+    with pytest.raises(InputError, match="--min-recall needs an evaluation beside the report"):
+        decisions(report(SMALL), SelectionCriteria(limits=Limits(min_recall=0.9)))
+
+
+def test_several_reports_give_one_decision_on_pictures() -> None:
+    """Each of them measured other networks on the same machine."""
+    reports = [report(timed(GOOD, 9)), report(timed(GOOD_ORT, 5), timed(BAD, 1))]
+    decision = decision_on_pictures(reports, SelectionCriteria(), ON_PICTURES)
+
+    assert len(decision.contenders) == 3

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from simx.common.safe_text import clean
 from simx.models.ranges import Range
 from simx.report.blocks.decision import decision_table
-from simx.report.blocks.document import Table
+from simx.report.blocks.document import Block, Table
+from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.report_tables import views
 from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, script_json
+from simx.report.words.decision_notes import notes
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
 from simx.report.words.interval_widths import range_notes
@@ -27,19 +29,19 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.report.words.notes import busy_headline, mark_notes, range_title
-from simx.report.words.recommendation import answer, notes, title
+from simx.report.words.recommendation import answer, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
 from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.decision import (
     Decision,
     decide,
-    keeps,
     latency,
     ordered,
     selected_targets,
 )
 from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.merit import Merit, keeps
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
 from simx.results.summaries.speeds import fastest_target
 from simx.results.summaries.summary import BackboneSummary
@@ -60,10 +62,16 @@ _TIME = re.compile(r"(?<=\d)T(?=\d)")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One row's upper end of the latency (ms) and accuracy (%), and whether it keeps the limits."""
+    """What decides on a row: the upper end of its latency (ms), and the accuracy (%).
+
+    ``accuracy`` is the published acc1, or the lower end of Recall@1. ``behind`` is how far it is
+    below the most accurate one and the ends of that, as JavaScript reads numbers. ``keeps`` is
+    whether it keeps the given limits.
+    """
 
     latency: float
-    acc1: float | None
+    accuracy: float | None
+    behind: str
     keeps: bool
 
 
@@ -95,7 +103,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     ``number`` distinguishes its elements from those of other reports. ``fastest`` is the place of
     the fastest target among those of the charts. ``latency`` names the latency that is drawn.
-    ``max_latency`` (ms) and ``min_acc1`` are the given limits. ``thinned`` is the largest number of
+    ``max_latency`` (ms) and ``min_accuracy`` (%) are the given limits, the latter of what
+    ``accuracy`` names; it is empty if there is none. ``thinned`` is the largest number of
     times per cell if some were left out, else None.
     """
 
@@ -105,7 +114,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     choices: tuple[Recommendation, ...]
     max_latency: float | None
-    min_acc1: float | None
+    accuracy: str
+    min_accuracy: float | None
+    evaluation: tuple[Block, ...]
     views: tuple[Table, ...]
     ranges: tuple[Section, ...]
     legend: tuple[str, ...]
@@ -116,8 +127,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     thinned: int | None
 
 
-def page(report: Report, number: int, ranges: Sequence[Range], criteria: SelectionCriteria) -> Page:
-    """Return what is shown of one report.
+def page(
+    report: Report,
+    number: int,
+    ranges: Sequence[Range],
+    criteria: SelectionCriteria,
+    joined: Decision | None = None,
+) -> Page:
+    """Return what is shown of one report; ``joined`` is a decision with an evaluation.
 
     Raises:
         InputError: ``criteria`` names a target that the report lacks.
@@ -127,9 +144,19 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
     criteria = _criteria(criteria, backbones)
     shown = selected_targets(report, criteria) if criteria.narrows else found
     fastest, opened = fastest_target(backbones, found), fastest_target(backbones, shown)
-    limit = criteria.limits.max_latency_ns
-    decisions = {each: decide(report, backbones, each, criteria) for each in found}
-    charts = chart_data(summaries, decisions, CountedReport(report).times())
+    limits = criteria.limits
+    on_targets = {each: decide([report], backbones, (each,), criteria) for each in found}
+    charts = chart_data(summaries, on_targets, CountedReport(report).times())
+    choices = (
+        [_recommendation(joined, first=True)]
+        if joined
+        else [_recommendation(on_targets[each], first=each == opened) for each in shown]
+    )
+    evaluation = joined.joined.evaluation if joined and joined.joined else None
+    accuracy, given = "acc1", limits.min_acc1
+    if evaluation:
+        accuracy = "Recall@1" if evaluation.ranked_by == "map_at_r" else ""
+        given = None if limits.min_recall is None else 100 * limits.min_recall
     is_thinned = any(
         len(launch.steps) < launch.count
         for cell in charts.cells
@@ -141,9 +168,11 @@ def page(report: Report, number: int, ranges: Sequence[Range], criteria: Selecti
         title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
         notes=(*map(clean, report.notes), *busy_headline(backbones)),
-        choices=tuple(_recommendation(decisions[each], first=each == opened) for each in shown),
-        max_latency=limit and limit / NANOSECONDS_PER_MS,
-        min_acc1=criteria.limits.min_acc1,
+        choices=tuple(choices),
+        max_latency=limits.max_latency_ns and limits.max_latency_ns / NANOSECONDS_PER_MS,
+        accuracy=accuracy,
+        min_accuracy=given,
+        evaluation=tuple(evaluation_blocks(evaluation)) if evaluation and number == 0 else (),
         views=views(backbones, found) if backbones else (),
         ranges=tuple(
             Section(
@@ -175,14 +204,15 @@ def _criteria(
 def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
     front = ordered(decision.pareto_front, "fastest")
     return Recommendation(
-        target=target_name(decision.target),
+        target=target_name(decision.target) if decision.target else "",
         title=title(decision),
         answer=answer(decision),
         table=decision_table(decision, front) if front else None,
         standings=tuple(
             Standing(
                 latency=each.merit.high_ns / NANOSECONDS_PER_MS,
-                acc1=each.merit.acc1,
+                accuracy=_accuracy(each.merit),
+                behind=" ".join(map(str, each.merit.behind)).replace("inf", "Infinity"),
                 keeps=keeps(each.merit, decision.limits),
             )
             for each in front
@@ -190,3 +220,10 @@ def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
         notes=tuple(notes(decision)),
         first=first,
     )
+
+
+def _accuracy(merit: Merit) -> float | None:
+    """Return the figure on which the page's limit is, in percent."""
+    if merit.evaluated is None:
+        return merit.acc1
+    return 100 * merit.recall.low if merit.recall and merit.recall.low is not None else None

@@ -1,14 +1,29 @@
-"""The front: what nothing beats, whatever the figures."""
+"""What is better, whatever the figures: the front, limits, and accuracies with intervals."""
 
 from collections.abc import Sequence
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simx.results.schema.evaluation import Estimate as Share
+from simx.results.schema.evaluation import EvaluatedCell
 from simx.results.statistics.estimates import Estimate
-from simx.results.summaries.decision import Merit, beats, pareto_front
+from simx.results.summaries.merit import (
+    Merit,
+    Verdict,
+    beats,
+    clearly_more_accurate,
+    keeps,
+    pareto_front,
+    verdict,
+)
+from simx.results.summaries.selection_criteria import Limits
+from tests.results.evaluations import evaluation
+
+EVALUATED = next(cell for cell in evaluation().cells if isinstance(cell, EvaluatedCell))
 
 
 def merit(
@@ -21,6 +36,23 @@ def merit(
 ) -> Merit:
     latency = Estimate(median_ns=median, low_ns=low, high_ns=high, launches=5, calls=25)
     return Merit(latency=latency, acc1=acc1, margin=margin, level=level)
+
+
+def evaluated(
+    low: float, high: float, recall: tuple[float, float] | None, behind: tuple[float, float, float]
+) -> Merit:
+    """Return a merit on the user's pictures; ``behind`` is the figure and the ends around it."""
+    cell = EVALUATED
+    ends = recall or (None, None)
+    estimate = Share(value=sum(recall) / 2 if recall else 0.5, low=ends[0], high=ends[1])
+    assert cell.retrieval is not None
+    retrieval = msgspec.structs.replace(cell.retrieval, recall_at_1=estimate)
+    value, least, most = behind
+    distance = Share(value=value, low=least, high=most)
+    return msgspec.structs.replace(
+        merit(low, (low + high) / 2, high),
+        evaluated=msgspec.structs.replace(cell, retrieval=retrieval, behind=distance),
+    )
 
 
 def alone(median: float, acc1: float | None = 70.0) -> Merit:
@@ -41,6 +73,17 @@ merits = st.one_of(
         levels,
     ),
     st.builds(alone, st.integers(1, 20), figures),
+)
+
+tenths = st.integers(0, 10).map(lambda each: each / 10)
+shares = st.one_of(st.none(), st.tuples(tenths, tenths).map(lambda of: (min(of), max(of))))
+on_pictures = st.builds(
+    lambda of, recall, behind: evaluated(
+        of[0], of[2], recall, (behind, behind - 0.1, behind + 0.1)
+    ),
+    ends,
+    shares,
+    tenths,
 )
 
 
@@ -83,6 +126,60 @@ def test_whatever_keeps_limits_is_matched_by_a_member(
         )
 
     assert any(map(fits, drawn)) == any(fits(drawn[place]) for place in pareto_front(drawn))
+
+
+@given(st.lists(on_pictures, min_size=1, max_size=12), st.integers(1, 20), tenths)
+def test_whatever_keeps_limits_on_pictures_is_matched_by_a_member(
+    drawn: list[Merit], latency: float, recall: float
+) -> None:
+    """So it is where the accuracy has an interval."""
+    limits = Limits(max_latency_ns=latency, min_recall=recall)
+    members = pareto_front(drawn)
+
+    assert any(keeps(each, limits) for each in drawn) == any(
+        keeps(drawn[place], limits) for place in members
+    )
+
+
+@pytest.mark.parametrize(
+    ("latency", "recall", "expected"),
+    [
+        (6, 0.8, "kept"),
+        (5.9, 0.8, "undecided"),
+        (6, 0.85, "undecided"),
+        (3.9, 0.8, "missed"),
+        (5, 0.91, "missed"),
+        (None, 0.8, "kept"),
+        (None, 0.9, "undecided"),
+    ],
+)
+def test_a_limit_is_kept_by_the_whole_interval(
+    latency: float | None, recall: float, expected: Verdict
+) -> None:
+    """And missed only where all of one interval is beyond it; otherwise it cannot be told."""
+    limits = Limits(max_latency_ns=latency, min_recall=recall)
+
+    assert verdict(evaluated(4, 6, (0.8, 0.9), (0, 0, 0)), limits) == expected
+
+
+def test_an_interval_that_cannot_be_drawn_decides_nothing() -> None:
+    """Neither a limit nor which of two is more accurate."""
+    unknown = evaluated(4, 6, None, (0.5, 0.4, 0.6))
+
+    assert verdict(unknown, Limits(min_recall=0.1)) == "undecided"
+
+
+def test_accuracies_are_apart_where_their_intervals_are() -> None:
+    """A published one has no interval."""
+    best, near, far = (
+        evaluated(4, 6, None, of) for of in ((0, 0, 0), (0.1, -0.05, 0.25), (0.3, 0.26, 0.34))
+    )
+
+    assert not clearly_more_accurate(best, near)
+    assert clearly_more_accurate(best, far)
+    assert clearly_more_accurate(near, far)
+    assert clearly_more_accurate(merit(1, 2, 3, acc1=71), merit(1, 2, 3, acc1=70))
+    assert not clearly_more_accurate(merit(1, 2, 3), merit(1, 2, 3))
 
 
 @given(st.lists(merits, min_size=2, max_size=12), st.randoms(use_true_random=False))

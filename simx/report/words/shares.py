@@ -1,0 +1,39 @@
+"""The figures of an evaluation in words: names, and shares in percent with their intervals."""
+
+from simx.common.safe_text import clean
+from simx.models.backbone import full_name
+from simx.report.words.names import weights_name
+from simx.report.words.values import ABSENT, Value
+from simx.results.schema.evaluation import (
+    Estimate,
+    EvaluatedCell,
+    FailedEvaluation,
+    FigureName,
+)
+
+FIGURE_NAMES: dict[FigureName, str] = {
+    "map_at_r": "mAP@R",
+    "triplet_accuracy": "right triplets",
+    "roc_auc": "ROC AUC",
+}
+
+
+def evaluated_name(cell: EvaluatedCell | FailedEvaluation) -> str:
+    """Return model and weights; for weights of a file, its name."""
+    file = cell.weights_file or ("file" if cell.weights_origin == "file" else None)
+    weights = weights_name(cell.identity.weights) if file is None else clean(file)
+    return full_name(clean(cell.identity.model), weights)
+
+
+def percent(estimate: Estimate | None) -> Value:
+    """Return a share in percent, or a difference of two in percentage points."""
+    return ABSENT if estimate is None else interval(estimate, 100, 1)
+
+
+def interval(estimate: Estimate, scale: float, decimals: int) -> Value:
+    """Return a figure, and its interval where there is one."""
+    value, *ends = (
+        "" if each is None else f"{scale * each:.{decimals}f}"
+        for each in (estimate.value, estimate.low, estimate.high)
+    )
+    return Value(value, detail=f"({' to '.join(ends)})" if all(ends) else "")
