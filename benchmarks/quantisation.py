@@ -233,7 +233,7 @@ class Choices:
             extra_options={"symmetric": False, **given},
         )
         for each in self._inputs:
-            calibrator.collect_data(quantisation.Reader(each))
+            calibrator.collect_data(quantisation.Reader(each, INPUT_NAME))
         return calibrator.compute_data()
 
 
