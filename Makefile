@@ -100,6 +100,9 @@ BENCHMARKS := moderation export_speed export_profile warm_export precisions over
 benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.export_speed --all
+	$(BIN)/python $(INSTALL) scikit-image
+	$(BIN)/python -m benchmarks.quantisation --store $(STORE)
+	$(BIN)/python -m benchmarks.quantisation --choices --store $(STORE)
 	$(BIN)/python $(EDITABLE) ".[timm]"
 	$(BIN)/python -m benchmarks.timm_parity --store $(STORE)
 	mkdir -p .simx

@@ -9,8 +9,6 @@ kept embeddings, in plain loops and by scikit-learn, and have to be equal to 1e-
 """
 
 import argparse
-import importlib.util
-import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import combinations
@@ -23,6 +21,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.metrics.pairwise import cosine_similarity
 
 import simx
+from benchmarks.quantisation import scikit_image
 from simx.images.changes import CHANGES, changed
 from simx.images.decoding import decode
 from simx.images.pictures import fingerprint
@@ -51,13 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path)
     folder = parser.parse_args().folder
-    package = importlib.util.find_spec("skimage")
-    if package is None or package.origin is None:
-        sys.exit("scikit-image is missing: pip install scikit-image")
-    data = Path(package.origin).with_name("data")
-    files = [
-        file for file in sorted(data.glob("*.[jp][pn]g")) if min(decode(file).size) >= LEAST_SIDE
-    ]
+    pictures = sorted(scikit_image().glob("*.[jp][pn]g"))
+    files = [file for file in pictures if min(decode(file).size) >= LEAST_SIDE]
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
         made = labelled(files, place / "pictures")

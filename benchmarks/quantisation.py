@@ -10,6 +10,7 @@ its interval is Student's, over rounds of ten calls.
 """
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,6 @@ import msgspec
 import numpy as np
 import onnxruntime
 import scipy.stats
-import skimage
 from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
@@ -41,7 +41,6 @@ from simx.results.statistics.vector_math import cosine, relative_l2
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
-DATA = Path(skimage.__file__).parent / "data"
 CALIBRATED = (
     *("chelsea.png", "coffee.png", "camera.png", "brick.png", "clock_motion.png", "coins.png"),
     *("hubble_deep_field.jpg", "ihc.png", "page.png", "rocket.jpg"),
@@ -67,11 +66,19 @@ class Record(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
+def scikit_image() -> Path:
+    """Return the folder of the pictures that come with scikit-image, without importing it."""
+    package = importlib.util.find_spec("skimage")
+    if package is None or package.origin is None:
+        sys.exit("scikit-image is missing: pip install scikit-image")
+    return Path(package.origin).with_name("data")
+
+
 def parts(names: Sequence[str], folder: Path) -> Path:
     """Write pictures and four parts of each, 60 % wide and high, into a new folder."""
     folder.mkdir()
     for name in names:
-        image = decode(DATA / name)
+        image = decode(scikit_image() / name)
         width, height = (round(0.6 * side) for side in image.size)
         image.save(folder / f"{name}-whole.png")
         for left in (0, image.width - width):
@@ -233,7 +240,7 @@ class Choices:
             extra_options={"symmetric": False, **given},
         )
         for each in self._inputs:
-            calibrator.collect_data(quantisation.Reader(each))
+            calibrator.collect_data(quantisation.Reader(each, INPUT_NAME))
         return calibrator.compute_data()
 
 

@@ -41,6 +41,7 @@ from simx.results.schema.config import Config, ProfileName
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
+from simx.runner.bench.backbones import selected
 from simx.runner.bench.schedule import schedule
 from simx.runner.bench.threads import default_threads
 
@@ -106,7 +107,7 @@ def export(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    backbones, exports = session.selected(names_of(select)), Store(store_of(store))
+    backbones, exports = selected(names_of(select)), Store(store_of(store))
     if output is None:
         return tuple(export_to_store(backbones, exports, plan))
     return export_into(Path(output), backbones, exports, plan)
@@ -115,6 +116,8 @@ def export(  # noqa: PLR0913 - the options of the command
 def bench(  # noqa: PLR0913 - the options of the command
     select: Names = (),
     *,
+    models: Sequence[AnyPath] = (),
+    preprocess: Names = (),
     report: AnyPath | None = None,
     backends: Names = ("torch", "ort"),
     providers: Names = ("cpu",),
@@ -150,7 +153,10 @@ def bench(  # noqa: PLR0913 - the options of the command
     The calling process should be idle meanwhile: its computations disturb the measurement.
 
     Args:
-        select: names or globs of backbones; none for everything in the store.
+        select: names or globs of backbones; without any and without models, all in the store.
+        models: ONNX files of your own, whose output is the embedding.
+        preprocess: how pictures become their inputs: the name of a backbone such as
+            ``resnet50:v2``, or a TOML file. One for all models, or one for each.
         report: where the report goes; by default a new file in the user's data folder. An earlier
             report of the same configuration is replaced, any other file refused.
         backends: such as ``torch``, ``ort`` or ``torch:channels-last``; ``ort@PATH`` runs in
@@ -229,6 +235,8 @@ def bench(  # noqa: PLR0913 - the options of the command
         positive=text_of(positive),
         negative=text_of(negative),
         offline=offline,
+        models=tuple(os.fspath(each) for each in models),
+        preprocess=names_of(preprocess),
     )
     path = Path(report) if report else session.new_report_path()
     return session.bench(config, inputs, path, listener, measuring, resume, force=force)
@@ -258,7 +266,7 @@ def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:
 def _preset(model: AnyPath) -> Preset:
     path = Path(model)
     if path.suffix != ".onnx":
-        backbones = session.selected((os.fspath(model),))
+        backbones = selected((os.fspath(model),))
         if len(backbones) > 1:
             raise InputError(f"model {model}: names {len(backbones)} backbones; name one")
         return backbones[0].preset

@@ -29,6 +29,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     pictures: AnyPath,
     select: Names = (),
     *,
+    models: Sequence[AnyPath] = (),
+    preprocess: Names = (),
     report: AnyPath | None = None,
     backends: Names = ("torch", "ort"),
     providers: Names = ("cpu",),
@@ -59,8 +61,10 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     Args:
         pictures: a folder with a sub-folder for each class, a folder of pictures, or a CSV file of
             pairs or triplets.
-        select: names or globs of backbones; none for those that ``weights`` name, or for everything
-            in the store.
+        select: names or globs of backbones; none for those that ``weights`` name, or, without
+            models, for everything in the store.
+        models: as for ``bench``.
+        preprocess: as for ``bench``.
         report: where the report goes; by default a new file in the user's data folder. An earlier
             evaluation there is replaced, any other file refused.
         backends: as for ``bench``.
@@ -122,6 +126,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         cache=_cache(cache),
         weights=tuple(os.fspath(each) for each in values),
         weights_key=weights_key,
+        models=tuple(os.fspath(each) for each in models),
+        preprocess=names_of(preprocess),
         mirror=weights_mirror,
         offline=offline,
         calibrate=None if calibrate is None else Path(calibrate),
@@ -150,4 +156,4 @@ def _reads(sources: Sources) -> list[InputPath]:
     """Return the files and folders of which no file may be replaced."""
     files = (each for text in sources.weights for each in (text, text.partition("=")[2]))
     folders = sources.store, sources.cache, checkpoints_folder()
-    return [sources.pictures, *folders, *filter(None, files)]
+    return [sources.pictures, *folders, *filter(None, files), *sources.models, *sources.preprocess]

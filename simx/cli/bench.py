@@ -24,6 +24,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 
 _FIELDS = {
     **dict.fromkeys(("select", "all", "gflops", "family"), ("backbones",)),
+    "model": ("models",),
     "backend": ("backends",),
     "provider": ("providers",),
     "provider_option": ("provider_options",),
@@ -38,13 +39,15 @@ _FIELDS = {
 _HELP = """
 Measure the backbones that SELECT names. Export them first if the store lacks them.
 
-SELECT is a name or a glob, with :weights for other weights than the default. Without SELECT,
---all, --gflops and --family, simx measures everything in the store.
+SELECT is a name or a glob, with :weights for other weights than the default. --model adds an ONNX
+file of your own. Without SELECT, --all, --gflops, --family and --model, simx measures everything in
+the store.
 """
 
 
 @click.command("bench", help=_HELP)
 @options.selection_options
+@options.model_options
 @options.target_options
 @options.export_options
 @click.option("--anchor", type=_PICTURE, help="File of your own anchor picture.")
@@ -109,6 +112,8 @@ def command(
     all: bool,
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
+    model: tuple[str, ...],
+    preprocess: tuple[str, ...],
     backend: tuple[str, ...],
     provider: tuple[str, ...],
     provider_option: tuple[str, ...],
@@ -155,7 +160,9 @@ def command(
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
         backbones = options.selected(select, everything=all, gflops=gflops, families=family)
-    require_unread(STDOUT, filter(None, (weights.path, anchor, positive, negative)))
+    require_unread(
+        STDOUT, filter(None, (weights.path, anchor, positive, negative, *model, *preprocess))
+    )
     form = format
     if output == STDOUT:
         output, form = None, _form_of_stdout(context, format)
@@ -166,6 +173,8 @@ def command(
         report = bench(
             tuple(backbone.name for backbone in backbones),
             report=path,
+            models=model,
+            preprocess=preprocess,
             backends=[with_path(name) for name in backend],
             providers=provider,
             provider_options=provider_option,

@@ -7,7 +7,6 @@ environments for ``--backend``, by their names. ``simx.toml`` hides ``pyproject.
 
 import difflib
 import os
-import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import click
 import msgspec
 
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, read_whole
-from simx.common.safe_text import clean
+from simx.common.input_files import InputKind
+from simx.common.toml_files import read_toml
 from simx.models.backend_name import BackendName
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
@@ -107,27 +106,15 @@ def with_path(backend: str) -> str:
 def _settings() -> tuple[Path, dict[str, Any]]:
     own, project = SETTINGS_FILES
     if os.path.lexists(own):
-        return own, _read(own)
+        return own, read_toml(own, SETTINGS)
     if not os.path.lexists(project):
         return own, {}
-    settings: object = _read(project)
+    settings: object = read_toml(project, SETTINGS)
     for key in ("tool", "simx"):
         settings = settings.get(key, {}) if isinstance(settings, dict) else None
     if not isinstance(settings, dict):
         raise InputError(f"{project}: tool.simx is not a table; put its entries below [tool.simx]")
     return project, settings
-
-
-def _read(path: Path) -> dict[str, Any]:
-    data = read_whole(path, SETTINGS)
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise SETTINGS.refused(path, f"is not UTF-8 text (byte {error.start})") from None
-    except (ValueError, OverflowError) as error:  # a number of thousands of digits, too
-        raise SETTINGS.refused(path, clean(f"is not TOML ({error})")) from None
-    except RecursionError:
-        raise SETTINGS.refused(path, "is nested too deeply to be read") from None
 
 
 def _require_options(

@@ -23,6 +23,9 @@ PICTURES is a folder whose sub-folders are classes; a folder of pictures without
 of which is compared with changed copies of itself; or a CSV file with the columns
 anchor,positive,negative or first,second,same (1 or 0). Its paths are relative to its folder.
 
+--model adds an ONNX file of your own. Without SELECT, --all, --gflops, --family and --model, simx
+judges everything in the store.
+
 Embeddings are kept and used again. An interrupted run goes on when the same command is given again.
 """
 
@@ -30,6 +33,7 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
 @click.command("evaluate", help=_HELP)
 @click.argument("pictures", type=Utf8Path(path_type=Path))
 @options.selection_options
+@options.model_options
 @options.target_options
 @options.evaluation_options
 @options.threads_option
@@ -81,6 +85,8 @@ def command(
     all: bool,
     gflops: tuple[Range, ...],
     family: tuple[str, ...],
+    model: tuple[str, ...],
+    preprocess: tuple[str, ...],
     backend: tuple[str, ...],
     provider: tuple[str, ...],
     provider_option: tuple[str, ...],
@@ -126,6 +132,8 @@ def command(
         found = evaluate(
             pictures,
             names,
+            models=model,
+            preprocess=preprocess,
             report=path,
             backends=tuple(map(with_path, backend)),
             providers=provider,

@@ -128,6 +128,25 @@ target_options = _together(
     _allow_partial_option,
 )
 
+_model_option = click.option(
+    "--model",
+    type=Utf8Path(),
+    multiple=True,
+    metavar="FILE.onnx",
+    help="ONNX file of your own, whose output is the embedding. Needs --preprocess. Repeatable.",
+)
+
+_preprocess_option = click.option(
+    "--preprocess",
+    type=utf8,
+    multiple=True,
+    metavar="NAME|FILE.toml",
+    help="How pictures become the input of --model: as for a backbone such as resnet50:v2, or by a "
+    "TOML file. Once, or once for each model.",
+)
+
+model_options = _together(_model_option, _preprocess_option)
+
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
 )

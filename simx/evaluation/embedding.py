@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.vectors import Embeddings, Vectors, opened_vectors
@@ -76,8 +77,16 @@ class _Live:
         if not new:
             return
         begun, side = time.monotonic(), self.client.plan.backbone.preset.crop
-        pixels = Pixels((len(new), side, side, 3), b"".join(crops[key] for key in new))
-        embeddings = self.client.embed(pixels)
+        most = self.client.plan.batch_of(len(new))
+        calls = [new[start : start + most] for start in range(0, len(new), most)]
+        embeddings = np.concatenate(
+            [
+                self.client.embed(
+                    Pixels((len(keys), side, side, 3), b"".join(crops[key] for key in keys))
+                )
+                for keys in calls
+            ]
+        )
         self.seconds += time.monotonic() - begun
         self.vectors.append(new, embeddings)
         self.lacking.difference_update(new)

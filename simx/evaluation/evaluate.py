@@ -25,7 +25,9 @@ from simx.evaluation.weighing import Weighting, weightings
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import Calibration, ExportListener, ExportPlan
+from simx.exporter.own_models.described import own_models
 from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled
 from simx.results.files.anonymised import anonymised
 from simx.results.schema.environment import Environment
@@ -36,6 +38,7 @@ from simx.results.schema.evaluation import (
     TruthKind,
 )
 from simx.results.summaries.evaluated import PicturedPair
+from simx.runner.bench.backbones import facts_of_own
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.reading import PictureReader
@@ -47,6 +50,7 @@ from simx.runner.bench.targets import (
     located,
     open_targets,
     planned_targets,
+    useful_targets,
 )
 from simx.runner.measure.messages import Item
 from simx.workers.worker import WorkerError
@@ -80,7 +84,8 @@ class Sources:
 
     ``pictures`` is the folder or list, and ``cache`` the folder of kept embeddings. ``weights`` and
     ``weights_key`` are as for ``weightings``, ``mirror`` is the URL to download weights from. int8
-    is calibrated on the pictures of the folder ``calibrate``.
+    is calibrated on the pictures of the folder ``calibrate``. ``models`` are ONNX files of the
+    user's own, and ``preprocess`` is how their inputs are made; see ``own_models``.
     """
 
     pictures: Path
@@ -88,6 +93,8 @@ class Sources:
     cache: Path
     weights: tuple[str, ...] = ("auto",)
     weights_key: str | None = None
+    models: tuple[str, ...] = ()
+    preprocess: tuple[str, ...] = ()
     mirror: str | None = None
     offline: bool = False
     calibrate: Path | None = None
@@ -207,7 +214,11 @@ class _Session:
                 def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
                     progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
 
-                plans = [workload.cell(target, self.config) for target in opened.targets]
+                plans = [
+                    workload.cell(target, self.config)
+                    for target in opened.targets
+                    if target.runs(workload.backbone)
+                ]
                 found, reasons = embed(run, plans, tell)
                 cells += [(cell, file) for cell in found]
                 unreadable |= reasons
@@ -251,11 +262,19 @@ def _prepared(
 ) -> tuple[_Session, list[str]]:
     """Check all arguments before anything is started; return also notes on them."""
     store = Store(sources.store, listener.notice)
-    weighted = weightings(
-        sources.weights, sources.weights_key, config.backbones, store, config.embedding
-    )
+    own = own_models(sources.models, sources.preprocess)
+    weighted = []
+    if config.backbones or sources.weights != ("auto",) or not own:
+        weighted = weightings(
+            sources.weights, sources.weights_key, config.backbones, store, config.embedding
+        )
+    if own:
+        weighted.append(Weighting(WeightsRequest("auto"), own))
+    backbones = [of for each in weighted for of in each.backbones]
     backends = tuple(map(located, config.backends))
     targets, notes = planned_targets(msgspec.structs.replace(config, backends=backends))
+    targets, lacking = useful_targets(targets, backbones)
+    notes += lacking
     pictures = read_pictures(sources.pictures)
     if pictures.skipped:
         notes.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
@@ -263,7 +282,8 @@ def _prepared(
         config=msgspec.structs.replace(
             config,
             backends=backends,
-            backbones=tuple(dict.fromkeys(of.name for each in weighted for of in each.backbones)),
+            backbones=tuple(dict.fromkeys(of.name for of in backbones)),
+            models=facts_of_own(backbones),
             weights=tuple(dict.fromkeys(each.request.kind for each in weighted)),
             units=config.units if pictures.kind == "classes" else "classes",
         ),

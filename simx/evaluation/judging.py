@@ -62,15 +62,17 @@ def judged(
 
 
 def _is_reference(cell: Result) -> bool:
-    """Whether a cell is torch's in fp32, with which the others are compared."""
-    target = None if isinstance(cell, FailedCell) else cell.client.plan.target
-    return target is not None and (target.backend.executes, target.precision) == ("weights", "fp32")
+    """Whether a cell is in fp32, and of torch if torch can run it: others are compared with it."""
+    if isinstance(cell, FailedCell):
+        return False
+    target, is_own = cell.client.plan.target, cell.client.plan.backbone.file is not None
+    return target.precision == "fp32" and (is_own or target.backend.executes == "weights")
 
 
 def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> EvaluatedCell:
     client, manifest = cell.client, cell.client.plan.entry.manifest
     return EvaluatedCell(
-        identity=msgspec.structs.replace(client.plan.identity, batch=batch),
+        identity=msgspec.structs.replace(client.plan.identity, batch=client.plan.batch_of(batch)),
         weights_origin=manifest.identity.weights_origin,
         weights_sha256=manifest.weights.sha256,
         artefact_sha256=client.plan.artefact_sha256,

@@ -10,7 +10,7 @@ from simx.exporter.jobs.export import require_fitting
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.runner.bench.session import held, selected
+from simx.runner.bench.backbones import held, selected
 
 
 @dataclass(frozen=True, slots=True)

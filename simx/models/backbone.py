@@ -22,9 +22,14 @@ their embedding is near that of ``fp32``, but not the same."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+Layout = Literal["NCHW", "NHWC"]
+"""The order of an input's dimensions: picture, channel, row and column."""
 
-BackboneSource = Literal["torchvision", "timm"]
-"""The library that builds the network."""
+OWN_WEIGHTS = "file"
+"""The weights' name of every model of the user's own."""
+
+BackboneSource = Literal["torchvision", "timm", "onnx"]
+"""The library that builds the network; ``onnx`` is a file of the user's own."""
 
 TIMM_PREFIX = "timm:"
 """Begins the names of timm's architectures, some of which torchvision has too."""
@@ -64,8 +69,23 @@ EmbeddingGmacs = ByEmbedding[float]
 """1e9 multiply-accumulates of the networks that compute them."""
 
 
+class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
+    """An ONNX file of the user's own: its absolute path, and what was found in it.
+
+    ``sha256`` is its hash; with external data, the hash of the hashes of all its files. Its input
+    has the dimensions of ``layout``. With ``single_picture`` it takes a batch of 1 only. Unless
+    ``is_counted``, some of its nodes are not in the figures of multiply-accumulates.
+    """
+
+    path: str
+    sha256: str
+    layout: Layout
+    single_picture: bool
+    is_counted: bool
+
+
 class Backbone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of the catalogue.
+    """One row of the catalogue, or a model of the user's own (``source`` is ``onnx``).
 
     ``model`` is the architecture; timm's begin with ``timm:``. ``gflops`` is torchvision's figure,
     or for timm torch's count: 1e9 multiply-accumulates (half the floating-point operations) of the
@@ -74,6 +94,9 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     or None if the classifier was never trained, and for timm. ``file_size`` (of the checkpoint, in
     MB) is what torchvision states, or that of timm's float32 numbers. ``license`` is what the
     source states of the weights.
+
+    A model of the user's own has a ``file``, and no head that is left out: all its figures are
+    those of its graph.
     """
 
     model: str
@@ -91,6 +114,7 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     embedding_dims: EmbeddingDims
     embedding_gmacs: EmbeddingGmacs
     source: BackboneSource = "torchvision"
+    file: ModelFile | None = None
 
     @property
     def name(self) -> str:

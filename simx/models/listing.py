@@ -79,6 +79,7 @@ def listing(
         place, export = range_of(backbone.gflops, ranges), exports.get(backbone.name)
         figures = msgspec.structs.asdict(backbone)
         preset = msgspec.structs.asdict(figures.pop("preset"))
+        del figures["file"]  # all are the catalogue's
         record = ListedBackbone(
             **figures,
             **preset,

@@ -27,8 +27,8 @@ class Range(msgspec.Struct, frozen=True):
     low: float
     high: float
 
-    def __contains__(self, gflops: float) -> bool:
-        return self.low <= gflops < self.high
+    def __contains__(self, gflops: float | None) -> bool:
+        return gflops is not None and self.low <= gflops < self.high
 
 
 DEFAULT_RANGES = (
@@ -91,8 +91,8 @@ def parse_ranges(text: str) -> tuple[Range, ...]:
     return tuple(_parse_range(part) for part in text.split(","))
 
 
-def range_of(gflops: float, ranges: Sequence[Range]) -> Range | None:
-    """Return the first range that holds the figure, or None where none does."""
+def range_of(gflops: float | None, ranges: Sequence[Range]) -> Range | None:
+    """Return the first range that holds the figure, or None where none does or it is unknown."""
     return next((candidate for candidate in ranges if gflops in candidate), None)
 
 

@@ -22,10 +22,12 @@ from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportId
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.reference import Reference
 from simx.models.backbone import (
+    OWN_WEIGHTS,
     PRECISIONS,
     Backbone,
     EmbeddingDims,
     EmbeddingGmacs,
+    ModelFile,
     Precision,
     Preset,
 )
@@ -58,6 +60,22 @@ BACKBONE = Backbone(
     embedding_dims=EmbeddingDims(pooled=DIM, penultimate=DIM, flat=DIM),
     embedding_gmacs=EmbeddingGmacs(pooled=0.4, penultimate=0.4, flat=0.4),
 )
+
+OWN = msgspec.structs.replace(
+    BACKBONE,
+    model="mine",
+    weights=OWN_WEIGHTS,
+    default=False,
+    source="onnx",
+    file=ModelFile(
+        path="/home/somebody/mine.onnx",
+        sha256="ab" * 32,
+        layout="NCHW",
+        single_picture=False,
+        is_counted=True,
+    ),
+)
+"""A model of the user's own."""
 
 
 def embed(images: Array) -> Array:

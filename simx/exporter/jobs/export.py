@@ -65,7 +65,9 @@ def export(
         lacking = [
             each
             for each in backbones
-            if pretrained_cached(each) is None and _held(each, store, plan) is None
+            if each.file is None
+            and pretrained_cached(each) is None
+            and _held(each, store, plan) is None
         ]
         _announce_downloads(lacking, listener, offline=plan.offline)
     listener.planned(len(backbones) * len(plan.precisions))
@@ -88,10 +90,11 @@ def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> N
     """
     if request.kind != "file":
         return
-    if len(backbones) != 1:
+    count = sum(each.file is None for each in backbones)
+    if count != 1:
         raise InputError(
             f"--weights {request.path}: one file holds the weights of one backbone, "
-            f"but {len(backbones)} are selected; name one"
+            f"but {count} are selected; name one"
         )
     require_file_of(request)
 
@@ -240,7 +243,7 @@ class _Exporter:
         held = _held(backbone, self._store, self._plan)
         if held is not None:
             return Exported(backbone, held, fresh=False)
-        request, embedding = self._plan.request, self._plan.embedding
+        request, embedding = self._plan.request.of(backbone), self._plan.embedding
         try:
             source = locate(backbone, request, downloads=self._downloads, seed=self._plan.seed)
         except InputError as error:
@@ -304,13 +307,14 @@ class _Exporter:
         threads = max(1, self._plan.threads // self._plan.jobs)
         paths = str(folder.resolve()), str(state_path.resolve())
         reply = self._workers.run(ExportRequest(order, threads, *paths))
+        request = self._plan.request.of(order.backbone)
         if isinstance(reply, ExportDone):
             entry = self._store.publish(folder, state_path, reply.manifest, order.key)
-            reading, request = reply.manifest.file_reading, self._plan.request
+            reading = reply.manifest.file_reading
             if reading and order.full is None and request.path is not None:
                 self._listener.notice(f"weights file {shown(request.path)}: {reading.text()}")
             return Exported(order.backbone, entry, fresh=True)
-        is_file = order.full is None and self._plan.request.kind == "file"
+        is_file = order.full is None and request.kind == "file"
         if reply.blame == "input" and (is_file or order.calibration):
             raise InputError(reply.reason)
         if reply.blame == "system":
@@ -332,7 +336,7 @@ def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
     It serves where pretrained weights were exported and their checkpoint is gone, and where only
     other precisions are wanted, which are made from any fp32 export.
     """
-    downloads = plan.request.kind in {"auto", "pretrained"}
+    downloads = plan.request.of(backbone).kind in {"auto", "pretrained"}
     is_last = downloads and pretrained_cached(backbone) is None
     if not is_last and "fp32" in plan.precisions:
         return None

@@ -49,8 +49,9 @@ class ExportWorkers:
         order = request.order
         calls = _CALLS_OF_INT8 if order.identity.precision == "int8" else _CALLS
         seconds = export_seconds(order.backbone, order.identity.embedding, calls)
-        # Only the first imports torch.
-        module = "from_weights" if order.full is None else "from_fp32"
+        # Only the last imports torch.
+        own = "from_weights" if order.backbone.file is None else "from_onnx"
+        module = own if order.full is None else "from_fp32"
         try:
             with self._launcher(f"simx.exporter.jobs.{module}:main").launch() as worker:
                 return worker.request(request, REPLIES, seconds)

@@ -1,6 +1,6 @@
 """One export in a worker process: a graph and torch's answers are made, then verified.
 
-``from_weights`` (with torch) or ``from_fp32`` (without) makes them. Imports no torch.
+``from_weights`` makes them with torch, ``from_fp32`` and ``from_onnx`` without. Imports no torch.
 """
 
 import resource
@@ -33,14 +33,14 @@ class Made:
     """An export that is not yet verified.
 
     ``reference`` is the verification input with torch's answers, ``expected`` what the graph has
-    to be, and ``weights`` the state dict that it was made from. ``full`` is the manifest of the
-    fp32 export that another precision was made from. ``own_error`` computes how far torch's answers
-    are from its own in float64, where there is torch. ``file_reading`` says how a weights file was
-    read, ``quantised`` how int8 was made.
+    to be (None for a user's own graph), and ``weights`` its state dict. ``full`` is the manifest of
+    the fp32 export that another precision was made from. ``own_error`` computes how far torch's
+    answers are from its own in float64, where there is torch. ``file_reading`` says how a weights
+    file was read, ``quantised`` how int8 was made.
     """
 
     reference: Reference
-    expected: Expectation
+    expected: Expectation | None
     weights: FileRecord
     full: Manifest | None = None
     own_error: Callable[[], float] | None = None

@@ -22,7 +22,7 @@ from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME, Quantised
+from simx.exporter.store.manifest import Quantised
 from simx.exporter.verification.outputs import session_options
 from simx.results.statistics.vector_math import relative_l2
 
@@ -89,11 +89,20 @@ def to_int8(
             all_tensors_to_one_file=is_large,
             external_data_location=f"{path.name}.data" if is_large else None,
         )
+        _name_nodes(prepared)
         quantiser = Quantiser(prepared, inputs, threads, is_large=is_large)
         trials = int(min(_MOST_TRIALS, _TRIALS_GFLOPS / max(gflops, 1e-3)))
         found = sensitive_nodes(quantiser.nodes, quantiser.error, trials)
         quantiser.write(path, found.in_float)
     return found
+
+
+def _name_nodes(path: Path) -> None:
+    """Name the nodes without a name, which a user's own graph may have; the tool needs names."""
+    model = onnx.load(str(path), load_external_data=False)
+    for place, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type} {place}"
+    onnx.save(model, str(path))
 
 
 def sensitive_nodes(
@@ -189,7 +198,8 @@ class Quantiser:
 
     def _run(self, path: Path) -> list[Array]:
         session = onnxruntime.InferenceSession(path, session_options(self._threads))
-        return [session.run([OUTPUT_NAME], {INPUT_NAME: each})[0] for each in self._held_out]
+        name = session.get_inputs()[0].name
+        return [session.run(None, {name: each})[0] for each in self._held_out]
 
     def _input_means(
         self, convolutions: Sequence[onnx.NodeProto], inputs: Sequence[Array]
@@ -205,7 +215,8 @@ class Quantiser:
         path = self._prepared.with_name("means.onnx")
         onnx.save(model, str(path))
         session = onnxruntime.InferenceSession(path, session_options(self._threads))
-        means = [session.run(names, {INPUT_NAME: each}) for each in inputs if names]
+        image = model.graph.input[0].name
+        means = [session.run(names, {image: each}) for each in inputs if names]
         return {
             node.name: np.mean([each.ravel() for each in of_pictures], axis=0, dtype=np.float32)
             for node, of_pictures in zip(convolutions, zip(*means, strict=True), strict=True)
@@ -274,16 +285,17 @@ def _ranges(prepared: Path, inputs: Sequence[Array], *, is_large: bool) -> Tenso
         extra_options={"moving_average": True, "averaging_constant": 2 / (len(inputs) + 1)},
     )
     for each in inputs:
-        calibrator.collect_data(Reader(each))
+        calibrator.collect_data(Reader(each, calibrator.model.graph.input[0].name))
     return calibrator.compute_data()
 
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
     """Hands one input to the tool."""
 
-    def __init__(self, image: Array) -> None:
+    def __init__(self, image: Array, name: str) -> None:
         self._images = [image]
+        self._name = name
 
     def get_next(self) -> dict[str, Array] | None:
         """Return the input by its name, then None."""
-        return {INPUT_NAME: self._images.pop()} if self._images else None
+        return {self._name: self._images.pop()} if self._images else None

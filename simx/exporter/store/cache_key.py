@@ -21,7 +21,8 @@ RECIPE = 5
 """Version of the way in which simx makes files out of networks."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
-"""Libraries that change an exported file; that of one of timm's networks, timm too."""
+"""Libraries that change an exported file; that of one of timm's networks, timm too, and that of a
+user's own graph, onnx alone."""
 
 _ALL_SHAPING = (*_SHAPING, "timm")
 
@@ -86,11 +87,11 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     if manifest.recipe != RECIPE:
         other = "an earlier" if manifest.recipe < RECIPE else "a later"
         return f"made by {other} version of simx ({manifest.versions.get('simx', 'unknown')})"
-    # The hash that torchvision's file name for the checkpoint has today.
-    checkpoint = f"checkpoint sha256 {hash_prefix(checkpoint_path(backbone).name)}"
-    is_pretrained = manifest.identity.weights_origin == "pretrained"
-    if is_pretrained and not manifest.source.startswith(checkpoint):
-        return f"made from other weights ({manifest.source})"
+    if manifest.identity.weights_origin == "pretrained":
+        # The hash that torchvision's file name for the checkpoint has today.
+        checkpoint = f"checkpoint sha256 {hash_prefix(checkpoint_path(backbone).name)}"
+        if not manifest.source.startswith(checkpoint):
+            return f"made from other weights ({manifest.source})"
     if not can_export(backbone.source):
         return None
     made, here = (
@@ -104,7 +105,7 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
 
 
 def _libraries(source: BackboneSource) -> tuple[str, ...]:
-    return _ALL_SHAPING if source == "timm" else _SHAPING
+    return {"timm": _ALL_SHAPING, "torchvision": _SHAPING, "onnx": ("onnx",)}[source]
 
 
 def _shaping(versions: Mapping[str, str], source: BackboneSource) -> dict[str, str]:

@@ -70,6 +70,7 @@ def answering(
     Raises:
         InputError: the named file cannot be read.
     """
+    request = request.of(backbone)
     entries = store.held(backbone, embedding)
     pretrained = [e for e in entries if e.manifest.identity.weights_origin == "pretrained"]
     if request.kind == "pretrained":

@@ -18,7 +18,6 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from simx.exporter.store.manifest import INPUT_NAME, OUTPUT_NAME
 from simx.exporter.verification.inspection.walk import Walk, described
 from simx.exporter.verification.outputs import (
     VerificationError,
@@ -60,6 +59,7 @@ def verify_in_float16(source: Path, inputs: Array, reference: Array, threads: in
     """
     model = onnx.load(str(source), load_external_data=False)
     walk = Walk(model)
+    image = model.graph.input[0].name
     weights = tuple(
         name for name, each in walk.initializers.items() if each.data_type == TensorProto.FLOAT
     )
@@ -74,7 +74,7 @@ def verify_in_float16(source: Path, inputs: Array, reference: Array, threads: in
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     # One by one, because nothing is fused and some values are held three times.
-    runs = [session.run(None, {INPUT_NAME: each[np.newaxis]}) for each in inputs]
+    runs = [session.run(None, {image: each[np.newaxis]}) for each in inputs]
     peaks = np.max([each[1:] for each in runs], axis=0)
     peak_of = dict(zip((*weights, *results), map(float, peaks), strict=True))
     _require_in_range(peak_of, walk)
@@ -113,10 +113,11 @@ def _round_values(
 ) -> None:
     """Round weights, input and results, and make their largest magnitudes outputs."""
     graph = model.graph
+    image, embedding = graph.input[0].name, graph.output[0].name
     nodes = list(graph.node)
-    rounded = {name: f"{_ROUNDED}_{name}" for name in (INPUT_NAME, *weights, *results)}
+    rounded = {name: f"{_ROUNDED}_{name}" for name in (image, *weights, *results)}
     del graph.node[:], graph.output[:]
-    graph.node.extend(_rounding(INPUT_NAME, rounded[INPUT_NAME]))
+    graph.node.extend(_rounding(image, rounded[image]))
     for name in weights:
         graph.node.extend(_rounding(name, rounded[name]))
     for node in nodes:
@@ -127,7 +128,7 @@ def _round_values(
         for name in node.output:
             if name in rounded:
                 graph.node.extend(_rounding(name, rounded[name]))
-    graph.output.append(_output(rounded[OUTPUT_NAME]))
+    graph.output.append(_output(rounded[embedding]))
     for name in (*weights, *results):
         graph.node.extend(_peak(name))
         graph.output.append(_output(f"{_PEAK}_{name}"))

@@ -59,7 +59,8 @@ def locate(
     downloads = downloads or Downloads()
     if request.kind == "file":
         path = require_file_of(request)
-        return Source("file", path, file_hash(path), key=request.key)
+        sha256 = backbone.file.sha256 if backbone.file else file_hash(path)
+        return Source("file", path, sha256, key=request.key)
     checkpoint = None if request.kind == "random" else pretrained_cached(backbone)
     if checkpoint is None and request.kind == "pretrained":
         checkpoint = downloads.fetch(backbone)

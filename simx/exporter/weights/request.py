@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind
+from simx.models.backbone import Backbone
 
 RequestKind = Literal["auto", "pretrained", "random", "file"]
 
@@ -43,6 +44,12 @@ class WeightsRequest:
                 raise InputError(f"--weights is empty; give {CHOICES}")
         # Unlike Path.expanduser, this leaves an unknown ~user alone.
         return cls("file", Path(os.path.expanduser(text)))  # noqa: PTH111 - see above
+
+    def of(self, backbone: Backbone) -> "WeightsRequest":
+        """Return the request for one backbone: for a model of the user's own, its file."""
+        if backbone.file is None:
+            return self
+        return WeightsRequest("file", Path(backbone.file.path))
 
     def with_key(self, key: str | None) -> Self:
         """Return it with the key of a network in the file.

@@ -2,14 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
 from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
 from simx.results.files.assembly import forward_of
-from simx.results.schema.config import Config
+from simx.results.schema.config import Config, OwnModel
 from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report, Stop
@@ -116,7 +116,8 @@ def _measured(report: Report) -> tuple[str, ...]:
     forwards = [launches for cell in cells if (launches := forward_of(cell))]
     rounds = [len(launch.blocks) for launches in forwards for launch in launches]
     seconds = [stop.seconds for stop in report.stops]
-    origins = dict.fromkeys(map(_origin, cells))
+    models = report.config.models if report.config else {}
+    origins = dict.fromkeys(_origin(cell, models) for cell in cells)
     return (
         report.created,
         *_span(list(map(len, forwards)), "launch"),
@@ -144,10 +145,15 @@ def seconds_spent(stops: Sequence[Stop]) -> tuple[str, ...]:
     )
 
 
-def _origin(cell: MeasuredCell) -> str:
-    """Return where weights come from; those of a file with the beginning of their hash."""
-    digits = f" with SHA-256 {cell.weights_sha256[:12]}" if cell.weights_origin == "file" else ""
-    return f"{cell.weights_origin}{digits}"
+def _origin(cell: MeasuredCell, models: Mapping[str, OwnModel]) -> str:
+    """Return where weights come from; those of a file with the beginning of their hash.
+
+    A model of the user's own has the hash of its file.
+    """
+    if cell.weights_origin != "file":
+        return cell.weights_origin
+    own = models.get(f"{cell.identity.model}:{cell.identity.weights}")
+    return f"file with SHA-256 {(own.sha256 if own else cell.weights_sha256)[:12]}"
 
 
 def _span(counts: Sequence[int], noun: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simx.common.safe_text import clean, counted
-from simx.models.backbone import full_name
+from simx.models.backbone import OWN_WEIGHTS, full_name
 from simx.models.pictures import Image
 from simx.results.summaries.summary import BackboneSummary, CellLabel, TargetId
 
@@ -68,6 +68,8 @@ def setting_text(backbone: BackboneSummary, name: str) -> str:
     backbone does not.
     """
     if name == "preprocessing":
+        if backbone.weights == OWN_WEIGHTS:
+            return "its own"
         return f"as {weights_name(backbone.weights)}" if backbone.weights_origin == "file" else ""
     if name == "embedding":
         return clean(backbone.embedding)

@@ -47,9 +47,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     In a journal all paths are absolute. ``weights_file`` is given where the configuration's
     ``weights`` are ``file``, and ``weights_key`` names one of several networks in it. ``calibrate``
-    is the folder of pictures that int8 is calibrated on, None for the bundled ones. A picture
-    that is None is the one that comes with simx. ``weights_mirror`` is the URL to download weights
-    from, None for torch's own; ``offline`` forbids downloads.
+    is the folder of pictures that int8 is calibrated on, None for the bundled ones. ``models`` are
+    ONNX files, and ``preprocess`` is how their inputs are made: names or files. A picture that is
+    None is the one that comes with simx. ``weights_mirror`` is the URL to download weights from,
+    None for torch's own; ``offline`` forbids downloads.
     """
 
     store: Text
@@ -57,6 +58,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     weights_key: Text | None = None
     calibrate: Text | None = None
     weights_mirror: Text | None = None
+    models: tuple[Text, ...] = ()
+    preprocess: tuple[Text, ...] = ()
     anchor: Text | None = None
     positive: Text | None = None
     negative: Text | None = None

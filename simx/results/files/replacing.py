@@ -7,6 +7,7 @@ from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
 from simx.common.output_files import has_content
 from simx.common.safe_text import clean
+from simx.models.backbone import OWN_WEIGHTS
 from simx.results.files.anonymised import anonymised
 from simx.results.files.report import read
 from simx.results.schema.differences import differences
@@ -54,7 +55,8 @@ def _problem(path: Path, report: Report, weights_sha256: str | None) -> str | No
     if report.config is None or earlier.config is None:
         same = report.config == earlier.config and report.source == earlier.source
         return None if same else "is the report of something else"
-    hashes = {cell.weights_sha256 for cell in earlier.cells if isinstance(cell, MeasuredCell)}
+    cells = (cell for cell in earlier.cells if isinstance(cell, MeasuredCell))
+    hashes = {cell.weights_sha256 for cell in cells if cell.identity.weights != OWN_WEIGHTS}
     if weights_sha256 is not None and hashes - {weights_sha256}:
         return "is the report of other weights"
     changed = [text for _, text in differences(earlier.config, anonymised(report.config))]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
-from simx.models.backbone import EmbeddingKind, Precision
+from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.models.pictures import Image, Picture
 
 ProfileName = Literal["quick", "default", "precise"]
@@ -42,17 +42,28 @@ class Schedule(Struct, frozen=True, kw_only=True):
         return self.half_width is not None and launch >= self.pilot
 
 
+class OwnModel(Struct, frozen=True, kw_only=True):
+    """A model of the user's own: the hash of its ONNX file, and how its input was made.
+
+    With external data it is the hash of the hashes of all its files.
+    """
+
+    sha256: Text
+    preset: Preset
+
+
 class Config(Schedule, frozen=True, kw_only=True):
     """The schedule of a run, and what it is applied to.
 
     ``backbones`` are the selected names in their order, with their weights where not the default
-    ones. ``backends`` are named as on the command line, one from another environment by its label,
-    ``providers`` by ONNX Runtime's names, and ``provider_options`` are ``KEY=VALUE``. ``env`` are
-    environment variables for all workers, as ``NAME=VALUE``; up to version 5 of the report, workers
-    had all variables of the user. Up to version 4, ``backends`` had the options in its names, and
-    ``backbones`` and ``provider_options`` were not kept. ``allow_partial`` allows cells of which
-    only a share runs on the provider. ``weights`` is how they were requested. ``worker_memory`` is
-    the most address space of a worker in bytes.
+    ones; those of ``models`` are the user's own. ``backends`` are named as on the command line, one
+    from another environment by its label, ``providers`` by ONNX Runtime's names, and
+    ``provider_options`` are ``KEY=VALUE``. ``env`` are environment variables for all workers, as
+    ``NAME=VALUE``; up to version 5 of the report, workers had all variables of the user. Up to
+    version 4, ``backends`` had the options in its names, and ``backbones`` and ``provider_options``
+    were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
+    ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
+    in bytes.
     """
 
     backbones: tuple[Text, ...] = ()
@@ -69,3 +80,4 @@ class Config(Schedule, frozen=True, kw_only=True):
     profile: ProfileName
     worker_memory: Positive | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
+    models: dict[Text, OwnModel] = {}  # noqa: RUF012 - msgspec copies it

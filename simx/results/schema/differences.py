@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from simx.results.schema.config import OwnModel
 from simx.results.schema.environment import OtherEnvironment
 
 
@@ -32,7 +33,9 @@ def differences(
 
 def _differences_within(was: object, is_now: object) -> Iterator[str]:
     """Yield what differs between two values of a dictionary: records field by field."""
-    if isinstance(was, OtherEnvironment) and isinstance(is_now, OtherEnvironment):
+    if (isinstance(was, OtherEnvironment) and isinstance(is_now, OtherEnvironment)) or (
+        isinstance(was, OwnModel) and isinstance(is_now, OwnModel)
+    ):
         yield from (text for _, text in differences(was, is_now))
     else:
         yield _difference(was, is_now)
@@ -47,5 +50,6 @@ def _shown(value: object) -> str:
         return ", ".join(map(_shown, value)) or "none"
     sha256 = getattr(value, "sha256", None)
     if sha256 is not None:
-        return f"a picture of SHA-256 {sha256[:12]}"
+        kind = "file" if isinstance(value, OwnModel) else "picture"
+        return f"a {kind} of SHA-256 {sha256[:12]}"
     return "none" if value is None else str(value)

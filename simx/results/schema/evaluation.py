@@ -15,7 +15,7 @@ from msgspec import Meta
 from simx.common.bounded import Amount, Cosine, Count, Moment, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind, Precision
-from simx.results.schema.config import WeightsKind
+from simx.results.schema.config import OwnModel, WeightsKind
 from simx.results.schema.environment import Environment
 from simx.results.schema.report import Failure, Identity, Parity, WeightsOrigin
 
@@ -68,6 +68,7 @@ class EvaluationConfig(Struct, frozen=True, kw_only=True):
     units: Units
     resamples: Positive
     seed: Count = 0
+    models: dict[Text, OwnModel] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -171,12 +172,13 @@ class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="
 
     ``neighbours_kept`` is the mean share of each picture's nearest ``neighbours`` by torch's fp32
     embedding that are among its nearest by this one; None without a torch cell in fp32 to compare
-    with. ``behind`` is how far the report's ``ranked_by`` is below that of the best cell; its
-    interval holds for all pairs of cells at once, and a cell whose ``low`` is not above 0 may be
-    the best one. ``weights_file`` is the name of a weights file without its folder and suffix, with
-    a number where two files of a backbone have the same one; None for other weights.
-    ``search_seconds`` is the time of the exact search for each embedded picture among all of them,
-    in float64 and on all threads; None in files that lack it.
+    with; a model of the user's own is compared with its first cell in fp32. ``behind`` is how far
+    the report's ``ranked_by`` is below that of the best cell; its interval holds for all pairs of
+    cells at once, and a cell whose ``low`` is not above 0 may be the best one. ``weights_file`` is
+    the name of a weights file without its folder and suffix, with a number where two files of a
+    backbone have the same one; None for other weights. ``search_seconds`` is the time of the exact
+    search for each embedded picture among all of them, in float64 and on all threads; None in files
+    that lack it.
     """
 
     identity: Identity

@@ -19,8 +19,8 @@ History of the format:
    and by heat to the noise of a block. Versions 4 and 5 are read.
 7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
    Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches,
-   ``page_faults`` to the noise of a block, and ``others`` to the environment. Versions 4 to 6 are
-   read.
+   ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models`` to the
+   configuration; figures of GFLOPS may be None. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal
@@ -102,12 +102,13 @@ class Published(Struct, frozen=True, kw_only=True):
     """Published figures of the backbone.
 
     ``gflops`` counts 1e9 multiply-accumulates (torchvision's figure) of the whole classifier for
-    one image. Accuracies are percent and hold for the pretrained weights only. They are None for
-    weights that cannot classify, and for weights of a file.
+    one image; for a model of the user's own, those of its graph, or None if they cannot be counted.
+    Accuracies are percent and hold for the pretrained weights only. They are None for weights that
+    cannot classify, and for weights of a file.
     """
 
     family: Text
-    gflops: Amount
+    gflops: Amount | None
     acc1: Percent | None
     acc5: Percent | None
 
@@ -115,10 +116,11 @@ class Published(Struct, frozen=True, kw_only=True):
 class Catalogue(Published, frozen=True, kw_only=True):
     """The catalogue's figures for the backbone.
 
-    ``embedding_gmacs`` counts 1e9 multiply-accumulates of the measured network, without its head.
+    ``embedding_gmacs`` counts 1e9 multiply-accumulates of the measured network, without its
+    head; None as ``gflops``.
     """
 
-    embedding_gmacs: Amount
+    embedding_gmacs: Amount | None
     params: Count
 
 

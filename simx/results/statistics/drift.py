@@ -61,16 +61,18 @@ def peaks(report: Report) -> dict[str, float]:
 
 
 def has_share(cell: MeasuredCell) -> bool:
-    """Whether a network computes in float32, as the product does."""
-    return cell.identity.precision == "fp32" and "tf32" not in cell.identity.backend
+    """Whether a network computes in float32, as the product does, and its work is counted."""
+    is_float32 = cell.identity.precision == "fp32" and "tf32" not in cell.identity.backend
+    return is_float32 and cell.catalogue.embedding_gmacs is not None
 
 
 def rate_of(cell: MeasuredCell, ns: float) -> float:
     """Return the rate of a network whose call takes ``ns`` nanoseconds.
 
-    It is in floating-point operations per second, of which a multiply-accumulate is two.
+    It is in floating-point operations per second, of which a multiply-accumulate is two. Work that
+    is not counted is 0.
     """
-    gmacs = cell.catalogue.embedding_gmacs * cell.identity.batch
+    gmacs = (cell.catalogue.embedding_gmacs or 0.0) * cell.identity.batch
     return 2 * gmacs * 1e9 / (ns / NS_PER_SECOND)
 
 

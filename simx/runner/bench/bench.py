@@ -127,6 +127,7 @@ def _measure(
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
     backbone = workload.backbone
+    targets = [each for each in targets if each.runs(backbone)]
     cells, lacking = _planned(workload, config, targets)
     if not cells:
         journal.append(FinishedLaunch(cells=tuple(lacking.values())))

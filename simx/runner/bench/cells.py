@@ -58,6 +58,11 @@ class PlannedCell(msgspec.Struct, frozen=True):
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
 
+    def batch_of(self, pictures: int) -> int:
+        """Return how many of so many pictures its network takes in one call."""
+        file = self.backbone.file
+        return 1 if file and file.single_picture else pictures
+
     @property
     def task(self) -> Task:
         """What its workers load."""
@@ -183,6 +188,9 @@ def failed_cell(
         "--weights-key": weights_key,
     }
     command = f"{BENCH} {full_name(backbone.model, backbone.weights)}"
+    if backbone.file is not None:
+        command = f"{BENCH} --model FILE --preprocess PRESET"
+        del options["--weights"]
     given = ((name, str(value)) for name, value in options.items() if value is not None)
     command += "".join(f" {name} {shlex.quote(value)}" for name, value in given)
     return FailedCell(
@@ -215,12 +223,16 @@ def identify(
 def catalogue_figures(
     backbone: Backbone, embedding: EmbeddingKind, origin: WeightsOrigin | None
 ) -> Catalogue:
-    """Return what a report copies from the catalogue: no accuracy for weights of a file."""
+    """Return what a report copies from the catalogue: no accuracy for weights of a file.
+
+    What is counted in part only is None.
+    """
     is_own = origin == "file"
+    is_counted = backbone.file is None or backbone.file.is_counted
     return Catalogue(
         family=backbone.family,
-        gflops=backbone.gflops,
-        embedding_gmacs=backbone.embedding_gmacs.of(embedding),
+        gflops=backbone.gflops if is_counted else None,
+        embedding_gmacs=backbone.embedding_gmacs.of(embedding) if is_counted else None,
         params=backbone.params,
         acc1=None if is_own else backbone.acc1,
         acc5=None if is_own else backbone.acc5,

@@ -21,15 +21,14 @@ from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
-from simx.exporter.store.lookup import answering, held_backbones
+from simx.exporter.store.lookup import answering
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled, check_presets, chosen, describe
-from simx.models.backbone import Backbone, EmbeddingKind, Precision
-from simx.models.catalogue import load
+from simx.models.backbone import Backbone, Precision
+from simx.models.model_input import is_file_of_input
 from simx.models.pictures import PictureSet
-from simx.models.selection import Selection, select
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
 from simx.results.files.journal_lines import Header, Inputs, Noted
 from simx.results.files.replacing import claim
@@ -37,9 +36,16 @@ from simx.results.files.report import read
 from simx.results.schema.config import Config
 from simx.results.schema.report import Report
 from simx.runner.bench import resumption
+from simx.runner.bench.backbones import chosen_backbones, facts_of_own, held
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
 from simx.runner.bench.cells import Workload
-from simx.runner.bench.targets import Target, located, open_targets, planned_targets
+from simx.runner.bench.targets import (
+    Target,
+    located,
+    open_targets,
+    planned_targets,
+    useful_targets,
+)
 from simx.runner.bench.threads import threads_without_cores
 from simx.workers import variables
 
@@ -103,9 +109,10 @@ def bench(
         resumption.require_same_as_asked(begun, config, _absolute(inputs), resumed)
         assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
         _claim(path, begun, force=force)
-        if not _open(journal, selected(begun.report.config.backbones)):
-            return finish(journal, path)
         inputs = msgspec.structs.replace(begun.inputs, offline=inputs.offline)
+        names = begun.report.config.backbones
+        if not _open(journal, chosen_backbones(names, inputs.models, inputs.preprocess)):
+            return finish(journal, path)
         with _prepared(begun.report.config, inputs, listener) as session:
             journal.append(_resumption(begun, session.header))
             return session.measure(journal, path, measuring)
@@ -121,7 +128,7 @@ def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | Non
     own = (inputs.weights_file, inputs.anchor, inputs.positive, inputs.negative)
     options = () if config is None else config.provider_options
     reads: list[InputPath] = [
-        *filter(None, own),
+        *filter(None, (*own, *inputs.models, *inputs.preprocess)),
         *(path for _, path in bundled().files()),
         *(option.partition("=")[2] for option in options),
         *Store(Path(inputs.store)).folders,
@@ -240,9 +247,12 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
     """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
     names, request = config.backbones, _request(config, inputs)
-    backbones = selected(names) if names else held(store, config.embedding, request)
+    backbones = chosen_backbones(names, inputs.models, inputs.preprocess) or held(
+        store, config.embedding, request
+    )
     require_fitting(request, backbones)
     targets, notes = planned_targets(config)
+    targets, lacking = useful_targets(targets, backbones)
     passed = {each.partition("=")[0] for of in targets for each in of.backend.variables}
     if config.worker_memory and sys.platform != "linux":
         raise InputError("--worker-memory: only Linux limits a process's memory so; leave it out")
@@ -259,43 +269,21 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
                 config,
                 backbones=tuple(backbone.name for backbone in backbones),
                 pictures={name: describe(path) for name, path in pictures.files()},
+                models=facts_of_own(backbones),
             ),
             inputs=inputs,
             backbones=backbones,
             pictures=pictures,
             targets=tuple(targets),
-            notes=(*notes, *threads_without_cores(config.threads), *variables.notes(passed)),
+            notes=(
+                *notes,
+                *lacking,
+                *threads_without_cores(config.threads),
+                *variables.notes(passed),
+            ),
             store=store,
             listener=listener,
         )
-
-
-def selected(names: Sequence[str]) -> tuple[Backbone, ...]:
-    """Return the backbones of names or globs, in the catalogue's order.
-
-    Raises:
-        InputError: a name is unknown, or no name is given.
-    """
-    if not names:
-        raise InputError("no backbone is named; `simx models` lists all there are")
-    return select(Selection(names=tuple(names)), load())
-
-
-def held(store: Store, embedding: EmbeddingKind, request: WeightsRequest) -> tuple[Backbone, ...]:
-    """Return all backbones that a store holds for a request.
-
-    Raises:
-        InputError: there is none, or the request is a file, which is for one backbone.
-    """
-    if request.kind == "file":
-        raise InputError(f"--weights {request.path}: name the backbone it is for")
-    found = held_backbones(store, load(), embedding, request)
-    if not found:
-        raise InputError(
-            f"store {store.root}: holds nothing to measure; name backbones, or fill it with "
-            "'simx export --all' or 'simx export --gflops 0'"
-        )
-    return found
 
 
 def _request(config: Config, inputs: Inputs) -> WeightsRequest:
@@ -310,7 +298,14 @@ def _absolute(inputs: Inputs) -> Inputs:
         for name in ("store", "weights_file", "calibrate", "anchor", "positive", "negative")
         if (path := getattr(inputs, name)) is not None
     }
-    return msgspec.structs.replace(inputs, **paths)
+    models = map(os.path.abspath, inputs.models)
+    preprocess = (
+        os.path.abspath(each) if is_file_of_input(each) else each  # noqa: PTH100 - see above
+        for each in inputs.preprocess
+    )
+    return msgspec.structs.replace(
+        inputs, **paths, models=tuple(models), preprocess=tuple(preprocess)
+    )
 
 
 @contextmanager

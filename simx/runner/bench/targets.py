@@ -7,7 +7,7 @@ import msgspec
 
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
-from simx.models.backbone import Precision
+from simx.models.backbone import Backbone, Precision
 from simx.models.backend_name import BackendName
 from simx.results.schema.config import Config
 from simx.results.schema.evaluation import EvaluationConfig
@@ -32,6 +32,10 @@ class Target(msgspec.Struct, frozen=True):
     def bounds(self) -> Bounds:
         """The largest difference between its embeddings and the reference."""
         return max(self.backend.bounds, bounds_of(self.precision))
+
+    def runs(self, backbone: Backbone) -> bool:
+        """Whether it can run a backbone: an ONNX file of the user's has no weights for torch."""
+        return backbone.file is None or self.backend.executes == "graph"
 
 
 class OpenTargets(msgspec.Struct, frozen=True):
@@ -126,6 +130,29 @@ def planned_targets(config: Config | EvaluationConfig) -> tuple[list[Target], li
         raise ProviderUnavailableError(f"{'; '.join(notes)}; nothing is left to measure")
     require_names([target.backend for target in targets])
     return targets, notes
+
+
+def useful_targets(
+    targets: Sequence[Target], backbones: Sequence[Backbone]
+) -> tuple[list[Target], list[str]]:
+    """Return the targets that can run a backbone, and a note on each that cannot run all.
+
+    Raises:
+        InputError: none can run a model of the user's own.
+    """
+    own = [each for each in backbones if each.file is not None]
+    lacking = [each for each in targets if not all(each.runs(of) for of in own)]
+    if own and len(lacking) == len(targets):
+        raise InputError(
+            f"--model: an ONNX file runs on ONNX Runtime, not on {targets[0].backend.label}; add "
+            "--backend ort"
+        )
+    names = ", ".join(each.name for each in own)
+    labels = dict.fromkeys(each.backend.label for each in lacking)
+    notes = [
+        f"{label} has no cells of {names}, which only ONNX Runtime can run" for label in labels
+    ]
+    return [each for each in targets if any(map(each.runs, backbones))], notes
 
 
 def product(

@@ -9,9 +9,15 @@ import pytest
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.results.schema.report import Failure, WeightsOrigin
-from simx.runner.bench.cells import PlannedCell, Workload, catalogue_figures
+from simx.runner.bench.cells import (
+    PlannedCell,
+    Workload,
+    catalogue_figures,
+    failed_cell,
+    identify,
+)
 from tests.runner.benches import PLAN
-from tests.runner.fakes import BACKBONE, entry_in, target
+from tests.runner.fakes import BACKBONE, OWN, entry_in, target
 
 
 @pytest.mark.parametrize(
@@ -58,3 +64,27 @@ def test_the_command_of_a_failure_names_the_network_in_the_weights_file(
     assert words[:2] == ["simx", "bench"]
     assert words[words.index("--weights") + 1] == "FILE"
     assert words[words.index("--weights-key") + 1] == "model ema"
+
+
+@pytest.mark.parametrize(("is_counted", "gflops"), [(True, 0.5), (False, None)])
+def test_work_that_is_counted_in_part_has_no_figure(
+    is_counted: bool,  # noqa: FBT001 - pytest's own way
+    gflops: float | None,
+) -> None:
+    """A part would put the model into a range of smaller ones."""
+    assert OWN.file is not None
+    file = msgspec.structs.replace(OWN.file, is_counted=is_counted)
+    found = catalogue_figures(msgspec.structs.replace(OWN, file=file), "pooled", "file")
+
+    assert found.gflops == gflops
+    assert (found.embedding_gmacs is None) == (gflops is None)
+
+
+def test_the_command_of_a_failed_model_of_ones_own_has_no_path() -> None:
+    """A report has none; the user knows the file."""
+    its = identify(OWN, "pooled", target("right"), 2)
+    failed = failed_cell(OWN, its, "ort", "file", Failure(stage="prepare", reason="no memory"))
+
+    assert failed.command.startswith("simx bench --model FILE --preprocess PRESET --backend ort ")
+    assert "--weights" not in failed.command
+    assert "somebody" not in msgspec.json.encode(failed).decode()

@@ -5,9 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.common.errors import ProviderUnavailableError
+from simx.common.errors import InputError, ProviderUnavailableError
+from simx.models.backbone import Backbone
 from simx.runner.backends.registry import backend_named
-from simx.runner.bench.targets import started
+from simx.runner.bench.targets import product, started, useful_targets
+from tests.runner.fakes import BACKBONE, OWN
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,29 @@ def test_an_install_is_advised_only_for_a_missing_package(
 
     assert str(error.value).startswith("backend torch: the worker was not started: its server ")
     assert str(error.value).endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("backbones", "labels", "noted"),
+    [
+        ([BACKBONE], ["torch", "ort"], False),
+        ([OWN], ["ort"], True),
+        ([BACKBONE, OWN], ["torch", "ort"], True),
+    ],
+)
+def test_torch_is_no_target_of_a_model_of_ones_own(
+    backbones: list[Backbone], labels: list[str], *, noted: bool
+) -> None:
+    """It has no weights for torch; a target that no backbone has is not started."""
+    targets, _ = product([backend_named("torch"), backend_named("ort")], ["CPUExecutionProvider"])
+    found, notes = useful_targets(targets, backbones)
+
+    assert [each.backend.label for each in found] == labels
+    assert notes == ["torch has no cells of mine:file, which only ONNX Runtime can run"] * noted
+
+
+def test_a_model_of_ones_own_needs_a_backend_that_runs_graphs() -> None:
+    """The line names the option."""
+    targets, _ = product([backend_named("torch")], ["CPUExecutionProvider"])
+    with pytest.raises(InputError, match="not on torch; add --backend ort"):
+        useful_targets(targets, [BACKBONE, OWN])

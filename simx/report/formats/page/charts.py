@@ -80,7 +80,7 @@ class ChartCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: int
     range: int
     family: int
-    gflops: float
+    gflops: float | None = None
     acc1: float | None = None
     time: Interval | None = None
     unbeaten: bool = False

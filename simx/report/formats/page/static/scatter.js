@@ -13,7 +13,7 @@ function scatterChart(figure, data, kind) {
     [
       withInterval(cell.time),
       cell.acc1 === undefined ? null : `acc1 ${cell.acc1.toFixed(2)} %`,
-      `${digits(cell.gflops)} GFLOPS`,
+      cell.gflops === undefined ? null : `${digits(cell.gflops)} GFLOPS`,
       cell.unbeaten ? "beaten by none" : null,
     ].filter(Boolean);
   const table = keepTable(figure, () =>
@@ -62,7 +62,7 @@ const accuracyOverLatency = {
 };
 
 const latencyOverSize = {
-  has: () => true,
+  has: (cell) => cell.gflops !== undefined,
   point: (cell) => ({ x: cell.gflops, y: cell.time[0], ...intervalEnds("y", cell.time) }),
   scales: (colours) => ({
     x: logarithmic("GFLOPS (multiply-accumulates)", colours),
@@ -120,7 +120,7 @@ function cellColumns(data) {
     ["95 % from", (cell) => digits(cell.time[1])],
     ["to", (cell) => digits(cell.time[2])],
     ["acc1, %", (cell) => cell.acc1?.toFixed(2)],
-    ["GFLOPS", (cell) => digits(cell.gflops)],
+    ["GFLOPS", (cell) => (cell.gflops === undefined ? undefined : digits(cell.gflops))],
     ["beaten by none", (cell) => (cell.unbeaten ? "yes" : "no")],
   ];
 }

@@ -1,0 +1,186 @@
+"""Requires of a graph that it takes one picture and gives one vector, and brings it into that form.
+
+Runs inside a worker only.
+"""
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from simx.exporter.own_models.reading import ReadModel, UnusableModelError, tensors
+from simx.exporter.verification.inspection.walk import Walk, described
+from simx.models.backbone import Layout
+
+_STANDARD = frozenset({"", "ai.onnx"})
+
+_QUANTISED = frozenset(
+    {
+        "ConvInteger",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "QLinearConv",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
+
+_HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
+
+_IR_WITHOUT_INPUTS = 4
+"""The first IR version in which a weight need not be an input."""
+
+_ADDED = "simx_own_model"
+"""What the names of the values that are added here begin with."""
+
+_FIX = "python -m onnxruntime.tools.make_dynamic_shape_fixed"
+
+
+class OwnGraph:
+    """A usable graph: one picture, float32 [N, 3, side, side], gives one vector, float32 [N, D].
+
+    ``content`` is the file that is executed: the user's own, byte for byte, unless something had to
+    be changed. ``single_picture`` is whether N is always 1.
+
+    Args:
+        path: the user's file.
+        side: rows and columns of its input.
+        layout: the order of its input's dimensions.
+
+    Raises:
+        UnusableModelError: it cannot be used.
+    """
+
+    def __init__(self, path: Path, side: int, layout: Layout) -> None:
+        read = ReadModel(path)
+        self.model, self.sha256, self.bytes = read.model, read.sha256, read.bytes
+        _require_known(self.model)
+        has_inputs = _keep_inputs(self.model)
+        self.single_picture = _has_single_picture(self.model.graph, side, layout)
+        _require_valid(self.model)
+        is_adapted = _adapt(self.model.graph, side, layout, single=self.single_picture)
+        is_same = read.content is not None and not has_inputs and not is_adapted
+        self.content = read.content if is_same and read.content else self.model.SerializeToString()
+
+    @property
+    def walk(self) -> Walk:
+        """Its nodes and constants."""
+        return Walk(self.model)
+
+
+def _require_known(model: onnx.ModelProto) -> None:
+    """Require standard operators in float32, none newer than onnx here."""
+    newest = onnx.defs.onnx_opset_version()
+    versions = [each.version for each in model.opset_import if each.domain in _STANDARD]
+    if model.ir_version > onnx.IR_VERSION or max(versions, default=0) > newest:
+        raise UnusableModelError(
+            f"is of IR version {model.ir_version} and opset {max(versions, default=0)}; onnx "
+            f"{onnx.__version__} here reads up to {onnx.IR_VERSION} and {newest}: upgrade onnx and "
+            "onnxruntime, or export it for an older opset"
+        )
+    for node in Walk(model).nodes:
+        if node.domain not in _STANDARD:
+            raise UnusableModelError(
+                f"{described(node)} is of {node.domain}, not of ONNX's own operators; give the "
+                "file from before its optimisation"
+            )
+        if node.op_type in _QUANTISED:
+            raise UnusableModelError(
+                f"is quantised ({described(node)}); give the float32 file, from which "
+                "--precision int8 makes its own"
+            )
+    if any(tensor.data_type in _HALF for tensor in tensors(model)):
+        raise UnusableModelError(
+            "computes in float16; give the float32 file, from which --precision fp16 makes its own"
+        )
+
+
+def _require_valid(model: onnx.ModelProto) -> None:
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UnusableModelError(f"is no valid ONNX model ({reason}); export it again") from None
+
+
+def _keep_inputs(model: onnx.ModelProto) -> bool:
+    """Keep what has to be fed among the inputs, and return whether others were there.
+
+    Up to IR version 3, every weight had to be an input, too, with a default.
+    """
+    graph = model.graph
+    weights = {each.name for each in graph.initializer}
+    kept = [each for each in graph.input if each.name not in weights]
+    if len(kept) == len(graph.input):
+        return False
+    del graph.input[:]
+    graph.input.extend(kept)
+    model.ir_version = max(model.ir_version, _IR_WITHOUT_INPUTS)
+    return True
+
+
+def _has_single_picture(graph: onnx.GraphProto, side: int, layout: Layout) -> bool:
+    """Require the interface, and return whether the batch is fixed to 1."""
+    for kind, values in (("input", graph.input), ("output", graph.output)):
+        names = ", ".join(each.name for each in values)
+        if len(values) != 1:
+            raise UnusableModelError(
+                f"has {len(values)} {kind}s ({names or 'none'}), not one; export it with the "
+                f"{'picture' if kind == 'input' else 'embedding'} alone"
+            )
+        if values[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+            raise UnusableModelError(f"its {kind} {names} is not float32; export it with float32")
+    dims = graph.input[0].type.tensor_type.shape.dim
+    sizes = [each.dim_value if each.dim_value > 0 else None for each in dims]
+    text = f"its input {graph.input[0].name} is {_text(sizes)}"
+    if len(sizes) != 4:  # noqa: PLR2004 - picture, channel, row, column
+        raise UnusableModelError(f"{text}, not of four dimensions; export it for pictures")
+    wanted = [3, side, side] if layout == "NCHW" else [side, side, 3]
+    if layout == "NCHW" and sizes[1] != 3 and sizes[3] == 3:  # noqa: PLR2004 - channels
+        raise UnusableModelError(
+            f"{text}, which is NHWC; export it as NCHW, or use --preprocess FILE.toml with "
+            'layout = "NHWC"'
+        )
+    if None in sizes[1:]:
+        raise UnusableModelError(
+            f"{text}, whose height, width or channels are free; fix them to {wanted}, for example "
+            f"with {_FIX} --input_name {graph.input[0].name} "
+            f"--input_shape {','.join(map(str, (1, *wanted)))}"
+        )
+    if sizes[1:] != wanted:
+        raise UnusableModelError(
+            f"{text}, and --preprocess gives [N, {', '.join(map(str, wanted))}]; use the "
+            "preprocessing that it was trained with"
+        )
+    if sizes[0] not in {None, 1}:
+        raise UnusableModelError(
+            f"{text}, with a batch fixed to {sizes[0]}; export it with a free batch, or one of 1"
+        )
+    return sizes[0] == 1
+
+
+def _text(sizes: list[int | None]) -> str:
+    return f"[{', '.join('?' if each is None else str(each) for each in sizes)}]"
+
+
+def _adapt(graph: onnx.GraphProto, side: int, layout: Layout, *, single: bool) -> bool:
+    """Transpose an NHWC input, and flatten an output of other than two dimensions.
+
+    Returns:
+        Whether either was needed.
+    """
+    batch = 1 if single else graph.input[0].type.tensor_type.shape.dim[0].dim_param or "batch"
+    if layout == "NHWC":
+        inner, name = graph.input[0].name, f"{_ADDED}_image"
+        graph.node.insert(0, helper.make_node("Transpose", [name], [inner], perm=[0, 2, 3, 1]))
+        shape = [batch, 3, side, side]
+        graph.input[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    shape = graph.output[0].type.tensor_type.shape
+    is_flat = len(shape.dim) == 2  # noqa: PLR2004 - picture and component
+    if not is_flat:
+        inner, name = graph.output[0].name, f"{_ADDED}_embedding"
+        graph.node.append(helper.make_node("Flatten", [inner], [name], axis=1))
+        value = helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, None])
+        graph.output[0].CopyFrom(value)
+    return layout == "NHWC" or not is_flat
