@@ -275,6 +275,7 @@ def _prepared(
     targets, notes = planned_targets(msgspec.structs.replace(config, backends=backends))
     targets, lacking = useful_targets(targets, backbones)
     notes += lacking
+    calibration = calibration_of(sources.calibrate, config.precisions)
     pictures = read_pictures(sources.pictures)
     if pictures.skipped:
         notes.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
@@ -290,7 +291,7 @@ def _prepared(
         sources=sources,
         store=store,
         weighted=weighted,
-        calibration=calibration_of(sources.calibrate, config.precisions),
+        calibration=calibration,
         targets=targets,
         pictures=pictures,
         environment=describe_environment(),

@@ -3,7 +3,6 @@
 What is compared with is written for clearness and not for speed: loops over queries and pairs.
 """
 
-import os
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,11 +20,6 @@ from simx.evaluation.neighbours import search
 from simx.evaluation.truth import Pictures
 from simx.evaluation.vectors import Embeddings
 from simx.results.schema.evaluation import Estimate, TruthKind, Units
-from simx.workers.variables import is_kept
-
-# scikit-learn sets variables of runtimes when it is imported, and commands speak of them.
-for name in filter(lambda name: is_kept(name) is False, list(os.environ)):
-    del os.environ[name]
 
 TOLERANCE = 1e-9
 

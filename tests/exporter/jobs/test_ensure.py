@@ -100,7 +100,7 @@ def test_where_nothing_can_be_exported_an_outdated_export_is_used(
     store: Store, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An environment without torch measures what it has, and says what that is."""
-    monkeypatch.setattr(lookup, "can_export", lambda: False)
+    monkeypatch.setattr(lookup, "can_export", lambda _source: False)
     old = publish(store, key="a" * 16, changed=of_an_earlier_recipe)
     found = ensure([RESNET18], store, plan("fp32"), heard)
 
