@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import sklearn  # noqa: F401 - it sets variables when it is imported; they are removed below
 from hypothesis import settings
 
 from simx.workers.variables import is_kept
