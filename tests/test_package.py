@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from simx import __version__
+from simx.models.catalogue import load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -98,7 +99,7 @@ def test_the_installed_command_works_elsewhere(installed: Path, tmp_path: Path) 
     where = _run(installed / "python", "-c", "import simx; print(simx.__file__)", cwd=tmp_path)
 
     assert version.split()[-1] == __version__
-    assert len(msgspec.json.decode(models, type=list[msgspec.Raw])) == 115
+    assert len(msgspec.json.decode(models, type=list[msgspec.Raw])) == len(load())
     assert Path(where.strip()).is_relative_to(installed.parent)
 
 
