@@ -12,7 +12,7 @@ from simx.report.words import figures
 from simx.report.words.decision_notes import notes
 from simx.report.words.heading import heading
 from simx.report.words.names import NOISY, differing_settings, target_name
-from simx.report.words.recommendation import VERDICTS, answer, title
+from simx.report.words.recommendation import VERDICTS, answer, model_name, title
 from simx.report.words.shares import FIGURE_NAMES, percent
 from simx.report.words.values import Value
 from simx.results.schema.evaluation import Estimate
@@ -48,7 +48,8 @@ def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
     for each in shown:
         target = (Value(target_name(each.cell.target)) for _ in backend)
         found = (value(each) for _, value in columns)
-        rows.append(Row((*keys_of(each.backbone, names), *target, *found)))
+        _, *settings = keys_of(each.backbone, names)
+        rows.append(Row((Value(model_name(each)), *settings, *target, *found)))
     keys = key_columns("model", *names, *backend)
     heads = (column for column, _ in columns)
     return Table(columns=(*keys, *heads), rows=tuple(rows), keys=len(keys))

@@ -14,6 +14,7 @@ from simx.report.words.shares import (
     FIGURE_NAMES,
     evaluated_name,
     interval,
+    on_target,
     percent,
 )
 from simx.report.words.values import ABSENT, Value
@@ -81,8 +82,7 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
         yield _table("What it costs", (*_COST[:4], search, *_COST[4:]), good)
         yield Points((_best(found, best, good),))
     failed = tuple(
-        f"{FAILED} {evaluated_name(each)} on {_target(each)}: "
-        f"{clean(each.stage)}: {clean(each.reason)}"
+        f"{FAILED} {on_target(each)}: {clean(each.stage)}: {clean(each.reason)}"
         f"{f' (again: {clean(each.command)})' if each.command else ''}"
         for each in found.cells
         if isinstance(each, FailedEvaluation)
@@ -126,7 +126,7 @@ def _table(title: str, columns: Sequence[_Column], cells: Sequence[EvaluatedCell
     rows = []
     for cell in cells:
         mark = RANDOM if cell.weights_origin == "random" else ""
-        names = Value(evaluated_name(cell), mark=mark), Value(_target(cell))
+        names = Value(evaluated_name(cell), mark=mark), Value(target_name(target_of(cell.identity)))
         rows.append(Row((*names, *(value(cell) for _, value in columns))))
     heads = (column for column, _ in columns)
     return Table(title=title, columns=(*keys, *heads), rows=tuple(rows), keys=len(keys))
@@ -135,11 +135,11 @@ def _table(title: str, columns: Sequence[_Column], cells: Sequence[EvaluatedCell
 def _best(found: Evaluation, best: EvaluatedCell, cells: Sequence[EvaluatedCell]) -> str:
     """Say which cell is best, and which cannot be told apart from it."""
     tied = [
-        f"{evaluated_name(each)} on {_target(each)}"
+        on_target(each)
         for each in cells
         if each is not best and (each.behind.low is None or each.behind.low <= 0)
     ]
-    text = f"Best by {FIGURE_NAMES[found.ranked_by]}: {evaluated_name(best)} on {_target(best)}"
+    text = f"Best by {FIGURE_NAMES[found.ranked_by]}: {on_target(best)}"
     if tied:
         return f"{text}; not told apart from it: {listed(tied, most=5)}."
     return f"{text}; all others are behind it." if len(cells) > 1 else f"{text}, alone."
@@ -155,10 +155,6 @@ def _unreadable(found: Evaluation) -> Iterator[Block]:
         yield Points(texts[:_MOST_LISTED], "warning")
     if len(texts) > _MOST_LISTED:
         yield Paragraph(f"and {len(texts) - _MOST_LISTED:,} more, which the report lists")
-
-
-def _target(cell: _Cell) -> str:
-    return target_name(target_of(cell.identity))
 
 
 def _behind(cell: EvaluatedCell) -> Value:

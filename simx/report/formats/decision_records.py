@@ -8,6 +8,7 @@ from simx.models.backbone import full_name
 from simx.report.formats.comma_separated import safe, written
 from simx.report.formats.json import json_document
 from simx.report.words.recommendation import VERDICTS, answer, network_name
+from simx.report.words.shares import on_target
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.evaluation import Estimate
 from simx.results.summaries.decision import Contender, Decision
@@ -105,7 +106,7 @@ def _document(decision: Decision) -> Document:
         evaluated=found.created if found else None,
         ranked_by=found.ranked_by if found else None,
         only_timed=tuple(map(network_name, joined.only_timed if joined else ())),
-        only_evaluated=tuple(map(network_name, joined.only_evaluated if joined else ())),
+        only_evaluated=tuple(map(on_target, joined.only_evaluated if joined else ())),
         order=decision.order,
         drift=decision.drift,
         take=_name(decision, fitting[0]) if fitting and (limits.any or len(fitting) == 1) else None,

@@ -19,14 +19,13 @@ from simx.report.blocks.document import groups_of
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.formats.page.content import MARKS, page
 from simx.report.formats.page.vendored import scripts
-from simx.report.words.names import IMAGE_WORDS, target_name
-from simx.report.words.shares import evaluated_name
+from simx.report.words.names import IMAGE_WORDS
+from simx.report.words.shares import on_target
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import decision_on_pictures, require_figures
 from simx.results.summaries.evaluated import PairKind, PicturedPair, best_cell
 from simx.results.summaries.selection_criteria import SelectionCriteria
-from simx.results.summaries.summary import target_of
 
 FOLDER = Path(__file__).parent / "page"
 
@@ -81,7 +80,7 @@ def render_evaluation(found: Evaluation, pairs: Sequence[PicturedPair]) -> str:
             for kind, title in _KINDS.items()
             if (of := [pair for pair in pairs if pair.kind == kind])
         ],
-        best=best and f"{evaluated_name(best)} on {target_name(target_of(best.identity))}",
+        best=best and on_target(best),
         threshold=best and f"{best.separation.threshold:.3f}",
     )
 

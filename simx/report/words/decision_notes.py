@@ -14,7 +14,7 @@ from simx.report.words.names import (
 )
 from simx.report.words.notes import IMPRECISE_NOTE, busy_notes
 from simx.report.words.recommendation import network_name
-from simx.report.words.shares import FIGURE_NAMES
+from simx.report.words.shares import FIGURE_NAMES, on_target
 from simx.results.summaries.decision import Decision, Order
 from simx.results.summaries.joining import Joined
 
@@ -99,7 +99,7 @@ def _evaluation_notes(decision: Decision, joined: Joined) -> Iterator[str]:
     if joined.only_timed:
         yield f"left out, not in the evaluation: {', '.join(map(network_name, joined.only_timed))}"
     if joined.only_evaluated:
-        names = ", ".join(map(network_name, joined.only_evaluated))
+        names = ", ".join(map(on_target, joined.only_evaluated))
         yield f"left out, not in the latency report: {names}"
     if any(each.cell.weights_origin == "random" for each in decision.contenders):
         yield f"{RANDOM} random weights: the accuracy says nothing of the backbone"

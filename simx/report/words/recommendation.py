@@ -10,14 +10,13 @@ from simx.report.words.names import (
     weights_name,
 )
 from simx.report.words.notes import AGAIN
-from simx.report.words.shares import FIGURE_NAMES, evaluated_name, percent
+from simx.report.words.shares import FIGURE_NAMES, evaluated_name, on_target, percent
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision
 from simx.results.summaries.evaluated import best_cell
 from simx.results.summaries.joining import Joined, Network
 from simx.results.summaries.merit import Verdict, verdict
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
-from simx.results.summaries.summary import target_of
 
 LATENCY_NAMES: dict[LatencyOf, str] = {
     "forward": "forward latency",
@@ -69,8 +68,14 @@ def answer(decision: Decision) -> str:
 
 def contender_name(contender: Contender, joined: Joined | None) -> str:
     """Return model and weights, and the target where there are several."""
-    name = backbone_name(contender.backbone)
+    name = model_name(contender)
     return f"{name} on {target_name(contender.cell.target)}" if joined else name
+
+
+def model_name(contender: Contender) -> str:
+    """Return model and weights; of an evaluation, where a file has a name, by that name."""
+    evaluated = contender.merit.evaluated
+    return evaluated_name(evaluated) if evaluated else backbone_name(contender.backbone)
 
 
 def network_name(network: Network) -> str:
@@ -131,10 +136,9 @@ def _cost(decision: Decision, taken: Contender, subject: str) -> str:
     takes = f" and takes {_latency(timed[0])}" if timed else ""
     behind = percent(its.behind)
     unsure = its.behind.low is None or its.behind.low <= 0
-    name = f"{evaluated_name(best)} on {target_name(target_of(best.identity))}"
     return (
-        f" {subject} is {behind.text} points of {figure} behind {name}, which has the best{takes}"
-        f"{'; the two cannot be told apart' if unsure else ''}."
+        f" {subject} is {behind.text} points of {figure} behind {on_target(best)}, which has the "
+        f"best{takes}{'; the two cannot be told apart' if unsure else ''}."
     )
 
 

@@ -2,7 +2,7 @@
 
 from simx.common.safe_text import clean
 from simx.models.backbone import full_name
-from simx.report.words.names import weights_name
+from simx.report.words.names import target_name, weights_name
 from simx.report.words.values import ABSENT, Value
 from simx.results.schema.evaluation import (
     Estimate,
@@ -10,6 +10,7 @@ from simx.results.schema.evaluation import (
     FailedEvaluation,
     FigureName,
 )
+from simx.results.summaries.summary import target_of
 
 FIGURE_NAMES: dict[FigureName, str] = {
     "map_at_r": "mAP@R",
@@ -23,6 +24,11 @@ def evaluated_name(cell: EvaluatedCell | FailedEvaluation) -> str:
     file = cell.weights_file or ("file" if cell.weights_origin == "file" else None)
     weights = weights_name(cell.identity.weights) if file is None else clean(file)
     return full_name(clean(cell.identity.model), weights)
+
+
+def on_target(cell: EvaluatedCell | FailedEvaluation) -> str:
+    """Return model, weights and target."""
+    return f"{evaluated_name(cell)} on {target_name(target_of(cell.identity))}"
 
 
 def percent(estimate: Estimate | None) -> Value:

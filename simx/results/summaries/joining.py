@@ -28,7 +28,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation
     cells: Mapping[Network, EvaluatedCell]
     only_timed: tuple[Network, ...]
-    only_evaluated: tuple[Network, ...]
+    only_evaluated: tuple[EvaluatedCell, ...]
 
 
 def join(reports: Sequence[Report], evaluation: Evaluation) -> Joined:
@@ -59,7 +59,9 @@ def join(reports: Sequence[Report], evaluation: Evaluation) -> Joined:
         evaluation=evaluation,
         cells=cells,
         only_timed=tuple(name for name in map(_name, timed) if name not in cells),
-        only_evaluated=tuple(name for name in evaluated if name not in cells),
+        only_evaluated=tuple(
+            cell for name, found in evaluated.items() if name not in cells for cell in found
+        ),
     )
 
 

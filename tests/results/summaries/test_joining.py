@@ -5,7 +5,7 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.schema.evaluation import EvaluatedCell, Evaluation
-from simx.results.summaries.joining import join, network_of
+from simx.results.summaries.joining import join
 from simx.results.summaries.summary import TargetId
 from tests.results.builders import failed, identity, measured, quoted, report
 from tests.results.evaluations import evaluation, timed
@@ -42,7 +42,7 @@ def test_what_one_file_lacks_is_named() -> None:
     found = join([report(*cells)], FOUND)
 
     assert found.only_timed == (("resnet18", "IMAGENET1K_V1", "pooled", TargetId("torch", CPU)),)
-    assert found.only_evaluated == (network_of(GOOD_ORT.identity), network_of(BAD.identity))
+    assert found.only_evaluated == (GOOD_ORT, BAD)
 
 
 @pytest.mark.parametrize(
