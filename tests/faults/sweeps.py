@@ -113,7 +113,7 @@ def make_fast() -> None:
     schedules.BLOCK_SECONDS = 0.0
     launches.REPEATS = 0
     warmups.MOST_BLOCKS = 3
-    timing._SETTLING_NS = 0
+    timing._LONG_CALL_NS = 0
     runner_worker._thread_pools = lambda: ()
 
 

@@ -41,7 +41,7 @@ REPEATED = Bounds(relative_l2=1e-2, cosine=0.9999)
 """Between two answers of a network of reduced precision to one picture: another order of sums may
 move a number to the next step."""
 
-DIFFERS = "the embedding differs from torch's"
+DIFFERS = "the embedding differs from"
 """How the description of a disagreement begins."""
 
 _OF_PRECISION: Mapping[Precision, Bounds] = {"fp32": FP32, "fp16": FP16, "int8": INT8}
@@ -68,14 +68,14 @@ def worst_parity(pairs: Iterable[tuple[Vector, Vector]]) -> Parity:
     )
 
 
-def disagreement(parity: Parity, bounds: Bounds = FP32) -> str | None:
-    """Describe how parity misses the bounds; None if it is within them."""
+def disagreement(parity: Parity, bounds: Bounds = FP32, right: str = "torch's") -> str | None:
+    """Describe how parity with the ``right`` embedding misses the bounds; None if it is within."""
     if parity.cosine >= bounds.cosine and parity.relative_l2 <= bounds.relative_l2:
         return None
     short = f"{bounds.relative_l2:.0e}"
     exact = short if float(short) == bounds.relative_l2 else f"{bounds.relative_l2:g}"
     return (
-        f"{DIFFERS}: cosine {parity.cosine:.7f} "
+        f"{DIFFERS} {right}: cosine {parity.cosine:.7f} "
         f"(at least {bounds.cosine}), relative L2 error {parity.relative_l2:.2e} "
         f"(at most {exact})"
     )

@@ -194,7 +194,9 @@ class CellClient:
     def require_same_pictures(self, other: "CellClient") -> None:
         """Compare the embeddings of the four pictures with another cell's."""
         looser = max(self.plan.target.bounds, other.plan.target.bounds)
-        self._check_rows("parity", self.embeddings, other.embeddings, looser)
+        its = other.plan.identity
+        name = f"that of {its.backend} {its.provider}"
+        self._check_rows("parity", self.embeddings, other.embeddings, looser, name)
 
     def embed(self, pixels: messages.Pixels) -> Array:
         """Return the embeddings of a batch of crops, float32 [N, D].
@@ -296,21 +298,25 @@ class CellClient:
         if measured.outputs is not None:
             outputs = messages.unpack(measured.outputs)
             expected = self._right[list(measured.rows)]
-            bounds = target.bounds if target.precision == "fp32" else REPEATED
-            self._check_rows(scope, outputs, expected, bounds)
+            if target.precision == "fp32":
+                self._check_rows(scope, outputs, expected, target.bounds)
+            else:
+                self._check_rows(scope, outputs, expected, REPEATED, "its own before the rounds")
         if measured.fetch_ns is not None:
             typical = block_median(measured.block)
             _refuse(scope, early_return(measured.fetch_ns, typical))
         if image is not None:
             _check_cosines(scope, measured.cosines, cosine(own[0], own[IMAGES.index(image)]))
 
-    def _check_rows(self, stage: str, rows: Array, expected: Array, bounds: Bounds) -> None:
+    def _check_rows(
+        self, stage: str, rows: Array, expected: Array, bounds: Bounds, right: str = "torch's"
+    ) -> None:
         if rows.shape != expected.shape:
             raise CellFailedError(
                 stage, f"its embeddings have shape {rows.shape} where {expected.shape} is right"
             )
         parity = worst_parity(zip(rows, expected, strict=True))
-        _refuse(stage, disagreement(parity, bounds))
+        _refuse(stage, disagreement(parity, bounds, right))
         self.parity = Parity(
             cosine=min(parity.cosine, self.parity.cosine),
             relative_l2=max(parity.relative_l2, self.parity.relative_l2),

@@ -24,8 +24,9 @@ BLOCK_MIN_CALLS = 5
 _MIN_LONG_CALLS = 3
 """Of a block whose calls are so long that they fill it: more rounds say more than more calls."""
 
-SIMILARITY_PLAN = BlockPlan(seconds=0.005, min_calls=BLOCK_MIN_CALLS)
-"""A comparison takes microseconds, so that this is 64 entries of many calls."""
+SIMILARITY_PLAN = BlockPlan(seconds=0.005, min_calls=BLOCK_MIN_CALLS, settling_seconds=0.005)
+"""A comparison takes microseconds, so that this is 64 entries of many calls. It needs few caches,
+and no threads spin for longer after a call."""
 
 SIMILARITY_ROUNDS = 3
 """Of each launch, so that a single disturbance does not decide what the launch says."""

@@ -39,11 +39,16 @@ class Pixels(msgspec.Struct, frozen=True):
 
 
 class BlockPlan(msgspec.Struct, frozen=True):
-    """How long a block is: at least ``seconds`` and ``min_calls``, at most ``max_calls``."""
+    """How long a block is: at least ``seconds`` and ``min_calls``, at most ``max_calls``.
+
+    Calls of ``settling_seconds`` before it are not counted, because another worker has used the
+    caches and its threads may still spin.
+    """
 
     seconds: float
     min_calls: int
     max_calls: int | None = None
+    settling_seconds: float = 0.01
 
 
 class Probe(msgspec.Struct, frozen=True, tag=True):

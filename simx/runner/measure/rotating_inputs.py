@@ -5,16 +5,21 @@ before each entry, so no call gets the bytes of an earlier one. Of two embedding
 changes its sign and length, which changes the sign of the cosine and nothing else.
 """
 
+import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from simx.runner.backends.contract import Array, Placed
 
-NUDGE = np.float32(2.0**-20)
-"""Added to one value of a picture: above the resolution of float32 for normalised values, and so
-small that the relative L2 error is far below 1e-7."""
+_NEAR_ZERO = 1 / 256
+"""Share of a picture's values that may be nudged, those nearest to zero. The smallest step that
+changes their bytes is lost in the sums of a first layer. So no later rounding to int8 goes another
+way, which would move the embedding by some per cent."""
+
+_SMALLEST_STEP = np.float32(2.0**-30)
+"""Larger than every denormal number; processors are slow with those."""
 
 _MOST_DOUBLINGS = 8
 """Largest change of a length, as a power of two: exact in float32."""
@@ -30,6 +35,7 @@ class RotatingInputs:
         self._pictures = pictures
         self._place = place
         self._hosted = [picture[np.newaxis].copy() for picture in pictures]
+        self._near_zero = [_nearest_to_zero(picture.reshape(-1)) for picture in pictures]
         self._order = list(range(len(pictures)))
         self.placed = [place(array) for array in self._hosted]
 
@@ -53,9 +59,16 @@ class RotatingInputs:
         """Change one value in each of ``count`` places from ``first`` on, or in all of them."""
         for turn in range(first, first + min(count, len(self))):
             place = turn % len(self)
-            values = self._hosted[place].reshape(-1)
-            values[_CHANCE.randrange(values.size)] += NUDGE
+            values, near_zero = self._hosted[place].reshape(-1), self._near_zero[self._order[place]]
+            step = max(_SMALLEST_STEP, np.spacing(np.abs(values[near_zero]).max()))
+            values[_CHANCE.choice(near_zero)] += step
             self.placed[place] = self._place(self._hosted[place])
+
+
+def _nearest_to_zero(values: Array) -> Sequence[int]:
+    """Return the indices of the values [N] that are nearest to zero."""
+    order: list[int] = np.argsort(np.abs(values)).tolist()
+    return order[: math.ceil(values.size * _NEAR_ZERO)]
 
 
 class SimilarityInputs:

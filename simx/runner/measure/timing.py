@@ -19,9 +19,6 @@ CLOCK: Clock = time.perf_counter_ns
 MAX_ENTRIES = 64
 """Most entries of a block; with more calls, an entry times several of them."""
 
-_SETTLING_NS = 10_000_000
-"""Uncounted time before a block, because another worker has used the caches."""
-
 _LONG_CALL_NS = 25_000_000
 """From this length on, one uncounted call is enough; the first of shorter calls may be slow by
 chance."""
@@ -79,7 +76,7 @@ def _settle(call: Callable[[], object], plan: BlockPlan, clock: Clock) -> float:
     if first >= _LONG_CALL_NS:
         return first
     times = [first, _time_entry(call, 1, clock)]
-    while sum(times) < _SETTLING_NS:
+    while sum(times) < plan.settling_seconds * 1e9:
         times.append(_time_entry(call, 1, clock))
     return max(1.0, min(times))
 

@@ -75,6 +75,31 @@ def test_no_bytes_are_met_twice() -> None:
     assert all(error is not None and error < 1e-6 for error in errors)
 
 
+@pytest.mark.parametrize("level", [0.0, 1e-30, 1.0, 300.0])
+def test_a_picture_of_one_colour_changes_too(level: float) -> None:
+    """Its values have no zero nearby, or nothing else; none of them becomes a denormal number."""
+    inputs = RotatingInputs(np.full_like(PICTURES[:1], level), lambda array: array)
+    seen = set(contents(inputs))
+    for turn in range(40):
+        inputs.nudge(turn, 1)
+        changed = inputs.placed[0]
+
+        assert changed.tobytes() not in seen
+        assert not np.any((changed != 0) & (np.abs(changed) < np.finfo(np.float32).tiny))
+        seen.add(changed.tobytes())
+
+
+def test_many_nudges_are_lost_in_the_sums_of_a_layer() -> None:
+    """Together they stay below the resolution of float32 at 1, where a rounding could see them."""
+    pictures = np.random.default_rng(3).standard_normal((2, 3, 96, 96)).astype(np.float32)
+    inputs = RotatingInputs(pictures, lambda array: array)
+    for turn in range(2000):
+        inputs.nudge(turn, 1)
+
+    errors = [np.abs(placed[0] - pictures[i]).max() for i, placed in enumerate(inputs.placed)]
+    assert 0 < max(errors) < np.finfo(np.float32).eps
+
+
 def test_only_what_comes_next_is_nudged() -> None:
     """Places beyond those that the next entry begins with stay; more of them nudge each once."""
     inputs = RotatingInputs(PICTURES, lambda array: array)
