@@ -44,7 +44,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/jobs/from_onnx.py": {"onnx"},
     "exporter/own_models/graph.py": {"onnx"},
     "exporter/own_models/inspection.py": {"onnx", "onnxruntime"},
-    "exporter/own_models/reading.py": {"onnx"},
     "exporter/weights/checkpoint.py": TORCH,
     "exporter/weights/initialised.py": TORCH,
     "exporter/weights/load.py": TORCH,

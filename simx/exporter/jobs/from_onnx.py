@@ -13,9 +13,8 @@ from onnx.reference import ReferenceEvaluator
 from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.orders import ExportRequest
-from simx.exporter.own_models.graph import OwnGraph
+from simx.exporter.own_models.graph import OwnGraph, UnusableModelError
 from simx.exporter.own_models.inspection import plain_session
-from simx.exporter.own_models.reading import UnusableModelError
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.stored_files import record_of
 from simx.exporter.store.tensors import pieces
