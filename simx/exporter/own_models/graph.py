@@ -16,7 +16,7 @@ from simx.common.errors import InputError
 from simx.common.input_files import read_whole
 from simx.exporter.own_models.described import MODEL
 from simx.exporter.store.manifest import SINGLE_FILE_LIMIT
-from simx.exporter.verification.inspection.walk import Walk, described, is_external
+from simx.exporter.verification.walk import Walk, described, is_external
 from simx.models.backbone import Layout
 
 _STANDARD = frozenset({"", "ai.onnx"})
