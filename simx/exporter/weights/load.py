@@ -15,13 +15,14 @@ import torch
 
 from simx.common.errors import InputError
 from simx.common.input_files import shown
+from simx.exporter.store.cache_key import library_versions
 from simx.exporter.weights.cache import Source
 from simx.exporter.weights.checkpoint import read
 from simx.exporter.weights.file_reading import Entries, FileReading
 from simx.exporter.weights.initialised import random_state
 from simx.exporter.weights.selection import Container, Network, containers, needs_of, networks
+from simx.models import catalogue
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.models.catalogue import of_torchvision
 
 _State = Mapping[str, torch.Tensor]
 
@@ -205,9 +206,11 @@ def _pixels(closest: Network) -> int | None:
 
 
 def _other_backbone(held: Sequence[Container], embedding: EmbeddingKind) -> Backbone | None:
-    """Return torchvision's entry that a file fits, the default one of its architecture."""
+    """Return the entry that a file fits: torchvision's before timm's, which has to be installed."""
     tried: set[tuple[str, int]] = set()
-    for backbone in sorted(of_torchvision(), key=lambda each: not each.default):
+    usable = {"torchvision", *({"timm"} & library_versions().keys())}
+    known = [each for each in catalogue.load() if each.source in usable]
+    for backbone in sorted(known, key=lambda each: (each.source == "timm", not each.default)):
         # Only a vision transformer's tensors depend on the size of the pictures.
         size = backbone.preset.crop if backbone.family == "vit" else 0
         if (backbone.model, size) in tried:
