@@ -137,9 +137,12 @@ def plain_export(name: str, folder: Path) -> Callable[[], object]:
 def simx_export(name: str, folder: Path) -> Callable[[], object]:
     """Return what an export worker does, verification and hashing included."""
     from simx.exporter.jobs import from_weights  # noqa: PLC0415 - as above
-    from simx.exporter.jobs.orders import ExportRequest, order_from_weights  # noqa: PLC0415
-    from simx.exporter.jobs.plan import NotExported  # noqa: PLC0415
-    from simx.exporter.weights.locate import Source  # noqa: PLC0415
+    from simx.exporter.jobs.plan import (  # noqa: PLC0415
+        ExportRequest,
+        NotExported,
+        order_from_weights,
+    )
+    from simx.exporter.weights.cache import Source  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415
 
     backbone = next(each for each in load() if each.model == name and each.default)

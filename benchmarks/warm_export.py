@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from simx.exporter.store.cache_key import RECIPE, export_key, library_versions
+from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import of_torchvision
 from simx.results.schema.report import Parity

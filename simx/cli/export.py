@@ -112,7 +112,7 @@ def command(
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
-    from simx.models.licences import licence_notes  # noqa: PLC0415
+    from simx.models.catalogue import licence_notes  # noqa: PLC0415
 
     tell_variables()
     cores = threads or default_threads()

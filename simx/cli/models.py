@@ -10,8 +10,7 @@ from simx.exporter.store.cache_key import outdated
 from simx.exporter.store.lookup import best
 from simx.exporter.store.store import Store
 from simx.models.backbone import EmbeddingKind
-from simx.models.catalogue import load
-from simx.models.licences import licence_notes
+from simx.models.catalogue import licence_notes, load
 from simx.models.listing import ListedBackbone, ListedExport, listing
 from simx.models.ranges import Range
 from simx.models.selection import Selection

@@ -20,8 +20,7 @@ from rich.progress import (
 from simx.cli.output import tell, tell_once
 from simx.common.safe_text import clean
 from simx.exporter.jobs.plan import ExportListener, NotExported, Outcome
-from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path
-from simx.exporter.weights.disk_space import size_of
+from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, size_of
 from simx.models.backbone import Backbone, Precision
 
 _LINE_SECONDS = 10.0

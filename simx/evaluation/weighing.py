@@ -6,7 +6,7 @@ from itertools import chain, count
 
 from simx.common.errors import InputError
 from simx.common.safe_text import clean
-from simx.exporter.jobs.export import require_fitting
+from simx.exporter.jobs.preparation import require_fitting
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind

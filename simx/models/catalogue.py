@@ -1,9 +1,10 @@
-"""The catalogue of backbones, read from the data files inside the package.
+"""The catalogue of backbones, read from the data files inside the package, and their licences.
 
-They are made from the libraries' metadata by ``scripts/make_catalogue.py`` and
+The files are made from the libraries' metadata by ``scripts/make_catalogue.py`` and
 ``scripts/make_timm_catalogue.py``; reading them needs no torch, torchvision or timm.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -43,3 +44,34 @@ def load() -> tuple[Backbone, ...]:
 def of_torchvision() -> tuple[Backbone, ...]:
     """Return torchvision's backbones alone."""
     return tuple(backbone for backbone in load() if backbone.source == "torchvision")
+
+
+_PERMISSIVE = frozenset({"apache-2.0", "bsd-3-clause", "mit"})
+
+_NON_COMMERCIAL = ("/SWAG/", "-nc-", "noncommercial")
+"""Parts of the names of licences that allow no commercial use; SWAG's is CC BY-NC 4.0."""
+
+_NAMED_AT_MOST = 4
+
+
+def licence_notes(weights: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a sentence for each licence that is not Apache 2.0, BSD or MIT.
+
+    Args:
+        weights: architecture and name of each set of pretrained weights; those that the catalogue
+            lacks, or whose licence it does not know, are in no sentence.
+    """
+    wanted = frozenset(weights)
+    names: dict[str, list[str]] = {}
+    for each in load():
+        if (each.model, each.weights) in wanted and each.license not in {None, *_PERMISSIVE}:
+            names.setdefault(str(each.license), []).append(each.name)
+    return tuple(_sentence(licence, found) for licence, found in names.items())
+
+
+def _sentence(licence: str, names: list[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    listed = ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    is_restrictive = any(part in licence for part in _NON_COMMERCIAL)
+    use = "no commercial use" if is_restrictive else "read it before you use them"
+    return f"licence of the pretrained weights of {listed}: {licence} ({use})"

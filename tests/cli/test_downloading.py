@@ -14,11 +14,14 @@ from simx.cli.progress import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.from_weights import make
-from simx.exporter.jobs.orders import ExportRequest
-from simx.exporter.jobs.plan import NotExported
-from simx.exporter.weights.cache import checkpoint_bytes, checkpoint_path, checkpoints_folder
-from simx.exporter.weights.disk_space import size_of
-from simx.exporter.weights.identity import remembered_hash
+from simx.exporter.jobs.plan import ExportRequest, NotExported
+from simx.exporter.weights.cache import (
+    checkpoint_bytes,
+    checkpoint_path,
+    checkpoints_folder,
+    remembered_hash,
+    size_of,
+)
 from simx.models.catalogue import load
 from tests.cli.support import TRAINED_WEIGHTS, Outcome, Simx
 from tests.exporter.weights.server import Answer, Site, serving

@@ -16,10 +16,9 @@ import numpy as np
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.orders import ExportDone, ExportRequest
-from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.jobs.plan import ExportDone, Exported, ExportPlan, ExportRequest
 from simx.exporter.store.cache_key import library_versions
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import Entry, confined, record_of
 from simx.exporter.store.manifest import (
     INPUT_NAME,
     MODEL_FILE,
@@ -28,7 +27,6 @@ from simx.exporter.store.manifest import (
 )
 from simx.exporter.store.pruning import prune
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import confined, record_of
 from simx.exporter.verification.reference import Reference, load_reference
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone

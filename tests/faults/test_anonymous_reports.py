@@ -12,11 +12,10 @@ import pytest
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.job import failure_of
-from simx.exporter.jobs.orders import order_from_weights
-from simx.exporter.jobs.plan import ExportPlan, NotExported
+from simx.exporter.jobs.plan import ExportPlan, NotExported, order_from_weights
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
 from simx.exporter.store.store import Store
-from simx.exporter.weights.locate import Source
+from simx.exporter.weights.cache import Source
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.catalogue import load
 from simx.results.schema.config import Schedule

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from simx.common.errors import InputError
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import DamagedEntryError, Entry, confined, record_of
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, VERIFICATION_FILE, Manifest
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError, confined, record_of
 from simx.exporter.verification.reference import Reference, load_reference
 from tests.exporter.store.test_store import RESNET18, publish
 

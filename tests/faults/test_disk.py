@@ -19,8 +19,7 @@ import simx.cli
 from simx.common.errors import ExitCode
 from simx.exporter.jobs import from_weights, job
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.orders import REPLIES, ExportDone, ExportRequest
-from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.plan import REPLIES, ExportDone, ExportRequest, NotExported
 from simx.exporter.store.manifest import Verified
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
 from simx.exporter.store.store import Store

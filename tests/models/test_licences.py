@@ -1,7 +1,6 @@
 """Which licences are said, and how."""
 
-from simx.models.catalogue import load
-from simx.models.licences import licence_notes
+from simx.models.catalogue import licence_notes, load
 
 SWAG = ("vit_b_16", "IMAGENET1K_SWAG_E2E_V1")
 

@@ -17,9 +17,8 @@ import numpy as np
 
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.cache_key import RECIPE
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import Entry, record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE, ExportIdentity, Manifest
-from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.reference import Reference
 from simx.models.backbone import (
     OWN_WEIGHTS,

@@ -8,12 +8,9 @@ import msgspec
 from simx.common.errors import SystemFailureError
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
-from simx.exporter.store.cache_key import outdated
-from simx.exporter.store.entry import Entry
-from simx.exporter.store.lookup import answering, find_export
+from simx.exporter.store.entry import DamagedEntryError, Entry
 from simx.exporter.store.output_folder import data_name, opened_output_folder, plain_name
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError
 from simx.models.backbone import Backbone, Precision
 
 Ensured = Mapping[tuple[Backbone, Precision], Entry | NotExported]
@@ -37,51 +34,12 @@ def ensure(
         One export or failure for each backbone, in fp32 and each of the plan's precisions. fp32 is
         always ensured, because others are made from it: without it they fail for its reason.
     """
-    found: dict[tuple[Backbone, Precision], Entry | NotExported] = {}
-    for precision in dict.fromkeys(("fp32", *plan.precisions)):
-        lacking = []
-        for backbone in backbones:
-            full = found.get((backbone, "fp32"))
-            if isinstance(full, NotExported):
-                found[backbone, precision] = msgspec.structs.replace(full, precision=precision)
-            elif (entry := _sound_export(backbone, precision, store, plan, listener)) is not None:
-                found[backbone, precision] = entry
-            else:
-                lacking.append(backbone)
-        if lacking:
-            only = msgspec.structs.replace(plan, precisions=(precision,))
-            for outcome in export(lacking, store, only, listener):
-                made = outcome.entry if isinstance(outcome, Exported) else outcome
-                found[outcome.backbone, precision] = made
-    return found
-
-
-def _sound_export(
-    backbone: Backbone,
-    precision: Precision,
-    store: Store,
-    plan: ExportPlan,
-    listener: ExportListener,
-) -> Entry | None:
-    """Return the store's export; None if it is missing, outdated or damaged."""
-    wanted = (store, backbone, plan.embedding, plan.request)
-    pictures = plan.calibration_for(precision)
-    entry = find_export(
-        *wanted, precision, seed=plan.seed, calibration=pictures.sha256 if pictures else None
-    )
-    if entry is None:
-        held = answering(*wanted, seed=plan.seed) if precision == "fp32" else None
-        if held is not None:
-            age = outdated(held, backbone)
-            listener.notice(f"{backbone.name}: its export was {age}; exporting it again")
-        return None
-    if (age := outdated(entry, backbone)) is not None:
-        listener.notice(f"{backbone.name}: measured from an export that was {age}")
-    if damage := entry.damage():
-        listener.notice(f"{damage}; exporting {backbone.name} again")
-        store.discard(entry)
-        return None
-    return entry
+    precisions = tuple(dict.fromkeys(("fp32", *plan.precisions)))
+    plan = msgspec.structs.replace(plan, precisions=precisions, checked=True)
+    return {
+        (each.backbone, each.precision): each.entry if isinstance(each, Exported) else each
+        for each in export(backbones, store, plan, listener)
+    }
 
 
 def export_into(

@@ -1,4 +1,4 @@
-"""Exports backbones: plans them, starts one worker per export, publishes what it made.
+"""Exports backbones: finds them in the store, has one worker make each of the others, publishes it.
 
 Runs in the parent and imports no runtime. A backbone that fails becomes a record; the rest goes on.
 """
@@ -12,27 +12,33 @@ import msgspec
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import shown
-from simx.common.safe_text import counted
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.memory import memory_for_exports, needed_bytes, run_admitted
-from simx.exporter.jobs.orders import (
+from simx.exporter.jobs.plan import (
     ExportDone,
+    Exported,
+    ExportListener,
+    ExportPlan,
     ExportRequest,
+    NotExported,
     Order,
+    Outcome,
     order_from_fp32,
     order_from_weights,
 )
-from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported, Outcome
-from simx.exporter.store.cache_key import library_versions
-from simx.exporter.store.entry import Entry
-from simx.exporter.store.lookup import find_export
+from simx.exporter.jobs.preparation import (
+    announce_downloads,
+    require_fitting,
+    require_timm,
+    warn_of_random_weights,
+)
+from simx.exporter.store.cache_key import outdated
+from simx.exporter.store.entry import DamagedEntryError, Entry
+from simx.exporter.store.lookup import answering, find_export
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError
-from simx.exporter.weights.cache import checkpoints_folder, pretrained_cached
-from simx.exporter.weights.disk_space import require_room, size_of
+from simx.exporter.weights.cache import pretrained_cached
 from simx.exporter.weights.download import Downloads
-from simx.exporter.weights.locate import locate, require_file_of
-from simx.exporter.weights.request import WeightsRequest
+from simx.exporter.weights.locate import locate
 from simx.models.backbone import Backbone, Precision
 
 
@@ -59,139 +65,49 @@ def export(
         SystemFailureError: the store, or torch's cache, cannot be written or has no room.
     """
     require_fitting(plan.request, backbones)
-    _require_timm(backbones, store, plan)
-    store.require_writable()
+    exporter = _Exporter(store, plan, listener)
+    full = list(filter(None, (exporter.stored(each, "fp32") for each in backbones)))
+    held = {each.backbone for each in full}
+    lacking = [each for each in backbones if each not in held]
+    require_timm(lacking)
+    if lacking:  # what is only read may be read-only
+        store.require_writable()
     if plan.request.kind == "pretrained":
-        lacking = [
-            each
-            for each in backbones
-            if each.file is None
-            and pretrained_cached(each) is None
-            and _held(each, store, plan) is None
-        ]
-        _announce_downloads(lacking, listener, offline=plan.offline)
+        absent = [each for each in lacking if each.file is None and not pretrained_cached(each)]
+        announce_downloads(absent, listener, offline=plan.offline)
     listener.planned(len(backbones) * len(plan.precisions))
     outcomes: dict[tuple[Backbone, Precision], Outcome] = {}
-    for outcome in _outcomes(backbones, store, plan, listener):
+    for outcome in itertools.chain(full, exporter.settled([_Task(each) for each in lacking])):
         outcomes[outcome.backbone, outcome.precision] = outcome
         if outcome.precision in plan.precisions:
             listener.finished(outcome)
+    # Without the server that has torch: only a damaged fp32 export needs it again.
+    for outcome in exporter.in_other_precisions(list(outcomes.values())):
+        outcomes[outcome.backbone, outcome.precision] = outcome
+        listener.finished(outcome)
     wanted = tuple(outcomes[pair] for pair in itertools.product(backbones, plan.precisions))
     if plan.request.kind == "auto":
-        _warn_of_random_weights(wanted, listener)
+        # What a checked export is used for labels it; of those only new ones are said here.
+        warn_of_random_weights(wanted, listener, only_fresh=plan.checked)
     return wanted
 
 
-def require_fitting(request: WeightsRequest, backbones: Sequence[Backbone]) -> None:
-    """Refuse an unusable weights file before any work is done.
-
-    Raises:
-        InputError: the file is absent, or several backbones are to share it.
-    """
-    if request.kind != "file":
-        return
-    count = sum(each.file is None for each in backbones)
-    if count != 1:
-        raise InputError(
-            f"--weights {request.path}: one file holds the weights of one backbone, "
-            f"but {count} are selected; name one"
-        )
-    require_file_of(request)
-
-
-def _require_timm(backbones: Sequence[Backbone], store: Store, plan: ExportPlan) -> None:
-    """Refuse to begin without timm, if one of its backbones is not in the store.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    is_here = "timm" in library_versions()
-    for each in () if is_here else backbones:
-        held = find_export(store, each, plan.embedding, plan.request, seed=plan.seed)
-        if each.source == "timm" and held is None:
-            raise InputError(
-                f"{each.name} is of timm, which is not installed; pip install 'simx-bench[timm]'"
-            )
-
-
-def _announce_downloads(
-    lacking: Sequence[Backbone], listener: ExportListener, *, offline: bool
-) -> None:
-    """Announce which checkpoints will be downloaded, before the first byte.
-
-    Raises:
-        SystemFailureError: there is no room for them.
-    """
-    if not lacking:
-        return
-    folder = shown(checkpoints_folder())
-    checkpoints = f"{counted(len(lacking), 'checkpoint')} {'is' if len(lacking) == 1 else 'are'}"
-    if offline:
-        listener.notice(
-            f"offline: {checkpoints} not here, and nothing is downloaded; "
-            f"what is in {folder} and in the store is used"
-        )
-        return
-    needed, free = require_room(lacking)
-    listener.downloads(lacking)
-    listener.notice(
-        f"{checkpoints} to be downloaded, {size_of(needed)} in all, into {folder} "
-        f"({size_of(free)} free there)"
-    )
-
-
-def _warn_of_random_weights(outcomes: Sequence[Outcome], listener: ExportListener) -> None:
-    """Count the backbones with random weights: they must never pass for trained ones."""
-    exported = [each for each in outcomes if isinstance(each, Exported)]
-    random = {
-        each.backbone
-        for each in exported
-        if each.entry.manifest.identity.weights_origin == "random"
-    }
-    if random:
-        count = f"{counted(len(random), 'backbone')} {'has' if len(random) == 1 else 'have'}"
-        listener.notice(
-            f"{count} random weights, because no pretrained ones are here: latencies hold, "
-            "similarities mean nothing; --weights pretrained downloads them"
-        )
-
-
 class _Task(msgspec.Struct, frozen=True):
-    """An export to find or make; ``full`` is the fp32 outcome that another precision needs."""
+    """An export to make; ``full`` is the fp32 export that another precision is made from."""
 
     backbone: Backbone
-    precision: Precision
-    full: Outcome | None = None
-
-
-def _outcomes(
-    backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
-) -> Iterator[Outcome]:
-    """Yield each export as soon as it is known; fp32 first, even if the plan does not name it."""
-
-    def settled(tasks: Sequence[_Task]) -> Iterator[Outcome]:
-        with closing(ExportWorkers()) as workers:
-            yield from _Exporter(store, plan, listener, workers).settled(tasks)
-
-    full = []
-    for outcome in settled([_Task(each, "fp32") for each in backbones]):
-        full.append(outcome)
-        yield outcome
-    # Without the server that has torch: only a damaged fp32 export needs it again.
-    pairs = itertools.product(full, (each for each in plan.precisions if each != "fp32"))
-    yield from settled([_Task(each.backbone, other, each) for each, other in pairs])
+    precision: Precision = "fp32"
+    full: Exported | None = None
 
 
 class _Exporter:
     """Finds exports in the store, or has them made and publishes them."""
 
-    def __init__(
-        self, store: Store, plan: ExportPlan, listener: ExportListener, workers: ExportWorkers
-    ) -> None:
+    def __init__(self, store: Store, plan: ExportPlan, listener: ExportListener) -> None:
         self._store = store
         self._plan = plan
         self._listener = listener
-        self._workers = workers
+        self._workers = ExportWorkers()
         self._downloads = Downloads(
             mirror=plan.mirror,
             offline=plan.offline,
@@ -200,13 +116,50 @@ class _Exporter:
             notice=listener.notice,
         )
 
+    def stored(self, backbone: Backbone, precision: Precision) -> Exported | None:
+        """Return the store's export for the plan; None if it is missing, outdated or damaged."""
+        plan, notice = self._plan, self._listener.notice
+        wanted = (self._store, backbone, plan.embedding, plan.request)
+        pictures = plan.calibration_for(precision)
+        entry = find_export(
+            *wanted, precision, seed=plan.seed, calibration=pictures.sha256 if pictures else None
+        )
+        if plan.checked and entry is not None:
+            if (age := outdated(entry, backbone)) is not None:
+                notice(f"{backbone.name}: measured from an export that was {age}")
+            if damage := entry.damage():
+                notice(f"{damage}; exporting {backbone.name} again")
+                self._store.discard(entry)
+                return None
+        elif plan.checked and precision == "fp32" and (old := answering(*wanted, seed=plan.seed)):
+            age = outdated(old, backbone)
+            notice(f"{backbone.name}: its export was {age}; exporting it again")
+        if entry is None or not entry.is_complete():
+            return None
+        return Exported(backbone, entry, fresh=False)
+
+    def in_other_precisions(self, full: Sequence[Outcome]) -> Iterator[Outcome]:
+        """Find or make the plan's other precisions of fp32 exports, and yield each when known."""
+        tasks = []
+        for each, other in itertools.product(full, self._plan.precisions):
+            if other == "fp32":
+                continue
+            if isinstance(each, NotExported):
+                yield msgspec.structs.replace(each, precision=other)
+            elif found := self.stored(each.backbone, other):
+                yield found
+            else:
+                tasks.append(_Task(each.backbone, other, each))
+        yield from self.settled(tasks)
+
     def settled(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
         """Yield the outcomes of tasks; those that other processes work on come last."""
         elsewhere: list[_Task] = []
-        yield from self._side_by_side(tasks, elsewhere)
-        if elsewhere:
-            self._listener.waiting(list(dict.fromkeys(task.backbone for task in elsewhere)))
-            yield from self._side_by_side(elsewhere)
+        with closing(ExportWorkers()) as self._workers:
+            yield from self._side_by_side(tasks, elsewhere)
+            if elsewhere:
+                self._listener.waiting(list(dict.fromkeys(task.backbone for task in elsewhere)))
+                yield from self._side_by_side(elsewhere)
 
     def _side_by_side(
         self, tasks: Sequence[_Task], elsewhere: list[_Task] | None = None
@@ -239,10 +192,7 @@ class _Exporter:
         return filter(None, outcomes)
 
     def _in_fp32(self, backbone: Backbone, *, wait: bool) -> Outcome | None:
-        """Find or make an export; None if another process makes it, and ``wait`` is false."""
-        held = _held(backbone, self._store, self._plan)
-        if held is not None:
-            return Exported(backbone, held, fresh=False)
+        """Make an export; None if another process makes it, and ``wait`` is false."""
         request, embedding = self._plan.request.of(backbone), self._plan.embedding
         try:
             source = locate(backbone, request, downloads=self._downloads, seed=self._plan.seed)
@@ -253,11 +203,9 @@ class _Exporter:
         return self._found_or_made(order_from_weights(backbone, embedding, source), wait=wait)
 
     def _converted(
-        self, full: Outcome | None, precision: Precision, *, wait: bool, is_second: bool = False
+        self, full: Exported, precision: Precision, *, wait: bool, is_second: bool = False
     ) -> Outcome | None:
         """Return an export in another precision; a damaged fp32 export is made again, once."""
-        if not isinstance(full, Exported):
-            return full and msgspec.structs.replace(full, precision=precision)
         try:
             order = order_from_fp32(full, precision, self._plan.calibration_for(precision))
             return self._found_or_made(order, full.entry, wait=wait)
@@ -267,6 +215,8 @@ class _Exporter:
                 return _failed(full.backbone, precision, "source", reason)
         self._store.discard(full.entry)
         again = self._in_fp32(full.backbone, wait=True)
+        if not isinstance(again, Exported):
+            return again and msgspec.structs.replace(again, precision=precision)
         return self._converted(again, precision, wait=True, is_second=True)
 
     def _found_or_made(
@@ -328,17 +278,3 @@ class _Exporter:
 
 def _failed(backbone: Backbone, precision: Precision, stage: str, reason: str) -> NotExported:
     return NotExported(backbone=backbone, precision=precision, stage=stage, reason=reason)
-
-
-def _held(backbone: Backbone, store: Store, plan: ExportPlan) -> Entry | None:
-    """Return a stored export that replaces the one that would be made here, or None.
-
-    It serves where pretrained weights were exported and their checkpoint is gone, and where only
-    other precisions are wanted, which are made from any fp32 export.
-    """
-    downloads = plan.request.of(backbone).kind in {"auto", "pretrained"}
-    is_last = downloads and pretrained_cached(backbone) is None
-    if not is_last and "fp32" in plan.precisions:
-        return None
-    held = find_export(store, backbone, plan.embedding, plan.request, seed=plan.seed)
-    return held if held is not None and held.is_complete() else None

@@ -2,8 +2,7 @@
 
 import threading
 
-from simx.exporter.jobs.orders import REPLIES, ExportDone, ExportRequest
-from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.plan import REPLIES, ExportDone, ExportRequest, NotExported
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError

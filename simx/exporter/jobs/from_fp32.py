@@ -14,7 +14,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from simx.exporter.jobs.calibration import calibration_pixels
 from simx.exporter.jobs.job import Made, Stage, answer
-from simx.exporter.jobs.orders import ExportRequest
+from simx.exporter.jobs.plan import ExportRequest
 from simx.exporter.jobs.quantisation import to_int8
 from simx.exporter.store.manifest import (
     MANIFEST_FILE,
@@ -24,7 +24,6 @@ from simx.exporter.store.manifest import (
     Quantised,
     read_manifest,
 )
-from simx.exporter.store.stored_files import copy_as_recorded
 from simx.exporter.verification.half_precision import verify_in_float16
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.reference import load_reference
@@ -54,9 +53,8 @@ def make(request: ExportRequest, stage: Stage) -> Made:
         to_float16(full, path)
     else:
         quantised = _quantised(request, full, path)
-    answers = manifest.files[VERIFICATION_FILE]
-    copy_as_recorded(source / VERIFICATION_FILE, answers, folder / VERIFICATION_FILE)
-    reference = load_reference(folder / VERIFICATION_FILE, answers)
+    reference = load_reference(source / VERIFICATION_FILE, manifest.files[VERIFICATION_FILE])
+    reference.save(folder / VERIFICATION_FILE)
     if is_half:
         stage("verification")
         inputs = reference.inputs(preset)

@@ -12,13 +12,12 @@ from onnx.reference import ReferenceEvaluator
 
 from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
-from simx.exporter.jobs.orders import ExportRequest
-from simx.exporter.own_models.graph import OwnGraph
+from simx.exporter.jobs.plan import ExportRequest
+from simx.exporter.own_models.graph import OwnGraph, UnusableModelError
 from simx.exporter.own_models.inspection import plain_session
-from simx.exporter.own_models.reading import UnusableModelError
+from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
-from simx.exporter.store.stored_files import record_of
-from simx.exporter.store.tensors import pieces
+from simx.exporter.store.tensors import write_arrays
 from simx.exporter.verification.outputs import VerificationError, require_agreement
 from simx.exporter.verification.pictures import verification_pixels
 from simx.exporter.verification.reference import Reference
@@ -55,8 +54,7 @@ def make(request: ExportRequest, stage: Stage) -> Made:
         for name, tensor in graph.walk.constants.items()
         if tensor.data_type == TensorProto.FLOAT
     }
-    with state_path.open("wb") as file:
-        file.writelines(pieces(weights))
+    write_arrays(weights, state_path)
 
     stage("reference")
     pixels = verification_pixels(backbone)

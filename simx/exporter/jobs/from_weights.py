@@ -16,19 +16,18 @@ from torch import nn
 
 from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
-from simx.exporter.jobs.orders import ExportRequest, Order
+from simx.exporter.jobs.plan import ExportRequest, Order
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.graph import EXPORTED_BATCH, export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
+from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
-from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError
 from simx.exporter.verification.pictures import verification_pixels
 from simx.exporter.verification.reference import Reference
 from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.load import load
-from simx.exporter.weights.locate import Source
 from simx.exporter.weights.state import fill, load_state, save_state
 from simx.images.normalisation import normalise
 from simx.workers.connection import Connection
@@ -57,10 +56,8 @@ def make(request: ExportRequest, stage: Stage) -> Made:
     backbone = order.backbone
     stage("weights")
     torch.set_num_threads(request.threads)
-    path = None if order.path is None else Path(order.path)
-    origin = order.identity.weights_origin
-    source = Source(origin, path, order.sha256, order.seed, order.weights_key)
-    state, file_reading = load(backbone, order.identity.embedding, source)
+    assert order.weights is not None  # noqa: S101 - this entry is for such orders
+    state, file_reading = load(backbone, order.identity.embedding, order.weights)
     save_state(state, state_path)
 
     stage("reference")
@@ -111,8 +108,8 @@ def _embed(body: nn.Module, pixels: npt.NDArray[np.uint8], order: Order) -> npt.
         )
     if not np.isfinite(embeddings).all():
         problem = f"torch's own embedding is not finite: {_overflowing(body, inputs)}"
-        if order.identity.weights_origin == "file":
-            raise InputError(f"weights file {order.path}: {problem}; use other weights")
+        if order.weights is not None and order.weights.origin == "file":
+            raise InputError(f"weights file {order.weights.path}: {problem}; use other weights")
         raise VerificationError(problem)
     return embeddings
 

@@ -15,11 +15,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from simx.common.errors import InputError, SimxError, SystemFailureError, disk_failure
-from simx.exporter.jobs.orders import REQUESTS, ExportDone, ExportRequest, Order
-from simx.exporter.jobs.plan import Blame, NotExported
+from simx.exporter.jobs.plan import REQUESTS, Blame, ExportDone, ExportRequest, NotExported, Order
 from simx.exporter.store.cache_key import RECIPE, library_versions
+from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, FileRecord, Manifest, Quantised
-from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError, verify_export
 from simx.exporter.verification.reference import Reference

@@ -1,4 +1,7 @@
-"""How to export, what a caller hears meanwhile, and the outcome of each export."""
+"""The records of exports: the plan, the order to a worker, its outcome, what a caller hears.
+
+Paths in an order are absolute.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from simx.exporter.store.cache_key import converted_key, export_key
 from simx.exporter.store.entry import Entry
-from simx.exporter.store.manifest import Verified
+from simx.exporter.store.manifest import ExportIdentity, Manifest, Verified
+from simx.exporter.weights.cache import Source
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin
@@ -26,7 +31,8 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to export.
 
     ``threads`` is the total for all ``jobs`` that run side by side. ``mirror`` and ``offline`` are
-    as for ``Downloads``. Without a ``calibration`` the bundled pictures serve.
+    as for ``Downloads``. Without a ``calibration`` the bundled pictures serve. With ``checked``
+    every file of a stored export is read, and a damaged one is discarded and made again.
     """
 
     embedding: EmbeddingKind
@@ -38,6 +44,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     mirror: str | None = None
     offline: bool = False
     calibration: Calibration | None = None
+    checked: bool = False
 
     def calibration_for(self, precision: Precision) -> Calibration | None:
         """Return the user's pictures for int8, and None for any other precision."""
@@ -107,3 +114,78 @@ class ExportListener:
 
     def notice(self, text: str) -> None:
         """Another message for the user, in one line."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An export that is to be made, and the source that its manifest names.
+
+    It is made from ``weights``, or for another precision from the fp32 export in the folder
+    ``full``. int8 is calibrated on the pictures of ``calibration``, without them on the bundled
+    ones.
+    """
+
+    backbone: Backbone
+    identity: ExportIdentity
+    key: str
+    source: str
+    weights: Source | None = None
+    full: str | None = None
+    calibration: Calibration | None = None
+
+
+class ExportRequest(msgspec.Struct, frozen=True):
+    """Make an export in ``folder``, which is empty; the state dict of weights in ``state_path``."""
+
+    order: Order
+    threads: int
+    folder: str
+    state_path: str
+
+
+class ExportDone(msgspec.Struct, frozen=True, tag=True):
+    """The folder holds the verified export of this manifest."""
+
+    manifest: Manifest
+
+
+REQUESTS = msgspec.msgpack.Decoder(ExportRequest)
+REPLIES: msgspec.msgpack.Decoder[ExportDone | NotExported] = msgspec.msgpack.Decoder(
+    ExportDone | NotExported
+)
+
+
+def order_from_weights(backbone: Backbone, embedding: EmbeddingKind, source: Source) -> Order:
+    """Return the order of a backbone's fp32 export."""
+    return Order(
+        backbone=backbone,
+        identity=ExportIdentity(
+            model=backbone.model,
+            weights=backbone.weights,
+            embedding=embedding,
+            precision="fp32",
+            weights_origin=source.origin,
+        ),
+        key=export_key(backbone, embedding, source.label()),
+        source=source.label(),
+        weights=source,
+    )
+
+
+def order_from_fp32(
+    full: Exported, precision: Precision, calibration: Calibration | None = None
+) -> Order:
+    """Return the order of another precision of an fp32 export."""
+    manifest = full.entry.manifest
+    return Order(
+        backbone=full.backbone,
+        identity=msgspec.structs.replace(manifest.identity, precision=precision),
+        key=converted_key(
+            manifest.graph_sha256,
+            manifest.preset,
+            precision,
+            None if calibration is None else calibration.sha256,
+        ),
+        source=manifest.source,
+        full=str(full.entry.folder.resolve()),
+        calibration=calibration,
+    )

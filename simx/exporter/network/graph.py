@@ -12,7 +12,7 @@ import torch
 from onnx_ir.passes import Sequential, common
 from torch import nn
 
-from simx.exporter.network.lowering.passes import lower
+from simx.exporter.network.lowering import lower
 from simx.exporter.store.manifest import BATCH_NAME, INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
 
 EXPORTED_BATCH = 101
@@ -98,14 +98,10 @@ def _clean(model: onnx_ir.Model) -> None:
 
 def _strip_metadata(model: onnx_ir.Model) -> None:
     """Remove stack traces and scopes: they hold paths of the machine and change from run to run."""
-    graphs = (model.graph, *(function.graph for function in model.functions.values()))
-    nodes = [node for graph in graphs for node in graph.all_nodes()]
-    holders: list[onnx_ir.Model | onnx_ir.Graph | onnx_ir.Node] = [model, *graphs, *nodes]
-    for holder in holders:
-        holder.metadata_props.clear()
-        holder.doc_string = None
-    values = [value for node in nodes for value in node.outputs]
-    for graph in graphs:
-        values += (*graph.inputs, *graph.outputs, *graph.initializers.values())
-    for value in values:
-        value.metadata_props.clear()
+    common.ClearMetadataAndDocStringPass()(model)
+    model.metadata_props.clear()
+    model.doc_string = None
+    for graph in (model.graph, *(function.graph for function in model.functions.values())):
+        values = (value for node in graph.all_nodes() for value in node.outputs)
+        for value in (*graph.inputs, *graph.initializers.values(), *values):
+            value.metadata_props.clear()

@@ -1,6 +1,5 @@
 """Describes the user's ONNX files as backbones. Runs in the parent and imports no runtime."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import msgspec
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, opened, shown
 from simx.exporter.store.manifest import SINGLE_FILE_LIMIT
-from simx.models.backbone import OWN_WEIGHTS, Backbone, ByEmbedding, Layout, ModelFile
+from simx.models.backbone import Backbone
 from simx.models.model_input import ModelInput, model_input
 from simx.workers.forking import launcher
 from simx.workers.worker import Launcher, WorkerError
@@ -21,44 +20,22 @@ _INSPECTOR = "simx.exporter.own_models.inspection:main"
 _SECONDS = 900.0
 """For reading a file, and running its network once."""
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-
-_LONGEST_NAME = 80
-
 
 class Inspect(msgspec.Struct, frozen=True):
-    """Inspect the file of this absolute path, whose input has ``crop`` rows and columns."""
+    """Inspect the file of this absolute path, whose input has this form."""
 
     path: str
-    crop: int
-    layout: Layout
+    input: ModelInput
 
 
-class Inspected(msgspec.Struct, frozen=True, tag=True):
-    """The file can be used.
+class Inspected(msgspec.Struct, frozen=True):
+    """The file as a backbone, or the problem with it: it follows its name and says what to do."""
 
-    ``bytes`` are those of all its files, ``params`` the numbers in its float tensors, and ``gmacs``
-    1e9 multiply-accumulates. The other fields are as in ``ModelFile``.
-    """
-
-    sha256: str
-    bytes: int
-    dim: int
-    params: int
-    gmacs: float
-    is_counted: bool
-    single_picture: bool
+    backbone: Backbone | None = None
+    problem: str = ""
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The file cannot be used; ``problem`` follows its name and says what to do."""
-
-    problem: str
-
-
-_REPLIES: msgspec.msgpack.Decoder[Inspected | Refused] = msgspec.msgpack.Decoder(
-    Inspected | Refused
-)
+_REPLIES = msgspec.msgpack.Decoder(Inspected)
 
 
 def own_models(paths: Sequence[str], preprocess: Sequence[str]) -> tuple[Backbone, ...]:
@@ -97,42 +74,12 @@ def own_models(paths: Sequence[str], preprocess: Sequence[str]) -> tuple[Backbon
 
 
 def _described(path: str, its: ModelInput, server: Launcher) -> Backbone:
-    absolute = str(Path(path).resolve())
     try:
         with server.launch() as worker:
-            request = Inspect(absolute, its.preset.crop, its.layout)
+            request = Inspect(str(Path(path).resolve()), its)
             found = worker.request(request, _REPLIES, _SECONDS)
     except WorkerError as error:
         raise InputError(f"model {shown(path)}: cannot be inspected: the worker {error}") from None
-    if isinstance(found, Refused):
+    if found.backbone is None:
         raise InputError(f"model {shown(path)}: {found.problem}")
-    dims = ByEmbedding(pooled=found.dim, penultimate=found.dim, flat=found.dim)
-    return Backbone(
-        model=_safe_name(Path(path).stem),
-        weights=OWN_WEIGHTS,
-        default=False,
-        family="own",
-        gflops=found.gmacs,
-        params=found.params,
-        acc1=None,
-        acc5=None,
-        file_size=found.bytes / 2**20,
-        license=None,
-        url="",
-        preset=its.preset,
-        embedding_dims=dims,
-        embedding_gmacs=ByEmbedding(pooled=found.gmacs, penultimate=found.gmacs, flat=found.gmacs),
-        source="onnx",
-        file=ModelFile(
-            path=absolute,
-            sha256=found.sha256,
-            layout=its.layout,
-            single_picture=found.single_picture,
-            is_counted=found.is_counted,
-        ),
-    )
-
-
-def _safe_name(stem: str) -> str:
-    """Return a stem as a name of a folder, of a glob and of a table, without other characters."""
-    return _UNSAFE.sub("_", stem).strip("._-")[:_LONGEST_NAME] or "model"
+    return found.backbone

@@ -1,15 +1,22 @@
-"""Requires of a graph that it takes one picture and gives one vector, and brings it into that form.
+"""Reads an ONNX file of any origin, and brings it into the form of one picture and one vector.
 
 Runs inside a worker only.
 """
 
-from pathlib import Path
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 
 import onnx
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from onnx import TensorProto, helper
+from onnx.inliner import inline_local_functions
 
-from simx.exporter.own_models.reading import ReadModel, UnusableModelError, tensors
-from simx.exporter.verification.inspection.walk import Walk, described
+from simx.common.errors import InputError
+from simx.common.input_files import read_whole
+from simx.exporter.own_models.described import MODEL
+from simx.exporter.store.manifest import SINGLE_FILE_LIMIT
+from simx.exporter.verification.walk import Walk, described, is_external
 from simx.models.backbone import Layout
 
 _STANDARD = frozenset({"", "ai.onnx"})
@@ -37,11 +44,17 @@ _ADDED = "simx_own_model"
 _FIX = "python -m onnxruntime.tools.make_dynamic_shape_fixed"
 
 
+class UnusableModelError(Exception):
+    """A file cannot be used; the text follows its name and says what to do."""
+
+
 class OwnGraph:
     """A usable graph: one picture, float32 [N, 3, side, side], gives one vector, float32 [N, D].
 
     ``content`` is the file that is executed: the user's own, byte for byte, unless something had to
-    be changed. ``single_picture`` is whether N is always 1.
+    be changed. ``bytes`` are the length, and ``sha256`` the hash, of the user's file; with external
+    data, the length of all files, and the hash of the hashes of the model's and of the others by
+    their names. ``single_picture`` is whether N is always 1.
 
     Args:
         path: the user's file.
@@ -53,20 +66,96 @@ class OwnGraph:
     """
 
     def __init__(self, path: Path, side: int, layout: Layout) -> None:
-        read = ReadModel(path)
-        self.model, self.sha256, self.bytes = read.model, read.sha256, read.bytes
+        content = _content(path)
+        self.model = _parsed(content)
+        data = _load_external_data(self.model, path.parent.resolve())
+        self.bytes = len(content) + sum(map(len, data.values()))
+        hashes = [hashlib.sha256(each).hexdigest() for each in (content, *data.values())]
+        self.sha256 = hashlib.sha256("".join(hashes).encode()).hexdigest() if data else hashes[0]
+        is_changed = bool(data or self.model.functions)
+        if self.model.functions:
+            self.model = inline_local_functions(self.model)
         _require_known(self.model)
-        has_inputs = _keep_inputs(self.model)
+        is_changed |= _keep_inputs(self.model)
         self.single_picture = _has_single_picture(self.model.graph, side, layout)
         _require_valid(self.model)
-        is_adapted = _adapt(self.model.graph, side, layout, single=self.single_picture)
-        is_same = read.content is not None and not has_inputs and not is_adapted
-        self.content = read.content if is_same and read.content else self.model.SerializeToString()
+        is_changed |= _adapt(self.model.graph, side, layout, single=self.single_picture)
+        self.content = self.model.SerializeToString() if is_changed else content
 
     @property
     def walk(self) -> Walk:
         """Its nodes and constants."""
         return Walk(self.model)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_whole(path, MODEL)
+    except InputError as error:
+        reason = str(error).removeprefix(MODEL.label).removesuffix(f"; {MODEL.mend}")
+        raise UnusableModelError(f"its data {reason}; copy all its files again") from None
+
+
+def _parsed(content: bytes) -> onnx.ModelProto:
+    try:
+        model: onnx.ModelProto = onnx.ModelProto.FromString(content)
+    except DecodeError:
+        raise UnusableModelError("is no ONNX model, or is damaged; export it again") from None
+    if not model.graph.node:
+        raise UnusableModelError("is no ONNX model: it has no graph; export it again")
+    return model
+
+
+def _load_external_data(model: onnx.ModelProto, folder: Path) -> dict[str, bytes]:
+    """Put the values of all tensors into a model; return the files they were in, by their names."""
+    files: dict[str, bytes] = {}
+    left = SINGLE_FILE_LIMIT
+    for tensor in filter(is_external, _tensors(model)):
+        keys = {each.key: each.value for each in tensor.external_data}
+        name = keys.get("location", "")
+        if name not in files:
+            files[name] = _content(_beside(folder, name))
+        try:
+            begin = int(keys.get("offset", 0))
+            end = begin + int(keys.get("length", len(files[name]) - begin))
+        except ValueError:
+            begin = end = -1
+        if not 0 <= begin <= end <= len(files[name]):
+            raise UnusableModelError(
+                f"its external data {name!r} do not have all of {tensor.name!r}; copy both files "
+                "again"
+            )
+        left -= end - begin
+        if left < 0:
+            raise UnusableModelError(
+                f"its weights have more than the {SINGLE_FILE_LIMIT:,} bytes allowed"
+            )
+        tensor.raw_data = files[name][begin:end]
+        del tensor.external_data[:]
+        tensor.ClearField("data_location")
+    return dict(sorted(files.items()))
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Return the path of a file that a model names, which has to be in the model's own folder."""
+    path, pure = folder / name, PurePath(name)
+    leads_out = ".." in pure.parts or not path.resolve().is_relative_to(folder)
+    if not name or pure.is_absolute() or leads_out:
+        raise UnusableModelError(
+            f"its external data {name!r} are not in its own folder; save it with its data beside it"
+        )
+    return path
+
+
+def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor in a message, at any depth."""
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                yield from _tensors(each)
 
 
 def _require_known(model: onnx.ModelProto) -> None:
@@ -90,7 +179,7 @@ def _require_known(model: onnx.ModelProto) -> None:
                 f"is quantised ({described(node)}); give the float32 file, from which "
                 "--precision int8 makes its own"
             )
-    if any(tensor.data_type in _HALF for tensor in tensors(model)):
+    if any(tensor.data_type in _HALF for tensor in _tensors(model)):
         raise UnusableModelError(
             "computes in float16; give the float32 file, from which --precision fp16 makes its own"
         )

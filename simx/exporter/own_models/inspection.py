@@ -4,6 +4,7 @@ Runs inside a worker only.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,15 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from simx.exporter.own_models.described import Inspect, Inspected, Refused
-from simx.exporter.own_models.graph import OwnGraph
-from simx.exporter.own_models.reading import UnusableModelError
+from simx.exporter.own_models.described import Inspect, Inspected
+from simx.exporter.own_models.graph import OwnGraph, UnusableModelError
 from simx.exporter.verification.outputs import session_options
+from simx.models.backbone import OWN_WEIGHTS, Backbone, ByEmbedding, ModelFile
 from simx.workers.connection import Connection
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+_LONGEST_NAME = 80
 
 _COUNTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -38,31 +43,49 @@ def main(connection: Connection) -> None:
     """Run a worker: one request, one answer."""
     request = connection.receive(msgspec.msgpack.Decoder(Inspect))
     try:
-        reply: Inspected | Refused = _inspected(request)
+        reply = Inspected(_described(request))
     except UnusableModelError as error:
-        reply = Refused(str(error))
+        reply = Inspected(problem=str(error))
     connection.send(reply)
 
 
-def _inspected(request: Inspect) -> Inspected:
-    graph = OwnGraph(Path(request.path), request.crop, request.layout)
+def _described(request: Inspect) -> Backbone:
+    path, preset, layout = Path(request.path), request.input.preset, request.input.layout
+    graph = OwnGraph(path, preset.crop, layout)
     walk = graph.walk
     floats = (each for each in walk.constants.values() if each.data_type in _FLOATS)
-    params = sum(math.prod(each.dims) for each in floats)
-    image = np.zeros((1, 3, request.crop, request.crop), np.float32)
+    image = np.zeros((1, 3, preset.crop, preset.crop), np.float32)
     embedding, shapes = _run_once(graph.model, image)
     if embedding.ndim != 2 or len(embedding) != 1:  # noqa: PLR2004 - picture and component
         raise UnusableModelError(
             f"gives {list(embedding.shape)} for one picture, not [1, D]; export it for embeddings"
         )
-    return Inspected(
-        sha256=graph.sha256,
-        bytes=graph.bytes,
-        dim=embedding.shape[1],
-        params=params,
-        gmacs=sum(_multiply_accumulates(graph.model, shapes)) / 1e9,
-        is_counted=not any(node.op_type in _NOT_COUNTED for node in walk.nodes),
-        single_picture=graph.single_picture,
+    dim = embedding.shape[1]
+    gmacs = sum(_multiply_accumulates(graph.model, shapes)) / 1e9
+    return Backbone(
+        # Names a folder, fits a glob and a table, and has no other characters.
+        model=_UNSAFE.sub("_", path.stem).strip("._-")[:_LONGEST_NAME] or "model",
+        weights=OWN_WEIGHTS,
+        default=False,
+        family="own",
+        gflops=gmacs,
+        params=sum(math.prod(each.dims) for each in floats),
+        acc1=None,
+        acc5=None,
+        file_size=graph.bytes / 2**20,
+        license=None,
+        url="",
+        preset=preset,
+        embedding_dims=ByEmbedding(pooled=dim, penultimate=dim, flat=dim),
+        embedding_gmacs=ByEmbedding(pooled=gmacs, penultimate=gmacs, flat=gmacs),
+        source="onnx",
+        file=ModelFile(
+            path=request.path,
+            sha256=graph.sha256,
+            layout=layout,
+            single_picture=graph.single_picture,
+            is_counted=not any(node.op_type in _NOT_COUNTED for node in walk.nodes),
+        ),
     )
 
 

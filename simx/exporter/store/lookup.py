@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from simx.exporter.store.cache_key import can_export, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.store import Store
-from simx.exporter.weights.cache import pretrained_cached
-from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.cache import Source, pretrained_cached
+from simx.exporter.weights.locate import locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.results.schema.report import WeightsOrigin

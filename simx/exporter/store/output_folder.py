@@ -17,7 +17,7 @@ from simx.common.input_files import refuse_url, shown
 from simx.common.locking import locked
 from simx.common.output_files import has_content
 from simx.common.temporary import workspace
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import Entry, copy_as_recorded, damage_of, record_of
 from simx.exporter.store.manifest import DATA_FILE, MODEL_FILE, Manifest
 from simx.exporter.store.output_manifest import (
     OUTPUT_MANIFEST_FILE,
@@ -25,7 +25,6 @@ from simx.exporter.store.output_manifest import (
     output_model,
     read_output_manifest,
 )
-from simx.exporter.store.stored_files import copy_as_recorded, damage_of, record_of
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.workers.spawning import Spawner
 from simx.workers.worker import WorkerError

@@ -22,7 +22,7 @@ from simx.common.atomic import make_folder, sync_folder, write_synced
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.locking import lock_file
 from simx.common.temporary import workspace
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import Entry, damage_of
 from simx.exporter.store.manifest import (
     MANIFEST,
     MANIFEST_FILE,
@@ -31,7 +31,6 @@ from simx.exporter.store.manifest import (
     read_manifest,
     sealed,
 )
-from simx.exporter.store.stored_files import damage_of
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 
 _LOCK_SECONDS = 300.0
@@ -41,7 +40,8 @@ _LOCK_SECONDS = 300.0
 class Store:
     """A folder of exports.
 
-    An entry whose manifest cannot be read is left out; ``on_damage`` gets one line about it.
+    An entry whose manifest cannot be read is left out; ``on_damage`` gets one line about it. All
+    that writes raises ``SystemFailureError`` where the store cannot be written.
     """
 
     def __init__(self, root: Path, on_damage: Callable[[str], None] = lambda _: None) -> None:
@@ -94,11 +94,7 @@ class Store:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """Yield an empty folder on the store's own disk; it is removed afterwards.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
-        """
+        """Yield an empty folder on the store's own disk; it is removed afterwards."""
         with ExitStack() as stack:
             with self.written():
                 folder = stack.enter_context(workspace(self.root / "unfinished"))
@@ -112,9 +108,6 @@ class Store:
 
         Yields:
             Whether the lock was granted.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
         """
         folder = self._folder(identity, key)
         name = "-".join(folder.relative_to(self.root / "exports").parts)
@@ -135,9 +128,6 @@ class Store:
             weights: state dict on the store's disk, outside of ``prepared``.
             manifest: the entry's manifest.
             key: from ``cache_key``.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
         """
         folder = self._folder(manifest.identity, key)
         entry = Entry(folder, self.root, manifest)
@@ -163,9 +153,6 @@ class Store:
         """Remove a damaged entry, unless another process has repaired it.
 
         Its weights file is removed only if that is damaged: other entries may share it.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
         """
         with self.workspace() as workspace, self.written(), self.locked():
             if not entry.folder.exists() or entry.damage() is None:
@@ -175,12 +162,7 @@ class Store:
                 entry.weights_path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
-        """Fail before any work is done.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
-            InputError: the path is a file.
-        """
+        """Fail before any work is done; raise ``InputError`` if the path is a file."""
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"store {self.root}: is a file, not a folder; choose another --store")
         with self.workspace():
@@ -188,11 +170,7 @@ class Store:
 
     @contextmanager
     def written(self) -> Iterator[None]:
-        """Name the store in the error of a write that fails.
-
-        Raises:
-            SystemFailureError: the store cannot be written.
-        """
+        """Name the store in the error of a write that fails."""
         try:
             yield
         except OSError as error:

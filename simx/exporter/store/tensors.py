@@ -10,6 +10,7 @@ Source: https://github.com/huggingface/safetensors, section "Format".
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -43,7 +44,17 @@ class _Place(msgspec.Struct, frozen=True):
     data_offsets: tuple[Count, Count]
 
 
-def pieces(arrays: Mapping[str, _Array]) -> Iterator[bytes | memoryview]:
+def write_arrays(arrays: Mapping[str, _Array], path: Path) -> None:
+    """Write a file of arrays; ``record_of`` syncs it to the disk.
+
+    Raises:
+        OSError: the system refused.
+    """
+    with path.open("wb") as file:
+        file.writelines(_pieces(arrays))
+
+
+def _pieces(arrays: Mapping[str, _Array]) -> Iterator[bytes | memoryview]:
     """Yield a file's content: the header, then each array's bytes, in the format's order."""
     ordered = sorted(arrays.items(), key=lambda each: (-each[1].itemsize, each[0]))
     ends = accumulate((array.nbytes for _, array in ordered), initial=0)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind
 from simx.common.safe_text import clean
+from simx.exporter.store.entry import DamagedEntryError, opened_as_recorded
 from simx.exporter.store.manifest import FileRecord
-from simx.exporter.store.stored_files import DamagedEntryError, opened_as_recorded
-from simx.exporter.store.tensors import arrays_of, pieces
+from simx.exporter.store.tensors import arrays_of, write_arrays
 from simx.images.normalisation import normalise
 from simx.models.backbone import Preset
 
@@ -41,7 +41,7 @@ class Reference(msgspec.Struct, frozen=True):
         Raises:
             OSError: the system refused.
         """
-        path.write_bytes(b"".join(pieces(msgspec.structs.asdict(self))))
+        write_arrays(msgspec.structs.asdict(self), path)
 
 
 def load_reference(path: Path, expected: FileRecord) -> Reference:

@@ -10,18 +10,19 @@ import re
 import shlex
 import struct
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
 
 from simx.common.errors import InputError
 from simx.common.input_files import opened, shown
-from simx.exporter.store.stored_files import name_of
-from simx.exporter.weights.foreign import kind_of, zip_problem
-from simx.exporter.weights.identity import hash_of, record_path, replaced
+from simx.exporter.store.entry import name_of
+from simx.exporter.weights.cache import hash_of, record_path, replaced
 from simx.exporter.weights.request import WEIGHTS
 from simx.exporter.weights.selection import Keys, containers, nested, plain
 
@@ -29,6 +30,24 @@ _TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
 """Of a zip file, and of a pickle."""
 
 _HEAD_BYTES = struct.calcsize("<Qc")
+
+_BEGINNING_BYTES = 1024
+
+_MOST_INDEX_BYTES = 2**24
+
+_KINDS = (
+    (b"GGUF", "a GGUF file, whose weights are quantised"),
+    (b"\x89HDF", "an HDF5 file, as Keras writes them"),
+    (b"\x93NUMPY", "a numpy array"),
+    (b"\x1f\x8b", "a gzip file: unpack it first"),
+    *((bytes((8, version, 18)), "an ONNX model") for version in range(3, 16)),  # ir_version first
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"version https://git-lfs", "a pointer of Git LFS: git lfs pull fetches the file itself"),
+    (b"<!doctype html", "a web page, which a server sent in place of the file"),
+    (b"<html", "a web page, which a server sent in place of the file"),
+)
+"""Beginnings of files, in small letters where they are text."""
 
 _LENGTH_AT_MOST = 60
 
@@ -39,6 +58,12 @@ STATE_DICT = dataclasses.replace(
     WEIGHTS,
     mend="save a state dict as safetensors, or with torch.save(model.state_dict(), ...)",
 )
+
+
+class _Index(msgspec.Struct):
+    """The part of ``model.safetensors.index.json`` by which it is known."""
+
+    weight_map: dict[str, str]
 
 
 class _Stub:
@@ -61,33 +86,22 @@ _IGNORED = ("argparse.Namespace",)
 """Classes of objects beside the weights; torchvision's training script saves its arguments so."""
 
 
-def read_checkpoint(path: Path, sha256: str) -> object:
-    """Read a checkpoint from torch's cache, in either format, after checking its hash.
+def read(path: Path, sha256: str, *, is_cached: bool = False) -> object:
+    """Read a user's weights, or a checkpoint in torch's cache, after checking the hash.
 
-    The same open file is checked and loaded, so it cannot be replaced in between.
-
-    Raises:
-        InputError: unreadable, of another hash, or without a state dict.
-    """
-    with opened(path, STATE_DICT) as file:
-        digest = hash_of(file, path)
-        if digest != sha256:
-            problem = f"its sha256 is {digest}, not {sha256} as before"
-            record = shown(record_path(path.name))
-            raise replaced(path, problem, f" (if the file is right, delete {record} instead)")
-        return _loaded(file, path)
-
-
-def read_file(path: Path, sha256: str) -> object:
-    """Read a user's weights: safetensors, or a file for ``torch.load(weights_only=True)``.
-
-    The content decides, not the suffix.
+    It is safetensors, or a file for ``torch.load(weights_only=True)``: the content decides, not the
+    suffix. The same open file is checked and loaded, so it cannot be replaced in between.
 
     Raises:
         InputError: unreadable, of another hash, neither format, or without a state dict.
     """
     with opened(path, STATE_DICT) as file:
-        if hash_of(file, path) != sha256:
+        digest = hash_of(file, path)
+        if digest != sha256 and is_cached:
+            problem = f"its sha256 is {digest}, not {sha256} as before"
+            record = shown(record_path(path.name))
+            raise replaced(path, problem, f" (if the file is right, delete {record} instead)")
+        if digest != sha256:
             raise InputError(
                 f"weights file {shown(path)}: changed while it was exported; do not change it "
                 "during an export"
@@ -106,11 +120,11 @@ def _loaded(file: io.BufferedReader, path: Path) -> object:
             raise STATE_DICT.refused(path, problem) from error
     if head.startswith(_TORCH_MAGIC):
         return _torch_load(file, path)
-    raise STATE_DICT.refused(path, kind_of(file))
+    raise STATE_DICT.refused(path, _kind_of(file))
 
 
 def _torch_load(file: io.BufferedReader, path: Path) -> object:
-    if problem := zip_problem(file):
+    if problem := _zip_problem(file):
         raise STATE_DICT.refused(path, problem)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_stubs(_IGNORED)):
@@ -181,3 +195,44 @@ def _no_state_dict(loaded: object) -> str:
         if not isinstance(value, Mapping):
             return f"{what}: {_key(keys)} is of type {type(value).__name__}"
     return what
+
+
+def _kind_of(file: io.BufferedReader) -> str:
+    """Say what a file is that is neither safetensors nor written by ``torch.save``."""
+    head = file.read(_BEGINNING_BYTES)
+    if not head:
+        return "an empty file"
+    text = head.lstrip().lower()
+    for beginning, kind in _KINDS:
+        if head.startswith(beginning) or text.startswith(beginning):
+            return kind
+    if text.startswith(b"{"):
+        try:
+            index = msgspec.json.decode(head + file.read(_MOST_INDEX_BYTES), type=_Index)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return "a JSON file"
+        count = len(set(index.weight_map.values()))
+        return f"an index of {count} files that hold the weights: join them in one file first"
+    return "neither safetensors nor a file written by torch.save"
+
+
+def _zip_problem(file: io.BufferedReader) -> str | None:
+    """Say why a zip file is none that ``torch.load`` may read; leaves it at its beginning."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error):
+        return None  # no zip file, or a damaged one, which torch refuses
+    finally:
+        file.seek(0)
+    names = {each.filename.rpartition("/")[2] for each in entries}
+    if "constants.pkl" in names:
+        return "a TorchScript archive, which is a program: save its state_dict() where it was made"
+    if "data.pkl" not in names:
+        return "a zip file in which torch.save has written nothing (no data.pkl)"
+    if any(
+        each.compress_type != zipfile.ZIP_STORED or each.file_size > each.compress_size
+        for each in entries
+    ):
+        return "a zip file that is compressed, which torch.save never does"
+    return None

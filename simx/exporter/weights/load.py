@@ -1,10 +1,12 @@
 """Read a backbone's weights into memory, from the source that ``locate`` found.
 
 A network in a file is accepted if it has every tensor that the embedding is computed from, and no
-others in the same modules. Its classifier, and what the file holds besides, does not matter.
+others in the same modules. Its classifier, and what the file holds besides, does not matter. The
+error of a file without such a network has the likeliest cause first, and says what to do.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,12 +15,13 @@ import torch
 
 from simx.common.errors import InputError
 from simx.common.input_files import shown
-from simx.exporter.weights.checkpoint import read_checkpoint, read_file
+from simx.exporter.store.cache_key import library_versions
+from simx.exporter.weights.cache import Source
+from simx.exporter.weights.checkpoint import read
 from simx.exporter.weights.file_reading import Entries, FileReading
 from simx.exporter.weights.initialised import random_state
-from simx.exporter.weights.locate import Source
-from simx.exporter.weights.misfit import misfit
-from simx.exporter.weights.selection import Network, containers, needs_of, networks
+from simx.exporter.weights.selection import Container, Network, containers, needs_of, networks
+from simx.models import catalogue
 from simx.models.backbone import Backbone, EmbeddingKind
 
 _State = Mapping[str, torch.Tensor]
@@ -28,6 +31,12 @@ _VARIANCE = ".running_var"
 _SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 
 _NAMED_AT_MOST = 3
+
+_SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.")
+"""In ``model-00001-of-00003.safetensors``."""
+
+_POSITIONS, _PATCHES = "encoder.pos_embedding", "conv_proj.weight"
+"""A vision transformer's: [1, patches + 1, width], and [width, 3, side, side] of one patch."""
 
 
 def load(
@@ -45,9 +54,9 @@ def load(
     """
     if source.path is None or source.sha256 is None:
         return random_state(backbone, source.seed), FileReading()
-    read = read_checkpoint if source.origin == "pretrained" else read_file
-    loaded = read(source.path, source.sha256)
-    return fit(loaded, backbone, embedding, source.path, source.key)
+    path = Path(source.path)
+    loaded = read(path, source.sha256, is_cached=source.origin == "pretrained")
+    return fit(loaded, backbone, embedding, path, source.key)
 
 
 def fit(
@@ -79,7 +88,16 @@ def fit(
     found = networks(held, needs)
     fitting = [each for each in found if each.fits]
     if not fitting:
-        raise misfit(held, found[0], backbone, embedding, path)
+        cause, mend = _cause(held, found[0], backbone, embedding, path)
+        problems = [
+            f"{len(names)} {what} ({Entries.of(names).listed()})"
+            for what, names in found[0].problems.items()
+            if names
+        ]
+        raise InputError(
+            f"weights file {shown(path)} does not fit {backbone.name}: {cause}of its tensors, "
+            f"{'; '.join(problems)}; {mend}"
+        )
     chosen = _chosen(fitting, path, key)
     state = {
         name: torch.empty_like(like, device="cpu").copy_(chosen.usable[name].detach())
@@ -150,3 +168,54 @@ def _impossible(name: str, tensor: torch.Tensor, given: torch.Tensor) -> str:
         return "numbers beyond float32's range" if is_converted else "an infinity"
     is_variance = name.endswith(_VARIANCE)
     return f"a negative variance ({least:.3g})" if is_variance and least < 0 else ""
+
+
+def _cause(
+    held: Sequence[Container],
+    closest: Network,
+    backbone: Backbone,
+    embedding: EmbeddingKind,
+    path: Path,
+) -> tuple[str, str]:
+    """Return the likeliest cause, if one is known, and what to do."""
+    if shard := _SHARD.search(path.name):
+        return f"it is file {shard[1]} of {shard[2]}; ", "join them in one file first"
+    other = _other_backbone(held, embedding)
+    if pixels := _pixels(closest):
+        cause = f"it is for pictures of {pixels} pixels, not {backbone.preset.crop}; "
+        if other is None:
+            return cause, "torchvision's interpolate_embeddings converts its position embedding"
+        return cause, f"select {other.name}"
+    if other is not None:
+        return f"it fits {other.name}; ", "select that"
+    if not closest.found:
+        return (
+            f"it has none of the names that {backbone.source} gives to this network's tensors; ",
+            f"save it from {backbone.source}'s model",
+        )
+    return "", "select the model it was saved from"
+
+
+def _pixels(closest: Network) -> int | None:
+    """Return the side of the pictures for a vision transformer that differs in nothing else."""
+    missing, unexpected, different = closest.problems.values()
+    if missing or unexpected or [name.split()[0] for name in different] != [_POSITIONS]:
+        return None
+    patches = closest.found[_POSITIONS].shape[1] - 1
+    return math.isqrt(patches) * closest.found[_PATCHES].shape[-1]
+
+
+def _other_backbone(held: Sequence[Container], embedding: EmbeddingKind) -> Backbone | None:
+    """Return the entry that a file fits: torchvision's before timm's, which has to be installed."""
+    tried: set[tuple[str, int]] = set()
+    usable = {"torchvision", *({"timm"} & library_versions().keys())}
+    known = [each for each in catalogue.load() if each.source in usable]
+    for backbone in sorted(known, key=lambda each: (each.source == "timm", not each.default)):
+        # Only a vision transformer's tensors depend on the size of the pictures.
+        size = backbone.preset.crop if backbone.family == "vit" else 0
+        if (backbone.model, size) in tried:
+            continue
+        tried.add((backbone.model, size))
+        if networks(held, needs_of(backbone, embedding))[0].fits:
+            return backbone
+    return None

@@ -1,39 +1,9 @@
 """Find a backbone's weights, and download them if that was requested. Never imports torch."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from simx.common.input_files import opened
-from simx.exporter.weights.cache import pretrained_cached
+from simx.exporter.weights.cache import Source, checkpoint_hash, file_hash, pretrained_cached
 from simx.exporter.weights.download import Downloads
-from simx.exporter.weights.identity import checkpoint_hash, file_hash
-from simx.exporter.weights.request import WEIGHTS, WeightsRequest
+from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
-from simx.results.schema.report import WeightsOrigin
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where one backbone's weights come from: a file and the hash it has to have, or a seed.
-
-    ``key`` names one of several networks in the file.
-    """
-
-    origin: WeightsOrigin
-    path: Path | None = None
-    sha256: str | None = None
-    seed: int = 0
-    key: str | None = None
-
-    def label(self) -> str:
-        """Name the source exactly, without a path: by the hash of a file, or by a seed.
-
-        Two sources of one backbone with equal labels give the same weights, of the same origin.
-        """
-        if self.sha256 is None:
-            return f"seed {self.seed}"
-        label = f"{'checkpoint ' if self.origin == 'pretrained' else ''}sha256 {self.sha256}"
-        return label if self.key is None else f"{label} key {self.key}"
 
 
 def locate(
@@ -58,25 +28,13 @@ def locate(
     """
     downloads = downloads or Downloads()
     if request.kind == "file":
-        path = require_file_of(request)
-        sha256 = backbone.file.sha256 if backbone.file else file_hash(path)
-        return Source("file", path, sha256, key=request.key)
+        assert request.path is not None  # noqa: S101 - as the request says
+        sha256 = backbone.file.sha256 if backbone.file else file_hash(request.path)
+        return Source("file", str(request.path.absolute()), sha256, key=request.key)
     checkpoint = None if request.kind == "random" else pretrained_cached(backbone)
     if checkpoint is None and request.kind == "pretrained":
         checkpoint = downloads.fetch(backbone)
     if checkpoint is None:
         return Source("random", seed=seed)
-    return Source("pretrained", checkpoint, checkpoint_hash(checkpoint, downloads.notice))
-
-
-def require_file_of(request: WeightsRequest) -> Path:
-    """Return the requested file.
-
-    Raises:
-        InputError: it is absent, or no regular file (a pipe would block, a device never end).
-        ValueError: the request is for no file.
-    """
-    if request.path is None:
-        raise ValueError("a request for a file names none")
-    with opened(request.path, WEIGHTS):
-        return request.path
+    sha256 = checkpoint_hash(checkpoint, downloads.notice)
+    return Source("pretrained", str(checkpoint.absolute()), sha256)

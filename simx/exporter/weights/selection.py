@@ -115,7 +115,8 @@ class Network:
 @cache
 def needs_of(backbone: Backbone, embedding: EmbeddingKind) -> Needs:
     """Return a backbone's tensors, and which of them the embedding is computed from."""
-    model = architecture.build_empty(backbone)
+    with torch.device("meta"):
+        model = architecture.build(backbone)
     expected = model.state_dict(keep_vars=True)
     body = remove_head(model, embedding).state_dict(keep_vars=True)
     used = {id(tensor) for tensor in body.values()}

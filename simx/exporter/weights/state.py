@@ -1,6 +1,5 @@
 """A backbone's state dict as one file in the store: equal weights are equal bytes."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import torch
 from torch import nn
 
 from simx.common.errors import SystemFailureError
-from simx.exporter.store.tensors import arrays_of, pieces
+from simx.exporter.store.tensors import arrays_of, write_arrays
 
 
 def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write a state dict of float32 and int64 tensors on the CPU, and sync it to the disk.
+    """Write a state dict of float32 and int64 tensors on the CPU.
 
     Tensors that share memory are each written in full.
 
@@ -21,10 +20,7 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
         SystemFailureError: the file cannot be written.
     """
     try:
-        with path.open("wb") as file:
-            file.writelines(pieces({name: each.detach().numpy() for name, each in state.items()}))
-            file.flush()
-            os.fsync(file.fileno())
+        write_arrays({name: each.detach().numpy() for name, each in state.items()}, path)
     except OSError as error:
         raise SystemFailureError(
             f"cannot write weights to {path}: {error.strerror}; make room there or choose "

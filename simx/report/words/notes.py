@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean, counted
-from simx.models.licences import licence_notes
+from simx.models.catalogue import licence_notes
 from simx.report.words import figures
 from simx.report.words.names import (
     FAILED,

@@ -18,9 +18,9 @@ from simx.common.temporary import temporary_folder
 from simx.common.user_folders import data_folder, homeless
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import ensure
-from simx.exporter.jobs.export import require_fitting
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.jobs.preparation import require_fitting
 from simx.exporter.store.lookup import answering
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder

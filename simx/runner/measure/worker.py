@@ -12,7 +12,7 @@ import numpy as np
 import threadpoolctl
 
 from simx.common.errors import InputError
-from simx.exporter.store.stored_files import DamagedEntryError, confined
+from simx.exporter.store.entry import DamagedEntryError, confined
 from simx.exporter.verification.reference import load_reference
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure

@@ -8,8 +8,7 @@ import pytest
 
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.orders import ExportRequest
-from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
+from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, ExportRequest, NotExported
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.manifest import ExportIdentity
 from simx.exporter.store.store import Store

@@ -12,9 +12,9 @@ from onnx.reference import ReferenceEvaluator
 
 from simx.common.errors import InputError
 from simx.exporter.jobs import from_onnx
-from simx.exporter.jobs.export import export, require_fitting
-from simx.exporter.jobs.orders import ExportRequest, order_from_weights
-from simx.exporter.jobs.plan import Exported, ExportPlan
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.plan import Exported, ExportPlan, ExportRequest, order_from_weights
+from simx.exporter.jobs.preparation import require_fitting
 from simx.exporter.own_models.described import own_models
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import VERIFICATION_FILE

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from simx.exporter.jobs import job
-from simx.exporter.jobs.orders import ExportRequest, order_from_weights
+from simx.exporter.jobs.plan import ExportRequest, order_from_weights
 from simx.exporter.store.manifest import FileRecord, Verified
 from simx.exporter.verification.inspection import Expectation
 from simx.exporter.verification.outputs import VerificationError
-from simx.exporter.weights.locate import Source
+from simx.exporter.weights.cache import Source
 from simx.models.catalogue import load
 from simx.results.schema.report import Parity
 from tests.runner.fakes import reference

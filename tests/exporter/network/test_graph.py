@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.graph import EXPORTED_BATCH
 from simx.exporter.network.heads import remove_head
-from simx.exporter.verification.inspection.weights import CLASSES
+from simx.exporter.verification.inspection import CLASSES
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.models.catalogue import of_torchvision
 

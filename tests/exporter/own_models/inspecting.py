@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import cast
 
-from simx.exporter.own_models.described import Inspect, Inspected, Refused
+from simx.exporter.own_models.described import Inspect, Inspected
 from simx.exporter.own_models.inspection import main
-from simx.models.backbone import Layout
+from simx.models.backbone import Backbone, Layout, ModelFile, Preset
+from simx.models.model_input import ModelInput
 from simx.workers.connection import Connection
 from tests.exporter.own_models.files import SIDE
 
@@ -24,14 +25,21 @@ class _Connection:
         self.answer = answer
 
 
-def inspect(path: Path, layout: Layout = "NCHW", side: int = SIDE) -> Inspected | Refused:
-    connection = _Connection(Inspect(str(path), side, layout))
+def inspect(path: Path, layout: Layout = "NCHW", side: int = SIDE) -> Inspected:
+    mean = std = (0.5, 0.5, 0.5)
+    preset = Preset(crop=side, resize=side, interpolation="bilinear", mean=mean, std=std)
+    connection = _Connection(Inspect(str(path), ModelInput(preset, layout)))
     main(cast("Connection", connection))
-    assert isinstance(connection.answer, Inspected | Refused)
+    assert isinstance(connection.answer, Inspected)
     return connection.answer
 
 
-def accepted(path: Path, layout: Layout = "NCHW", side: int = SIDE) -> Inspected:
+def accepted(path: Path, layout: Layout = "NCHW", side: int = SIDE) -> Backbone:
     found = inspect(path, layout, side)
-    assert isinstance(found, Inspected), found
-    return found
+    assert found.backbone is not None, found.problem
+    return found.backbone
+
+
+def file_of(found: Backbone) -> ModelFile:
+    assert found.file is not None
+    return found.file

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.store import output_folder
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import DamagedEntryError, Entry, record_of
 from simx.exporter.store.manifest import (
     DATA_FILE,
     INPUT_NAME,
@@ -29,7 +29,6 @@ from simx.exporter.store.output_manifest import (
     read_output_manifest,
 )
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import DamagedEntryError, record_of
 from simx.models.catalogue import load
 from tests.exporter.store.test_store import RESNET18, publish
 

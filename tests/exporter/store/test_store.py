@@ -10,7 +10,7 @@ import pytest
 
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.store.cache_key import library_versions
-from simx.exporter.store.entry import Entry
+from simx.exporter.store.entry import Entry, record_of
 from simx.exporter.store.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -19,7 +19,6 @@ from simx.exporter.store.manifest import (
     sealed,
 )
 from simx.exporter.store.store import Store
-from simx.exporter.store.stored_files import record_of
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.results.schema.report import WeightsOrigin

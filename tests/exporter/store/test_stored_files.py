@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from simx.exporter.store.manifest import FileRecord
-from simx.exporter.store.stored_files import (
+from simx.exporter.store.entry import (
     DamagedEntryError,
     confined,
     opened_as_recorded,
     record_of,
 )
+from simx.exporter.store.manifest import FileRecord
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import safetensors.numpy
 
-from simx.exporter.store.tensors import arrays_of, pieces
+from simx.exporter.store.tensors import _pieces, arrays_of
 
 ARRAYS: dict[str, npt.NDArray[Any]] = {
     "pixels": np.arange(12, dtype=np.uint8).reshape(2, 3, 2),
@@ -16,7 +16,7 @@ ARRAYS: dict[str, npt.NDArray[Any]] = {
     "doubles": np.ones((2, 0), np.float64),
     "count": np.array(-5, np.int64),
 }
-CONTENT = b"".join(pieces(ARRAYS))
+CONTENT = b"".join(_pieces(ARRAYS))
 
 
 def arrays_in(content: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.common.errors import InputError
+from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import FileRecord
-from simx.exporter.store.stored_files import record_of
 from simx.exporter.verification.reference import REFERENCE, Reference, load_reference
 
 PIXELS = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)

@@ -23,9 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simx.common.errors import InputError
-from simx.exporter.weights.cache import checkpoint_path
-from simx.exporter.weights.checkpoint import read_checkpoint, read_file
-from simx.exporter.weights.identity import checkpoint_hash, file_hash
+from simx.exporter.weights.cache import checkpoint_hash, checkpoint_path, file_hash
+from simx.exporter.weights.checkpoint import read as read_checked
 from simx.exporter.weights.selection import containers
 from simx.models.backbone import Backbone
 from tests.exporter.weights.support import PutCheckpoint, equal, saved
@@ -64,7 +63,7 @@ def scripted() -> bytes:
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """Read the only state dict of a file that has not changed since its hash was taken."""
-    return state_in(read_file(path, file_hash(path)))
+    return state_in(read_checked(path, file_hash(path)))
 
 
 def state_in(loaded: object) -> dict[str, torch.Tensor]:
@@ -217,7 +216,7 @@ def test_a_malicious_checkpoint_runs_nothing(
     named = put_checkpoint(small, TRAPS[form](Trap(str(trace))))
 
     with pytest.raises(InputError, match=r"it holds more than tensors .*so it is not loaded"):
-        read_checkpoint(checkpoint_path(named), checkpoint_hash(checkpoint_path(named)))
+        read_checked(checkpoint_path(named), checkpoint_hash(checkpoint_path(named)))
     assert not trace.exists()
 
 
@@ -239,7 +238,7 @@ def test_checkpoint_is_checked_before_it_is_read(
     path.write_bytes(saved({"a": torch.ones(1)}))
 
     with pytest.raises(InputError, match="damaged or replaced; delete it") as raised:
-        read_checkpoint(path, sha256)
+        read_checked(path, sha256, is_cached=True)
     assert {sha256, file_hash(path)} <= set(re.findall("[0-9a-f]{64}", str(raised.value)))
     assert str(path) in str(raised.value)
 
@@ -251,7 +250,7 @@ def test_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     path.write_bytes(saved({"a": torch.ones(1)}))
 
     with pytest.raises(InputError, match="changed while it was exported"):
-        read_file(path, sha256)
+        read_checked(path, sha256)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -263,18 +262,16 @@ def test_intact_checkpoint_is_read(
 
     path = checkpoint_path(named)
 
-    assert equal(state_in(read_checkpoint(path, checkpoint_hash(path))), STATE)
+    assert equal(state_in(read_checked(path, checkpoint_hash(path), is_cached=True)), STATE)
 
 
-@pytest.mark.parametrize("load", [read_file, read_checkpoint])
-def test_unreadable_file_is_an_input_error(
-    load: Callable[[Path, str], object], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_unreadable_file_is_an_input_error(*, is_cached: bool, tmp_path: Path) -> None:
     """A file that is gone or a folder is one line, not a traceback."""
     with pytest.raises(InputError, match="no such file"):
-        load(tmp_path / "gone-12345678.pth", "0" * 64)
+        read_checked(tmp_path / "gone-12345678.pth", "0" * 64, is_cached=is_cached)
     with pytest.raises(InputError, match="is a folder"):
-        load(tmp_path, "0" * 64)
+        read_checked(tmp_path, "0" * 64, is_cached=is_cached)
 
 
 @settings(deadline=None)

@@ -11,9 +11,9 @@ from torch.optim.swa_utils import AveragedModel
 from torchvision.models import resnet18
 
 from simx.common.errors import InputError
-from simx.exporter.weights.checkpoint import read_file
+from simx.exporter.weights.cache import file_hash
+from simx.exporter.weights.checkpoint import read
 from simx.exporter.weights.file_reading import Entries, FileReading
-from simx.exporter.weights.identity import file_hash
 from simx.exporter.weights.load import fit
 from simx.models.backbone import EmbeddingKind
 from tests.exporter.weights.support import BackboneOf, saved, unfilled
@@ -119,7 +119,7 @@ def test_every_form_gives_the_network(
     write, line = FORMS[form]
     path = tmp_path / "weights.pth"
     path.write_bytes(saved(write(tuned)))
-    loaded = read_file(path, file_hash(path))
+    loaded = read(path, file_hash(path))
     state, reading = fit(loaded, backbone_of("resnet18"), "pooled", path)
 
     assert reading.text() == line

@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 
 from simx.common.errors import InputError
+from simx.exporter.weights.cache import Source, remembered_hash
 from simx.exporter.weights.download import Downloads
-from simx.exporter.weights.identity import remembered_hash
 from simx.exporter.weights.load import load
-from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.locate import locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, serving
@@ -125,7 +125,7 @@ def test_a_checkpoint_becomes_the_weights(of_timm: Backbone, checkpoints: Path) 
     found, _ = load(of_timm, "pooled", source)
 
     assert source.origin == "pretrained"
-    assert source.path == checkpoints / NAME
+    assert source.path == str(checkpoints / NAME)
     assert equal(found, dict(state))
 
 

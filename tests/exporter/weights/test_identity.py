@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError
-from simx.exporter.weights.cache import checkpoint_path, checkpoints_folder
-from simx.exporter.weights.identity import (
+from simx.exporter.weights.cache import (
     checkpoint_hash,
+    checkpoint_path,
+    checkpoints_folder,
     problem_of,
     record_path,
     remember,

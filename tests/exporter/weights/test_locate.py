@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError
-from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.cache import Source, checkpoint_path
 from simx.exporter.weights.download import Downloads
-from simx.exporter.weights.locate import Source, locate
+from simx.exporter.weights.locate import locate
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, serving
@@ -42,7 +42,7 @@ def test_cached_checkpoint_is_taken(
     with serving({}) as site:
         source = locate(named, request_, downloads=Downloads(mirror=site.address))
 
-    assert source == Source("pretrained", checkpoint_path(named), CONTENT_SHA256)
+    assert source == Source("pretrained", str(checkpoint_path(named)), CONTENT_SHA256)
     assert site.requests == []
 
 
@@ -64,7 +64,7 @@ def test_pretrained_downloads(small: Backbone) -> None:
     with serving({}, otherwise=Answer(body=b"content", announced=7)) as site:
         source = locate(named, PRETRAINED, downloads=Downloads(mirror=site.address))
 
-    assert source == Source("pretrained", checkpoint_path(named), CONTENT_SHA256)
+    assert source == Source("pretrained", str(checkpoint_path(named)), CONTENT_SHA256)
 
 
 def test_random_ignores_the_cache(small: Backbone, put_checkpoint: PutCheckpoint) -> None:
@@ -79,7 +79,7 @@ def test_file_is_taken(small: Backbone, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(b"content")
 
-    assert locate(small, file_request(path)) == Source("file", path, CONTENT_SHA256)
+    assert locate(small, file_request(path)) == Source("file", str(path), CONTENT_SHA256)
 
 
 def test_missing_file_names_the_choices(small: Backbone, tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.exporter.weights.cache import checkpoint_path
+from simx.exporter.weights.cache import checkpoint_path, record_path, remember
 from simx.exporter.weights.download import Downloads, UnreachableError, pieces
-from simx.exporter.weights.identity import record_path, remember
 from simx.models.backbone import Backbone
 from tests.exporter.weights.server import Answer, Site, serving
 from tests.exporter.weights.support import BackboneOf, renamed_for

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from simx.exporter.store.stored_files import record_of
+from simx.exporter.store.entry import record_of
 from simx.runner.backends.contract import BackendError, Task
 from simx.runner.measure.worker import verified_task
 from tests.runner.fakes import BACKBONE

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import SystemFailureError
-from simx.exporter.weights.disk_space import require_room, size_of
+from simx.exporter.jobs.preparation import require_room
+from simx.exporter.weights.cache import size_of
 from tests.exporter.weights.support import BackboneOf
 
 

@@ -16,9 +16,9 @@ from simx.exporter.network import graph
 from simx.exporter.network.architecture import build
 from simx.exporter.network.graph import export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
-from simx.exporter.network.lowering.passes import lower
+from simx.exporter.network.lowering import lower
 from simx.models.catalogue import of_torchvision
-from tests.exporter.network.lowering.support import SIDE, operators, pictures, tensors, traced
+from tests.exporter.network.traced import SIDE, operators, pictures, tensors, traced
 
 
 class Masked(nn.Module):

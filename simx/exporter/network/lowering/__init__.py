@@ -1,1 +1,0 @@
-"""From a traced program to one that torch translates without decomposing it."""
