@@ -12,12 +12,13 @@ from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
+from simx.results.schema.times import FORWARD
 from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import minimum
 from simx.results.statistics.noise import page_faults
 from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
-from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, Launches
+from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
 from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")

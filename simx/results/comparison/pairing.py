@@ -5,28 +5,25 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from simx.models.pictures import Image
 from simx.results.comparison.changes import Shift, paired_shift
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, TimeDigest
 from simx.results.schema.config import Config
-from simx.results.schema.times import Scope
+from simx.results.schema.times import TimeKey
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
-
-_TimeKey = tuple[Scope, Image | None]
 
 
 class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     """How two targets of one report are compared: by launch, with moderated variances."""
 
     pilot: int | None
-    priors: Mapping[_TimeKey, Prior | None]
+    priors: Mapping[TimeKey, Prior | None]
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], config: Config | None) -> "Pairing":
         """Return what the pairs of a report, measured as the configuration says, share."""
         pilot = config.pilot if config else None
-        parts: dict[_TimeKey, list[Part]] = defaultdict(list)
+        parts: dict[TimeKey, list[Part]] = defaultdict(list)
         for one, other in pairs:
             for key, times in common_times(one, other):
                 parts[key] += filter(None, [spread(_log_ratios(*times), pilot)])
@@ -58,7 +55,7 @@ def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matc
 
 def common_times(
     one: CellDigest, other: CellDigest
-) -> Iterator[tuple[_TimeKey, tuple[TimeDigest, TimeDigest]]]:
+) -> Iterator[tuple[TimeKey, tuple[TimeDigest, TimeDigest]]]:
     """Yield the times that both cells have, by scope and image."""
     there = {(time.scope, time.image): time for time in other.times}
     for time in one.times:

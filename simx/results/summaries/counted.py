@@ -6,16 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from simx.models.pictures import Image
 from simx.results.schema.report import (
     Canary,
     Cell,
-    Identity,
     MeasuredCell,
     Preparation,
     Report,
 )
-from simx.results.schema.times import Launch, Scope
+from simx.results.schema.times import FORWARD, Launch, Scope, TimeKey
 from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness
 from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
@@ -23,12 +21,9 @@ from simx.results.statistics.moderation import Part, Prior, moderated, prior, sp
 from simx.results.summaries.summary import TargetId, target_of
 
 Launches = Sequence[Launch]
-TimeKey = tuple[Scope, Image | None]
 Timings = Mapping[TimeKey, Launches]
 BackboneKey = tuple[str, str, str, int, int | None]
 """Model, weights, embedding, batch and threads."""
-
-FORWARD: TimeKey = ("forward", None)
 
 
 class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,14 +73,6 @@ class CountedReport:
     def cells(self) -> Iterator[tuple[Cell, CountedBackbone]]:
         """Every cell, with its backbone."""
         return ((cell, backbone) for backbone in self.backbones for cell in backbone.cells)
-
-    def times(self) -> dict[Identity, Timings]:
-        """Return the times of every measured cell that count."""
-        return {
-            cell.identity: backbone.times[target_of(cell.identity)]
-            for cell, backbone in self.cells
-            if isinstance(cell, MeasuredCell)
-        }
 
     def estimate(self, target: TargetId, key: TimeKey, launches: Launches) -> Estimate:
         """Return the estimate of a time of one backbone."""

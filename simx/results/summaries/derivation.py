@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from simx.models.ranges import Range
 from simx.results.schema.partial_placement import without_options, without_partial_placement
 from simx.results.schema.report import Canary, Report
+from simx.results.schema.times import FORWARD
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser
-from simx.results.summaries.counted import FORWARD
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 
 OUTSIDE = "outside the ranges"

@@ -32,7 +32,6 @@ from simx.report.words.notes import busy_headline, mark_notes, range_title
 from simx.report.words.recommendation import answer, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
-from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.decision import (
     Decision,
     decide,
@@ -146,7 +145,7 @@ def page(
     fastest, opened = fastest_target(backbones, found), fastest_target(backbones, shown)
     limits = criteria.limits
     on_targets = {each: decide([report], backbones, (each,), criteria) for each in found}
-    charts = chart_data(summaries, on_targets, CountedReport(report).times())
+    charts = chart_data(summaries, on_targets)
     choices = (
         [_recommendation(joined, first=True)]
         if joined
