@@ -10,10 +10,9 @@ import msgspec
 
 from simx.common.bounded import Amount, PositiveAmount
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind
+from simx.common.input_files import InputKind, read_toml
 from simx.common.misfits import misfit
 from simx.common.safe_text import clean
-from simx.common.toml_files import read_toml
 from simx.models.backbone import Layout, Preset
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select

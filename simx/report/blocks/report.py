@@ -21,7 +21,6 @@ from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, or
 from simx.report.words import figures
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import (
     IMAGE_NAMES,
@@ -29,7 +28,7 @@ from simx.report.words.names import (
     differing_settings,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_title
+from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
 from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD

@@ -111,12 +111,11 @@ def _time_rows(
             continue
         scope, image = key
         typical = counted.estimate(target, key, launches)
-        tails = percentiles(launches, PERCENTILES)
         figures = (
             typical.median_ns,
             typical.low_ns,
             typical.high_ns,
-            *(tail.value_ns if tail else None for tail in tails),
+            *percentiles(launches, PERCENTILES),
             minimum(launches),
         )
         counts = (str(typical.launches), str(typical.calls))

@@ -56,12 +56,14 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
     ``pairing`` is None for two reports.
     """
 
-    base: Digest
-    new: Digest
+    base: Named
+    new: Named
     criteria: ComparisonCriteria
     run_to_run: Mapping[Scope, RunToRun]
-    pictures: tuple[Image, ...]
-    machine: Mapping[TargetId, float]
+    repeats: int = 0
+    one_run: bool = True
+    pictures: tuple[Image, ...] = ()
+    machine: Mapping[TargetId, float] = {}
     pairing: Pairing | None = None
 
     def is_excluded(self, image: Image | None) -> bool:
@@ -88,8 +90,8 @@ def compare(
     origin = attrgetter("created", "environment", "config")
     one_run = one.report.config is not None and origin(one.report) == origin(other.report)
     context = _Context(
-        base=one,
-        new=other,
+        base=base,
+        new=new,
         criteria=criteria,
         run_to_run={
             scope: RunToRun(spread=0.0)
@@ -97,11 +99,12 @@ def compare(
             else learnt((one, *repeats), scope) or default(scope)
             for scope in COMPARED_SCOPES
         },
+        repeats=len(repeats),
+        one_run=one_run,
         pictures=differences.pictures_that_differ(one, other),
         machine=_machine(one, other),
     )
-    matching = differences.match(one.cells, other.cells)
-    return _comparison(base, new, context, matching, len(repeats), one_run=one_run)
+    return _comparison(context, differences.match(one.cells, other.cells))
 
 
 def compare_targets(
@@ -123,29 +126,17 @@ def compare_targets(
     )
     matching = match_targets(one.cells, other.cells)
     context = _Context(
-        base=one,
-        new=other,
+        base=Named(base.name, one),
+        new=Named(new.name, other),
         criteria=criteria,
         run_to_run={scope: RunToRun(spread=0.0) for scope in COMPARED_SCOPES},
-        pictures=(),
-        machine={},
         pairing=Pairing.of(matching.pairs, report.report.config),
     )
-    sides = Named(base.name, one), Named(new.name, other)
-    return _comparison(*sides, context, matching, repeats=0, one_run=True)
+    return _comparison(context, matching)
 
 
-def _comparison(
-    base: Named,
-    new: Named,
-    context: _Context,
-    matching: Matching,
-    repeats: int,
-    *,
-    one_run: bool,
-) -> Comparison:
+def _comparison(context: _Context, matching: Matching) -> Comparison:
     """Put together what the pairs show."""
-    one, other = base.digest, new.digest
     failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
     ranges = _by_range(
         context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
@@ -154,12 +145,12 @@ def _comparison(
     only_new = tuple(label(each.cell) for each in matching.only_new)
     cells = [cell for of_range in ranges for cell in of_range.cells]
     return Comparison(
-        base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
-        new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
+        base=_side(context.base),
+        new=_side(context.new),
         threshold=context.criteria.threshold,
         run_to_run=context.run_to_run["forward"],
-        repeats=repeats,
-        one_run=one_run,
+        repeats=context.repeats,
+        one_run=context.one_run,
         paired=context.pairing is not None,
         machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
@@ -177,6 +168,10 @@ def _comparison(
             )
         ),
     )
+
+
+def _side(of: Named) -> Side:
+    return Side(name=of.name, created=of.digest.report.created, simx=of.digest.report.simx)
 
 
 def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[UnjudgedCells, ...]:
@@ -198,7 +193,7 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
 
 def _paired(context: _Context, pair: Pair) -> PairedCell:
     one, other = pair
-    found = differences.differences(context.base, context.new, pair)
+    found = differences.differences(context.base.digest, context.new.digest, pair)
     if context.pairing:
         # Two targets differ in all else on purpose.
         found = tuple(each for each in found if each.name == "weights")

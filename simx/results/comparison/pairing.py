@@ -11,6 +11,7 @@ from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, TimeDige
 from simx.results.schema.config import Config
 from simx.results.schema.times import TimeKey
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
+from simx.results.summaries.summary import backbone_of
 
 
 class Pairing(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,8 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
         logs = _log_ratios(base, new)
         own = spread(logs, self.pilot)
         part = own and moderated(own, self.priors[base.scope, base.image])
-        return paired_shift(tuple(logs.values()), part) if logs else None
+        ratios = TimeDigest(scope=base.scope, image=base.image, logs=logs, spread=part)
+        return paired_shift(ratios) if logs else None
 
 
 def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
@@ -44,8 +46,8 @@ def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matc
         base: The cells of one target.
         new: The cells of the other one, in the same precision or another.
     """
-    there = {_backbone(cell): cell for cell in new}
-    here = {_backbone(cell): cell for cell in base}
+    there = {backbone_of(cell.identity): cell for cell in new}
+    here = {backbone_of(cell.identity): cell for cell in base}
     return Matching(
         pairs=tuple((cell, there[key]) for key, cell in here.items() if key in there),
         only_base=tuple(cell for key, cell in here.items() if key not in there),
@@ -66,8 +68,3 @@ def common_times(
 
 def _log_ratios(base: TimeDigest, new: TimeDigest) -> dict[int, float]:
     return {at: new.logs[at] - log for at, log in base.logs.items() if at in new.logs}
-
-
-def _backbone(cell: CellDigest) -> tuple[str, str, str, int, int | None]:
-    its = cell.identity
-    return its.model, its.weights, its.embedding, its.batch, its.threads

@@ -1,11 +1,11 @@
 """Which of a report's times count, and what they are estimated to be. Pure; renders nothing."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
+from simx.common.grouping import grouped
 from simx.results.schema.report import (
     Canary,
     Cell,
@@ -18,12 +18,10 @@ from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness
 from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
-from simx.results.summaries.summary import TargetId, target_of
+from simx.results.summaries.summary import BackboneKey, TargetId, backbone_of, target_of
 
 Launches = Sequence[Launch]
 Timings = Mapping[TimeKey, Launches]
-BackboneKey = tuple[str, str, str, int, int | None]
-"""Model, weights, embedding, batch and threads."""
 
 
 class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +55,10 @@ class CountedReport:
     def __init__(self, report: Report) -> None:
         self._pilot = report.config.pilot if report.config else None
         self.undisturbed_ns = round_filter.references(report.canary)
-        canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
-        for canary in report.canary:
-            canaries[canary.model, canary.weights].append(canary)
+        canaries = grouped(report.canary, lambda each: (each.model, each.weights))
         preparations = {(each.model, each.weights): each for each in report.preparations}
         self.backbones = [
-            self._counted(cells, canaries[name], preparations.get(name))
+            self._counted(cells, canaries.get(name, ()), preparations.get(name))
             for cells in _groups(report)
             for name in [(cells[0].identity.model, cells[0].identity.weights)]
         ]
@@ -181,10 +177,7 @@ def _with_pipeline(times: Timings, preparation: Preparation | None) -> Timings:
 
 def _groups(report: Report) -> Iterator[list[Cell]]:
     """Yield the cells of each backbone, in the order of the tables; unknown threads come first."""
-    groups: dict[BackboneKey, list[Cell]] = defaultdict(list)
-    for cell in report.cells:
-        its = cell.identity
-        groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
+    groups = grouped(report.cells, lambda cell: backbone_of(cell.identity))
 
     def place(key: BackboneKey) -> tuple[object, ...]:
         model, weights, *settings, threads = key

@@ -53,6 +53,16 @@ def target_of(identity: Identity) -> TargetId:
     return TargetId(identity.backend, identity.provider, identity.precision)
 
 
+BackboneKey = tuple[str, str, str, int, int | None]
+"""Model, weights, embedding, batch and threads."""
+
+
+def backbone_of(identity: Identity) -> BackboneKey:
+    """Return what the cells of one backbone have in common."""
+    its = identity
+    return its.model, its.weights, its.embedding, its.batch, its.threads
+
+
 class CellLabel(Identity, frozen=True, kw_only=True):
     """A cell's identity, and where its weights come from; None where a report does not give it."""
 
