@@ -47,8 +47,8 @@ class InputKind:
     gzip: bool = False
 
     def refused(self, path: InputPath, problem: str) -> InputError:
-        """Return the error for a file with a problem."""
-        return InputError(f"{self.label}{shown(path)}: {problem}; {self.mend}")
+        """Return the error for a file with a problem, whose text may be of any origin."""
+        return InputError(f"{self.label}{shown(path)}: {clean(problem)}; {self.mend}")
 
 
 def shown(path: InputPath) -> str:
@@ -132,7 +132,7 @@ def read_toml(path: InputPath, kind: InputKind) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise kind.refused(path, f"is not UTF-8 text (byte {error.start})") from None
     except (ValueError, OverflowError) as error:  # a number of thousands of digits, too
-        raise kind.refused(path, clean(f"is not TOML ({error})")) from None
+        raise kind.refused(path, f"is not TOML ({error})") from None
     except RecursionError:
         raise kind.refused(path, "is nested too deeply to be read") from None
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from simx.common.grouping import grouped
+from simx.common import grouped
 from simx.common.safe_text import clean, counted
 from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
@@ -33,7 +33,7 @@ from simx.results.comparison.outcome import (
     RangeComparison,
 )
 from simx.results.schema.report import WeightsOrigin
-from simx.results.summaries.summary import target_of
+from simx.results.summaries.summary import OUTSIDE, target_of
 
 Show = Literal["auto", "changes", "all"]
 """The cells in the tables: all, only changed ones, or all unless they are many."""
@@ -165,7 +165,7 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
     compared = [cell for cell in each.cells if cell.forward]
     if not compared:
         return
-    label = "outside the ranges" if each.range is None else each.range.label
+    label = OUTSIDE if each.range is None else each.range.label
     yield Heading(f"GFLOPS {clean(label)}, {counted(len(compared), 'cell')}")
     readable = show == "auto" and len(comparison.compared) <= READABLE_CELLS
     shown = [cell for cell in compared if show == "all" or readable or _is_news(cell)]

@@ -67,20 +67,18 @@ HEADER = TidyRow._fields
 
 
 def to_string(reports: Sequence[Report]) -> str:
-    """Return the rows of all reports under one header; a failed cell has a single row.
+    """Return the rows of all reports under one header, each as ``TidyRow`` has it.
 
-    Times are in milliseconds per call, without disturbed ones, with the ends of their interval and
-    percentiles where the samples carry them; ``n`` counts calls. Figures that are no times have
-    their value in ``median``, which is all that a quoted time has.
+    Times are without disturbed ones, with percentiles where the samples carry them; a quoted time
+    has its median alone. A failed cell has a single row.
     """
     return written(HEADER, (row for report in reports for row in _report_rows(report)))
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:
     counted = CountedReport(report)
-    backbones = {cell.identity: backbone for cell, backbone in counted.cells}
     for cell in report.cells:
-        rows = _cell_rows(cell, backbones[cell.identity], counted)
+        rows = _cell_rows(cell, counted.by_cell[cell.identity], counted)
         weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
         yield from ([*identity_fields(cell.identity), *row, *weights] for row in rows)
 

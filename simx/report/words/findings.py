@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from simx.common.grouping import grouped
+from simx.common import grouped
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
 from simx.report.words.names import (

@@ -1,5 +1,6 @@
 """The title of each range, and notes on its tables: their marks, and the widths of intervals."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import clean, counted
@@ -49,10 +50,11 @@ def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
     label = clean(summary.label)
     count = counted(len(summary.backbones), "backbone")
     where = f" on {target_name(targets[0])}" if len(targets) == 1 else ""
-    if summary.low is None:
+    if summary.range is None:
         return f"GFLOPS {label}, {count}{where}"
-    high = " up" if summary.high is None else f" to below {summary.high:g}"
-    return f"GFLOPS {label} (from {summary.low:g}{high}), {count}{where}"
+    low, high = summary.range.low, summary.range.high
+    end = " up" if math.isinf(high) else f" to below {high:g}"
+    return f"GFLOPS {label} (from {low:g}{end}), {count}{where}"
 
 
 def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:

@@ -2,22 +2,24 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import get_args
 
 import msgspec
 
+from simx.common import grouped
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison import changes, differences
 from simx.results.comparison.changes import RunToRun, Shift
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest
-from simx.results.comparison.judging import ComparedTime, PairedCell, with_changes
+from simx.results.comparison.judging import PairedCell, change, judged
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
+    Change,
     Comparison,
     Difference,
     FailedPair,
@@ -202,17 +204,18 @@ def _paired(context: _Context, pair: Pair) -> PairedCell:
     others = differences.other_changes(pair, barred, context.is_excluded)
     if context.pairing:
         others = tuple(each for each in others if each.name != "placement")
+    times = () if barred else tuple(_times(context, pair, found))
     cell = CellComparison(
         base=label(one.cell),
         new=label(other.cell),
         catalogue=other.cell.catalogue,
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
-        changes=(),
+        changes=tuple(each for each, _ in times),
         others=others,
         unjudged=_unjudged(pair, barred),
     )
-    return cell, () if barred else tuple(_times(context, pair, cell))
+    return cell, tuple(shift for _, shift in times)
 
 
 def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
@@ -236,10 +239,13 @@ def _without_forward(pair: Pair, forwards: Sequence[bool]) -> Unjudged:
     return "without forward in new" if forwards[0] else "without forward in base"
 
 
-def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[ComparedTime]:
+def _times(
+    context: _Context, pair: Pair, allowed: Sequence[Difference]
+) -> Iterator[tuple[Change, Shift]]:
     one, other = pair
+    noisy = one.noisy or other.noisy
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
-    if any(each.name in differences.MACHINE for each in cell.allowed):
+    if any(each.name in differences.MACHINE for each in allowed):
         # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
     for (scope, image), (time, again) in common_times(one, other):
@@ -250,32 +256,31 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[Comp
         else:
             shifted = changes.shift(time, again, context.run_to_run[scope], machine)
         if shifted is not None:
-            yield ComparedTime(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+            yield change(time, again, shifted, context.criteria.threshold, noisy=noisy), shifted
 
 
 def _by_range(context: _Context, pairs: Sequence[PairedCell]) -> tuple[RangeComparison, ...]:
     ranges = context.criteria.ranges
-    groups: dict[Range | None, list[PairedCell]] = {each: [] for each in (*ranges, None)}
-    for cell, times in with_changes(context.criteria.threshold, pairs):
-        groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
+    pairs = judged(context.criteria.threshold, pairs)
+    groups = grouped(pairs, lambda pair: range_of(pair[0].catalogue.gflops, ranges))
     return tuple(
         RangeComparison(
             range=bounds,
-            cells=tuple(cell for cell, _ in of_range),
-            means=tuple(_means(context, of_range)),
+            cells=tuple(cell for cell, _ in groups[bounds]),
+            means=tuple(_means(context, groups[bounds])),
         )
-        for bounds, of_range in groups.items()
-        if of_range
+        for bounds in (*ranges, None)
+        if bounds in groups
     )
 
 
 def _means(context: _Context, pairs: Iterable[PairedCell]) -> Iterable[MeanChange]:
     """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
-    for cell, times in pairs:
-        for time in times:
-            if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
-                shifts[target_of(cell.new)].append(time.shift)
+    for cell, of_cell in pairs:
+        for each, shift in zip(cell.changes, of_cell, strict=True):
+            if each.scope == "forward" and not each.noisy and shift.half is not None:
+                shifts[target_of(cell.new)].append(shift)
     for target, found in shifts.items():
         mean = changes.mean_shift(found, context.run_to_run["forward"])
         if len(found) > 1 and mean.low is not None and mean.high is not None:

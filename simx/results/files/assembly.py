@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from simx.common.grouping import grouped
+from simx.common import grouped
 from simx.results.schema.report import (
     Canary,
     FailedCell,

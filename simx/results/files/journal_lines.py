@@ -179,7 +179,7 @@ def decode(path: Path, data: bytes) -> Kept:
 
 
 def _damaged(path: Path, problem: str) -> InputError:
-    return JOURNAL.refused(path, clean(f"is not a journal of simx, or damaged: {problem}"))
+    return JOURNAL.refused(path, f"is not a journal of simx, or damaged: {problem}")
 
 
 def _require_version(path: Path, line: bytes) -> None:

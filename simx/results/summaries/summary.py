@@ -6,6 +6,7 @@ from itertools import chain
 import msgspec
 
 from simx.models.backbone import Precision
+from simx.models.ranges import Range
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import (
     Cell,
@@ -178,16 +179,22 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
-class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
+OUTSIDE = "outside the ranges"
+"""Label of what is outside all ranges."""
 
-    Both are None for the backbones outside all ranges; ``high`` alone where the range is open.
+
+class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The backbones of one range; it is None for those outside all ranges.
+
     ``drift`` is the share by which the machine's speed differed between the backbones, which are
     not measured in the same rounds, of each target of the report.
     """
 
-    label: str
-    low: float | None
-    high: float | None
+    range: Range | None
     backbones: tuple[BackboneSummary, ...]
     drift: Mapping[TargetId, float]
+
+    @property
+    def label(self) -> str:
+        """The range as it can be typed."""
+        return self.range.label if self.range else OUTSIDE
