@@ -21,6 +21,7 @@ from pathlib import Path
 import simx
 from benchmarks.side_by_side import Interval, interpreter_of
 from simx.results.schema.report import Report
+from simx.results.schema.times import FORWARD
 from simx.results.summaries.derivation import backbones, targets
 from simx.results.summaries.summary import FailedSummary, MeasuredSummary
 
@@ -70,7 +71,7 @@ def figure(cell: MeasuredSummary | FailedSummary) -> str:
     """Return a cell's speed-up with its interval, or the first cell's time with its own."""
     if isinstance(cell, FailedSummary):
         return f"failed at {cell.stage}"
-    speed, forward = cell.speed, cell.forward
+    speed, forward = cell.speed, cell.times.get(FORWARD)
     if speed is not None and speed.low is not None and speed.high is not None:
         return str(Interval(speed.value, speed.low, speed.high))
     if forward is None or forward.low_ns is None or forward.high_ns is None:

@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from simx.api.arguments import AnyPath, Names, names_of, store_of, text_of
 from simx.api.evaluating import evaluate
-from simx.api.reports import (
-    compare,
-    compare_targets,
-    read_evaluation,
-    read_report,
-    rows,
-)
+from simx.api.reports import compare, compare_targets, rows
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
@@ -36,7 +30,9 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess as preprocess_image
 from simx.models.backbone import EmbeddingKind, Precision, Preset
+from simx.results.files.evaluation import read_evaluation
 from simx.results.files.journal_lines import Inputs
+from simx.results.files.report import read as read_report
 from simx.results.schema.config import Config, ProfileName
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named

@@ -18,7 +18,8 @@ from simx.evaluation.evaluate import evaluate as evaluate_pictures
 from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.models.backbone import EmbeddingKind, Precision
-from simx.results.files.evaluation import is_evaluation, write_evaluation
+from simx.results.files.evaluation import is_evaluation
+from simx.results.files.report import write
 from simx.results.schema.evaluation import Evaluation, EvaluationConfig, Units
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench.session import new_report_path
@@ -139,7 +140,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             "replace it"
         )
     found = evaluate_pictures(config, sources, listener, steps, examples)
-    write_evaluation(path, found)
+    write(path, found)
     return found
 
 

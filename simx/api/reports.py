@@ -1,12 +1,10 @@
-"""Reports: read, as rows, and compared."""
+"""Reports: as rows, and compared."""
 
 import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
-from simx.api.arguments import AnyPath
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.csv import TidyRow, to_string
 from simx.results.comparison.compare import ComparisonCriteria, Named
@@ -15,28 +13,7 @@ from simx.results.comparison.compare import compare_targets as compare_target_id
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
-from simx.results.files.evaluation import read_evaluation as read_evaluation_file
-from simx.results.files.report import read
-from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
-
-
-def read_report(path: AnyPath) -> Report:
-    """Read a report that ``bench`` wrote.
-
-    Raises:
-        InputError: the file cannot be read, or is no sound report of a known version.
-    """
-    return read(Path(path))
-
-
-def read_evaluation(path: AnyPath) -> Evaluation:
-    """Read an evaluation that ``evaluate`` wrote.
-
-    Raises:
-        InputError: the file cannot be read, or is no sound evaluation of a known version.
-    """
-    return read_evaluation_file(Path(path))
 
 
 def rows(report: Report) -> tuple[TidyRow, ...]:

@@ -15,8 +15,7 @@ import click
 import msgspec
 
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind
-from simx.common.toml_files import read_toml
+from simx.common.input_files import InputKind, read_toml
 from simx.models.backend_name import BackendName
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)

@@ -69,36 +69,36 @@ _COLUMNS: tuple[ListColumn[ExportRecord], ...] = (
 
 def record_of(outcome: Outcome) -> ExportRecord:
     """Return the record of one backbone in one precision."""
-    model, weights = outcome.backbone.model, outcome.backbone.weights
+    record = ExportRecord(
+        model=outcome.backbone.model,
+        weights=outcome.backbone.weights,
+        precision=outcome.precision,
+        status="failed",
+    )
+    found = outcome.verified if isinstance(outcome, NotExported) else outcome.entry.manifest
+    if found:
+        error = found.parity.relative_l2
+        record = msgspec.structs.replace(
+            record,
+            parity_cosine=found.parity.cosine,
+            parity_relative_l2=error if math.isfinite(error) else None,
+            margin=found.margin,
+            fp32_margin=found.reference_margin,
+        )
     if isinstance(outcome, NotExported):
-        found = outcome.verified
-        error = found.parity.relative_l2 if found else None
-        return ExportRecord(
-            model=model,
-            weights=weights,
-            precision=outcome.precision,
-            status="failed",
+        return msgspec.structs.replace(
+            record,
             weights_origin=outcome.weights_origin,
-            parity_cosine=found.parity.cosine if found else None,
-            parity_relative_l2=error if error is not None and math.isfinite(error) else None,
-            margin=found.margin if found else None,
-            fp32_margin=found.reference_margin if found else None,
             stage=outcome.stage,
             reason=outcome.reason,
         )
     manifest = outcome.entry.manifest
-    return ExportRecord(
-        model=model,
-        weights=weights,
-        precision=outcome.precision,
+    return msgspec.structs.replace(
+        record,
         status="exported" if outcome.fresh else "present",
         weights_origin=manifest.identity.weights_origin,
         path=str(outcome.entry.model_path),
         embedding_dim=manifest.embedding_dim,
-        parity_cosine=manifest.parity.cosine,
-        parity_relative_l2=manifest.parity.relative_l2,
-        margin=manifest.margin,
-        fp32_margin=manifest.reference_margin,
         seconds=manifest.seconds,
         bytes=outcome.entry.bytes,
         output=None if outcome.output is None else str(outcome.output),

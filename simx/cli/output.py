@@ -79,16 +79,13 @@ def require_output(
         raise InputError("stdin (-) can be read only once; name a file instead")
     if output is None:
         require_unread(STDOUT, reads)
-    elif has_content(output, [*reads, *SETTINGS_FILES]) and not force:
-        try:
-            is_own = is_rendering(output, form)
-        except OSError:
-            is_own = False
-        if not is_own:
-            raise InputError(
-                f"{shown(output)}: exists, and simx did not write it as {form}; name another file, "
-                "or add --force to replace it"
-            )
+    elif has_content(output, [*reads, *SETTINGS_FILES]) and not (
+        force or is_rendering(output, form)
+    ):
+        raise InputError(
+            f"{shown(output)}: exists, and simx did not write it as {form}; name another file, "
+            "or add --force to replace it"
+        )
 
 
 def show(content: Content, form: Form, output: Path | None, *, detail: bool = False) -> None:

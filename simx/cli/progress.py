@@ -27,39 +27,39 @@ _LINE_SECONDS = 10.0
 """Time between lines without a terminal, so that logs stay short."""
 
 
-class Steps:
-    """Shows how many of a known number of steps are finished, and the current one."""
+Show = Callable[[float, str], None]
+"""Shows how many steps are finished (part of one counts), and what runs now."""
 
-    def __init__(self, total: int, bar: Progress | None) -> None:
+
+class _Lines:
+    """Shows on plain lines how many of a known number of steps are finished."""
+
+    def __init__(self, total: int) -> None:
         self._total = total
-        self._bar = bar
-        self._task = bar.add_task("", total=total) if bar else None
         self._begun: tuple[float, float] | None = None
         self._last_line = -_LINE_SECONDS
 
-    def at(self, finished: float, text: str) -> None:
-        """Show how many steps are finished (part of one counts), and what runs now."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=finished, description=escape(clean(text)))
-        elif (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
-            self._last_line = now
-            left = ""
-            # What an earlier run has finished took no time of this one.
-            begun, before = self._begun = self._begun or (now, finished)
-            if finished > before:
-                each = (now - begun) / (finished - before)
-                minutes, seconds = divmod(round(each * (self._total - finished)), 60)
-                left = f", about {minutes} min {seconds:02d} s left"
-            number = min(int(finished) + 1, self._total)
-            click.echo(f"[{number}/{self._total}] {clean(text)}{left}", err=True)
+    def show(self, finished: float, text: str) -> None:
+        if (now := time.monotonic()) - self._last_line < _LINE_SECONDS:
+            return
+        self._last_line = now
+        left = ""
+        # What an earlier run has finished took no time of this one.
+        begun, before = self._begun = self._begun or (now, finished)
+        if finished > before:
+            each = (now - begun) / (finished - before)
+            minutes, seconds = divmod(round(each * (self._total - finished)), 60)
+            left = f", about {minutes} min {seconds:02d} s left"
+        number = min(int(finished) + 1, self._total)
+        click.echo(f"[{number}/{self._total}] {clean(text)}{left}", err=True)
 
 
 @contextmanager
-def steps(total: int) -> Iterator[Steps]:
-    """Show the progress of ``total`` steps."""
+def shown_steps(total: int) -> Iterator[Show]:
+    """Show the progress of ``total`` steps; call the result with it."""
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Steps(total, None)
+        yield _Lines(total).show
         return
     columns = (
         TextColumn("{task.description}"),
@@ -70,26 +70,22 @@ def steps(total: int) -> Iterator[Steps]:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        yield Steps(total, bar)
+        task = bar.add_task("", total=total)
+        yield lambda finished, text: bar.update(
+            task, completed=finished, description=escape(clean(text))
+        )
 
 
 @contextmanager
 def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone, int, int], None]]:
     """Show the progress of a measurement; call the result before each launch."""
-    with steps(len(backbones)) as bar:
+    with shown_steps(len(backbones)) as show:
 
         def progress(backbone: Backbone, launch: int, planned: int) -> None:
             text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
-            bar.at(backbones.index(backbone) + min(launch / planned, 1.0), text)
+            show(backbones.index(backbone) + min(launch / planned, 1.0), text)
 
         yield progress
-
-
-@contextmanager
-def shown_steps(total: int) -> Iterator[Callable[[float, str], None]]:
-    """Show how many of ``total`` steps are done, and what runs now."""
-    with steps(total) as bar:
-        yield bar.at
 
 
 @contextmanager
@@ -104,7 +100,7 @@ class _ShownExports(ExportListener):
 
     def __init__(self, bar: ExitStack) -> None:
         self._bar = bar
-        self._shown: Steps | None = None
+        self._show: Show | None = None
         self._running: list[str] = []
         self._left = 0
         self._finished = 0
@@ -113,7 +109,7 @@ class _ShownExports(ExportListener):
 
     def planned(self, exports: int) -> None:
         self._bar.close()
-        self._shown = self._bar.enter_context(steps(exports))
+        self._show = self._bar.enter_context(shown_steps(exports))
         self._left, self._finished = exports, 0
 
     def downloads(self, backbones: Sequence[Backbone]) -> None:
@@ -146,7 +142,7 @@ class _ShownExports(ExportListener):
             tell(f"{name} was not exported: {outcome.stage}: {outcome.reason}")
         if self._finished == self._left:
             self._bar.close()
-            self._shown = None
+            self._show = None
 
     def notice(self, text: str) -> None:
         self._notice(text)
@@ -155,8 +151,8 @@ class _ShownExports(ExportListener):
         self._say(f"exporting {', '.join(self._running)}")
 
     def _say(self, text: str) -> None:
-        if self._shown is not None:
-            self._shown.at(self._finished, text)
+        if self._show is not None:
+            self._show(self._finished, text)
 
 
 class Downloads:

@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import force_option, output_option, require_output, show, tell_variables
-from simx.cli.progress import steps
+from simx.cli.progress import shown_steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 
@@ -52,9 +52,9 @@ def command(
     require_output(output, format, (), force=force)
     tell_variables()
     extent = Extent(quick=quick, threads=threads or default_threads(), comparisons=comparisons)
-    with steps(1) as bar:
+    with shown_steps(1) as show_step:
         found = run_selfcheck(
-            extent, lambda what, place, count: bar.at(0, f"{what}, {place + 1} of {count}")
+            extent, lambda what, place, count: show_step(0, f"{what}, {place + 1} of {count}")
         )
     show(selfcheck_content(found), format, output)
     return ExitCode.DONE if found.holds else ExitCode.CELLS_FAILED

@@ -2,7 +2,7 @@
 
 A limit holds for a group and for everything below it, so all visible ancestors of this process's
 group are read, and the smallest limit counts. A container often shows its own group as the root of
-the file system, and may hide other groups. In tests ``own`` and ``root`` are replaced.
+the file system, and may hide other groups.
 
 Source: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst; cgroups(7).
 """
@@ -13,33 +13,28 @@ from typing import Literal
 
 Controller = Literal["cpu", "memory"]
 
-_ROOT = Path("/sys/fs/cgroup")
-_OWN = Path("/proc/self/cgroup")
+ROOT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
 _ROOTS_ONLY = "0::/\n1:cpu:/\n2:memory:/\n"
 """Assumed where the file of the groups cannot be read."""
 
 
-def cpu_quota(own: Path = _OWN, root: Path = _ROOT) -> float | None:
-    """Return the smallest CPU quota, in cores; None without one.
-
-    Args:
-        own: The file with this process's groups.
-        root: The root of the control group file system.
-    """
-    found = [_quota(folder) for group in _groups("cpu", own, root) for folder in group]
+def cpu_quota() -> float | None:
+    """Return the smallest CPU quota, in cores; None without one."""
+    found = [_quota(folder) for group in _groups("cpu") for folder in group]
     return min((quota for quota in found if quota is not None), default=None)
 
 
-def throttled_ns(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+def throttled_ns() -> int | None:
     """Return the nanoseconds in which a quota has stopped this process's groups, over all cores.
 
     None where it is not counted. Each group counts for its own quota alone, so the groups are
-    summed. The arguments are those of ``cpu_quota``.
+    summed.
     """
     names = (("throttled_usec", 1000), ("throttled_time", 1))  # of version 2, and of version 1
     counts = (
         (named_number(folder / "cpu.stat", name), unit)
-        for group in _groups("cpu", own, root)
+        for group in _groups("cpu")
         for folder in group
         for name, unit in names
     )
@@ -47,24 +42,22 @@ def throttled_ns(own: Path = _OWN, root: Path = _ROOT) -> int | None:
     return sum(found) if found else None
 
 
-def memory_left(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+def memory_left() -> int | None:
     """Return the bytes of memory that the groups still allow; None without a limit.
 
-    Cached files count as free, because the kernel drops them before anything fails. The arguments
-    are those of ``cpu_quota``.
+    Cached files count as free, because the kernel drops them before anything fails.
     """
-    found = [_left(folder) for group in _groups("memory", own, root) for folder in group]
+    found = [_left(folder) for group in _groups("memory") for folder in group]
     return min((left for left in found if left is not None), default=None)
 
 
-def memory_kills(own: Path = _OWN, root: Path = _ROOT) -> int | None:
+def memory_kills() -> int | None:
     """Return how many processes of this process's group the kernel has killed for lack of memory.
 
     None where it is not counted. The count of an ancestor would include other groups' processes.
-    The arguments are those of ``cpu_quota``.
     """
     names = ("memory.events", "memory.oom_control")
-    files = [group[0] / name for group in _groups("memory", own, root) for name in names]
+    files = [group[0] / name for group in _groups("memory") for name in names]
     found = [named_number(path, "oom_kill") for path in files]
     return next((count for count in found if count is not None), None)
 
@@ -78,15 +71,15 @@ def named_number(path: Path, name: str) -> int | None:
     return None
 
 
-def _groups(controller: Controller, own: Path, root: Path) -> Iterator[list[Path]]:
+def _groups(controller: Controller) -> Iterator[list[Path]]:
     """Yield, for each version, the folders of this process's group and of its ancestors above."""
-    for line in (_text(own) or _ROOTS_ONLY).splitlines():
+    for line in (_text(OWN) or _ROOTS_ONLY).splitlines():
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" and not controllers:
-            yield _upwards(root, path)
+            yield _upwards(ROOT, path)
         elif controller in controllers.split(","):
-            mounts = (root / controller, root / controllers)
-            yield _upwards(next((each for each in mounts if each.is_dir()), root), path)
+            mounts = (ROOT / controller, ROOT / controllers)
+            yield _upwards(next((each for each in mounts if each.is_dir()), ROOT), path)
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:

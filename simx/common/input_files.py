@@ -4,14 +4,17 @@ import gzip
 import os
 import re
 import stat
+import tomllib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
+from typing import Any
 
 from simx.common.errors import InputError
+from simx.common.safe_text import clean
 
 InputPath = str | os.PathLike[str]
 """A path as the user gave it."""
@@ -44,8 +47,8 @@ class InputKind:
     gzip: bool = False
 
     def refused(self, path: InputPath, problem: str) -> InputError:
-        """Return the error for a file with a problem."""
-        return InputError(f"{self.label}{shown(path)}: {problem}; {self.mend}")
+        """Return the error for a file with a problem, whose text may be of any origin."""
+        return InputError(f"{self.label}{shown(path)}: {clean(problem)}; {self.mend}")
 
 
 def shown(path: InputPath) -> str:
@@ -111,6 +114,27 @@ def read_whole(path: InputPath, kind: InputKind) -> bytes:
     if len(data) > kind.most_bytes:  # a pipe, a packed file, or one of the system without a size
         raise kind.refused(path, _too_long(kind))
     return data.removeprefix(_BOM)
+
+
+def read_toml(path: InputPath, kind: InputKind) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Args:
+        path: The file.
+        kind: Its kind, for the size and the messages.
+
+    Raises:
+        InputError: It cannot be read, or is not TOML.
+    """
+    data = read_whole(path, kind)
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise kind.refused(path, f"is not UTF-8 text (byte {error.start})") from None
+    except (ValueError, OverflowError) as error:  # a number of thousands of digits, too
+        raise kind.refused(path, f"is not TOML ({error})") from None
+    except RecursionError:
+        raise kind.refused(path, "is nested too deeply to be read") from None
 
 
 def refuse_url(path: InputPath, label: str, mend: str) -> None:

@@ -10,10 +10,8 @@ import msgspec
 
 from simx.common.bounded import Amount, PositiveAmount
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind
+from simx.common.input_files import InputKind, read_toml
 from simx.common.misfits import misfit
-from simx.common.safe_text import clean
-from simx.common.toml_files import read_toml
 from simx.models.backbone import Layout, Preset
 from simx.models.catalogue import load
 from simx.models.selection import Selection, select
@@ -68,7 +66,7 @@ def model_input(text: str) -> ModelInput:
     path = Path(text)
     content = read_toml(path, PREPROCESSING)
     if problem := misfit(content, _Content, ""):
-        raise PREPROCESSING.refused(path, clean(problem.removeprefix(".").removesuffix(" - at ``")))
+        raise PREPROCESSING.refused(path, problem.removeprefix(".").removesuffix(" - at ``"))
     found = msgspec.convert(content, _Content)
     preset = Preset(
         crop=found.crop,

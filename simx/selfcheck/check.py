@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from statistics import stdev
 
 import msgspec
 from scipy.stats import t
@@ -13,6 +12,7 @@ import simx
 from simx.results.schema.config import Schedule
 from simx.results.schema.selfcheck import Check, SelfCheck
 from simx.results.statistics.estimates import CONFIDENCE, log_ratios
+from simx.results.statistics.moderation import spread
 from simx.runner.bench.schedule import PROFILES
 from simx.selfcheck import claims
 from simx.selfcheck.laboratory import Laboratory, PairComparison, laboratory
@@ -60,8 +60,7 @@ def run_selfcheck(extent: Extent, on_comparison: OnComparison) -> SelfCheck:
             on_comparison(f"the noise of {backend}", place, len(BACKENDS))
             pair = at.cell(backend), at.cell(backend, again=True)
             floors.append(at.compare(*pair, extent.schedule))
-        spread = spread_of(floors)
-        checks = list(_simulated(extent, spread, on_comparison))
+        checks = list(_simulated(extent, spread_of(floors), on_comparison))
         if not extent.quick:
             checks += _real(at, extent, on_comparison)
     detectable = [_detectable(each) for each in floors]
@@ -84,12 +83,12 @@ def _detectable(comparison: PairComparison) -> float | None:
     for a comparison that was too noisy or had too few launches.
     """
     logs = log_ratios(*comparison.filtered.cells)
-    pilot = [log for index, log in logs.items() if index < comparison.pilot]
-    if comparison.filtered.noisy or len(pilot) < 2:  # noqa: PLR2004 - one value has no spread
+    own = spread(logs, comparison.pilot)
+    if comparison.filtered.noisy or own is None:
         return None
-    degrees = len(pilot) - 1
+    variance, degrees = own
     quantiles = float(t.ppf((1 + CONFIDENCE) / 2, degrees) + t.ppf(claims.POWER, degrees))
-    return math.expm1(quantiles * stdev(pilot) / math.sqrt(len(logs)))
+    return math.expm1(quantiles * math.sqrt(variance / len(logs)))
 
 
 def _simulated(extent: Extent, spread: Spread, on_comparison: OnComparison) -> Iterator[Check]:

@@ -51,7 +51,6 @@ class PairComparison(msgspec.Struct, frozen=True, kw_only=True):
     measured: tuple[tuple[Launch, ...], ...]
     filtered: FilteredRounds
     pilot: int
-    seconds: float
 
     @property
     def ratio(self) -> Ratio:
@@ -130,7 +129,6 @@ class Laboratory:
             measured=launches.forwards(),
             filtered=launches.filtered(self.history.references()),
             pilot=schedule.pilot,
-            seconds=launches.elapsed,
         )
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Protocol
+from typing import IO
 
 from simx.common.errors import disk_failure
 from simx.common.temporary import temporary_file
@@ -24,11 +24,12 @@ from simx.workers.ending import (
     stderr_tail,
 )
 from simx.workers.server import ENDED, MISSING, READY, RECORD, STARTED
-from simx.workers.spawning import Spawner
+from simx.workers.spawning import SpawnedProcess, Spawner
 from simx.workers.worker import (
     KILLED_SECONDS,
     Launcher,
     ModuleMissingError,
+    Process,
     Worker,
     WorkerDiedError,
 )
@@ -105,10 +106,10 @@ class ForkServer(ProcessLauncher):
                 raise WorkerDiedError("was not started: its server was closed")
             return self._server
 
-    def _start_process(self, control: socket.socket, output: IO[bytes]) -> "ServerProcess":
+    def _start_process(self, control: socket.socket, output: IO[bytes]) -> Process:
         """Start a server that inherits the other end of a control socket."""
         numbers = (control.fileno(), os.getpid(), self._memory)
-        return subprocess.Popen(
+        server = subprocess.Popen(
             [*self._python, "simx.workers.server", self._entry, *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -119,27 +120,13 @@ class ForkServer(ProcessLauncher):
             # The parent alone handles a terminal's interrupt, and ends its workers in order.
             start_new_session=True,
         )
-
-
-class ServerProcess(Protocol):
-    """A server's process: what is used of ``subprocess.Popen``."""
-
-    pid: int
-    returncode: int | None
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; raise ``subprocess.TimeoutExpired`` after the timeout."""
+        return SpawnedProcess(server)
 
 
 class _Server:
     """One server process, with the exit codes of the workers it has forked."""
 
-    def __init__(
-        self, start: Callable[[socket.socket, IO[bytes]], ServerProcess], memory: int
-    ) -> None:
+    def __init__(self, start: Callable[[socket.socket, IO[bytes]], Process], memory: int) -> None:
         self._memory = memory
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
@@ -233,19 +220,17 @@ class _Server:
         return kind, pid
 
     def _end_text(self) -> str:
-        self._end()
-        code = self._process.returncode
+        code = self._end()
         end = "did not end" if code is None else end_of(code, self._memory_kills)
         self._stderr.seek(0)
         return f"{self._fate} {end}{memory_limit()}{last_line(stderr_tail(self._stderr.read()))}"
 
-    def _end(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_CLOSE_SECONDS)
-        if self._process.returncode is None:
+    def _end(self) -> int | None:
+        code = self._process.wait(_CLOSE_SECONDS)
+        if code is None:
             self._process.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(KILLED_SECONDS)
+            code = self._process.wait(KILLED_SECONDS)
+        return code
 
 
 class _Forked:

@@ -43,19 +43,22 @@ class Spawner(ProcessLauncher):
         ends = Connection(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
         process.stdin.close()
         process.stdout.close()
-        return Worker(_Spawned(process), ends, stderr, self._memory)
+        return Worker(SpawnedProcess(process), ends, stderr, self._memory)
 
     def close(self) -> None:
         """Do nothing: no process is kept running."""
 
 
-class _Spawned:
+class SpawnedProcess:
+    """A process that was started by this one."""
+
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
         self.pid = process.pid
         self.kill = process.kill
 
     def wait(self, timeout: float) -> int | None:
+        """Return its exit code, None if it is still running after the timeout."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:

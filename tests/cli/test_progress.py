@@ -2,7 +2,7 @@
 
 import pytest
 
-from simx.cli.progress import steps
+from simx.cli.progress import shown_steps
 
 
 @pytest.mark.parametrize("kept", [0, 600])
@@ -12,10 +12,10 @@ def test_the_time_left_does_not_count_what_was_kept(
     """Ten steps take ten seconds, however many an earlier run has finished."""
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with steps(1000) as bar:
-        bar.at(kept, "embedding")
+    with shown_steps(1000) as show:
+        show(kept, "embedding")
         now += 10
-        bar.at(kept + 10, "embedding")
+        show(kept + 10, "embedding")
     first, second = capsys.readouterr().err.splitlines()
     minutes, seconds = divmod(1000 - kept - 10, 60)
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from simx.common.errors import ExitCode
-from simx.results.files.evaluation import write_evaluation
 from simx.results.files.report import write
 from simx.results.schema.report import Report
 from tests.cli.support import ROOT, Simx
@@ -160,7 +159,7 @@ def test_an_evaluation_is_shown_again(
     simx: Simx, folder: Path, form: str, beginning: str, *, packed: bool
 ) -> None:
     """It is recognised by its schema, also compressed; its rendering is replaced as such."""
-    write_evaluation(folder / "evaluation.json", evaluation())
+    write(folder / "evaluation.json", evaluation())
     data = (folder / "evaluation.json").read_bytes()
     (folder / "given").write_bytes(gzip.compress(data) if packed else data)
     outcome = simx("report", "given", "--format", form)
@@ -178,7 +177,7 @@ def both(folder: Path) -> tuple[str, ...]:
     found = evaluation()
     good, good_ort, bad, _ = found.cells
     write(folder / "bench.json", report(timed(good, 20), timed(good_ort, 5), timed(bad, 1)))
-    write_evaluation(folder / "evaluation.json", found)
+    write(folder / "evaluation.json", found)
     return "bench.json", "evaluation.json"
 
 

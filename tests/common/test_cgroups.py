@@ -1,22 +1,31 @@
 """Limits are found wherever in the tree of control groups they are set."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from simx.common import cgroups
 from simx.common.cgroups import cpu_quota, memory_kills, memory_left, throttled_ns
 
 Files = dict[str, str]
+Tree = Callable[[str, Files], None]
 
 
-def tree(folder: Path, own: str, files: Files) -> tuple[Path, Path]:
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """Write a process's groups, and the files of a tree of groups."""
-    (folder / "own").write_text(own)
-    for name, text in files.items():
-        path = folder / "groups" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n")
-    return folder / "own", folder / "groups"
+    monkeypatch.setattr(cgroups, "OWN", tmp_path / "own")
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path / "groups")
+
+    def write(own: str, files: Files) -> None:
+        (tmp_path / "own").write_text(own)
+        for name, text in files.items():
+            path = tmp_path / "groups" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{text}\n")
+
+    return write
 
 
 def quotas(**groups: str) -> Files:
@@ -53,11 +62,12 @@ QUOTAS = {
 
 
 @pytest.mark.parametrize("case", QUOTAS)
-def test_the_smallest_quota_above_a_process_counts(tmp_path: Path, case: str) -> None:
+def test_the_smallest_quota_above_a_process_counts(tree: Tree, case: str) -> None:
     """Its own group's or an ancestor's, and of a group that is not visible the ancestors'."""
     own, files, expected = QUOTAS[case]
+    tree(own, files)
 
-    assert cpu_quota(*tree(tmp_path, own, files)) == expected
+    assert cpu_quota() == expected
 
 
 THROTTLED = {
@@ -74,11 +84,12 @@ THROTTLED = {
 
 
 @pytest.mark.parametrize("case", THROTTLED)
-def test_throttling_is_summed_over_the_groups_above_a_process(tmp_path: Path, case: str) -> None:
+def test_throttling_is_summed_over_the_groups_above_a_process(tree: Tree, case: str) -> None:
     """In nanoseconds, as either version counts it."""
     own, files, expected = THROTTLED[case]
+    tree(own, files)
 
-    assert throttled_ns(*tree(tmp_path, own, files)) == expected
+    assert throttled_ns() == expected
 
 
 def memory_2(group: str, most: str, used: int) -> Files:
@@ -110,11 +121,12 @@ LEFT = {
 
 
 @pytest.mark.parametrize("case", LEFT)
-def test_the_least_memory_above_a_process_counts(tmp_path: Path, case: str) -> None:
+def test_the_least_memory_above_a_process_counts(tree: Tree, case: str) -> None:
     """What is used is taken off each group's limit, and cached files are not used."""
     own, files, expected = LEFT[case]
+    tree(own, files)
 
-    assert memory_left(*tree(tmp_path, own, files)) == expected
+    assert memory_left() == expected
 
 
 @pytest.mark.parametrize(
@@ -125,22 +137,23 @@ def test_the_least_memory_above_a_process_counts(tmp_path: Path, case: str) -> N
         ("4:memory:/seen/from/outside\n", "memory/memory.oom_control"),
     ],
 )
-def test_the_group_s_memory_kills_are_counted(tmp_path: Path, own: str, file: str) -> None:
+def test_the_group_s_memory_kills_are_counted(tree: Tree, own: str, file: str) -> None:
     """Of either version, in a container that sees itself as the root, too."""
-    found = memory_kills(*tree(tmp_path, own, {file: "low 0\noom 4\noom_kill 3\n"}))
+    tree(own, {file: "low 0\noom 4\noom_kill 3\n"})
 
-    assert found == 3
+    assert memory_kills() == 3
 
 
-def test_memory_kills_of_other_groups_do_not_count(tmp_path: Path) -> None:
+def test_memory_kills_of_other_groups_do_not_count(tree: Tree) -> None:
     """An ancestor's count has those of all groups below it."""
     files = {"a/b/memory.max": "max\n", "a/memory.events": "oom_kill 3\n"}
+    tree("0::/a/b\n", files)
 
-    assert memory_kills(*tree(tmp_path, "0::/a/b\n", files)) is None
+    assert memory_kills() is None
 
 
-def test_memory_kills_that_are_not_counted_are_unknown(tmp_path: Path) -> None:
+def test_memory_kills_that_are_not_counted_are_unknown(tree: Tree) -> None:
     """A file that is absent, or holds something else, has no count."""
-    own, root = tree(tmp_path, "0::/\nnonsense\n4:memory:/\n", {"memory.events": "oom_kill many\n"})
+    tree("0::/\nnonsense\n4:memory:/\n", {"memory.events": "oom_kill many\n"})
 
-    assert memory_kills(own, root) is None
+    assert memory_kills() is None

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -34,8 +33,9 @@ from simx.runner.measure import timing
 from simx.runner.measure import warmup as warmups
 from simx.runner.measure import worker as runner_worker
 from simx.workers.child_process import bind_to_parent, resolve
-from simx.workers.forking import ForkServer, ServerProcess
+from simx.workers.forking import ForkServer
 from simx.workers.server import serve
+from simx.workers.worker import Process
 from tests.runner.benches import PLAN, go_on, run, small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, target
 
@@ -53,7 +53,7 @@ class Order(msgspec.Struct, frozen=True):
 class WarmServer(ForkServer):
     """The fork server itself, but forked from a process that has imported everything."""
 
-    def _start_process(self, control: socket.socket, output: IO[bytes]) -> ServerProcess:
+    def _start_process(self, control: socket.socket, output: IO[bytes]) -> Process:
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -81,7 +81,7 @@ def _sockets_but(kept: int) -> list[int]:
 
 
 class _Child:
-    """What ``subprocess.Popen`` is for a process that was forked."""
+    """A process that was forked from this one."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -91,14 +91,14 @@ class _Child:
         if self.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self, timeout: float | None = None) -> int:
-        deadline = time.monotonic() + (3600.0 if timeout is None else timeout)
+    def wait(self, timeout: float) -> int | None:
+        deadline = time.monotonic() + timeout
         while self.returncode is None:
             ended, status = os.waitpid(self.pid, os.WNOHANG)
             if ended:
                 self.returncode = os.waitstatus_to_exitcode(status)
             elif time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("a forked server", timeout or 0.0)
+                return None
             else:
                 time.sleep(0.001)
         return self.returncode

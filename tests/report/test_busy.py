@@ -17,7 +17,7 @@ from simx.report.contents import comparison_content
 from simx.results.comparison.digest import digest
 from simx.results.comparison.outcome import gate
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.schema.times import Noise, Scope, Timing
+from simx.results.schema.times import FORWARD, Noise, Scope, Timing
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import findings
 from tests.report.every import FORMS, SCREEN, differences, renderings
@@ -147,7 +147,7 @@ def test_no_finding_rests_on_a_busy_machine() -> None:
 
     assert (found.smallest, found.slower) == ((), ())
     assert set(summary.drift.values()) <= {0.0}
-    assert summary.backbones[1].forward_fastest == ()
+    assert summary.backbones[1].fastest[FORWARD] == ()
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_a_scope_alone_may_be_busy(scope: Scope, lost: set[Scope]) -> None:
     (found,) = summary.backbones[0].measured
 
     assert {key[0] for key in found.busy} == lost
-    assert found.forward is not None
-    assert (found.first is None) == (scope == "first")
-    assert (found.images["positive"].pipeline is None) == ("pipeline" in lost)
-    assert (found.images["positive"].similarity_time is None) == (scope == "similarity")
+    assert FORWARD in found.times
+    assert (("first", None) not in found.times) == (scope == "first")
+    assert (("pipeline", "positive") not in found.times) == ("pipeline" in lost)
+    assert (("similarity", "positive") not in found.times) == (scope == "similarity")
 
 
 @pytest.mark.parametrize("form", FORMS)

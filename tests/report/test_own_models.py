@@ -6,7 +6,7 @@ import pytest
 from simx.models.backbone import Preset
 from simx.results.schema.config import OwnModel
 from simx.results.schema.report import MeasuredCell, Report
-from simx.results.summaries.derivation import OUTSIDE
+from simx.results.summaries.summary import OUTSIDE
 from tests.report.every import differences, renderings
 from tests.report.samples import rendered
 from tests.results.builders import identity, measured, report

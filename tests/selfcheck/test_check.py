@@ -21,7 +21,7 @@ def comparison(
     first: tuple[Launch, ...], second: tuple[Launch, ...], *, noisy: bool = False
 ) -> PairComparison:
     filtered = FilteredRounds(cells=(first, second), rounds=len(first), excluded=0, noisy=noisy)
-    return PairComparison(measured=filtered.cells, filtered=filtered, pilot=5, seconds=1.0)
+    return PairComparison(measured=filtered.cells, filtered=filtered, pilot=5)
 
 
 def around(*logs: float) -> tuple[Launch, ...]:

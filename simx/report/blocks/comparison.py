@@ -1,9 +1,10 @@
 """A comparison of reports as a document."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from simx.common import grouped
 from simx.common.safe_text import clean, counted
 from simx.report.blocks.document import Block, Column, Heading, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
@@ -23,7 +24,7 @@ from simx.report.words.comparison import (
 )
 from simx.report.words.names import NOISY, backbone_name, listed, target_name
 from simx.report.words.notes import AGAIN, RANDOM_NOTE
-from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
+from simx.report.words.values import ABSENT, Value
 from simx.results.comparison.outcome import (
     CellComparison,
     Change,
@@ -32,7 +33,7 @@ from simx.results.comparison.outcome import (
     RangeComparison,
 )
 from simx.results.schema.report import WeightsOrigin
-from simx.results.summaries.summary import target_of
+from simx.results.summaries.summary import OUTSIDE, target_of
 
 Show = Literal["auto", "changes", "all"]
 """The cells in the tables: all, only changed ones, or all unless they are many."""
@@ -44,9 +45,6 @@ MOST_SEEN = 10.0
 
 MOST_ROWS = 40
 """Rows in the tables of other times and other changes, which can be very long."""
-
-NANOSECONDS: Mapping[str, float] = {"ms": NANOSECONDS_PER_MS, "µs": 1000}
-"""By the unit of a table's times."""
 
 LEGEND = (
     "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
@@ -167,7 +165,7 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
     compared = [cell for cell in each.cells if cell.forward]
     if not compared:
         return
-    label = "outside the ranges" if each.range is None else each.range.label
+    label = OUTSIDE if each.range is None else each.range.label
     yield Heading(f"GFLOPS {clean(label)}, {counted(len(compared), 'cell')}")
     readable = show == "auto" and len(comparison.compared) <= READABLE_CELLS
     shown = [cell for cell in compared if show == "all" or readable or _is_news(cell)]
@@ -219,9 +217,7 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
 
 def _barred(comparison: Comparison) -> Iterator[str]:
     """Yield the cells that are not alike, by their differences."""
-    by_text: dict[str, list[CellComparison]] = {}
-    for cell in comparison.barred:
-        by_text.setdefault(differences_text(cell.barred), []).append(cell)
+    by_text = grouped(comparison.barred, lambda cell: differences_text(cell.barred))
     for text, cells in sorted(by_text.items()):
         allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
         yield f"{text} (compare with --allow {allow}): {names(cell.new for cell in cells)}"
@@ -261,7 +257,7 @@ def _change(change: Change, unit: str) -> tuple[Value, ...]:
     times = (change.base_ns, change.new_ns)
     ratios = (change.ratio, change.low, change.high)
     return (
-        *(Value(_digits(ns / NANOSECONDS[unit])) for ns in times),
+        *(Value(_digits(ns / figures.NANOSECONDS[unit])) for ns in times),
         *(ABSENT if ratio is None else Value(share(ratio)) for ratio in ratios),
     )
 

@@ -17,13 +17,12 @@ from simx.report.words.names import (
     TIED,
     TIMES,
 )
-from simx.report.words.values import ABSENT, BUSY, Value
+from simx.report.words.values import BUSY, Value
 from simx.results.schema.environment import Memory
-from simx.results.statistics.estimates import Estimate
+from simx.results.schema.times import Scope
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
-    ImageSummary,
     MeasuredSummary,
     TargetId,
 )
@@ -36,6 +35,12 @@ Read = Callable[[BackboneSummary, MeasuredSummary], Value]
 
 ORIGIN = ("positive (with the anchor)", "negative", "negative, resized", "embedding", "catalogue")
 """The sections of the origin's tables."""
+
+_STAGES: dict[str, Scope] = {
+    "decode": "pipeline.decode",
+    "preprocess": "pipeline.preprocess",
+    "forward": "pipeline.forward",
+}
 
 _IMAGE_SECTIONS = dict(zip(IMAGES, ("anchor", *ORIGIN[:3]), strict=True))
 
@@ -64,10 +69,16 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
     """
     yield from _forward(baseline)
     unit = figures.similarity_unit(quoted=quoted)
-    yield from _each(IMAGES, "embedding inference time, ms", partial(embedding_time, spread=True))
+    yield from _each(
+        IMAGES, "embedding inference time, ms", partial(timed, "pipeline", spread=True)
+    )
     compared = partial(_each, COMPARED_IMAGES)
-    yield from compared(f"similarity inference time, {unit}", partial(similarity_time, unit=unit))
-    yield from compared("similarity from the host, µs", _similarity_host, optional=True)
+    yield from compared(
+        f"similarity inference time, {unit}", partial(timed, "similarity", unit=unit)
+    )
+    yield from compared(
+        "similarity from the host, µs", partial(timed, "similarity.host", unit="µs"), optional=True
+    )
     yield from compared("similarity, %", similarity)
     yield _quantity(
         Column("margin", group="similarity, %"),
@@ -82,21 +93,25 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
     yield _shared(catalogue("acc5", "%"), lambda of: figures.accuracy(of, of.catalogue.acc5))
 
     for image in ("anchor", "negative"):
-        yield _stage(image, "decode", lambda of: of.decode)
-        yield _stage(image, "preprocess", lambda of: of.preprocess)
-        yield _stage(image, "forward", lambda of: of.forward)
+        for stage, scope in _STAGES.items():
+            yield _quantity(
+                Column(stage, group=f"stages of the {image}, ms"),
+                timed(scope, image),
+                section="stages",
+                label=f"{image}: {stage}, ms",
+            )
     yield from _beside_times()
 
 
 def _forward(baseline: str) -> Iterator[Quantity]:
-    yield _quantity(Column("time", "ms", "forward"), partial(forward_time, spread=True))
+    yield _quantity(Column("time", "ms", "forward"), timed("forward", spread=True))
     further: tuple[tuple[str, str, Read], ...] = (
         ("speed", f"{TIMES} {baseline}", lambda _, cell: figures.ratio(cell.speed)),
         ("speed", f"{TIMES} fp32", lambda _, cell: figures.ratio(cell.speed_to_fp32)),
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
-        ("host", "ms", lambda _, cell: _further_time(cell.host, cell, "host")),
-        ("first", "ms", lambda _, cell: _further_time(cell.first, cell, "first")),
+        ("host", "ms", timed("host")),
+        ("first", "ms", timed("first")),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
     )
     for name, unit, read in further:
@@ -144,15 +159,6 @@ def _each(
         yield _quantity(column, read_of(image), section=section, label=group, optional=optional)
 
 
-def _stage(image: Image, name: str, time: Callable[[ImageSummary], Estimate | None]) -> Quantity:
-    return _quantity(
-        Column(name, group=f"stages of the {image}, ms"),
-        lambda _, cell: _further_time(time(cell.images[image]), cell, f"pipeline.{name}", image),
-        section="stages",
-        label=f"{image}: {name}, ms",
-    )
-
-
 def _memory(name: str, read: Callable[[Memory], int | None]) -> Quantity:
     return _quantity(
         Column(name, "MiB", "memory"),
@@ -166,59 +172,40 @@ def measured(read: Read) -> Show:
     return lambda of, cell: read(of, cell) if isinstance(cell, MeasuredSummary) else FAILURE
 
 
-def unless_busy(
-    value: Value, cell: MeasuredSummary, scope: str, image: Image | None = None
-) -> Value:
-    """Return a figure of a time, or the word for one that a busy machine made meaningless."""
-    return BUSY if (scope, image) in cell.busy else value
+def timed(
+    scope: Scope,
+    image: Image | None = None,
+    *,
+    unit: str = "ms",
+    spread: bool = False,
+    digits: int | None = None,
+) -> Read:
+    """Return a reader of a time; a word where a busy machine made it meaningless.
 
-
-def _further_time(
-    time: Estimate | None, cell: MeasuredSummary, scope: str, image: Image | None = None
-) -> Value:
-    return unless_busy(figures.time(time, decimals=cell.decimals), cell, scope, image)
-
-
-def forward_time(backbone: BackboneSummary, cell: MeasuredSummary, *, spread: bool) -> Value:
-    """Return the time of the network alone, marked if it is the fastest."""
-    value = figures.time(cell.forward, spread=spread, decimals=cell.decimals)
-    return unless_busy(_timed(value, backbone, cell, backbone.forward_fastest), cell, "forward")
-
-
-def embedding_time(image: Image, *, spread: bool = False, digits: int | None = None) -> Read:
-    """Return a reader of the time from a picture's file to its vector, marked like ``forward``."""
+    Args:
+        scope: What was timed. ``forward`` and ``pipeline`` are marked where they are the fastest.
+        image: Of which picture.
+        unit: ``ms`` or ``µs``.
+        spread: Whether to show its interval.
+        digits: Most significant digits of a time that is not quoted.
+    """
+    key = (scope, image)
 
     def read(backbone: BackboneSummary, cell: MeasuredSummary) -> Value:
-        time = cell.images[image].pipeline
-        value = figures.time(time, spread=spread, decimals=cell.decimals, digits=digits)
-        value = _timed(value, backbone, cell, backbone.pipeline_fastest[image])
-        return unless_busy(value, cell, "pipeline", image)
-
-    return read
-
-
-def similarity_time(image: Image, *, unit: str, digits: int | None = None) -> Read:
-    """Return a reader of the time that the comparison of the anchor with a picture takes."""
-
-    def read(_: BackboneSummary, cell: MeasuredSummary) -> Value:
-        time = cell.images[image].similarity_time
-        value = figures.time(time, unit, decimals=cell.decimals, digits=digits)
-        return unless_busy(value, cell, "similarity", image)
-
-    return read
-
-
-def _similarity_host(image: Image) -> Read:
-    def read(_: BackboneSummary, cell: MeasuredSummary) -> Value:
-        value = figures.time(cell.images[image].similarity_host, "µs")
-        return unless_busy(value, cell, "similarity.host", image)
+        if key in cell.busy:
+            return BUSY
+        time, decimals = cell.times.get(key), cell.decimals
+        value = figures.time(time, unit, spread=spread, decimals=decimals, digits=digits)
+        if time is None or key not in backbone.fastest:
+            return value
+        return _ranked(value, backbone, cell, backbone.fastest[key])
 
     return read
 
 
 def similarity(image: Image) -> Read:
     """Return a reader of the similarity of the anchor and a picture, in percent."""
-    return lambda _, cell: of_weights(cell.images[image].similarity_percent, cell)
+    return lambda _, cell: of_weights(getattr(cell.similarity, image), cell)
 
 
 def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
@@ -226,11 +213,9 @@ def of_weights(percent: float | None, cell: MeasuredSummary) -> Value:
     return figures.of_weights(figures.similarity(percent, cell.decimals), cell.weights_origin)
 
 
-def _timed(
+def _ranked(
     value: Value, backbone: BackboneSummary, cell: MeasuredSummary, fastest: Sequence[TargetId]
 ) -> Value:
-    if value == ABSENT:
-        return value
     further = (NOISY if backbone.noisy else "") + value.mark
     if fastest == (cell.target,):
         return msgspec.structs.replace(value, mark=FASTEST + further, tone="best")

@@ -1,7 +1,6 @@
 """A report as a document: heading, tables, findings and notes by range, and a last line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import COMPARED_IMAGES, Image
@@ -17,21 +16,11 @@ from simx.report.blocks.document import (
     Row,
     Table,
 )
-from simx.report.blocks.quantities import (
-    FAILURE,
-    Read,
-    embedding_time,
-    forward_time,
-    measured,
-    similarity,
-    similarity_time,
-    unless_busy,
-)
+from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, timed
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
 from simx.report.words import figures
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import (
     IMAGE_NAMES,
@@ -39,9 +28,10 @@ from simx.report.words.names import (
     differing_settings,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_title
-from simx.report.words.values import ABSENT, Tone, Value
+from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
+from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
+from simx.results.schema.times import FORWARD
 from simx.results.summaries.derivation import by_range, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.speeds import mean_speed
@@ -121,16 +111,16 @@ def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetI
 
     relative = f"{TIMES} {target_name(targets[0])}"
     found = (
-        *on_each("forward", "ms", partial(forward_time, spread=alone), targets),
+        *on_each("forward", "ms", timed("forward", spread=alone), targets),
         *on_each("speed-up", relative, _speed, targets[1:]),
-        *on_each("pipeline", "ms", embedding_time("anchor", spread=alone), targets),
+        *on_each("pipeline", "ms", timed("pipeline", "anchor", spread=alone), targets),
         (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
     )
     return _table("", backbones, found)
 
 
 def _speed(_: BackboneSummary, cell: MeasuredSummary) -> Value:
-    return unless_busy(figures.ratio(cell.speed), cell, "forward")
+    return BUSY if FORWARD in cell.busy else figures.ratio(cell.speed)
 
 
 def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
@@ -141,9 +131,9 @@ def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[Targe
     unit = figures.similarity_unit(quoted=any(each.quoted for each in backbones))
     found: list[tuple[Column, Shown]] = []
     for image in COMPARED_IMAGES:
-        name, time = IMAGE_NAMES[image], similarity_time(image, unit=unit, digits=2)
+        name, time = IMAGE_NAMES[image], timed("similarity", image, unit=unit, digits=2)
         found += (
-            (Column("", "ms", name), _joined(targets, embedding_time(image, digits=3))),
+            (Column("", "ms", name), _joined(targets, timed("pipeline", image, digits=3))),
             (Column("", unit, name, optional=True), _joined(targets, time)),
             (Column("", "%", name), _similarity(targets, image)),
         )
@@ -211,7 +201,7 @@ def _similarity(targets: Sequence[TargetId], image: Image) -> Shown:
     """Show one figure if the targets agree, and the figure of each if they do not."""
 
     def shown(backbone: BackboneSummary) -> Value:
-        found = (cell.images[image].similarity_percent for cell in backbone.measured)
+        found = (getattr(cell.similarity, image) for cell in backbone.measured)
         percents = [percent for percent in found if percent is not None]
         if not percents:
             return ABSENT if backbone.measured else FAILURE

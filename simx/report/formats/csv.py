@@ -12,12 +12,13 @@ from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
+from simx.results.schema.times import FORWARD
 from simx.results.statistics.device_events import typical_device_ns
 from simx.results.statistics.estimates import minimum
 from simx.results.statistics.noise import page_faults
 from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
-from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, Launches
+from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
 from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
@@ -66,20 +67,18 @@ HEADER = TidyRow._fields
 
 
 def to_string(reports: Sequence[Report]) -> str:
-    """Return the rows of all reports under one header; a failed cell has a single row.
+    """Return the rows of all reports under one header, each as ``TidyRow`` has it.
 
-    Times are in milliseconds per call, without disturbed ones, with the ends of their interval and
-    percentiles where the samples carry them; ``n`` counts calls. Figures that are no times have
-    their value in ``median``, which is all that a quoted time has.
+    Times are without disturbed ones, with percentiles where the samples carry them; a quoted time
+    has its median alone. A failed cell has a single row.
     """
     return written(HEADER, (row for report in reports for row in _report_rows(report)))
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:
     counted = CountedReport(report)
-    backbones = {cell.identity: backbone for cell, backbone in counted.cells}
     for cell in report.cells:
-        rows = _cell_rows(cell, backbones[cell.identity], counted)
+        rows = _cell_rows(cell, counted.by_cell[cell.identity], counted)
         weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
         yield from ([*identity_fields(cell.identity), *row, *weights] for row in rows)
 
@@ -110,12 +109,11 @@ def _time_rows(
             continue
         scope, image = key
         typical = counted.estimate(target, key, launches)
-        tails = percentiles(launches, PERCENTILES)
         figures = (
             typical.median_ns,
             typical.low_ns,
             typical.high_ns,
-            *(tail.value_ns if tail else None for tail in tails),
+            *percentiles(launches, PERCENTILES),
             minimum(launches),
         )
         counts = (str(typical.launches), str(typical.calls))

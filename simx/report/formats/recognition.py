@@ -25,13 +25,12 @@ _HEADS: dict[Form, str] = {
 
 
 def is_rendering(path: Path, form: Form) -> bool:
-    """Whether a file begins as a result of simx in this format does.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    """Whether a file begins as a result of simx in this format does; not if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
     if form == "json":
         head = "".join(head.split())
     return re.match(_HEADS[form], head) is not None

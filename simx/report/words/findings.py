@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from simx.common import grouped
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
 from simx.report.words.names import (
@@ -15,6 +16,7 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.results.schema.times import Scope
+from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.findings import (
     DIFFERENCE_POINTS,
     HIGH_PERCENT,
@@ -118,23 +120,13 @@ class _Words:
             )
 
     def slower(self, found: Sequence[Slower]) -> Iterator[str]:
-        by_pair: dict[tuple[TargetId, TargetId], list[str]] = {}
-        for each in found:
-            speed = figures.UNKNOWN_TEXT
-            if not figures.is_imprecise(each.speed):
-                speed = f"{figures.estimate_of(each.speed)} times as fast{figures.ends(each.speed)}"
-            by_pair.setdefault((each.target, each.than), []).append(
-                f"{self._name(each.backbone)} ({speed})"
-            )
-        for pair, names in by_pair.items():
+        for pair, of in grouped(found, lambda each: (each.target, each.than)).items():
+            names = [f"{self._name(each.backbone)} ({_speed(each.speed)})" for each in of]
             slower, than = map(target_name, pair)
             yield f"In forward {slower} is slower than {than} for {listed(names, self._most)}."
 
     def costs(self, found: Sequence[Cost]) -> Iterator[str]:
-        by_target: dict[TargetId, list[Cost]] = {}
-        for each in found:
-            by_target.setdefault(each.target, []).append(each)
-        for target, costs in by_target.items():
+        for target, costs in grouped(found, lambda each: each.target).items():
             where = target_name(target)
             if len(costs) <= MOST_NAMED:
                 margins = [
@@ -177,15 +169,18 @@ class _Words:
 
 def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
     """Return a different name for each backbone, by its ``id``."""
-    by_name: dict[str, list[BackboneSummary]] = {}
-    for backbone in backbones:
-        by_name.setdefault(backbone_name(backbone), []).append(backbone)
     return {
         id(backbone): " ".join((name, *(setting_text(backbone, each) for each in differing)))
-        for name, twins in by_name.items()
+        for name, twins in grouped(backbones, backbone_name).items()
         for differing in [differing_settings(twins)]
         for backbone in twins
     }
+
+
+def _speed(speed: Ratio) -> str:
+    if figures.is_imprecise(speed):
+        return figures.UNKNOWN_TEXT
+    return f"{figures.estimate_of(speed)} times as fast{figures.ends(speed)}"
 
 
 def _verb(plural: str, subjects: Sequence[object], singular: str) -> str:
@@ -234,9 +229,7 @@ def smallest_times(
 
 def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
     """Name the backbone with the smallest time of each picture, and those tied with it."""
-    by_leaders: dict[tuple[str, ...], list[Smallest]] = {}
-    for each in found:
-        by_leaders.setdefault(tuple(names(each.leaders)), []).append(each)
+    by_leaders = grouped(found, lambda each: tuple(names(each.leaders)))
     verb = "has" if len(found[0].leaders) == 1 else "have"
     claims: list[str] = []
     for leaders, of in by_leaders.items():

@@ -98,17 +98,15 @@ def shift(base: TimeDigest, new: TimeDigest, run_to_run: RunToRun, machine: floa
     return _shift(new.mean - base.mean, own, run_to_run, machine)
 
 
-def paired_shift(logs: Sequence[float], spread: Part | None) -> Shift:
+def paired_shift(ratios: TimeDigest) -> Shift:
     """Return the change between two targets that were measured in the same rounds.
 
     What disturbs a round or a whole run disturbs both, so nothing is added for it.
 
     Args:
-        logs: The logarithm of the new time over the base's, of each launch; at least one.
-        spread: Their variance; None for a single launch.
+        ratios: The logarithm of the new time over the base's, of each launch; at least one.
     """
-    own = None if spread is None else (spread[0] / len(logs), spread[1])
-    return _shift(math.fsum(logs) / len(logs), [own], RunToRun(spread=0.0), 0.0)
+    return _shift(ratios.mean, [ratios.variance_of_mean], RunToRun(spread=0.0), 0.0)
 
 
 def mean_shift(shifts: Sequence[Shift], run_to_run: RunToRun) -> Shift:

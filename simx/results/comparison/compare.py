@@ -2,22 +2,24 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import get_args
 
 import msgspec
 
+from simx.common import grouped
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison import changes, differences
 from simx.results.comparison.changes import RunToRun, Shift
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest
-from simx.results.comparison.judging import ComparedTime, PairedCell, with_changes
+from simx.results.comparison.judging import PairedCell, change, judged
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
+    Change,
     Comparison,
     Difference,
     FailedPair,
@@ -56,12 +58,14 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
     ``pairing`` is None for two reports.
     """
 
-    base: Digest
-    new: Digest
+    base: Named
+    new: Named
     criteria: ComparisonCriteria
     run_to_run: Mapping[Scope, RunToRun]
-    pictures: tuple[Image, ...]
-    machine: Mapping[TargetId, float]
+    repeats: int = 0
+    one_run: bool = True
+    pictures: tuple[Image, ...] = ()
+    machine: Mapping[TargetId, float] = {}
     pairing: Pairing | None = None
 
     def is_excluded(self, image: Image | None) -> bool:
@@ -88,8 +92,8 @@ def compare(
     origin = attrgetter("created", "environment", "config")
     one_run = one.report.config is not None and origin(one.report) == origin(other.report)
     context = _Context(
-        base=one,
-        new=other,
+        base=base,
+        new=new,
         criteria=criteria,
         run_to_run={
             scope: RunToRun(spread=0.0)
@@ -97,11 +101,12 @@ def compare(
             else learnt((one, *repeats), scope) or default(scope)
             for scope in COMPARED_SCOPES
         },
+        repeats=len(repeats),
+        one_run=one_run,
         pictures=differences.pictures_that_differ(one, other),
         machine=_machine(one, other),
     )
-    matching = differences.match(one.cells, other.cells)
-    return _comparison(base, new, context, matching, len(repeats), one_run=one_run)
+    return _comparison(context, differences.match(one.cells, other.cells))
 
 
 def compare_targets(
@@ -123,29 +128,17 @@ def compare_targets(
     )
     matching = match_targets(one.cells, other.cells)
     context = _Context(
-        base=one,
-        new=other,
+        base=Named(base.name, one),
+        new=Named(new.name, other),
         criteria=criteria,
         run_to_run={scope: RunToRun(spread=0.0) for scope in COMPARED_SCOPES},
-        pictures=(),
-        machine={},
         pairing=Pairing.of(matching.pairs, report.report.config),
     )
-    sides = Named(base.name, one), Named(new.name, other)
-    return _comparison(*sides, context, matching, repeats=0, one_run=True)
+    return _comparison(context, matching)
 
 
-def _comparison(
-    base: Named,
-    new: Named,
-    context: _Context,
-    matching: Matching,
-    repeats: int,
-    *,
-    one_run: bool,
-) -> Comparison:
+def _comparison(context: _Context, matching: Matching) -> Comparison:
     """Put together what the pairs show."""
-    one, other = base.digest, new.digest
     failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
     ranges = _by_range(
         context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
@@ -154,12 +147,12 @@ def _comparison(
     only_new = tuple(label(each.cell) for each in matching.only_new)
     cells = [cell for of_range in ranges for cell in of_range.cells]
     return Comparison(
-        base=Side(name=base.name, created=one.report.created, simx=one.report.simx),
-        new=Side(name=new.name, created=other.report.created, simx=other.report.simx),
+        base=_side(context.base),
+        new=_side(context.new),
         threshold=context.criteria.threshold,
         run_to_run=context.run_to_run["forward"],
-        repeats=repeats,
-        one_run=one_run,
+        repeats=context.repeats,
+        one_run=context.one_run,
         paired=context.pairing is not None,
         machine=tuple(MachineShift(at, math.exp(log)) for at, log in context.machine.items()),
         pictures=tuple(name for name in context.pictures if context.is_excluded(name)),
@@ -177,6 +170,10 @@ def _comparison(
             )
         ),
     )
+
+
+def _side(of: Named) -> Side:
+    return Side(name=of.name, created=of.digest.report.created, simx=of.digest.report.simx)
 
 
 def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[UnjudgedCells, ...]:
@@ -198,7 +195,7 @@ def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
 
 def _paired(context: _Context, pair: Pair) -> PairedCell:
     one, other = pair
-    found = differences.differences(context.base, context.new, pair)
+    found = differences.differences(context.base.digest, context.new.digest, pair)
     if context.pairing:
         # Two targets differ in all else on purpose.
         found = tuple(each for each in found if each.name == "weights")
@@ -207,17 +204,18 @@ def _paired(context: _Context, pair: Pair) -> PairedCell:
     others = differences.other_changes(pair, barred, context.is_excluded)
     if context.pairing:
         others = tuple(each for each in others if each.name != "placement")
+    times = () if barred else tuple(_times(context, pair, found))
     cell = CellComparison(
         base=label(one.cell),
         new=label(other.cell),
         catalogue=other.cell.catalogue,
         allowed=tuple(each for each in found if each.name in allow),
         barred=barred,
-        changes=(),
+        changes=tuple(each for each, _ in times),
         others=others,
         unjudged=_unjudged(pair, barred),
     )
-    return cell, () if barred else tuple(_times(context, pair, cell))
+    return cell, tuple(shift for _, shift in times)
 
 
 def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
@@ -241,10 +239,13 @@ def _without_forward(pair: Pair, forwards: Sequence[bool]) -> Unjudged:
     return "without forward in new" if forwards[0] else "without forward in base"
 
 
-def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[ComparedTime]:
+def _times(
+    context: _Context, pair: Pair, allowed: Sequence[Difference]
+) -> Iterator[tuple[Change, Shift]]:
     one, other = pair
+    noisy = one.noisy or other.noisy
     machine = context.machine.get(target_of(other.identity).in_full, 0.0)
-    if any(each.name in differences.MACHINE for each in cell.allowed):
+    if any(each.name in differences.MACHINE for each in allowed):
         # The user compares two machines: the canary must not explain the change away.
         machine = 0.0
     for (scope, image), (time, again) in common_times(one, other):
@@ -255,32 +256,31 @@ def _times(context: _Context, pair: Pair, cell: CellComparison) -> Iterable[Comp
         else:
             shifted = changes.shift(time, again, context.run_to_run[scope], machine)
         if shifted is not None:
-            yield ComparedTime(base=time, new=again, shift=shifted, noisy=one.noisy or other.noisy)
+            yield change(time, again, shifted, context.criteria.threshold, noisy=noisy), shifted
 
 
 def _by_range(context: _Context, pairs: Sequence[PairedCell]) -> tuple[RangeComparison, ...]:
     ranges = context.criteria.ranges
-    groups: dict[Range | None, list[PairedCell]] = {each: [] for each in (*ranges, None)}
-    for cell, times in with_changes(context.criteria.threshold, pairs):
-        groups[range_of(cell.catalogue.gflops, ranges)].append((cell, times))
+    pairs = judged(context.criteria.threshold, pairs)
+    groups = grouped(pairs, lambda pair: range_of(pair[0].catalogue.gflops, ranges))
     return tuple(
         RangeComparison(
             range=bounds,
-            cells=tuple(cell for cell, _ in of_range),
-            means=tuple(_means(context, of_range)),
+            cells=tuple(cell for cell, _ in groups[bounds]),
+            means=tuple(_means(context, groups[bounds])),
         )
-        for bounds, of_range in groups.items()
-        if of_range
+        for bounds in (*ranges, None)
+        if bounds in groups
     )
 
 
 def _means(context: _Context, pairs: Iterable[PairedCell]) -> Iterable[MeanChange]:
     """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
-    for cell, times in pairs:
-        for time in times:
-            if time.base.scope == "forward" and not time.noisy and time.shift.half is not None:
-                shifts[target_of(cell.new)].append(time.shift)
+    for cell, of_cell in pairs:
+        for each, shift in zip(cell.changes, of_cell, strict=True):
+            if each.scope == "forward" and not each.noisy and shift.half is not None:
+                shifts[target_of(cell.new)].append(shift)
     for target, found in shifts.items():
         mean = changes.mean_shift(found, context.run_to_run["forward"])
         if len(found) > 1 and mean.low is not None and mean.high is not None:

@@ -102,11 +102,13 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(report: Report) -> Digest:
     """Return what a comparison needs of a report."""
-    counted = CountedReport(_with_compared_scopes(report))
-    digests = {cell.identity: _cell(cell, backbone, counted) for cell, backbone in counted.cells}
+    compared = _with_compared_scopes(report)
+    counted = CountedReport(compared)
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
-        cells=tuple(digests[cell.identity] for cell in report.cells),
+        cells=tuple(
+            _cell(cell, counted.by_cell[cell.identity], counted) for cell in compared.cells
+        ),
         canaries=tuple((TargetId(*target), ns) for target, ns in references(report.canary).items()),
     )
 

@@ -12,33 +12,22 @@ from simx.results.comparison.digest import TimeDigest
 from simx.results.comparison.outcome import CellComparison, Change, Unjudged
 from simx.results.statistics.estimates import CONFIDENCE
 
-
-class ComparedTime(msgspec.Struct, frozen=True, kw_only=True):
-    """One time that both cells of a pair have, and how it shifted."""
-
-    base: TimeDigest
-    new: TimeDigest
-    shift: Shift
-    noisy: bool
+PairedCell = tuple[CellComparison, tuple[Shift, ...]]
+"""A pair, and the shift of each of its changes."""
 
 
-PairedCell = tuple[CellComparison, tuple[ComparedTime, ...]]
-"""A pair, and its times that can be compared."""
-
-
-def with_changes(threshold: float, pairs: Sequence[PairedCell]) -> list[PairedCell]:
-    """Return every pair with its changes, corrected for how many are looked at."""
+def judged(threshold: float, pairs: Sequence[PairedCell]) -> list[PairedCell]:
+    """Return every pair with verdicts on its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
-    times = [time for _, of_cell in pairs for time in of_cell]
-    listed = _below_level([_p_of_any_change(time) for time in times], changes.benjamini_hochberg)
-    gated = _below_level([_p_of_regression(time, bound) for time in times], changes.holm)
+    times = [time for cell, shifts in pairs for time in zip(cell.changes, shifts, strict=True)]
+    listed = _below_level([_p_of_any_change(*each) for each in times], changes.benjamini_hochberg)
+    gated = _below_level([_p_of_regression(*each, bound) for each in times], changes.holm)
     found = iter(
-        _change(time, threshold, listed=is_listed, gated=is_gated)
-        for time, is_listed, is_gated in zip(times, listed, gated, strict=True)
+        msgspec.structs.replace(change, listed=is_listed, gated=is_gated)
+        for (change, _), is_listed, is_gated in zip(times, listed, gated, strict=True)
     )
     return [
-        (_with_verdict(cell, tuple(islice(found, len(of_cell)))), of_cell)
-        for cell, of_cell in pairs
+        (_with_verdict(cell, tuple(islice(found, len(shifts)))), shifts) for cell, shifts in pairs
     ]
 
 
@@ -52,14 +41,14 @@ def _with_verdict(cell: CellComparison, found: tuple[Change, ...]) -> CellCompar
     return msgspec.structs.replace(whole, unjudged=reason)
 
 
-def _p_of_regression(time: ComparedTime, bound: float) -> float | None:
-    return time.shift.p_above(bound) if time.base.scope == "forward" and not time.noisy else None
+def _p_of_regression(change: Change, shift: Shift, bound: float) -> float | None:
+    return shift.p_above(bound) if change.scope == "forward" and not change.noisy else None
 
 
-def _p_of_any_change(time: ComparedTime) -> float | None:
-    if time.noisy:
+def _p_of_any_change(change: Change, shift: Shift) -> float | None:
+    if change.noisy:
         return None
-    above, below = time.shift.p_above(0.0), time.shift.p_below(0.0)
+    above, below = shift.p_above(0.0), shift.p_below(0.0)
     return None if above is None or below is None else min(above, below)
 
 
@@ -71,21 +60,23 @@ def _below_level(
     return [p is not None and next(corrected) <= 1 - CONFIDENCE for p in p_values]
 
 
-def _change(time: ComparedTime, threshold: float, *, listed: bool, gated: bool) -> Change:
-    found, ratio = time.shift, math.exp(time.shift.center)
-    base_ns = math.exp(time.base.mean)
+def change(
+    base: TimeDigest, new: TimeDigest, found: Shift, threshold: float, *, noisy: bool
+) -> Change:
+    """Return how a time changed, with its verdict but without the corrections."""
+    ratio, base_ns = math.exp(found.center), math.exp(base.mean)
     return Change(
-        scope=time.base.scope,
-        image=time.base.image,
+        scope=base.scope,
+        image=base.image,
         base_ns=base_ns,
         new_ns=base_ns * ratio,
         ratio=ratio,
         low=None if found.low is None else math.exp(found.low),
         high=None if found.high is None else math.exp(found.high),
-        launches=(len(time.base.logs), len(time.new.logs)),
-        noisy=time.noisy,
-        verdict="undecided" if time.noisy else changes.verdict(found, threshold),
-        smallest_seen=None if time.noisy else changes.smallest_seen(found, threshold),
-        listed=listed,
-        gated=gated,
+        launches=(len(base.logs), len(new.logs)),
+        noisy=noisy,
+        verdict="undecided" if noisy else changes.verdict(found, threshold),
+        smallest_seen=None if noisy else changes.smallest_seen(found, threshold),
+        listed=False,
+        gated=False,
     )

@@ -5,28 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from simx.models.pictures import Image
 from simx.results.comparison.changes import Shift, paired_shift
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, TimeDigest
 from simx.results.schema.config import Config
-from simx.results.schema.times import Scope
+from simx.results.schema.times import TimeKey
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
-
-_TimeKey = tuple[Scope, Image | None]
+from simx.results.summaries.summary import backbone_of
 
 
 class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     """How two targets of one report are compared: by launch, with moderated variances."""
 
     pilot: int | None
-    priors: Mapping[_TimeKey, Prior | None]
+    priors: Mapping[TimeKey, Prior | None]
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], config: Config | None) -> "Pairing":
         """Return what the pairs of a report, measured as the configuration says, share."""
         pilot = config.pilot if config else None
-        parts: dict[_TimeKey, list[Part]] = defaultdict(list)
+        parts: dict[TimeKey, list[Part]] = defaultdict(list)
         for one, other in pairs:
             for key, times in common_times(one, other):
                 parts[key] += filter(None, [spread(_log_ratios(*times), pilot)])
@@ -37,7 +35,8 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
         logs = _log_ratios(base, new)
         own = spread(logs, self.pilot)
         part = own and moderated(own, self.priors[base.scope, base.image])
-        return paired_shift(tuple(logs.values()), part) if logs else None
+        ratios = TimeDigest(scope=base.scope, image=base.image, logs=logs, spread=part)
+        return paired_shift(ratios) if logs else None
 
 
 def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
@@ -47,8 +46,8 @@ def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matc
         base: The cells of one target.
         new: The cells of the other one, in the same precision or another.
     """
-    there = {_backbone(cell): cell for cell in new}
-    here = {_backbone(cell): cell for cell in base}
+    there = {backbone_of(cell.identity): cell for cell in new}
+    here = {backbone_of(cell.identity): cell for cell in base}
     return Matching(
         pairs=tuple((cell, there[key]) for key, cell in here.items() if key in there),
         only_base=tuple(cell for key, cell in here.items() if key not in there),
@@ -58,7 +57,7 @@ def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matc
 
 def common_times(
     one: CellDigest, other: CellDigest
-) -> Iterator[tuple[_TimeKey, tuple[TimeDigest, TimeDigest]]]:
+) -> Iterator[tuple[TimeKey, tuple[TimeDigest, TimeDigest]]]:
     """Yield the times that both cells have, by scope and image."""
     there = {(time.scope, time.image): time for time in other.times}
     for time in one.times:
@@ -69,8 +68,3 @@ def common_times(
 
 def _log_ratios(base: TimeDigest, new: TimeDigest) -> dict[int, float]:
     return {at: new.logs[at] - log for at, log in base.logs.items() if at in new.logs}
-
-
-def _backbone(cell: CellDigest) -> tuple[str, str, str, int, int | None]:
-    its = cell.identity
-    return its.model, its.weights, its.embedding, its.batch, its.threads

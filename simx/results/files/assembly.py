@@ -4,17 +4,16 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from simx.models.pictures import Image
+from simx.common import grouped
 from simx.results.schema.report import (
     Canary,
     FailedCell,
-    Identity,
     MeasuredCell,
     Outcome,
     Parity,
     Preparation,
 )
-from simx.results.schema.times import Launch, Scope, Timing
+from simx.results.schema.times import Launch, Timing
 
 
 def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
@@ -22,10 +21,7 @@ def merge_cells(cells: Iterable[Outcome]) -> tuple[Outcome, ...]:
 
     A cell that failed in any launch has failed: its other times are not a figure.
     """
-    groups: dict[Identity, list[Outcome]] = {}
-    for cell in cells:
-        groups.setdefault(cell.identity, []).append(cell)
-    return tuple(map(_merged, groups.values()))
+    return tuple(map(_merged, grouped(cells, lambda each: each.identity).values()))
 
 
 def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
@@ -35,19 +31,15 @@ def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
 
 def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     """Merge the canaries of several launches of the same backbone, backend and provider."""
-    merged: dict[tuple[str, ...], Canary] = {}
-    for canary in canaries:
-        key = (canary.model, canary.weights, canary.backend, canary.provider)
-        earlier = merged[key].launches if key in merged else ()
-        merged[key] = msgspec.structs.replace(canary, launches=(*earlier, *canary.launches))
-    return tuple(merged.values())
+    groups = grouped(canaries, lambda each: (each.model, each.weights, each.backend, each.provider))
+    return tuple(
+        msgspec.structs.replace(group[-1], launches=_launches(group)) for group in groups.values()
+    )
 
 
 def merge_preparations(preparations: Iterable[Preparation]) -> tuple[Preparation, ...]:
     """Merge the preparations of several launches of the same backbone."""
-    groups: dict[tuple[str, str], list[Preparation]] = {}
-    for each in preparations:
-        groups.setdefault((each.model, each.weights), []).append(each)
+    groups = grouped(preparations, lambda each: (each.model, each.weights))
     return tuple(
         msgspec.structs.replace(
             group[0], timings=_merged_timings(timing for each in group for timing in each.timings)
@@ -70,10 +62,11 @@ def _merged(group: Sequence[Outcome]) -> Outcome:
 
 
 def _merged_timings(timings: Iterable[Timing]) -> tuple[Timing, ...]:
-    launches: dict[tuple[Scope, Image | None], list[Launch]] = {}
-    for timing in timings:
-        launches.setdefault((timing.scope, timing.image), []).extend(timing.launches)
+    groups = grouped(timings, lambda each: (each.scope, each.image))
     return tuple(
-        Timing(scope=scope, image=image, launches=tuple(found))
-        for (scope, image), found in launches.items()
+        msgspec.structs.replace(group[0], launches=_launches(group)) for group in groups.values()
     )
+
+
+def _launches(group: Iterable[Canary | Timing]) -> tuple[Launch, ...]:
+    return tuple(launch for each in group for launch in each.launches)

@@ -1,24 +1,16 @@
-"""Reads and writes the file of an evaluation. Derives and renders nothing."""
+"""Reads the file of an evaluation. Derives and renders nothing."""
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
-from simx.common.atomic import write_atomically
-from simx.common.input_files import GZIP, InputKind, read_whole
-from simx.common.safe_text import clean
+from simx.common.input_files import GZIP, InputPath, read_whole
 from simx.common.strict_json import JsonDefectError, decode
-from simx.results.files.report import encode
+from simx.results.files.report import REPORT
 from simx.results.schema.evaluation import EVALUATION_NAME, Evaluation
 
-EVALUATION = InputKind(
-    label="",
-    mend="give an evaluation that `simx evaluate` wrote",
-    most_bytes=512 * 2**20,
-    pipes=True,
-    gzip=True,
-)
-
+EVALUATION = replace(REPORT, mend="give an evaluation that `simx evaluate` wrote")
 
 _HEAD_BYTES = 256
 
@@ -36,8 +28,11 @@ def is_evaluation(path: Path) -> bool:
         return False
 
 
-def read_evaluation(path: Path) -> Evaluation:
-    """Read an evaluation.
+def read_evaluation(path: InputPath) -> Evaluation:
+    """Read an evaluation that ``simx evaluate`` wrote.
+
+    Args:
+        path: As for a report.
 
     Raises:
         InputError: In one line: the file cannot be read, or is no evaluation of a known version.
@@ -45,14 +40,4 @@ def read_evaluation(path: Path) -> Evaluation:
     try:
         return decode(read_whole(path, EVALUATION), Evaluation)
     except JsonDefectError as error:
-        raise EVALUATION.refused(path, f"not a sound evaluation: {clean(str(error))}") from error
-
-
-def write_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Write an evaluation, whole or not at all.
-
-    Raises:
-        SystemFailureError: The system refused.
-        ValueError: A figure is NaN or infinite, which JSON cannot hold.
-    """
-    write_atomically(path, encode(evaluation))
+        raise EVALUATION.refused(path, f"not a sound evaluation: {error}") from error

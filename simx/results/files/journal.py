@@ -16,14 +16,12 @@ import msgspec
 
 from simx.common.atomic import sync_folder
 from simx.common.errors import InputError, SystemFailureError
-from simx.common.input_files import InputKind, read_whole, shown
+from simx.common.input_files import read_whole
 from simx.common.locking import try_lock
-from simx.common.safe_text import clean
 from simx.results.files.journal_lines import (
+    JOURNAL,
     FinishedLaunch,
     Header,
-    JournalDefectError,
-    JournalVersionError,
     Kept,
     Line,
     decode,
@@ -31,12 +29,6 @@ from simx.results.files.journal_lines import (
 )
 
 _SUFFIX = ".journal"
-
-JOURNAL = InputKind(
-    label="journal ",
-    mend="give the report of an interrupted run, or move the journal away and measure again",
-    most_bytes=512 * 2**20,
-)
 
 
 def journal_path(report: Path) -> Path:
@@ -109,7 +101,7 @@ class Journal:
             with _writing(path):
                 _require_lock(path, descriptor)
                 data = read_whole(path, JOURNAL)
-                kept = _decoded(path, data)
+                kept = decode(path, data)
                 rest = len(data) - len(whole_lines(data))
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size - rest)
         except BaseException:
@@ -171,18 +163,7 @@ def read_journal(path: Path) -> Kept:
     Raises:
         InputError: It cannot be read, or is no journal.
     """
-    return _decoded(path, read_whole(path, JOURNAL))
-
-
-def _decoded(path: Path, data: bytes) -> Kept:
-    try:
-        return decode(data)
-    except JournalDefectError as error:
-        problem = clean(f"is not a journal of simx, or damaged: {error}")
-        raise JOURNAL.refused(path, problem) from None
-    except JournalVersionError as error:
-        mend = "finish it with the simx that began it, or move it away and measure again"
-        raise InputError(f"journal {shown(path)}: {clean(str(error))}; {mend}") from None
+    return decode(path, read_whole(path, JOURNAL))
 
 
 def _require_lock(path: Path, descriptor: int) -> None:

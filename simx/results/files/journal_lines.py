@@ -6,12 +6,16 @@ without its newline was not completely written, and is not read.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
 from simx.common import strict_json
 from simx.common.bounded import Amount, Text
+from simx.common.errors import InputError
+from simx.common.input_files import InputKind, shown
+from simx.common.safe_text import clean
 from simx.common.strict_json import Struct
 from simx.results.files.anonymised import anonymised
 from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
@@ -26,6 +30,12 @@ from simx.results.schema.report import (
 )
 
 T = TypeVar("T")
+
+JOURNAL = InputKind(
+    label="journal ",
+    mend="give the report of an interrupted run, or move the journal away and measure again",
+    most_bytes=512 * 2**20,
+)
 
 JournaledBackbone = tuple[str, str]
 """Model and weights."""
@@ -142,42 +152,37 @@ class Kept(Struct, frozen=True, kw_only=True):
         )
 
 
-class JournalDefectError(ValueError):
-    """A journal is damaged or is none; the message says in which line."""
-
-
-class JournalVersionError(ValueError):
-    """A journal is of another version; the message has both versions, and its simx."""
-
-
 def whole_lines(data: bytes) -> bytes:
     """Return everything up to the last newline."""
     return data[: data.rfind(b"\n") + 1]
 
 
-def decode(data: bytes) -> Kept:
-    """Decode the whole lines of a journal.
+def decode(path: Path, data: bytes) -> Kept:
+    """Decode the whole lines of a journal; its path is for messages.
 
     Raises:
-        JournalDefectError: A line is damaged, or the lines make no sound report.
-        JournalVersionError: It is of another version.
+        InputError: A line is damaged, the lines make no sound report, or it is of another version.
     """
     lines = whole_lines(data).split(b"\n")[:-1]
     if not lines:
-        raise JournalDefectError("it holds no line; the run that made it had not begun")
-    _require_version(lines[0])
-    header = _decoded(lines[0], 1, Header)
+        raise _damaged(path, "it holds no line; the run that made it had not begun")
+    _require_version(path, lines[0])
+    header = _decoded(path, lines[0], 1, Header)
     found: list[Line] = [
-        _decoded(line, number, Line)  # type: ignore[arg-type]  # a union is no class
+        _decoded(path, line, number, Line)  # type: ignore[arg-type]  # a union is no class
         for number, line in enumerate(lines[1:], 2)
     ]
     kept = Kept(header=header, lines=tuple(found))
     if problem := next(_problems(kept), None):
-        raise JournalDefectError(problem)
+        raise _damaged(path, problem)
     return kept
 
 
-def _require_version(line: bytes) -> None:
+def _damaged(path: Path, problem: str) -> InputError:
+    return JOURNAL.refused(path, f"is not a journal of simx, or damaged: {problem}")
+
+
+def _require_version(path: Path, line: bytes) -> None:
     try:
         document = msgspec.json.decode(line)
     except strict_json.UNREADABLE:
@@ -188,17 +193,19 @@ def _require_version(line: bytes) -> None:
             "report": {"simx": simx},
         }:
             if version != JournalId().version:
-                raise JournalVersionError(
+                problem = (
                     f"is of version {version}, by simx {simx!s:.40}, and this simx reads version "
                     f"{JournalId().version}"
                 )
+                mend = "finish it with the simx that began it, or move it away and measure again"
+                raise InputError(f"journal {shown(path)}: {clean(problem)}; {mend}")
 
 
-def _decoded(line: bytes, number: int, kind: type[T]) -> T:
+def _decoded(path: Path, line: bytes, number: int, kind: type[T]) -> T:
     try:
         return strict_json.decode(line, kind)
     except strict_json.JsonDefectError as error:
-        raise JournalDefectError(f"line {number} is garbled ({error})") from None
+        raise _damaged(path, f"line {number} is garbled ({error})") from None
 
 
 def _problems(kept: Kept) -> Iterator[str]:

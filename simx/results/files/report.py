@@ -9,7 +9,7 @@ import msgspec
 from simx import __version__
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, read_whole, shown
+from simx.common.input_files import InputKind, InputPath, read_whole, shown
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode, parse
 from simx.results.files.validation import first_problem
@@ -35,8 +35,8 @@ _OPEN_DEPTH = 8
 """Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
 
 
-def read(path: Path) -> Report:
-    """Read a report.
+def read(path: InputPath) -> Report:
+    """Read a report that ``simx bench`` wrote.
 
     Args:
         path: A regular file, also compressed by gzip, or a pipe such as the shell's ``<(...)``.
@@ -49,11 +49,11 @@ def read(path: Path) -> Report:
     try:
         return _decoded(path, data)
     except JsonDefectError as error:
-        raise REPORT.refused(path, clean(str(error))) from error
+        raise REPORT.refused(path, str(error)) from error
 
 
-def write(path: Path, report: Report) -> None:
-    """Write a report, whole or not at all.
+def write(path: Path, report: Report | Evaluation) -> None:
+    """Write a report or an evaluation, whole or not at all.
 
     Raises:
         SystemFailureError: The system refused.
@@ -79,7 +79,7 @@ def schema_json() -> bytes:
     return msgspec.json.format(schema, indent=2) + b"\n"
 
 
-def _decoded(path: Path, data: bytes) -> Report:
+def _decoded(path: InputPath, data: bytes) -> Report:
     try:
         report = decode(data, Report)
     except JsonDefectError as error:
@@ -90,7 +90,7 @@ def _decoded(path: Path, data: bytes) -> Report:
     return msgspec.structs.replace(report, schema=SchemaId())
 
 
-def _require_known_schema(path: Path, tree: object) -> None:
+def _require_known_schema(path: InputPath, tree: object) -> None:
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if not isinstance(schema, dict) or schema.get("name") != SCHEMA_NAME:
         raise JsonDefectError(f"not a simx report (its schema.name is not {SCHEMA_NAME!r})")

@@ -113,6 +113,11 @@ class Launch(Struct, frozen=True, kw_only=True):
 
 Launches = Annotated[tuple[Launch, ...], Meta(min_length=1)]
 
+TimeKey = tuple[Scope, Image | None]
+"""What was timed, and of which picture."""
+
+FORWARD: TimeKey = ("forward", None)
+
 
 class Timing(Struct, frozen=True, kw_only=True):
     """All raw times of one scope; ``image`` is None for a scope without a picture.

@@ -1,10 +1,10 @@
 """Derives the summary of one backbone: what its rows show. Pure; renders nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
+from simx.models.pictures import IMAGES, Image
 from simx.results.files.assembly import forward_of
 from simx.results.schema.report import (
     Cell,
@@ -12,20 +12,18 @@ from simx.results.schema.report import (
     Published,
     QuotedCell,
     Report,
-    Similarity,
     WeightsOrigin,
 )
-from simx.results.schema.times import Scope
+from simx.results.schema.times import FORWARD, TimeKey
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
 from simx.results.statistics.noise import page_faults
 from simx.results.statistics.vector_math import margin
-from simx.results.summaries.counted import FORWARD, CountedBackbone, CountedReport, TimeKey
+from simx.results.summaries.counted import CountedBackbone, CountedReport
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
-    ImageSummary,
     MeasuredSummary,
     TargetId,
     target_of,
@@ -57,8 +55,12 @@ class Summariser:
             weights_origin=origin,
             catalogue=holding(cells[0].catalogue, origin),
             cells=tuple(self._cell(cell, backbone) for cell in cells),
-            forward_fastest=self._forward_fastest(backbone),
-            pipeline_fastest={image: self._pipeline_fastest(backbone, image) for image in IMAGES},
+            fastest={
+                FORWARD: self._forward_fastest(backbone),
+                **{
+                    ("pipeline", image): self._pipeline_fastest(backbone, image) for image in IMAGES
+                },
+            },
             rounds=filtered.rounds,
             excluded=filtered.excluded,
             noisy=filtered.noisy,
@@ -80,29 +82,28 @@ class Summariser:
     def _measured(
         self, cell: MeasuredCell, target: TargetId, backbone: CountedBackbone
     ) -> MeasuredSummary:
-        def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
-            key = (scope, image)
-            launches = backbone.of_scope(key).get(target)
-            return self.counted.estimate(target, key, launches) if launches else None
-
         def speed(base: TargetId) -> Ratio | None:
             return None if target == base else self.counted.ratio(backbone, base, target)
 
-        forward = typical("forward")
+        launches = {key: backbone.of_scope(key).get(target) for key in backbone.times[target]}
+        times = {
+            key: self.counted.estimate(target, key, found)
+            for key, found in launches.items()
+            if found and not key[0].startswith("first.")
+        }
         return MeasuredSummary(
             target=target,
             weights_origin=cell.weights_origin,
             embedding_dim=cell.embedding_dim,
-            images=_images(typical, cell.similarity),
-            forward=forward,
-            host=typical("host"),
-            first=typical("first"),
+            times=times,
+            forwards=launches.get(FORWARD) or (),
+            similarity=cell.similarity,
             speed=speed(self._order[0]),
             speed_to_torch=speed(torch_beside(target)),
             speed_to_fp32=speed(target.in_full),
             parity=cell.parity,
             margin=margin(cell.similarity),
-            peak_share=self._peak_share(cell, forward),
+            peak_share=self._peak_share(cell, times.get(FORWARD)),
             memory=cell.memory,
             threads_used=cell.threads_used,
             warmup_capped=sum(
@@ -155,37 +156,12 @@ def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:
 
 def _quoted(cell: QuotedCell, target: TargetId) -> MeasuredSummary:
     """Return a quoted cell's figures: what its source gives, and nothing that takes raw times."""
-    medians = {(median.scope, median.image): median.ns for median in cell.medians}
-
-    def typical(scope: Scope, image: Image | None = None) -> Estimate | None:
-        ns = medians.get((scope, image))
-        return None if ns is None else Estimate(median_ns=ns)
-
     return MeasuredSummary(
         target=target,
         decimals=cell.decimals,
         weights_origin=cell.weights_origin,
         embedding_dim=cell.embedding_dim,
-        images=_images(typical, cell.similarity),
-        forward=typical("forward"),
-        host=typical("host"),
-        first=typical("first"),
+        times={(each.scope, each.image): Estimate(median_ns=each.ns) for each in cell.medians},
+        similarity=cell.similarity,
         margin=margin(cell.similarity),
     )
-
-
-def _images(
-    typical: Callable[[Scope, Image | None], Estimate | None], similarity: Similarity
-) -> dict[Image, ImageSummary]:
-    return {
-        image: ImageSummary(
-            pipeline=typical("pipeline", image),
-            decode=typical("pipeline.decode", image),
-            preprocess=typical("pipeline.preprocess", image),
-            forward=typical("pipeline.forward", image),
-            similarity_time=typical("similarity", image),
-            similarity_host=typical("similarity.host", image),
-            similarity_percent=getattr(similarity, image) if image in COMPARED_IMAGES else None,
-        )
-        for image in IMAGES
-    }

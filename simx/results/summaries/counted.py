@@ -1,34 +1,27 @@
 """Which of a report's times count, and what they are estimated to be. Pure; renders nothing."""
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from simx.models.pictures import Image
+from simx.common import grouped
 from simx.results.schema.report import (
     Canary,
     Cell,
-    Identity,
     MeasuredCell,
     Preparation,
     Report,
 )
-from simx.results.schema.times import Launch, Scope
+from simx.results.schema.times import FORWARD, Launch, Scope, TimeKey
 from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness
 from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
-from simx.results.summaries.summary import TargetId, target_of
+from simx.results.summaries.summary import BackboneKey, TargetId, backbone_of, target_of
 
 Launches = Sequence[Launch]
-TimeKey = tuple[Scope, Image | None]
 Timings = Mapping[TimeKey, Launches]
-BackboneKey = tuple[str, str, str, int, int | None]
-"""Model, weights, embedding, batch and threads."""
-
-FORWARD: TimeKey = ("forward", None)
 
 
 class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,30 +55,15 @@ class CountedReport:
     def __init__(self, report: Report) -> None:
         self._pilot = report.config.pilot if report.config else None
         self.undisturbed_ns = round_filter.references(report.canary)
-        canaries: dict[tuple[str, str], list[Canary]] = defaultdict(list)
-        for canary in report.canary:
-            canaries[canary.model, canary.weights].append(canary)
+        canaries = grouped(report.canary, lambda each: (each.model, each.weights))
         preparations = {(each.model, each.weights): each for each in report.preparations}
         self.backbones = [
-            self._counted(cells, canaries[name], preparations.get(name))
+            self._counted(cells, canaries.get(name, ()), preparations.get(name))
             for cells in _groups(report)
             for name in [(cells[0].identity.model, cells[0].identity.weights)]
         ]
-        self._of_times: dict[tuple[TargetId, TimeKey], Prior | None] = {}
-        self._of_ratios: dict[tuple[TargetId, TargetId], Prior | None] = {}
-
-    @property
-    def cells(self) -> Iterator[tuple[Cell, CountedBackbone]]:
-        """Every cell, with its backbone."""
-        return ((cell, backbone) for backbone in self.backbones for cell in backbone.cells)
-
-    def times(self) -> dict[Identity, Timings]:
-        """Return the times of every measured cell that count."""
-        return {
-            cell.identity: backbone.times[target_of(cell.identity)]
-            for cell, backbone in self.cells
-            if isinstance(cell, MeasuredCell)
-        }
+        self.by_cell = {cell.identity: each for each in self.backbones for cell in each.cells}
+        self._priors: dict[Hashable, Prior | None] = {}
 
     def estimate(self, target: TargetId, key: TimeKey, launches: Launches) -> Estimate:
         """Return the estimate of a time of one backbone."""
@@ -96,7 +74,9 @@ class CountedReport:
         launches = backbone.of_scope(FORWARD)
         if slower not in launches or faster not in launches:
             return None
-        common = self._ratio_prior(slower, faster)
+        scopes = (each.of_scope(FORWARD) for each in self.backbones)
+        samples = (log_ratios(each.get(slower, ()), each.get(faster, ())) for each in scopes)
+        common = self._prior((slower, faster), samples)
         return estimates.ratio(launches[slower], launches[faster], self._pilot, common)
 
     def spread(self, target: TargetId, key: TimeKey, logs: Mapping[int, float]) -> Part | None:
@@ -111,20 +91,14 @@ class CountedReport:
         return None if own is None else moderated(own, self._time_prior(target, key))
 
     def _time_prior(self, target: TargetId, key: TimeKey) -> Prior | None:
-        if (target, key) not in self._of_times:
-            found = (each.of_scope(key).get(target, ()) for each in self.backbones)
-            self._of_times[target, key] = self._prior(map(log_times, found))
-        return self._of_times[target, key]
+        found = (each.of_scope(key).get(target, ()) for each in self.backbones)
+        return self._prior((target, key), map(log_times, found))
 
-    def _ratio_prior(self, slower: TargetId, faster: TargetId) -> Prior | None:
-        if (slower, faster) not in self._of_ratios:
-            scopes = (each.of_scope(FORWARD) for each in self.backbones)
-            found = (log_ratios(each.get(slower, ()), each.get(faster, ())) for each in scopes)
-            self._of_ratios[slower, faster] = self._prior(found)
-        return self._of_ratios[slower, faster]
-
-    def _prior(self, samples: Iterator[dict[int, float]]) -> Prior | None:
-        return prior(part for logs in samples if (part := spread(logs, self._pilot)) is not None)
+    def _prior(self, what: Hashable, samples: Iterator[dict[int, float]]) -> Prior | None:
+        if what not in self._priors:
+            parts = (spread(logs, self._pilot) for logs in samples)
+            self._priors[what] = prior(part for part in parts if part is not None)
+        return self._priors[what]
 
     def _counted(
         self, cells: Sequence[Cell], canaries: Sequence[Canary], preparation: Preparation | None
@@ -194,10 +168,7 @@ def _with_pipeline(times: Timings, preparation: Preparation | None) -> Timings:
 
 def _groups(report: Report) -> Iterator[list[Cell]]:
     """Yield the cells of each backbone, in the order of the tables; unknown threads come first."""
-    groups: dict[BackboneKey, list[Cell]] = defaultdict(list)
-    for cell in report.cells:
-        its = cell.identity
-        groups[its.model, its.weights, its.embedding, its.batch, its.threads].append(cell)
+    groups = grouped(report.cells, lambda cell: backbone_of(cell.identity))
 
     def place(key: BackboneKey) -> tuple[object, ...]:
         model, weights, *settings, threads = key

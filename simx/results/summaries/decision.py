@@ -15,6 +15,7 @@ import msgspec
 from simx.common.errors import InputError
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
+from simx.results.schema.times import FORWARD
 from simx.results.statistics.drift import levels
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import backbones, canaries_of, targets
@@ -192,7 +193,7 @@ def decide(
 
 def latency(cell: MeasuredSummary, latency_of: LatencyOf) -> Estimate | None:
     """Return a cell's latency, None where it was not measured."""
-    return cell.forward if latency_of == "forward" else cell.images["positive"].pipeline
+    return cell.times.get(FORWARD if latency_of == "forward" else ("pipeline", "positive"))
 
 
 def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, ...]:

@@ -1,18 +1,15 @@
 """Derives the summary of a report: what its tables show. Pure; renders nothing."""
 
-import math
 from collections.abc import Sequence
 
-from simx.models.ranges import Range
+from simx.common import grouped
+from simx.models.ranges import Range, range_of
 from simx.results.schema.partial_placement import without_options, without_partial_placement
 from simx.results.schema.report import Canary, Report
+from simx.results.schema.times import FORWARD
 from simx.results.statistics.drift import drift
 from simx.results.summaries.backbones import Summariser
-from simx.results.summaries.counted import FORWARD
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
-
-OUTSIDE = "outside the ranges"
-"""Label of the backbones outside all ranges: custom ranges drop no backbone."""
 
 
 def targets(report: Report) -> tuple[TargetId, ...]:
@@ -44,30 +41,21 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
 
     Returns:
         Backbones by name (``resnet18`` before ``resnet101``) and weights; those outside all ranges
-        come last, under ``OUTSIDE``.
+        come last: custom ranges drop none.
     """
     canaries = {target: canaries_of(report, target) for target in targets(report)}
-
-    def summary(
-        label: str, low: float | None, high: float | None, inside: Sequence[BackboneSummary]
-    ) -> RangeSummary:
-        return RangeSummary(
-            label=label,
-            low=low,
-            high=high,
-            backbones=tuple(inside),
-            drift={target: drift(of, _on(target, inside)) for target, of in canaries.items()},
+    groups = grouped(backbones(report), lambda each: range_of(each.catalogue.gflops, ranges))
+    return tuple(
+        RangeSummary(
+            range=bounds,
+            backbones=tuple(groups[bounds]),
+            drift={
+                target: drift(of, _on(target, groups[bounds])) for target, of in canaries.items()
+            },
         )
-
-    left = backbones(report)
-    summaries = []
-    for bounds in ranges:
-        inside = [item for item in left if item.catalogue.gflops in bounds]
-        left = [item for item in left if item.catalogue.gflops not in bounds]
-        high = bounds.high if math.isfinite(bounds.high) else None
-        summaries.append(summary(bounds.label, bounds.low, high, inside))
-    summaries.append(summary(OUTSIDE, None, None, left))
-    return tuple(each for each in summaries if each.backbones)
+        for bounds in (*ranges, None)
+        if bounds in groups
+    )
 
 
 def _on(target: TargetId, backbones: Sequence[BackboneSummary]) -> list[tuple[str, str]]:

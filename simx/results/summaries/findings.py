@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES, Image
-from simx.results.schema.times import Scope
+from simx.results.schema.times import FORWARD, Scope, TimeKey
 from simx.results.statistics.drift import torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, fastest
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, RangeSummary, TargetId
@@ -24,8 +24,8 @@ DIFFERENCE_POINTS = 0.1
 bounds of parity (a relative error of 1e-4 in each of two vectors) the cosine of each is off by 0.02
 points at the most."""
 
-TIMED: tuple[tuple[Scope, Image | None], ...] = (
-    ("forward", None),
+TIMED: tuple[TimeKey, ...] = (
+    FORWARD,
     *(("pipeline", image) for image in COMPARED_IMAGES),
     *(("similarity", image) for image in COMPARED_IMAGES),
 )
@@ -142,18 +142,11 @@ def _smallest(summary: RangeSummary) -> Iterator[Smallest]:
                 (backbone, cell, time)
                 for backbone in summary.backbones
                 for cell in backbone.measured
-                if cell.target == target and (time := _time(cell, scope, image))
+                if cell.target == target and (time := cell.times.get((scope, image)))
             ]
             found = _smallest_of(timed, scope, image, drift) if timed else None
             if found and (found.tied or found.others):
                 yield found
-
-
-def _time(cell: MeasuredSummary, scope: Scope, image: Image | None) -> Estimate | None:
-    if image is None:
-        return cell.forward
-    of_image = cell.images[image]
-    return of_image.pipeline if scope == "pipeline" else of_image.similarity_time
 
 
 def _smallest_of(
@@ -194,7 +187,7 @@ def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Si
 
 def _similarities_of(backbone: BackboneSummary, image: Image) -> Iterator[Similar]:
     for cell in _fp32_first(backbone):
-        percent = cell.images[image].similarity_percent
+        percent = getattr(cell.similarity, image)
         if percent is not None and _is_trained(cell):
             yield Similar(backbone=backbone, cell=cell, image=image, percent=percent)
 

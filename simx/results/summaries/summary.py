@@ -1,11 +1,12 @@
 """What the tables show, as types. Data only, free of any rendering; ``derivation`` makes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
 from simx.models.backbone import Precision
-from simx.models.pictures import Image
+from simx.models.ranges import Range
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import (
     Cell,
@@ -13,10 +14,11 @@ from simx.results.schema.report import (
     MeasuredCell,
     Parity,
     Published,
+    Similarity,
     Stop,
     WeightsOrigin,
 )
-from simx.results.schema.times import Scope
+from simx.results.schema.times import Launch, TimeKey
 from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.estimates import Estimate, Ratio
 
@@ -52,6 +54,16 @@ def target_of(identity: Identity) -> TargetId:
     return TargetId(identity.backend, identity.provider, identity.precision)
 
 
+BackboneKey = tuple[str, str, str, int, int | None]
+"""Model, weights, embedding, batch and threads."""
+
+
+def backbone_of(identity: Identity) -> BackboneKey:
+    """Return what the cells of one backbone have in common."""
+    its = identity
+    return its.model, its.weights, its.embedding, its.batch, its.threads
+
+
 class CellLabel(Identity, frozen=True, kw_only=True):
     """A cell's identity, and where its weights come from; None where a report does not give it."""
 
@@ -68,28 +80,12 @@ def label(cell: Cell) -> CellLabel:
     )
 
 
-class ImageSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one cell for one picture; None where not measured.
-
-    ``pipeline`` is the embedding inference time, from the file to the vector; the next three are
-    its stages. ``similarity_time`` and ``similarity_percent`` compare the anchor with the picture.
-    ``similarity_host`` is the time from numpy arrays, where a device has memory of its own.
-    """
-
-    pipeline: Estimate | None
-    decode: Estimate | None
-    preprocess: Estimate | None
-    forward: Estimate | None
-    similarity_time: Estimate | None
-    similarity_host: Estimate | None
-    similarity_percent: float | None
-
-
 class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that has figures: measured here, or quoted from a source.
 
     ``decimals`` are those of quoted times in milliseconds and of quoted similarities, None for
-    measured ones, whose intervals decide. ``speed`` is how many times as fast ``forward`` runs as
+    measured ones, whose intervals decide. ``times`` are those that are figures, and ``forwards``
+    the launches of ``forward`` that count. ``speed`` is how many times as fast ``forward`` runs as
     on the report's first target; None for that target and where it has no times.
     ``speed_to_torch`` is the same for torch on its own device, and ``speed_to_fp32``, of another
     precision, for its own backend and provider in fp32. ``margin`` is the positive's similarity
@@ -98,7 +94,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``warmup_capped`` counts the launches whose times had not levelled off when warming up had to
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
-    ``busy`` are the times that are None because the machine was too busy for figures.
+    ``busy`` are the times that are left out because the machine was too busy for figures.
     ``page_faults`` are those of a call of ``forward``.
     """
 
@@ -106,10 +102,9 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     decimals: int | None = None
     weights_origin: WeightsOrigin
     embedding_dim: int
-    images: Mapping[Image, ImageSummary]
-    forward: Estimate | None
-    host: Estimate | None
-    first: Estimate | None
+    times: Mapping[TimeKey, Estimate]
+    forwards: Sequence[Launch] = ()
+    similarity: Similarity
     speed: Ratio | None = None
     speed_to_torch: Ratio | None = None
     speed_to_fp32: Ratio | None = None
@@ -120,7 +115,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads_used: float | None = None
     warmup_capped: int = 0
     beyond_events_ns: float | None = None
-    busy: frozenset[tuple[Scope, Image | None]] = frozenset()
+    busy: frozenset[TimeKey] = frozenset()
     page_faults: float | None = None
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
@@ -128,16 +123,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def intervals(self) -> Iterator[Estimate | Ratio]:
         """Every figure that has an interval, if it has more than one launch."""
-        own = (self.forward, self.host, self.first, self.speed, self.speed_to_fp32)
-        of_images = (
-            each
-            for of in self.images.values()
-            for each in (
-                *(of.pipeline, of.decode, of.preprocess, of.forward),
-                *(of.similarity_time, of.similarity_host),
-            )
-        )
-        return (each for each in (*own, *of_images) if each is not None)
+        return chain(self.times.values(), filter(None, (self.speed, self.speed_to_fp32)))
 
 
 class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,12 +139,12 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every target, in the report's order of targets.
 
     ``weights_origin`` is None if no cell got as far as its weights. ``catalogue`` has what holds
-    for these weights.
-    ``forward_fastest`` and ``pipeline_fastest`` name the fastest target and all that are tied with
-    it; empty for fewer than two. Of ``rounds``, ``excluded`` were disturbed and do not count; a
-    ``noisy`` backbone had so many that all count. ``busy`` is how busy the machine was at worst,
-    None where it was never too busy for figures. ``stop`` is how its launches ended, if known, and
-    ``budget_seconds`` the time that they were given.
+    for these weights. ``fastest`` names, for ``forward`` and for each picture's pipeline, the
+    fastest target and all that are tied with it; none for fewer than two. Of ``rounds``,
+    ``excluded`` were disturbed and do not count; a ``noisy`` backbone had so many that all count.
+    ``busy`` is how busy the machine was at worst, None where it was never too busy for figures.
+    ``stop`` is how its launches ended, if known, and ``budget_seconds`` the time that they were
+    given.
     """
 
     model: str
@@ -169,8 +155,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     weights_origin: WeightsOrigin | None
     catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
-    forward_fastest: tuple[TargetId, ...]
-    pipeline_fastest: Mapping[Image, tuple[TargetId, ...]]
+    fastest: Mapping[TimeKey, tuple[TargetId, ...]]
     rounds: int
     excluded: int
     noisy: bool
@@ -194,16 +179,22 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
-class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The backbones of one range: from ``low`` to below ``high`` 1e9 multiply-accumulates.
+OUTSIDE = "outside the ranges"
+"""Label of what is outside all ranges."""
 
-    Both are None for the backbones outside all ranges; ``high`` alone where the range is open.
+
+class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The backbones of one range; it is None for those outside all ranges.
+
     ``drift`` is the share by which the machine's speed differed between the backbones, which are
     not measured in the same rounds, of each target of the report.
     """
 
-    label: str
-    low: float | None
-    high: float | None
+    range: Range | None
     backbones: tuple[BackboneSummary, ...]
     drift: Mapping[TargetId, float]
+
+    @property
+    def label(self) -> str:
+        """The range as it can be typed."""
+        return self.range.label if self.range else OUTSIDE

@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.words.interval_widths import range_notes
 from simx.report.words.names import NOISY, TIED
-from simx.report.words.notes import mark_notes
+from simx.report.words.notes import mark_notes, range_notes
 from simx.results.schema.report import Ending, MeasuredCell, Report, Stop
 from simx.results.schema.times import Block, DeviceEvents, Launch, Noise, Timing, Warmup
 from simx.results.summaries.derivation import by_range

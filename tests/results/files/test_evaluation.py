@@ -7,15 +7,15 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError
-from simx.results.files.evaluation import read_evaluation, write_evaluation
-from simx.results.files.report import read
+from simx.results.files.evaluation import read_evaluation
+from simx.results.files.report import read, write
 from tests.results.evaluations import evaluation
 
 
 def test_an_evaluation_is_read_as_it_was_written(tmp_path: Path) -> None:
     """All of it."""
     path = tmp_path / "evaluation.json"
-    write_evaluation(path, evaluation())
+    write(path, evaluation())
 
     assert read_evaluation(path) == evaluation()
 
@@ -33,7 +33,7 @@ def test_an_evaluation_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_an_unsound_evaluation_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
     """The message names the file and the place."""
     path = tmp_path / "evaluation.json"
-    write_evaluation(path, evaluation())
+    write(path, evaluation())
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
@@ -45,7 +45,7 @@ def test_an_unsound_evaluation_is_refused(tmp_path: Path, old: str, new: str, pr
 def test_an_evaluation_is_no_latency_report(tmp_path: Path) -> None:
     """The reader of the other says so."""
     path = tmp_path / "evaluation.json"
-    write_evaluation(path, evaluation())
+    write(path, evaluation())
 
     with pytest.raises(InputError, match="not a simx report"):
         read(path)
@@ -55,6 +55,6 @@ def test_a_figure_that_json_cannot_hold_is_not_written(tmp_path: Path) -> None:
     """It would be read as a figure that is absent."""
     path = tmp_path / "evaluation.json"
     with pytest.raises(ValueError, match="nan"):
-        write_evaluation(path, msgspec.structs.replace(evaluation(), seconds=math.nan))
+        write(path, msgspec.structs.replace(evaluation(), seconds=math.nan))
 
     assert not path.exists()

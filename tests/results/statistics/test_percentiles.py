@@ -37,11 +37,7 @@ def test_percentile_of_known_times() -> None:
     """The 90th percentile of 1 to 100 is 90: nine tenths of the calls do not exceed it."""
     interleaved = [list(range(start, 101, 5)) for start in range(1, 6)]
 
-    found = percentiles(launches(*([ns] for ns in interleaved)), (0.90,))[0]
-
-    assert found is not None
-    assert found.value_ns == 90
-    assert 80 < found.low_ns <= 90 <= found.high_ns <= 100
+    assert percentiles(launches(*([ns] for ns in interleaved)), (0.90,)) == (90,)
 
 
 def test_independent_calls_are_worth_their_number() -> None:
@@ -84,41 +80,14 @@ def test_samples_decide_which_percentiles_there_are(
     assert tuple(each is not None for each in found) == given_shares
 
 
-def test_the_same_report_gives_the_same_interval() -> None:
-    """The bootstrap has a fixed seed."""
-    assert percentiles(drawn(400), (0.99,))[0] == percentiles(drawn(400), (0.99,))[0]
-
-
-def test_the_bootstrap_agrees_with_a_plain_one() -> None:
-    """The shortcut finds the percentile of each resample, as sorting each one would."""
-    of = drawn(300, shift=0.004)
-    groups = [np.array(launch.blocks[0].ns) for launch in of]
-    random = np.random.default_rng(11)
-    plain = [
-        np.quantile(
-            np.concatenate([groups[i] for i in random.integers(0, 5, 5)]),
-            0.9,
-            method="inverted_cdf",
-        )
-        for _ in range(4000)
-    ]
-
-    found = percentiles(of, (0.9,))[0]
-
-    assert found is not None
-    low, high = np.quantile(plain, (0.025, 0.975))
-    assert found.low_ns == pytest.approx(low, rel=0.005)
-    assert found.high_ns == pytest.approx(high, rel=0.005)
-
-
 @given(
     st.lists(st.integers(min_value=1, max_value=10**9), min_size=40, max_size=40),
     st.sampled_from([0.5, 0.9]),
 )
 def test_percentile_is_one_of_the_times(pool: list[int], q: float) -> None:
-    """A percentile is a time that was measured, and its interval is not turned round."""
+    """A percentile is a time that was measured."""
     of = launches(*([pool[place:] + pool[:place]] for place in range(5)))
 
     found = percentiles(of, (q,))[0]
 
-    assert found is None or (found.value_ns in pool and found.low_ns <= found.high_ns)
+    assert found is None or found in pool

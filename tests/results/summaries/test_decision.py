@@ -149,7 +149,7 @@ def test_the_pipeline_is_that_of_the_positive_picture() -> None:
     decision = decided(SMALL, criteria=SelectionCriteria(latency_of="pipeline"))
 
     (contender,) = decision.contenders
-    assert contender.merit.latency == contender.cell.images["positive"].pipeline
+    assert contender.merit.latency == contender.cell.times["pipeline", "positive"]
 
 
 def test_what_has_no_such_latency_is_named() -> None:

@@ -5,10 +5,9 @@ import pytest
 
 from simx.models.ranges import DEFAULT_RANGES, Range
 from simx.results.schema.report import Report, Similarity
-from simx.results.schema.times import Timing
-from simx.results.summaries.counted import CountedReport
-from simx.results.summaries.derivation import OUTSIDE, by_range, targets
-from simx.results.summaries.summary import BackboneSummary, TargetId
+from simx.results.schema.times import FORWARD, Timing
+from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.summary import OUTSIDE, BackboneSummary, TargetId
 from tests.results.builders import (
     around,
     failed,
@@ -57,12 +56,11 @@ def test_no_backbone_is_dropped_by_its_gflops() -> None:
     """What no range holds is shown last, under a heading of its own."""
     of = report(measured(gflops=0.5), measured(identity("vgg11"), gflops=7.6))
 
-    summaries = by_range(of, (Range("4+", 4.0, float("inf")),))
+    large = Range("4+", 4.0, float("inf"))
 
-    assert [(each.label, each.low, each.high) for each in summaries] == [
-        ("4+", 4, None),
-        (OUTSIDE, None, None),
-    ]
+    summaries = by_range(of, (large,))
+
+    assert [(each.label, each.range) for each in summaries] == [("4+", large), (OUTSIDE, None)]
 
 
 def test_targets_come_as_they_were_asked_for() -> None:
@@ -86,8 +84,8 @@ def test_speed_is_relative_to_the_first_target() -> None:
     assert baseline.speed is None
     assert other.speed is not None
     assert other.speed.value == pytest.approx(2)
-    assert backbone.forward_fastest == (ORT,)
-    assert backbone.pipeline_fastest["anchor"] == (ORT,)
+    assert backbone.fastest[FORWARD] == (ORT,)
+    assert backbone.fastest["pipeline", "anchor"] == (ORT,)
 
 
 def test_a_tie_names_all_of_them() -> None:
@@ -99,7 +97,7 @@ def test_a_tie_names_all_of_them() -> None:
         measured(identity(backend="ort"), of=(Timing(scope="forward", image=None, launches=b),)),
     )
 
-    assert set(only(of).forward_fastest) == {TORCH, ORT}
+    assert set(only(of).fastest[FORWARD]) == {TORCH, ORT}
 
 
 def test_nobody_is_fastest_alone_and_nobody_by_one_launch() -> None:
@@ -109,10 +107,10 @@ def test_nobody_is_fastest_alone_and_nobody_by_one_launch() -> None:
         measured(identity(backend="ort"), milliseconds=5, few_calls=True),
     )
 
-    assert only(report(measured())).forward_fastest == ()
-    assert only(report(measured())).pipeline_fastest["anchor"] == ()
-    assert only(giants).forward_fastest == (ORT, TORCH)
-    assert only(giants).pipeline_fastest["anchor"] == (ORT, TORCH)
+    assert only(report(measured())).fastest[FORWARD] == ()
+    assert only(report(measured())).fastest["pipeline", "anchor"] == ()
+    assert only(giants).fastest[FORWARD] == (ORT, TORCH)
+    assert only(giants).fastest["pipeline", "anchor"] == (ORT, TORCH)
 
 
 def test_fastest_of_three_has_to_beat_both() -> None:
@@ -124,8 +122,8 @@ def test_fastest_of_three_has_to_beat_both() -> None:
     close = only(report(*others, measured(cuda, of=forward(20))))
 
     device = TargetId("ort", "CUDAExecutionProvider")
-    assert clear.forward_fastest == (device,)
-    assert set(close.forward_fastest) == {ORT, device}
+    assert clear.fastest[FORWARD] == (device,)
+    assert set(close.fastest[FORWARD]) == {ORT, device}
 
 
 def test_a_failed_cell_stays_beside_the_measured_one() -> None:
@@ -135,19 +133,17 @@ def test_a_failed_cell_stays_beside_the_measured_one() -> None:
     assert [cell.target for cell in backbone.failed] == [TORCH]
     assert backbone.failed[0].reason == "out of memory"
     assert backbone.measured[0].speed is None
-    assert backbone.measured[0].forward is not None
+    assert FORWARD in backbone.measured[0].times
 
 
 def test_each_image_has_its_figures() -> None:
     """Pipeline, stages and similarity are those of the image; the anchor has no similarity."""
-    images = only(report(measured(milliseconds=50))).measured[0].images
+    cell = only(report(measured(milliseconds=50))).measured[0]
 
-    assert images["negative"].pipeline is not None
-    assert images["negative"].pipeline.median_ns == pytest.approx(140e6, rel=1e-3)
-    assert images["negative"].similarity_percent == -1.8293
-    assert images["positive"].similarity_time is not None
-    assert images["anchor"].similarity_percent is None
-    assert images["anchor"].similarity_time is None
+    assert cell.times["pipeline", "negative"].median_ns == pytest.approx(140e6, rel=1e-3)
+    assert cell.similarity.negative == -1.8293
+    assert ("similarity", "positive") in cell.times
+    assert ("similarity", "anchor") not in cell.times
 
 
 def test_margin_is_the_positives_lead() -> None:
@@ -165,8 +161,7 @@ def test_what_was_not_measured_is_none() -> None:
     """A cell without timings has figures of nothing but its embedding."""
     cell = only(report(measured(of=()))).measured[0]
 
-    assert (cell.forward, cell.host, cell.first) == (None, None, None)
-    assert cell.images["anchor"].pipeline is None
+    assert cell.times == {}
 
 
 def test_quoted_figures_have_no_statistic_that_takes_raw_times() -> None:
@@ -174,16 +169,16 @@ def test_quoted_figures_have_no_statistic_that_takes_raw_times() -> None:
     of = quoted_report(quoted(), quoted(identity(backend="ort"), milliseconds=11))
     backbone = only(of)
     first, _ = backbone.measured
-    pipeline = first.images["positive"].pipeline
+    pipeline = first.times["pipeline", "positive"]
 
-    assert pipeline is not None
     assert (pipeline.median_ns, pipeline.low_ns, pipeline.launches) == (22_945_200, None, None)
-    assert first.images["anchor"].pipeline is None
+    assert ("pipeline", "anchor") not in first.times
     assert first.margin == pytest.approx(54.0608 + 1.8293)
-    assert (first.forward, first.speed, first.parity, first.memory) == (None, None, None, None)
-    assert (backbone.forward_fastest, backbone.pipeline_fastest["positive"]) == ((), ())
+    assert FORWARD not in first.times
+    assert (first.speed, first.parity, first.memory) == (None, None, None)
+    assert (backbone.fastest[FORWARD], backbone.fastest["pipeline", "positive"]) == ((), ())
     assert (backbone.rounds, backbone.stop) == (0, None)
-    assert CountedReport(of).times() == {}
+    assert first.forwards == ()
 
 
 def test_quoted_backbones_are_ordered_like_measured_ones() -> None:

@@ -10,19 +10,14 @@ from simx.models.pictures import IMAGES, Image
 from simx.report.words.figures import is_imprecise
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.schema.report import Identity
-from simx.results.schema.times import Launch
+from simx.results.schema.times import Launch, Scope
 from simx.results.statistics.estimates import Estimate, launch_estimate
-from simx.results.summaries.counted import FORWARD, Launches, Timings
 from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
-    BackboneSummary,
     FailedSummary,
-    ImageSummary,
     MeasuredSummary,
     RangeSummary,
     TargetId,
-    target_of,
 )
 
 Interval = tuple[float, float | None, float | None]
@@ -30,6 +25,8 @@ Interval = tuple[float, float | None, float | None]
 
 Stages = tuple[float, float, float]
 """Milliseconds: decode, preprocess, forward."""
+
+_STAGES: tuple[Scope, ...] = ("pipeline.decode", "pipeline.preprocess", "pipeline.forward")
 
 MOST_TIMES = 256
 """Per cell. Eighty backbones on four targets then have 80 thousand times, a few hundred kB."""
@@ -106,23 +103,15 @@ def script_json(data: object) -> Markup:
     return Markup(msgspec.json.encode(data).decode().translate(_ESCAPES))  # noqa: S704
 
 
-def chart_data(
-    ranges: Sequence[RangeSummary],
-    decisions: Mapping[TargetId, Decision],
-    times: Mapping[Identity, Timings],
-) -> ChartData:
+def chart_data(ranges: Sequence[RangeSummary], decisions: Mapping[TargetId, Decision]) -> ChartData:
     """Return what is drawn of a report.
 
     Args:
         ranges: Its summaries.
         decisions: On each target of the report, in its order.
-        times: The times of its cells that count; see ``derivation.counted``.
     """
     targets = list(decisions)
     families = sorted({clean(each.catalogue.family) for of in ranges for each in of.backbones})
-    forwards = {
-        _key(its, target_of(its)): timings.get(FORWARD, ()) for its, timings in times.items()
-    }
     cells = []
     for place, of in enumerate(ranges):
         for backbone in of.backbones:
@@ -136,8 +125,7 @@ def chart_data(
                     acc1=backbone.catalogue.acc1,
                 )
                 if not isinstance(cell, FailedSummary):
-                    launches = forwards.get(_key(backbone, cell.target), ())
-                    drawn = _with_times(drawn, cell, decisions[cell.target], launches)
+                    drawn = _with_times(drawn, cell, decisions[cell.target])
                 cells.append(drawn)
     return ChartData(
         targets=tuple(map(target_name, targets)),
@@ -147,20 +135,14 @@ def chart_data(
     )
 
 
-def _key(its: Identity | BackboneSummary, target: TargetId) -> tuple[object, ...]:
-    return (its.model, its.weights, its.embedding, its.batch, its.threads, target)
-
-
-def _with_times(
-    drawn: ChartCell, cell: MeasuredSummary, decision: Decision, launches: Launches
-) -> ChartCell:
-    stages = {image: _stages(cell.images[image]) for image in IMAGES}
+def _with_times(drawn: ChartCell, cell: MeasuredSummary, decision: Decision) -> ChartCell:
+    stages = {image: _stages(cell, image) for image in IMAGES}
     return msgspec.structs.replace(
         drawn,
         time=_interval(latency(cell, decision.latency_of)),
         unbeaten=any(each.cell is cell for each in decision.pareto_front),
         stages={image: of_image for image, of_image in stages.items() if of_image},
-        raw=raw_times(() if FORWARD in cell.busy else launches),
+        raw=raw_times(cell.forwards),
     )
 
 
@@ -171,12 +153,10 @@ def _interval(time: Estimate | None) -> Interval | None:
     return (_milliseconds(time.median_ns), low, high)
 
 
-def _stages(of_image: ImageSummary) -> Stages | None:
-    decode, preprocess, forward = of_image.decode, of_image.preprocess, of_image.forward
-    if decode is None or preprocess is None or forward is None:
-        return None
-    first, second, third = (_milliseconds(each.median_ns) for each in (decode, preprocess, forward))
-    return (first, second, third)
+def _stages(cell: MeasuredSummary, image: Image) -> Stages | None:
+    found = [cell.times.get((scope, image)) for scope in _STAGES]
+    known = [_milliseconds(each.median_ns) for each in found if each]
+    return msgspec.convert(known, Stages) if len(known) == len(found) else None
 
 
 def _milliseconds(nanoseconds: float) -> float:

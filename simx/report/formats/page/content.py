@@ -16,7 +16,6 @@ from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, s
 from simx.report.words.decision_notes import notes
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.interval_widths import range_notes
 from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import (
     FAILED,
@@ -28,11 +27,10 @@ from simx.report.words.names import (
     TIED,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_title
+from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
 from simx.report.words.recommendation import answer, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
-from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.decision import (
     Decision,
     decide,
@@ -146,7 +144,7 @@ def page(
     fastest, opened = fastest_target(backbones, found), fastest_target(backbones, shown)
     limits = criteria.limits
     on_targets = {each: decide([report], backbones, (each,), criteria) for each in found}
-    charts = chart_data(summaries, on_targets, CountedReport(report).times())
+    charts = chart_data(summaries, on_targets)
     choices = (
         [_recommendation(joined, first=True)]
         if joined
