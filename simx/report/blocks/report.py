@@ -32,9 +32,8 @@ from simx.report.words.notes import busy_headline, mark_notes, range_notes, rang
 from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD
-from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.derivation import by_range, mean_speed, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
-from simx.results.summaries.speeds import mean_speed
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})

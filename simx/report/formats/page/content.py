@@ -38,10 +38,9 @@ from simx.results.summaries.decision import (
     ordered,
     selected_targets,
 )
-from simx.results.summaries.derivation import by_range, targets
+from simx.results.summaries.derivation import by_range, fastest_target, targets
 from simx.results.summaries.merit import Merit, keeps
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
-from simx.results.summaries.speeds import fastest_target
 from simx.results.summaries.summary import BackboneSummary
 
 MARKS = {
