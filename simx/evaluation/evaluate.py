@@ -1,51 +1,47 @@
 """An evaluation from its configuration to its report: find pictures, embed them, judge."""
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 import simx
+from simx.common.anonymous import anonymous
 from simx.common.errors import SystemFailureError, Terminated
 from simx.common.input_files import shown
 from simx.common.safe_text import counted
-from simx.evaluation.collection import collected, facts_of
 from simx.evaluation.decoding import Decoders
-from simx.evaluation.embedding import EmbeddedCell, Result, Run, embed
+from simx.evaluation.embedding import EmbeddedCell, Reasons, Result, Run, embed
 from simx.evaluation.examples import pictured_pairs
-from simx.evaluation.figures import RANKED_BY, truth_of
+from simx.evaluation.figures import RANKED_BY, Truth, truth_of
 from simx.evaluation.judging import judged
-from simx.evaluation.truth import Pictures, read_pictures, readable
+from simx.evaluation.truth import Pictures, collected, read_pictures, readable
 from simx.evaluation.weighing import Weighting, weightings
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import Calibration, ExportListener, ExportPlan
+from simx.exporter.jobs.plan import ExportListener, ExportPlan
 from simx.exporter.own_models.described import own_models
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
-from simx.images.pictures import bundled
 from simx.results.files.anonymised import anonymised
-from simx.results.schema.environment import Environment
 from simx.results.schema.evaluation import (
     Evaluation,
     EvaluationConfig,
     EvaluationSchemaId,
+    PicturesFacts,
     TruthKind,
+    Unreadable,
 )
 from simx.results.summaries.evaluated import PicturedPair
 from simx.runner.bench.backbones import facts_of_own
-from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.reading import PictureReader
-from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.session import exported
 from simx.runner.bench.targets import (
-    OpenTargets,
     Target,
     located,
     open_targets,
@@ -126,38 +122,47 @@ def evaluate(
         SystemFailureError: The store or the cache cannot be written.
     """
     begun = time.monotonic()
-    session, notes = _prepared(config, sources, listener, shown_steps)
-    config, pictures = session.config, session.pictures
+    session = _prepared(config, sources, listener)
+    config, pictures, notes = session.config, session.pictures, session.notes
+    environment = describe_environment()
     items, unreadable = collected(pictures, config.seed, config.threads)
     with open_targets(session.targets) as opened:
         notes += opened.notes
         for note in notes:
             listener.notice(note)
-        cells, reasons = session.embedded(opened, items)
+        run = Run(
+            launchers=opened.launchers,
+            items=items,
+            batch=config.batch,
+            cache=sources.cache,
+            environment=environment,
+            notice=listener.notice,
+        )
+        cells, reasons = _embedded(session, opened.targets, run, listener, shown_steps)
     unreadable |= {item.path: reasons[item.key] for item in items if item.key in reasons}
     for path, reason in unreadable.items():
         name = shown(Path(path))
         listener.notice(reason if name in reason else f"{name}: {reason}")
     pictures = readable(pictures, [str(path) not in unreadable for path in pictures.files])
-    places = np.flatnonzero([item.path not in unreadable for item in items])
+    whole = [item for item in items if item.path not in unreadable]
     truth = truth_of(pictures, config.units, config.resamples, config.seed)
     if truth.folds is None:
         notes.append(_NOTHING_HELD_OUT[pictures.kind])
         listener.notice(notes[-1])
-    searches = len(places) * sum(isinstance(cell, EmbeddedCell) for cell, _ in cells)
+    embedded = [cell for cell, _ in cells]
+    searches = len(whole) * sum(isinstance(cell, EmbeddedCell) for cell in embedded)
     with shown_steps(searches) as progress:
-        embedded = [cell for cell, _ in cells]
-        judgements = judged(embedded, places, truth, config, progress)
+        judgements = judged(embedded, [item.key for item in whole], truth, config, progress)
     if examples is not None:
         with Decoders(config.threads) as decoders:
-            examples(pictured_pairs(embedded, judgements, items, places, truth, decoders))
+            examples(pictured_pairs(embedded, judgements, whole, truth, decoders))
     return Evaluation(
         schema=EvaluationSchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=session.environment,
+        environment=environment,
         config=anonymised(config),
-        pictures=facts_of(pictures, items, unreadable, truth),
+        pictures=_facts_of(pictures, items, unreadable, truth),
         ranked_by=RANKED_BY[truth.kind],
         cells=tuple(
             msgspec.structs.replace(judgement, weights_file=file)
@@ -168,137 +173,128 @@ def evaluate(
     )
 
 
-_Named = tuple[Result, str | None]
-"""A cell, and the name of its weights file."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
     """An evaluation whose arguments were checked; ``config`` names its backbones."""
 
     config: EvaluationConfig
-    sources: Sources
     store: Store
     weighted: Sequence[Weighting]
-    calibration: Calibration | None
     targets: Sequence[Target]
     pictures: Pictures
-    environment: Environment
-    listener: ExportListener
-    shown_steps: Steps
-
-    def embedded(
-        self, opened: OpenTargets, items: Sequence[Item]
-    ) -> tuple[list[_Named], dict[str, str]]:
-        """Export what the store lacks, and embed all pictures; return also why some were not read.
-
-        Raises:
-            SystemFailureError: Pictures cannot be decoded at all.
-        """
-        cells: list[_Named] = []
-        unreadable: dict[str, str] = {}
-        count = len({item.key for item in items})
-        with ExitStack() as stack:
-            workloads = [
-                (workload, each.file)
-                for each in self.weighted
-                for workload in stack.enter_context(self._exported(each))
-            ]
-            stack.enter_context(_going_on(self.listener))
-            decoders = stack.enter_context(Decoders(self.config.threads))
-            run = self._run(opened, items, decoders)
-            progress = stack.enter_context(self.shown_steps(count * len(workloads)))
-            for place, (workload, file) in enumerate(workloads):
-                name, before = workload.backbone.name, place * count
-
-                def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
-                    progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
-
-                plans = [
-                    workload.cell(target, self.config)
-                    for target in opened.targets
-                    if target.runs(workload.backbone)
-                ]
-                found, reasons = embed(run, plans, tell)
-                cells += [(cell, file) for cell in found]
-                unreadable |= reasons
-        return cells, unreadable
-
-    def _exported(self, of: Weighting) -> AbstractContextManager[list[Workload]]:
-        config, sources = self.config, self.sources
-        plan = ExportPlan(
-            embedding=config.embedding,
-            request=of.request,
-            precisions=config.precisions,
-            threads=config.threads,
-            jobs=default_jobs(config.threads),
-            mirror=sources.mirror,
-            offline=sources.offline,
-            calibration=self.calibration,
-        )
-        return exported(of.backbones, self.store, plan, self.listener)
-
-    def _run(self, opened: OpenTargets, items: Sequence[Item], decoders: Decoders) -> Run:
-        reader = PictureReader(decoders.launcher, dict(bundled().files()), USUAL.of_pictures)
-        presets = {backbone.preset for each in self.weighted for backbone in each.backbones}
-        return Run(
-            launchers=opened.launchers,
-            decoders=decoders,
-            inputs={preset: reader.inputs(preset) for preset in presets},
-            items=tuple(items),
-            batch=self.config.batch,
-            cache=self.sources.cache,
-            software={
-                "cpu": self.environment.cpu,
-                "gpus": ", ".join(gpu.name for gpu in self.environment.gpus),
-                **self.environment.libraries,
-            },
-            notice=self.listener.notice,
-        )
+    notes: list[str]
 
 
-def _prepared(
-    config: EvaluationConfig, sources: Sources, listener: ExportListener, shown_steps: Steps
-) -> tuple[_Session, list[str]]:
-    """Check all arguments before anything is started; return also notes on them."""
+def _prepared(config: EvaluationConfig, sources: Sources, listener: ExportListener) -> _Session:
+    """Check all arguments before anything is started."""
     store = Store(sources.store, listener.notice)
     own = own_models(sources.models, sources.preprocess)
+    plan = ExportPlan(
+        embedding=config.embedding,
+        request=WeightsRequest("auto"),
+        precisions=config.precisions,
+        threads=config.threads,
+        jobs=default_jobs(config.threads),
+        mirror=sources.mirror,
+        offline=sources.offline,
+        calibration=calibration_of(sources.calibrate, config.precisions),
+    )
     weighted = []
     if config.backbones or sources.weights != ("auto",) or not own:
-        weighted = weightings(
-            sources.weights, sources.weights_key, config.backbones, store, config.embedding
-        )
+        weighted = weightings(sources.weights, sources.weights_key, config.backbones, store, plan)
     if own:
-        weighted.append(Weighting(WeightsRequest("auto"), own))
+        weighted.append(Weighting(plan, own))
     backbones = [of for each in weighted for of in each.backbones]
-    backends = tuple(map(located, config.backends))
-    targets, notes = planned_targets(msgspec.structs.replace(config, backends=backends))
+    config = msgspec.structs.replace(config, backends=tuple(map(located, config.backends)))
+    targets, notes = planned_targets(config)
     targets, lacking = useful_targets(targets, backbones)
-    notes += lacking
-    calibration = calibration_of(sources.calibrate, config.precisions)
     pictures = read_pictures(sources.pictures)
     if pictures.skipped:
-        notes.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
-    session = _Session(
-        config=msgspec.structs.replace(
-            config,
-            backends=backends,
-            backbones=tuple(dict.fromkeys(of.name for of in backbones)),
-            models=facts_of_own(backbones),
-            weights=tuple(dict.fromkeys(each.request.kind for each in weighted)),
-            units=config.units if pictures.kind == "classes" else "classes",
-        ),
-        sources=sources,
+        lacking.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
+    config = msgspec.structs.replace(
+        config,
+        backbones=tuple(dict.fromkeys(of.name for of in backbones)),
+        models=facts_of_own(backbones),
+        weights=tuple(dict.fromkeys(each.plan.request.kind for each in weighted)),
+        units=config.units if pictures.kind == "classes" else "classes",
+    )
+    return _Session(
+        config=config,
         store=store,
         weighted=weighted,
-        calibration=calibration,
         targets=targets,
         pictures=pictures,
-        environment=describe_environment(),
-        listener=listener,
-        shown_steps=shown_steps,
+        notes=notes + lacking,
     )
-    return session, notes
+
+
+def _embedded(
+    session: _Session,
+    targets: Sequence[Target],
+    run: Run,
+    listener: ExportListener,
+    shown_steps: Steps,
+) -> tuple[list[tuple[Result, str | None]], Reasons]:
+    """Export what the store lacks, and embed all pictures.
+
+    Returns:
+        Each cell with the name of its weights file, and why pictures were not read, by their keys.
+
+    Raises:
+        SystemFailureError: Pictures cannot be decoded at all.
+    """
+    cells: list[tuple[Result, str | None]] = []
+    unreadable: Reasons = {}
+    count = len({item.key for item in run.items})
+    with ExitStack() as stack:
+        workloads = [
+            (workload, each.file)
+            for each in session.weighted
+            for workload in stack.enter_context(
+                exported(each.backbones, session.store, each.plan, listener)
+            )
+        ]
+        stack.enter_context(_going_on(listener))
+        decoders = stack.enter_context(Decoders(session.config.threads))
+        progress = stack.enter_context(shown_steps(count * len(workloads)))
+        for place, (workload, file) in enumerate(workloads):
+            name, before = workload.backbone.name, place * count
+
+            def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
+                progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
+
+            of = [each for each in targets if each.runs(workload.backbone)]
+            plans = [workload.cell(target, session.config) for target in of]
+            found, reasons = embed(run, decoders, plans, tell)
+            cells += [(cell, file) for cell in found]
+            unreadable |= reasons
+    return cells, unreadable
+
+
+def _facts_of(
+    pictures: Pictures, items: Sequence[Item], unreadable: Mapping[str, str], truth: Truth
+) -> PicturesFacts:
+    """Return what a report has of the readable pictures, and of the others."""
+    by_path = {item.path: item.sha256 for item in items}
+    hashes = [by_path[str(path)] for path in pictures.files]
+    return PicturesFacts(
+        truth=truth.kind,
+        pictures=len(hashes),
+        embedded=len(hashes) * len(pictures.changes),
+        classes=0 if truth.labels is None else len(set(truth.labels.tolist())),
+        duplicates=len(hashes) - len(set(hashes)),
+        sha256=hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        pairs=len(truth.pairs.left),
+        all_pairs=truth.pairs.population,
+        unreadable=tuple(
+            # Without its name.
+            Unreadable(
+                sha256=by_path.get(path),
+                reason=anonymous(reason.replace(f"picture {shown(Path(path))}", "picture")),
+            )
+            for path, reason in unreadable.items()
+        ),
+    )
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from simx.evaluation.bootstrap import behind_best
 from simx.evaluation.embedding import EmbeddedCell, Result
 from simx.evaluation.figures import Figures, Truth, figures
 from simx.evaluation.neighbours import Found
-from simx.evaluation.vectors import Places
 from simx.results.schema.evaluation import (
     Estimate,
     EvaluatedCell,
@@ -21,7 +20,7 @@ from simx.runner.bench.cells import BENCH
 
 def judged(
     cells: Sequence[Result],
-    items: Places,
+    keys: Sequence[str],
     truth: Truth,
     config: EvaluationConfig,
     progress: Callable[[float, str], None],
@@ -30,7 +29,7 @@ def judged(
 
     Args:
         cells: What was embedded, and what failed.
-        items: The embedded pictures that count, [N].
+        keys: Of the N embedded pictures that count.
         truth: Their relations.
         config: Of the evaluation.
         progress: Called with the number of queries that were searched for, and what runs.
@@ -40,14 +39,15 @@ def judged(
     for place, cell in sorted(enumerate(cells), key=lambda each: not _is_reference(each[1])):
         if isinstance(cell, FailedCell):
             continue
-        name, before = cell.client.plan.backbone.name, len(found) * len(items)
+        name, before = cell.client.plan.backbone.name, len(found) * len(keys)
 
         def tick(done: int, name: str = name, before: int = before) -> None:
             progress(before + done, f"judging {name}")
 
         weights = name, cell.client.plan.entry.manifest.weights.sha256
         known = references.get(weights)
-        found[place] = figures(cell.embeddings.of(items), truth, known, config.threads, tick)
+        embeddings = cell.vectors.embeddings(keys)
+        found[place] = figures(embeddings, truth, known, config.threads, tick)
         if _is_reference(cell):
             references.setdefault(weights, found[place].found)
     ranked = [each.ranked for each in found.values()]
@@ -76,7 +76,7 @@ def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> E
         weights_origin=manifest.identity.weights_origin,
         weights_sha256=manifest.weights.sha256,
         artefact_sha256=client.plan.artefact_sha256,
-        embedding_dim=cell.embeddings.dim,
+        embedding_dim=client.embeddings.shape[1],
         parity=client.parity,
         placement=client.prepared.facts.placement,
         retrieval=its.retrieval,

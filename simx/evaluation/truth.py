@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
@@ -17,9 +18,10 @@ from simx.common.input_files import InputKind, read_whole, shown
 from simx.evaluation.vectors import Places
 from simx.images.changes import CHANGES
 from simx.images.decoding import FORMATS
-from simx.images.pictures import pictures_in
+from simx.images.pictures import fingerprint, pictures_in
 from simx.models.pictures import Change
 from simx.results.schema.evaluation import TruthKind
+from simx.runner.measure.messages import Item
 
 MOST_PAIRS = 200_000
 """Pairs of pictures in the figures of separation; of more, a sample without repetition is taken."""
@@ -119,6 +121,35 @@ def _found(path: Path) -> Pictures:
         labels=np.repeat(np.arange(len(sizes)), sizes),
         skipped=skipped,
     )
+
+
+def collected(
+    pictures: Pictures, seed: int, threads: int
+) -> tuple[tuple[Item, ...], dict[str, str]]:
+    """Read and hash all files; ``seed`` decides the changes of pictures.
+
+    Returns:
+        What is to be embedded: each file that was hashed, as it is and changed; and why others
+        cannot be read, by their paths.
+    """
+    unreadable: dict[str, str] = {}
+
+    def hashed(path: Path) -> str | None:
+        try:
+            return fingerprint(path)[0]
+        except InputError as error:
+            unreadable[str(path)] = str(error)
+            return None
+
+    with ThreadPoolExecutor(threads) as pool:
+        hashes = list(pool.map(hashed, pictures.files))
+    items = tuple(
+        Item(str(path), sha256, change, seed)
+        for path, sha256 in zip(pictures.files, hashes, strict=True)
+        if sha256 is not None
+        for change in pictures.changes
+    )
+    return items, unreadable
 
 
 def readable(pictures: Pictures, counts: Sequence[bool]) -> Pictures:

@@ -98,10 +98,6 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.places)
 
-    def of(self, pictures: Places) -> "Embeddings":
-        """Return those of some of the pictures."""
-        return Embeddings(self.rows, self.places[pictures])
-
     def unit(self, places: slice | Places) -> Floats:
         """Return embeddings divided by their lengths, float64 [n, D]; zeros stay zeros."""
         found = self.rows[self.places[places]].astype(np.float64)
