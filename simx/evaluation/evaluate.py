@@ -18,8 +18,9 @@ from simx.common.safe_text import counted
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Reasons, Result, Run, embed
 from simx.evaluation.examples import pictured_pairs
-from simx.evaluation.figures import RANKED_BY, Truth, truth_of
+from simx.evaluation.figures import RANKED_BY
 from simx.evaluation.judging import judged
+from simx.evaluation.relations import Truth, truth_of
 from simx.evaluation.truth import Pictures, collected, read_pictures, readable
 from simx.evaluation.weighing import Weighting, weightings
 from simx.exporter.jobs.calibration import calibration_of
@@ -146,7 +147,7 @@ def evaluate(
     pictures = readable(pictures, [str(path) not in unreadable for path in pictures.files])
     whole = [item for item in items if item.path not in unreadable]
     truth = truth_of(pictures, config.units, config.resamples, config.seed)
-    if truth.folds is None:
+    if truth.fold_of is None:
         notes.append(_NOTHING_HELD_OUT[pictures.kind])
         listener.notice(notes[-1])
     embedded = [cell for cell, _ in cells]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Result
-from simx.evaluation.figures import Truth
+from simx.evaluation.relations import Truth
 from simx.evaluation.vectors import Floats, Places
 from simx.models.backbone import Preset
 from simx.results.schema.evaluation import EvaluatedCell, FailedEvaluation

@@ -6,8 +6,9 @@ import msgspec
 
 from simx.evaluation.bootstrap import behind_best
 from simx.evaluation.embedding import EmbeddedCell, Result
-from simx.evaluation.figures import Figures, Truth, figures
+from simx.evaluation.figures import RANKED_BY, Figures, figures
 from simx.evaluation.neighbours import Found
+from simx.evaluation.relations import Truth
 from simx.results.schema.evaluation import (
     Estimate,
     EvaluatedCell,
@@ -50,8 +51,8 @@ def judged(
         found[place] = figures(embeddings, truth, known, config.threads, tick)
         if _is_reference(cell):
             references.setdefault(weights, found[place].found)
-    ranked = [each.ranked for each in found.values()]
-    behind = behind_best(ranked, [each.draws for each in found.values()])
+    drawn, by = [each.drawn for each in found.values()], RANKED_BY[truth.kind]
+    behind = behind_best([each.values[by] for each in drawn], [each.draws[by] for each in drawn])
     records = dict(zip(found, behind, strict=True))
     return tuple(
         _failed(cell, config.batch)
@@ -82,7 +83,7 @@ def _record(cell: EmbeddedCell, its: Figures, behind: Estimate, batch: int) -> E
         retrieval=its.retrieval,
         triplet_accuracy=its.triplet_accuracy,
         separation=its.separation,
-        neighbours=its.neighbours,
+        neighbours=its.found.nearest.shape[1],
         neighbours_kept=its.neighbours_kept,
         behind=behind,
         throughput=cell.throughput,
