@@ -70,10 +70,10 @@ class EmbeddedCell:
         Returns:
             The cell itself, or its failure.
         """
-        plan, new = self.client.plan, [key for key in crops if key in self.lacking]
+        backbone, new = self.client.plan.backbone, [key for key in crops if key in self.lacking]
         if not new:
             return self
-        begun, side, most = time.monotonic(), plan.backbone.preset.crop, plan.batch_of(len(new))
+        begun, side, most = time.monotonic(), backbone.preset.crop, backbone.batch_of(len(new))
         calls = [new[start : start + most] for start in range(0, len(new), most)]
         pixels = (
             Pixels((len(keys), side, side, 3), b"".join(crops[key] for key in keys))
@@ -180,6 +180,9 @@ def _folder_of(plan: PlannedCell, machine: Environment) -> str:
     """Return the name of the folder of a cell's embeddings: what they depend on, as a hash."""
     target, gpus = plan.target, ", ".join(gpu.name for gpu in machine.gpus)
     software = {"cpu": machine.cpu, "gpus": gpus, **machine.libraries}
+    if plan.backbone.source != "timm":
+        # It is there if any backbone of the run is timm's.
+        software.pop("timm", None)
     depends_on = (
         _FORMAT,
         plan.artefact_sha256,

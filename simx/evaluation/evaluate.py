@@ -16,10 +16,10 @@ from simx.common.errors import SystemFailureError, Terminated
 from simx.common.input_files import shown
 from simx.common.safe_text import counted
 from simx.evaluation.decoding import Decoders
-from simx.evaluation.embedding import EmbeddedCell, Reasons, Result, Run, embed
+from simx.evaluation.embedding import EmbeddedCell, Reasons, Run, embed
 from simx.evaluation.examples import pictured_pairs
 from simx.evaluation.figures import RANKED_BY
-from simx.evaluation.judging import judged
+from simx.evaluation.judging import Candidate, judged
 from simx.evaluation.relations import Truth, truth_of
 from simx.evaluation.truth import Pictures, collected, read_pictures, readable
 from simx.evaluation.weighing import Weighting, weightings
@@ -125,7 +125,7 @@ def evaluate(
     begun = time.monotonic()
     session = _prepared(config, sources, listener)
     config, pictures, notes = session.config, session.pictures, session.notes
-    environment = describe_environment()
+    environment = describe_environment(backbones=config.backbones)
     items, unreadable = collected(pictures, config.seed, config.threads)
     with open_targets(session.targets) as opened:
         notes += opened.notes
@@ -150,13 +150,14 @@ def evaluate(
     if truth.fold_of is None:
         notes.append(_NOTHING_HELD_OUT[pictures.kind])
         listener.notice(notes[-1])
-    embedded = [cell for cell, _ in cells]
-    searches = len(whole) * sum(isinstance(cell, EmbeddedCell) for cell in embedded)
+    searches = len(whole) * sum(isinstance(each.cell, EmbeddedCell) for each in cells)
     with shown_steps(searches) as progress:
-        judgements = judged(embedded, [item.key for item in whole], truth, config, progress)
+        judgements = judged(cells, [item.key for item in whole], truth, config, progress)
     if examples is not None:
         with Decoders(config.threads) as decoders:
-            examples(pictured_pairs(embedded, judgements, whole, truth, decoders))
+            examples(
+                pictured_pairs([each.cell for each in cells], judgements, whole, truth, decoders)
+            )
     return Evaluation(
         schema=EvaluationSchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -165,10 +166,7 @@ def evaluate(
         config=anonymised(config),
         pictures=_facts_of(pictures, items, unreadable, truth),
         ranked_by=RANKED_BY[truth.kind],
-        cells=tuple(
-            msgspec.structs.replace(judgement, weights_file=file)
-            for judgement, (_, file) in zip(judgements, cells, strict=True)
-        ),
+        cells=judgements,
         seconds=round(time.monotonic() - begun, 3),
         notes=tuple(notes),
     )
@@ -235,16 +233,16 @@ def _embedded(
     run: Run,
     listener: ExportListener,
     shown_steps: Steps,
-) -> tuple[list[tuple[Result, str | None]], Reasons]:
+) -> tuple[list[Candidate], Reasons]:
     """Export what the store lacks, and embed all pictures.
 
     Returns:
-        Each cell with the name of its weights file, and why pictures were not read, by their keys.
+        The cells, and why pictures were not read, by their keys.
 
     Raises:
         SystemFailureError: Pictures cannot be decoded at all.
     """
-    cells: list[tuple[Result, str | None]] = []
+    cells: list[Candidate] = []
     unreadable: Reasons = {}
     count = len({item.key for item in run.items})
     with ExitStack() as stack:
@@ -267,7 +265,7 @@ def _embedded(
             of = [each for each in targets if each.runs(workload.backbone)]
             plans = [workload.cell(target, session.config) for target in of]
             found, reasons = embed(run, decoders, plans, tell)
-            cells += [(cell, file) for cell in found]
+            cells += [Candidate(cell, workload.backbone, file) for cell in found]
             unreadable |= reasons
     return cells, unreadable
 
