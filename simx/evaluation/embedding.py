@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -19,13 +20,14 @@ from simx.evaluation.vectors import Vectors, opened_vectors
 from simx.images.decoding import decode
 from simx.images.pictures import bundled
 from simx.images.preprocessing import preprocess
+from simx.models.backbone import Preset
 from simx.results.schema.environment import Environment
 from simx.results.schema.evaluation import Bound, Throughput
 from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import USUAL
-from simx.runner.measure.messages import Item, Pixels, ReadCrop, pack
+from simx.runner.measure.messages import ArrayMessage, Item, Pixels, ReadCrop, pack
 from simx.workers.worker import Launcher, WorkerError
 
 _FORMAT = 2
@@ -111,10 +113,7 @@ def embed(
     items, unreadable = {item.key: item for item in run.items}, Reasons()
     waited, decoding, decoded = 0.0, 0.0, 0
     with ExitStack() as stack:
-        cells = [
-            _begin(run, plan, items, stack) if isinstance(plan, PlannedCell) else plan
-            for plan in plans
-        ]
+        cells = [_begun(run, plan, items, stack) for plan in plans]
         live = [cell for cell in cells if isinstance(cell, EmbeddedCell)]
         lacking = set[str]().union(*(cell.lacking for cell in live))
         wanted = [item for key, item in items.items() if key in lacking]
@@ -152,13 +151,23 @@ def embed(
     return cells, unreadable
 
 
-def _begin(run: Run, plan: PlannedCell, keys: Collection[str], stack: ExitStack) -> Result:
+@cache
+def _first_pictures(preset: Preset) -> ArrayMessage:
+    """Return the pictures that every worker embeds first, as inputs: the bundled ones."""
+    files = bundled().files()
+    return pack(np.concatenate([preprocess(decode(path), preset) for _, path in files]))
+
+
+def _begun(
+    run: Run, plan: PlannedCell | FailedCell, keys: Collection[str], stack: ExitStack
+) -> Result:
     """Load a network and prove it, and open its kept embeddings."""
-    pictures = [preprocess(decode(path), plan.backbone.preset) for _, path in bundled().files()]
+    if isinstance(plan, FailedCell):
+        return plan
     try:
         worker = stack.enter_context(run.launchers[plan.target.backend.label].launch())
         client = CellClient(plan, worker, USUAL)
-        client.prepare(pack(np.concatenate(pictures)))
+        client.prepare(_first_pictures(plan.backbone.preset))
     except WorkerError as error:
         return plan.failed(Failure(stage="launch", reason=str(error)))
     except CellFailedError as error:

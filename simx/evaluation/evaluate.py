@@ -55,17 +55,16 @@ from simx.workers.worker import WorkerError
 Progress = Callable[[float, str], None]
 """Called with how many steps are done, and what is done now."""
 
-_FEW_CLASSES = "no accuracy on held-out pictures: it needs four classes, some of several pictures"
-_ONE_PART = (
-    "no accuracy on held-out pictures: the lines of the list are connected by pictures that they "
-    "have in common, so that no part can be held out"
+_CONNECTED = (
+    "the lines of the list are connected by pictures that they have in common, so that no part can "
+    "be held out"
 )
 
 _NOTHING_HELD_OUT: dict[TruthKind, str] = {
-    "classes": _FEW_CLASSES,
-    "changes": "no accuracy on held-out pictures: it needs four pictures",
-    "pairs": _ONE_PART,
-    "triplets": _ONE_PART,
+    "classes": "it needs four classes, some of several pictures",
+    "changes": "it needs four pictures",
+    "pairs": _CONNECTED,
+    "triplets": _CONNECTED,
 }
 
 Steps = Callable[[int], AbstractContextManager[Progress]]
@@ -148,7 +147,8 @@ def evaluate(
     whole = [item for item in items if item.path not in unreadable]
     truth = truth_of(pictures, config.units, config.resamples, config.seed)
     if truth.fold_of is None:
-        notes.append(_NOTHING_HELD_OUT[pictures.kind])
+        reason = _NOTHING_HELD_OUT[pictures.kind]
+        notes.append(f"no accuracy on held-out pictures: {reason}")
         listener.notice(notes[-1])
     searches = len(whole) * sum(isinstance(each.cell, EmbeddedCell) for each in cells)
     with shown_steps(searches) as progress:

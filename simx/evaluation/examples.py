@@ -44,7 +44,7 @@ def pictured_pairs(
         decoders: Read the pictures again.
     """
     best = best_cell(judged)
-    cell = next((cell for cell, its in zip(cells, judged, strict=True) if its is best), None)
+    cell = cells[judged.index(best)] if best else None
     if best is None or not isinstance(cell, EmbeddedCell):
         return ()
     pairs, keys = truth.pairs, [item.key for item in items]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import compress
@@ -169,7 +169,9 @@ def _lack(of: Pictures) -> str | None:
 def _listed(path: Path) -> Pictures:
     """Read a list of pairs or triplets."""
     try:
-        lines = list(_lines(path))
+        text = io.StringIO(read_whole(path, _LIST).decode(), newline="")
+        reader = csv.reader(text, strict=True)
+        lines = [(reader.line_num, values) for values in reader if values]
     except (UnicodeDecodeError, csv.Error) as error:
         raise _LIST.refused(path, f"is not a CSV file in UTF-8 ({error})") from error
     header = tuple(name.strip().lower() for name in lines[0][1]) if lines else ()
@@ -194,11 +196,3 @@ def _listed(path: Path) -> Pictures:
         rows=np.array(rows, np.int64),
         same=np.array(same, np.bool_),
     )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the number and the values of each line that is not empty."""
-    reader = csv.reader(io.StringIO(read_whole(path, _LIST).decode(), newline=""), strict=True)
-    for values in reader:
-        if values:
-            yield reader.line_num, values

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from simx.models.backbone import full_name
-from simx.report.formats.comma_separated import safe, written
+from simx.report.formats.comma_separated import Scalar, field, written
 from simx.report.formats.json import json_document
 from simx.report.words.recommendation import answer, network_name
 from simx.report.words.shares import on_target
@@ -11,9 +11,7 @@ from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision
 from simx.results.summaries.merit import keeps, verdict
 
-_Field = str | float | bool | None
-
-BACKBONE: Mapping[str, Callable[[Decision, Contender], _Field]] = {
+BACKBONE: Mapping[str, Callable[[Decision, Contender], Scalar]] = {
     "rank": lambda of, its: of.fitting.index(its) + 1 if its in of.fitting else None,
     "model": lambda _, its: its.backbone.model,
     "weights": lambda _, its: its.backbone.weights,
@@ -81,7 +79,7 @@ precision are None: the decision is for all.
 def to_csv(decisions: Sequence[Decision]) -> str:
     """Return every backbone of all decisions under one header, best first, the beaten ones last."""
     rows = (
-        [_text(read(decision, each)) for read in BACKBONE.values()]
+        [field(read(decision, each)) for read in BACKBONE.values()]
         for decision in decisions
         for each in _backbones(decision)
     )
@@ -108,13 +106,3 @@ def _milliseconds(nanoseconds: float | None) -> float | None:
 def _name(contender: Contender) -> str:
     name = full_name(contender.backbone.model, contender.backbone.weights)
     return f"{name} on {contender.cell.target.name}" if contender.evaluated else name
-
-
-def _text(value: _Field) -> str:
-    if isinstance(value, str):
-        return safe(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.9g}"
-    return "" if value is None else str(value)
