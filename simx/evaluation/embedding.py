@@ -22,7 +22,7 @@ from simx.images.pictures import bundled
 from simx.images.preprocessing import preprocess
 from simx.models.backbone import Preset
 from simx.results.schema.environment import Environment
-from simx.results.schema.evaluation import Bound, Throughput
+from simx.results.schema.evaluation import Bound, EvaluationConfig, Throughput
 from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
@@ -44,9 +44,9 @@ Reasons = dict[str, str]
 class Run:
     """What all backbones of an evaluation share; kept embeddings depend on the ``environment``."""
 
+    config: EvaluationConfig
     launchers: Mapping[str, Launcher]
     items: Sequence[Item]
-    batch: int
     cache: Path
     environment: Environment
     notice: Callable[[str], None]
@@ -111,21 +111,21 @@ def embed(
         An embedded or failed cell for each plan, and why pictures cannot be read, by their keys.
     """
     items, unreadable = {item.key: item for item in run.items}, Reasons()
-    waited, decoding, decoded = 0.0, 0.0, 0
+    size, waited, decoding, decoded = run.config.batch, 0.0, 0.0, 0
     with ExitStack() as stack:
         cells = [_begun(run, plan, items, stack) for plan in plans]
         live = [cell for cell in cells if isinstance(cell, EmbeddedCell)]
         lacking = set[str]().union(*(cell.lacking for cell in live))
         wanted = [item for key, item in items.items() if key in lacking]
         requests = (ReadCrop(item, live[0].client.plan.backbone.preset) for item in wanted)
-        answers = decoders.read(requests, run.batch + decoders.count)
+        answers = decoders.read(requests, size + decoders.count)
         kept, begun = len(items) - len(wanted), time.monotonic()
         progress(kept, 0.0)
-        for start in range(0, len(wanted), run.batch):
+        for start in range(0, len(wanted), size):
             if not any(isinstance(cell, EmbeddedCell) for cell in cells):
                 break
             waiting, crops = time.monotonic(), dict[str, bytes]()
-            batch = wanted[start : start + run.batch]
+            batch = wanted[start : start + size]
             for item, answer in zip(batch, answers, strict=False):
                 if isinstance(answer, Failure):
                     unreadable[item.key] = answer.reason

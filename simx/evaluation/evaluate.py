@@ -2,9 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,14 +20,10 @@ from simx.evaluation.examples import pictured_pairs
 from simx.evaluation.figures import RANKED_BY
 from simx.evaluation.judging import Candidate, judged
 from simx.evaluation.relations import Truth, truth_of
-from simx.evaluation.truth import Pictures, collected, read_pictures, readable
-from simx.evaluation.weighing import Weighting, weightings
-from simx.exporter.jobs.calibration import calibration_of
-from simx.exporter.jobs.memory import default_jobs
-from simx.exporter.jobs.plan import ExportListener, ExportPlan
-from simx.exporter.own_models.described import own_models
+from simx.evaluation.truth import Pictures, collected, readable
+from simx.evaluation.weighing import Weighting
+from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.store.store import Store
-from simx.exporter.weights.request import WeightsRequest
 from simx.results.files.anonymised import anonymised
 from simx.results.schema.evaluation import (
     Evaluation,
@@ -40,6 +35,7 @@ from simx.results.schema.evaluation import (
 )
 from simx.results.summaries.evaluated import PicturedPair
 from simx.runner.bench.backbones import facts_of_own
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.session import exported
 from simx.runner.bench.targets import (
@@ -74,71 +70,54 @@ Examples = Callable[[tuple[PicturedPair, ...]], None]
 """Called with pairs of pictures to look at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The files and folders of this machine that an evaluation uses, which no report names.
-
-    ``pictures`` is the folder or list, and ``cache`` the folder of kept embeddings. ``weights`` and
-    ``weights_key`` are as for ``weightings``, ``mirror`` is the URL to download weights from. int8
-    is calibrated on the pictures of the folder ``calibrate``. ``models`` are ONNX files of the
-    user's own, and ``preprocess`` is how their inputs are made; see ``own_models``.
-    """
-
-    pictures: Path
-    store: Path
-    cache: Path
-    weights: tuple[str, ...] = ("auto",)
-    weights_key: str | None = None
-    models: tuple[str, ...] = ()
-    preprocess: tuple[str, ...] = ()
-    mirror: str | None = None
-    offline: bool = False
-    calibrate: Path | None = None
-
-
 def evaluate(
     config: EvaluationConfig,
-    sources: Sources,
+    pictures: Pictures,
+    weighted: Sequence[Weighting],
+    store: Store,
+    cache: Path,
     listener: ExportListener,
     shown_steps: Steps,
     examples: Examples | None = None,
 ) -> Evaluation:
     """Embed pictures by every backbone on every target, and judge the embeddings.
 
-    Wrong arguments are refused before any export. An interrupted run keeps what it has embedded,
-    and the next one goes on from there.
+    An interrupted run keeps what it has embedded, and the next one goes on from there.
 
     Args:
-        config: What to evaluate, and how. Without ``backbones``, those that the weights name, or
-            everything in the store.
-        sources: The files to use.
+        config: How to evaluate; the report's names the backbones and their weights.
+        pictures: What to embed.
+        weighted: The backbones, and how to export them.
+        store: The exports.
+        cache: The folder of kept embeddings.
         listener: Gets messages, and hears of exports.
         shown_steps: Is entered with a number of steps before the first of them.
         examples: Gets pairs of pictures, which no report has; without it there are none.
 
     Raises:
-        InputError: An argument is not usable, or too few pictures can be read.
+        InputError: A target is not usable, or too few pictures can be read.
         ProviderUnavailableError: A backend or a provider cannot be used here.
         SystemFailureError: The store or the cache cannot be written.
     """
     begun = time.monotonic()
-    session = _prepared(config, sources, listener)
-    config, pictures, notes = session.config, session.pictures, session.notes
-    environment = describe_environment(backbones=config.backbones)
+    config, targets, notes = _completed(config, pictures, weighted)
     items, unreadable = collected(pictures, config.seed, config.threads)
-    with open_targets(session.targets) as opened:
+    with open_targets(targets) as opened:
         notes += opened.notes
         for note in notes:
             listener.notice(note)
         run = Run(
+            config=config,
             launchers=opened.launchers,
             items=items,
-            batch=config.batch,
-            cache=sources.cache,
-            environment=environment,
+            cache=cache,
+            environment=describe_environment(backbones=config.backbones),
             notice=listener.notice,
         )
-        cells, reasons = _embedded(session, opened.targets, run, listener, shown_steps)
+        exports = [
+            (exported(each.backbones, store, each.plan, listener), each.file) for each in weighted
+        ]
+        cells, reasons = _embedded(run, opened.targets, exports, shown_steps)
     unreadable |= {item.path: reasons[item.key] for item in items if item.key in reasons}
     for path, reason in unreadable.items():
         name = shown(Path(path))
@@ -162,7 +141,7 @@ def evaluate(
         schema=EvaluationSchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=environment,
+        environment=run.environment,
         config=anonymised(config),
         pictures=_facts_of(pictures, items, unreadable, truth),
         ranked_by=RANKED_BY[truth.kind],
@@ -172,69 +151,39 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
-    """An evaluation whose arguments were checked; ``config`` names its backbones."""
-
-    config: EvaluationConfig
-    store: Store
-    weighted: Sequence[Weighting]
-    targets: Sequence[Target]
-    pictures: Pictures
-    notes: list[str]
-
-
-def _prepared(config: EvaluationConfig, sources: Sources, listener: ExportListener) -> _Session:
-    """Check all arguments before anything is started."""
-    store = Store(sources.store, listener.notice)
-    own = own_models(sources.models, sources.preprocess)
-    plan = ExportPlan(
-        embedding=config.embedding,
-        request=WeightsRequest("auto"),
-        precisions=config.precisions,
-        threads=config.threads,
-        jobs=default_jobs(config.threads),
-        mirror=sources.mirror,
-        offline=sources.offline,
-        calibration=calibration_of(sources.calibrate, config.precisions),
-    )
-    weighted = []
-    if config.backbones or sources.weights != ("auto",) or not own:
-        weighted = weightings(sources.weights, sources.weights_key, config.backbones, store, plan)
-    if own:
-        weighted.append(Weighting(plan, own))
+def _completed(
+    config: EvaluationConfig, pictures: Pictures, weighted: Sequence[Weighting]
+) -> tuple[EvaluationConfig, list[Target], list[str]]:
+    """Return the configuration of a report, the targets, and notes on what takes no part."""
     backbones = [of for each in weighted for of in each.backbones]
-    config = msgspec.structs.replace(config, backends=tuple(map(located, config.backends)))
-    targets, notes = planned_targets(config)
-    targets, lacking = useful_targets(targets, backbones)
-    pictures = read_pictures(sources.pictures)
-    if pictures.skipped:
-        lacking.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
     config = msgspec.structs.replace(
         config,
         backbones=tuple(dict.fromkeys(of.name for of in backbones)),
+        backends=tuple(map(located, config.backends)),
         models=facts_of_own(backbones),
         weights=tuple(dict.fromkeys(each.plan.request.kind for each in weighted)),
         units=config.units if pictures.kind == "classes" else "classes",
     )
-    return _Session(
-        config=config,
-        store=store,
-        weighted=weighted,
-        targets=targets,
-        pictures=pictures,
-        notes=notes + lacking,
-    )
+    targets, notes = planned_targets(config)
+    targets, lacking = useful_targets(targets, backbones)
+    if pictures.skipped:
+        lacking.append(f"{counted(pictures.skipped, 'file')} left out: no pictures by their names")
+    return config, targets, notes + lacking
 
 
 def _embedded(
-    session: _Session,
-    targets: Sequence[Target],
     run: Run,
-    listener: ExportListener,
+    targets: Sequence[Target],
+    exports: Iterable[tuple[AbstractContextManager[list[Workload]], str | None]],
     shown_steps: Steps,
 ) -> tuple[list[Candidate], Reasons]:
     """Export what the store lacks, and embed all pictures.
+
+    Args:
+        run: What all backbones share.
+        targets: That work here.
+        exports: Of some backbones each, with the name of their weights file.
+        shown_steps: Is entered with the number of pictures and backbones.
 
     Returns:
         The cells, and why pictures were not read, by their keys.
@@ -247,14 +196,10 @@ def _embedded(
     count = len({item.key for item in run.items})
     with ExitStack() as stack:
         workloads = [
-            (workload, each.file)
-            for each in session.weighted
-            for workload in stack.enter_context(
-                exported(each.backbones, session.store, each.plan, listener)
-            )
+            (workload, file) for export, file in exports for workload in stack.enter_context(export)
         ]
-        stack.enter_context(_going_on(listener))
-        decoders = stack.enter_context(Decoders(session.config.threads))
+        stack.enter_context(_going_on(run.notice))
+        decoders = stack.enter_context(Decoders(run.config.threads))
         progress = stack.enter_context(shown_steps(count * len(workloads)))
         for place, (workload, file) in enumerate(workloads):
             name, before = workload.backbone.name, place * count
@@ -263,7 +208,7 @@ def _embedded(
                 progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
 
             of = [each for each in targets if each.runs(workload.backbone)]
-            plans = [workload.cell(target, session.config) for target in of]
+            plans = [workload.cell(target, run.config) for target in of]
             found, reasons = embed(run, decoders, plans, tell)
             cells += [Candidate(cell, workload.backbone, file) for cell in found]
             unreadable |= reasons
@@ -297,12 +242,12 @@ def _facts_of(
 
 
 @contextmanager
-def _going_on(listener: ExportListener) -> Iterator[None]:
+def _going_on(notice: Callable[[str], None]) -> Iterator[None]:
     """Say how an interrupted run goes on, and why pictures cannot be decoded at all."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
-        listener.notice("what is embedded is kept; go on by the same command")
+        notice("what is embedded is kept; go on by the same command")
         raise
     except WorkerError as error:
         raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None

@@ -32,8 +32,9 @@ def weightings(
     names: Sequence[str],
     store: Store,
     plan: ExportPlan,
+    models: Sequence[Backbone] = (),
 ) -> list[Weighting]:
-    """Return which backbones get which weights.
+    """Return which backbones get which weights; models of the user's own have theirs.
 
     ``MODEL=VALUE`` is for one backbone, and a keyword alone for all that are selected. A file alone
     is for the only one.
@@ -41,23 +42,28 @@ def weightings(
     Args:
         texts: Values of ``--weights``.
         key: The name of the network to use from every file.
-        names: The selected backbones; none for those that values name, or that the store holds.
+        names: The selected backbones; none for those that values name, or, without models, that
+            the store holds.
         store: The exports.
         plan: How to export, but for the weights.
+        models: Those of the user's own.
 
     Raises:
         InputError: A file cannot be read, or is for no backbone or for several; a selected backbone
             gets no weights; or there is a key and no file.
     """
+    own = [Weighting(plan, tuple(models))] if models else []
+    if own and not names and tuple(texts) == ("auto",):
+        return own
     chosen = selected(names) if names else ()
     parsed = [_parsed(text) for text in dict.fromkeys(texts)]
     is_file = [request.kind == "file" for _, request in parsed]
     found: list[Weighting] = []
-    for own, request in parsed:
+    for named, request in parsed:
         wanted = request.with_key(key) if request.kind == "file" or not any(is_file) else request
-        backbones = own or chosen or held(store, plan.embedding, wanted)
+        backbones = named or chosen or held(store, plan.embedding, wanted)
         if chosen and not set(backbones) <= set(chosen):
-            raise InputError(f"--weights {own[0].name}=...: {own[0].name} is not selected")
+            raise InputError(f"--weights {named[0].name}=...: {named[0].name} is not selected")
         if wanted.kind == "file" and len(backbones) > 1:
             raise InputError(
                 f"--weights {wanted.path}: one file holds the weights of one backbone, but "
@@ -70,7 +76,7 @@ def weightings(
     if lacking:
         name = min(each.name for each in lacking)
         raise InputError(f"--weights: {name} gets none; add --weights {name}=FILE or {name}=auto")
-    return found
+    return found + own
 
 
 def _parsed(text: str) -> tuple[tuple[Backbone, ...], WeightsRequest]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import open_targets
 from simx.runner.measure.messages import Item
 from tests.evaluation.labelled import labelled_folder
+from tests.results.evaluations import evaluation
 from tests.runner.fakes import BACKBONE, PRESET, entry_in, target
 from tests.runner.fakes import embed as right_embeddings
 
@@ -52,9 +54,9 @@ class Embedding:
         opened = open_targets([plan.target for plan in plans])
         with opened as targets, Decoders(2) as decoders:
             run = Run(
+                config=msgspec.structs.replace(evaluation().config, batch=BATCH),
                 launchers=targets.launchers,
                 items=self.items,
-                batch=BATCH,
                 cache=self.folder / "cache",
                 environment=ENVIRONMENT,
                 notice=print,
