@@ -29,8 +29,6 @@ from simx.results.schema.evaluation import (
 from simx.results.summaries.evaluated import best_cell, search_ms
 from simx.results.summaries.summary import target_of
 
-_Cell = EvaluatedCell | FailedEvaluation
-
 _Column = tuple[Column, Callable[[EvaluatedCell], Value]]
 """A column with what it shows of a cell."""
 

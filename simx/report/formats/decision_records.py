@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from simx.models.backbone import full_name
 from simx.report.formats.comma_separated import Scalar, field, written
 from simx.report.formats.json import json_document
-from simx.report.words.recommendation import answer, network_name
+from simx.report.words.recommendation import answer
 from simx.report.words.shares import on_target
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision
@@ -58,7 +58,7 @@ DECISION: Mapping[str, Callable[[Decision], object]] = {
     "min_recall": lambda of: of.limits.min_recall,
     "evaluated": lambda of: of.joined.evaluation.created if of.joined else None,
     "ranked_by": lambda of: of.joined.evaluation.ranked_by if of.joined else None,
-    "only_timed": lambda of: list(map(network_name, getattr(of.joined, "only_timed", ()))),
+    "only_timed": lambda of: list(map(on_target, getattr(of.joined, "only_timed", ()))),
     "only_evaluated": lambda of: list(map(on_target, getattr(of.joined, "only_evaluated", ()))),
     "order": lambda of: of.order,
     "drift": lambda of: of.drift,

@@ -13,7 +13,6 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.report.words.notes import IMPRECISE_NOTE, busy_notes
-from simx.report.words.recommendation import network_name
 from simx.report.words.shares import FIGURE_NAMES, on_target
 from simx.results.summaries.decision import Decision, Order
 from simx.results.summaries.joining import Joined
@@ -97,7 +96,7 @@ def _evaluation_notes(decision: Decision, joined: Joined) -> Iterator[str]:
         yield f"latencies are those of a call with {sizes} pictures"
     yield from _other_machine(decision, joined)
     if joined.only_timed:
-        yield f"left out, not in the evaluation: {', '.join(map(network_name, joined.only_timed))}"
+        yield f"left out, not in the evaluation: {', '.join(map(on_target, joined.only_timed))}"
     if joined.only_evaluated:
         names = ", ".join(map(on_target, joined.only_evaluated))
         yield f"left out, not in the latency report: {names}"

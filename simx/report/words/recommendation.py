@@ -1,20 +1,13 @@
 """A decision in words: one sentence with the answer, and how sure it is."""
 
-from simx.common.safe_text import clean, counted
+from simx.common.safe_text import counted
 from simx.report.words import figures
-from simx.report.words.names import (
-    MOST_NAMED,
-    backbone_name,
-    listed,
-    target_name,
-    weights_name,
-)
+from simx.report.words.names import MOST_NAMED, backbone_name, listed, target_name
 from simx.report.words.notes import AGAIN
 from simx.report.words.shares import FIGURE_NAMES, evaluated_name, on_target, percent
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision
 from simx.results.summaries.evaluated import best_cell
-from simx.results.summaries.joining import Network
 from simx.results.summaries.merit import verdict
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
 
@@ -70,12 +63,6 @@ def model_name(contender: Contender) -> str:
     """Return model and weights; of an evaluation, where a file has a name, by that name."""
     of = contender.evaluated
     return evaluated_name(of) if of else backbone_name(contender.backbone)
-
-
-def network_name(network: Network) -> str:
-    """Return model, weights and target of a network that is in one file only."""
-    model, weights, _, target = network
-    return f"{clean(model)}:{weights_name(weights)} on {target_name(target)}"
 
 
 def _limits_text(limits: Limits) -> str:

@@ -24,7 +24,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
 
     evaluation: Evaluation
     cells: Mapping[Network, EvaluatedCell]
-    only_timed: tuple[Network, ...]
+    only_timed: tuple[MeasuredCell, ...]
     only_evaluated: tuple[EvaluatedCell, ...]
 
 
@@ -54,7 +54,7 @@ def join(reports: Sequence[Report], evaluation: Evaluation) -> Joined:
     return Joined(
         evaluation=evaluation,
         cells=cells,
-        only_timed=tuple(name for name in map(network_of, timed) if name not in cells),
+        only_timed=tuple(cell for cell in timed if network_of(cell) not in cells),
         only_evaluated=tuple(
             cell for name, found in evaluated.items() if name not in cells for cell in found
         ),
