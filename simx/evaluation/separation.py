@@ -58,12 +58,16 @@ class Separated:
 
     def __init__(self, embeddings: Embeddings, truth: Truth) -> None:
         pairs, self._folds = truth.pairs, truth.fold_of
-        self._same, self._cosines = pairs.same, embeddings.cosines(pairs.left, pairs.right)
+        self._cosines = embeddings.cosines(pairs.left, pairs.right)
         self._ranking = Ranking(self._cosines, pairs.same)
-        self._right = _right_on_held_out(self._cosines, pairs, truth.fold_of)
+        right = _right_on_held_out(self._cosines, pairs, truth.fold_of)
+        self._right, judged = np.nan_to_num(right), ~np.isnan(right)
+        self._kinds = pairs.same, ~pairs.same
+        self._held_out = tuple(judged & of for of in self._kinds)
         self._left_units = self._right_units = truth.unit_of[pairs.left]
         if truth.labels is not None:
             self._right_units = truth.unit_of[pairs.right]
+        self._is_within = self._left_units == self._right_units
 
     @property
     def wins(self) -> Floats:
@@ -75,12 +79,10 @@ class Separated:
         """Return the figures of pairs, where each unit counts so often."""
         left, right = counts[self._left_units], counts[self._right_units]
         # A pair of two units is drawn as often as both together (Snijders & Borgatti 1999).
-        weights = np.where(self._left_units == self._right_units, left, left * right)
-        curve, kinds = self._ranking.curve(weights), (self._same, ~self._same)
-        false_positives, true_positives = curve
-        positive, negative = (_mean(self._cosines[of], weights[of]) for of in kinds)
-        judged = ~np.isnan(self._right)
-        shares = [_mean(self._right[judged & of], weights[judged & of]) for of in kinds]
+        weights = np.where(self._is_within, left, left * right)
+        false_positives, true_positives = curve = self._ranking.curve(weights)
+        positive, negative = (_mean(self._cosines, weights * of) for of in self._kinds)
+        shares = [_mean(self._right, weights * of) for of in self._held_out]
         return {
             # Equal cosines count half (Fawcett 2006, algorithm 3).
             "roc_auc": float(trapezoid(true_positives, false_positives)),
@@ -101,8 +103,8 @@ class Separated:
             margin=drawn.estimate("margin"),
             threshold=self._ranking.threshold,
             folds=0 if self._folds is None else int(self._folds.max()) + 1,
-            positive=_distribution(self._cosines[self._same]),
-            negative=_distribution(self._cosines[~self._same]),
+            positive=_distribution(self._cosines[self._kinds[0]]),
+            negative=_distribution(self._cosines[self._kinds[1]]),
         )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from simx.common.safe_text import clean, counted
-from simx.models.licences import licence_notes
+from simx.models.catalogue import licence_notes
 from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.figures import brief
