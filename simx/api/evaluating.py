@@ -9,14 +9,21 @@ import msgspec
 
 from simx.api.arguments import AnyPath, Names, names_of, store_of
 from simx.common.errors import InputError
-from simx.common.input_files import InputPath, shown
+from simx.common.input_files import shown
 from simx.common.misfits import misfit
 from simx.common.output_files import has_content
 from simx.common.user_folders import cache_folder, homeless
-from simx.evaluation.evaluate import Examples, Sources, Steps
+from simx.evaluation.evaluate import Examples, Steps
 from simx.evaluation.evaluate import evaluate as evaluate_pictures
-from simx.exporter.jobs.plan import ExportListener
+from simx.evaluation.truth import read_pictures
+from simx.evaluation.weighing import weightings
+from simx.exporter.jobs.calibration import calibration_of
+from simx.exporter.jobs.memory import default_jobs
+from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.own_models.described import own_models
+from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
+from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.results.files.evaluation import is_evaluation
 from simx.results.files.report import write
@@ -103,7 +110,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         SystemFailureError: the system failed on simx's own files.
     """
     config = EvaluationConfig(
-        backbones=names_of(select),
+        backbones=(),
         backends=names_of(backends),
         providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
         provider_options=names_of(provider_options),
@@ -121,27 +128,33 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     if problem := misfit(msgspec.to_builtins(config), EvaluationConfig, "config"):
         raise InputError(problem)
     values = [weights] if isinstance(weights, (str, os.PathLike)) else weights
-    sources = Sources(
-        pictures=Path(pictures),
-        store=store_of(store),
-        cache=_cache(cache),
-        weights=tuple(os.fspath(each) for each in values),
-        weights_key=weights_key,
-        models=tuple(os.fspath(each) for each in models),
-        preprocess=names_of(preprocess),
+    texts, files = [os.fspath(each) for each in values], [os.fspath(each) for each in models]
+    found, folder = read_pictures(Path(pictures)), _cache(cache)
+    plan = ExportPlan(
+        embedding=embedding,
+        request=WeightsRequest("auto"),
+        precisions=config.precisions,
+        threads=config.threads,
+        jobs=default_jobs(config.threads),
         mirror=weights_mirror,
         offline=offline,
-        calibrate=None if calibrate is None else Path(calibrate),
+        calibration=calibration_of(calibrate, precisions),
     )
+    exports, own = Store(store_of(store), listener.notice), own_models(files, names_of(preprocess))
+    weighted = weightings(texts, weights_key, names_of(select), exports, plan, own)
     path = Path(report) if report else new_report_path()
-    if has_content(path, _reads(sources)) and not (force or is_evaluation(path)):
+    reads = (
+        *(pictures, exports.root, folder, checkpoints_folder(), *files, *names_of(preprocess)),
+        *(each for text in texts for each in (text, text.partition("=")[2]) if each),
+    )
+    if has_content(path, reads) and not (force or is_evaluation(path)):
         raise InputError(
             f"{shown(path)}: exists, and is no evaluation; name another file, or add --force to "
             "replace it"
         )
-    found = evaluate_pictures(config, sources, listener, steps, examples)
-    write(path, found)
-    return found
+    made = evaluate_pictures(config, found, weighted, exports, folder, listener, steps, examples)
+    write(path, made)
+    return made
 
 
 def _cache(cache: AnyPath | None) -> Path:
@@ -151,10 +164,3 @@ def _cache(cache: AnyPath | None) -> Path:
     if own is None:
         raise homeless("name a folder for the embeddings with --cache")
     return own / "embeddings"
-
-
-def _reads(sources: Sources) -> list[InputPath]:
-    """Return the files and folders of which no file may be replaced."""
-    files = (each for text in sources.weights for each in (text, text.partition("=")[2]))
-    folders = sources.store, sources.cache, checkpoints_folder()
-    return [sources.pictures, *folders, *filter(None, files), *sources.models, *sources.preprocess]

@@ -5,7 +5,7 @@ Introduction to the Bootstrap", 1993, chapter 13). Because all cells have the sa
 differences are paired.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ _MOST_UNDEFINED = 0.05
 """The share of draws that may have no figure, such as those without a negative pair."""
 
 _LARGEST_DIFFERENCE = 2.0
+
+Statistic = Callable[[Floats], dict[str, float]]
+"""Figures by name, as a function of how often each unit counts."""
 
 
 def drawn_counts(units: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -49,6 +52,37 @@ def estimated(value: float, draws: NDArray[np.float64], units: int, *, share: bo
         exact = stats.binomtest(round(value * units), units).proportion_ci(CONFIDENCE)
         low, high = float(exact.low), float(exact.high)
     return Estimate(value=value, low=low, high=high)
+
+
+class Drawn:
+    """Figures of the pictures as they are, ``values``, and of each resample, ``draws`` [B].
+
+    Args:
+        statistics: Return figures by name, from how often each unit counts.
+        units: How many units there are.
+        resamples: How often they are drawn.
+        seed: Decides the draws.
+    """
+
+    def __init__(
+        self, statistics: Sequence[Statistic], units: int, resamples: int, seed: int
+    ) -> None:
+        def of(counts: Floats) -> dict[str, float]:
+            return {name: its for each in statistics for name, its in each(counts).items()}
+
+        drawn = [of(counts) for counts in drawn_counts(units, resamples, seed)]
+        self._units = units
+        self.values = of(np.ones(units))
+        self.draws = {name: np.array([each[name] for each in drawn]) for name in self.values}
+
+    def estimate(self, name: str) -> Estimate:
+        """Return a figure with its interval."""
+        is_share = name != "margin"
+        return estimated(self.values[name], self.draws[name], self._units, share=is_share)
+
+    def if_any(self, name: str) -> Estimate | None:
+        """Return a figure with its interval; None where it is not among these, or undefined."""
+        return None if np.isnan(self.values.get(name, np.nan)) else self.estimate(name)
 
 
 def behind_best(values: Sequence[float], draws: Sequence[Floats]) -> list[Estimate]:

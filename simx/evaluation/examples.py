@@ -12,7 +12,7 @@ from PIL import Image
 
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Result
-from simx.evaluation.figures import Truth
+from simx.evaluation.relations import Truth
 from simx.evaluation.vectors import Floats, Places
 from simx.models.backbone import Preset
 from simx.results.schema.evaluation import EvaluatedCell, FailedEvaluation
@@ -31,7 +31,6 @@ def pictured_pairs(
     cells: Sequence[Result],
     judged: Sequence[EvaluatedCell | FailedEvaluation],
     items: Sequence[Item],
-    counted: Places,
     truth: Truth,
     decoders: Decoders,
 ) -> tuple[PicturedPair, ...]:
@@ -40,19 +39,17 @@ def pictured_pairs(
     Args:
         cells: What was embedded.
         judged: Their records; the best one's cosines and threshold choose the pairs.
-        items: What was to be embedded.
-        counted: The places of the N pictures that count.
+        items: The N embedded pictures that count.
         truth: Their relations.
         decoders: Read the pictures again.
     """
     best = best_cell(judged)
-    cell = next((cell for cell, its in zip(cells, judged, strict=True) if its is best), None)
+    cell = cells[judged.index(best)] if best else None
     if best is None or not isinstance(cell, EmbeddedCell):
         return ()
-    pairs, items = truth.pairs, [items[place] for place in counted]
-    cosines = cell.embeddings.of(counted).cosines(pairs.left, pairs.right)
-    keys = np.array([item.key for item in items])
-    differ = keys[pairs.left] != keys[pairs.right]
+    pairs, keys = truth.pairs, [item.key for item in items]
+    cosines = cell.vectors.embeddings(keys).cosines(pairs.left, pairs.right)
+    differ = np.array(keys)[pairs.left] != np.array(keys)[pairs.right]
     chosen = chosen_pairs(cosines, pairs.same, differ, best.separation.threshold)
     places = np.concatenate([*chosen.values()])
     wanted = np.unique([pairs.left[places], pairs.right[places]])

@@ -1,52 +1,20 @@
 """How a threshold on the cosine separates pairs that belong together: ROC, threshold, folds."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
+from simx.evaluation.bootstrap import Drawn
 from simx.evaluation.neighbours import DECIMALS
-from simx.evaluation.truth import Pairs
-from simx.evaluation.vectors import Floats, Places
-from simx.results.schema.evaluation import QUANTILES, Distribution
-
-MOST_FOLDS = 5
-
-Folds = tuple[Places, Places]
-"""The fold of each pair's left and right picture, [P] each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The ROC curve of some pairs with weights.
-
-    ``false_positives`` is the share of negative pairs at or above each threshold, and
-    ``true_positives`` that of positive ones; the first threshold is above all pairs.
-    """
-
-    false_positives: Floats
-    true_positives: Floats
-
-    @property
-    def area(self) -> float:
-        """The area under the curve; equal cosines count half (Fawcett 2006, algorithm 3)."""
-        return float(trapezoid(self.true_positives, self.false_positives))
-
-    @property
-    def equal_error_rate(self) -> float:
-        """The share of false positives where it equals that of false negatives."""
-        balance = self.false_positives + self.true_positives - 1
-        return float(np.interp(0.0, balance, self.false_positives))
-
-    @property
-    def accuracies(self) -> Floats:
-        """The balanced accuracy at each threshold but the first."""
-        return (self.true_positives[1:] + 1 - self.false_positives[1:]) / 2
+from simx.evaluation.relations import Pairs, Truth
+from simx.evaluation.vectors import Embeddings, Floats, Places
+from simx.results.schema.evaluation import QUANTILES, Distribution, Separation
 
 
 class Ranking:
     """Pairs in the order of their cosines, of which curves with any weights follow fast.
+
+    Without weights, the best accuracy is at the place ``best`` and its ``threshold``.
 
     Args:
         cosines: Of P pairs.
@@ -60,16 +28,19 @@ class Ranking:
         self._same = same[self._order]
         # Pairs with equal cosines are on the same side of any threshold.
         self._ends = np.append(np.flatnonzero(np.diff(self._ranked)), len(cosines) - 1)
+        self.best = int(np.argmax(accuracies(*self.curve(np.ones(len(cosines))))))
+        # The middle to the next lower cosine.
+        self.threshold = float(np.clip(self._ranked[self._ends[self.best :][:2]].mean(), -1, 1))
 
-    def curve(self, weights: Floats) -> Curve:
-        """Return the ROC curve of pairs with these weights, NaN without a kind of pair."""
+    def curve(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return the ROC curve of pairs with these weights.
+
+        Returns:
+            The shares of negative and of positive pairs at or above each threshold, the first of
+            which is above all pairs; NaN without such a pair.
+        """
         ranked = weights[self._order]
-        return Curve(self._shares(ranked * ~self._same), self._shares(ranked * self._same))
-
-    def threshold(self, place: int) -> float:
-        """Return a threshold of the curve but the first: the middle to the next lower cosine."""
-        ends = self._ends[place : place + 2]
-        return float(np.clip(self._ranked[ends].mean(), -1, 1))
+        return self._shares(ranked * ~self._same), self._shares(ranked * self._same)
 
     def _shares(self, ranked: Floats) -> Floats:
         sums = np.cumsum(ranked)[self._ends]
@@ -77,56 +48,89 @@ class Ranking:
         return np.concatenate([[0.0], shares])
 
 
-def distribution(cosines: Floats) -> Distribution:
-    """Return the distribution of at least one cosine."""
+def accuracies(false_positives: Floats, true_positives: Floats) -> Floats:
+    """Return the balanced accuracy at each threshold of a curve but the first."""
+    return (true_positives[1:] + 1 - false_positives[1:]) / 2
+
+
+class Separated:
+    """The pairs of a truth with their cosines by some embeddings."""
+
+    def __init__(self, embeddings: Embeddings, truth: Truth) -> None:
+        pairs, self._folds = truth.pairs, truth.fold_of
+        self._cosines = embeddings.cosines(pairs.left, pairs.right)
+        self._ranking = Ranking(self._cosines, pairs.same)
+        right = _right_on_held_out(self._cosines, pairs, truth.fold_of)
+        self._right, judged = np.nan_to_num(right), ~np.isnan(right)
+        self._kinds = pairs.same, ~pairs.same
+        self._held_out = tuple(judged & of for of in self._kinds)
+        self._left_units = self._right_units = truth.unit_of[pairs.left]
+        if truth.labels is not None:
+            self._right_units = truth.unit_of[pairs.right]
+        self._is_within = self._left_units == self._right_units
+
+    @property
+    def wins(self) -> Floats:
+        """1.0 for each triplet whose positive is nearer to the anchor than its negative, [T, 1]."""
+        differences = np.round(self._cosines[::2] - self._cosines[1::2], DECIMALS)
+        return (differences > 0).astype(np.float64)[:, np.newaxis]
+
+    def statistic(self, counts: Floats) -> dict[str, float]:
+        """Return the figures of pairs, where each unit counts so often."""
+        left, right = counts[self._left_units], counts[self._right_units]
+        # A pair of two units is drawn as often as both together (Snijders & Borgatti 1999).
+        weights = np.where(self._is_within, left, left * right)
+        false_positives, true_positives = curve = self._ranking.curve(weights)
+        positive, negative = (_mean(self._cosines, weights * of) for of in self._kinds)
+        shares = [_mean(self._right, weights * of) for of in self._held_out]
+        return {
+            # Equal cosines count half (Fawcett 2006, algorithm 3).
+            "roc_auc": float(trapezoid(true_positives, false_positives)),
+            # Where the share of false positives equals that of false negatives.
+            "equal_error_rate": float(np.interp(0.0, sum(curve) - 1, false_positives)),
+            "accuracy": float(accuracies(*curve)[self._ranking.best]),
+            "held_out_accuracy": float(np.mean(shares)),
+            "margin": positive - negative,
+        }
+
+    def record(self, drawn: Drawn) -> Separation:
+        """Return the record of a report."""
+        return Separation(
+            roc_auc=drawn.estimate("roc_auc"),
+            equal_error_rate=drawn.estimate("equal_error_rate"),
+            accuracy=drawn.estimate("accuracy"),
+            held_out_accuracy=drawn.if_any("held_out_accuracy"),
+            margin=drawn.estimate("margin"),
+            threshold=self._ranking.threshold,
+            folds=0 if self._folds is None else int(self._folds.max()) + 1,
+            positive=_distribution(self._cosines[self._kinds[0]]),
+            negative=_distribution(self._cosines[self._kinds[1]]),
+        )
+
+
+def _mean(values: Floats, weights: Floats) -> float:
+    """Return a weighted mean, NaN without weights."""
+    return float(values @ weights / (weights.sum() or np.nan))
+
+
+def _distribution(cosines: Floats) -> Distribution:
     quantiles = np.quantile(cosines, QUANTILES)
     mean = float(np.clip(cosines.mean(), -1, 1))
     return Distribution(count=len(cosines), mean=mean, quantiles=tuple(quantiles.tolist()))
 
 
-def folds_of(pairs: Pairs, seed: int) -> Folds | None:
-    """Deal whole groups into ``MOST_FOLDS`` folds at the most.
-
-    Returns:
-        The folds; None where there are too few groups to have pairs of both kinds in all folds
-        together, and beside each fold.
-    """
-    both = np.concatenate([pairs.left_group, pairs.right_group])
-    groups, places = np.unique(both, return_inverse=True)
-    # A fold of one class has no pair of two classes, but pairs of a list are within a group.
-    fewest = 1 if np.array_equal(pairs.left_group, pairs.right_group) else 2
-    count = min(MOST_FOLDS, len(groups) // fewest)
-    if count <= 1:
-        return None
-    order = np.random.default_rng(seed).permutation(len(groups))
-    left, right = np.split((order % count)[places], 2)
-    rests = [(left != fold) & (right != fold) for fold in range(count)]
-    has_both = (len(set(pairs.same[part])) == 2 for part in (left == right, *rests))  # noqa: PLR2004
-    return (left, right) if all(has_both) else None
-
-
-def right_on_held_out(cosines: Floats, pairs: Pairs, folds: Folds) -> Floats:
+def _right_on_held_out(cosines: Floats, pairs: Pairs, fold_of: Places | None) -> Floats:
     """Return whether each pair is right at the threshold that the other folds give.
 
     Returns:
-        1.0 or 0.0, and NaN for pairs between folds, [P].
+        1.0 or 0.0, and NaN for pairs between folds and without folds, [P].
     """
-    left, right = folds
-    found = np.full(len(cosines), np.nan)
-    for fold in range(int(left.max()) + 1):
-        held, rest = (left == fold) & (right == fold), (left != fold) & (right != fold)
-        ranking = Ranking(cosines[rest], pairs.same[rest])
-        accuracies = ranking.curve(np.ones(rest.sum())).accuracies
-        threshold = ranking.threshold(int(np.argmax(accuracies)))
-        found[held] = (cosines[held] >= threshold) == pairs.same[held]
-    return found
-
-
-def balanced(right: Floats, same: NDArray[np.bool_], weights: Floats) -> float:
-    """Return the mean of the weighted shares of right positive and right negative pairs."""
-    judged = ~np.isnan(right)
-    shares = []
-    for kind in (judged & same, judged & ~same):
-        total = weights[kind].sum()
-        shares.append(right[kind] @ weights[kind] / total if total > 0 else np.nan)
-    return float(np.mean(shares))
+    right = np.full(len(cosines), np.nan)
+    if fold_of is None:
+        return right
+    left, other = fold_of[pairs.left], fold_of[pairs.right]
+    for fold in range(int(fold_of.max()) + 1):
+        held, rest = (left == fold) & (other == fold), (left != fold) & (other != fold)
+        threshold = Ranking(cosines[rest], pairs.same[rest]).threshold
+        right[held] = (cosines[held] >= threshold) == pairs.same[held]
+    return right

@@ -2,27 +2,24 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_whole, shown
 from simx.evaluation.vectors import Places
 from simx.images.changes import CHANGES
 from simx.images.decoding import FORMATS
-from simx.images.pictures import pictures_in
+from simx.images.pictures import fingerprint, pictures_in
 from simx.models.pictures import Change
 from simx.results.schema.evaluation import TruthKind
-
-MOST_PAIRS = 200_000
-"""Pairs of pictures in the figures of separation; of more, a sample without repetition is taken."""
+from simx.runner.measure.messages import Item
 
 _LIST = InputKind(
     label="pictures ",
@@ -58,22 +55,6 @@ class Pictures:
     def changes(self) -> tuple[Change | None, ...]:
         """In which forms each file is embedded; None is the file as it is."""
         return (None, *CHANGES) if self.kind == "changes" else (None,)
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Pairs of embedded pictures, and whether they belong together; each array is [P].
-
-    The groups are classes, or the parts of a list that have no picture in common. ``population`` is
-    the number of pairs that these are taken from.
-    """
-
-    left: Places
-    right: Places
-    same: NDArray[np.bool_]
-    left_group: Places
-    right_group: Places
-    population: int
 
 
 def read_pictures(path: Path) -> Pictures:
@@ -121,6 +102,35 @@ def _found(path: Path) -> Pictures:
     )
 
 
+def collected(
+    pictures: Pictures, seed: int, threads: int
+) -> tuple[tuple[Item, ...], dict[str, str]]:
+    """Read and hash all files; ``seed`` decides the changes of pictures.
+
+    Returns:
+        What is to be embedded: each file that was hashed, as it is and changed; and why others
+        cannot be read, by their paths.
+    """
+    unreadable: dict[str, str] = {}
+
+    def hashed(path: Path) -> str | None:
+        try:
+            return fingerprint(path)[0]
+        except InputError as error:
+            unreadable[str(path)] = str(error)
+            return None
+
+    with ThreadPoolExecutor(threads) as pool:
+        hashes = list(pool.map(hashed, pictures.files))
+    items = tuple(
+        Item(str(path), sha256, change, seed)
+        for path, sha256 in zip(pictures.files, hashes, strict=True)
+        if sha256 is not None
+        for change in pictures.changes
+    )
+    return items, unreadable
+
+
 def readable(pictures: Pictures, counts: Sequence[bool]) -> Pictures:
     """Return the pictures of the files that count, and the rows that have only such.
 
@@ -156,58 +166,12 @@ def _lack(of: Pictures) -> str | None:
     return None
 
 
-def pairs_of_classes(labels: Places, seed: int) -> Pairs:
-    """Return all pairs of pictures, or a sample with as many of each kind.
-
-    Args:
-        labels: The class of each picture, [N], in ascending order.
-        seed: Decides the sample.
-    """
-    population = len(labels) * (len(labels) - 1) // 2
-    if population <= MOST_PAIRS:
-        right, left = np.tril_indices(len(labels), -1)
-    else:
-        left, right = _sampled_pairs(labels, np.random.default_rng(seed))
-    same = labels[left] == labels[right]
-    return Pairs(left, right, same, labels[left], labels[right], population)
-
-
-def pairs_of_rows(kind: TruthKind, rows: Places, same: NDArray[np.bool_]) -> Pairs:
-    """Return the pairs of a list; a triplet has two. Rows that share a picture are of one group."""
-    if kind == "triplets":
-        left = np.repeat(rows[:, 0], 2)
-        right, same = rows[:, 1:].ravel(), np.tile([True, False], len(rows))
-    else:
-        left, right = rows[:, 0], rows[:, 1]
-    count = int(rows.max()) + 1
-    graph = coo_array((np.ones(len(left)), (left, right)), (count, count))
-    groups = connected_components(graph, directed=False)[1].astype(np.int64)[left]
-    return Pairs(left, right, same, groups, groups, len(left))
-
-
-def _sampled_pairs(labels: Places, draw: np.random.Generator) -> tuple[Places, Places]:
-    """Return a sample of pairs (left < right) without repetition, half of the same class."""
-    places = np.arange(len(labels))
-    _, firsts, of = np.unique(labels, return_index=True, return_inverse=True)
-    starts = firsts[of]
-    same = _drawn_pairs(starts, places - starts, MOST_PAIRS // 2, draw)
-    different = _drawn_pairs(0 * starts, starts, MOST_PAIRS - same.shape[1], draw)
-    left, right = np.concatenate([same, different], axis=1)
-    return left, right
-
-
-def _drawn_pairs(starts: Places, counts: Places, most: int, draw: np.random.Generator) -> Places:
-    """Return pairs of each picture with the ``counts`` pictures from ``starts`` on, [2, P]."""
-    ends = np.cumsum(counts)
-    taken = draw.choice(ends[-1], min(most, ends[-1]), replace=False)
-    right = np.searchsorted(ends, taken, side="right")
-    return np.stack([taken - ends[right] + counts[right] + starts[right], right])
-
-
 def _listed(path: Path) -> Pictures:
     """Read a list of pairs or triplets."""
     try:
-        lines = list(_lines(path))
+        text = io.StringIO(read_whole(path, _LIST).decode(), newline="")
+        reader = csv.reader(text, strict=True)
+        lines = [(reader.line_num, values) for values in reader if values]
     except (UnicodeDecodeError, csv.Error) as error:
         raise _LIST.refused(path, f"is not a CSV file in UTF-8 ({error})") from error
     header = tuple(name.strip().lower() for name in lines[0][1]) if lines else ()
@@ -232,11 +196,3 @@ def _listed(path: Path) -> Pictures:
         rows=np.array(rows, np.int64),
         same=np.array(same, np.bool_),
     )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the number and the values of each line that is not empty."""
-    reader = csv.reader(io.StringIO(read_whole(path, _LIST).decode(), newline=""), strict=True)
-    for values in reader:
-        if values:
-            yield reader.line_num, values

@@ -98,16 +98,10 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.places)
 
-    def of(self, pictures: Places) -> "Embeddings":
-        """Return those of some of the pictures."""
-        return Embeddings(self.rows, self.places[pictures])
-
     def unit(self, places: slice | Places) -> Floats:
         """Return embeddings divided by their lengths, float64 [n, D]; zeros stay zeros."""
         found = self.rows[self.places[places]].astype(np.float64)
-        # Divided first, so that squares neither overflow nor vanish.
-        largest = np.abs(found).max(axis=1, initial=0.0, keepdims=True)
-        found /= np.where(largest > 0, largest, 1.0)
+        # The square of any float32 is within float64.
         length = np.linalg.norm(found, axis=1, keepdims=True)
         found /= np.where(length > 0, length, 1.0)
         return found

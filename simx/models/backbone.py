@@ -121,6 +121,10 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """How the command line writes it: ``model``, with its weights where not the default."""
         return self.model if self.default else full_name(self.model, self.weights)
 
+    def batch_of(self, pictures: int) -> int:
+        """Return how many of so many pictures the network takes in one call."""
+        return 1 if self.file and self.file.single_picture else pictures
+
 
 def full_name(model: str, weights: str) -> str:
     """Return ``model:weights``, or in timm's way ``timm:model.weights``."""

@@ -19,7 +19,7 @@ from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
-from simx.results.summaries.decision import Decision, decision_on_pictures, decisions
+from simx.results.summaries.decision import decisions
 from simx.results.summaries.evaluated import PicturedPair
 from simx.results.summaries.selection_criteria import SelectionCriteria
 
@@ -77,16 +77,11 @@ def decision_content(
     Raises:
         InputError: A report lacks the selected target, or cannot be joined with the evaluation.
     """
-    decided: list[tuple[Sequence[Report], Decision]]
-    if evaluation is None:
-        decided = [([report], each) for report in reports for each in decisions(report, criteria)]
-    else:
-        decided = [(reports, decision_on_pictures(reports, criteria, evaluation))]
-    alone = [decision for _, decision in decided]
+    decided = decisions(reports, criteria, evaluation)
     return Content(
-        blocks=lambda: chain.from_iterable(decision_blocks(*each) for each in decided),
-        csv=lambda: decision_records.to_csv(alone),
-        json=lambda: decision_records.to_json(alone),
+        blocks=lambda: chain.from_iterable(map(decision_blocks, decided)),
+        csv=lambda: decision_records.to_csv(decided),
+        json=lambda: decision_records.to_json(decided),
     )
 
 

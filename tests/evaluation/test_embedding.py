@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,13 +13,17 @@ from simx.images.pictures import fingerprint
 from simx.images.preprocessing import preprocess
 from simx.results.schema.report import Failure
 from simx.runner.bench.cells import PlannedCell
+from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import open_targets
-from simx.runner.measure.messages import Item, pack
+from simx.runner.measure.messages import Item
 from tests.evaluation.labelled import labelled_folder
-from tests.runner.fakes import BACKBONE, PRESET, entry_in, reference, target
+from tests.results.evaluations import evaluation
+from tests.runner.fakes import BACKBONE, PRESET, entry_in, target
 from tests.runner.fakes import embed as right_embeddings
 
 BATCH = 5
+
+ENVIRONMENT = describe_environment()
 
 Outcome = tuple[list[Result], dict[str, str]]
 
@@ -49,16 +54,14 @@ class Embedding:
         opened = open_targets([plan.target for plan in plans])
         with opened as targets, Decoders(2) as decoders:
             run = Run(
+                config=msgspec.structs.replace(evaluation().config, batch=BATCH),
                 launchers=targets.launchers,
-                decoders=decoders,
-                inputs={PRESET: pack(reference().inputs(PRESET))},
                 items=self.items,
-                batch=BATCH,
                 cache=self.folder / "cache",
-                software={"a library": "1"},
+                environment=ENVIRONMENT,
                 notice=print,
             )
-            return embed(run, plans, progress)
+            return embed(run, decoders, plans, progress)
 
 
 @pytest.fixture
@@ -75,7 +78,6 @@ def test_embeddings_are_those_of_the_pictures(embedding: Embedding) -> None:
     outcome = embedding.by("right")
     (cell,) = cells(outcome)
     good = [item for item in embedding.items if item.key not in outcome[1]]
-    places = np.array([embedding.items.index(item) for item in good])
     expected = right_embeddings(
         np.concatenate([preprocess(decode(Path(item.path)), PRESET) for item in good])
     )
@@ -83,9 +85,9 @@ def test_embeddings_are_those_of_the_pictures(embedding: Embedding) -> None:
     assert len(good) == 11
     assert "is not a picture" in next(iter(outcome[1].values()))
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    found = cell.embeddings
-    assert np.allclose(found.of(places).unit(slice(None)), expected, rtol=1e-5, atol=1e-6)
-    assert (found.places >= 0).sum() == 11
+    found = cell.vectors.embeddings([item.key for item in good])
+    assert np.allclose(found.unit(slice(None)), expected, rtol=1e-5, atol=1e-6)
+    assert sum(item.key in cell.vectors for item in embedding.items) == 11
     assert (cell.throughput.embedded, cell.throughput.reused) == (10, 0)
     assert cell.throughput.bound is not None
     assert cell.client.prepared.facts.placement == {"CPUExecutionProvider": 3}
@@ -98,7 +100,8 @@ def test_kept_embeddings_are_used_again(embedding: Embedding) -> None:
 
     assert (second.throughput.embedded, second.throughput.reused) == (0, 10)
     assert second.throughput.images_per_second is None
-    before, after = (each.embeddings.unit(slice(None)) for each in (first, second))
+    keys = [item.key for item in embedding.items]
+    before, after = (each.vectors.embeddings(keys).unit(slice(None)) for each in (first, second))
     assert np.array_equal(before, after)
 
 

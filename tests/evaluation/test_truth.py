@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from simx.common.errors import InputError
-from simx.evaluation import truth
-from simx.evaluation.truth import pairs_of_classes, pairs_of_rows, read_pictures, readable
+from simx.evaluation import relations
+from simx.evaluation.relations import pairs_of_classes, pairs_of_rows
+from simx.evaluation.truth import read_pictures, readable
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -139,7 +140,7 @@ def test_few_pictures_are_compared_in_all_pairs() -> None:
 
 def test_a_sample_of_pairs_is_fair(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pair twice; half of each kind; every pair of a kind as often as the others."""
-    monkeypatch.setattr(truth, "MOST_PAIRS", 60)
+    monkeypatch.setattr(relations, "MOST_PAIRS", 60)
     labels = np.repeat(np.arange(4), [2, 5, 8, 5])
     seen = np.zeros((20, 20), np.int64)
     for seed in range(400):

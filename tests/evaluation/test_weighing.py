@@ -6,9 +6,13 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.evaluation.weighing import Weighting, weightings
+from simx.exporter.jobs.plan import ExportPlan
 from simx.exporter.store.store import Store
+from simx.exporter.weights.request import WeightsRequest
 
 SELECTED = ("alexnet", "vgg11")
+
+PLAN = ExportPlan(embedding="pooled", request=WeightsRequest("auto"), threads=1)
 
 Found = list[tuple[tuple[str, ...], str, str | None]]
 
@@ -25,9 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def weighted(texts: tuple[str, ...], names: tuple[str, ...], key: str | None = None) -> Found:
     def plain(each: Weighting) -> tuple[tuple[str, ...], str, str | None]:
-        return tuple(of.name for of in each.backbones), each.request.kind, each.file
+        return tuple(of.name for of in each.backbones), each.plan.request.kind, each.file
 
-    return list(map(plain, weightings(texts, key, names, Store(Path("store")), "pooled")))
+    return list(map(plain, weightings(texts, key, names, Store(Path("store")), PLAN)))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_key_is_for_the_files(folder: Path) -> None:
     """Keywords beside them have none."""
     found = weightings(
-        ("random", "a.pth", "b.pth"), "ema", ("alexnet",), Store(folder / "store"), "pooled"
+        ("random", "a.pth", "b.pth"), "ema", ("alexnet",), Store(folder / "store"), PLAN
     )
 
-    assert [each.request.key for each in found] == [None, "ema", "ema"]
+    assert [each.plan.request.key for each in found] == [None, "ema", "ema"]

@@ -12,11 +12,10 @@ from simx.report.words import figures
 from simx.report.words.decision_notes import notes
 from simx.report.words.heading import heading
 from simx.report.words.names import NOISY, differing_settings, target_name
-from simx.report.words.recommendation import VERDICTS, answer, model_name, title
+from simx.report.words.recommendation import answer, model_name, title
 from simx.report.words.shares import FIGURE_NAMES, percent
 from simx.report.words.values import Value
 from simx.results.schema.evaluation import Estimate
-from simx.results.schema.report import Report
 from simx.results.summaries.decision import Contender, Decision
 from simx.results.summaries.joining import Joined
 from simx.results.summaries.merit import verdict
@@ -25,9 +24,10 @@ _Column = tuple[Column, Callable[[Contender], Value]]
 """A column with what it shows of a contender."""
 
 
-def decision_blocks(reports: Sequence[Report], decision: Decision) -> Iterator[Block]:
+def decision_blocks(decision: Decision) -> Iterator[Block]:
     """Yield the answer for one target of a report, or for several with an evaluation."""
     yield Heading(title(decision), level=1)
+    reports = decision.reports
     machine = next((items for name, items in heading(reports[0]) if name == "machine"), ())
     origin = (*(f"report of {clean(report.created)}" for report in reports), *machine[:1])
     yield Paragraph(" · ".join(origin), "faint")
@@ -59,13 +59,13 @@ def _evaluated(decision: Decision, joined: Joined) -> Iterator[_Column]:
     """Yield the columns of figures on the user's pictures."""
     by = joined.evaluation.ranked_by
     if by == "map_at_r":
-        yield Column("Recall@1", "%"), lambda each: _share(each, each.merit.recall)
-    yield Column(FIGURE_NAMES[by], "%"), lambda each: _share(each, each.merit.ranked(by))
-    yield Column("behind", "points"), lambda each: _share(each, each.merit.distance)
+        yield Column("Recall@1", "%"), lambda each: _share(each, each.recall)
+    yield Column(FIGURE_NAMES[by], "%"), lambda each: _share(each, decision.ranked(each))
+    yield Column("behind", "points"), lambda each: _share(each, each.distance)
     if decision.limits.any:
         yield (
             Column("limits", justify="left"),
-            lambda each: Value(VERDICTS[verdict(each.merit, decision.limits)]),
+            lambda each: Value(verdict(each, decision.limits)),
         )
 
 
@@ -74,13 +74,13 @@ def _share(contender: Contender, share: Estimate | None) -> Value:
 
 
 def _latency(contender: Contender) -> Value:
-    latency = figures.time(contender.merit.latency, spread=True, decimals=contender.cell.decimals)
+    latency = figures.time(contender.latency, spread=True, decimals=contender.cell.decimals)
     noisy = NOISY if contender.backbone.noisy else ""
     return msgspec.structs.replace(latency, mark=noisy + latency.mark)
 
 
 _PUBLISHED: tuple[_Column, ...] = (
-    (Column("acc1", "%"), lambda each: figures.accuracy(each.backbone, each.merit.acc1)),
+    (Column("acc1", "%"), lambda each: figures.accuracy(each.backbone, each.acc1)),
     (Column("margin", "%"), lambda each: of_weights(each.cell.margin, each.cell)),
     (Column("dimension"), lambda each: figures.dimension(each.backbone)),
     (Column("GFLOPS", "MACs"), lambda each: figures.fixed(each.backbone.catalogue.gflops, 2)),

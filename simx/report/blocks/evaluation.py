@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from simx.common.safe_text import clean, counted
+from simx.models.catalogue import licence_notes
 from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.figures import brief
@@ -27,8 +28,6 @@ from simx.results.schema.evaluation import (
 )
 from simx.results.summaries.evaluated import best_cell, search_ms
 from simx.results.summaries.summary import target_of
-
-_Cell = EvaluatedCell | FailedEvaluation
 
 _Column = tuple[Column, Callable[[EvaluatedCell], Value]]
 """A column with what it shows of a cell."""
@@ -90,10 +89,14 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
     if failed:
         yield Points(failed, "bad")
     yield from _unreadable(found)
+    pretrained = [cell for cell in good if cell.weights_origin == "pretrained"]
     if any(cell.weights_origin == "random" for cell in good):
         yield Paragraph(
             f"{RANDOM} random weights: the figures say nothing of the backbone", "faint"
         )
+    names = ((each.identity.model, each.identity.weights) for each in pretrained)
+    if licences := licence_notes(names):
+        yield Points(licences, "faint")
     searched = f"scaled from {counted(found.pictures.embedded, 'vector')}"
     legend = {**_LEGEND, "search a million": f"{_SEARCHED}, {searched}"}
     yield Facts(tuple((name, (meaning,)) for name, meaning in legend.items()))

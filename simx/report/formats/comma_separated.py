@@ -8,6 +8,8 @@ from simx.results.schema.report import Identity
 
 IDENTITY = ("model", "weights", "embedding", "backend", "provider", "precision", "batch", "threads")
 
+Scalar = str | float | bool | None
+
 _FORMULA = re.compile(r"[=+\-@\uFF1D\uFF0B\uFF0D\uFF20']")
 """The first character of a formula, in full width too, and the apostrophe that marks text."""
 
@@ -28,6 +30,15 @@ def safe(text: str) -> str:
     """
     cleaned = clean(text)
     return f"'{cleaned}" if _FORMULA.match(cleaned) else cleaned
+
+
+def field(value: Scalar) -> str:
+    """Return foreign text, or a figure with nine digits; empty for None."""
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else f"{value:.9g}"
 
 
 def figure(value: float | None, unit: float = 1.0) -> str:

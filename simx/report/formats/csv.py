@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import figure, identity_fields, safe, written
+from simx.report.formats.comma_separated import field, figure, identity_fields, safe, written
 from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
@@ -126,23 +126,23 @@ def _time_rows(
 
 def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
     for image in COMPARED_IMAGES:
-        percent = _digits(getattr(cell.similarity, image))
+        percent = field(getattr(cell.similarity, image))
         yield _row("similarity_percent", image, "percent", percent)
     yield _row("embedding_dim", "", "components", str(cell.embedding_dim))
     catalogue = holding(cell.catalogue, cell.weights_origin)
-    yield _row("gflops", "", "GMACs", _digits(catalogue.gflops))
-    yield _row("acc1", "", "percent", _digits(catalogue.acc1))
-    yield _row("acc5", "", "percent", _digits(catalogue.acc5))
+    yield _row("gflops", "", "GMACs", field(catalogue.gflops))
+    yield _row("acc1", "", "percent", field(catalogue.acc1))
+    yield _row("acc5", "", "percent", field(catalogue.acc5))
 
 
 def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[list[str]]:
-    yield _row("parity", "", "cosine", _digits(cell.parity.cosine))
+    yield _row("parity", "", "cosine", field(cell.parity.cosine))
     events = typical_device_ns(forward_of(cell))
     if events is not None:
-        yield _row("device_events", "", "ms", _digits(events / NANOSECONDS_PER_MS))
+        yield _row("device_events", "", "ms", field(events / NANOSECONDS_PER_MS))
     faults = page_faults(forward)
     if faults is not None:
-        yield _row("page_faults", "", "per call", _digits(faults))
+        yield _row("page_faults", "", "per call", field(faults))
     if cell.memory is not None:
         yield _row("memory", "", "bytes", str(cell.memory.peak))
         if cell.memory.device is not None:
@@ -151,7 +151,3 @@ def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[list[str]]
 
 def _row(scope: str, image: str, unit: str, value: str) -> list[str]:
     return [scope, image, unit, "", "", value, *[""] * 6]
-
-
-def _digits(value: float | None) -> str:
-    return "" if value is None else f"{value:.9g}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from simx.report.formats.comma_separated import IDENTITY, identity_fields, safe, written
+from simx.report.formats.comma_separated import IDENTITY, field, identity_fields, safe, written
 from simx.results.schema.evaluation import Estimate, EvaluatedCell, Evaluation
 from simx.results.summaries.evaluated import search_ms
 
@@ -26,18 +26,18 @@ def _rows(found: Evaluation) -> Iterator[list[str]]:
             continue
         hashes = safe(cell.weights_sha256), safe(cell.artefact_sha256)
         for name, value in _figures(cell, found.pictures.embedded):
-            ends = (value.value, value.low, value.high) if isinstance(value, Estimate) else (value,)
-            numbers = ["" if each is None else f"{each:.9g}" for each in ends]
-            empty = [""] * (4 - len(numbers))
-            yield [*names, "ok", cell.weights_origin, *hashes, name, *numbers, *empty]
+            ends = (value.value, value.low, value.high)
+            yield [*names, "ok", cell.weights_origin, *hashes, name, *map(field, ends), ""]
 
 
-def _figures(cell: EvaluatedCell, vectors: int) -> Iterator[tuple[str, Estimate | float]]:
+def _figures(cell: EvaluatedCell, vectors: int) -> Iterator[tuple[str, Estimate]]:
     for part in (cell.retrieval, cell.separation, cell, cell.throughput):
         for name in part.__struct_fields__ if part else ():
             value = getattr(part, name)
-            if isinstance(value, Estimate | float) and name != "search_seconds":
+            if isinstance(value, float) and name != "search_seconds":
+                value = Estimate(value=value)
+            if isinstance(value, Estimate):
                 yield name, value
-    yield "embedding_dim", cell.embedding_dim
+    yield "embedding_dim", Estimate(value=cell.embedding_dim)
     if (search := search_ms(cell, vectors)) is not None:
-        yield "search_a_million_ms", search
+        yield "search_a_million_ms", Estimate(value=search)

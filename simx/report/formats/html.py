@@ -23,7 +23,7 @@ from simx.report.words.names import IMAGE_WORDS
 from simx.report.words.shares import on_target
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
-from simx.results.summaries.decision import decision_on_pictures, require_figures
+from simx.results.summaries.decision import decisions, require_figures
 from simx.results.summaries.evaluated import PairKind, PicturedPair, best_cell
 from simx.results.summaries.selection_criteria import SelectionCriteria
 
@@ -54,7 +54,7 @@ def render(
             with the evaluation.
     """
     require_figures(criteria.limits, evaluation)
-    joined = decision_on_pictures(reports, criteria, evaluation) if evaluation else None
+    joined = decisions(reports, criteria, evaluation)[0] if evaluation else None
     pages = [
         page(report, number, ranges, criteria, joined) for number, report in enumerate(reports)
     ]

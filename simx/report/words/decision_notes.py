@@ -13,7 +13,6 @@ from simx.report.words.names import (
     target_name,
 )
 from simx.report.words.notes import IMPRECISE_NOTE, busy_notes
-from simx.report.words.recommendation import network_name
 from simx.report.words.shares import FIGURE_NAMES, on_target
 from simx.results.summaries.decision import Decision, Order
 from simx.results.summaries.joining import Joined
@@ -48,11 +47,11 @@ def notes(decision: Decision) -> Iterator[str]:
             f"the machine drifted by up to {100 * decision.drift:.1f} % between backbones; a "
             "difference between two that is smaller than their drift does not count"
         )
-    alone = [each for each in decision.contenders if not figures.has_interval(each.merit.latency)]
+    alone = [each for each in decision.contenders if not figures.has_interval(each.latency)]
     if alone:
         mark = "" if alone[0].backbone.quoted else f"{NO_INTERVAL} "
         yield f"{mark}latencies without an interval are compared as they stand"
-    if any(figures.is_imprecise(each.merit.latency) for each in decision.contenders):
+    if any(figures.is_imprecise(each.latency) for each in decision.contenders):
         yield IMPRECISE_NOTE
     if any(each.backbone.noisy for each in decision.contenders):
         yield f"{NOISY} too noisy: most rounds were disturbed, and all of them count"
@@ -97,7 +96,7 @@ def _evaluation_notes(decision: Decision, joined: Joined) -> Iterator[str]:
         yield f"latencies are those of a call with {sizes} pictures"
     yield from _other_machine(decision, joined)
     if joined.only_timed:
-        yield f"left out, not in the evaluation: {', '.join(map(network_name, joined.only_timed))}"
+        yield f"left out, not in the evaluation: {', '.join(map(on_target, joined.only_timed))}"
     if joined.only_evaluated:
         names = ", ".join(map(on_target, joined.only_evaluated))
         yield f"left out, not in the latency report: {names}"
@@ -107,7 +106,7 @@ def _evaluation_notes(decision: Decision, joined: Joined) -> Iterator[str]:
 
 def _other_machine(decision: Decision, joined: Joined) -> Iterator[str]:
     """Yield where the two files ran on different processors or with different libraries."""
-    timed, evaluated = joined.environment, joined.evaluation.environment
+    timed, evaluated = decision.reports[0].environment, joined.evaluation.environment
     if timed is None:
         return
     versions = (

@@ -1,32 +1,19 @@
 """A decision in words: one sentence with the answer, and how sure it is."""
 
-from simx.common.safe_text import clean, counted
+from simx.common.safe_text import counted
 from simx.report.words import figures
-from simx.report.words.names import (
-    MOST_NAMED,
-    backbone_name,
-    listed,
-    target_name,
-    weights_name,
-)
+from simx.report.words.names import MOST_NAMED, backbone_name, listed, target_name
 from simx.report.words.notes import AGAIN
 from simx.report.words.shares import FIGURE_NAMES, evaluated_name, on_target, percent
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.summaries.decision import Contender, Decision
 from simx.results.summaries.evaluated import best_cell
-from simx.results.summaries.joining import Joined, Network
-from simx.results.summaries.merit import Verdict, verdict
+from simx.results.summaries.merit import verdict
 from simx.results.summaries.selection_criteria import LatencyOf, Limits
 
 LATENCY_NAMES: dict[LatencyOf, str] = {
     "forward": "forward latency",
     "pipeline": "pipeline latency of the positive",
-}
-
-VERDICTS: dict[Verdict, str] = {
-    "kept": "kept",
-    "undecided": "cannot be told",
-    "missed": "missed",
 }
 
 
@@ -50,7 +37,7 @@ def answer(decision: Decision) -> str:
     if not limits:
         return _ends(decision)
     if not decision.fitting:
-        near = " and ".join(_figures(each, decision.joined) for each in decision.nearest)
+        near = " and ".join(_figures(each, decision) for each in decision.nearest)
         return f"Nothing{where} is known to keep {limits}; nearest is {near}.{_undecided(decision)}"
     chosen, count = decision.fitting[0], len(decision.fitting)
     of = f"of the {count} unbeaten ones{where} that keep {limits}"
@@ -60,28 +47,22 @@ def answer(decision: Decision) -> str:
         praise = f"{of}, it is {_accurate(decision)}"
     else:
         praise = f"{of}, none is measurably faster"
-    taken = f"Take {_figures(chosen, decision.joined)}: {praise}."
+    taken = f"Take {_figures(chosen, decision)}: {praise}."
     if decision.joined:
         taken += f" Its 95 % intervals lie wholly within the limits.{_cost(decision, chosen, 'It')}"
     return f"{taken}{_undecided(decision)}"
 
 
-def contender_name(contender: Contender, joined: Joined | None) -> str:
+def contender_name(contender: Contender) -> str:
     """Return model and weights, and the target where there are several."""
     name = model_name(contender)
-    return f"{name} on {target_name(contender.cell.target)}" if joined else name
+    return f"{name} on {target_name(contender.cell.target)}" if contender.evaluated else name
 
 
 def model_name(contender: Contender) -> str:
     """Return model and weights; of an evaluation, where a file has a name, by that name."""
-    evaluated = contender.merit.evaluated
-    return evaluated_name(evaluated) if evaluated else backbone_name(contender.backbone)
-
-
-def network_name(network: Network) -> str:
-    """Return model, weights and target of a network that is in one file only."""
-    model, weights, _, target = network
-    return f"{clean(model)}:{weights_name(weights)} on {target_name(target)}"
+    of = contender.evaluated
+    return evaluated_name(of) if of else backbone_name(contender.backbone)
 
 
 def _limits_text(limits: Limits) -> str:
@@ -101,38 +82,38 @@ def _where(decision: Decision) -> str:
 
 def _ends(decision: Decision) -> str:
     """Return the first and the last backbone of the front."""
-    where, front, joined = _where(decision), decision.pareto_front, decision.joined
-    quickest = min(front, key=lambda each: each.merit.latency.median_ns)
+    where, front = _where(decision), decision.pareto_front
+    quickest = min(front, key=lambda each: each.latency.median_ns)
     if len(front) == 1:
-        taken = f"Take {_figures(quickest, joined)}: nothing measured{where} equals it."
+        taken = f"Take {_figures(quickest, decision)}: nothing measured{where} equals it."
         return f"{taken}{_cost(decision, quickest, 'It')}"
-    finest = min(front, key=lambda each: each.merit.behind[0])
+    finest = min(front, key=lambda each: each.behind[0])
     return (
         f"Nothing beats these {len(front)} of {len(decision.contenders)}{where}: from "
-        f"{_figures(quickest, joined)}, the fastest, to {_figures(finest, joined)}, the most "
+        f"{_figures(quickest, decision)}, the fastest, to {_figures(finest, decision)}, the most "
         f"accurate.{_cost(decision, quickest, 'The fastest')}"
     )
 
 
 def _accurate(decision: Decision) -> str:
     """Return how accurate the first one of those that fit is."""
-    finest = min(decision.fitting, key=lambda each: each.merit.behind[0])
-    if finest.merit.behind[0] == decision.fitting[0].merit.behind[0]:
+    finest = min(decision.fitting, key=lambda each: each.behind[0])
+    if finest.behind[0] == decision.fitting[0].behind[0]:
         return "the most accurate"
-    name = contender_name(finest, decision.joined)
+    name = contender_name(finest)
     return f"the fastest of those that cannot be told apart from the most accurate, {name}"
 
 
 def _cost(decision: Decision, taken: Contender, subject: str) -> str:
     """Return what a backbone costs in accuracy, compared with the most accurate one."""
-    joined, its = decision.joined, taken.merit.evaluated
+    joined, its = decision.joined, taken.evaluated
     if joined is None or its is None:
         return ""
     figure = FIGURE_NAMES[joined.evaluation.ranked_by]
     best = best_cell(joined.evaluation.cells)
     if best is None or its.behind.value == best.behind.value:
         return f" {subject} has the best {figure} of all that were evaluated."
-    timed = [each for each in decision.contenders if each.merit.evaluated is best]
+    timed = [each for each in decision.contenders if each.evaluated is best]
     takes = f" and takes {_latency(timed[0])}" if timed else ""
     behind = percent(its.behind)
     unsure = its.behind.low is None or its.behind.low <= 0
@@ -145,9 +126,9 @@ def _cost(decision: Decision, taken: Contender, subject: str) -> str:
 def _undecided(decision: Decision) -> str:
     """Return which unbeaten backbones may keep the limits or not."""
     names = [
-        contender_name(each, decision.joined)
+        contender_name(each)
         for each in decision.pareto_front
-        if verdict(each.merit, decision.limits) == "undecided"
+        if verdict(each, decision.limits) == "cannot be told"
     ]
     if not names:
         return ""
@@ -159,21 +140,21 @@ def _undecided(decision: Decision) -> str:
 
 
 def _latency(contender: Contender) -> str:
-    time = figures.time(contender.merit.latency, spread=True, decimals=contender.cell.decimals)
+    time = figures.time(contender.latency, spread=True, decimals=contender.cell.decimals)
     return figures.in_sentence(time, "ms")
 
 
-def _figures(contender: Contender, joined: Joined | None) -> str:
-    name, accuracy = contender_name(contender, joined), _accuracy(contender, joined)
-    return f"{name} ({_latency(contender)}, {accuracy})"
+def _figures(contender: Contender, decision: Decision) -> str:
+    accuracy = _accuracy(contender, decision)
+    return f"{contender_name(contender)} ({_latency(contender)}, {accuracy})"
 
 
-def _accuracy(contender: Contender, joined: Joined | None) -> str:
-    backbone, merit = contender.backbone, contender.merit
-    if joined and merit.evaluated:
-        by = joined.evaluation.ranked_by
-        name = "Recall@1" if merit.recall else FIGURE_NAMES[by]
-        value = percent(merit.recall or merit.ranked(by))
+def _accuracy(contender: Contender, decision: Decision) -> str:
+    if decision.joined:
+        by = decision.joined.evaluation.ranked_by
+        name = "Recall@1" if contender.recall else FIGURE_NAMES[by]
+        value = percent(contender.recall or decision.ranked(contender))
         return ", ".join(filter(None, (f"{name} {value.figure} %", value.detail.strip("()"))))
-    known = f"{figures.accuracy(backbone, merit.acc1).text} %"
-    return "acc1 unknown" if merit.acc1 is None else known
+    if contender.acc1 is None:
+        return "acc1 unknown"
+    return f"{figures.accuracy(contender.backbone, contender.acc1).text} %"

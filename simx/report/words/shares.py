@@ -10,7 +10,10 @@ from simx.results.schema.evaluation import (
     FailedEvaluation,
     FigureName,
 )
+from simx.results.schema.report import MeasuredCell
 from simx.results.summaries.summary import target_of
+
+AnyCell = EvaluatedCell | FailedEvaluation | MeasuredCell
 
 FIGURE_NAMES: dict[FigureName, str] = {
     "map_at_r": "mAP@R",
@@ -19,14 +22,16 @@ FIGURE_NAMES: dict[FigureName, str] = {
 }
 
 
-def evaluated_name(cell: EvaluatedCell | FailedEvaluation) -> str:
-    """Return model and weights; for weights of a file, its name."""
-    file = cell.weights_file or ("file" if cell.weights_origin == "file" else None)
+def evaluated_name(cell: AnyCell) -> str:
+    """Return model and weights; for weights of a file, its name where there is one."""
+    file = getattr(cell, "weights_file", None) or (
+        "file" if cell.weights_origin == "file" else None
+    )
     weights = weights_name(cell.identity.weights) if file is None else clean(file)
     return full_name(clean(cell.identity.model), weights)
 
 
-def on_target(cell: EvaluatedCell | FailedEvaluation) -> str:
+def on_target(cell: AnyCell) -> str:
     """Return model, weights and target."""
     return f"{evaluated_name(cell)} on {target_name(target_of(cell.identity))}"
 

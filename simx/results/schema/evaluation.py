@@ -37,6 +37,8 @@ Difference = Annotated[float, Meta(ge=-2, le=2)]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
+Bound = Literal["decode-bound", "network-bound"]
+
 FigureName = Literal["map_at_r", "triplet_accuracy", "roc_auc"]
 
 
@@ -164,7 +166,7 @@ class Throughput(Struct, frozen=True, kw_only=True):
     reused: Count
     images_per_second: PositiveAmount | None = None
     decoded_per_second: PositiveAmount | None = None
-    bound: Literal["decode-bound", "network-bound"] | None = None
+    bound: Bound | None = None
 
 
 class EvaluatedCell(Struct, frozen=True, kw_only=True, tag_field="status", tag="ok"):

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from simx.common.errors import InputError
+from simx.results.schema.evaluation import Estimate as Share
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD
@@ -35,24 +36,24 @@ Order = Literal["fastest", "most accurate"]
 cannot be told apart from the most accurate, the fastest."""
 
 
-class Contender(msgspec.Struct, frozen=True, kw_only=True):
-    """A backbone that has a latency on a target of the decision."""
+class Contender(Merit, frozen=True, kw_only=True):
+    """A backbone that has a latency on a target of the decision, with its merit."""
 
     backbone: BackboneSummary
     cell: MeasuredSummary
-    merit: Merit
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The Pareto front of one target, and its members within the limits.
 
-    ``target`` is None, and the front that of several targets, where reports are ``joined`` with an
-    evaluation. ``contenders`` are in the order of the tables; ``absent`` backbones have no
+    ``target`` is None, and the front that of several targets, where ``reports`` are ``joined`` with
+    an evaluation. ``contenders`` are in the order of the tables; ``absent`` backbones have no
     latency there. ``pareto_front``, and ``fitting``, the part of it that keeps the limits, are in
     ``order``. If nothing fits, ``nearest`` misses one limit by least. ``drift`` is the largest
     relative difference of the machine's speed between two contenders.
     """
 
+    reports: tuple[Report, ...]
     target: TargetId | None
     latency_of: LatencyOf
     limits: Limits
@@ -65,36 +66,40 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     nearest: tuple[Contender, ...]
     joined: Joined | None = None
 
+    @property
+    def is_single(self) -> bool:
+        """Whether the first one of ``fitting`` is the answer."""
+        return len(self.fitting) == 1 or (self.limits.any and bool(self.fitting))
 
-def decisions(report: Report, criteria: SelectionCriteria) -> tuple[Decision, ...]:
-    """Return a decision for each target that the criteria select.
-
-    Raises:
-        InputError: The report has no such target, or a limit has no figure.
-    """
-    require_figures(criteria.limits, None)
-    summaries, selected = backbones(report), selected_targets(report, criteria)
-    return tuple(decide([report], summaries, (each,), criteria) for each in selected)
+    def ranked(self, contender: Contender) -> Share | None:
+        """Return the figure that ranks embeddings; None without an evaluation."""
+        return contender.on_pictures(self.joined.evaluation.ranked_by) if self.joined else None
 
 
-def decision_on_pictures(
-    reports: Sequence[Report], criteria: SelectionCriteria, evaluation: Evaluation
-) -> Decision:
-    """Return one decision for all targets of reports, with an evaluation of their networks.
+def decisions(
+    reports: Sequence[Report], criteria: SelectionCriteria, evaluation: Evaluation | None = None
+) -> tuple[Decision, ...]:
+    """Return a decision for each report and selected target.
+
+    If no target is named, that is the first one of each report. With an evaluation of the same
+    networks there is one decision for all reports and targets.
 
     Raises:
         InputError: A report has no such target, a limit has no figure, or the files cannot be
             joined.
     """
     require_figures(criteria.limits, evaluation)
-    joined = join(reports, evaluation)
-    summaries = [backbone for report in reports for backbone in backbones(report)]
-    selected = dict.fromkeys(
-        target
-        for report in reports
-        for target in (selected_targets(report, criteria) if criteria.narrows else targets(report))
+    selected = [selected_targets(report, criteria) for report in reports]
+    summaries = list(map(backbones, reports))
+    if evaluation is not None:
+        joined, every = join(reports, evaluation), tuple(chain.from_iterable(summaries))
+        all_targets = tuple(dict.fromkeys(chain.from_iterable(selected)))
+        return (decide(reports, every, all_targets, criteria, joined),)
+    return tuple(
+        decide([report], of, (target,), criteria)
+        for report, of, its in zip(reports, summaries, selected, strict=True)
+        for target in (its if criteria.narrows else its[:1])
     )
-    return decide(reports, summaries, tuple(selected), criteria, joined)
 
 
 def require_figures(limits: Limits, evaluation: Evaluation | None) -> None:
@@ -118,11 +123,11 @@ def selected_targets(report: Report, criteria: SelectionCriteria) -> tuple[Targe
     """Return the targets that the criteria select, in the report's order.
 
     Raises:
-        InputError: the report has none of them.
+        InputError: They name targets, and the report has none of them.
     """
     known = targets(report)
     if not criteria.narrows:
-        return known[:1]
+        return known
     selections = (criteria.backends, criteria.providers, criteria.precisions)
     matching = tuple(
         target
@@ -171,12 +176,12 @@ def decide(
     ]
     found = [_contender(*each, criteria.latency_of, speeds[each[1]], joined) for each in places]
     contenders = [contender for contender in found if contender is not None]
-    drifts = [each.merit.level for each in contenders] or [0.0]
+    drifts = [each.level for each in contenders] or [0.0]
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
-    unbeaten = [contenders[place] for place in pareto_front([each.merit for each in contenders])]
-    ranked = ordered(unbeaten, order)
-    fitting = tuple(each for each in ranked if keeps(each.merit, limits))
+    ranked = ordered((contenders[place] for place in pareto_front(contenders)), order)
+    fitting = tuple(each for each in ranked if keeps(each, limits))
     return Decision(
+        reports=tuple(reports),
         target=None if joined else selected[0],
         latency_of=criteria.latency_of,
         limits=limits,
@@ -202,13 +207,13 @@ def ordered(contenders: Iterable[Contender], order: Order) -> tuple[Contender, .
     They are sorted in groups: the best and all that are not clearly worse, by the other figure;
     then the same for the rest.
     """
-    by_time = sorted(contenders, key=attrgetter("merit.latency.median_ns"))
-    left = by_time if order == "fastest" else sorted(by_time, key=attrgetter("merit.behind"))
+    by_time = sorted(contenders, key=attrgetter("latency.median_ns"))
+    left = by_time if order == "fastest" else sorted(by_time, key=attrgetter("behind"))
     is_better = clearly_faster if order == "fastest" else clearly_more_accurate
-    other = attrgetter("merit.behind" if order == "fastest" else "merit.latency.median_ns")
+    other = attrgetter("behind" if order == "fastest" else "latency.median_ns")
     ranked: list[Contender] = []
     while left:
-        worse = [each for each in left if is_better(left[0].merit, each.merit)]
+        worse = [each for each in left if is_better(left[0], each)]
         ranked += sorted((each for each in left if each not in worse), key=other)
         left = worse
     return tuple(ranked)
@@ -239,7 +244,9 @@ def _contender(
     time = latency(cell, latency_of) if cell else None
     if cell is None or time is None:
         return None
-    merit = Merit(
+    return Contender(
+        backbone=backbone,
+        cell=cell,
         latency=time,
         acc1=backbone.catalogue.acc1,
         # A margin of random weights means nothing.
@@ -247,15 +254,14 @@ def _contender(
         level=speeds.get((backbone.model, backbone.weights), 0.0),
         evaluated=joined.cells[_network(backbone, target)] if joined else None,
     )
-    return Contender(backbone=backbone, cell=cell, merit=merit)
 
 
 def _nearest(ranked: Sequence[Contender], limits: Limits) -> tuple[Contender, ...]:
     """Return those that miss a single limit, by least; the ends of the front if there are none."""
     of_latency = Limits(max_latency_ns=limits.max_latency_ns)
     of_accuracy = msgspec.structs.replace(limits, max_latency_ns=None)
-    accurate = [each for each in ranked if keeps(each.merit, of_accuracy)]
-    quick = [each for each in ranked if keeps(each.merit, of_latency)]
+    accurate = [each for each in ranked if keeps(each, of_accuracy)]
+    quick = [each for each in ranked if keeps(each, of_latency)]
     best: list[Contender] = []
     if limits.max_latency_ns is not None:
         best += ordered(accurate, "fastest")[:1]

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from simx.results.schema.evaluation import EvaluatedCell, FailedEvaluation
+from simx.results.schema.evaluation import Estimate, EvaluatedCell, FailedEvaluation
 
 MILLION = 1_000_000
 
@@ -30,6 +30,18 @@ def best_cell(cells: Iterable[EvaluatedCell | FailedEvaluation]) -> EvaluatedCel
     """Return the cell that comes out best; None if all failed."""
     good = (each for each in cells if isinstance(each, EvaluatedCell))
     return min(good, key=lambda each: each.behind.value, default=None)
+
+
+def figure(cell: EvaluatedCell, name: str) -> Estimate | None:
+    """Return a cell's figure that has an interval; None where it is not known.
+
+    Args:
+        cell: What was evaluated.
+        name: That of a field of the cell, its retrieval or its separation.
+    """
+    parts = (cell, cell.retrieval, cell.separation)
+    found = next((getattr(part, name) for part in parts if hasattr(part, name)), None)
+    return found if isinstance(found, Estimate) else None
 
 
 def search_ms(cell: EvaluatedCell, vectors: int) -> float | None:

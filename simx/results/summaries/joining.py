@@ -7,9 +7,8 @@ import msgspec
 
 from simx.common.errors import InputError
 from simx.common.safe_text import clean
-from simx.results.schema.environment import Environment
 from simx.results.schema.evaluation import EvaluatedCell, Evaluation
-from simx.results.schema.report import Cell, Identity, MeasuredCell, Report
+from simx.results.schema.report import MeasuredCell, Report
 from simx.results.summaries.summary import TargetId, target_of
 
 Network = tuple[str, str, str, TargetId]
@@ -20,14 +19,12 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """An evaluation beside latency reports.
 
     ``cells`` are the evaluated ones that a report measured too. ``only_timed`` and
-    ``only_evaluated`` have figures on one of the two sides only. ``environment`` is that of the
-    first report.
+    ``only_evaluated`` have figures on one of the two sides only.
     """
 
-    environment: Environment | None
     evaluation: Evaluation
     cells: Mapping[Network, EvaluatedCell]
-    only_timed: tuple[Network, ...]
+    only_timed: tuple[MeasuredCell, ...]
     only_evaluated: tuple[EvaluatedCell, ...]
 
 
@@ -41,13 +38,13 @@ def join(reports: Sequence[Report], evaluation: Evaluation) -> Joined:
     evaluated = defaultdict[Network, list[EvaluatedCell]](list)
     for cell in evaluation.cells:
         if isinstance(cell, EvaluatedCell):
-            evaluated[network_of(cell.identity)].append(cell)
+            evaluated[network_of(cell)].append(cell)
     timed = [cell for report in reports for cell in report.cells if isinstance(cell, MeasuredCell)]
     _require_comparable(reports, timed)
     cells = {
         name: _same(cell, evaluated[name])
         for cell in timed
-        if (name := network_of(cell.identity)) in evaluated
+        if (name := network_of(cell)) in evaluated
     }
     if not cells:
         raise InputError(
@@ -55,10 +52,9 @@ def join(reports: Sequence[Report], evaluation: Evaluation) -> Joined:
             "backbones on the same backends, from the same store"
         )
     return Joined(
-        environment=reports[0].environment,
         evaluation=evaluation,
         cells=cells,
-        only_timed=tuple(name for name in map(_name, timed) if name not in cells),
+        only_timed=tuple(cell for cell in timed if network_of(cell) not in cells),
         only_evaluated=tuple(
             cell for name, found in evaluated.items() if name not in cells for cell in found
         ),
@@ -72,19 +68,16 @@ def _require_comparable(reports: Sequence[Report], timed: Sequence[MeasuredCell]
             f"latencies of different processors do not compare ({', '.join(sorted(cpus))}); name "
             "the reports of one"
         )
-    for (model, weights, _, target), count in Counter(map(_name, timed)).items():
+    for (model, weights, _, target), count in Counter(map(network_of, timed)).items():
         if count > 1:
             name = clean(f"{model}:{weights} on {target.name}")
             raise InputError(f"{name}: is in two of the reports; name one of them")
 
 
-def network_of(identity: Identity) -> Network:
+def network_of(cell: MeasuredCell | EvaluatedCell) -> Network:
     """Return which network a cell is."""
-    return identity.model, identity.weights, identity.embedding, target_of(identity)
-
-
-def _name(cell: Cell) -> Network:
-    return network_of(cell.identity)
+    its = cell.identity
+    return its.model, its.weights, its.embedding, target_of(its)
 
 
 def _same(cell: MeasuredCell, evaluated: list[EvaluatedCell]) -> EvaluatedCell:

@@ -16,11 +16,12 @@ from typing import Literal
 import msgspec
 
 from simx.results.schema.evaluation import Estimate as Share
-from simx.results.schema.evaluation import EvaluatedCell, FigureName
+from simx.results.schema.evaluation import EvaluatedCell
 from simx.results.statistics.estimates import Estimate
+from simx.results.summaries.evaluated import figure
 from simx.results.summaries.selection_criteria import Limits
 
-Verdict = Literal["kept", "undecided", "missed"]
+Verdict = Literal["kept", "cannot be told", "missed"]
 """Whether limits are kept: by the whole of each interval, by none of one, or neither."""
 
 
@@ -52,22 +53,16 @@ class Merit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def recall(self) -> Share | None:
         """Recall@1 on the user's pictures; None where it is not known."""
-        retrieval = self.evaluated.retrieval if self.evaluated else None
-        return retrieval.recall_at_1 if retrieval else None
+        return self.on_pictures("recall_at_1")
 
-    def ranked(self, by: FigureName) -> Share | None:
-        """Return the figure that ranks embeddings; None where it is not known."""
-        its = self.evaluated
-        if its is None:
-            return None
-        if by == "map_at_r":
-            return its.retrieval.map_at_r if its.retrieval else None
-        return its.separation.roc_auc if by == "roc_auc" else its.triplet_accuracy
+    def on_pictures(self, name: str) -> Share | None:
+        """Return a figure on the user's pictures; None where it is not known."""
+        return figure(self.evaluated, name) if self.evaluated else None
 
     @property
     def distance(self) -> Share | None:
         """How far the figure that ranks embeddings is below that of the best evaluated cell."""
-        return self.evaluated.behind if self.evaluated else None
+        return self.on_pictures("behind")
 
     @property
     def behind(self) -> tuple[float, float, float]:
@@ -126,7 +121,7 @@ def verdict(merit: Merit, limits: Limits) -> Verdict:
     ends = list(_limited(merit, limits))
     if all(low >= limit for low, _, limit in ends):
         return "kept"
-    return "missed" if any(high < limit for _, high, limit in ends) else "undecided"
+    return "missed" if any(high < limit for _, high, limit in ends) else "cannot be told"
 
 
 def keeps(merit: Merit, limits: Limits) -> bool:

@@ -181,7 +181,7 @@ def begun_report(
         schema=SchemaId(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         simx=simx.__version__,
-        environment=describe_environment(backends),
+        environment=describe_environment(backends, config.backbones),
         config=config,
         canary=(),
         cells=(),

@@ -58,11 +58,6 @@ class PlannedCell(msgspec.Struct, frozen=True):
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
 
-    def batch_of(self, pictures: int) -> int:
-        """Return how many of so many pictures its network takes in one call."""
-        file = self.backbone.file
-        return 1 if file and file.single_picture else pictures
-
     @property
     def task(self) -> Task:
         """What its workers load."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from simx.common.cgroups import cpu_quota
+from simx.models.backbone import TIMM_PREFIX
 from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.runner.backends.gpu.nvml import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
@@ -22,12 +23,16 @@ _CORES = Path("/sys/devices/system/cpu")
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
-def describe_environment(backends: Iterable[BackendSpec] = ()) -> Environment:
+def describe_environment(
+    backends: Iterable[BackendSpec] = (), backbones: Iterable[str] = ()
+) -> Environment:
     """Read the description of the machine and its software.
 
     Args:
         backends: those of them that run in another environment add it.
+        backbones: names; with one of timm's, its version is a part of the software.
     """
+    of_timm = any(name.startswith(TIMM_PREFIX) for name in backbones)
     return Environment(
         cpu=_cpu_model(),
         architecture=platform.machine(),
@@ -42,7 +47,7 @@ def describe_environment(backends: Iterable[BackendSpec] = ()) -> Environment:
         system=f"{platform.system()} {platform.release()}",
         container=any(mark.exists() for mark in _CONTAINER_MARKS),
         python=platform.python_version(),
-        libraries=_library_versions(),
+        libraries=_library_versions(*(("timm",) if of_timm else ())),
         others={
             each.title: OtherEnvironment(
                 backend=each.name, python=each.python, libraries=dict(each.libraries)
@@ -53,11 +58,11 @@ def describe_environment(backends: Iterable[BackendSpec] = ()) -> Environment:
     )
 
 
-def _library_versions() -> dict[str, str]:
+def _library_versions(*further: str) -> dict[str, str]:
     """Return the versions that a time can depend on, also of each build and plug-in."""
     plugins = {plugin.distribution: plugin.version for plugin in installed_plugins()}
     versions = runtime_distributions() | plugins
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *further):
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions

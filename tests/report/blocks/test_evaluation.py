@@ -7,6 +7,8 @@ from simx.report.content import Screen, render
 from simx.report.contents import evaluation_content
 from simx.report.words.values import ABSENT
 from simx.results.schema.evaluation import EvaluatedCell, Evaluation
+from simx.results.schema.report import WeightsOrigin
+from tests.results.builders import identity
 from tests.results.evaluations import evaluation
 
 
@@ -77,6 +79,19 @@ def test_random_weights_are_marked() -> None:
     assert "goodnet:V1°" in text
     assert "° random weights" in text
     assert "°" not in markdown(msgspec.structs.replace(found, cells=(cell,)))
+
+
+@pytest.mark.parametrize(("origin", "is_said"), [("pretrained", True), ("file", False)])
+def test_a_licence_is_said_of_pretrained_weights(origin: WeightsOrigin, *, is_said: bool) -> None:
+    """Where it is not a permissive one; a file of the user's own can have another one."""
+    found = evaluation()
+    cell = found.cells[0]
+    assert isinstance(cell, EvaluatedCell)
+    its = identity("vit_b_16", "IMAGENET1K_SWAG_E2E_V1")
+    swag = msgspec.structs.replace(cell, identity=its, weights_origin=origin)
+    text = markdown(msgspec.structs.replace(found, cells=(swag,)))
+
+    assert ("SWAG/blob/main/LICENSE (no commercial use)" in text) is is_said
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])

@@ -5,9 +5,9 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.schema.evaluation import Evaluation
-from simx.results.schema.report import Canary, Cell, MeasuredCell, Similarity
+from simx.results.schema.report import Canary, Cell, MeasuredCell, Report, Similarity
 from simx.results.schema.times import Timing
-from simx.results.summaries.decision import Decision, decision_on_pictures, decisions
+from simx.results.summaries.decision import Decision, decisions
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from simx.results.summaries.summary import TargetId
 from tests.results.builders import MS, around, failed, identity, launches, measured, report
@@ -42,7 +42,7 @@ POOR = cell("poor", 10, 70)
 
 
 def decided(*cells: Cell, criteria: SelectionCriteria | None = None) -> Decision:
-    (decision,) = decisions(report(*cells), criteria or SelectionCriteria())
+    (decision,) = decisions([report(*cells)], criteria or SelectionCriteria())
     return decision
 
 
@@ -74,7 +74,7 @@ def test_the_accuracy_of_other_weights_keeps_no_limit() -> None:
     decision = decided(own, POOR, criteria=limited(acc1=65))
 
     assert names(decision, "fitting") == ["poor"]
-    assert [each.merit.acc1 for each in decision.contenders] == [None, 70]
+    assert [each.acc1 for each in decision.contenders] == [None, 70]
 
 
 def test_of_those_that_cannot_be_told_apart_the_most_accurate_is_first() -> None:
@@ -149,7 +149,7 @@ def test_the_pipeline_is_that_of_the_positive_picture() -> None:
     decision = decided(SMALL, criteria=SelectionCriteria(latency_of="pipeline"))
 
     (contender,) = decision.contenders
-    assert contender.merit.latency == contender.cell.times["pipeline", "positive"]
+    assert contender.latency == contender.cell.times["pipeline", "positive"]
 
 
 def test_what_has_no_such_latency_is_named() -> None:
@@ -192,7 +192,7 @@ def test_the_target_is_chosen_by_name(
     criteria: SelectionCriteria, targets: list[tuple[str, str]]
 ) -> None:
     """The report's first one by default, and every one that fits what is named."""
-    assert [each.target for each in decisions(TWO, criteria)] == [
+    assert [each.target for each in decisions([TWO], criteria)] == [
         TargetId(*names) for names in targets
     ]
 
@@ -202,12 +202,12 @@ def test_a_target_that_is_not_there_is_refused() -> None:
     there = "torch CPUExecutionProvider, torch Other, ort CPUExecutionProvider"
 
     with pytest.raises(InputError, match=f"^tensorflow: .*{there}$"):
-        decisions(TWO, SelectionCriteria(backends=("tensorflow",)))
+        decisions([TWO], SelectionCriteria(backends=("tensorflow",)))
 
 
 def test_an_empty_report_decides_nothing() -> None:
     """Without a cell there is no target to look at."""
-    assert decisions(report(), SelectionCriteria()) == ()
+    assert decisions([report()], SelectionCriteria()) == ()
 
 
 ON_PICTURES = evaluation()
@@ -215,8 +215,12 @@ GOOD, GOOD_ORT, BAD, _ = ON_PICTURES.cells
 
 
 def joined(*cells: Cell, criteria: SelectionCriteria | None = None) -> Decision:
-    reports = [report(*cells)]
-    return decision_on_pictures(reports, criteria or SelectionCriteria(), ON_PICTURES)
+    return on_pictures([report(*cells)], criteria or SelectionCriteria())
+
+
+def on_pictures(reports: list[Report], criteria: SelectionCriteria) -> Decision:
+    (decision,) = decisions(reports, criteria, ON_PICTURES)
+    return decision
 
 
 def targets_of(decision: Decision, part: str) -> list[tuple[str, str]]:
@@ -282,7 +286,7 @@ def test_the_products_of_two_backends_are_no_drift() -> None:
     found = msgspec.structs.replace(
         report(timed(GOOD, 9), timed(GOOD_ORT, 5), timed(BAD, 1)), canary=canaries
     )
-    decision = decision_on_pictures([found], SelectionCriteria(), ON_PICTURES)
+    decision = on_pictures([found], SelectionCriteria())
 
     assert decision.drift == pytest.approx(0.1, abs=1e-6)
 
@@ -301,18 +305,18 @@ def test_the_products_of_two_backends_are_no_drift() -> None:
 def test_a_limit_without_a_figure_is_refused(limits: Limits, of: Evaluation, problem: str) -> None:
     """Instead of being kept by all or by none."""
     with pytest.raises(InputError, match=problem):
-        decision_on_pictures([report(timed(GOOD, 9))], SelectionCriteria(limits=limits), of)
+        decisions([report(timed(GOOD, 9))], SelectionCriteria(limits=limits), of)
 
 
 def test_a_limit_on_recall_needs_an_evaluation() -> None:
     """No report of latencies has that figure."""
     with pytest.raises(InputError, match="--min-recall needs an evaluation beside the report"):
-        decisions(report(SMALL), SelectionCriteria(limits=Limits(min_recall=0.9)))
+        decisions([report(SMALL)], SelectionCriteria(limits=Limits(min_recall=0.9)))
 
 
 def test_several_reports_give_one_decision_on_pictures() -> None:
     """Each of them measured other networks on the same machine."""
     reports = [report(timed(GOOD, 9)), report(timed(GOOD_ORT, 5), timed(BAD, 1))]
-    decision = decision_on_pictures(reports, SelectionCriteria(), ON_PICTURES)
+    decision = on_pictures(reports, SelectionCriteria())
 
     assert len(decision.contenders) == 3

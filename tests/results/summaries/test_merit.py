@@ -145,12 +145,12 @@ def test_whatever_keeps_limits_on_pictures_is_matched_by_a_member(
     ("latency", "recall", "expected"),
     [
         (6, 0.8, "kept"),
-        (5.9, 0.8, "undecided"),
-        (6, 0.85, "undecided"),
+        (5.9, 0.8, "cannot be told"),
+        (6, 0.85, "cannot be told"),
         (3.9, 0.8, "missed"),
         (5, 0.91, "missed"),
         (None, 0.8, "kept"),
-        (None, 0.9, "undecided"),
+        (None, 0.9, "cannot be told"),
     ],
 )
 def test_a_limit_is_kept_by_the_whole_interval(
@@ -166,7 +166,7 @@ def test_an_interval_that_cannot_be_drawn_decides_nothing() -> None:
     """Neither a limit nor which of two is more accurate."""
     unknown = evaluated(4, 6, None, (0.5, 0.4, 0.6))
 
-    assert verdict(unknown, Limits(min_recall=0.1)) == "undecided"
+    assert verdict(unknown, Limits(min_recall=0.1)) == "cannot be told"
 
 
 def test_accuracies_are_apart_where_their_intervals_are() -> None:

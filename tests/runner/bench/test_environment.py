@@ -5,9 +5,11 @@ import mmap
 import os
 import socket
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from simx.runner.bench.environment import describe_environment
 from simx.runner.measure.noise import NoiseMeter
@@ -22,6 +24,20 @@ def test_the_machine_is_described() -> None:
     assert environment.memory_bytes > 2**28
     assert environment.libraries["torch"][0].isdigit()
     assert environment.libraries["onnxruntime"][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("backbones", "has_timm"),
+    [(("resnet18",), False), (("resnet18", "timm:resnet50.a1_in1k"), True)],
+)
+def test_timm_is_a_part_of_the_software_where_its_backbones_are(
+    backbones: tuple[str, ...], *, has_timm: bool
+) -> None:
+    """With the version that is installed."""
+    installed = version("timm")
+    libraries = describe_environment(backbones=backbones).libraries
+
+    assert libraries.get("timm") == (installed if has_timm else None)
 
 
 def test_no_user_host_or_folder_is_named() -> None:

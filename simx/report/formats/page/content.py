@@ -139,7 +139,7 @@ def page(
     summaries, found = by_range(report, ranges), targets(report)
     backbones = [backbone for of in summaries for backbone in of.backbones]
     criteria = _criteria(criteria, backbones)
-    shown = selected_targets(report, criteria) if criteria.narrows else found
+    shown = selected_targets(report, criteria)
     fastest, opened = fastest_target(backbones, found), fastest_target(backbones, shown)
     limits = criteria.limits
     on_targets = {each: decide([report], backbones, (each,), criteria) for each in found}
@@ -207,10 +207,10 @@ def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
         table=decision_table(decision, front) if front else None,
         standings=tuple(
             Standing(
-                latency=each.merit.high_ns / NANOSECONDS_PER_MS,
-                accuracy=_accuracy(each.merit),
-                behind=" ".join(map(str, each.merit.behind)).replace("inf", "Infinity"),
-                keeps=keeps(each.merit, decision.limits),
+                latency=each.high_ns / NANOSECONDS_PER_MS,
+                accuracy=_accuracy(each),
+                behind=" ".join(map(str, each.behind)).replace("inf", "Infinity"),
+                keeps=keeps(each, decision.limits),
             )
             for each in front
         ),
