@@ -46,7 +46,7 @@ def test_the_fitting_architecture_is_named(selected: str, other: str) -> None:
     assert text.endswith("; select that")
 
 
-@pytest.mark.parametrize("other", ["timm:vit_tiny_patch16_224", "timm:resnet10t"])
+@pytest.mark.parametrize("other", ["timm:vit_small_patch16_224", "timm:resnet10t"])
 def test_a_fitting_architecture_of_timm_is_named(other: str, backbone_of: BackboneOf) -> None:
     """It is looked for after torchvision's, where timm is installed."""
     pytest.importorskip("timm", reason="timm is an extra")
