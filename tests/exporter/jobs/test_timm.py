@@ -11,7 +11,8 @@ import torch
 
 from benchmarks import timm_parity
 from simx.common.errors import InputError
-from simx.exporter.jobs import export as exporting
+from simx.exporter.jobs import preparation
+from simx.exporter.jobs.export import export
 from simx.exporter.jobs.plan import Exported, ExportPlan
 from simx.exporter.store.cache_key import library_versions
 from simx.exporter.store.manifest import INPUT_NAME
@@ -48,7 +49,7 @@ def test_a_checkpoint_in_the_cache_becomes_a_verified_export(
     safetensors.torch.save_file(own.state_dict(), checkpoints / "test_resnet.r160_in1k.safetensors")
     plan = ExportPlan(embedding="pooled", request=WeightsRequest("auto"), threads=1)
 
-    (outcome,) = exporting.export([backbone], Store(tmp_path / "store"), plan)
+    (outcome,) = export([backbone], Store(tmp_path / "store"), plan)
 
     assert isinstance(outcome, Exported), outcome
     manifest = outcome.entry.manifest
@@ -73,7 +74,7 @@ def test_exports_agree_with_timms_own_forward(name: str, tmp_path: Path) -> None
     """Of several families, with random weights, by neither simx's building nor its heads."""
     plan = ExportPlan(embedding="pooled", request=WeightsRequest("random"), threads=2)
 
-    (outcome,) = exporting.export([backbone_named(f"timm:{name}")], Store(tmp_path), plan)
+    (outcome,) = export([backbone_named(f"timm:{name}")], Store(tmp_path), plan)
 
     assert isinstance(outcome, Exported), outcome
     errors = timm_parity.differences(outcome.backbone, outcome.entry)
@@ -85,12 +86,12 @@ def test_without_timm_one_line_says_how_to_get_it(
 ) -> None:
     """Nothing is begun, and torchvision's backbones are not affected."""
     without = {name: of for name, of in library_versions().items() if name != "timm"}
-    monkeypatch.setattr(exporting, "library_versions", lambda: without)
+    monkeypatch.setattr(preparation, "library_versions", lambda: without)
     plan = ExportPlan(embedding="pooled", request=WeightsRequest("random"), threads=1)
     both = [backbone_named("squeezenet1_1"), backbone_named("timm:test_resnet")]
 
     with pytest.raises(InputError) as caught:
-        exporting.export(both, Store(tmp_path / "store"), plan)
+        export(both, Store(tmp_path / "store"), plan)
 
     assert str(caught.value) == (
         "timm:test_resnet is of timm, which is not installed; pip install 'simx-bench[timm]'"
