@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import partial
-from http.client import HTTPException, HTTPMessage, IncompleteRead
+from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
 from ipaddress import ip_address
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
@@ -258,6 +258,18 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     def __init__(self) -> None:
         self.stated = ""
 
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> HTTPResponse | None:
+        self.stated = self.stated or _stated_hash(headers)
+        try:
+            return cast(HTTPResponse | None, super().http_error_302(req, fp, code, msg, headers))
+        except Exception:
+            fp.close()  # the base class leaves the refused connection open
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self,
         req: urllib.request.Request,
@@ -267,10 +279,8 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        self.stated = self.stated or _stated_hash(headers)
         from_outside_to_here = _is_loopback(newurl) and not _is_loopback(req.full_url)
         if not is_safe(newurl) or from_outside_to_here:
-            fp.close()  # the base class leaves a refused connection open
             raise URLError("it redirects to an address that is not safe (https)")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
