@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labelled_pictures import NETWORKS, differences, labelled
+from benchmarks.labelled_pictures import CHANGES, NETWORKS, differences, labelled
 from simx.images.pictures import bundled
 from simx.results.schema.evaluation import EvaluatedCell
 
@@ -13,7 +13,7 @@ from simx.results.schema.evaluation import EvaluatedCell
 def test_trained_networks_are_told_from_random_ones(tmp_path: Path) -> None:
     """All figures equal the independent ones, and training improves those of both networks."""
     files = [path for name, path in bundled().files() if name != "negative_resized"]
-    found = differences(labelled(files, tmp_path / "pictures"), tmp_path, NETWORKS)
+    found = differences(labelled(files, tmp_path / "pictures", CHANGES), tmp_path, NETWORKS)
     first, second, *untrained = (each for each in found.cells if isinstance(each, EvaluatedCell))
 
     assert found.pictures.classes == 12
