@@ -156,13 +156,13 @@ def differences(pictures: Path, folder: Path, networks: Sequence[str]) -> Evalua
     names = sorted({file.parent.name for file in files})
     labels = np.array([names.index(file.parent.name) for file in files])
     hashes = [fingerprint(file)[0] for file in files]
-    kept = [rows_of(path) for path in sorted((folder / "cache").glob("*/embeddings"))]
+    kept = [rows_of(path) for path in (folder / "cache").glob("*/embeddings")]
+    every = [independent(np.stack([rows[each] for each in hashes]), labels) for rows in kept]
     print(f"{len(files)} pictures in {len(names)} classes")
     for cell in found.cells:
         if not isinstance(cell, EvaluatedCell) or cell.retrieval is None:
             raise ValueError(cell)
         its = figures_of(cell.retrieval, cell.separation)
-        every = [independent(np.stack([rows[each] for each in hashes]), labels) for rows in kept]
         largest = min(max(abs(its[name] - value) for name, value in each.items()) for each in every)
         name = f"{cell.identity.model} {cell.weights_file or cell.weights_origin}"
         print(name, *(f"{each} {value:.4f}" for each, value in its.items()), sep=", ")

@@ -24,10 +24,9 @@ import msgspec
 import numpy as np
 import onnxruntime
 import scipy.stats
-from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from simx.exporter.jobs import quantisation
 from simx.exporter.store.manifest import INPUT_NAME, read_manifest
@@ -174,90 +173,91 @@ def network_row(
     inputs = inputs_of(judged, manifest.preset)
     sessions = [opened(Path(path)) for path in (full.path, reduced.path)]
     yield from accuracy(*(embedded(each, inputs) for each in reversed(sessions)))
-    yield str(len(manifest.quantised.in_float)) if manifest.quantised else "-"
+    found = manifest.quantised
+    yield str(len((*found.beginning, *found.in_float))) if found else "-"
     yield f"{manifest.seconds:.0f}"
     yield ratio(sessions, inputs, rounds)
+
+
+class Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
+    """Hands one picture to the tool."""
+
+    def __init__(self, image: Array) -> None:
+        self._images = [image]
+
+    def get_next(self) -> dict[str, Array] | None:
+        """Return the picture by its name, then None."""
+        return {INPUT_NAME: self._images.pop()} if self._images else None
 
 
 class Choices:
     """MobileNetV2's trained weights, quantised in several ways."""
 
     def __init__(self, store: Path, calibrate: Path, judged: Path, folder: Path) -> None:
-        full, reduced = (
-            exported("mobilenet_v2", each, store, calibrate) for each in ("fp32", "int8")
-        )
-        if full.path is None or reduced.path is None:
-            sys.exit(f"mobilenet_v2: {full.reason or reduced.reason}")
-        manifest = read_manifest(Path(reduced.path).with_name("manifest.json"))
-        self._in_float = tuple(manifest.quantised.in_float) if manifest.quantised else ()
-        self._prepared = folder / "prepared.onnx"
-        quant_pre_process(full.path, str(self._prepared), skip_symbolic_shape=True)
-        self._inputs = list(inputs_of(calibrate, manifest.preset)[:, None])
-        self._judged = inputs_of(judged, manifest.preset)
+        full = exported("mobilenet_v2", "fp32", store, None)
+        if full.path is None:
+            sys.exit(f"mobilenet_v2: {full.reason}")
+        preset = read_manifest(Path(full.path).with_name("manifest.json")).preset
+        self._inputs = list(inputs_of(calibrate, preset)[:, None])
+        self._judged = inputs_of(judged, preset)
         self._full = opened(Path(full.path))
+        self._prepared = folder / "prepared.onnx"
+        quantisation.prepare(Path(full.path), self._prepared, is_large=False)
+        self._quantiser = quantisation.Quantiser(self._prepared, self._inputs, 2, is_large=False)
+        self._corrected = self._quantiser.corrected
+        self._beginning = self._quantiser.beginning
+        self._averaged = self._quantiser.ranges
 
     def row(self, rounds: int, choices: Sequence[str]) -> Iterator[str]:
         """Yield the accuracy and the speed of a graph made by these choices."""
-        of_weights: Mapping[str, Mapping[str, Any]] = {
-            "signed weights of 8 bits": {"reduce_range": False},
-            "unsigned weights of 8 bits": {
-                "reduce_range": False,
-                "weight_qType": QuantType.QUInt8,
-            },
-            "weights per tensor": {"per_channel": False},
-        }
-        changes = {key: of for each in choices for key, of in of_weights.get(each, {}).items()}
+        changes = {key: of for each in choices for key, of in OF_TOOL.get(each, {}).items()}
         changed = lambda model, **given: QDQQuantizer(model, **given | changes)  # noqa: E731
-        quantiser = quantisation.Quantiser(self._prepared, self._inputs, 2, is_large=False)
-        quantiser.ranges = self._ranges(choices)
-        if "biases corrected" not in choices:
-            quantiser.weights.clear()
-        path = self._prepared.with_name("chosen.onnx")
+        quantiser, path = self._quantiser, self._prepared.with_name("chosen.onnx")
+        quantiser.ranges = self._averaged if AVERAGED in choices else self._ranges(choices)
+        quantiser.corrected = self._corrected if CORRECTED in choices else {}
+        quantiser.beginning = self._beginning if IN_FLOAT in choices else []
         with mock.patch.object(quantisation, "QDQQuantizer", changed):
-            quantiser.write(path, self._in_float if "nodes in float" in choices else ())
+            quantiser.write(path, ())
         session = opened(path)
         yield " + ".join(choices) or "weights of 7 bits, smallest and largest values"
         yield from accuracy(embedded(session, self._judged), embedded(self._full, self._judged))
         yield ratio((self._full, session), self._judged, rounds)
 
     def _ranges(self, choices: Sequence[str]) -> TensorsData:
-        methods: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
-            "averaged ranges": (
-                CalibrationMethod.MinMax,
-                {"moving_average": True, "averaging_constant": 2 / (len(self._inputs) + 1)},
-            ),
-            "99.99 percentiles": (CalibrationMethod.Percentile, {"percentile": 99.99}),
-            "99.999 percentiles": (CalibrationMethod.Percentile, {"percentile": 99.999}),
-            "ranges by entropy": (CalibrationMethod.Entropy, {}),
-        }
-        usual: tuple[CalibrationMethod, Mapping[str, Any]] = (CalibrationMethod.MinMax, {})
-        method, given = next((methods[each] for each in choices if each in methods), usual)
+        method, given = next((OF_RANGES[each] for each in choices if each in OF_RANGES), EXTREMES)
         calibrator = create_calibrator(
             self._prepared,
-            quantisation.OPERATORS,
+            None,  # all tensors
             str(self._prepared.with_name("ranges.onnx")),
             method,
             extra_options={"symmetric": False, **given},
         )
         for each in self._inputs:
-            calibrator.collect_data(quantisation.Reader(each, INPUT_NAME))
+            calibrator.collect_data(Reader(each))
         return calibrator.compute_data()
 
 
-ALONE = (
-    *("signed weights of 8 bits", "unsigned weights of 8 bits", "weights per tensor"),
-    *("averaged ranges", "99.99 percentiles", "99.999 percentiles"),
-    *("biases corrected", "nodes in float"),
-)
+AVERAGED, CORRECTED, IN_FLOAT = "averaged ranges", "biases corrected", "first nodes in float"
+EXTREMES: tuple[CalibrationMethod, Mapping[str, Any]] = (CalibrationMethod.MinMax, {})
+OF_RANGES: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
+    "99.99 percentiles": (CalibrationMethod.Percentile, {"percentile": 99.99}),
+    "99.999 percentiles": (CalibrationMethod.Percentile, {"percentile": 99.999}),
+    "ranges by entropy": (CalibrationMethod.Entropy, {}),
+}
+OF_TOOL: Mapping[str, Mapping[str, Any]] = {
+    "signed weights of 8 bits": {"reduce_range": False},
+    "unsigned weights of 8 bits": {"reduce_range": False, "weight_qType": QuantType.QUInt8},
+    "weights per tensor": {"per_channel": False},
+}
 TOGETHER = (
-    ("nodes in float", "averaged ranges"),
-    ("nodes in float", "99.99 percentiles"),
-    ("nodes in float", "unsigned weights of 8 bits", "averaged ranges"),
-    ("nodes in float", "biases corrected"),
-    ("nodes in float", "biases corrected", "99.999 percentiles"),
-    ("nodes in float", "biases corrected", "averaged ranges"),
-    ("ranges by entropy",),
+    (IN_FLOAT, AVERAGED),
+    (IN_FLOAT, "99.99 percentiles"),
+    (IN_FLOAT, "unsigned weights of 8 bits", AVERAGED),
+    (IN_FLOAT, CORRECTED),
+    (IN_FLOAT, CORRECTED, "99.999 percentiles"),
+    (IN_FLOAT, CORRECTED, AVERAGED),
 )
+ALONE = (*OF_TOOL, *OF_RANGES, AVERAGED, CORRECTED, IN_FLOAT)
 ACCURACY = ("cosine", "worst", "L2 error", "worst", "neighbours kept")
 
 

@@ -7,22 +7,26 @@ onnxruntime 1.32.
 import heapq
 import math
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx import numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType
-from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
-from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+from onnxruntime.quantization.registry import QLinearOpsRegistry
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from simx.exporter.store.manifest import Quantised
+from simx.exporter.verification.half_precision import float_output, float_results
+from simx.exporter.verification.inspection.walk import Walk, attribute
 from simx.exporter.verification.outputs import session_options
 from simx.results.statistics.vector_math import relative_l2
 
@@ -37,16 +41,21 @@ _TRIALS_GFLOPS = 200.0
 """Graphs that are made and run in search of the nodes that cause the error: at most so many, and so
 many GFLOPS in all, which bounds the time. One call of the largest networks takes seconds."""
 
-_LEAST_STEP = 4
-_MOST_HELD_OUT = 12
-"""Every fourth picture, or of many pictures so many, show the error; the others give ranges and
-means."""
+_HELD_OUT = slice(0, 48, 4)
+"""The pictures that show the error; the others give ranges and means."""
 
 _WORST = 1e9
 """The error of an embedding that is not finite; a manifest holds no infinity."""
 
-OPERATORS = sorted({*QLinearOpsRegistry, *QDQRegistry})
-"""All that the tool can quantise, which is its default."""
+OPERATORS = sorted(QLinearOpsRegistry)
+"""Those that ONNX Runtime computes in eight bits. The tool can quantise others, such as a
+LayerNormalization, which then computes in float between roundings."""
+
+_WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+_SHORT = 32
+"""Products in a sum, up to which a convolution at the beginning stays in float. There numbers are
+many and sums short: conversions cost more time than eight bits save, and the error is largest."""
 
 
 def to_int8(
@@ -80,28 +89,39 @@ def to_int8(
     # The tool writes beside the file that it reads, which must not be in the store.
     with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix="prepared-") as folder:
         prepared = Path(folder) / path.name
-        quant_pre_process(
-            str(source),
-            str(prepared),
-            # For shapes that onnx's own inference leaves open; these graphs have none.
-            skip_symbolic_shape=True,
-            save_as_external_data=is_large,
-            all_tensors_to_one_file=is_large,
-            external_data_location=f"{path.name}.data" if is_large else None,
-        )
-        _name_nodes(prepared)
+        prepare(source, prepared, is_large=is_large)
         quantiser = Quantiser(prepared, inputs, threads, is_large=is_large)
         trials = int(min(_MOST_TRIALS, _TRIALS_GFLOPS / max(gflops, 1e-3)))
         found = sensitive_nodes(quantiser.nodes, quantiser.error, trials)
         quantiser.write(path, found.in_float)
-    return found
+    return msgspec.structs.replace(found, beginning=tuple(quantiser.beginning))
 
 
-def _name_nodes(path: Path) -> None:
-    """Name the nodes without a name, which a user's own graph may have; the tool needs names."""
+def prepare(source: Path, path: Path, *, is_large: bool) -> None:
+    """Write a graph as the tool needs it, in which all nodes have names.
+
+    Those that pool pictures do so by the operator that ONNX Runtime computes in eight bits.
+    """
+    quant_pre_process(
+        str(source),
+        str(path),
+        # For shapes that onnx's own inference leaves open; these graphs have none.
+        skip_symbolic_shape=True,
+        save_as_external_data=is_large,
+        all_tensors_to_one_file=is_large,
+        external_data_location=f"{path.name}.data" if is_large else None,
+    )
     model = onnx.load(str(path), load_external_data=False)
+    walk, values = Walk(model), model.graph.value_info
+    ranks = {each.name: len(each.type.tensor_type.shape.dim) for each in values}
     for place, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type} {place}"
+        if node.op_type != "ReduceMean" or ranks.get(node.input[0]) != len("NCHW"):
+            continue
+        axes = walk.integers(node.input[-1]) or ()
+        if {axis % 4 for axis in axes} == {2, 3} and attribute(node, "keepdims", 1):
+            node.op_type = "GlobalAveragePool"
+            del node.input[1:], node.attribute[:]
     onnx.save(model, str(path))
 
 
@@ -144,8 +164,9 @@ def sensitive_nodes(
 class Quantiser:
     """Quantises one graph as often as needed, each time with other nodes in float.
 
-    ``nodes`` are the names of all that can be quantised, ``ranges`` those of the tensors, and
-    ``weights`` those of the convolutions whose biases are corrected, by the node's name.
+    ``beginning`` are the names of the nodes before the first long sums, ``nodes`` those of all
+    others that can be quantised, and ``ranges`` those of the tensors. ``corrected`` are the weights
+    and the input channels' means of the convolutions whose biases are corrected.
     """
 
     def __init__(
@@ -155,18 +176,26 @@ class Quantiser:
         self._prepared = prepared
         self._threads = threads
         self._is_large = is_large
-        step = max(_LEAST_STEP, math.ceil(len(inputs) / _MOST_HELD_OUT))
-        self._held_out = inputs[::step]
-        fitted = [each for place, each in enumerate(inputs) if place % step]
-        self.ranges = _ranges(prepared, fitted, is_large=is_large)
+        self._held_out, fitted = inputs[_HELD_OUT], list(inputs)
+        del fitted[_HELD_OUT]
         graph = onnx.load(str(prepared)).graph
-        self.nodes = [node.name for node in graph.node if node.op_type in OPERATORS and node.name]
         weights = {each.name: each for each in graph.initializer}
-        convolutions = [node for node in graph.node if _has_weights_and_bias(node, weights)]
-        self.weights = {
-            node.name: numpy_helper.to_array(weights[node.input[1]]) for node in convolutions
+        self._image = graph.input[0].name
+        begins = _end_of_short_sums(graph.node, weights)
+        self.beginning = [node.name for node in graph.node[:begins]]
+        is_normalised = any(node.op_type == "LayerNormalization" for node in graph.node)
+        self._operators = _WITH_WEIGHTS if is_normalised else OPERATORS
+        self.nodes = [node.name for node in graph.node[begins:] if node.op_type in self._operators]
+        convolutions = [
+            node
+            for node in graph.node
+            if node.op_type == "Conv" and [each in weights for each in node.input[1:]] == [True] * 2
+        ]
+        self.ranges, means = self._statistics({node.input[0] for node in convolutions}, fitted)
+        self.corrected = {
+            node.name: (numpy_helper.to_array(weights[node.input[1]]), means[node.input[0]])
+            for node in convolutions
         }
-        self._means = self._input_means(convolutions, fitted)
         self._answers = self._run(prepared)
 
     def write(self, path: Path, in_float: Collection[str]) -> None:
@@ -179,10 +208,12 @@ class Quantiser:
             activation_qType=QuantType.QUInt8,
             tensors_range=self.ranges,
             nodes_to_quantize=[],
-            nodes_to_exclude=list(in_float),
-            op_types_to_quantize=OPERATORS,
-            extra_options={},
+            nodes_to_exclude=[*self.beginning, *in_float],
+            op_types_to_quantize=self._operators,
+            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"]},
         )
+        # Pictures have 256 steps. Nodes in float would react to the changes that timed calls make.
+        quantizer.quantize_activation_tensor(self._image)
         quantizer.quantize_model()
         self._correct_biases(quantizer.model.model.graph)
         quantizer.model.save_model_to_file(str(path), self._is_large)
@@ -198,29 +229,35 @@ class Quantiser:
 
     def _run(self, path: Path) -> list[Array]:
         session = onnxruntime.InferenceSession(path, session_options(self._threads))
-        name = session.get_inputs()[0].name
-        return [session.run(None, {name: each})[0] for each in self._held_out]
+        return [session.run(None, {self._image: each})[0] for each in self._held_out]
 
-    def _input_means(
-        self, convolutions: Sequence[onnx.NodeProto], inputs: Sequence[Array]
-    ) -> dict[str, Array]:
-        """Return the mean of each input channel of each convolution, [C], by the node's name."""
+    def _statistics(
+        self, averaged: Collection[str], inputs: Sequence[Array]
+    ) -> tuple[TensorsData, dict[str, Array]]:
+        """Return the range of each float tensor, and of some the mean of each channel, [C].
+
+        Averaged over pictures: a single one's extremes would take steps from all others.
+        """
         model = onnx.load(str(self._prepared), load_external_data=False)
-        names = [f"mean of {node.name}" for node in convolutions]
-        for node, name in zip(convolutions, names, strict=True):
-            mean = onnx.helper.make_node("GlobalAveragePool", [node.input[0]], [name])
-            model.graph.node.append(mean)
-            kind = onnx.TensorProto.FLOAT
-            model.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
-        path = self._prepared.with_name("means.onnx")
+        floats = [self._image, *float_results(model)]
+        measured = [*product(("ReduceMin", "ReduceMax"), floats)]
+        measured += [("GlobalAveragePool", name) for name in averaged]
+        results = [f"{kind} of {name}" for kind, name in measured]
+        for (kind, name), result in zip(measured, results, strict=True):
+            model.graph.node.append(onnx.helper.make_node(kind, [name], [result]))
+            model.graph.output.append(float_output(result))
+        path = self._prepared.with_name("measured.onnx")
         onnx.save(model, str(path))
         session = onnxruntime.InferenceSession(path, session_options(self._threads))
-        image = model.graph.input[0].name
-        means = [session.run(names, {image: each}) for each in inputs if names]
-        return {
-            node.name: np.mean([each.ravel() for each in of_pictures], axis=0, dtype=np.float32)
-            for node, of_pictures in zip(convolutions, zip(*means, strict=True), strict=True)
+        runs = [session.run(results, {self._image: each}) for each in inputs]
+        means = {
+            each: np.array([values.ravel() for values in of_pictures]).mean(axis=0)
+            for each, of_pictures in zip(measured, zip(*runs, strict=True), strict=True)
         }
+        ranges = {name: (means["ReduceMin", name], means["ReduceMax", name]) for name in floats}
+        ranges[self._image] = (np.min(inputs), np.max(inputs))
+        channels = {name: means["GlobalAveragePool", name] for name in averaged}
+        return TensorsData(CalibrationMethod.MinMax, ranges), channels
 
     def _correct_biases(self, graph: onnx.GraphProto) -> None:
         """Take the mean effect of rounded weights out of the biases of the convolutions.
@@ -231,26 +268,24 @@ class Quantiser:
         tensors = {each.name: each for each in graph.initializer}
         producers = {node.output[0]: node for node in graph.node}
         for node in graph.node:
-            sources = [producers.get(name) for name in node.input[1:]]
-            if node.name not in self.weights or None in sources:
+            if node.name not in self.corrected or node.input[1] not in producers:
                 continue
             weight, bias = (
-                [numpy_helper.to_array(tensors[name]) for name in source.input]
-                for source in sources
-                if source is not None
+                [numpy_helper.to_array(tensors[part]) for part in producers[name].input]
+                for name in node.input[1:]
             )
-            shift = mean_shift(self.weights[node.name], weight, self._means[node.name])
-            steps = np.round(shift / bias[1]).astype(np.int32)
-            name = sources[1].input[0]  # type: ignore[union-attr]  # see above
-            tensors[name].CopyFrom(numpy_helper.from_array(bias[0] - steps, name))
+            shift = mean_shift(weight, *self.corrected[node.name])
+            name = producers[node.input[2]].input[0]
+            steps = bias[0] - np.round(shift / bias[1]).astype(np.int32)
+            tensors[name].CopyFrom(numpy_helper.from_array(steps, name))
 
 
-def mean_shift(weights: Array, quantised: Sequence[npt.NDArray[np.generic]], means: Array) -> Array:
+def mean_shift(quantised: Sequence[npt.NDArray[np.generic]], weights: Array, means: Array) -> Array:
     """Return the change of a convolution's mean output, [out], that rounded weights cause.
 
     Args:
-        weights: float32 [out, in / groups, ...].
-        quantised: the same in int8, its scales [out], and its zero points, all 0.
+        quantised: weights in int8, their scales [out], and their zero points, all 0.
+        weights: the same in float32, [out, in / groups, ...].
         means: of each input channel, [in].
     """
     values, scales, _ = (each.astype(np.float32) for each in quantised)
@@ -262,40 +297,13 @@ def mean_shift(weights: Array, quantised: Sequence[npt.NDArray[np.generic]], mea
     return np.asarray((error @ means.reshape(groups, -1, 1)).ravel(), np.float32)
 
 
-def _has_weights_and_bias(node: onnx.NodeProto, weights: Collection[str]) -> bool:
-    return (
-        bool(node.name)
-        and node.op_type == "Conv"
-        and len(node.input) == 3  # noqa: PLR2004 - input, weights, bias
-        and set(node.input[1:]) <= set(weights)
-    )
-
-
-def _ranges(prepared: Path, inputs: Sequence[Array], *, is_large: bool) -> TensorsData:
-    """Return the range of each tensor: the extremes of a picture, averaged over the pictures.
-
-    A single picture's extremes would take steps from all others.
-    """
-    calibrator = create_calibrator(
-        prepared,
-        OPERATORS,
-        augmented_model_path=str(prepared.with_name("ranges.onnx")),
-        calibrate_method=CalibrationMethod.MinMax,
-        use_external_data_format=is_large,
-        extra_options={"moving_average": True, "averaging_constant": 2 / (len(inputs) + 1)},
-    )
-    for each in inputs:
-        calibrator.collect_data(Reader(each, calibrator.model.graph.input[0].name))
-    return calibrator.compute_data()
-
-
-class Reader(CalibrationDataReader):  # type: ignore[misc]  # which has no types
-    """Hands one input to the tool."""
-
-    def __init__(self, image: Array, name: str) -> None:
-        self._images = [image]
-        self._name = name
-
-    def get_next(self) -> dict[str, Array] | None:
-        """Return the input by its name, then None."""
-        return {self._name: self._images.pop()} if self._images else None
+def _end_of_short_sums(
+    nodes: Sequence[onnx.NodeProto], weights: Mapping[str, onnx.TensorProto]
+) -> int:
+    """Return the place of the first node with weights whose sums are not short; 0 without one."""
+    for place, node in enumerate(nodes):
+        weight = weights.get(node.input[1]) if len(node.input) > 1 else None
+        is_short = node.op_type == "Conv" and weight and math.prod(weight.dims[1:]) <= _SHORT
+        if node.op_type in _WITH_WEIGHTS and not is_short:
+            return place
+    return 0

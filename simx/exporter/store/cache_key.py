@@ -26,7 +26,7 @@ user's own graph, onnx alone."""
 
 _ALL_SHAPING = (*_SHAPING, "timm")
 
-_CONVERTING_RECIPE = 3
+_CONVERTING_RECIPE = 4
 """Version of the way in which simx makes, and calibrates, other precisions."""
 
 _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")

@@ -85,14 +85,16 @@ class Quantised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ``pictures`` is the number of pictures of calibration, and ``calibration_sha256`` the hash of
     their files' hashes, None for the bundled ones. The errors are the mean relative L2 errors of
     the embeddings of the pictures that did not give the ranges: ``error`` that of the export,
-    ``error_without_choice`` that with every node quantised. ``in_float`` are the nodes that are not
-    quantised, each with the error when it alone is quantised.
+    ``error_without_choice`` that with none but ``beginning`` in float: the nodes before the first
+    long sums. ``in_float`` are other nodes that are not quantised, each with the error when it
+    alone is quantised.
     """
 
     calibration_sha256: Sha256 | None = None
     pictures: Count = 0
     error: Amount
     error_without_choice: Amount
+    beginning: tuple[Text, ...] = ()
     in_float: dict[Text, Amount] = {}
 
 

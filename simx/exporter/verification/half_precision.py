@@ -63,7 +63,7 @@ def verify_in_float16(source: Path, inputs: Array, reference: Array, threads: in
     weights = tuple(
         name for name, each in walk.initializers.items() if each.data_type == TensorProto.FLOAT
     )
-    results = _float_results(model)
+    results = float_results(model)
     _round_values(model, weights, results)
     options = session_options(threads)
     # Optimisation would remove the rounding.
@@ -100,7 +100,7 @@ def _require_in_range(peak_of: Mapping[str, float], walk: Walk) -> None:
         )
 
 
-def _float_results(model: onnx.ModelProto) -> tuple[str, ...]:
+def float_results(model: onnx.ModelProto) -> tuple[str, ...]:
     """Return the float32 results of a graph's nodes, in their order."""
     inferred = onnx.shape_inference.infer_shapes(model).graph
     values = (*inferred.value_info, *inferred.output)
@@ -128,10 +128,10 @@ def _round_values(
         for name in node.output:
             if name in rounded:
                 graph.node.extend(_rounding(name, rounded[name]))
-    graph.output.append(_output(rounded[embedding]))
+    graph.output.append(float_output(rounded[embedding]))
     for name in (*weights, *results):
         graph.node.extend(_peak(name))
-        graph.output.append(_output(f"{_PEAK}_{name}"))
+        graph.output.append(float_output(f"{_PEAK}_{name}"))
 
 
 def _rounding(name: str, rounded: str) -> tuple[onnx.NodeProto, ...]:
@@ -150,7 +150,8 @@ def _peak(name: str) -> tuple[onnx.NodeProto, ...]:
     )
 
 
-def _output(name: str) -> onnx.ValueInfoProto:
+def float_output(name: str) -> onnx.ValueInfoProto:
+    """Return the description of a float32 output of any shape."""
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape=None)
 
 
