@@ -181,11 +181,13 @@ class Quantiser:
         graph = onnx.load(str(prepared)).graph
         weights = {each.name: each for each in graph.initializer}
         self._image = graph.input[0].name
-        begins = _end_of_short_sums(graph.node, weights)
-        self.beginning = [node.name for node in graph.node[:begins]]
         is_normalised = any(node.op_type == "LayerNormalization" for node in graph.node)
         self._operators = _WITH_WEIGHTS if is_normalised else OPERATORS
-        self.nodes = [node.name for node in graph.node[begins:] if node.op_type in self._operators]
+        begins = _end_of_short_sums(graph.node, weights)
+        self.beginning, self.nodes = (
+            [node.name for node in nodes if node.op_type in self._operators]
+            for nodes in (graph.node[:begins], graph.node[begins:])
+        )
         convolutions = [
             node
             for node in graph.node
