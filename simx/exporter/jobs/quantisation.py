@@ -214,8 +214,6 @@ class Quantiser:
             op_types_to_quantize=self._operators,
             extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"]},
         )
-        # Pictures have 256 steps. Nodes in float would react to the changes that timed calls make.
-        quantizer.quantize_activation_tensor(self._image)
         quantizer.quantize_model()
         self._correct_biases(quantizer.model.model.graph)
         quantizer.model.save_model_to_file(str(path), self._is_large)
