@@ -10,6 +10,7 @@ its interval is Student's, over rounds of ten calls.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -232,9 +233,10 @@ class Choices:
             method,
             extra_options={"symmetric": False, **given},
         )
-        for each in self._inputs:
-            calibrator.collect_data(Reader(each))
-        return calibrator.compute_data()
+        with contextlib.redirect_stdout(sys.stderr):  # the tool prints its progress
+            for each in self._inputs:
+                calibrator.collect_data(Reader(each))
+            return calibrator.compute_data()
 
 
 AVERAGED, CORRECTED, IN_FLOAT = "averaged ranges", "biases corrected", "first nodes in float"
