@@ -26,8 +26,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from simx.exporter.store.manifest import Quantised
 from simx.exporter.verification.half_precision import float_output, float_results
-from simx.exporter.verification.inspection.walk import Walk, attribute
 from simx.exporter.verification.outputs import session_options
+from simx.exporter.verification.walk import Walk, attribute
 from simx.results.statistics.vector_math import relative_l2
 
 Array = npt.NDArray[np.float32]
