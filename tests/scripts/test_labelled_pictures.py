@@ -13,7 +13,9 @@ from simx.results.schema.evaluation import EvaluatedCell
 def test_trained_networks_are_told_from_random_ones(tmp_path: Path) -> None:
     """All figures equal the independent ones, and training improves those of both networks."""
     files = [path for name, path in bundled().files() if name != "negative_resized"]
-    found = differences(labelled(files, tmp_path / "pictures", CHANGES), tmp_path, NETWORKS)
+    # Places are not changed: parts of these pictures overlap little and are few.
+    made = labelled(files, tmp_path / "pictures", CHANGES[2:])
+    found = differences(made, tmp_path, NETWORKS)
     first, second, *untrained = (each for each in found.cells if isinstance(each, EvaluatedCell))
 
     assert found.pictures.classes == 12
