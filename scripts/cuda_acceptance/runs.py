@@ -20,9 +20,10 @@ from simx.models.catalogue import load
 from simx.results.files.report import read
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import FailedCell, Report
+from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
+from simx.runner.bench.launch import Bench, run_launch
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.targets import Target, open_targets

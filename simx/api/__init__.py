@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from simx.api.arguments import AnyPath, Names, names_of, store_of, text_of
+from simx.api.arguments import AnyPath, Names, Numbers, names_of, numbers_of, store_of, text_of
 from simx.api.evaluating import evaluate
 from simx.api.reports import compare, compare_targets, rows
 from simx.common.errors import InputError
@@ -130,7 +130,8 @@ def bench(  # noqa: PLR0913 - the options of the command
     anchor: AnyPath | None = None,
     positive: AnyPath | None = None,
     negative: AnyPath | None = None,
-    threads: int | None = None,
+    batches: Numbers = 1,
+    threads: Numbers | None = None,
     profile: ProfileName = "default",
     launches: int | None = None,
     rounds: int | None = None,
@@ -172,7 +173,9 @@ def bench(  # noqa: PLR0913 - the options of the command
         anchor: your own anchor picture.
         positive: your own positive picture.
         negative: your own negative picture.
-        threads: of every backend; by default the cores of this process.
+        batches: pictures of one call; several are measured in the same rounds.
+        threads: of every backend; by default the cores of this process. Several are measured in the
+            same rounds.
         profile: ``quick``, ``default`` or ``precise``.
         launches: processes per cell, instead of a target half-width.
         rounds: rounds per process.
@@ -201,8 +204,15 @@ def bench(  # noqa: PLR0913 - the options of the command
     if not isinstance(request, WeightsRequest):
         request = WeightsRequest.parse(os.fspath(request))
     request = request.with_key(weights_key)
+    sizes, counts = numbers_of(batches), numbers_of(threads or default_threads())
     planned = schedule(
-        profile, launches=launches, rounds=rounds, half_width=half_width, budget=budget, seed=seed
+        profile,
+        launches=launches,
+        rounds=rounds,
+        half_width=half_width,
+        budget=budget,
+        seed=seed,
+        settings=len(sizes) * len(counts),
     )
     config = Config(
         **msgspec.structs.asdict(planned),
@@ -214,7 +224,10 @@ def bench(  # noqa: PLR0913 - the options of the command
         allow_partial=allow_partial,
         embedding=embedding,
         precisions=tuple(precisions),
-        threads=threads or default_threads(),
+        batch=sizes[0],
+        threads=counts[-1],
+        batches=sizes if len(sizes) > 1 else (),
+        thread_counts=counts if len(counts) > 1 else (),
         weights=request.kind,
         profile=profile,
         worker_memory=worker_memory,

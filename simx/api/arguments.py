@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from simx.common.errors import InputError
 from simx.common.input_files import refuse_url
 from simx.exporter.store.sharing import default_store, no_store
 
@@ -11,6 +12,21 @@ AnyPath = str | os.PathLike[str]
 
 Names = str | Sequence[str]
 """One name, or several."""
+
+Numbers = int | Sequence[int]
+"""One number, or several."""
+
+
+def numbers_of(numbers: Numbers) -> tuple[int, ...]:
+    """Return one number or several in ascending order, each once.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = (numbers,) if isinstance(numbers, int) else tuple(sorted(set(numbers)))
+    if not found:
+        raise InputError("batches or threads: no number is given")
+    return found
 
 
 def names_of(names: Names) -> tuple[str, ...]:

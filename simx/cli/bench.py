@@ -32,6 +32,8 @@ _FIELDS = {
     "weights": ("weights", "weights_file"),
     "launches": ("launches", "half_width"),
     "budget": ("budget_seconds",),
+    "batch": ("batch", "batches"),
+    "threads": ("threads", "thread_counts"),
 }
 """The fields of a run's configuration that an option sets, where their names differ."""
 
@@ -53,7 +55,7 @@ the store.
 @click.option("--anchor", type=_PICTURE, help="File of your own anchor picture.")
 @click.option("--positive", type=_PICTURE, help="File of your own positive picture.")
 @click.option("--negative", type=_PICTURE, help="File of your own negative picture.")
-@options.threads_option
+@options.setting_options
 @options.choice_option(
     "--profile",
     ("default", "quick", "precise"),
@@ -129,7 +131,8 @@ def command(
     anchor: Path | None,
     positive: Path | None,
     negative: Path | None,
-    threads: int | None,
+    batch: tuple[int, ...],
+    threads: tuple[int, ...],
     profile: ProfileName,
     half_width: float | None,
     budget: float | None,
@@ -190,7 +193,8 @@ def command(
             anchor=anchor,
             positive=positive,
             negative=negative,
-            threads=threads,
+            batches=batch,
+            threads=threads or None,
             profile=profile,
             launches=launches,
             rounds=rounds,

@@ -10,7 +10,7 @@ import click
 
 from simx.cli.configuration import named_environments
 from simx.cli.output import tell
-from simx.cli.parameters import Utf8Path, utf8
+from simx.cli.parameters import Utf8Path, powers, utf8
 from simx.common.input_files import refuse_url, shown
 from simx.exporter.store.sharing import default_store, no_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
@@ -269,10 +269,23 @@ _store_option = partial(
 store_option = _store_option(callback=_required_store)
 optional_store_option = _store_option(callback=_checked_store)
 
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(1, 4096),
-    help="Number of threads for every backend. Default: the cores available to this process.",
+_THREADS = click.IntRange(1, 4096)
+_THREADS_HELP = "Number of threads for every backend. Default: the cores available to this process."
+
+threads_option = click.option("--threads", type=_THREADS, help=_THREADS_HELP)
+
+setting_options = _together(
+    click.option(
+        "--batch",
+        type=powers,
+        multiple=True,
+        default=("1",),
+        show_default=True,
+        metavar="N|FIRST-LAST",
+        callback=lambda _context, _option, found: tuple(chain.from_iterable(found)),
+        help="Pictures of one call; 1-64 are 1, 2, 4 and so on up to 64. Repeatable.",
+    ),
+    click.option("--threads", type=_THREADS, multiple=True, help=f"{_THREADS_HELP} Repeatable."),
 )
 
 ranges_option = click.option(

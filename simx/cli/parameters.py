@@ -64,6 +64,20 @@ def _quantity(text: str, units: Mapping[str, float]) -> float:
     return float(found[1]) * units.get(found[2], math.nan) if found else math.nan
 
 
+def powers(text: str) -> tuple[int, ...]:
+    """Return the batch of ``8``, or those of ``1-64``: the first one, doubled up to the last."""
+    found = re.fullmatch(r"([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?", text.strip())
+    sizes = []
+    if found:
+        size, last = int(found[1]), int(found[2] or found[1])
+        while size <= last:
+            sizes.append(size)
+            size *= 2
+    if not sizes:
+        raise click.BadParameter(f"{text!r} is no batch; write 8, or 1-64 for 1, 2, 4 up to 64")
+    return tuple(sizes)
+
+
 def names_among(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     """Return a type of option: one or several of the known names, separated by commas."""
 

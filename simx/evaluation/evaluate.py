@@ -25,6 +25,7 @@ from simx.evaluation.weighing import Weighting
 from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.store.store import Store
 from simx.results.files.anonymised import anonymised
+from simx.results.schema.config import BATCH, Setting
 from simx.results.schema.evaluation import (
     Evaluation,
     EvaluationConfig,
@@ -34,6 +35,7 @@ from simx.results.schema.evaluation import (
     Unreadable,
 )
 from simx.results.summaries.evaluated import PicturedPair
+from simx.runner.backends.registry import FIXED
 from simx.runner.bench.backbones import facts_of_own
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
@@ -208,7 +210,9 @@ def _embedded(
                 progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
 
             of = [each for each in targets if each.runs(workload.backbone)]
-            plans = [workload.cell(target, run.config) for target in of]
+            plans = [
+                workload.cell(target, run.config, _setting(run.config, target)) for target in of
+            ]
             found, reasons = embed(run, decoders, plans, tell)
             cells += [Candidate(cell, workload.backbone, file) for cell in found]
             unreadable |= reasons
@@ -251,3 +255,9 @@ def _going_on(notice: Callable[[str], None]) -> Iterator[None]:
         raise
     except WorkerError as error:
         raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None
+
+
+def _setting(config: EvaluationConfig, target: Target) -> Setting:
+    """Return how a cell is proven: picture by picture, unless its batch is fixed."""
+    is_fixed = FIXED in target.backend.variants
+    return Setting(config.batch if is_fixed else BATCH, config.threads)

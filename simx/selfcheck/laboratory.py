@@ -26,10 +26,11 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Launch
 from simx.results.statistics.estimates import Ratio, ratio
+from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.results.statistics.round_filter import FilteredRounds
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import PlannedCell
-from simx.runner.bench.launch import Bench, ReferenceWorkloadHistory, run_launch
+from simx.runner.bench.launch import Bench, run_launch
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.schedule import USUAL
 from simx.runner.bench.stopping import Launches

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from simx.cli.parameters import duration, fraction, percentage, share
+from simx.cli.parameters import duration, fraction, percentage, powers, share
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,19 @@ def test_what_is_no_duration_is_refused(typed: str) -> None:
     """The message says how one is written."""
     with pytest.raises(click.BadParameter, match="write it as 5ms, 60s, 5m or 1h"):
         duration(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "batches"),
+    [("8", (8,)), ("1-64", (1, 2, 4, 8, 16, 32, 64)), ("3-13", (3, 6, 12)), ("4-4", (4,))],
+)
+def test_a_span_of_batches_is_doubled(typed: str, batches: tuple[int, ...]) -> None:
+    """From its first one, up to its last one at the most."""
+    assert powers(typed) == batches
+
+
+@pytest.mark.parametrize("typed", ["", "0", "0-8", "8-4", "1-", "1,8", "-1", "x", "100000"])
+def test_what_is_no_batch_is_refused(typed: str) -> None:
+    """The message says how batches are written."""
+    with pytest.raises(click.BadParameter, match="write 8, or 1-64 for 1, 2, 4 up to 64"):
+        powers(typed)

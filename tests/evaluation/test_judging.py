@@ -6,6 +6,7 @@ import pytest
 from simx.evaluation.judging import Candidate, judged
 from simx.evaluation.relations import truth_of
 from simx.models.backbone import ModelFile
+from simx.results.schema.config import Setting
 from simx.results.schema.report import Failure
 from simx.runner.bench.cells import failed_cell, identify
 from tests.evaluation.test_figures import pictures
@@ -22,7 +23,7 @@ def test_a_failed_cell_has_the_batch_of_its_network(*, single_picture: bool, bat
     backbone = msgspec.structs.replace(BACKBONE, file=file)
     failure = failed_cell(
         backbone,
-        identify(backbone, "pooled", target("right"), 1),
+        identify(backbone, "pooled", target("right"), Setting(1, 1)),
         "right",
         "file",
         Failure(stage="prepare", reason="no reason"),

@@ -259,6 +259,13 @@ class SmallBackend(FakeBackend):
         return embed(image)
 
 
+class MixingBackend(FakeBackend):
+    """Is right for one picture at a time, and gives those of a batch in another order."""
+
+    def forward(self, image: Any) -> Any:
+        return embed(image)[::-1]
+
+
 class DoubtfulBackend(FakeBackend):
     """Gives the right answers, which are far from its own in float64."""
 
@@ -341,6 +348,7 @@ class FakeRuntime:
         "truncated": TruncatedBackend,
         "rounded": RoundedBackend,
         "small": SmallBackend,
+        "mixing": MixingBackend,
         "doubtful": DoubtfulBackend,
         "amplifying": AmplifyingBackend,
         "precise": PreciseBackend,
@@ -466,6 +474,7 @@ constant = _entry("constant")
 truncated = _entry("truncated")
 rounded = _entry("rounded")
 small = _entry("small")
+mixing = _entry("mixing")
 nan = _entry("nan")
 doubtful = _entry("doubtful")
 amplifying = _entry("amplifying")

@@ -19,10 +19,11 @@ from simx.report.words.comparison import (
     difference_text,
     differences_text,
     names,
+    setting_name,
     share,
     time_name,
 )
-from simx.report.words.names import NOISY, backbone_name, listed, target_name
+from simx.report.words.names import NOISY, listed, target_name
 from simx.report.words.notes import AGAIN, RANDOM_NOTE
 from simx.report.words.values import ABSENT, Value
 from simx.results.comparison.outcome import (
@@ -124,7 +125,9 @@ def _summary(comparison: Comparison) -> Paragraph:
     """Return the regressions, and how many cells have which verdict or none, and why."""
     found = [(each.forward.ratio, each.new) for each in comparison.regressions if each.forward]
     worst = sorted(found, key=lambda pair: -pair[0])
-    texts = [f"{cell_name(identity)} {share(ratio)} %" for ratio, identity in worst]
+    texts = [
+        f"{cell_name(identity, comparison.settings)} {share(ratio)} %" for ratio, identity in worst
+    ]
     judged = [each.forward for each in comparison.cells if each.forward and not each.unjudged]
     lost = ", ".join(_unjudged(comparison))
     if not judged:
@@ -170,7 +173,7 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
     readable = show == "auto" and len(comparison.compared) <= READABLE_CELLS
     shown = [cell for cell in compared if show == "all" or readable or _is_news(cell)]
     if shown:
-        yield _forward_table(shown)
+        yield _forward_table(shown, comparison)
     if len(shown) < len(compared):
         left_out = [cell.forward for cell in compared if cell.forward and not _is_news(cell)]
         text = f"not shown: {', '.join(_counts(left_out))}"
@@ -196,17 +199,18 @@ def _is_news(cell: CellComparison) -> bool:
 
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
     """Yield the cells without a verdict, and the reason of each."""
-    texts = [*_barred(comparison)]
+    texts, settings = [*_barred(comparison)], comparison.settings
     for each in comparison.failures:
         sides = (("base", each.base), ("new", each.new))
         reasons = (f"in {side} {clean(reason)}" for side, reason in sides if reason is not None)
-        texts.append(f"{cell_name(each.identity)} failed {'; '.join(reasons)}")
+        texts.append(f"{cell_name(each.identity, settings)} failed {'; '.join(reasons)}")
     busy = [each.cells for each in comparison.unjudged if each.reason == "on a busy machine"]
     texts += (
-        f"on a busy machine: {names(cells)}; {AGAIN} (simx report shows how busy)" for cells in busy
+        f"on a busy machine: {names(cells, settings)}; {AGAIN} (simx report shows how busy)"
+        for cells in busy
     )
     missing = (("only in base", comparison.only_base), ("only in new", comparison.only_new))
-    texts += (f"{where}: {names(found)}" for where, found in missing if found)
+    texts += (f"{where}: {names(found, settings)}" for where, found in missing if found)
     if texts:
         yield Heading("Not compared")
         yield from map(Paragraph, texts)
@@ -220,10 +224,11 @@ def _barred(comparison: Comparison) -> Iterator[str]:
     by_text = grouped(comparison.barred, lambda cell: differences_text(cell.barred))
     for text, cells in sorted(by_text.items()):
         allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
-        yield f"{text} (compare with --allow {allow}): {names(cell.new for cell in cells)}"
+        which = names((cell.new for cell in cells), comparison.settings)
+        yield f"{text} (compare with --allow {allow}): {which}"
 
 
-def _forward_table(cells: Sequence[CellComparison]) -> Table:
+def _forward_table(cells: Sequence[CellComparison], comparison: Comparison) -> Table:
     """Return the change of ``forward`` in each cell; all of them have it."""
     return Table(
         columns=(
@@ -233,7 +238,7 @@ def _forward_table(cells: Sequence[CellComparison]) -> Table:
             Column("seen from", "%", optional=True),
         ),
         rows=tuple(
-            Row((*_keys(cell), *_change(cell.forward, "ms"), *_judgement(cell.forward)))
+            Row((*_keys(cell, comparison), *_change(cell.forward, "ms"), *_judgement(cell.forward)))
             for cell in cells
             if cell.forward
         ),
@@ -241,8 +246,9 @@ def _forward_table(cells: Sequence[CellComparison]) -> Table:
     )
 
 
-def _keys(cell: CellComparison) -> tuple[Value, Value]:
-    return Value(backbone_name(cell.new)), Value(target_name(target_of(cell.new)))
+def _keys(cell: CellComparison, comparison: Comparison) -> tuple[Value, Value]:
+    name = setting_name(cell.new, comparison.settings)
+    return Value(name), Value(target_name(target_of(cell.new)))
 
 
 def _change_columns(unit: str) -> tuple[Column, ...]:
@@ -294,7 +300,11 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
     found.sort(key=lambda pair: -max(max(each.ratio, 1 / each.ratio) for each in pair[1]))
     for title, unit in (("Other times", "ms"), ("Similarity times", "µs")):
         rows = [
-            (*_keys(cell), Value(time_name(each.scope, each.image)), *_change(each, unit))
+            (
+                *_keys(cell, comparison),
+                Value(time_name(each.scope, each.image)),
+                *_change(each, unit),
+            )
             for cell, changes in found
             for each in changes
             if each.scope.startswith("similarity") == (unit == "µs")
@@ -305,7 +315,7 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
 def _other_changes(comparison: Comparison) -> Iterator[Block]:
     """Yield the changes besides times."""
     rows = [
-        (*_keys(cell), Value(other.name), *_sides(other, cell.new.weights_origin))
+        (*_keys(cell, comparison), Value(other.name), *_sides(other, cell.new.weights_origin))
         for cell in comparison.cells
         for other in cell.others
     ]

@@ -18,6 +18,7 @@ from simx.report.blocks.document import (
 )
 from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, timed
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
+from simx.report.blocks.sweeps import sweep_tables
 from simx.report.words import figures
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
@@ -28,13 +29,14 @@ from simx.report.words.names import (
     differing_settings,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
+from simx.report.words.notes import busy_headline, range_notes, range_title
+from simx.report.words.sweeps import range_marks
 from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD
 from simx.results.summaries.derivation import by_range, mean_speed, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
-from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, RangeSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
 """The facts of a short rendering."""
@@ -61,11 +63,12 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
     yield from _points(busy_headline(backbones), "warning")
     for summary in summaries:
         yield Heading(range_title(summary, found))
-        yield from _tables(summary.backbones, found, layout)
+        yield from _tables(summary, found, layout)
+        yield from sweep_tables(summary)
         brief = sentences(summary, brief=True)
         yield from _points(brief)
         yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
-        yield from _points(mark_notes(summary.backbones), "warning")
+        yield from _points(range_marks(summary), "warning")
         yield from _points(range_notes(summary.backbones), "faint", detail=True)
     yield Points(legend(report), "faint", detail=True)
     if report.source is None:
@@ -81,9 +84,8 @@ def _points(
         yield Points(found, tone, detail)
 
 
-def _tables(
-    backbones: Sequence[BackboneSummary], targets: Sequence[TargetId], layout: Layout
-) -> Iterator[Table]:
+def _tables(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Table]:
+    backbones = summary.backbones
     speeds = _speed_table(backbones, targets)
     if layout == "models" or any(column.group for column in speeds.columns):
         yield speeds
@@ -91,7 +93,7 @@ def _tables(
         yield from origin_tables(backbones, targets)
     else:
         yield _picture_table(backbones, targets)
-        yield from views(backbones, targets, detail=True)
+        yield from views(summary.settings or backbones, targets, detail=True)
 
 
 def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:

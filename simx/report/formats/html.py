@@ -29,7 +29,18 @@ from simx.results.summaries.selection_criteria import SelectionCriteria
 
 FOLDER = Path(__file__).parent / "page"
 
-SCRIPTS = ("theme", "tables", "filters", "limits", "drawing", "scatter", "stages", "raw", "start")
+SCRIPTS = (
+    "theme",
+    "tables",
+    "filters",
+    "limits",
+    "drawing",
+    "scatter",
+    "stages",
+    "sweep",
+    "raw",
+    "start",
+)
 """In the order of their dependencies."""
 
 

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import IMAGE_WORDS, backbone_name, listed, target_name
+from simx.report.words.names import (
+    IMAGE_WORDS,
+    backbone_name,
+    listed,
+    setting_text,
+    target_name,
+)
 from simx.report.words.values import Tone
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference, OtherName
@@ -49,9 +55,14 @@ MOST_CELLS = 8
 """Cells that a sentence names; it counts the others."""
 
 
-def cell_name(cell: CellLabel) -> str:
+def cell_name(cell: CellLabel, settings: Sequence[str]) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
-    return f"{backbone_name(cell)} on {target_name(target_of(cell))}"
+    return f"{setting_name(cell, settings)} on {target_name(target_of(cell))}"
+
+
+def setting_name(cell: CellLabel, settings: Sequence[str]) -> str:
+    """Return for example ``resnet18:V1, batch 8``, with the settings that differ."""
+    return ", ".join((backbone_name(cell), *(setting_text(cell, name) for name in settings)))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:
@@ -88,6 +99,6 @@ def differences_text(differences: Sequence[Difference]) -> str:
     return "; ".join(parts)
 
 
-def names(cells: Iterable[CellLabel]) -> str:
+def names(cells: Iterable[CellLabel], settings: Sequence[str]) -> str:
     """Return the names of the first cells, and the number of the others."""
-    return listed([*map(cell_name, cells)], MOST_CELLS)
+    return listed([cell_name(cell, settings) for cell in cells], MOST_CELLS)

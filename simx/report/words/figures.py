@@ -73,6 +73,15 @@ def time(
     return _measured(value, low, high, spread=spread, digits=digits)
 
 
+def per_second(estimate: Estimate | None, batch: int) -> Value:
+    """Return the pictures per second of calls that take a batch each."""
+    if estimate is None:
+        return ABSENT
+    pictures = 1e9 * batch
+    low, high = (end and pictures / end for end in (estimate.high_ns, estimate.low_ns))
+    return _measured(pictures / estimate.median_ns, low, high)
+
+
 def ratio(value: Ratio | None) -> Value:
     """Return a ratio with its interval."""
     if value is None:

@@ -15,6 +15,7 @@ from simx.report.words.names import (
     setting_text,
     target_name,
 )
+from simx.report.words.sweeps import sweep_sentences
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.findings import (
@@ -58,6 +59,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
         *words.slower(found.slower),
         *words.costs(found.costs),
         *words.differing(found.differing),
+        *sweep_sentences(summary.curves, MOST_NAMED if brief else None),
     )
 
 

@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, listed, provider_name
 from simx.results.files.assembly import forward_of
 from simx.results.schema.config import Config, OwnModel
 from simx.results.schema.environment import Environment, OtherEnvironment
@@ -29,7 +29,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "quoted", (report.source,)
         yield "written", (report.created, f"simx {report.simx}")
     if report.environment and report.config:
-        yield "machine", _machine(report, report.environment, report.config.threads)
+        yield "machine", _machine(report, report.environment, report.config)
         yield "software", (f"simx {report.simx}", *_software(report.environment))
         for title, other in report.environment.others.items():
             yield "environment", (title, *_software(other))
@@ -61,14 +61,16 @@ def _software(environment: Environment | OtherEnvironment) -> tuple[str, ...]:
     return f"Python {environment.python}", *versions
 
 
-def _machine(report: Report, environment: Environment, threads: int) -> tuple[str, ...]:
+def _machine(report: Report, environment: Environment, config: Config) -> tuple[str, ...]:
     quota, governor = environment.quota_cores, environment.governor
     return (
         environment.cpu,
         environment.architecture,
         f"{environment.affinity_cores} of {counted(environment.logical_cores, 'core')}",
         *(() if quota is None else (f"quota {counted(quota, 'core')}",)),
-        counted(threads, "thread"),
+        " and ".join(
+            counted(count, "thread") for count in config.thread_counts or (config.threads,)
+        ),
         f"{environment.memory_bytes / 2**30:.0f} GiB",
         environment.system,
         *(("in a container",) if environment.container else ()),
@@ -105,7 +107,7 @@ def _requested(config: Config) -> tuple[str, ...]:
         f"seed {config.seed}",
         f"embedding {config.embedding}",
         ", ".join(config.precisions),
-        f"batch {config.batch}",
+        f"batch {listed([str(batch) for batch in config.batches or (config.batch,)])}",
         f"weights {config.weights}",
     )
 

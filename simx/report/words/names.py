@@ -61,7 +61,7 @@ def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     )
 
 
-def setting_text(backbone: BackboneSummary, name: str) -> str:
+def setting_text(backbone: BackboneSummary | CellLabel, name: str) -> str:
     """Return a setting that ``differing_settings`` names, in words.
 
     The preprocessing is that of the pretrained weights, which name it where the name of the

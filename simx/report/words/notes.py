@@ -23,6 +23,7 @@ from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.threads import has_too_few
 from simx.results.summaries.summary import (
     BackboneSummary,
+    FailedSummary,
     MeasuredSummary,
     RangeSummary,
     TargetId,
@@ -88,12 +89,19 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         if has_too_few(cell.threads_used, backbone.threads)
     )
     notes += (
-        f"{FAILED} {backbone_name(backbone)} on {target_name(cell.target)} failed at "
-        f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
+        failure_note(backbone_name(backbone), cell)
         for backbone in backbones
         for cell in backbone.failed
     )
     return tuple(notes)
+
+
+def failure_note(name: str, cell: FailedSummary) -> str:
+    """Return why a cell failed, and the command that repeats it."""
+    return (
+        f"{FAILED} {name} on {target_name(cell.target)} failed at {clean(cell.stage)}: "
+        f"{clean(cell.reason)} (again: {clean(cell.command)})"
+    )
 
 
 def busy_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:

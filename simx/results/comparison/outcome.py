@@ -1,5 +1,6 @@
 """What a comparison of two reports found, as types, and the exit code for it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
@@ -225,6 +226,20 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     def barred(self) -> tuple[CellComparison, ...]:
         """The cells with a difference that does not pass."""
         return tuple(cell for cell in self.cells if cell.barred)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Which of ``batch`` and ``threads`` tell the cells of one side apart, in a sweep."""
+        base = (*(cell.base for cell in self.cells), *self.only_base)
+        new = (*(cell.new for cell in self.cells), *self.only_new)
+        twins: dict[tuple[bool, CellLabel], list[CellLabel]] = defaultdict(list)
+        for place, label in ((side is new, label) for side in (base, new) for label in side):
+            twins[place, msgspec.structs.replace(label, batch=1, threads=None)].append(label)
+        return tuple(
+            name
+            for name in ("batch", "threads")
+            if any(len({getattr(each, name) for each in of}) > 1 for of in twins.values())
+        )
 
     @property
     def regressions(self) -> tuple[CellComparison, ...]:

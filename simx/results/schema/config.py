@@ -3,7 +3,8 @@
 Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
-from typing import Literal
+from itertools import product
+from typing import Literal, NamedTuple
 
 from simx.common.bounded import Count, Positive, PositiveAmount, Text
 from simx.common.strict_json import Struct
@@ -16,6 +17,13 @@ WeightsKind = Literal["auto", "pretrained", "random", "file"]
 
 BATCH = 1
 """Pictures of one call."""
+
+
+class Setting(NamedTuple):
+    """Pictures of one call, and threads."""
+
+    batch: int
+    threads: int
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
@@ -63,7 +71,8 @@ class Config(Schedule, frozen=True, kw_only=True):
     version 4, ``backends`` had the options in its names, and ``backbones`` and ``provider_options``
     were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
     ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
-    in bytes.
+    in bytes. In a sweep, ``batches`` and ``thread_counts`` are all sizes and counts in ascending
+    order, ``batch`` is the smallest of them and ``threads`` the largest.
     """
 
     backbones: tuple[Text, ...] = ()
@@ -79,5 +88,19 @@ class Config(Schedule, frozen=True, kw_only=True):
     weights: WeightsKind
     profile: ProfileName
     worker_memory: Positive | None = None
+    batches: tuple[Positive, ...] = ()
+    thread_counts: tuple[Positive, ...] = ()
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
     models: dict[Text, OwnModel] = {}  # noqa: RUF012 - msgspec copies it
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Those of every target: the smallest batch first, and of each batch the most threads."""
+        batches = self.batches or (self.batch,)
+        counts = self.thread_counts or (self.threads,)
+        return tuple(Setting(*each) for each in product(batches, reversed(counts)))
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether there are several settings."""
+        return len(self.settings) > 1

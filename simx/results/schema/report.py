@@ -19,8 +19,9 @@ History of the format:
    and by heat to the noise of a block. Versions 4 and 5 are read.
 7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
    Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches,
-   ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models`` to the
-   configuration; figures of GFLOPS may be None. Versions 4 to 6 are read.
+   ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models``,
+   ``batches`` and ``thread_counts`` to the configuration; figures of GFLOPS may be None. Versions
+   4 to 6 are read.
 """
 
 from typing import Annotated, Literal

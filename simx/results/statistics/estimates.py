@@ -63,6 +63,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
         """How far the interval reaches above the ratio, as a share of it (0.015 for 1.5 %)."""
         return None if self.high is None else self.high / self.value - 1
 
+    def times(self, factor: float) -> "Ratio":
+        """Return the ratio and its interval, each times a factor."""
+        low, high = (end and end * factor for end in (self.low, self.high))
+        return msgspec.structs.replace(self, value=self.value * factor, low=low, high=high)
+
     def is_above_one(self, comparisons: int) -> bool:
         """Whether the first cell is the slower one, as one of so many comparisons (Bonferroni)."""
         if self.high is None:
@@ -140,6 +145,20 @@ def log_ratios(a: Sequence[Launch], b: Sequence[Launch]) -> dict[int, float]:
         if logs:
             means[launch.index] = math.fsum(logs) / len(logs)
     return means
+
+
+def repeated(launches: Sequence[Launch], times: int) -> tuple[Launch, ...]:
+    """Return the times of doing so many times what was timed once."""
+    return tuple(
+        msgspec.structs.replace(
+            launch,
+            blocks=tuple(
+                msgspec.structs.replace(block, ns=tuple(times * ns for ns in block.ns))
+                for block in launch.blocks
+            ),
+        )
+        for launch in launches
+    )
 
 
 def summed(before: Sequence[Sequence[Launch]], last: Sequence[Launch]) -> tuple[Launch, ...]:

@@ -6,11 +6,12 @@ machine, a neighbour on the other hardware thread of the same core.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
+from simx.results.schema.report import Canary
 from simx.results.schema.times import Block, Launch
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
@@ -116,3 +117,31 @@ def is_throttled(block: Block, usual_khz: float) -> bool:
     """Whether the cores were well below their usual frequency."""
     frequency = block.noise.frequency_khz
     return frequency is not None and frequency < FREQUENCY_SHARE * usual_khz
+
+
+class ReferenceWorkloadHistory:
+    """The reference workload's times of a run, by backend and provider.
+
+    The workload is a fixed matrix product, measured around every round; reports call it the canary.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[CanaryKey, list[float]] = {}
+
+    def are_slow(self, canaries: Mapping[CanaryKey, Block]) -> bool:
+        """Remember one round's canaries, and return whether they were disturbed."""
+        taken = {key: canary_ns(block) for key, block in canaries.items()}
+        for key, ns in taken.items():
+            self._seen.setdefault(key, []).append(ns)
+        return is_slow(taken, self.references())
+
+    def remember(self, canaries: Iterable[Canary]) -> None:
+        """Remember canaries of an earlier run."""
+        for canary in canaries:
+            seen = self._seen.setdefault((canary.backend, canary.provider), [])
+            blocks = (block for launch in canary.launches for block in launch.blocks)
+            seen += map(canary_ns, blocks)
+
+    def references(self) -> dict[CanaryKey, float]:
+        """Return the nanoseconds of an undisturbed canary on each backend and provider."""
+        return {key: canary_reference(ns) for key, ns in self._seen.items()}

@@ -16,7 +16,14 @@ from simx.results.schema.report import (
 from simx.results.schema.times import FORWARD, Launch, Scope, TimeKey
 from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness
-from simx.results.statistics.estimates import Estimate, Ratio, log_ratios, log_times, summed
+from simx.results.statistics.estimates import (
+    Estimate,
+    Ratio,
+    log_ratios,
+    log_times,
+    repeated,
+    summed,
+)
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
 from simx.results.summaries.summary import BackboneKey, TargetId, backbone_of, target_of
 
@@ -120,6 +127,7 @@ class CountedReport:
                     for key, launches in of_cell.items()
                 },
                 preparation,
+                cells[0].identity.batch,
             )
             for target, of_cell in times.items()
         }
@@ -147,15 +155,16 @@ def _wholes(scope: Scope) -> tuple[str, str]:
     return scope, scope.partition(".")[0]
 
 
-def _with_pipeline(times: Timings, preparation: Preparation | None) -> Timings:
+def _with_pipeline(times: Timings, preparation: Preparation | None, batch: int) -> Timings:
     """Add the stages of every picture's pipeline, and their sum, to the times of a cell.
 
-    The last stage is ``host``, or ``forward`` where that is the same.
+    A batch of files is decoded and preprocessed one after the other, and embedded in one call. The
+    last stage is ``host``, or ``forward`` where that is the same.
     """
     if preparation is None:
         return times
     stages: dict[TimeKey, Launches] = {
-        (timing.scope, timing.image): round_filter.filter_blocks(timing.launches)
+        (timing.scope, timing.image): repeated(round_filter.filter_blocks(timing.launches), batch)
         for timing in preparation.timings
     }
     last = times.get(("host", None)) or times.get(FORWARD, ())

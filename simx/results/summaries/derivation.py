@@ -11,7 +11,14 @@ from simx.results.schema.times import FORWARD
 from simx.results.statistics.drift import drift
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.backbones import Summariser
-from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
+from simx.results.summaries.summary import (
+    BackboneSummary,
+    Curve,
+    RangeSummary,
+    TargetId,
+    target_of,
+)
+from simx.results.summaries.sweeps import curves
 
 MOST_LOG = 709.0
 """About the largest number whose exponential a float can hold."""
@@ -49,7 +56,12 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
         come last: custom ranges drop none.
     """
     canaries = {target: canaries_of(report, target) for target in targets(report)}
-    groups = grouped(backbones(report), lambda each: range_of(each.catalogue.gflops, ranges))
+    every, curved = _every_setting(report)
+
+    def inside(backbone: BackboneSummary) -> Range | None:
+        return range_of(backbone.catalogue.gflops, ranges)
+
+    groups = grouped(_of_first_setting(report, every), inside)
     return tuple(
         RangeSummary(
             range=bounds,
@@ -57,6 +69,8 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
             drift={
                 target: drift(of, _on(target, groups[bounds])) for target, of in canaries.items()
             },
+            settings=tuple(each for each in every if curved and inside(each) == bounds),
+            curves=tuple(each for each in curved if inside(each.backbone) == bounds),
         )
         for bounds in (*ranges, None)
         if bounds in groups
@@ -78,12 +92,26 @@ def canaries_of(report: Report, target: TargetId) -> list[Canary]:
 
 
 def backbones(report: Report) -> list[BackboneSummary]:
-    """Return every backbone of a report, in the order of the tables."""
+    """Return every backbone of a report, in the order of the tables; of a sweep's first setting."""
+    return _of_first_setting(report, _every_setting(report)[0])
+
+
+def _every_setting(report: Report) -> tuple[list[BackboneSummary], tuple[Curve, ...]]:
+    """Return the summaries of all settings, and the curves of a sweep."""
     order = targets(report)
     if not order:
-        return []
+        return [], ()
     summariser = Summariser(report, order)
-    return [summariser.summarise(backbone) for backbone in summariser.counted.backbones]
+    every = [summariser.summarise(backbone) for backbone in summariser.counted.backbones]
+    if report.config is None or not report.config.sweeps:
+        return every, ()
+    return every, curves(every, report.config)
+
+
+def _of_first_setting(report: Report, every: Sequence[BackboneSummary]) -> list[BackboneSummary]:
+    if report.config is None or not report.config.sweeps:
+        return list(every)
+    return [each for each in every if (each.batch, each.threads) == report.config.settings[0]]
 
 
 def mean_speed(backbones: Sequence[BackboneSummary], target: TargetId) -> Ratio | None:

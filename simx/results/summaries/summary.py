@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Literal
 
 import msgspec
 
@@ -179,6 +180,32 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell of a curve, with its setting."""
+
+    batch: int
+    threads: int | None
+    cell: MeasuredSummary | FailedSummary
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """The throughput of a backbone on a target, over the batch or over the threads alone.
+
+    ``gains`` are the throughputs of the points relative to the first one, None without times.
+    ``knee`` are the places of the smallest batch that may be, and of the smallest that certainly
+    is, within ``KNEE_SHARE`` of the best; None without times. ``is_usual`` marks a curve through
+    the first setting: with the most threads, or with the smallest batch.
+    """
+
+    backbone: BackboneSummary
+    target: TargetId
+    over: Literal["batch", "threads"]
+    points: tuple[Point, ...]
+    gains: tuple[Ratio | None, ...]
+    knee: tuple[int, int] | None
+    is_usual: bool
+
+
 OUTSIDE = "outside the ranges"
 """Label of what is outside all ranges."""
 
@@ -187,12 +214,15 @@ class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The backbones of one range; it is None for those outside all ranges.
 
     ``drift`` is the share by which the machine's speed differed between the backbones, which are
-    not measured in the same rounds, of each target of the report.
+    not measured in the same rounds, of each target of the report. In a sweep ``backbones`` are
+    those of its first setting alone, and ``settings`` those of all.
     """
 
     range: Range | None
     backbones: tuple[BackboneSummary, ...]
     drift: Mapping[TargetId, float]
+    settings: tuple[BackboneSummary, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     @property
     def label(self) -> str:

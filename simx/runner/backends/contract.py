@@ -30,7 +30,8 @@ LARGE_SIZE = 1024
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker loads: one backbone on one provider. Paths are absolute.
 
-    ``files`` are those that the backend executes, by name, in one folder. ``variants`` are named
+    Timed calls take ``batch`` pictures each. ``files`` are those that the backend executes, by
+    name, in one folder. ``variants`` are named
     changes of the pinned settings, ``options`` the provider's, each as ``key=value``. With
     ``allow_partial`` a part of the nodes on the provider suffices.
     """
@@ -41,6 +42,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     model_path: str
     weights_path: str
+    batch: int = 1
     files: dict[str, FileRecord] = {}
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()

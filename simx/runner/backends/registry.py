@@ -21,6 +21,9 @@ from simx.workers.variables import PRIVATE
 TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 """torch's devices, by ONNX Runtime's names of their providers."""
 
+FIXED = "static-batch"
+"""The variant whose network takes no other number of pictures than the batch."""
+
 Environment = tuple[tuple[str, str | None], ...]
 """Variables of a worker; None removes one."""
 
@@ -230,6 +233,7 @@ BACKENDS = (
             _variant("passive", _PASSIVE),
             _SEARCHING,
             _variant("spinning", "threads go on spinning after a call"),
+            _variant(FIXED, "the graph's free batch is fixed to that of the calls"),
             _TF32,
         ),
     ),

@@ -18,16 +18,13 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import Config
 from simx.results.schema.report import FailedCell, Report, SchemaId
+from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.backends.registry import BackendSpec
+from simx.runner.bench.admission import admitted, weighed
 from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.launch import (
-    Bench,
-    ReferenceWorkloadHistory,
-    run_launch,
-    weighed,
-)
+from simx.runner.bench.launch import Bench, run_launch
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.resumption import Earlier, replay, require_same_exports
 from simx.runner.bench.schedule import USUAL, Deadlines
@@ -67,7 +64,7 @@ def run_bench(
         SystemFailureError: the journal or the report cannot be written.
     """
     history, spreads = ReferenceWorkloadHistory(), PilotSpreads()
-    require_same_exports(journal.kept.launches, workloads, opened.targets, config.threads)
+    require_same_exports(journal.kept.launches, workloads, opened.targets, config)
     earlier = replay(journal.kept.launches, config, history, spreads)
     try:
         with launcher(READER, memory=config.worker_memory) as reading:
@@ -127,23 +124,29 @@ def _measure(
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
     backbone = workload.backbone
-    targets = [each for each in targets if each.runs(backbone)]
-    cells, lacking = _planned(workload, config, targets)
+    planned = _planned(workload, config, targets, bench)
+    cells = [each for each in planned if isinstance(each, PlannedCell)]
     if not cells:
-        journal.append(FinishedLaunch(cells=tuple(lacking.values())))
+        failed = (each for each in planned if isinstance(each, FailedCell))
+        journal.append(FinishedLaunch(cells=tuple(failed)))
         return
     launches = earlier.launches
     launches.go_on_from_now()
-    cells = earlier.going_on(cells) if launches.done else weighed(cells, bench)
+    if launches.done:
+        cells = earlier.going_on(cells)
+    else:
+        cells = weighed(cells, bench.launchers, bench.deadlines)
     verdict: Verdict = "go_on"
     while verdict == "go_on":
         progress(backbone, launches.done, launches.planned)
         result = run_launch(bench, cells, launches.done, launches.seconds_for_next)
         cells = list(result.left)
         finished = launches.add(result.finished, bench.history.references())
-        if lacking and launches.done == 1:
+        if launches.done == 1:
             measured = iter(finished.cells)
-            in_order = (lacking.get(target) or next(measured) for target in targets)
+            in_order = (
+                each if isinstance(each, FailedCell) else next(measured) for each in planned
+            )
             finished = msgspec.structs.replace(finished, cells=tuple(in_order))
         verdict = launches.verdict()
         if not cells:
@@ -154,17 +157,13 @@ def _measure(
 
 
 def _planned(
-    workload: Workload, config: Config, targets: Sequence[Target]
-) -> tuple[list[PlannedCell], dict[Target, FailedCell]]:
-    """Return the cells to measure, and the failures of those without an export."""
-    cells, lacking = [], {}
-    for target in targets:
-        cell = workload.cell(target, config)
-        if isinstance(cell, PlannedCell):
-            cells.append(cell)
-        else:
-            lacking[target] = cell
-    return cells, lacking
+    workload: Workload, config: Config, targets: Sequence[Target], bench: Bench
+) -> list[PlannedCell | FailedCell]:
+    """Return the cells to measure, and the failures of those without an export or memory."""
+    found = workload.cells(targets, config)
+    cells = [each for each in found if isinstance(each, PlannedCell)]
+    fitting = iter(admitted(cells, bench.launchers, bench.deadlines))
+    return [next(fitting) if isinstance(each, PlannedCell) else each for each in found]
 
 
 def begun_report(

@@ -17,7 +17,7 @@ from simx.common.errors import InputError
 from simx.exporter.verification.reference import load_reference
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.partial_placement import partial_placement
-from simx.results.schema.report import Canary, Failure, MeasuredCell, Parity
+from simx.results.schema.report import Failure, MeasuredCell, Parity
 from simx.results.schema.times import (
     Block,
     DeviceEvents,
@@ -32,7 +32,7 @@ from simx.results.statistics.drift import PROCESSOR, device_of
 from simx.results.statistics.parity import REPEATED, Bounds, disagreement, worst_parity
 from simx.results.statistics.threads import has_too_many
 from simx.results.statistics.vector_math import cosine, similarities
-from simx.runner.backends.contract import CANARY_SIZE, Array, BackendFacts
+from simx.runner.backends.contract import Array, BackendFacts
 from simx.runner.backends.ort.settings import THREAD_OPTIONS
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
 from simx.runner.bench.schedule import (
@@ -75,7 +75,6 @@ class CellClient:
         self.worker = worker
         self._deadlines = deadlines
         self.blocks: dict[tuple[Scope, Image | None], list[Block]] = defaultdict(list)
-        self.canary: list[Block] = []
         self.parity = Parity(cosine=1.0, relative_l2=0.0)
         self._right: Array
         self._threads_used: float | None = None
@@ -102,10 +101,12 @@ class CellClient:
         seconds = self.plan.loading_seconds(self._deadlines)
         self.prepared = self._ask(request, messages.PREPARED, "prepare", seconds)
         answers = messages.unpack(self.prepared.verification)
-        self._check_rows("parity", answers, reference, target.bounds)
+        rows = list(self.prepared.rows)
+        self._check_rows("parity", answers, reference[rows], target.bounds)
         # In a reduced precision torch's embeddings are too far off to tell the answer to one
         # picture from that to another: timed calls are compared with the cell's own first answers.
-        self._right = reference if target.precision == "fp32" else answers
+        own = answers[[rows.index(picture) for picture in range(len(reference))]]
+        self._right = reference if target.precision == "fp32" else own
         _refuse("synchronise", unfinished_work(self.prepared.calls))
         self._name_partial_placement(self.prepared.facts)
         create, call = self.prepared.create_ns, self.prepared.first_call_ns
@@ -172,7 +173,8 @@ class CellClient:
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check its results."""
         is_forward = not scope.startswith("similarity")
-        plan = block_plan(self.prepared.call_ns) if is_forward else SIMILARITY_PLAN
+        of_calls = block_plan(self.prepared.call_ns, self.plan.batch)
+        plan = of_calls if is_forward else SIMILARITY_PLAN
         request = messages.Measure(scope, image, round_index, plan)
         seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
         measured = self._ask(request, messages.MEASURED, scope, seconds)
@@ -188,8 +190,8 @@ class CellClient:
         """Take one block of the fixed matrix product."""
         request = messages.MeasureCanary(round_index, CANARY_PLAN)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        self.canary.append(self._ask(request, messages.CANARY, "canary", seconds).block)
-        return self.canary[-1]
+        block: Block = self._ask(request, messages.CANARY, "canary", seconds).block
+        return block
 
     def require_same_pictures(self, other: "CellClient") -> None:
         """Compare the embeddings of the four pictures with another cell's."""
@@ -228,11 +230,11 @@ class CellClient:
             return None
         return error
 
-    def finish(self, index: int, *, few_calls: bool) -> tuple[MeasuredCell, Canary | None]:
-        """Return its measurements as parts of a report; None for a canary that was not taken."""
+    def finish(self, index: int, *, few_calls: bool) -> MeasuredCell:
+        """Return its measurements as a part of a report."""
         manifest, prepared, facts = self.plan.entry.manifest, self.prepared, self.prepared.facts
         its, origin = self.plan.identity, manifest.identity.weights_origin
-        cell = MeasuredCell(
+        return MeasuredCell(
             identity=its,
             catalogue=catalogue_figures(self.plan.backbone, its.embedding, origin),
             weights_origin=origin,
@@ -255,17 +257,6 @@ class CellClient:
                 for scope, image in self.blocks
             ),
         )
-        if not self.canary:
-            return cell, None
-        canary = Canary(
-            model=cell.identity.model,
-            weights=cell.identity.weights,
-            backend=cell.identity.backend,
-            provider=cell.identity.provider,
-            size=CANARY_SIZE,
-            launches=(Launch(index=index, blocks=tuple(self.canary)),),
-        )
-        return cell, canary
 
     def _launch(self, index: int, scope: Scope, image: Image | None) -> Launch:
         blocks = tuple(self.blocks[scope, image])

@@ -1,7 +1,7 @@
 """The cells of a benchmark: one backbone on one target each, and their records in a report."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, full_name
 from simx.results.files.journal_lines import JournaledBackbone
-from simx.results.schema.config import BATCH, Config
+from simx.results.schema.config import BATCH, Config, Setting
 from simx.results.schema.environment import Memory
 from simx.results.schema.evaluation import EvaluationConfig
 from simx.results.schema.partial_placement import with_partial_placement
@@ -29,9 +29,10 @@ BENCH = "simx bench"
 class PlannedCell(msgspec.Struct, frozen=True):
     """One backbone on one target, with the export of the target's precision.
 
-    ``memory`` is what its worker needs on a GPU, once measured. With ``allow_partial`` a part of
-    its nodes on the provider suffices; ``partial_placement`` is that part, or None for all nodes.
-    It is known once the cell ``was_loaded`` in an earlier launch. ``weights_key`` is as for a
+    ``memory`` is what its worker needs on a GPU, once measured, and ``needed_bytes`` an estimate of
+    what it needs of the machine's, 0 if it is alone. With ``allow_partial`` a part of its nodes on
+    the provider suffices; ``partial_placement`` is that part, or None for all nodes. It is known
+    once the cell ``was_loaded`` in an earlier launch. ``weights_key`` is as for a
     ``WeightsRequest``.
     """
 
@@ -39,7 +40,9 @@ class PlannedCell(msgspec.Struct, frozen=True):
     target: Target
     entry: Entry
     threads: int
+    batch: int = BATCH
     memory: Memory | None = None
+    needed_bytes: int = 0
     allow_partial: bool = False
     partial_placement: str | None = None
     was_loaded: bool = False
@@ -53,7 +56,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
     @property
     def identity(self) -> Identity:
         """Its name, unique in a report."""
-        whole = identify(self.backbone, self.embedding, self.target, self.threads)
+        setting = Setting(self.batch, self.threads)
+        whole = identify(self.backbone, self.embedding, self.target, setting)
         return msgspec.structs.replace(
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
@@ -66,6 +70,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
             embedding=self.embedding,
             provider=self.target.provider,
             threads=self.threads,
+            batch=self.batch,
             model_path=_absolute(self.entry.model_path),
             weights_path=_absolute(self.entry.weights_path),
             files=self._executed[1],
@@ -82,7 +87,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
 
     def loading_seconds(self, deadlines: Deadlines) -> float:
         """Return how long a worker may take to load it and answer for the first time."""
-        gmacs = self.backbone.embedding_gmacs.of(self.embedding)
+        gmacs = self.batch * self.backbone.embedding_gmacs.of(self.embedding)
         return deadlines.of_loading(gmacs, self.backbone.params)
 
     @property
@@ -121,21 +126,35 @@ class Workload(msgspec.Struct, frozen=True):
     exports: Mapping[Precision, Entry | NotExported]
     weights_key: str | None = None
 
-    def cell(self, target: Target, config: Config | EvaluationConfig) -> PlannedCell | FailedCell:
-        """Return its cell on a target, or the failure of the export that it needs."""
+    def cells(self, targets: Sequence[Target], config: Config) -> list[PlannedCell | FailedCell]:
+        """Return its cells on the targets that can run it, setting by setting."""
+        usable = [each for each in targets if each.runs(self.backbone)]
+        return [
+            self.cell(target, config, setting) for setting in config.settings for target in usable
+        ]
+
+    def cell(
+        self, target: Target, config: Config | EvaluationConfig, setting: Setting
+    ) -> PlannedCell | FailedCell:
+        """Return its cell on a target, or why it cannot be measured there."""
         export, partial = self.exports[target.precision], config.allow_partial
         if isinstance(export, Entry):
-            return PlannedCell(
+            planned = PlannedCell(
                 self.backbone,
                 target,
                 export,
-                config.threads,
+                setting.threads,
+                setting.batch,
                 allow_partial=partial,
                 weights_key=self.weights_key,
             )
+            if self.backbone.batch_of(setting.batch) == setting.batch:
+                return planned
+            reason = "its graph takes one picture in a call; export it with a free batch"
+            return planned.failed(Failure(stage="batch", reason=reason))
         return failed_cell(
             self.backbone,
-            identify(self.backbone, config.embedding, target, config.threads),
+            identify(self.backbone, config.embedding, target, setting),
             target.backend.typed,
             export.weights_origin,
             Failure(stage=export.stage, reason=export.reason),
@@ -177,6 +196,7 @@ def failed_cell(
         "--backend": backend,
         "--provider": short_name(identity.provider),
         "--embedding": identity.embedding,
+        "--batch": None if identity.batch == BATCH else identity.batch,
         "--threads": identity.threads,
         "--precision": None if identity.precision == "fp32" else identity.precision,
         "--weights": "FILE" if origin == "file" else origin,
@@ -200,7 +220,7 @@ def failed_cell(
 
 
 def identify(
-    backbone: Backbone, embedding: EmbeddingKind, target: Target, threads: int
+    backbone: Backbone, embedding: EmbeddingKind, target: Target, setting: Setting
 ) -> Identity:
     """Return the identity of a backbone's cell on a target."""
     return Identity(
@@ -210,8 +230,8 @@ def identify(
         backend=target.backend.label,
         provider=target.provider,
         precision=target.precision,
-        batch=BATCH,
-        threads=threads,
+        batch=setting.batch,
+        threads=setting.threads,
     )
 
 

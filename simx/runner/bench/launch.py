@@ -5,19 +5,23 @@ Only one worker is active at a time. A cell that fails does not affect the other
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 
 import msgspec
 
+from simx.exporter.jobs.memory import memory_for_exports
+from simx.models.backbone import Preset
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
-from simx.results.schema.environment import Memory
 from simx.results.schema.report import Canary, FailedCell, Failure, Outcome, Preparation
-from simx.results.schema.times import Block, Scope
+from simx.results.schema.times import Block, Launch, Scope
 from simx.results.statistics import noise
 from simx.results.statistics.parity import DIFFERS, amplified_rounding
+from simx.runner.backends.contract import CANARY_SIZE
+from simx.runner.bench.admission import refusal, side_by_side
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.reading import PictureReader
@@ -29,8 +33,11 @@ from simx.runner.bench.schedule import (
     Deadlines,
     shuffled,
 )
-from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
+from simx.runner.measure.messages import ArrayMessage
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
+
+_Inputs = Mapping[Preset, ArrayMessage]
+"""Those of ``IMAGES``, float32 [4, 3, H, W]."""
 
 REPEATS = 2
 """How many rounds may be disturbed, for each that is wanted, before all rounds count."""
@@ -42,44 +49,13 @@ PAUSE_SECONDS = 0.05
 """Between two checks of a disturbed machine."""
 
 
-class ReferenceWorkloadHistory:
-    """The reference workload's times of a run, by backend and provider.
-
-    The workload is a fixed matrix product, measured around every round; reports call it the canary.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[noise.CanaryKey, list[float]] = {}
-
-    def are_slow(self, canaries: Mapping[noise.CanaryKey, Block]) -> bool:
-        """Remember one round's canaries, and return whether they were disturbed."""
-        taken = {key: noise.canary_ns(block) for key, block in canaries.items()}
-        for key, ns in taken.items():
-            self._seen.setdefault(key, []).append(ns)
-        return noise.is_slow(taken, self.references())
-
-    def remember(self, canaries: Iterable[Canary]) -> None:
-        """Remember canaries of an earlier run."""
-        for canary in canaries:
-            seen = self._seen.setdefault((canary.backend, canary.provider), [])
-            blocks = (block for launch in canary.launches for block in launch.blocks)
-            seen += map(noise.canary_ns, blocks)
-
-    def references(self) -> dict[noise.CanaryKey, float]:
-        """Return the nanoseconds of an undisturbed canary on each backend and provider."""
-        return {key: noise.canary_reference(ns) for key, ns in self._seen.items()}
-
-
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share.
-
-    ``launchers`` start workers, by the backend's label.
-    """
+    """What all launches share; ``launchers`` start workers, by the backend's label."""
 
     launchers: dict[str, Launcher]
     reader: PictureReader
     schedule: Schedule
-    history: ReferenceWorkloadHistory
+    history: noise.ReferenceWorkloadHistory
     deadlines: Deadlines = USUAL
     only_forward: bool = False
 
@@ -101,18 +77,16 @@ def run_launch(
 
     Args:
         bench: what all launches share.
-        cells: the cells.
+        cells: the cells, those of smaller batches first.
         index: the launch's.
         seconds: at which all rounds beyond the fewest have ended; None for no limit.
     """
     run = _LaunchRun(bench, cells, index, seconds)
     try:
-        run.prepare()
         run.measure()
     except BaseException as error:
         run.close(at_once=is_interrupt(error))
         raise
-    run.close()
     return run.result()
 
 
@@ -123,46 +97,86 @@ class _LaunchRun:
         self, bench: Bench, cells: Sequence[PlannedCell], index: int, seconds: float | None
     ) -> None:
         self._begun = time.monotonic()
-        self._seconds = seconds
+        self._seconds = self._end = seconds
         self._bench = bench
         self._cells = cells
         self._index = index
         self._giant = False
         self._live: dict[int, CellClient] = {}
         self._done: dict[int, Outcome] = {}
-        self._canaries: list[Canary] = []
+        self._left: dict[int, PlannedCell] = {}
+        self._canaries: dict[noise.CanaryKey, list[Block]] = {}
+        self._next_round = 0
         self._preparation: Preparation | None = None
         self._spent: dict[str, float] = defaultdict(float)
-        self._own_error = 0.0
-        self._longest_round = 0.0
+        self._own_error = self._longest_round = 0.0
 
-    def prepare(self) -> None:
-        reader = self._bench.reader
+    def measure(self) -> None:
+        """Measure all cells: at once, or in parts that the memory holds."""
         try:
             with self._spending("pictures"):
-                if not self._is_for_forward_alone:
-                    first = self._cells[0].backbone
-                    self._preparation = reader.preparation(first, self._index)
-                presets = {cell.backbone.preset for cell in self._cells}
-                inputs = {preset: reader.inputs(preset) for preset in presets}
+                inputs = self._inputs()
         except WorkerError as error:
             failure = Failure(stage="pictures", reason=f"the worker {error}")
             self._done = {place: plan.failed(failure) for place, plan in enumerate(self._cells)}
             return
-        with self._spending("prepare"):
-            self._launch()
-        self._each("prepare", lambda cell: cell.prepare(inputs[cell.plan.backbone.preset]))
+        parts = side_by_side(self._cells, memory_for_exports())
+        for number, places in enumerate(parts, 1):
+            self._end = self._seconds and self._seconds * number / len(parts)
+            self._measure_part(places, inputs)
+            self.close()
+            self._left |= {place: cell.plan for place, cell in self._live.items()}
+            self._live = {}
+
+    def _inputs(self) -> _Inputs:
+        reader, presets = self._bench.reader, {cell.backbone.preset for cell in self._cells}
+        if not self._is_for_forward_alone:
+            self._preparation = reader.preparation(self._cells[0].backbone, self._index)
+        return {preset: reader.inputs(preset) for preset in presets}
+
+    def _measure_part(self, places: Sequence[int], inputs: _Inputs) -> None:
+        """Measure ``forward`` in rounds, then every other scope that is due."""
+        self._longest_round = 0.0
+        self._prepare(places, inputs)
         self._each("compare", self._compare)
         self._explain_disagreements()
         if self._index == 0 and not self._bench.only_forward:
             self._each("threads", lambda cell: cell.count_threads())
-        self._giant = any(cell.is_giant for cell in self._live.values())
+        # Of a giant even the smallest batch takes that long.
+        live, smallest = self._live.values(), min(cell.batch for cell in self._cells)
+        self._giant |= any(cell.is_giant for cell in live if cell.plan.batch == smallest)
         if not self._giant:
             self._each("warm-up", lambda cell: cell.warm_up())
+        self._rounds()
+        self._each("events", lambda cell: cell.cross_check())
+        if not self._is_for_forward_alone:
+            self._other_scopes()
+        for place, cell in self._live.items():
+            self._done[place] = cell.finish(self._index, few_calls=self._giant)
 
-    def _launch(self) -> None:
+    def _prepare(self, places: Sequence[int], inputs: _Inputs) -> None:
+        """Load the cells, smaller batches first."""
+        for _, group in groupby(places, lambda place: self._cells[place].batch):
+            tried = [place for place in group if not self._is_refused(place)]
+            with self._spending("prepare"):
+                self._launch(tried)
+            self._each(
+                "prepare",
+                lambda cell: cell.prepare(inputs[cell.plan.backbone.preset]),
+                among=tried,
+            )
+
+    def _is_refused(self, place: int) -> bool:
+        """Whether a cell is not tried, because a smaller batch of it failed in the first launch."""
+        outcomes = () if self._index else self._done.items()
+        failed = [self._cells[at] for at, each in outcomes if isinstance(each, FailedCell)]
+        if failure := refusal(self._cells[place], failed):
+            self._done[place] = self._cells[place].failed(failure)
+        return failure is not None
+
+    def _launch(self, places: Sequence[int]) -> None:
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
-        for place in shuffled(range(len(self._cells)), seed, backbone, self._index, "launch"):
+        for place in shuffled(places, seed, backbone, self._index, "launch"):
             plan = self._cells[place]
             try:
                 worker = self._bench.launchers[plan.target.backend.label].launch()
@@ -188,30 +202,29 @@ class _LaunchRun:
             if reason := amplified_rounding(self._own_error, bounds):
                 self._done[place] = msgspec.structs.replace(outcome, reason=reason)
 
-    def measure(self) -> None:
-        """Measure ``forward`` in rounds, then every other scope that is due."""
-        self._rounds()
-        self._each("events", lambda cell: cell.cross_check())
-        if not self._is_for_forward_alone:
-            self._other_scopes()
-        for place, cell in self._live.items():
-            self._done[place], canary = cell.finish(self._index, few_calls=self._giant)
-            self._canaries += [canary] if canary else []
-
     def close(self, *, at_once: bool = False) -> None:
         close_workers((cell.worker for cell in self._live.values()), at_once=at_once)
 
     def result(self) -> LaunchResult:
-        cells = tuple(self._done[place] for place in range(len(self._cells)))
-        return LaunchResult(
-            FinishedLaunch(
-                cells=cells,
-                canary=tuple(self._canaries),
-                preparation=self._preparation,
-                spent={name: round(seconds, 3) for name, seconds in self._spent.items()},
-            ),
-            tuple(self._live[place].plan for place in sorted(self._live)),
+        backbone = self._cells[0].backbone
+        canaries = tuple(
+            Canary(
+                model=backbone.model,
+                weights=backbone.weights,
+                backend=backend,
+                provider=provider,
+                size=CANARY_SIZE,
+                launches=(Launch(index=self._index, blocks=tuple(blocks)),),
+            )
+            for (backend, provider), blocks in self._canaries.items()
         )
+        finished = FinishedLaunch(
+            cells=tuple(self._done[place] for place in range(len(self._cells))),
+            canary=canaries,
+            preparation=self._preparation,
+            spent={name: round(seconds, 3) for name, seconds in self._spent.items()},
+        )
+        return LaunchResult(finished, tuple(self._left.values()))
 
     def _rounds(self) -> None:
         """Take rounds until enough of them are undisturbed, or the launch has no time left.
@@ -221,7 +234,7 @@ class _LaunchRun:
         """
         wanted = 1 if self._giant else self._bench.schedule.rounds
         patience = 0 if self._giant else REPEATS * wanted
-        number = undisturbed = measured = 0
+        number, undisturbed, measured = self._next_round, 0, 0
         slow = self._canaries_are_slow(number)
         while undisturbed < wanted and self._live and self._goes_on(measured):
             begin, good = number, 0
@@ -238,6 +251,7 @@ class _LaunchRun:
             lost = number - begin - (0 if before or slow else good) if patience else 0
             patience = max(0, patience - lost)
             undisturbed += number - begin - lost
+        self._next_round = number + 1
 
     def _goes_on(self, measured: int) -> bool:
         """Whether another round may begin after so many."""
@@ -255,7 +269,7 @@ class _LaunchRun:
     def _has_time(self) -> bool:
         """Whether another round would end in time."""
         end = time.monotonic() - self._begun + self._longest_round
-        return self._seconds is None or end < self._seconds
+        return self._end is None or end < self._end
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
@@ -270,17 +284,24 @@ class _LaunchRun:
         cell.require_same_pictures(next(equals))
 
     def _canaries_are_slow(self, number: int) -> bool:
-        """Take one canary on each backend and provider: it is the same in any precision."""
+        """Take one canary on each backend and provider: it is the same in any precision.
+
+        It depends on the threads alone: a cell with the most of them takes it.
+        """
         taken: dict[noise.CanaryKey, Block] = {}
         first: dict[noise.CanaryKey, CellClient] = {}
+        most = max(cell.threads for cell in self._cells)
         for _, cell in sorted(self._live.items()):
-            first.setdefault((cell.plan.identity.backend, cell.plan.identity.provider), cell)
+            if cell.plan.threads == most:
+                first.setdefault((cell.plan.identity.backend, cell.plan.identity.provider), cell)
 
         def take(cell: CellClient) -> None:
             for key in (key for key, chosen in first.items() if chosen is cell):
                 taken[key] = cell.measure_canary(number)
 
         self._each("canary", take, number)
+        for key in (key for key in first if key in taken):
+            self._canaries.setdefault(key, []).append(taken[key])
         return self._bench.history.are_slow(taken)
 
     def _block(self, scope: Scope, image: Image | None, round_index: int) -> None:
@@ -299,16 +320,20 @@ class _LaunchRun:
         finally:
             self._spent[name] += time.monotonic() - begun
 
-    def _each(self, name: str, action: Callable[[CellClient], None], *which: object) -> None:
-        """Apply an action to every live cell, in an order that follows from the seed.
+    def _each(
+        self,
+        name: str,
+        action: Callable[[CellClient], None],
+        *which: object,
+        among: Sequence[int] | None = None,
+    ) -> None:
+        """Apply an action to every live cell, or to those ``among`` some places.
 
-        Args:
-            name: what the time is spent for.
-            action: is applied to each cell.
-            which: further keys of the order.
+        ``name`` is what the time is spent for. The order follows from the seed and all names.
         """
         seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
-        for place in shuffled(tuple(self._live), seed, backbone, self._index, name, *which):
+        live = [place for place in self._live if among is None or place in among]
+        for place in shuffled(live, seed, backbone, self._index, name, *which):
             cell = self._live[place]
             try:
                 with self._spending(name):
@@ -321,28 +346,3 @@ class _LaunchRun:
                 del self._live[place]
                 failure = msgspec.structs.replace(error.failure, stderr=stderr)
                 self._done[place] = cell.plan.failed(failure)
-
-
-def weighed(cells: Sequence[PlannedCell], bench: Bench) -> list[PlannedCell]:
-    """Return the cells with the memory that those on a GPU need, measured in their own workers.
-
-    Its driver is queried while it works, which must not be timed. All other cells' memory is read
-    in their launches. A cell whose worker fails has none: its first launch fails too, and has the
-    reason.
-    """
-    return [
-        cell
-        if cell.task.cuda_device is None
-        else msgspec.structs.replace(cell, memory=_memory(cell, bench))
-        for cell in cells
-    ]
-
-
-def _memory(cell: PlannedCell, bench: Bench) -> Memory | None:
-    request, seconds = WeighMemory(cell.task, cell.reference), cell.loading_seconds(bench.deadlines)
-    try:
-        with bench.launchers[cell.target.backend.label].launch() as worker:
-            reply = worker.request(request, WEIGHED, seconds)
-    except WorkerError:
-        return None
-    return reply.memory if isinstance(reply, Weighed) else None

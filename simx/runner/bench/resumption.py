@@ -11,7 +11,6 @@ import msgspec
 
 from simx.common.errors import InputError
 from simx.exporter.jobs.plan import NotExported
-from simx.exporter.store.entry import Entry
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal_lines import FinishedLaunch, Header, Inputs, JournaledBackbone
 from simx.results.schema.config import Config, Schedule
@@ -19,9 +18,9 @@ from simx.results.schema.differences import differences
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
 from simx.results.schema.report import Identity, MeasuredCell, Report
+from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.cells import PlannedCell, Workload
-from simx.runner.bench.launch import ReferenceWorkloadHistory
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target
 
@@ -78,7 +77,7 @@ def require_same_exports(
     launches: Sequence[FinishedLaunch],
     workloads: Sequence[Workload],
     targets: Sequence[Target],
-    threads: int,
+    config: Config,
 ) -> None:
     """Refuse to resume a backbone with other files than it was begun with.
 
@@ -92,12 +91,10 @@ def require_same_exports(
                 f"{name} was measured in part, and its export is gone and cannot be made again "
                 f"({failed.reason}); put it back into the store"
             )
-        for target in targets:
-            entry = workload.exports[target.precision]
-            if not isinstance(entry, Entry):
+        for cell in workload.cells(targets, config):
+            if not isinstance(cell, PlannedCell):
                 continue
-            cell = PlannedCell(workload.backbone, target, entry, threads)
-            now = (entry.manifest.weights.sha256, cell.artefact_sha256)
+            now = (cell.entry.manifest.weights.sha256, cell.artefact_sha256)
             before = measured.get(cell.identity)
             if before and (before.weights_sha256, before.artefact_sha256) != now:
                 raise InputError(

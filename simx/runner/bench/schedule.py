@@ -89,8 +89,11 @@ def schedule(
     half_width: float | None = None,
     budget: float | None = None,
     seed: int = 0,
+    settings: int = 1,
 ) -> Schedule:
     """Return a profile's schedule, with the given values in place of its own; budget in seconds.
+
+    A profile's budget is for each of so many ``settings`` of a sweep.
 
     Raises:
         InputError: a count is below one, or both ``launches`` and ``half_width`` are given.
@@ -110,17 +113,23 @@ def schedule(
         pilot = max(FEWEST_PILOT_LAUNCHES, usual.pilot)
         most = max(MOST_LAUNCHES, usual.launches)
         usual = replace(usual, pilot=pilot, launches=most, half_width=half_width)
-    seconds = usual.budget_seconds if budget is None else budget
+    seconds = budget
+    if budget is None and usual.budget_seconds is not None:
+        seconds = settings * usual.budget_seconds
     return replace(usual, rounds=rounds or usual.rounds, budget_seconds=seconds, seed=seed)
 
 
-def block_plan(call_ns: int) -> BlockPlan:
-    """Return the plan of a block whose calls take about this long."""
+def block_plan(call_ns: int, batch: int = 1) -> BlockPlan:
+    """Return the plan of a block whose calls take about this long, each of a batch of pictures.
+
+    A call of several pictures is as good as several calls of one.
+    """
     if not is_giant(call_ns):
         filling = math.ceil(BLOCK_SECONDS * 1e9 / max(1, call_ns))
-        calls = min(BLOCK_MIN_CALLS, max(_MIN_LONG_CALLS, filling))
+        calls = min(BLOCK_MIN_CALLS, max(math.ceil(_MIN_LONG_CALLS / batch), filling))
         return BlockPlan(seconds=BLOCK_SECONDS, min_calls=calls)
-    calls = min(_GIANT_MAX_CALLS, max(1, math.floor(_GIANT_BLOCK_NS / call_ns)))
+    most = math.ceil(_GIANT_MAX_CALLS / batch)
+    calls = min(most, max(1, math.floor(_GIANT_BLOCK_NS / call_ns)))
     return BlockPlan(seconds=0.0, min_calls=calls, max_calls=calls)
 
 

@@ -5,6 +5,7 @@ Only the pilot's spread decides, once; later times never do.
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -13,7 +14,7 @@ import msgspec
 from simx.models.backbone import Backbone
 from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
 from simx.results.files.journal_lines import FinishedLaunch
-from simx.results.schema.config import Schedule
+from simx.results.schema.config import Schedule, Setting
 from simx.results.schema.report import Ending, MeasuredCell, Stop
 from simx.results.schema.times import Launch
 from simx.results.statistics.noise import CanaryKey
@@ -21,6 +22,8 @@ from simx.results.statistics.round_filter import FilteredRounds, filter_rounds
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.results.summaries.summary import TargetId, target_of
 from simx.runner.bench.schedule import FEWEST_ROUNDS
+
+_Key = tuple[Setting, TargetId]
 
 Verdict = Ending | Literal["go_on"]
 
@@ -107,18 +110,23 @@ class Launches:
         half_width = self._schedule.half_width
         if half_width is not None and self.done == self._schedule.pilot and self._forwards():
             counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
-            needed = self._spreads.launches_needed(dict(counted), half_width)
+            by_setting: dict[Setting, dict[_Key, tuple[Launch, ...]]] = defaultdict(dict)
+            for key, launches in counted:
+                by_setting[key[0]][key] = launches
+            needed = [self._spreads.launches_needed(of, half_width) for of in by_setting.values()]
             # The pilot's launches were needed, also those of which every round was disturbed.
-            self.needed = None if needed is None else max(needed, self.done)
+            self.needed = None if None in needed else max(self.done, *filter(None, needed))
 
     def forwards(self) -> tuple[tuple[Launch, ...], ...]:
         """Return the ``forward`` launches of each cell that has not failed."""
         return tuple(self._forwards().values())
 
-    def _forwards(self) -> dict[TargetId, tuple[Launch, ...]]:
+    def _forwards(self) -> dict[_Key, tuple[Launch, ...]]:
         cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
         return {
-            target_of(cell.identity): forward_of(cell)
+            (Setting(cell.identity.batch, cell.identity.threads or 0), target_of(cell.identity)): (
+                forward_of(cell)
+            )
             for cell in cells
             if isinstance(cell, MeasuredCell)
         }

@@ -4,7 +4,9 @@ Imports no runtime. Results go back with the times, and the parent checks them.
 """
 
 import itertools
+import math
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +27,7 @@ class CellWorker:
     """One loaded network with its inputs in place.
 
     ``inputs`` are those of the verification, and ``pictures`` those of ``IMAGES``, float32
-    [N, 3, H, W] each.
+    [N, 3, H, W] each. A call takes ``batch`` of them.
     """
 
     def __init__(
@@ -34,34 +36,43 @@ class CellWorker:
         inputs: Array,
         pictures: Array,
         watch: Watch | None = None,
+        batch: int = 1,
     ) -> None:
         self.backend = backend
         self._watch = watch
-        self._hosted = RotatingInputs(inputs, lambda array: array)
-        self._placed = RotatingInputs(inputs, backend.place)
+        self._batch = batch
+        self._inputs = inputs
+        self._placed = RotatingInputs(inputs, backend.place, batch)
         self._pictures = pictures
-        self._embeddings: dict[Image, Placed] = {}
         self._fetched: dict[Image, Array] = {}
+
+    @cached_property
+    def _hosted(self) -> RotatingInputs:
+        return RotatingInputs(self._inputs, lambda array: array, self._batch)
 
     def embed_pictures(self) -> Array:
         """Embed ``IMAGES``, and return the embeddings [4, D]."""
-        for image, array in zip(IMAGES, self._each_picture(), strict=True):
-            self._embeddings[image] = self.backend.forward(self.backend.place(array))
-        self._fetched = {image: self.backend.fetch(self._embeddings[image]) for image in IMAGES}
-        return np.concatenate([self._fetched[image] for image in IMAGES])
+        found = self._in_batches(self._pictures)
+        self._fetched = dict(zip(IMAGES, np.split(found, len(IMAGES)), strict=True))
+        return found
 
     def embed(self, request: Embed) -> Array:
         """Embed a batch of crops, and return the embeddings [N, D]."""
         pixels = request.pixels
         crops = np.frombuffer(pixels.data, np.uint8).reshape(pixels.shape)
-        return self._host(normalise(crops, request.preset))
+        inputs = normalise(crops, request.preset)
+        return self._host(inputs) if self._batch == 1 else self._in_batches(inputs)
+
+    def _in_batches(self, inputs: Array) -> Array:
+        """Embed inputs [N, 3, H, W] in calls of one size, and return the embeddings [N, D]."""
+        calls = math.ceil(len(inputs) / self._batch)
+        rows = np.resize(np.arange(len(inputs)), (calls, self._batch))
+        return np.concatenate([self._host(inputs[row]) for row in rows])[: len(inputs)]
 
     def own_error(self) -> float | None:
         """Compare the backend's embeddings of all pictures with its own in float64."""
-        return self.backend.own_error((*self._hosted.placed, *self._each_picture()))
-
-    def _each_picture(self) -> list[Array]:
-        return np.split(self._pictures, len(IMAGES))
+        every = np.concatenate([self._inputs, self._pictures])
+        return self.backend.own_error(np.split(every, len(every)))
 
     def measure(self, request: Measure) -> Measured:
         """Measure one block."""
@@ -115,7 +126,7 @@ class CellWorker:
         taken, outputs = sampler.taken()
         return Measured(
             block=block,
-            rows=tuple(inputs.picture_at(place) for place in taken),
+            rows=tuple(picture for place in taken for picture in inputs.pictures_at(place)),
             outputs=pack(outputs),
             fetch_ns=sampler.fetch_ns if is_forward else None,
         )
@@ -123,13 +134,13 @@ class CellWorker:
     def _similarity(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a similarity without a picture is a bug
         compare, place = self.backend.similarity, self.backend.place
-        other = self._fetched[request.image]
+        anchor, other = self._fetched["anchor"], self._fetched[request.image]
         if request.scope == "similarity":
-            inputs = SimilarityInputs(compare, self._embeddings["anchor"], other, place)
+            inputs = SimilarityInputs(compare, place(anchor), other, place)
         else:
             inputs = SimilarityInputs(
                 lambda left, right: compare(place(left), place(right)),
-                self._fetched["anchor"],
+                anchor,
                 other,
                 lambda array: array,
             )

@@ -203,10 +203,10 @@ class WarmedUp(msgspec.Struct, frozen=True, tag=True):
 class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer to ``Prepare``.
 
-    ``verification`` are the embeddings of the reference's pictures [N, D], ``embeddings`` those of
-    ``IMAGES`` [4, D]. ``libraries`` are the provider's, with their versions. ``call_ns`` is the
-    shortest of ``calls``. ``memory`` is that of loading and the first call, without the device's;
-    None if the system does not report it.
+    ``verification`` are the embeddings of all batches [K, D], ``rows`` the indices of their
+    pictures among the reference's, and ``embeddings`` those of ``IMAGES`` [4, D]. ``libraries``
+    are the provider's, with their versions. ``call_ns`` is the shortest of ``calls``. ``memory`` is
+    that of loading and the first call, without the device's; None if the system does not report it.
     """
 
     create_ns: int
@@ -216,6 +216,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     facts: BackendFacts
     thread_pools: tuple[ThreadPool, ...]
     libraries: dict[str, str]
+    rows: tuple[int, ...]
     verification: ArrayMessage
     embeddings: ArrayMessage
     memory: Memory | None = None

@@ -28,38 +28,48 @@ _CHANCE = secrets.SystemRandom()
 """Not drawn from the run's seed, so that a backend cannot predict it."""
 
 
-class RotatingInputs:
-    """Pictures, float32 [N, 3, H, W], in places; calls take the places in turns."""
+def batches(pictures: int, batch: int) -> list[list[int]]:
+    """Return the pictures of each call by their indices: every one of them, in different calls."""
+    calls = max(min(pictures, 2), math.ceil(pictures / batch))
+    # Even a batch of all of them begins with another one each time.
+    step = max(1, min(batch, pictures - 1))
+    return [[(call * step + turn) % pictures for turn in range(batch)] for call in range(calls)]
 
-    def __init__(self, pictures: Array, place: Callable[[Array], Placed]) -> None:
+
+class RotatingInputs:
+    """Batches of pictures, float32 [N, 3, H, W], in places; calls take the places in turns."""
+
+    def __init__(self, pictures: Array, place: Callable[[Array], Placed], batch: int = 1) -> None:
         self._pictures = pictures
         self._place = place
-        self._hosted = [picture[np.newaxis].copy() for picture in pictures]
+        self._batches = batches(len(pictures), batch)
+        self._hosted = [pictures[each] for each in self._batches]
         self._near_zero = [_nearest_to_zero(picture.reshape(-1)) for picture in pictures]
-        self._order = list(range(len(pictures)))
+        self._order = list(range(len(self._batches)))
         self.placed = [place(array) for array in self._hosted]
 
     def __len__(self) -> int:
         return len(self.placed)
 
-    def picture_at(self, place: int) -> int:
-        """Return the index of the picture in a place."""
-        return self._order[place]
+    def pictures_at(self, place: int) -> list[int]:
+        """Return the indices of the pictures in a place."""
+        return self._batches[self._order[place]]
 
     def shuffle(self) -> None:
-        """Bring the unchanged pictures into another order, if there is one."""
+        """Bring the unchanged batches into another order, if there is one."""
         before = self._order.copy()
         while self._order == before and len(before) > 1:
             _CHANCE.shuffle(self._order)
-        for place, picture in enumerate(self._order):
-            self._hosted[place][0] = self._pictures[picture]
+        for place in range(len(self)):
+            self._hosted[place][:] = self._pictures[self.pictures_at(place)]
             self.placed[place] = self._place(self._hosted[place])
 
     def nudge(self, first: int, count: int) -> None:
         """Change one value in each of ``count`` places from ``first`` on, or in all of them."""
         for turn in range(first, first + min(count, len(self))):
             place = turn % len(self)
-            values, near_zero = self._hosted[place].reshape(-1), self._near_zero[self._order[place]]
+            at, picture = _CHANCE.choice(list(enumerate(self.pictures_at(place))))
+            values, near_zero = self._hosted[place][at].reshape(-1), self._near_zero[picture]
             step = max(_SMALLEST_STEP, np.spacing(np.abs(values[near_zero]).max()))
             values[_CHANCE.choice(near_zero)] += step
             self.placed[place] = self._place(self._hosted[place])

@@ -19,7 +19,7 @@ _CHANCE = secrets.SystemRandom()
 class Sampler:
     """Keeps the first result of a block, the last one, and one at random of each picture.
 
-    ``fetch`` brings a result to the host, float32 [1, D]. Calls take ``pictures`` inputs in turns.
+    ``fetch`` brings a result to the host, float32 [B, D]. Calls take ``pictures`` inputs in turns.
     """
 
     def __init__(self, fetch: Callable[[Placed], Array], pictures: int = 1) -> None:
@@ -68,7 +68,7 @@ class Sampler:
         self.answers.clear()
 
     def taken(self) -> tuple[list[int], Array]:
-        """Return the places of the samples' inputs, and the samples, float32 [K, D]."""
+        """Return the places of the samples' inputs, and the samples, float32 [K * B, D]."""
         assert self._first is not None  # noqa: S101 - a block has at least one entry
         last = (self.calls - 1) % self._pictures, np.array(self._fetch(self._last))
         samples = [self._first, *sorted(self._kept.items()), last]

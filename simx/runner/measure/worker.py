@@ -31,6 +31,7 @@ from simx.runner.backends.ort.placement import CPU
 from simx.runner.measure import messages
 from simx.runner.measure.cell_worker import CellWorker
 from simx.runner.measure.loaded_libraries import loaded_libraries
+from simx.runner.measure.rotating_inputs import batches
 from simx.runner.measure.system import forget_peak, resident_bytes
 from simx.runner.measure.threads import threads_used
 from simx.runner.measure.timing import CLOCK, take_block
@@ -96,20 +97,22 @@ def _answer(
 
 def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, messages.Prepared]:
     inputs = _inputs(request)
+    calls = batches(len(inputs), request.task.batch)
     with verified_task(request.task) as task:
         before = _resident_before()
         begun = CLOCK()
         backend = runtime.create(task)
         created = CLOCK()
-        _, first = _embed_once(backend, inputs[:1])
+        _, first = _embed_once(backend, inputs[calls[0]])
         memory = _memory(before)
         # A runtime without a record of its nodes opens the files again, for a profile.
         facts = _with_allocator(backend.facts)
-    answers = [_embed_once(backend, inputs[row : row + 1]) for row in range(len(inputs))]
+    answers = [_embed_once(backend, inputs[pictures]) for pictures in calls]
     # After the first call, when the runtime has its device.
     gpu = watch(open_device(request.task.cuda_device))
     pictures = messages.unpack(request.pictures)
-    cell = CellWorker(backend, inputs, pictures, gpu.begin if gpu else None)
+    watching = gpu.begin if gpu else None
+    cell = CellWorker(backend, inputs, pictures, watching, request.task.batch)
     return cell, messages.Prepared(
         create_ns=created - begun,
         first_call_ns=first.whole_ns,
@@ -120,6 +123,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         memory=memory,
         thread_pools=_thread_pools(),
         libraries=_libraries_of(request.task.provider),
+        rows=tuple(picture for pictures in calls for picture in pictures),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
         embeddings=messages.pack(cell.embed_pictures()),
     )
@@ -151,7 +155,7 @@ def _inputs(request: messages.Prepare | messages.WeighMemory) -> Array:
 
 
 def _embed_once(backend: Backend, array: Array) -> tuple[Array, messages.CallTimes]:
-    """Embed one input and fetch the result twice, which shows work that is left unfinished."""
+    """Embed one batch and fetch the result twice, which shows work that is left unfinished."""
     begun = CLOCK()
     embedding = backend.forward(backend.place(array))
     returned = CLOCK()
@@ -171,7 +175,7 @@ def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
         before = _resident_before()
         with DeviceMemoryMeter(gpu) as meter:
             backend = runtime.create(task)
-            _embed_once(backend, inputs[:1])
+            _embed_once(backend, inputs[batches(len(inputs), task.batch)[0]])
     memory = _memory(before)
     device = meter.read(backend.peak_device_bytes())
     return memory and msgspec.structs.replace(memory, device=device)

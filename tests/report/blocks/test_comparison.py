@@ -214,3 +214,20 @@ def test_nothing_comparable_is_said() -> None:
 
     assert "no cell has a verdict: 1 not comparable" in text
     assert "no regression" not in text
+
+
+def test_cells_of_a_sweep_are_told_apart() -> None:
+    """By the setting that differs; each is compared with the same one on the other side."""
+    base, new = (
+        digest(
+            *(cell(its=identity(batch=batch), milliseconds=50 * batch) for batch in batches),
+            created=created,
+        )
+        for batches, created in (((1, 8), ""), ((8, 1), LATER))
+    )
+    text = " ".join(shown(compared(base, new)).split())
+
+    assert "resnet18:V1, batch 1 " in text
+    assert "resnet18:V1, batch 8 " in text
+    assert "0.0" in text
+    assert "2 threads" not in text

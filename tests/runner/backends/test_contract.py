@@ -178,6 +178,8 @@ VARIANTS = [
     ("ort", ("no-arena",), "memory_arena", "off"),
     ("ort", (), "session.intra_op.allow_spinning", "1"),
     ("ort", (), "memory_arena", "on"),
+    ("ort", ("static-batch",), "graph_batch", "2"),
+    ("ort", (), "graph_batch", "free"),
 ]
 
 
@@ -194,7 +196,7 @@ def test_a_variant_changes_its_setting_and_not_the_embedding(
     """What was asked for is in force and recorded, and the vector is still the same."""
     runtimes: dict[str, Runtime] = {"torch": TorchRuntime(), "ort": OrtRuntime()}
     runtime = runtimes[name]
-    backend = runtime.create(msgspec.structs.replace(task, variants=variants))
+    backend = runtime.create(msgspec.structs.replace(task, variants=variants, batch=2))
     embedding = embed(backend, inputs[:2])
     settings = backend.facts.settings
     # torch's settings are the process's, and other tests want the usual ones.

@@ -13,7 +13,7 @@ from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
-from simx.results.schema.config import Schedule
+from simx.results.schema.config import Schedule, Setting
 from simx.results.schema.report import FailedCell, Failure, MeasuredCell, Report
 from simx.results.statistics.estimates import launch_estimate
 from simx.results.summaries.counted import CountedReport
@@ -219,7 +219,7 @@ def test_a_disagreement_names_its_cause(
 def test_the_command_of_a_failure_names_the_same_backend() -> None:
     """Also with options and variables that a shell would take apart."""
     name = 'torch:OMP_PLACES={0},{1};+GOMP_CPU_AFFINITY="0-1"'
-    its = identify(BACKBONE, "pooled", target("right"), 1)
+    its = identify(BACKBONE, "pooled", target("right"), Setting(1, 1))
     failure = Failure(stage="threads", reason="")
     words = shlex.split(failed_cell(BACKBONE, its, name, "random", failure).command)
 

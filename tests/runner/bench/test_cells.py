@@ -8,6 +8,7 @@ import pytest
 
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
+from simx.results.schema.config import Setting
 from simx.results.schema.report import Failure, WeightsOrigin
 from simx.runner.bench.cells import (
     PlannedCell,
@@ -56,7 +57,9 @@ def test_the_command_of_a_failure_names_the_network_in_the_weights_file(
         backbone=BACKBONE, precision="fp32", stage=stage, reason="", weights_origin="file"
     )
     export = failed if stage == "verify" else of_a_file(tmp_path)
-    cell = Workload(BACKBONE, {"fp32": export}, "model ema").cell(target("right"), PLAN.config)
+    cell = Workload(BACKBONE, {"fp32": export}, "model ema").cell(
+        target("right"), PLAN.config, Setting(1, 1)
+    )
     if isinstance(cell, PlannedCell):
         cell = cell.failed(Failure(stage=stage, reason=""))
     words = shlex.split(cell.command)
@@ -82,7 +85,7 @@ def test_work_that_is_counted_in_part_has_no_figure(
 
 def test_the_command_of_a_failed_model_of_ones_own_has_no_path() -> None:
     """A report has none; the user knows the file."""
-    its = identify(OWN, "pooled", target("right"), 2)
+    its = identify(OWN, "pooled", target("right"), Setting(1, 2))
     failed = failed_cell(OWN, its, "ort", "file", Failure(stage="prepare", reason="no memory"))
 
     assert failed.command.startswith("simx bench --model FILE --preprocess PRESET --backend ort ")

@@ -7,7 +7,7 @@ import pytest
 
 from simx.results.statistics.vector_math import cosine, relative_l2
 from simx.runner.backends.contract import Array
-from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
+from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs, batches
 from tests.runner.fakes import FakeBackend
 
 PICTURES: Array = np.random.default_rng(2).standard_normal((4, 3, 8, 8)).astype(np.float32)
@@ -26,7 +26,7 @@ def test_pictures_change_places_and_are_known_there() -> None:
     orders = set()
     for _ in range(40):
         inputs.shuffle()
-        order = [inputs.picture_at(place) for place in range(4)]
+        order = [inputs.pictures_at(place)[0] for place in range(4)]
         orders.add(tuple(order))
 
         assert contents(inputs) == [PICTURES[picture].tobytes() for picture in order]
@@ -36,12 +36,12 @@ def test_pictures_change_places_and_are_known_there() -> None:
 def test_no_block_finds_the_order_of_the_block_before() -> None:
     """Some picture changes its place each time, so that answers kept for places are wrong."""
     inputs = RotatingInputs(PICTURES[:2], lambda array: array)
-    orders = [inputs.picture_at(0)]
+    orders = [inputs.pictures_at(0)]
     for _ in range(20):
         inputs.shuffle()
-        orders.append(inputs.picture_at(0))
+        orders.append(inputs.pictures_at(0))
 
-    assert orders == [0, 1] * 10 + [0]
+    assert orders == [[0], [1]] * 10 + [[0]]
 
 
 def test_a_single_picture_stays_in_its_place() -> None:
@@ -49,7 +49,7 @@ def test_a_single_picture_stays_in_its_place() -> None:
     inputs = RotatingInputs(PICTURES[:1], lambda array: array)
     inputs.shuffle()
 
-    assert inputs.picture_at(0) == 0
+    assert inputs.pictures_at(0) == [0]
 
 
 def test_a_place_keeps_its_memory() -> None:
@@ -180,3 +180,23 @@ def test_neighbouring_entries_ask_for_opposite_answers() -> None:
     counted = backend.answers[1:]
     assert all(a * b < 0 for a, b in pairwise(counted))
     assert len(set(backend.asked)) > 4
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 64])
+def test_batches_hold_every_picture_and_differ(count: int, batch: int) -> None:
+    """Calls in turns never get what the call before got."""
+    found = batches(count, batch)
+
+    assert {len(each) for each in found} == {batch}
+    assert {picture for each in found for picture in each} == set(range(count))
+    assert len({tuple(each) for each in found}) == len(found) > 1
+
+
+def test_a_place_holds_the_pictures_that_it_names() -> None:
+    """In their order, after every shuffle."""
+    inputs = RotatingInputs(PICTURES, lambda array: array, 3)
+    for _ in range(3):
+        inputs.shuffle()
+        for place, placed in enumerate(inputs.placed):
+            assert np.array_equal(placed, PICTURES[inputs.pictures_at(place)])

@@ -10,10 +10,11 @@ from simx.models.pictures import IMAGES, Image
 from simx.report.words.figures import is_imprecise
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.schema.times import Launch, Scope
+from simx.results.schema.times import FORWARD, Launch, Scope
 from simx.results.statistics.estimates import Estimate, launch_estimate
 from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
+    Curve,
     FailedSummary,
     MeasuredSummary,
     RangeSummary,
@@ -85,6 +86,15 @@ class ChartCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw: RawTimes | None = None
 
 
+class ChartCurve(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of calls over the batch; ``target`` is a place in ``ChartData``'s list."""
+
+    name: str
+    target: int
+    threads: int | None
+    points: tuple[tuple[int, Interval], ...]
+
+
 class ChartData(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is drawn of one report, and the names to filter it by."""
 
@@ -92,6 +102,7 @@ class ChartData(msgspec.Struct, frozen=True, kw_only=True):
     ranges: tuple[str, ...]
     families: tuple[str, ...]
     cells: tuple[ChartCell, ...]
+    curves: tuple[ChartCurve, ...]
 
 
 def script_json(data: object) -> Markup:
@@ -132,6 +143,26 @@ def chart_data(ranges: Sequence[RangeSummary], decisions: Mapping[TargetId, Deci
         ranges=tuple(clean(of.label) for of in ranges),
         families=tuple(families),
         cells=tuple(cells),
+        curves=tuple(
+            _curve(curve, targets.index(curve.target))
+            for of in ranges
+            for curve in of.curves
+            if curve.over == "batch"
+        ),
+    )
+
+
+def _curve(curve: Curve, target: int) -> ChartCurve:
+    times = (
+        (point.batch, point.cell.times.get(FORWARD))
+        for point in curve.points
+        if isinstance(point.cell, MeasuredSummary)
+    )
+    return ChartCurve(
+        name=backbone_name(curve.backbone),
+        target=target,
+        threads=curve.points[0].threads,
+        points=tuple((batch, time) for batch, each in times if (time := _interval(each))),
     )
 
 

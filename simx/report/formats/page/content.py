@@ -12,6 +12,7 @@ from simx.report.blocks.decision import decision_table
 from simx.report.blocks.document import Block, Table
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.report_tables import views
+from simx.report.blocks.sweeps import sweep_tables
 from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, script_json
 from simx.report.words.decision_notes import notes
 from simx.report.words.findings import sentences
@@ -27,8 +28,9 @@ from simx.report.words.names import (
     TIED,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
+from simx.report.words.notes import busy_headline, range_notes, range_title
 from simx.report.words.recommendation import answer, title
+from simx.report.words.sweeps import range_marks
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import (
@@ -115,6 +117,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     min_accuracy: float | None
     evaluation: tuple[Block, ...]
     views: tuple[Table, ...]
+    sweep: tuple[Table, ...]
     ranges: tuple[Section, ...]
     legend: tuple[str, ...]
     latency: str
@@ -175,9 +178,15 @@ def page(
             Section(
                 title=range_title(of, found),
                 findings=sentences(of),
-                notes=(*mark_notes(of.backbones), *range_notes(of.backbones)),
+                notes=(*range_marks(of), *range_notes(of.backbones)),
             )
             for of in summaries
+        ),
+        sweep=tuple(
+            table
+            for of in summaries
+            if of.settings
+            for table in (*sweep_tables(of), *views(of.settings, found))
         ),
         legend=(*legend(report), TIME_MARKS),
         latency=criteria.latency_of,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import onnxruntime
 
 from simx.results.schema.diagnosis import PluginDiagnosis
@@ -30,6 +31,7 @@ from simx.runner.backends.ort.session import (
     source_of,
 )
 from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings_of
+from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -85,9 +87,10 @@ class OrtBackend:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._settings = self._set(task.variants)
-        self._loaded = _Loaded(
-            _plan(Path(task.model_path), task, self._settings), allow_partial=task.allow_partial
-        )
+        plan = _plan(Path(task.model_path), task, self._settings)
+        if FIXED in task.variants:
+            plan = msgspec.structs.replace(plan, batch=task.batch)
+        self._loaded = _Loaded(plan, allow_partial=task.allow_partial)
         similar = self._set(task.variants, own=True)
         # The canary is the same work for all variants, so that it can be compared.
         pinned = self._set((), own=True)
@@ -105,20 +108,21 @@ class OrtBackend:
         """Where and how it runs, proven; must not be timed."""
         for own in self._own:
             own.prove()
-        placement = self._loaded.prove()
+        task, placement = self._task, self._loaded.prove()
         return BackendFacts(
             placement=placement.nodes,
             shape_nodes=placement.shape_nodes,
             settings={
-                "intra_op_threads": str(self._task.threads),
+                "intra_op_threads": str(task.threads),
                 "inter_op_threads": "1",
                 "execution_mode": "sequential",
                 "graph_optimization": "all",
+                "graph_batch": str(task.batch) if FIXED in task.variants else "free",
                 **self._settings.stated,
                 "placement_witness": placement.witness,
-                "provider_source": source_of(self._task.provider),
+                "provider_source": source_of(task.provider),
             },
-            resident=self._task.provider in DEVICES,
+            resident=task.provider in DEVICES,
         )
 
     def _set(self, variants: Sequence[str], *, own: bool = False) -> SessionSettings:

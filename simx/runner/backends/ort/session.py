@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from simx.common.temporary import temporary_folder
+from simx.exporter.store.manifest import BATCH_NAME
 from simx.runner.backends.contract import BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of, too_new
@@ -29,12 +30,16 @@ a session that names one like a built-in provider runs on the CPU."""
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to make a session; ``profile`` is the prefix of its profile's path, empty for none."""
+    """How to make a session; ``profile`` is the prefix of its profile's path, empty for none.
+
+    A ``batch`` fixes the graph's free batch; None leaves it free.
+    """
 
     path: Path
     provider: str
     threads: int
     settings: SessionSettings
+    batch: int | None = None
     profile: str = ""
 
 
@@ -66,6 +71,12 @@ def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
     except Exception as error:
         cause = too_new(error, f"onnxruntime {onnxruntime.__version__}") or cause_of(error)
         raise BackendError(f"no session on {place}: {cause}") from error
+    first = session.get_inputs()[0]
+    if plan.batch not in {None, first.shape[0]}:
+        raise BackendError(
+            f"the batch of its input {first.name} is named {first.shape[0]}, so that it cannot be "
+            f"fixed; export it with a batch named {BATCH_NAME}"
+        )
     # Otherwise a failing call would be repeated on the CPU, with a line on stdout.
     session.disable_fallback()
     return session
@@ -196,6 +207,8 @@ def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:
     options.enable_mem_pattern = plan.settings.arena
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _LOG_ERRORS
+    if plan.batch is not None:
+        options.add_free_dimension_override_by_name(BATCH_NAME, plan.batch)
     for name, value in plan.settings.session.items():
         options.add_session_config_entry(name, value)
     if plan.profile:

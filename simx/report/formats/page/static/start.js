@@ -19,6 +19,8 @@ function startReport(article) {
     (shown) => tables.forEach((table) => filterRows(table, shown)),
     ...drawings.filter((drawing) => drawing.show).map((drawing) => drawing.show),
   ]);
+  const sweep = article.querySelector(".sweep");
+  if (sweep) drawings.push(sweepChart(sweep, data));
   const raw = article.querySelector(".raw");
   if (raw) drawings.push(rawChart(raw, data));
   return drawings;
