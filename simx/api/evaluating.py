@@ -129,7 +129,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         raise InputError(problem)
     values = [weights] if isinstance(weights, (str, os.PathLike)) else weights
     texts, files = [os.fspath(each) for each in values], [os.fspath(each) for each in models]
-    found, folder = read_pictures(Path(pictures)), _cache(cache)
+    folder = _cache(cache)
     plan = ExportPlan(
         embedding=embedding,
         request=WeightsRequest("auto"),
@@ -152,6 +152,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             f"{shown(path)}: exists, and is no evaluation; name another file, or add --force to "
             "replace it"
         )
+    found = read_pictures(Path(pictures))
     made = evaluate_pictures(config, found, weighted, exports, folder, listener, steps, examples)
     write(path, made)
     return made
