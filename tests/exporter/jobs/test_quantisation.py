@@ -200,6 +200,22 @@ def test_short_sums_at_the_beginning_stay_in_float(
     assert quantiser.nodes == [each.name for each in convolutions[expected:]]
 
 
+def test_a_beginning_with_a_pooling_is_quantised(tmp_path: Path) -> None:
+    """On the border between float and eight bits, a MaxPool takes much time."""
+    node = onnx.helper.make_node
+    nodes = (
+        node("Conv", ["image", "first"], ["value 0"], "convolution 0"),
+        node("MaxPool", ["value 0"], ["value 1"], "pooling", kernel_shape=[2, 2]),
+        node("Conv", ["value 1", "second"], ["value 2"], "convolution 1", group=8),
+        node("Conv", ["value 2", "third"], ["value 3"], "convolution 2"),
+    )
+    weights = {"first": (8, 3, 3, 3), "second": (8, 1, 1, 1), "third": (8, 8, 2, 3)}
+    quantiser = _quantiser(_graph(*nodes, weights=weights), tmp_path)
+
+    assert quantiser.beginning == []
+    assert quantiser.nodes == ["convolution 0", "pooling", "convolution 1", "convolution 2"]
+
+
 @pytest.mark.parametrize(
     ("axes", "keepdims", "operator"),
     [
