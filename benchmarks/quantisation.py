@@ -175,7 +175,7 @@ def network_row(
     sessions = [opened(Path(path)) for path in (full.path, reduced.path)]
     yield from accuracy(*(embedded(each, inputs) for each in reversed(sessions)))
     found = manifest.quantised
-    yield str(len((*found.beginning, *found.in_float))) if found else "-"
+    yield str(len((*(found.beginning or ()), *found.in_float))) if found else "-"
     yield f"{manifest.seconds:.0f}"
     yield ratio(sessions, inputs, rounds)
 

@@ -94,7 +94,7 @@ class Quantised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pictures: Count = 0
     error: Amount
     error_without_choice: Amount
-    beginning: tuple[Text, ...] = ()
+    beginning: tuple[Text, ...] | UnsetType = UNSET
     in_float: dict[Text, Amount] = {}
 
 
@@ -110,7 +110,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     is the similarity of the bundled positive minus that of the negative, in percentage points, and
     ``reference_margin`` that of torch's embeddings; None where not all pictures were run.
     ``recipe`` is that of ``cache_key``, ``seconds`` the duration of the export, and ``peak_bytes``
-    the peak memory of its worker.
+    the peak memory of its worker. Fields that were added later are unset in older manifests, which
+    so keep their hash.
     """
 
     name: Literal["simx-export"] = MANIFEST_NAME

@@ -77,8 +77,9 @@ class RotatingInputs:
 
 def _nearest_to_zero(values: Array) -> Sequence[int]:
     """Return the indices of the values [N] that are nearest to zero."""
-    order: list[int] = np.argsort(np.abs(values)).tolist()
-    return order[: math.ceil(values.size * _NEAR_ZERO)]
+    count = math.ceil(values.size * _NEAR_ZERO)
+    nearest: list[int] = np.argsort(np.abs(values))[:count].tolist()
+    return nearest
 
 
 class SimilarityInputs:

@@ -132,7 +132,9 @@ def test_the_manifest_states_what_stays_in_float(entry: Entry) -> None:
         if node.op_type == "Conv" and tensors.get(node.input[1]) == onnx.TensorProto.FLOAT
     }
 
-    assert in_float == {name for name in (*found.beginning, *found.in_float) if "conv" in name}
+    assert in_float == {
+        name for name in (*(found.beginning or ()), *found.in_float) if "conv" in name
+    }
     assert 0 < len(in_float) < 10
     assert found.error <= GOAL
     assert (found.pictures, found.calibration_sha256) == (24, None)

@@ -16,6 +16,7 @@ from simx.exporter.store.manifest import (
     MODEL_FILE,
     VERIFICATION_FILE,
     Manifest,
+    Quantised,
     sealed,
 )
 from simx.exporter.store.store import Store
@@ -82,6 +83,16 @@ def test_the_version_before_is_read(store: Store) -> None:
 
     assert found == published
     assert b"file_reading" not in (found.folder / MANIFEST_FILE).read_bytes()
+
+
+def test_an_int8_export_of_an_earlier_state_is_read(store: Store) -> None:
+    """It names no nodes of the beginning. It is sound, so that it can be outdated or pruned."""
+    earlier = Quantised(error=0.1, error_without_choice=0.3)
+    published = publish(store, changed=lambda of: msgspec.structs.replace(of, quantised=earlier))
+    (found,) = store.held(RESNET18, "pooled")
+
+    assert found == published
+    assert b"beginning" not in (found.folder / MANIFEST_FILE).read_bytes()
 
 
 def test_other_things_are_not_found(store: Store) -> None:
