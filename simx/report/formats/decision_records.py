@@ -32,13 +32,13 @@ BACKBONE: Mapping[str, Callable[[Decision, Contender], Scalar]] = {
     "unbeaten": lambda of, its: its in of.pareto_front,
     "keeps_limits": lambda of, its: keeps(its, of.limits),
     "limits": lambda of, its: verdict(its, of.limits),
-    "recall_at_1": lambda _, its: getattr(its.recall, "value", None),
-    "recall_at_1_low": lambda _, its: getattr(its.recall, "low", None),
-    "recall_at_1_high": lambda _, its: getattr(its.recall, "high", None),
-    "ranked": lambda of, its: getattr(of.ranked(its), "value", None),
-    "behind": lambda _, its: getattr(its.distance, "value", None),
-    "behind_low": lambda _, its: getattr(its.distance, "low", None),
-    "behind_high": lambda _, its: getattr(its.distance, "high", None),
+    "recall_at_1": lambda _, its: its.recall.value if its.recall else None,
+    "recall_at_1_low": lambda _, its: its.recall.low if its.recall else None,
+    "recall_at_1_high": lambda _, its: its.recall.high if its.recall else None,
+    "ranked": lambda of, its: rank.value if (rank := of.ranked(its)) else None,
+    "behind": lambda _, its: its.distance.value if its.distance else None,
+    "behind_low": lambda _, its: its.distance.low if its.distance else None,
+    "behind_high": lambda _, its: its.distance.high if its.distance else None,
 }
 """The fields of a backbone that was looked at.
 
@@ -49,17 +49,19 @@ that ranks embeddings, and ``behind`` how far it is below the best.
 """
 
 DECISION: Mapping[str, Callable[[Decision], object]] = {
-    "backend": lambda of: getattr(of.target, "backend", None),
-    "provider": lambda of: getattr(of.target, "provider", None),
-    "precision": lambda of: getattr(of.target, "precision", None),
+    "backend": lambda of: of.target.backend if of.target else None,
+    "provider": lambda of: of.target.provider if of.target else None,
+    "precision": lambda of: of.target.precision if of.target else None,
     "latency_of": lambda of: of.latency_of,
     "max_latency_ms": lambda of: _milliseconds(of.limits.max_latency_ns),
     "min_acc1": lambda of: of.limits.min_acc1,
     "min_recall": lambda of: of.limits.min_recall,
     "evaluated": lambda of: of.joined.evaluation.created if of.joined else None,
     "ranked_by": lambda of: of.joined.evaluation.ranked_by if of.joined else None,
-    "only_timed": lambda of: list(map(on_target, getattr(of.joined, "only_timed", ()))),
-    "only_evaluated": lambda of: list(map(on_target, getattr(of.joined, "only_evaluated", ()))),
+    "only_timed": lambda of: list(map(on_target, of.joined.only_timed if of.joined else ())),
+    "only_evaluated": lambda of: list(
+        map(on_target, of.joined.only_evaluated if of.joined else ())
+    ),
     "order": lambda of: of.order,
     "drift": lambda of: of.drift,
     "take": lambda of: _name(of.fitting[0]) if of.is_single else None,
