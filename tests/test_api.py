@@ -221,3 +221,23 @@ def test_a_finished_report_has_nothing_to_resume(tmp_path: Path) -> None:
     write(path, report(measured()))
 
     assert simx.bench(report=path, resume={}) == simx.read_report(path)
+
+
+@pytest.mark.parametrize(
+    ("load", "complaint"),
+    [
+        ({"instances": 2}, "--instances 2: one query after the other needs one instance"),
+        ({"scenario": "offline", "rate": 5.0}, "--rate: only --scenario server takes it"),
+        ({"scenario": "server"}, "--scenario server: give either --rate"),
+        (
+            {"scenario": "server", "rate": 5.0, "latency_bound": 0.1},
+            "--scenario server: give either --rate",
+        ),
+    ],
+)
+def test_what_makes_no_load_is_refused(
+    tmp_path: Path, load: dict[str, Any], complaint: str
+) -> None:
+    """Before anything is exported or measured."""
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        simx.bench("alexnet", report=tmp_path / "report.json", store=tmp_path, **load)

@@ -12,7 +12,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from simx.api.arguments import AnyPath, Names, Numbers, names_of, numbers_of, store_of, text_of
+from simx.api.arguments import (
+    AnyPath,
+    Names,
+    Numbers,
+    names_of,
+    numbers_of,
+    require_alone,
+    require_load,
+    store_of,
+    text_of,
+)
 from simx.api.evaluating import evaluate
 from simx.api.reports import compare, compare_targets, rows
 from simx.common.errors import InputError
@@ -33,12 +43,12 @@ from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.files.evaluation import read_evaluation
 from simx.results.files.journal_lines import Inputs
 from simx.results.files.report import read as read_report
-from simx.results.schema.config import Config, ProfileName
+from simx.results.schema.config import SINGLE_STREAM, Config, ProfileName, Scenario
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
 from simx.runner.bench.backbones import selected
-from simx.runner.bench.schedule import schedule
+from simx.runner.bench.schedule import long_schedule, longer_for, schedule
 from simx.runner.bench.threads import default_threads
 
 __all__ = [
@@ -132,6 +142,14 @@ def bench(  # noqa: PLR0913 - the options of the command
     negative: AnyPath | None = None,
     batches: Numbers = 1,
     threads: Numbers | None = None,
+    scenario: Scenario = SINGLE_STREAM,
+    instances: Numbers = 1,
+    rate: float | None = None,
+    latency_bound: float | None = None,
+    shared_session: bool = False,
+    pinned: bool = True,
+    pause: float | None = None,
+    duration: float | None = None,
     profile: ProfileName = "default",
     launches: int | None = None,
     rounds: int | None = None,
@@ -174,8 +192,18 @@ def bench(  # noqa: PLR0913 - the options of the command
         positive: your own positive picture.
         negative: your own negative picture.
         batches: pictures of one call; several are measured in the same rounds.
-        threads: of every backend; by default the cores of this process. Several are measured in the
-            same rounds.
+        threads: of every backend, and of each instance; by default the cores of this process,
+            divided among the instances. Several are measured in the same rounds.
+        scenario: how queries arrive: ``single-stream``, ``multi-stream``, ``offline`` or
+            ``server``. All but the first measure nothing but ``forward``.
+        instances: processes that share a load. Several are measured in the same rounds.
+        rate: queries per second of ``server``.
+        latency_bound: seconds within which 99 % of the queries of ``server`` have to be answered;
+            the largest rate that allows this is found.
+        shared_session: let the instances be callers of the network of one process.
+        pinned: give each instance processor cores of its own.
+        pause: seconds without a call before each one of the further scope ``paused``.
+        duration: seconds of a single long launch, which shows whether times or memory change.
         profile: ``quick``, ``default`` or ``precise``.
         launches: processes per cell, instead of a target half-width.
         rounds: rounds per process.
@@ -205,15 +233,22 @@ def bench(  # noqa: PLR0913 - the options of the command
         request = WeightsRequest.parse(os.fspath(request))
     request = request.with_key(weights_key)
     sizes, counts = numbers_of(batches), numbers_of(threads or default_threads())
-    planned = schedule(
-        profile,
-        launches=launches,
-        rounds=rounds,
-        half_width=half_width,
-        budget=budget,
-        seed=seed,
-        settings=len(sizes) * len(counts),
-    )
+    processes = numbers_of(instances)
+    require_load(scenario, processes, rate, latency_bound)
+    if duration is None:
+        planned = schedule(
+            profile,
+            launches=launches,
+            rounds=rounds,
+            half_width=half_width,
+            budget=budget,
+            seed=seed,
+            settings=len(sizes) * len(counts) * len(processes),
+            longer=longer_for(scenario, latency_bound),
+        )
+    else:
+        require_alone("--duration", launches, rounds, half_width, budget)
+        planned = long_schedule(duration, seed)
     config = Config(
         **msgspec.structs.asdict(planned),
         backbones=names_of(select),
@@ -227,7 +262,15 @@ def bench(  # noqa: PLR0913 - the options of the command
         batch=sizes[0],
         threads=counts[-1],
         batches=sizes if len(sizes) > 1 else (),
-        thread_counts=counts if len(counts) > 1 else (),
+        thread_counts=counts if len(counts) > 1 or (threads and processes != (1,)) else (),
+        instance_counts=processes if processes != (1,) else (),
+        scenario=scenario,
+        rate=rate,
+        latency_bound=latency_bound,
+        shared_session=shared_session,
+        pinned=pinned,
+        pause=pause,
+        duration=duration,
         weights=request.kind,
         profile=profile,
         worker_memory=worker_memory,

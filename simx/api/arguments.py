@@ -7,6 +7,7 @@ from pathlib import Path
 from simx.common.errors import InputError
 from simx.common.input_files import refuse_url
 from simx.exporter.store.sharing import default_store, no_store
+from simx.results.schema.config import SINGLE_STREAM, Scenario
 
 AnyPath = str | os.PathLike[str]
 
@@ -27,6 +28,47 @@ def numbers_of(numbers: Numbers) -> tuple[int, ...]:
     if not found:
         raise InputError("batches or threads: no number is given")
     return found
+
+
+def require_load(
+    scenario: Scenario, instances: Sequence[int], rate: float | None, latency_bound: float | None
+) -> None:
+    """Refuse what makes no load.
+
+    Raises:
+        InputError: Several instances without a scenario that uses them, a rate or a bound without
+            queries that have one, or neither or both where one is needed.
+    """
+    if scenario == SINGLE_STREAM and max(instances) > 1:
+        raise InputError(
+            f"--instances {max(instances)}: one query after the other needs one instance; choose "
+            "--scenario offline, multi-stream or server"
+        )
+    given = [
+        option
+        for option, value in (("--rate", rate), ("--latency-bound", latency_bound))
+        if value is not None
+    ]
+    if scenario != "server" and given:
+        raise InputError(f"{given[0]}: only --scenario server takes it; leave it out")
+    if scenario == "server" and len(given) != 1:
+        raise InputError(
+            "--scenario server: give either --rate, the queries per second, or --latency-bound, "
+            "which finds the largest rate"
+        )
+
+
+def require_alone(option: str, *others: float | None) -> None:
+    """Refuse an option that decides how much is measured beside others that do.
+
+    Raises:
+        InputError: One of the others is given.
+    """
+    if any(other is not None for other in others):
+        raise InputError(
+            f"{option}: it decides how much is measured; leave --launches, --rounds, --half-width "
+            "and --budget out"
+        )
 
 
 def names_of(names: Names) -> tuple[str, ...]:

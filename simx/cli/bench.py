@@ -16,7 +16,7 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.blocks.document import Layout
 from simx.report.content import Form
-from simx.results.schema.config import ProfileName
+from simx.results.schema.config import ProfileName, Scenario
 
 _PICTURE = Utf8Path(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
@@ -34,6 +34,7 @@ _FIELDS = {
     "budget": ("budget_seconds",),
     "batch": ("batch", "batches"),
     "threads": ("threads", "thread_counts"),
+    "instances": ("instance_counts",),
 }
 """The fields of a run's configuration that an option sets, where their names differ."""
 
@@ -133,6 +134,14 @@ def command(
     negative: Path | None,
     batch: tuple[int, ...],
     threads: tuple[int, ...],
+    scenario: Scenario,
+    instances: tuple[int, ...],
+    rate: float | None,
+    latency_bound: float | None,
+    shared_session: bool,
+    pinned: bool,
+    pause: float | None,
+    duration: float | None,
     profile: ProfileName,
     half_width: float | None,
     budget: float | None,
@@ -195,6 +204,14 @@ def command(
             negative=negative,
             batches=batch,
             threads=threads or None,
+            scenario=scenario,
+            instances=instances,
+            rate=rate,
+            latency_bound=latency_bound,
+            shared_session=shared_session,
+            pinned=pinned,
+            pause=pause,
+            duration=duration,
             profile=profile,
             launches=launches,
             rounds=rounds,

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from simx.cli.configuration import named_environments
 from simx.cli.output import tell
-from simx.cli.parameters import Utf8Path, powers, utf8
+from simx.cli.parameters import Utf8Path, duration, powers, utf8
 from simx.common.input_files import refuse_url, shown
 from simx.exporter.store.sharing import default_store, no_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
@@ -18,6 +18,7 @@ from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
 from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_edges
 from simx.models.selection import Selection, select
+from simx.results.schema.config import Scenario
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -271,6 +272,7 @@ optional_store_option = _store_option(callback=_checked_store)
 
 _THREADS = click.IntRange(1, 4096)
 _THREADS_HELP = "Number of threads for every backend. Default: the cores available to this process."
+_SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 
 threads_option = click.option("--threads", type=_THREADS, help=_THREADS_HELP)
 
@@ -286,6 +288,57 @@ setting_options = _together(
         help="Pictures of one call; 1-64 are 1, 2, 4 and so on up to 64. Repeatable.",
     ),
     click.option("--threads", type=_THREADS, multiple=True, help=f"{_THREADS_HELP} Repeatable."),
+    choice_option(
+        "--scenario",
+        _SCENARIOS,
+        "How queries arrive. single-stream: one after the other; multi-stream: one for each "
+        "instance at once; offline: all at the beginning; server: at random times.",
+    ),
+    click.option(
+        "--instances",
+        type=click.IntRange(1, 1024),
+        multiple=True,
+        default=(1,),
+        show_default=True,
+        help="Processes that share the queries, and the threads unless --threads is given for "
+        "each. Repeatable.",
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, min_open=True, max=1e6),
+        help="Queries per second, for --scenario server.",
+    ),
+    click.option(
+        "--latency-bound",
+        type=duration,
+        metavar="TIME",
+        help="For --scenario server, instead of --rate: find the most queries per second of which "
+        "99 % are answered within this time, such as 50ms.",
+    ),
+    click.option(
+        "--shared-session",
+        is_flag=True,
+        help="Let the instances be callers of one process's network, and not processes.",
+    ),
+    click.option(
+        "--pin/--no-pin",
+        "pinned",
+        default=True,
+        show_default=True,
+        help="Give each instance processor cores of its own.",
+    ),
+    click.option(
+        "--pause",
+        type=duration,
+        metavar="TIME",
+        help="Measure also calls after so long without one, such as 10ms.",
+    ),
+    click.option(
+        "--duration",
+        type=duration,
+        metavar="TIME",
+        help="Measure one launch for so long, such as 10m, and show what changes meanwhile.",
+    ),
 )
 
 ranges_option = click.option(

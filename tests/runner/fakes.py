@@ -250,6 +250,18 @@ class RoundedBackend(FakeBackend):
         return embed(image) * np.array([1, 1.001] * (DIM // 2), dtype=np.float32)
 
 
+class LeakingBackend(FakeBackend):
+    """Is right, and keeps a little memory of every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[Array] = []
+
+    def forward(self, image: Any) -> Any:
+        self._kept.append(np.ones(2**14, np.float64))
+        return embed(image)
+
+
 class SmallBackend(FakeBackend):
     """Is right for one picture at a time, and has no memory for more."""
 
@@ -348,6 +360,7 @@ class FakeRuntime:
         "truncated": TruncatedBackend,
         "rounded": RoundedBackend,
         "small": SmallBackend,
+        "leaking": LeakingBackend,
         "mixing": MixingBackend,
         "doubtful": DoubtfulBackend,
         "amplifying": AmplifyingBackend,
@@ -474,6 +487,7 @@ constant = _entry("constant")
 truncated = _entry("truncated")
 rounded = _entry("rounded")
 small = _entry("small")
+leaking = _entry("leaking")
 mixing = _entry("mixing")
 nan = _entry("nan")
 doubtful = _entry("doubtful")

@@ -111,6 +111,7 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("peak", "%", lambda _, cell: figures.percent(cell.peak_share)),
         ("interval", "95 %", lambda _, cell: figures.interval(cell.speed)),
         ("host", "ms", timed("host")),
+        ("after a pause", "ms", timed("paused", spread=True)),
         ("first", "ms", timed("first")),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
     )

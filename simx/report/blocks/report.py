@@ -16,6 +16,7 @@ from simx.report.blocks.document import (
     Row,
     Table,
 )
+from simx.report.blocks.load import load_tables, trend_tables
 from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, timed
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
 from simx.report.blocks.sweeps import sweep_tables
@@ -65,6 +66,7 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
         yield Heading(range_title(summary, found))
         yield from _tables(summary, found, layout)
         yield from sweep_tables(summary)
+        yield from trend_tables(summary)
         brief = sentences(summary, brief=True)
         yield from _points(brief)
         yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
@@ -86,6 +88,9 @@ def _points(
 
 def _tables(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) -> Iterator[Table]:
     backbones = summary.backbones
+    if loads := tuple(load_tables(summary, targets)):
+        yield from loads
+        return
     speeds = _speed_table(backbones, targets)
     if layout == "models" or any(column.group for column in speeds.columns):
         yield speeds

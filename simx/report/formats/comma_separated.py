@@ -7,6 +7,8 @@ from simx.common.safe_text import clean
 from simx.results.schema.report import Identity
 
 IDENTITY = ("model", "weights", "embedding", "backend", "provider", "precision", "batch", "threads")
+LOAD = ("instances", "scenario", "rate", "latency_bound", "shared_session")
+"""What else identifies a cell; the last columns."""
 
 Scalar = str | float | bool | None
 
@@ -46,10 +48,11 @@ def figure(value: float | None, unit: float = 1.0) -> str:
     return "" if value is None else f"{value / unit:.6f}"
 
 
-def identity_fields(identity: Identity) -> list[str]:
-    """Return the fields of ``IDENTITY``; empty where one is unknown."""
-    values = (getattr(identity, name) for name in IDENTITY)
-    return ["" if value is None else safe(str(value)) for value in values]
+def identity_fields(identity: Identity, names: Sequence[str] = IDENTITY) -> list[str]:
+    """Return fields of an identity; empty where one is unknown."""
+    values = (getattr(identity, name) for name in names)
+    texts = (str(value).lower() if isinstance(value, bool) else value for value in values)
+    return ["" if text is None else safe(str(text)) for text in texts]
 
 
 def _quoted(cell: str) -> str:

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from simx.report.formats.comma_separated import IDENTITY, figure, identity_fields, safe, written
+from simx.report.formats.comma_separated import (
+    IDENTITY,
+    LOAD,
+    figure,
+    identity_fields,
+    safe,
+    written,
+)
 from simx.report.words.comparison import differences_text
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.comparison.outcome import CellComparison, Change, Comparison
@@ -14,7 +21,7 @@ CHANGE = ("scope", "image", *FIGURES, *JUDGEMENT)
 
 WEIGHTS = ("weights_origin", "weights_sha256")
 
-HEADER = ("base", "new", *IDENTITY, "status", *CHANGE, "note", *WEIGHTS)
+HEADER = ("base", "new", *IDENTITY, "status", *CHANGE, "note", *WEIGHTS, *LOAD)
 
 
 def to_string(comparisons: Sequence[Comparison]) -> str:
@@ -78,4 +85,4 @@ def _empty_row(cell: CellLabel, status: str, note: str = "") -> list[str]:
 
 def _row(cell: CellLabel, fields: Sequence[str]) -> list[str]:
     weights = (safe(getattr(cell, name) or "") for name in WEIGHTS)
-    return [*identity_fields(cell), *fields, *weights]
+    return [*identity_fields(cell), *fields, *weights, *identity_fields(cell, LOAD)]

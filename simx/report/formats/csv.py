@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import field, figure, identity_fields, safe, written
+from simx.report.formats.comma_separated import (
+    LOAD,
+    field,
+    figure,
+    identity_fields,
+    safe,
+    written,
+)
 from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
@@ -61,6 +68,11 @@ class TidyRow(NamedTuple):
     min: float | None
     weights_origin: str | None
     weights_sha256: str | None
+    instances: int
+    scenario: str
+    rate: float | None
+    latency_bound: float | None
+    shared_session: bool
 
 
 HEADER = TidyRow._fields
@@ -80,7 +92,8 @@ def _report_rows(report: Report) -> Iterator[list[str]]:
     for cell in report.cells:
         rows = _cell_rows(cell, counted.by_cell[cell.identity], counted)
         weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
-        yield from ([*identity_fields(cell.identity), *row, *weights] for row in rows)
+        load = identity_fields(cell.identity, LOAD)
+        yield from ([*identity_fields(cell.identity), *row, *weights, *load] for row in rows)
 
 
 def _cell_rows(

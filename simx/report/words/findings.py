@@ -6,6 +6,7 @@ from itertools import groupby
 from simx.common import grouped
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
+from simx.report.words.load import trend_sentences
 from simx.report.words.names import (
     MOST_NAMED,
     THE_IMAGES,
@@ -60,6 +61,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
         *words.costs(found.costs),
         *words.differing(found.differing),
         *sweep_sentences(summary.curves, MOST_NAMED if brief else None),
+        *trend_sentences(summary.settings or summary.backbones),
     )
 
 

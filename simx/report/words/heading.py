@@ -9,7 +9,7 @@ from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
 from simx.report.words.names import IMAGE_WORDS, TIMES, listed, provider_name
 from simx.results.files.assembly import forward_of
-from simx.results.schema.config import Config, OwnModel
+from simx.results.schema.config import SINGLE_STREAM, Config, OwnModel
 from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report, Stop
@@ -108,8 +108,19 @@ def _requested(config: Config) -> tuple[str, ...]:
         f"embedding {config.embedding}",
         ", ".join(config.precisions),
         f"batch {listed([str(batch) for batch in config.batches or (config.batch,)])}",
+        *_load(config),
         f"weights {config.weights}",
     )
+
+
+def _load(config: Config) -> Iterator[str]:
+    """Yield how queries arrive, and how many processes answer them."""
+    if config.scenario != SINGLE_STREAM:
+        rate = "" if config.rate is None else f" of {config.rate:g} queries a second"
+        yield f"scenario {config.scenario}{rate}"
+        yield f"instances {listed([str(count) for count in config.instance_counts or (1,)])}"
+        if not config.pinned:
+            yield "instances not pinned to cores"
 
 
 def _measured(report: Report) -> tuple[str, ...]:

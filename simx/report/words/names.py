@@ -56,7 +56,7 @@ def differing_settings(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     """Return the settings that are different, and therefore belong to the backbones' names."""
     return tuple(
         name
-        for name in ("preprocessing", "embedding", "batch", "threads")
+        for name in ("preprocessing", "embedding", "batch", "instances", "threads")
         if len({setting_text(backbone, name) for backbone in backbones}) > 1
     )
 
@@ -75,6 +75,8 @@ def setting_text(backbone: BackboneSummary | CellLabel, name: str) -> str:
         return clean(backbone.embedding)
     if name == "batch":
         return f"batch {backbone.batch}"
+    if name == "instances":
+        return counted(backbone.instances, "instance")
     return "? threads" if backbone.threads is None else counted(backbone.threads, "thread")
 
 

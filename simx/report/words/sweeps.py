@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from simx.common.safe_text import counted
 from simx.report.words import figures
+from simx.report.words.load import percentile_notes
 from simx.report.words.names import backbone_name, listed, target_name
 from simx.report.words.notes import IMPRECISE_NOTE, failure_note, mark_notes
 from simx.results.schema.times import FORWARD
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.summary import (
     Curve,
-    FailedSummary,
-    MeasuredSummary,
+    Point,
     RangeSummary,
 )
 
@@ -34,31 +34,32 @@ def sweep_sentences(curves: Sequence[Curve], most: int | None = None) -> Iterato
 
 def range_marks(summary: RangeSummary) -> tuple[str, ...]:
     """Return the meaning of the marks in a range's tables, and the failures of all settings."""
-    found = (*mark_notes(summary.backbones), *_sweep_notes(summary))
+    found = (
+        *mark_notes(summary.backbones),
+        *percentile_notes(summary.settings or summary.backbones),
+        *_sweep_notes(summary),
+    )
     return tuple(dict.fromkeys(found))
 
 
 def _sweep_notes(summary: RangeSummary) -> Iterator[str]:
     """Yield notes on the settings that are in the tables of a sweep alone."""
-    settings = {(each.batch, each.threads) for each in summary.backbones}
-    points = {
-        (backbone_name(curve.backbone), curve.target, point.batch, point.threads): point
-        for curve in summary.curves
-        for point in curve.points
-        if (point.batch, point.threads) not in settings
-    }
-    cells = [point.cell for point in points.values() if isinstance(point.cell, MeasuredSummary)]
+    first = {each.setting for each in summary.backbones}
+    others = [each for each in summary.settings if each.setting not in first]
+    cells = [cell for each in others for cell in each.measured]
     times = [cell.times[FORWARD] for cell in cells if FORWARD in cell.times]
     if any(map(figures.is_imprecise, times)):
         yield IMPRECISE_NOTE
-    for (name, _, batch, threads), point in points.items():
-        if isinstance(point.cell, FailedSummary):
-            of = f"{name}, batch {batch}, {counted(threads or 0, 'thread')}"
-            yield failure_note(of, point.cell)
+    for each in others:
+        for cell in each.failed:
+            instances = f", {counted(each.instances, 'instance')}" if each.instances > 1 else ""
+            threads = counted(each.threads or 0, "thread")
+            of = f"{backbone_name(each)}, batch {each.batch}{instances}, {threads}"
+            yield failure_note(of, cell)
 
 
 def _constant(curve: Curve) -> str:
-    if curve.over == "threads":
+    if curve.over != "batch":
         return f"at a batch of {curve.points[0].batch}"
     return f"with {counted(curve.points[0].threads or 0, 'thread')}"
 
@@ -80,11 +81,21 @@ def _knees(curves: Sequence[Curve], most: int | None) -> str:
 def _scaling(curves: Sequence[Curve]) -> str:
     first, last = curves[0].points[0], curves[0].points[-1]
     gains = [(curve, curve.gains[-1]) for curve in curves]
+    if curves[0].over == "instances":
+        return (
+            f"{_instances(last)} embed {_span(gains)} times as many pictures a second as "
+            f"{_instances(first)}."
+        )
     shares = [(curve, efficiency(curve, -1)) for curve in curves]
     return (
         f"{counted(last.threads or 0, 'thread')} embed {_span(gains)} times as many pictures a "
         f"second as {counted(first.threads or 0, 'thread')}, an efficiency of {_span(shares)}."
     )
+
+
+def _instances(point: Point) -> str:
+    instances, threads = point.instances, counted(point.threads or 0, "thread")
+    return f"{counted(instances, 'instance')} of {threads}"
 
 
 def efficiency(curve: Curve, place: int) -> Ratio | None:

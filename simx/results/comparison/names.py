@@ -2,7 +2,19 @@
 
 from typing import Literal, get_args
 
-IdentityDifference = Literal["weights", "embedding", "provider", "precision", "batch", "threads"]
+IdentityDifference = Literal[
+    "weights",
+    "embedding",
+    "provider",
+    "precision",
+    "batch",
+    "threads",
+    "instances",
+    "scenario",
+    "rate",
+    "latency_bound",
+    "shared_session",
+]
 ExecutionDifference = Literal["graph", "settings", "placement"]
 MachineDifference = Literal["cpu", "cores", "governor", "gpu"]
 LibraryDifference = Literal["torch", "onnxruntime"]

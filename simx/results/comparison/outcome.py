@@ -229,15 +229,17 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Which of ``batch`` and ``threads`` tell the cells of one side apart, in a sweep."""
+        """Which of ``batch``, ``instances`` and ``threads`` tell one side's cells apart."""
         base = (*(cell.base for cell in self.cells), *self.only_base)
         new = (*(cell.new for cell in self.cells), *self.only_new)
         twins: dict[tuple[bool, CellLabel], list[CellLabel]] = defaultdict(list)
         for place, label in ((side is new, label) for side in (base, new) for label in side):
-            twins[place, msgspec.structs.replace(label, batch=1, threads=None)].append(label)
+            twins[place, msgspec.structs.replace(label, batch=1, instances=1, threads=None)].append(
+                label
+            )
         return tuple(
             name
-            for name in ("batch", "threads")
+            for name in ("batch", "instances", "threads")
             if any(len({getattr(each, name) for each in of}) > 1 for of in twins.values())
         )
 

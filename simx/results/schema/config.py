@@ -3,7 +3,6 @@
 Only options of a provider and variables can hold a path; a report has the name of the file.
 """
 
-from itertools import product
 from typing import Literal, NamedTuple
 
 from simx.common.bounded import Count, Positive, PositiveAmount, Text
@@ -15,15 +14,44 @@ ProfileName = Literal["quick", "default", "precise"]
 
 WeightsKind = Literal["auto", "pretrained", "random", "file"]
 
+Scenario = Literal["single-stream", "multi-stream", "offline", "server"]
+"""How queries arrive, in the words of MLPerf inference (Reddi et al., "MLPerf Inference Benchmark",
+2020). A query is one call of one instance. ``single-stream``: the next query follows the answer.
+``multi-stream``: as many queries as there are instances at once, and the next ones follow the last
+answer. ``offline``: all queries are there at the beginning. ``server``: queries arrive by a Poisson
+process, whether or not those before have been answered.
+"""
+
+SINGLE_STREAM: Scenario = "single-stream"
+
 BATCH = 1
 """Pictures of one call."""
 
 
 class Setting(NamedTuple):
-    """Pictures of one call, and threads."""
+    """Pictures of one call, threads of one instance, and instances: processes with one network."""
 
     batch: int
     threads: int
+    instances: int = 1
+
+
+class Load(NamedTuple):
+    """How the instances of a cell are called; ``rate`` is the queries per second of ``server``.
+
+    Without one, the largest rate is wanted of which 99 % of the queries are answered within
+    ``latency_bound`` seconds. With a ``shared_session`` the instances are callers of one process's
+    network, and share its threads. With ``pinned`` each process has processor cores of its own, one
+    for each thread. ``pause`` is the seconds without a call before each call of the scope
+    ``paused``.
+    """
+
+    scenario: Scenario = SINGLE_STREAM
+    rate: float | None = None
+    latency_bound: float | None = None
+    shared_session: bool = False
+    pinned: bool = True
+    pause: float | None = None
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
@@ -72,7 +100,11 @@ class Config(Schedule, frozen=True, kw_only=True):
     were not kept. ``allow_partial`` allows cells of which only a share runs on the provider.
     ``weights`` is how they were requested. ``worker_memory`` is the most address space of a worker
     in bytes. In a sweep, ``batches`` and ``thread_counts`` are all sizes and counts in ascending
-    order, ``batch`` is the smallest of them and ``threads`` the largest.
+    order, ``batch`` is the smallest of them and ``threads`` the largest. ``instance_counts`` are
+    numbers of processes that share a load. Where they are given, ``threads`` are those of all of
+    them together, unless ``thread_counts`` has those of each. ``scenario``, ``rate``,
+    ``latency_bound``, ``shared_session``, ``pinned`` and ``pause`` are as for ``Load``. A run of a
+    ``duration`` in seconds is one launch of each backbone.
     """
 
     backbones: tuple[Text, ...] = ()
@@ -90,15 +122,39 @@ class Config(Schedule, frozen=True, kw_only=True):
     worker_memory: Positive | None = None
     batches: tuple[Positive, ...] = ()
     thread_counts: tuple[Positive, ...] = ()
+    instance_counts: tuple[Positive, ...] = ()
+    scenario: Scenario = SINGLE_STREAM
+    rate: PositiveAmount | None = None
+    latency_bound: PositiveAmount | None = None
+    shared_session: bool = False
+    pinned: bool = True
+    pause: PositiveAmount | None = None
+    duration: PositiveAmount | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
     models: dict[Text, OwnModel] = {}  # noqa: RUF012 - msgspec copies it
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """Those of every target: the smallest batch first, and of each batch the most threads."""
-        batches = self.batches or (self.batch,)
-        counts = self.thread_counts or (self.threads,)
-        return tuple(Setting(*each) for each in product(batches, reversed(counts)))
+        """Those of every target: small batches first, then few instances, then many threads."""
+        return tuple(
+            Setting(batch, threads, instances)
+            for batch in self.batches or (self.batch,)
+            for instances in self.instance_counts or (1,)
+            for processes in (1 if self.shared_session else instances,)
+            for threads in reversed(self.thread_counts or (max(1, self.threads // processes),))
+        )
+
+    @property
+    def load(self) -> Load:
+        """How every cell is called."""
+        return Load(
+            self.scenario,
+            self.rate,
+            self.latency_bound,
+            self.shared_session,
+            self.pinned,
+            self.pause,
+        )
 
     @property
     def sweeps(self) -> bool:

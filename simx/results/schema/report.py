@@ -20,8 +20,8 @@ History of the format:
 7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
    Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches,
    ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models``,
-   ``batches`` and ``thread_counts`` to the configuration; figures of GFLOPS may be None. Versions
-   4 to 6 are read.
+   ``batches`` and ``thread_counts`` to the configuration; figures of GFLOPS may be None. Adds
+   scenarios of load and instances to the configuration and to identities. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal
@@ -36,12 +36,13 @@ from simx.common.bounded import (
     Moment,
     Percent,
     Positive,
+    PositiveAmount,
     Text,
 )
 from simx.common.strict_json import Struct
 from simx.models.backbone import EmbeddingKind
 from simx.models.pictures import Image
-from simx.results.schema.config import Config
+from simx.results.schema.config import SINGLE_STREAM, Config, Scenario
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.times import Launches, Scope, Timing
 
@@ -86,7 +87,10 @@ class Similarity(Struct, frozen=True, kw_only=True):
 class Identity(Struct, frozen=True, kw_only=True):
     """What identifies a cell in a report.
 
-    ``threads`` is None if figures are quoted and their source does not state it.
+    ``threads`` are those of each of the ``instances``; None if figures are quoted and their source
+    does not state it. ``rate`` are the queries per second of the scenario ``server``,
+    or ``latency_bound`` is the seconds within which 99 % of them have to be answered. With a
+    ``shared_session`` the instances are callers of one process's network.
     """
 
     model: Text
@@ -97,6 +101,11 @@ class Identity(Struct, frozen=True, kw_only=True):
     precision: Text
     batch: Positive
     threads: Positive | None
+    instances: Positive = 1
+    scenario: Scenario = SINGLE_STREAM
+    rate: PositiveAmount | None = None
+    latency_bound: PositiveAmount | None = None
+    shared_session: bool = False
 
 
 class Published(Struct, frozen=True, kw_only=True):

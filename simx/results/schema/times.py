@@ -3,9 +3,9 @@
 from statistics import median
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from simx.common.bounded import Count, Positive
+from simx.common.bounded import Count, Positive, PositiveAmount
 from simx.common.strict_json import Struct
 from simx.models.pictures import Image
 from simx.results.schema.gpu import GpuState
@@ -16,6 +16,7 @@ Scope = Literal[
     "first.call",
     "forward",
     "host",
+    "paused",
     "pipeline",
     "pipeline.decode",
     "pipeline.preprocess",
@@ -25,12 +26,15 @@ Scope = Literal[
 ]
 """What a time covers; times of different scopes are never mixed.
 
-``forward`` is one embedding from an input on the device; ``host`` is one from a numpy array to a
-numpy array; ``pipeline`` is file -> decode -> preprocess -> embedding, and ``pipeline.*`` are its
-stages, of which it is the sum since version 7 of the report; ``similarity`` is the cosine of two
-embeddings that ``forward`` left on the device, and
-``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call. On the
-CPU ``host`` and ``similarity.host`` are not measured, because they would be the same.
+``forward`` is one embedding from an input on the device. In a scenario of load it is, from numpy
+arrays to numpy arrays, for ``offline`` the time by which each call lengthens the work of all
+instances, for ``multi-stream`` the time until the last instance has answered, and for ``server``
+the time of a query from when it was due. ``host`` is one embedding from a numpy array to a numpy
+array; ``paused`` is ``forward`` after the configuration's pause; ``pipeline`` is file -> decode ->
+preprocess -> embedding, and ``pipeline.*`` are its stages, of which it is the sum since version 7
+of the report; ``similarity`` is the cosine of two embeddings that ``forward`` left on the device,
+and ``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call. On
+the CPU ``host`` and ``similarity.host`` are not measured, because they would be the same.
 """
 
 
@@ -46,7 +50,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     reading a disk, in all calls of the block. ``frequency_khz`` is the cores' mean frequency at the
     block's end. ``throttled_ns`` is how long the quota of a control group stopped the worker's
     group, summed over cores and over the groups above it. ``thermal_throttles`` counts how often
-    heat slowed the cores. ``gpu`` is the state of the block's GPU, by NVIDIA's library.
+    heat slowed the cores. ``resident_bytes`` is the memory of the worker after the block. ``gpu``
+    is the state of the block's GPU, by NVIDIA's library.
     """
 
     wall_ns: Count | None = None
@@ -59,6 +64,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     frequency_khz: Count | None = None
     throttled_ns: Count | None = None
     thermal_throttles: Count | None = None
+    resident_bytes: Count | None = None
     gpu: GpuState | None = None
 
 
@@ -66,13 +72,15 @@ class Block(Struct, frozen=True, kw_only=True):
     """The calls of one cell in one round.
 
     Each entry of ``ns`` is the time of ``calls`` consecutive calls in nanoseconds, more than one
-    only for calls too short for the clock.
+    only for calls too short for the clock. Queries of the scenario ``server`` arrived at ``rate``
+    a second.
     """
 
     round: Count
     calls: Positive
     ns: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     noise: Noise = Noise()
+    rate: PositiveAmount | UnsetType = UNSET
 
 
 class Warmup(Struct, frozen=True, kw_only=True):

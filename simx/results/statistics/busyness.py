@@ -13,7 +13,7 @@ from itertools import chain
 import msgspec
 
 from simx.results.schema.times import Launch
-from simx.results.statistics.noise import TICK_NS, disturbances
+from simx.results.statistics.noise import TICK_NS, disturbances, waited_for_others
 
 BUSY_CORES = 0.25
 """Cores that the threads of a worker may lack on average: see
@@ -53,7 +53,7 @@ def _of_cell(launches: Sequence[Launch]) -> Busyness:
     noises = [block.noise for block in blocks]
     wall = sum(noise.wall_ns or 0 for noise in noises) or 1
     lost = (
-        (noise.wait_ns or 0)
+        waited_for_others(noise)
         # A single tick may be the end of what was stolen before the block.
         + max(0, (noise.steal_ns or 0) - TICK_NS)
         + (noise.throttled_ns or 0)

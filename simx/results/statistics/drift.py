@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from simx.results.files.assembly import forward_of
+from simx.results.schema.config import SINGLE_STREAM
 from simx.results.schema.report import Canary, MeasuredCell, Report
 from simx.results.schema.times import block_median
 from simx.results.statistics.noise import canary_ns
@@ -61,9 +62,15 @@ def peaks(report: Report) -> dict[str, float]:
 
 
 def has_share(cell: MeasuredCell) -> bool:
-    """Whether a network computes in float32, as the product does, and its work is counted."""
-    is_float32 = cell.identity.precision == "fp32" and "tf32" not in cell.identity.backend
-    return is_float32 and cell.catalogue.embedding_gmacs is not None
+    """Whether a network computes in float32, as the product does, and its work is counted.
+
+    The times of a load are not those of its calls.
+    """
+    its = cell.identity
+    is_float32 = its.precision == "fp32" and "tf32" not in its.backend
+    return (
+        is_float32 and its.scenario == SINGLE_STREAM and cell.catalogue.embedding_gmacs is not None
+    )
 
 
 def rate_of(cell: MeasuredCell, ns: float) -> float:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from simx.results.schema.report import Canary
-from simx.results.schema.times import Block, Launch
+from simx.results.schema.times import Block, Launch, Noise
 
 Disturbance = Literal["steal", "wait", "pressure", "others", "throttled", "shared"]
 
@@ -57,11 +57,23 @@ def disturbances(block: Block) -> Sequence[Disturbance]:
         or bool(noise.thermal_throttles),
         "shared": gpu is not None and gpu.is_shared,
         "steal": (noise.steal_ns or 0) > max(TICK_NS, STOLEN_SHARE * wall),
-        "wait": (noise.wait_ns or 0) > WAITING_SHARE * wall,
+        "wait": waited_for_others(noise) > WAITING_SHARE * wall,
         "pressure": (noise.pressure_ns or 0) > PRESSURE_SHARE * wall,
         "others": (noise.others_cpu_ns or 0) - 2 * TICK_NS > OTHERS_SHARE * wall,
     }
     return [name for name, is_present in found.items() if is_present]
+
+
+def waited_for_others(noise: Noise) -> float:
+    """Return for how many nanoseconds threads waited for a core because of other processes.
+
+    They also wait for each other: after an idle time the system wakes them on the same core. Others
+    make them wait for no longer than they run themselves, twice that where two wait on one core.
+    """
+    waited = noise.wait_ns or 0
+    if noise.others_cpu_ns is None:
+        return waited
+    return min(waited, 2 * (noise.others_cpu_ns + (noise.steal_ns or 0) + TICK_NS))
 
 
 def page_faults(launches: Sequence[Launch]) -> float | None:

@@ -1,6 +1,7 @@
 """Derives the summary of one backbone: what its rows show. Pure; renders nothing."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,13 +15,15 @@ from simx.results.schema.report import (
     Report,
     WeightsOrigin,
 )
-from simx.results.schema.times import FORWARD, TimeKey
+from simx.results.schema.times import FORWARD, Block, TimeKey, block_median
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, torch_beside
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
 from simx.results.statistics.noise import page_faults
+from simx.results.statistics.sustained import Run, confirmed
+from simx.results.statistics.trend import Trend, trend
 from simx.results.statistics.vector_math import margin
-from simx.results.summaries.counted import CountedBackbone, CountedReport
+from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
 from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
@@ -38,6 +41,7 @@ class Summariser:
         self._order = targets
         self._peaks = peaks(report)
         self._budget_seconds = report.config.budget_seconds if report.config else None
+        self._is_long = report.config is not None and report.config.duration is not None
         self._stops = {(stop.model, stop.weights): stop for stop in report.stops}
 
     def summarise(self, backbone: CountedBackbone) -> BackboneSummary:
@@ -52,6 +56,11 @@ class Summariser:
             embedding=its.embedding,
             batch=its.batch,
             threads=its.threads,
+            instances=its.instances,
+            scenario=its.scenario,
+            rate=its.rate,
+            latency_bound=its.latency_bound,
+            shared_session=its.shared_session,
             weights_origin=origin,
             catalogue=holding(cells[0].catalogue, origin),
             cells=tuple(self._cell(cell, backbone) for cell in cells),
@@ -111,10 +120,20 @@ class Summariser:
             ),
             beyond_events_ns=None if backbone.busy else typical_rest_ns(forward_of(cell)),
             busy=frozenset(backbone.busy.keys() & backbone.times[target].keys()),
-            page_faults=page_faults(backbone.times[target].get(FORWARD, ())),
+            page_faults=page_faults(backbone.queries[target]),
+            confirmed=_confirmed(backbone.queries[target], cell.identity.latency_bound),
+            time_trend=self._trend(backbone.queries[target], _log_time),
+            memory_trend=self._trend(backbone.queries[target], _resident),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )
+
+    def _trend(self, launches: Launches, read: Callable[[Block], float | None]) -> Trend | None:
+        """Return how a long run changed what is read of its blocks; None for a usual run."""
+        if not self._is_long:
+            return None
+        found = (read(block) for launch in launches for block in launch.blocks)
+        return trend([value for value in found if value is not None])
 
     def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:
         peak = self._peaks.get(device_of(cell.identity.provider))
@@ -142,6 +161,18 @@ class Summariser:
             return ()
         times = [self.counted.estimate(target, key, of) for target, of in pipelines.items()]
         return tuple(list(pipelines)[place] for place in fastest(times))
+
+
+def _log_time(block: Block) -> float:
+    return math.log(block_median(block))
+
+
+def _resident(block: Block) -> float | None:
+    return block.noise.resident_bytes
+
+
+def _confirmed(queries: Launches, latency_bound: float | None) -> Run | None:
+    return None if latency_bound is None else confirmed(queries, latency_bound * 1e9)
 
 
 def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:

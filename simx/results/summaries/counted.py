@@ -25,6 +25,7 @@ from simx.results.statistics.estimates import (
     summed,
 )
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
+from simx.results.statistics.sustained import sustained
 from simx.results.summaries.summary import BackboneKey, TargetId, backbone_of, target_of
 
 Launches = Sequence[Launch]
@@ -36,13 +37,15 @@ class CountedBackbone(msgspec.Struct, frozen=True, kw_only=True):
 
     ``forward`` is judged by rounds, every other scope by its blocks. Everything counts if the
     backbone is ``filtered.noisy``: most rounds were disturbed. ``busy`` has the times that are no
-    figures because the machine was too busy, all of them if it was during ``forward``.
+    figures because the machine was too busy, all of them if it was during ``forward``. With a
+    latency bound, ``forward`` is the time between two queries at the largest rate, by ``queries``.
     """
 
     cells: tuple[Cell, ...]
     filtered: round_filter.FilteredRounds
     times: Mapping[TargetId, Timings]
     busy: Mapping[TimeKey, Busyness]
+    queries: Mapping[TargetId, Launches]
 
     def of_scope(self, key: TimeKey) -> dict[TargetId, Launches]:
         """Return the launches of a scope that is not busy, of each cell in which some count."""
@@ -60,7 +63,9 @@ class CountedReport:
     """
 
     def __init__(self, report: Report) -> None:
-        self._pilot = report.config.pilot if report.config else None
+        config = report.config
+        self._pilot = config.pilot if config else None
+        self._bound_ns = config.latency_bound and config.latency_bound * 1e9 if config else None
         self.undisturbed_ns = round_filter.references(report.canary)
         canaries = grouped(report.canary, lambda each: (each.model, each.weights))
         preparations = {(each.model, each.weights): each for each in report.preparations}
@@ -131,8 +136,15 @@ class CountedReport:
             )
             for target, of_cell in times.items()
         }
+        busy = _busy(counting.values())
+        queries = {target: of_cell.get(FORWARD, ()) for target, of_cell in counting.items()}
+        if bound_ns := self._bound_ns:
+            counting = {
+                target: {**of_cell, FORWARD: sustained(queries[target], bound_ns)}
+                for target, of_cell in counting.items()
+            }
         return CountedBackbone(
-            cells=tuple(cells), filtered=filtered, times=counting, busy=_busy(counting.values())
+            cells=tuple(cells), filtered=filtered, times=counting, busy=busy, queries=queries
         )
 
 

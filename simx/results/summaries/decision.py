@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from simx.common.errors import InputError
+from simx.results.schema.config import SINGLE_STREAM
 from simx.results.schema.evaluation import Estimate as Share
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
@@ -242,7 +243,8 @@ def _contender(
 ) -> Contender | None:
     cell = next((cell for cell in backbone.measured if cell.target == target), None)
     time = latency(cell, latency_of) if cell else None
-    if cell is None or time is None:
+    # A time under load is not the latency of a picture that comes alone.
+    if cell is None or time is None or backbone.scenario != SINGLE_STREAM:
         return None
     return Contender(
         backbone=backbone,

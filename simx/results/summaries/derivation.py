@@ -111,7 +111,7 @@ def _every_setting(report: Report) -> tuple[list[BackboneSummary], tuple[Curve, 
 def _of_first_setting(report: Report, every: Sequence[BackboneSummary]) -> list[BackboneSummary]:
     if report.config is None or not report.config.sweeps:
         return list(every)
-    return [each for each in every if (each.batch, each.threads) == report.config.settings[0]]
+    return [each for each in every if each.setting == report.config.settings[0]]
 
 
 def mean_speed(backbones: Sequence[BackboneSummary], target: TargetId) -> Ratio | None:

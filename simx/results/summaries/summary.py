@@ -8,6 +8,7 @@ import msgspec
 
 from simx.models.backbone import Precision
 from simx.models.ranges import Range
+from simx.results.schema.config import SINGLE_STREAM, Scenario, Setting
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import (
     Cell,
@@ -22,6 +23,8 @@ from simx.results.schema.report import (
 from simx.results.schema.times import Launch, TimeKey
 from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.estimates import Estimate, Ratio
+from simx.results.statistics.sustained import Run
+from simx.results.statistics.trend import Trend
 
 FULL: Precision = "fp32"
 
@@ -55,14 +58,14 @@ def target_of(identity: Identity) -> TargetId:
     return TargetId(identity.backend, identity.provider, identity.precision)
 
 
-BackboneKey = tuple[str, str, str, int, int | None]
-"""Model, weights, embedding, batch and threads."""
+BackboneKey = tuple[str, str, str, int, int, int | None]
+"""Model, weights, embedding, batch, instances and threads."""
 
 
 def backbone_of(identity: Identity) -> BackboneKey:
     """Return what the cells of one backbone have in common."""
     its = identity
-    return its.model, its.weights, its.embedding, its.batch, its.threads
+    return its.model, its.weights, its.embedding, its.batch, its.instances, its.threads
 
 
 class CellLabel(Identity, frozen=True, kw_only=True):
@@ -96,7 +99,9 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     ``busy`` are the times that are left out because the machine was too busy for figures.
-    ``page_faults`` are those of a call of ``forward``.
+    ``page_faults`` are those of a call of ``forward``. ``confirmed`` are the queries that prove a
+    rate within the latency bound. Over a long run, ``time_trend`` is the change of the logarithm of
+    a call's time, and ``memory_trend`` that of the worker's memory in bytes.
     """
 
     target: TargetId
@@ -118,6 +123,9 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     beyond_events_ns: float | None = None
     busy: frozenset[TimeKey] = frozenset()
     page_faults: float | None = None
+    confirmed: Run | None = None
+    time_trend: Trend | None = None
+    memory_trend: Trend | None = None
     placement: Mapping[str, int] = {}
     shape_nodes: int = 0
 
@@ -145,7 +153,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``excluded`` were disturbed and do not count; a ``noisy`` backbone had so many that all count.
     ``busy`` is how busy the machine was at worst, None where it was never too busy for figures.
     ``stop`` is how its launches ended, if known, and ``budget_seconds`` the time that they were
-    given.
+    given. ``rate``, ``latency_bound`` and ``shared_session`` are those of the identities.
     """
 
     model: str
@@ -153,6 +161,11 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     embedding: str
     batch: int
     threads: int | None
+    instances: int = 1
+    scenario: Scenario = SINGLE_STREAM
+    rate: float | None = None
+    latency_bound: float | None = None
+    shared_session: bool = False
     weights_origin: WeightsOrigin | None
     catalogue: Published
     cells: tuple[MeasuredSummary | FailedSummary, ...]
@@ -163,6 +176,16 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     busy: Busyness | None = None
     stop: Stop | None
     budget_seconds: float | None = None
+
+    @property
+    def setting(self) -> Setting:
+        """What its cells differ in from the same backbone's others in a sweep."""
+        return Setting(self.batch, self.threads or 0, self.instances)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are embedded in the time of ``forward``."""
+        return self.batch * (self.instances if self.scenario == "multi-stream" else 1)
 
     @property
     def measured(self) -> tuple[MeasuredSummary, ...]:
@@ -181,15 +204,17 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell of a curve, with its setting."""
+    """A cell of a curve, with its setting, and the pictures in the time of ``forward``."""
 
     batch: int
     threads: int | None
+    instances: int
+    pictures: int
     cell: MeasuredSummary | FailedSummary
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """The throughput of a backbone on a target, over the batch or over the threads alone.
+    """The throughput of a backbone on a target, over the batch, threads or instances alone.
 
     ``gains`` are the throughputs of the points relative to the first one, None without times.
     ``knee`` are the places of the smallest batch that may be, and of the smallest that certainly
@@ -199,7 +224,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
     backbone: BackboneSummary
     target: TargetId
-    over: Literal["batch", "threads"]
+    over: Literal["batch", "threads", "instances"]
     points: tuple[Point, ...]
     gains: tuple[Ratio | None, ...]
     knee: tuple[int, int] | None

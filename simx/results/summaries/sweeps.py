@@ -16,8 +16,8 @@ from simx.results.summaries.summary import BackboneSummary, Curve, MeasuredSumma
 KNEE_SHARE = 0.95
 """Of the best throughput that the knee of a curve has."""
 
-Over = Literal["batch", "threads"]
-_OVER: tuple[Over, ...] = ("batch", "threads")
+Over = Literal["batch", "threads", "instances"]
+_OVER: tuple[Over, ...] = ("batch", "threads", "instances")
 
 
 class _Line(NamedTuple):
@@ -43,13 +43,18 @@ class _Line(NamedTuple):
 
 
 def curves(summaries: Sequence[BackboneSummary], config: Config) -> tuple[Curve, ...]:
-    """Return the throughput over the batch, and then over threads, of every cell of a report.
+    """Return the throughput of every cell of a report: over the batch, threads, and instances.
+
+    None where queries arrive at a given rate. Instances that divide threads among them are compared
+    with their threads, others with equal ones.
 
     Args:
         summaries: of its backbones in all settings, in the order of the settings.
         config: of the report.
     """
-    lines, pilot = list(_lines(summaries)), config.pilot
+    if config.rate is not None:
+        return ()
+    lines, pilot = list(_lines(summaries, divided=not config.thread_counts)), config.pilot
     parts: dict[tuple[Over, TargetId], list[Part]] = defaultdict(list)
     for line in lines:
         found = (spread(line.relative(at, 0), pilot) for at in range(1, len(line.points)))
@@ -60,23 +65,32 @@ def curves(summaries: Sequence[BackboneSummary], config: Config) -> tuple[Curve,
     )
 
 
-def _lines(summaries: Sequence[BackboneSummary]) -> Iterator[_Line]:
-    """Yield the cells that differ in the batch alone, and then those that do in the threads."""
+def _lines(summaries: Sequence[BackboneSummary], *, divided: bool) -> Iterator[_Line]:
+    """Yield the cells that differ in the batch alone, then those that do in another setting."""
     cells = []
     for backbone in summaries:
         for cell in backbone.cells:
             times = log_times(cell.forwards) if isinstance(cell, MeasuredSummary) else {}
-            logs = {index: math.log(backbone.batch) - log for index, log in times.items()}
+            logs = {index: math.log(backbone.pictures) - log for index, log in times.items()}
             cells.append((backbone, cell, logs))
     for over in _OVER:
         groups = defaultdict(list)
         for each in cells:
             backbone, cell, _ = each
-            constant = backbone.threads if over == "batch" else backbone.batch
-            groups[backbone.model, backbone.weights, cell.target, constant].append(each)
+            setting = backbone.setting._replace(**{over: 0})
+            if over == "instances" and divided:
+                setting = setting._replace(threads=0)
+            groups[backbone.model, backbone.weights, cell.target, setting].append(each)
         for found in (of for of in groups.values() if len(of) > 1):
             points = tuple(
-                Point(batch=of.batch, threads=of.threads, cell=it) for of, it, _ in found
+                Point(
+                    batch=of.batch,
+                    threads=of.threads,
+                    instances=of.instances,
+                    pictures=of.pictures,
+                    cell=it,
+                )
+                for of, it, _ in found
             )
             logs_of = [logs for *_, logs in found]
             yield _Line(over, found[0][0], points[0].cell.target, points, logs_of)
@@ -100,7 +114,7 @@ def _curve(line: _Line, common: Prior | None, pilot: int | None, first: Setting)
         points=line.points,
         gains=tuple(rate(place, 0) for place in places),
         knee=None if best is None else _knee([rate(place, best) for place in places]),
-        is_usual=any((each.batch, each.threads) == first for each in line.points),
+        is_usual=any((of.batch, of.threads, of.instances) == first for of in line.points),
     )
 
 

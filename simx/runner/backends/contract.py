@@ -30,8 +30,9 @@ LARGE_SIZE = 1024
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker loads: one backbone on one provider. Paths are absolute.
 
-    Timed calls take ``batch`` pictures each. ``files`` are those that the backend executes, by
-    name, in one folder. ``variants`` are named
+    Timed calls take ``batch`` pictures each. Its process runs on the processor cores ``cores``, on
+    all if empty. With ``is_under_load`` no other network is called between two of its calls.
+    ``files`` are those that the backend executes, by name, in one folder. ``variants`` are named
     changes of the pinned settings, ``options`` the provider's, each as ``key=value``. With
     ``allow_partial`` a part of the nodes on the provider suffices.
     """
@@ -43,6 +44,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     model_path: str
     weights_path: str
     batch: int = 1
+    cores: tuple[int, ...] = ()
+    is_under_load: bool = False
     files: dict[str, FileRecord] = {}
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()

@@ -102,7 +102,9 @@ def refusal(cell: PlannedCell, failed: Iterable[PlannedCell]) -> Failure | None:
     smaller = [
         each.batch
         for each in failed
-        if (each.target, each.threads) == (cell.target, cell.threads) and each.batch < cell.batch
+        if (each.target, each.threads, each.instances)
+        == (cell.target, cell.threads, cell.instances)
+        and each.batch < cell.batch
     ]
     if not smaller:
         return None
@@ -119,11 +121,12 @@ def _network_bytes(
 
 
 def _needed(cell: PlannedCell, small: int, large: int) -> int:
-    """Estimate the bytes of a cell's worker, in proportion to its pictures."""
+    """Estimate the bytes of a cell's workers, in proportion to their pictures."""
     one, several = _WEIGHED_BATCHES
     growth = max(0, large - small) / (several - one)
     inputs = _INPUT_BYTES * cell.backbone.preset.crop**2 * cell.batch
-    return _WORKER_BYTES + round(_MARGIN * (small + growth * (cell.batch - one))) + inputs
+    network = round(_MARGIN * (small + growth * (cell.batch - one)))
+    return cell.processes * (_WORKER_BYTES + network + inputs)
 
 
 def side_by_side(cells: Sequence[PlannedCell], available: int) -> list[list[int]]:

@@ -16,7 +16,7 @@ from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
-from simx.results.schema.config import Config
+from simx.results.schema.config import SINGLE_STREAM, Config
 from simx.results.schema.report import FailedCell, Report, SchemaId
 from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.results.statistics.sample_size import PilotSpreads
@@ -74,6 +74,7 @@ def run_bench(
                 schedule=config,
                 history=history,
                 deadlines=deadlines,
+                only_forward=config.scenario != SINGLE_STREAM,
             )
             for workload in workloads:
                 if workload.name not in journal.kept.finished:

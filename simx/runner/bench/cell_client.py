@@ -37,12 +37,14 @@ from simx.runner.backends.ort.settings import THREAD_OPTIONS
 from simx.runner.bench.cells import PlannedCell, catalogue_figures
 from simx.runner.bench.schedule import (
     CANARY_PLAN,
+    PAUSED_CALLS,
     SIMILARITY_PLAN,
     Deadlines,
     block_plan,
     is_giant,
 )
 from simx.runner.measure import messages
+from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.sync_check import early_return, unfinished_work
 from simx.workers.worker import Worker, WorkerError
 
@@ -82,6 +84,11 @@ class CellClient:
         self._events: DeviceEvents | None = None
 
     @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Its process; several under a load."""
+        return (self.worker,)
+
+    @property
     def embeddings(self) -> Array:
         """The embeddings of the four pictures, [4, D]."""
         return messages.unpack(self.prepared.embeddings)
@@ -99,7 +106,7 @@ class CellClient:
             raise CellFailedError("prepare", str(error)) from None
         request = messages.Prepare(self.plan.task, stored, pictures)
         seconds = self.plan.loading_seconds(self._deadlines)
-        self.prepared = self._ask(request, messages.PREPARED, "prepare", seconds)
+        self.prepared = self.ask(request, messages.PREPARED, "prepare", seconds)
         answers = messages.unpack(self.prepared.verification)
         rows = list(self.prepared.rows)
         self._check_rows("parity", answers, reference[rows], target.bounds)
@@ -142,7 +149,7 @@ class CellClient:
             return
         request = messages.CountThreads(requested)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        used = self._ask(request, messages.THREADS_COUNTED, "threads", seconds).used
+        used = self.ask(request, messages.THREADS_COUNTED, "threads", seconds).used
         self._threads_used = used
         option = f"{THREAD_OPTIONS.get(target.provider)}="
         is_named = any(each.startswith(option) for each in target.backend.options)
@@ -157,7 +164,7 @@ class CellClient:
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
         seconds = self._deadlines.of_warming_up(self.prepared.call_ns)
-        self._warmup = self._ask(messages.WarmUp(), messages.WARMED_UP, "warm-up", seconds).warmup
+        self._warmup = self.ask(messages.WarmUp(), messages.WARMED_UP, "warm-up", seconds).warmup
 
     def cross_check(self) -> None:
         """Compare the clock with the device's own events, after the last timed call."""
@@ -166,19 +173,30 @@ class CellClient:
             return
         request = messages.CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
         seconds = self._deadlines.of_calls(request.calls, self.prepared.call_ns)
-        self._events = self._ask(request, messages.CROSS_CHECKED, "events", seconds).events
+        self._events = self.ask(request, messages.CROSS_CHECKED, "events", seconds).events
         if self._events is not None:
             _refuse("events", too_short(self._events, block_median(forward[-1])))
 
     def measure(self, scope: Scope, image: Image | None, round_index: int) -> None:
         """Take one block and check its results."""
-        is_forward = not scope.startswith("similarity")
-        of_calls = block_plan(self.prepared.call_ns, self.plan.batch)
-        plan = of_calls if is_forward else SIMILARITY_PLAN
+        if scope.startswith("similarity"):
+            plan = SIMILARITY_PLAN
+        elif scope == "paused":
+            plan = BlockPlan(
+                seconds=0.0, min_calls=PAUSED_CALLS, pause_seconds=self.plan.load.pause or 0
+            )
+        else:
+            plan = block_plan(self.prepared.call_ns, self.plan.batch)
         request = messages.Measure(scope, image, round_index, plan)
         seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
-        measured = self._ask(request, messages.MEASURED, scope, seconds)
-        self._check_outputs(scope, image, measured)
+        measured = self.ask(request, messages.MEASURED, scope, seconds)
+        self.check_outputs(scope, measured)
+        if measured.fetch_ns is not None:
+            typical = block_median(measured.block)
+            _refuse(scope, early_return(measured.fetch_ns, typical))
+        if image is not None:
+            own = self.embeddings
+            _check_cosines(scope, measured.cosines, cosine(own[0], own[IMAGES.index(image)]))
         self.blocks[scope, image].append(measured.block)
 
     @property
@@ -190,7 +208,7 @@ class CellClient:
         """Take one block of the fixed matrix product."""
         request = messages.MeasureCanary(round_index, CANARY_PLAN)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        block: Block = self._ask(request, messages.CANARY, "canary", seconds).block
+        block: Block = self.ask(request, messages.CANARY, "canary", seconds).block
         return block
 
     def require_same_pictures(self, other: "CellClient") -> None:
@@ -208,7 +226,7 @@ class CellClient:
         """
         request = messages.Embed(pixels, self.plan.backbone.preset)
         seconds = self._deadlines.of_calls(pixels.shape[0], self.prepared.call_ns)
-        reply = self._ask(request, messages.EMBEDDED, "embed", seconds)
+        reply = self.ask(request, messages.EMBEDDED, "embed", seconds)
         found = messages.unpack(reply.embeddings)
         if found.shape != (pixels.shape[0], self.embeddings.shape[1]):
             raise CellFailedError("embed", f"its embeddings have shape {found.shape}")
@@ -223,7 +241,7 @@ class CellClient:
         request, calls = messages.CompareWithFloat64(), 8 * len(IMAGES)
         seconds = self._deadlines.of_calls(calls, self.prepared.call_ns)
         try:
-            error: float | None = self._ask(
+            error: float | None = self.ask(
                 request, messages.COMPARED_WITH_FLOAT64, "parity", seconds
             ).error
         except CellFailedError:
@@ -264,13 +282,18 @@ class CellClient:
             return Launch(index=index, blocks=blocks)
         return Launch(index=index, blocks=blocks, warmup=self._warmup, events=self._events)
 
-    def _ask(
+    def ask(
         self,
         request: msgspec.Struct,
         decoder: msgspec.msgpack.Decoder[T | Failure],
         stage: str,
         seconds: float,
     ) -> T:
+        """Return the worker's answer to a request.
+
+        Raises:
+            CellFailedError: at this stage, because the worker fails or gives none within seconds.
+        """
         try:
             reply = self.worker.request(request, decoder, seconds)
         except WorkerError as error:
@@ -281,11 +304,11 @@ class CellClient:
             raise CellFailedError(stage, f"{reply.reason}{limit}")
         return reply
 
-    def _check_outputs(
-        self, scope: Scope, image: Image | None, measured: messages.Measured
+    def check_outputs(
+        self, scope: Scope, measured: messages.Measured | messages.MeasuredLoad
     ) -> None:
         """Compare samples of the timed calls' own results with the right ones."""
-        target, own = self.plan.target, self.embeddings
+        target = self.plan.target
         if measured.outputs is not None:
             outputs = messages.unpack(measured.outputs)
             expected = self._right[list(measured.rows)]
@@ -293,11 +316,6 @@ class CellClient:
                 self._check_rows(scope, outputs, expected, target.bounds)
             else:
                 self._check_rows(scope, outputs, expected, REPEATED, "its own before the rounds")
-        if measured.fetch_ns is not None:
-            typical = block_median(measured.block)
-            _refuse(scope, early_return(measured.fetch_ns, typical))
-        if image is not None:
-            _check_cosines(scope, measured.cosines, cosine(own[0], own[IMAGES.index(image)]))
 
     def _check_rows(
         self, stage: str, rows: Array, expected: Array, bounds: Bounds, right: str = "torch's"

@@ -12,7 +12,7 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, full_name
 from simx.results.files.journal_lines import JournaledBackbone
-from simx.results.schema.config import BATCH, Config, Setting
+from simx.results.schema.config import BATCH, SINGLE_STREAM, Config, Load, Setting
 from simx.results.schema.environment import Memory
 from simx.results.schema.evaluation import EvaluationConfig
 from simx.results.schema.partial_placement import with_partial_placement
@@ -33,7 +33,9 @@ class PlannedCell(msgspec.Struct, frozen=True):
     what it needs of the machine's, 0 if it is alone. With ``allow_partial`` a part of its nodes on
     the provider suffices; ``partial_placement`` is that part, or None for all nodes. It is known
     once the cell ``was_loaded`` in an earlier launch. ``weights_key`` is as for a
-    ``WeightsRequest``.
+    ``WeightsRequest``. Under a ``load``, several ``instances`` of it run at once; each gets
+    ``cores`` of its own, all if there are none. ``sustained_rate`` is the rate within the latency
+    bound, in queries per second, as far as is known from earlier launches.
     """
 
     backbone: Backbone
@@ -41,6 +43,10 @@ class PlannedCell(msgspec.Struct, frozen=True):
     entry: Entry
     threads: int
     batch: int = BATCH
+    instances: int = 1
+    load: Load = Load()
+    cores: tuple[int, ...] = ()
+    sustained_rate: float | None = None
     memory: Memory | None = None
     needed_bytes: int = 0
     allow_partial: bool = False
@@ -54,10 +60,20 @@ class PlannedCell(msgspec.Struct, frozen=True):
         return self.entry.manifest.identity.embedding
 
     @property
+    def processes(self) -> int:
+        """How many processes answer its queries."""
+        return 1 if self.load.shared_session else self.instances
+
+    @property
+    def is_under_load(self) -> bool:
+        """Whether its calls are queries of a load, and not made one after the other."""
+        return self.load.scenario != SINGLE_STREAM
+
+    @property
     def identity(self) -> Identity:
         """Its name, unique in a report."""
-        setting = Setting(self.batch, self.threads)
-        whole = identify(self.backbone, self.embedding, self.target, setting)
+        setting = Setting(self.batch, self.threads, self.instances)
+        whole = identify(self.backbone, self.embedding, self.target, setting, self.load)
         return msgspec.structs.replace(
             whole, backend=with_partial_placement(whole.backend, self.partial_placement)
         )
@@ -71,6 +87,8 @@ class PlannedCell(msgspec.Struct, frozen=True):
             provider=self.target.provider,
             threads=self.threads,
             batch=self.batch,
+            cores=self.cores,
+            is_under_load=self.is_under_load,
             model_path=_absolute(self.entry.model_path),
             weights_path=_absolute(self.entry.weights_path),
             files=self._executed[1],
@@ -130,11 +148,17 @@ class Workload(msgspec.Struct, frozen=True):
         """Return its cells on the targets that can run it, setting by setting."""
         usable = [each for each in targets if each.runs(self.backbone)]
         return [
-            self.cell(target, config, setting) for setting in config.settings for target in usable
+            self.cell(target, config, setting, config.load)
+            for setting in config.settings
+            for target in usable
         ]
 
     def cell(
-        self, target: Target, config: Config | EvaluationConfig, setting: Setting
+        self,
+        target: Target,
+        config: Config | EvaluationConfig,
+        setting: Setting,
+        load: Load = Load(),  # noqa: B008 - it has no state
     ) -> PlannedCell | FailedCell:
         """Return its cell on a target, or why it cannot be measured there."""
         export, partial = self.exports[target.precision], config.allow_partial
@@ -145,6 +169,8 @@ class Workload(msgspec.Struct, frozen=True):
                 export,
                 setting.threads,
                 setting.batch,
+                setting.instances,
+                load,
                 allow_partial=partial,
                 weights_key=self.weights_key,
             )
@@ -154,7 +180,7 @@ class Workload(msgspec.Struct, frozen=True):
             return planned.failed(Failure(stage="batch", reason=reason))
         return failed_cell(
             self.backbone,
-            identify(self.backbone, config.embedding, target, setting),
+            identify(self.backbone, config.embedding, target, setting, load),
             target.backend.typed,
             export.weights_origin,
             Failure(stage=export.stage, reason=export.reason),
@@ -198,6 +224,10 @@ def failed_cell(
         "--embedding": identity.embedding,
         "--batch": None if identity.batch == BATCH else identity.batch,
         "--threads": identity.threads,
+        "--scenario": None if identity.scenario == SINGLE_STREAM else identity.scenario,
+        "--instances": None if identity.instances == 1 else identity.instances,
+        "--latency-bound": identity.latency_bound and f"{identity.latency_bound:g}s",
+        "--rate": None if identity.rate is None else f"{identity.rate:g}",
         "--precision": None if identity.precision == "fp32" else identity.precision,
         "--weights": "FILE" if origin == "file" else origin,
         "--weights-key": weights_key,
@@ -215,12 +245,18 @@ def failed_cell(
         stage=failure.stage,
         reason=anonymous(failure.reason),
         stderr=failure.stderr,
-        command=command + (" --allow-partial" if allow_partial else ""),
+        command=command
+        + (" --shared-session" if identity.shared_session else "")
+        + (" --allow-partial" if allow_partial else ""),
     )
 
 
 def identify(
-    backbone: Backbone, embedding: EmbeddingKind, target: Target, setting: Setting
+    backbone: Backbone,
+    embedding: EmbeddingKind,
+    target: Target,
+    setting: Setting,
+    load: Load = Load(),  # noqa: B008 - it has no state
 ) -> Identity:
     """Return the identity of a backbone's cell on a target."""
     return Identity(
@@ -232,6 +268,11 @@ def identify(
         precision=target.precision,
         batch=setting.batch,
         threads=setting.threads,
+        instances=setting.instances,
+        scenario=load.scenario,
+        rate=load.rate,
+        latency_bound=load.latency_bound,
+        shared_session=load.shared_session,
     )
 
 

@@ -6,7 +6,7 @@ Only one worker is active at a time. A cell that fails does not affect the other
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 
 import msgspec
@@ -31,8 +31,10 @@ from simx.runner.bench.schedule import (
     SIMILARITY_ROUNDS,
     USUAL,
     Deadlines,
+    seed_of,
     shuffled,
 )
+from simx.runner.load.client import LoadClient
 from simx.runner.measure.messages import ArrayMessage
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
@@ -179,12 +181,29 @@ class _LaunchRun:
         for place in shuffled(places, seed, backbone, self._index, "launch"):
             plan = self._cells[place]
             try:
-                worker = self._bench.launchers[plan.target.backend.label].launch()
+                self._live[place] = self._client(plan)
             except WorkerError as error:
                 self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
-            else:
-                self._live[place] = CellClient(plan, worker, self._bench.deadlines)
         self._live = dict(sorted(self._live.items()))
+
+    def _client(self, plan: PlannedCell) -> CellClient:
+        """Start a cell's workers.
+
+        Raises:
+            WorkerError: one of them does not start.
+        """
+        launcher, deadlines = (
+            self._bench.launchers[plan.target.backend.label],
+            self._bench.deadlines,
+        )
+        if not plan.is_under_load:
+            return CellClient(plan, launcher.launch(), deadlines)
+        with ExitStack() as started:
+            workers = [started.enter_context(launcher.launch()) for _ in range(plan.processes)]
+            # The same queries for every cell of a round.
+            seed = seed_of(self._bench.schedule.seed, plan.backbone.name, self._index)
+            started.pop_all()
+        return LoadClient(plan, workers, deadlines, seed)
 
     @property
     def _is_for_forward_alone(self) -> bool:
@@ -203,7 +222,8 @@ class _LaunchRun:
                 self._done[place] = msgspec.structs.replace(outcome, reason=reason)
 
     def close(self, *, at_once: bool = False) -> None:
-        close_workers((cell.worker for cell in self._live.values()), at_once=at_once)
+        workers = (worker for cell in self._live.values() for worker in cell.workers)
+        close_workers(workers, at_once=at_once)
 
     def result(self) -> LaunchResult:
         backbone = self._cells[0].backbone
@@ -273,6 +293,8 @@ class _LaunchRun:
 
     def _other_scopes(self) -> None:
         self._block("host", None, 0)
+        if self._cells[0].load.pause is not None:
+            self._block("paused", None, 0)
         for number in range(SIMILARITY_ROUNDS):
             for image in COMPARED_IMAGES:
                 self._block("similarity", image, number)
@@ -342,7 +364,7 @@ class _LaunchRun:
                 if error.failure.reason.startswith(DIFFERS):
                     self._own_error = self._own_error or cell.own_error() or 0.0
                 stderr = cell.worker.stderr_tail
-                cell.worker.close()
+                close_workers(cell.workers)
                 del self._live[place]
                 failure = msgspec.structs.replace(error.failure, stderr=stderr)
                 self._done[place] = cell.plan.failed(failure)

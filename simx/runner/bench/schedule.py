@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from simx.common.errors import InputError
 from simx.exporter.jobs.export_workers import SLOWEST_GMACS, SLOWEST_READING
-from simx.results.schema.config import ProfileName, Schedule
+from simx.results.schema.config import SINGLE_STREAM, ProfileName, Scenario, Schedule
 from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.warmup import MOST_BLOCKS
 from simx.runner.measure.warmup import PLAN as WARMING_BLOCK
@@ -31,6 +31,9 @@ and no threads spin for longer after a call."""
 SIMILARITY_ROUNDS = 3
 """Of each launch, so that a single disturbance does not decide what the launch says."""
 
+PAUSED_CALLS = 20
+"""Of each launch, after a pause."""
+
 CANARY_PLAN = BlockPlan(seconds=0.0, min_calls=BLOCK_MIN_CALLS)
 
 CANARY_EVERY = 3
@@ -38,6 +41,10 @@ CANARY_EVERY = 3
 
 FEWEST_ROUNDS = 2
 """Also of a launch that has no time left; a giant has one."""
+
+LOAD_FACTOR, SEARCH_FACTOR = 6, 20
+"""How many times a profile's budget a load gets, whose blocks take seconds, and a search for the
+largest rate, which takes several of them."""
 
 GIANT_CALL_NS = 1_000_000_000
 """From this time of a call on, each of a backbone's launches has a few calls."""
@@ -50,6 +57,9 @@ FEWEST_PILOT_LAUNCHES = 5
 
 MOST_LAUNCHES = 40
 """Most launches of the default profile; the report then has the width that was reached."""
+
+MOST_ROUNDS = 1_000_000
+"""Of a launch that its time ends."""
 
 PATIENCE = 20.0
 """How many times as long as expected a measured phase may take."""
@@ -90,10 +100,11 @@ def schedule(
     budget: float | None = None,
     seed: int = 0,
     settings: int = 1,
+    longer: int = 1,
 ) -> Schedule:
     """Return a profile's schedule, with the given values in place of its own; budget in seconds.
 
-    A profile's budget is for each of so many ``settings`` of a sweep.
+    A profile's budget is for each of so many ``settings`` of a sweep, and ``longer`` times as long.
 
     Raises:
         InputError: a count is below one, or both ``launches`` and ``half_width`` are given.
@@ -115,8 +126,20 @@ def schedule(
         usual = replace(usual, pilot=pilot, launches=most, half_width=half_width)
     seconds = budget
     if budget is None and usual.budget_seconds is not None:
-        seconds = settings * usual.budget_seconds
+        seconds = settings * longer * usual.budget_seconds
     return replace(usual, rounds=rounds or usual.rounds, budget_seconds=seconds, seed=seed)
+
+
+def long_schedule(duration: float, seed: int) -> Schedule:
+    """Return the schedule of one launch of so many seconds, with as many rounds as fit."""
+    return Schedule(pilot=1, launches=1, rounds=MOST_ROUNDS, budget_seconds=duration, seed=seed)
+
+
+def longer_for(scenario: Scenario, latency_bound: float | None) -> int:
+    """Return how many times a profile's budget a scenario gets."""
+    if scenario == SINGLE_STREAM:
+        return 1
+    return LOAD_FACTOR if latency_bound is None else SEARCH_FACTOR
 
 
 def block_plan(call_ns: int, batch: int = 1) -> BlockPlan:
@@ -140,9 +163,17 @@ def is_giant(call_ns: int) -> bool:
 
 def shuffled(items: Sequence[T], *keys: object) -> list[T]:
     """Return the items in an order that follows from the keys alone; a seed is one of them."""
+    return _generator(*keys).sample(items, len(items))
+
+
+def seed_of(*keys: object) -> int:
+    """Return a seed that follows from the keys alone; the run's is one of them."""
+    return _generator(*keys).getrandbits(63)
+
+
+def _generator(*keys: object) -> random.Random:
     # The seed repeats an order; it keeps no secret.
-    generator = random.Random("/".join(map(str, keys)))  # noqa: S311
-    return generator.sample(items, len(items))
+    return random.Random("/".join(map(str, keys)))  # noqa: S311
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +210,8 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     def of_block(self, plan: BlockPlan, call_ns: int) -> float:
         """Return the deadline for one block, from one call's time."""
         calls = plan.max_calls or plan.min_calls
-        return self._of(BLOCK_SECONDS + max(plan.seconds, (calls + 1) * call_ns / 1e9))
+        one = call_ns / 1e9 + plan.pause_seconds
+        return self._of(BLOCK_SECONDS + max(plan.seconds, (calls + 1) * one))
 
     def of_calls(self, calls: int, call_ns: int) -> float:
         """Return the deadline for calls that are in no block, from one call's time."""

@@ -278,12 +278,18 @@ def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Itera
             notes=(
                 *notes,
                 *lacking,
-                *threads_without_cores(config.threads),
+                *threads_without_cores(_most_threads(config)),
                 *variables.notes(passed),
             ),
             store=store,
             listener=listener,
         )
+
+
+def _most_threads(config: Config) -> int:
+    """Return the threads of a cell's processes together, in the setting with the most."""
+    one = config.shared_session
+    return max(at.threads * (1 if one else at.instances) for at in config.settings)
 
 
 def _request(config: Config, inputs: Inputs) -> WeightsRequest:

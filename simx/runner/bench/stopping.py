@@ -124,11 +124,10 @@ class Launches:
     def _forwards(self) -> dict[_Key, tuple[Launch, ...]]:
         cells = merge_cells(cell for launch in self._finished for cell in launch.cells)
         return {
-            (Setting(cell.identity.batch, cell.identity.threads or 0), target_of(cell.identity)): (
-                forward_of(cell)
-            )
+            (Setting(its.batch, its.threads or 0, its.instances), target_of(its)): forward_of(cell)
             for cell in cells
             if isinstance(cell, MeasuredCell)
+            for its in [cell.identity]
         }
 
     def filtered(self, undisturbed_ns: Mapping[CanaryKey, float]) -> FilteredRounds:

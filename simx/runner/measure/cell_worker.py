@@ -5,8 +5,10 @@ Imports no runtime. Results go back with the times, and the parent checks them.
 
 import itertools
 import math
+import time
 from collections.abc import Callable
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -14,13 +16,63 @@ from simx.images.normalisation import normalise
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
-from simx.runner.measure.messages import Embed, Measure, Measured, pack
+from simx.runner.load.stream import answer
+from simx.runner.measure.messages import (
+    Answered,
+    Embed,
+    Measure,
+    Measured,
+    MeasuredLoad,
+    MeasureLoad,
+    pack,
+)
+from simx.runner.measure.noise import NoiseMeter
 from simx.runner.measure.rotating_inputs import RotatingInputs, SimilarityInputs
 from simx.runner.measure.sampling import Sampler
 from simx.runner.measure.timing import CLOCK, Watch, take_block
 from simx.runner.measure.warmup import PLAN
 
 _Step = Callable[[], None]
+
+
+class _RotatingCalls:
+    """Calls that take inputs in turns, with samples of their results."""
+
+    def __init__(
+        self,
+        inputs: RotatingInputs,
+        run: Callable[[Placed], Placed],
+        fetch: Callable[[Placed], Array],
+    ) -> None:
+        self.sampler = Sampler(fetch, len(inputs))
+        self._inputs = inputs
+        turns, places = itertools.cycle(range(len(inputs))), inputs.placed
+        answers = self.sampler.answers
+
+        def call() -> None:
+            answers.append(run(places[next(turns)]))
+
+        self.call: _Step = call
+        """Makes one call."""
+        inputs.shuffle()
+
+    def between(self) -> None:
+        """Look at the results since the last time, and change the inputs of so many calls."""
+        if count := len(self.sampler.answers):
+            self.sampler.look()
+            self._inputs.nudge(self.sampler.turn, count)
+
+    def taken(self) -> tuple[tuple[int, ...], Array]:
+        """Return the pictures of the samples by their indices, and their embeddings [K, D]."""
+        places, outputs = self.sampler.taken()
+        rows = (picture for place in places for picture in self._inputs.pictures_at(place))
+        return tuple(rows), outputs
+
+
+def _answered(request: MeasureLoad, calls: _RotatingCalls) -> tuple[Answered, ...]:
+    found = tuple(answer(request, calls.call, calls.between))
+    calls.between()
+    return found
 
 
 class CellWorker:
@@ -77,7 +129,7 @@ class CellWorker:
     def measure(self, request: Measure) -> Measured:
         """Measure one block."""
         match request.scope:
-            case "forward":
+            case "forward" | "paused":
                 return self._rotating(request, self.backend.forward)
             case "host":
                 return self._rotating(request, self._host)
@@ -106,30 +158,48 @@ class CellWorker:
     def _host(self, array: Array) -> Array:
         return self.backend.fetch(self.backend.forward(self.backend.place(array)))
 
-    def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
-        is_forward = request.scope == "forward"
-        inputs = self._placed if is_forward else self._hosted
-        sampler = Sampler(self.backend.fetch if is_forward else np.asarray, len(inputs))
-        turns = itertools.cycle(range(len(inputs)))
-        places, answers = inputs.placed, sampler.answers
+    def measure_load(self, request: MeasureLoad) -> MeasuredLoad:
+        """Answer this process's part of a load."""
+        callers = [self._caller() for _ in range(request.callers)]
+        meter, before = NoiseMeter(), time.process_time_ns()
+        if len(callers) == 1:
+            # In the thread that has called the network so far: torch has a pool for each.
+            streams = [_answered(request, callers[0])]
+        else:
+            with ThreadPoolExecutor(len(callers)) as pool:
+                streams = list(pool.map(partial(_answered, request), callers))
+        cpu_ns, noise = time.process_time_ns() - before, meter.read()
+        taken = [calls.taken() for calls in callers]
+        return MeasuredLoad(
+            streams=tuple(streams),
+            noise=noise,
+            cpu_ns=cpu_ns,
+            rows=tuple(row for rows, _ in taken for row in rows),
+            outputs=pack(np.concatenate([outputs for _, outputs in taken])),
+        )
 
-        def call() -> None:
-            answers.append(run(places[next(turns)]))
+    def _caller(self) -> _RotatingCalls:
+        """Return calls from and to the host, with inputs of their own."""
+        inputs = RotatingInputs(self._inputs, lambda array: array, self._batch)
+        return _RotatingCalls(inputs, self._host, np.asarray)
+
+    def _rotating(self, request: Measure, run: Callable[[Placed], Placed]) -> Measured:
+        is_forward, pause = request.scope != "host", request.plan.pause_seconds
+        inputs = self._placed if is_forward else self._hosted
+        calls = _RotatingCalls(inputs, run, self.backend.fetch if is_forward else np.asarray)
+
+        def begin() -> None:
+            calls.sampler.start()
+            time.sleep(pause)
 
         def between() -> None:
-            count = len(answers)
-            sampler.look()
-            inputs.nudge(sampler.turn, count)
+            calls.between()
+            time.sleep(pause)
 
-        inputs.shuffle()
-        block = self._block(call, request, sampler.start, between)
-        taken, outputs = sampler.taken()
-        return Measured(
-            block=block,
-            rows=tuple(picture for place in taken for picture in inputs.pictures_at(place)),
-            outputs=pack(outputs),
-            fetch_ns=sampler.fetch_ns if is_forward else None,
-        )
+        block = self._block(calls.call, request, begin, between)
+        rows, outputs = calls.taken()
+        fetch_ns = calls.sampler.fetch_ns if is_forward else None
+        return Measured(block=block, rows=rows, outputs=pack(outputs), fetch_ns=fetch_ns)
 
     def _similarity(self, request: Measure) -> Measured:
         assert request.image is not None  # noqa: S101 - a similarity without a picture is a bug

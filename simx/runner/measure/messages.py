@@ -8,9 +8,10 @@ import numpy as np
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Preset
 from simx.models.pictures import Change, Image
+from simx.results.schema.config import Scenario
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
-from simx.results.schema.times import Block, DeviceEvents, Scope, Warmup
+from simx.results.schema.times import Block, DeviceEvents, Noise, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
 
 
@@ -42,13 +43,15 @@ class BlockPlan(msgspec.Struct, frozen=True):
     """How long a block is: at least ``seconds`` and ``min_calls``, at most ``max_calls``.
 
     Calls of ``settling_seconds`` before it are not counted, because another worker has used the
-    caches and its threads may still spin.
+    caches and its threads may still spin. Each counted call comes ``pause_seconds`` after the one
+    before.
     """
 
     seconds: float
     min_calls: int
     max_calls: int | None = None
     settling_seconds: float = 0.01
+    pause_seconds: float = 0.0
 
 
 class Probe(msgspec.Struct, frozen=True, tag=True):
@@ -143,6 +146,25 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
     image: Image | None
     round: int
     plan: BlockPlan
+
+
+class MeasureLoad(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Answer this process's part of a load, which begins at ``begin_ns`` of the common clock.
+
+    ``tickets`` is the absolute path of a file that all instances have in common. ``queries`` are
+    all of them together, of ``multi-stream`` those of each. Of the ``instances``, this process has
+    ``callers``. ``rate`` is that of ``server``, in
+    queries per second, and ``seed`` decides when each of them is due.
+    """
+
+    scenario: Scenario
+    instances: int
+    callers: int = 1
+    queries: int
+    begin_ns: int
+    tickets: str
+    rate: float | None = None
+    seed: int = 0
 
 
 class MeasureCanary(msgspec.Struct, frozen=True, tag=True):
@@ -259,6 +281,32 @@ class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     cosines: tuple[float, ...] = ()
 
 
+class Answered(msgspec.Struct, frozen=True, array_like=True):
+    """A query, in nanoseconds of the common clock: when it was due, begun and ended.
+
+    ``late_ns`` is by how much its instance began it later than it could.
+    """
+
+    number: int
+    due_ns: int
+    begun_ns: int
+    ended_ns: int
+    late_ns: int
+
+
+class MeasuredLoad(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Answer to ``MeasureLoad``, with samples of the results as in ``Measured``.
+
+    ``streams`` has the queries of each caller, and ``cpu_ns`` is the process's processor time.
+    """
+
+    streams: tuple[tuple[Answered, ...], ...]
+    noise: Noise
+    cpu_ns: int
+    rows: tuple[int, ...] = ()
+    outputs: ArrayMessage | None = None
+
+
 class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
     """Answer to ``MeasureCanary``."""
 
@@ -297,6 +345,7 @@ Request = (
     | Prepare
     | WarmUp
     | Measure
+    | MeasureLoad
     | MeasureCanary
     | CountThreads
     | CrossCheck
@@ -310,6 +359,7 @@ Answer = (
     | Prepared
     | WarmedUp
     | Measured
+    | MeasuredLoad
     | MeasuredCanary
     | ThreadsCounted
     | CrossChecked
@@ -327,6 +377,7 @@ WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
 WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
 PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
 MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
+MEASURED_LOAD = msgspec.msgpack.Decoder(MeasuredLoad | Failure)
 THREADS_COUNTED = msgspec.msgpack.Decoder(ThreadsCounted | Failure)
 CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
 COMPARED_WITH_FLOAT64 = msgspec.msgpack.Decoder(ComparedWithFloat64 | Failure)

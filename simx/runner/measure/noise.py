@@ -12,6 +12,7 @@ from simx.runner.measure.system import (
     core_times_ns,
     frequency_khz,
     pressure_ns,
+    resident_bytes,
     thermal_throttles,
     waiting_ns,
 )
@@ -35,6 +36,7 @@ class NoiseMeter:
             involuntary_switches=_difference(start.involuntary_switches, end.involuntary_switches),
             page_faults=_difference(start.page_faults, end.page_faults),
             frequency_khz=frequency_khz(),
+            resident_bytes=resident_bytes(peak=False),
             throttled_ns=_difference(start.throttled_ns, end.throttled_ns),
             thermal_throttles=_difference(start.thermal_throttles, end.thermal_throttles),
         )

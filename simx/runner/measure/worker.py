@@ -3,6 +3,7 @@
 Runs in a worker process with the runtime that it is given; imports no runtime.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,8 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                 cell, reply = _prepare(runtime, request)
             elif isinstance(request, messages.Embed) and cell:
                 reply = messages.Embedded(messages.pack(cell.embed(request)))
+            elif isinstance(request, messages.MeasureLoad) and cell:
+                reply = cell.measure_load(request)
             else:
                 reply = _answer(runtime, cell, request)
         # Any error of a runtime is a failure of this cell and must not end the sweep.
@@ -98,6 +101,9 @@ def _answer(
 def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, messages.Prepared]:
     inputs = _inputs(request)
     calls = batches(len(inputs), request.task.batch)
+    if request.task.cores:
+        # Before the runtime has threads: they run where the one that starts them does.
+        os.sched_setaffinity(0, request.task.cores)
     with verified_task(request.task) as task:
         before = _resident_before()
         begun = CLOCK()

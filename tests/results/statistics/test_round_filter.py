@@ -62,6 +62,7 @@ def kept(found: tuple[Launch, ...]) -> list[tuple[int, int]]:
         (noisy(steal_ns=20_000_000), ("steal",)),
         (noisy(wait_ns=9_000_000), ()),
         (noisy(wait_ns=11_000_000), ("wait",)),
+        (noisy(wait_ns=30_000_000, others_cpu_ns=0), ("wait",)),
         (noisy(pressure_ns=30_000_000), ("pressure",)),
         (noisy(others_cpu_ns=30_000_000), ()),
         (noisy(others_cpu_ns=90_000_000), ("others",)),
@@ -185,3 +186,13 @@ def test_the_reference_is_an_undisturbed_canary() -> None:
     quiet, disturbed = canary([100] * 6), canary([120] * 14)
 
     assert references([quiet, disturbed]) == {ORT: 100.0}
+
+
+@pytest.mark.parametrize(("others", "names"), [(0, ()), (1_000_000_000, ("wait", "others"))])
+def test_threads_that_wait_for_each_other_are_not_disturbed(
+    others: int, names: tuple[str, ...]
+) -> None:
+    """Other processes make them wait for no longer than they run themselves."""
+    noise = Noise(wall_ns=4_000_000_000, wait_ns=800_000_000, others_cpu_ns=others)
+
+    assert tuple(disturbances(Block(round=0, calls=1, ns=(1,), noise=noise))) == names

@@ -147,7 +147,7 @@ def chart_data(ranges: Sequence[RangeSummary], decisions: Mapping[TargetId, Deci
             _curve(curve, targets.index(curve.target))
             for of in ranges
             for curve in of.curves
-            if curve.over == "batch"
+            if curve.over == "batch" and curve.backbone.scenario != "multi-stream"
         ),
     )
 

@@ -11,6 +11,7 @@ from simx.models.ranges import Range
 from simx.report.blocks.decision import decision_table
 from simx.report.blocks.document import Block, Table
 from simx.report.blocks.evaluation import evaluation_blocks
+from simx.report.blocks.load import load_tables, trend_tables
 from simx.report.blocks.report_tables import views
 from simx.report.blocks.sweeps import sweep_tables
 from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, script_json
@@ -185,9 +186,9 @@ def page(
         sweep=tuple(
             table
             for of in summaries
-            if of.settings
-            for table in (*sweep_tables(of), *views(of.settings, found))
-        ),
+            for table in (*load_tables(of, found), *sweep_tables(of), *trend_tables(of))
+        )
+        + tuple(table for of in summaries if of.settings for table in views(of.settings, found)),
         legend=(*legend(report), TIME_MARKS),
         latency=criteria.latency_of,
         fastest=found.index(fastest) if fastest else 0,

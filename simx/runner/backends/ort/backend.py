@@ -127,7 +127,10 @@ class OrtBackend:
 
     def _set(self, variants: Sequence[str], *, own: bool = False) -> SessionSettings:
         task = self._task
-        return settings_of(task.provider, variants, task.options, task.threads, own=own)
+        # Spinning after a call would disturb the next cell's calls. Under load none follow.
+        usual = ("spinning",) if task.is_under_load else ()
+        every = (*usual, *variants)
+        return settings_of(task.provider, every, task.options, task.threads, own=own)
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU nothing is copied."""

@@ -1,0 +1,1 @@
+"""Loads: how queries arrive at several processes, and what of it is measured."""
