@@ -9,7 +9,7 @@ from typing import Self
 from simx.results.schema.report import Failure
 from simx.runner.bench.reading import READER
 from simx.runner.bench.schedule import USUAL
-from simx.runner.measure.messages import CROP_READ, CropRead, ReadCrop
+from simx.runner.measure.messages import CropRead, ReadCrop, decoder
 from simx.workers.forking import launcher
 from simx.workers.worker import Worker, WorkerError, close_workers
 
@@ -54,7 +54,7 @@ class Decoders:
     def _read(self, request: ReadCrop) -> _Answer:
         worker = self._idle.get()
         try:
-            reply: _Answer = worker.request(request, CROP_READ, USUAL.of_pictures)
+            reply: _Answer = worker.request(request, decoder(CropRead), USUAL.of_pictures)
         except WorkerError as error:
             worker.close()
             worker = self.launcher.launch()

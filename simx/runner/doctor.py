@@ -27,7 +27,7 @@ from simx.runner.backends.registry import BACKENDS, BackendSpec, backend_named
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import started
 from simx.runner.bench.threads import default_threads
-from simx.runner.measure.messages import DESCRIBED, Describe, Described, Usable
+from simx.runner.measure.messages import Describe, Described, Usable, decoder
 from simx.workers.worker import Launcher, WorkerError
 
 STORE_BYTES = 40_000_000_000
@@ -92,7 +92,7 @@ def judged(found: Diagnosis) -> Diagnosis:
 
 def _facts(launcher: Launcher) -> RuntimeFacts:
     with launcher.launch() as worker:
-        reply: Described | Failure = worker.request(Describe(), DESCRIBED, _DESCRIBE_SECONDS)
+        reply = worker.request(Describe(), decoder(Described), _DESCRIBE_SECONDS)
     if isinstance(reply, Failure):
         raise WorkerError(reply.reason)
     return reply.facts

@@ -41,13 +41,17 @@ from tests.runner.fakes import BACKBONE, entry_in, target
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Measure some backbones on targets of fakes, into a report, and tell a pipe about it."""
+    """Measure some backbones on targets of fakes, into a report, and tell a pipe about it.
+
+    With several ``settings`` they are the batches, and the numbers of threads.
+    """
 
     report: str
     pipe: str
     backbones: tuple[str, ...]
     targets: tuple[str, ...] = ("right", "fragile")
     launches: int = 2
+    settings: tuple[int, ...] = (1,)
 
 
 class WarmServer(ForkServer):
@@ -120,8 +124,14 @@ def make_fast() -> None:
 def sweep(order: Order, entry: Entry, folder: Path, deadlines: Deadlines) -> Report:
     """Measure what an order says, or what is open of it, and tell of each launch that is begun."""
     schedule = Schedule(pilot=order.launches, launches=order.launches, rounds=1, seed=3)
-    brief = PLAN.of(schedule, small_pictures(folder))
-    plan = msgspec.structs.replace(brief, deadlines=deadlines)
+    brief, several = PLAN.of(schedule, small_pictures(folder)), order.settings[1:]
+    config = msgspec.structs.replace(
+        brief.config,
+        threads=order.settings[-1],
+        batches=order.settings if several else (),
+        thread_counts=order.settings if several else (),
+    )
+    plan = msgspec.structs.replace(brief, config=config, deadlines=deadlines)
     workloads = [
         Workload(msgspec.structs.replace(BACKBONE, model=name), {"fp32": entry})
         for name in order.backbones

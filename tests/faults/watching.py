@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from simx.common import grouped
 from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.report import MeasuredCell, Report
@@ -33,7 +34,12 @@ class Sweeps:
             stdout=subprocess.PIPE,
         )
 
-    def begin(self, report: Path, targets: tuple[str, ...] = ("right",)) -> "Sweep":
+    def begin(
+        self,
+        report: Path,
+        targets: tuple[str, ...] = ("right",),
+        settings: tuple[int, ...] = (1,),
+    ) -> "Sweep":
         """Begin to measure, or go on with what is open."""
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
@@ -41,7 +47,7 @@ class Sweeps:
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        order = Order(str(report), str(pipe), BACKBONES, targets)
+        order = Order(str(report), str(pipe), BACKBONES, targets, settings=settings)
         self._zygote.stdin.write(msgspec.json.encode(order) + b"\n")
         self._zygote.stdin.flush()
         return Sweep(int(self._zygote.stdout.readline()), reader)
@@ -88,12 +94,14 @@ class Sweep:
 
 
 def finished(report: Report) -> set[tuple[str, int]]:
-    """Return the backbones and indices of the launches of a report."""
+    """Return the backbones and indices of the launches that all measured cells of a report have."""
+    measured = [cell for cell in report.cells if isinstance(cell, MeasuredCell)]
     return {
-        (cell.identity.model, launch.index)
-        for cell in report.cells
-        if isinstance(cell, MeasuredCell)
-        for launch in cell.timings[0].launches
+        (model, index)
+        for model, cells in grouped(measured, lambda cell: cell.identity.model).items()
+        for index in set.intersection(
+            *({launch.index for launch in cell.timings[0].launches} for cell in cells)
+        )
     }
 
 

@@ -19,11 +19,10 @@ from simx.report.words.comparison import (
     difference_text,
     differences_text,
     names,
-    setting_name,
     share,
     time_name,
 )
-from simx.report.words.names import NOISY, listed, target_name
+from simx.report.words.names import NOISY, listed, setting_name, target_name
 from simx.report.words.notes import AGAIN, RANDOM_NOTE
 from simx.report.words.values import ABSENT, Value
 from simx.results.comparison.outcome import (

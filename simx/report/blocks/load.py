@@ -31,7 +31,7 @@ def load_tables(summary: RangeSummary, targets: Sequence[TargetId]) -> Iterator[
 
     Speeds are relative to the first target.
     """
-    backbones = summary.settings or summary.backbones
+    backbones = summary.settings
     first = backbones[0]
     if first.scenario == SINGLE_STREAM:
         return
@@ -98,7 +98,7 @@ def _keys(backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary) -> I
 
 def trend_tables(summary: RangeSummary) -> Iterator[Table]:
     """Yield how times and memory changed during a long run; nothing for a usual one."""
-    backbones = summary.settings or summary.backbones
+    backbones = summary.settings
     cells = [(backbone, cell) for backbone in backbones for cell in backbone.measured]
     if not any(cell.time_trend or cell.memory_trend for _, cell in cells):
         return

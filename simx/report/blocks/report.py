@@ -30,8 +30,7 @@ from simx.report.words.names import (
     differing_settings,
     target_name,
 )
-from simx.report.words.notes import busy_headline, range_notes, range_title
-from simx.report.words.sweeps import range_marks
+from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
 from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD
@@ -70,7 +69,7 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
         brief = sentences(summary, brief=True)
         yield from _points(brief)
         yield from _points([each for each in sentences(summary) if each not in brief], detail=True)
-        yield from _points(range_marks(summary), "warning")
+        yield from _points(mark_notes(summary.settings), "warning")
         yield from _points(range_notes(summary.backbones), "faint", detail=True)
     yield Points(legend(report), "faint", detail=True)
     if report.source is None:
@@ -98,7 +97,7 @@ def _tables(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) 
         yield from origin_tables(backbones, targets)
     else:
         yield _picture_table(backbones, targets)
-        yield from views(summary.settings or backbones, targets, detail=True)
+        yield from views(summary.settings, targets, detail=True)
 
 
 def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:

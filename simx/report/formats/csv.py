@@ -37,12 +37,13 @@ class TidyRow(NamedTuple):
     """One row of a report's CSV: one cell, scope and image.
 
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
-    figure that is no time has its name in ``scope`` and its value in ``median``. What a row does
-    not have is None. ``status`` is ``ok``, ``failed`` or ``quoted``; of a time also ``busy``, where
-    the machine was too busy for it to mean anything, or ``imprecise``, where the ends of its
-    interval are more than a factor of 2 apart. ``weights_origin`` is ``pretrained``, ``file`` or
-    ``random``: similarities of random weights mean nothing, and accuracies beside them are those of
-    the pretrained ones.
+    figure that is no time has its name in ``scope`` and its value in ``median``;
+    ``pictures_per_second``, of the calls of ``forward``, has an interval too. What a row does not
+    have is None. ``status`` is ``ok``, ``failed`` or ``quoted``; of a time or its throughput also
+    ``busy``, where the machine was too busy for it to mean anything, or ``imprecise``, where the
+    ends of its interval are more than a factor of 2 apart. ``weights_origin`` is ``pretrained``,
+    ``file`` or ``random``: similarities of random weights mean nothing, and accuracies beside them
+    are those of the pretrained ones.
     """
 
     model: str
@@ -135,6 +136,11 @@ def _time_rows(
         if key in backbone.busy:
             status = "busy"
         yield [status, scope, image or "", "ms", *counts, *milliseconds]
+        if key == FORWARD:
+            pictures = 1e9 * backbone.cells[0].identity.batch
+            ends = (typical.median_ns, typical.high_ns, typical.low_ns)
+            rates = (figure(ns and pictures / ns) for ns in ends)
+            yield [status, "pictures_per_second", "", "per second", *counts, *rates, *[""] * 4]
 
 
 def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:

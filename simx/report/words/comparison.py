@@ -4,13 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from simx.common.safe_text import clean
 from simx.models.pictures import Image
-from simx.report.words.names import (
-    IMAGE_WORDS,
-    backbone_name,
-    listed,
-    setting_text,
-    target_name,
-)
+from simx.report.words.names import IMAGE_WORDS, listed, setting_name, target_name
 from simx.report.words.values import Tone
 from simx.results.comparison.changes import Verdict
 from simx.results.comparison.outcome import Difference, OtherName
@@ -58,11 +52,6 @@ MOST_CELLS = 8
 def cell_name(cell: CellLabel, settings: Sequence[str]) -> str:
     """Return for example ``resnet18:V1 on ort cpu``."""
     return f"{setting_name(cell, settings)} on {target_name(target_of(cell))}"
-
-
-def setting_name(cell: CellLabel, settings: Sequence[str]) -> str:
-    """Return for example ``resnet18:V1, batch 8``, with the settings that differ."""
-    return ", ".join((backbone_name(cell), *(setting_text(cell, name) for name in settings)))
 
 
 def time_name(scope: Scope, image: Image | None) -> str:

@@ -10,10 +10,8 @@ from simx.report.words.load import trend_sentences
 from simx.report.words.names import (
     MOST_NAMED,
     THE_IMAGES,
-    backbone_name,
-    differing_settings,
+    distinct_names,
     listed,
-    setting_text,
     target_name,
 )
 from simx.report.words.sweeps import sweep_sentences
@@ -61,7 +59,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
         *words.costs(found.costs),
         *words.differing(found.differing),
         *sweep_sentences(summary.curves, MOST_NAMED if brief else None),
-        *trend_sentences(summary.settings or summary.backbones),
+        *trend_sentences(summary.settings),
     )
 
 
@@ -71,7 +69,7 @@ class _Words:
     def __init__(self, backbones: Sequence[BackboneSummary], most: int | None) -> None:
         self._most = most
         self._count = len(backbones)
-        self._names = _distinct_names(backbones)
+        self._names = distinct_names(backbones)
 
     def names(self, backbones: Sequence[BackboneSummary]) -> list[str]:
         return [self._name(backbone) for backbone in backbones]
@@ -169,16 +167,6 @@ class _Words:
         if len(backbones) <= MOST_NAMED:
             return listed(self.names(backbones))
         return f"{len(backbones)} of {self._count} backbones"
-
-
-def _distinct_names(backbones: Sequence[BackboneSummary]) -> dict[int, str]:
-    """Return a different name for each backbone, by its ``id``."""
-    return {
-        id(backbone): " ".join((name, *(setting_text(backbone, each) for each in differing)))
-        for name, twins in grouped(backbones, backbone_name).items()
-        for differing in [differing_settings(twins)]
-        for backbone in twins
-    }
 
 
 def _speed(speed: Ratio) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from simx.common import grouped
 from simx.common.safe_text import clean, counted
 from simx.models.backbone import OWN_WEIGHTS, full_name
 from simx.models.pictures import Image
@@ -78,6 +79,27 @@ def setting_text(backbone: BackboneSummary | CellLabel, name: str) -> str:
     if name == "instances":
         return counted(backbone.instances, "instance")
     return "? threads" if backbone.threads is None else counted(backbone.threads, "thread")
+
+
+def setting_name(
+    of: BackboneSummary | CellLabel, settings: Sequence[str], between: str = ", "
+) -> str:
+    """Return for example ``resnet18:V1, batch 8``, with the settings that differ."""
+    return between.join((backbone_name(of), *(setting_text(of, name) for name in settings)))
+
+
+def distinct_names(backbones: Sequence[BackboneSummary], between: str = " ") -> dict[int, str]:
+    """Return a different name for each backbone, by its ``id``.
+
+    Args:
+        backbones: of which several may be the same one in other settings, which their names get.
+        between: the parts of a name.
+    """
+    return {
+        id(backbone): setting_name(backbone, differing_settings(twins), between)
+        for twins in grouped(backbones, backbone_name).values()
+        for backbone in twins
+    }
 
 
 def listed(names: Sequence[str], most: int | None = None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from simx.common.safe_text import clean, counted
 from simx.models.catalogue import licence_notes
 from simx.report.words import figures
+from simx.report.words.load import percentile_notes
 from simx.report.words.names import (
     FAILED,
     IMPRECISE,
@@ -14,6 +15,7 @@ from simx.report.words.names import (
     NOISY,
     RANDOM,
     backbone_name,
+    distinct_names,
     listed,
     target_name,
 )
@@ -59,7 +61,8 @@ def range_title(summary: RangeSummary, targets: Sequence[TargetId]) -> str:
 
 
 def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
-    """Return the meaning of the marks in a range's tables, and the failures."""
+    """Return the meaning of the marks in the tables of a range's settings, and the failures."""
+    names = distinct_names(backbones, ", ")
     measured = [cell for backbone in backbones for cell in backbone.measured]
     notes = []
     if any(cell.weights_origin == "random" for cell in measured):
@@ -75,28 +78,29 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
     if any(map(figures.is_imprecise, found)):
         notes.append(IMPRECISE_NOTE)
     notes += busy_notes(backbones)
-    noisy = [backbone_name(each) for each in backbones if each.noisy and not each.busy]
+    noisy = [names[id(each)] for each in backbones if each.noisy and not each.busy]
     if noisy:
         notes.append(
             f"{NOISY} too noisy: most rounds were disturbed, so all of them count and the figures "
             f"are those of a busy machine ({listed(noisy, MOST_NAMED)})"
         )
     notes += (
-        f"{backbone_name(backbone)} on {target_name(cell.target)}: {cell.threads_used:.1f} threads "
+        f"{names[id(backbone)]} on {target_name(cell.target)}: {cell.threads_used:.1f} threads "
         f"computed a large product, and {backbone.threads} were requested"
         for backbone in backbones
         for cell in backbone.measured
         if has_too_few(cell.threads_used, backbone.threads)
     )
     notes += (
-        failure_note(backbone_name(backbone), cell)
+        _failure_note(names[id(backbone)], cell)
         for backbone in backbones
         for cell in backbone.failed
     )
+    notes += percentile_notes(backbones)
     return tuple(notes)
 
 
-def failure_note(name: str, cell: FailedSummary) -> str:
+def _failure_note(name: str, cell: FailedSummary) -> str:
     """Return why a cell failed, and the command that repeats it."""
     return (
         f"{FAILED} {name} on {target_name(cell.target)} failed at {clean(cell.stage)}: "
@@ -116,7 +120,8 @@ def busy_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
 
 def busy_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     """Yield how busy the machine was during the measurement of which backbones."""
-    texts = [f"{backbone_name(each)} ({_extent(each.busy)})" for each in backbones if each.busy]
+    names = distinct_names(backbones, ", ")
+    texts = [f"{names[id(each)]} ({_extent(each.busy)})" for each in backbones if each.busy]
     if texts:
         yield (
             f"{BUSY.figure} not measured, because the machine was busy: "

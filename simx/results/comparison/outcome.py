@@ -1,11 +1,12 @@
 """What a comparison of two reports found, as types, and the exit code for it."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
 
+from simx.common import grouped
 from simx.common.errors import ExitCode
 from simx.models.pictures import Image
 from simx.models.ranges import Range
@@ -232,15 +233,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         """Which of ``batch``, ``instances`` and ``threads`` tell one side's cells apart."""
         base = (*(cell.base for cell in self.cells), *self.only_base)
         new = (*(cell.new for cell in self.cells), *self.only_new)
-        twins: dict[tuple[bool, CellLabel], list[CellLabel]] = defaultdict(list)
-        for place, label in ((side is new, label) for side in (base, new) for label in side):
-            twins[place, msgspec.structs.replace(label, batch=1, instances=1, threads=None)].append(
-                label
-            )
+        bare = partial(msgspec.structs.replace, batch=1, instances=1, threads=None)
+        twins = [*grouped(base, bare).values(), *grouped(new, bare).values()]
         return tuple(
             name
             for name in ("batch", "instances", "threads")
-            if any(len({getattr(each, name) for each in of}) > 1 for of in twins.values())
+            if any(len({getattr(each, name) for each in of}) > 1 for of in twins)
         )
 
     @property

@@ -120,7 +120,13 @@ def ratio(
         pilot: How many launches fixed their number, by their indices; None where none did.
         prior: What the variances of these logarithms have in common over the run's backbones.
     """
-    logs = log_ratios(a, b)
+    return ratio_of(log_ratios(a, b), pilot, prior)
+
+
+def ratio_of(
+    logs: Mapping[int, float], pilot: int | None = None, prior: Prior | None = None
+) -> Ratio | None:
+    """Return the ratio of which each launch has the logarithm, as ``ratio`` does; None of none."""
     if not logs:
         return None
     value, low, high, degrees = interval(logs, pilot, prior)

@@ -13,7 +13,6 @@ from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.backbones import Summariser
 from simx.results.summaries.summary import (
     BackboneSummary,
-    Curve,
     RangeSummary,
     TargetId,
     target_of,
@@ -56,7 +55,8 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
         come last: custom ranges drop none.
     """
     canaries = {target: canaries_of(report, target) for target in targets(report)}
-    every, curved = _every_setting(report)
+    every = _every_setting(report)
+    curved = curves(every, report.config)
 
     def inside(backbone: BackboneSummary) -> Range | None:
         return range_of(backbone.catalogue.gflops, ranges)
@@ -69,7 +69,7 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
             drift={
                 target: drift(of, _on(target, groups[bounds])) for target, of in canaries.items()
             },
-            settings=tuple(each for each in every if curved and inside(each) == bounds),
+            settings=tuple(each for each in every if inside(each) == bounds),
             curves=tuple(each for each in curved if inside(each.backbone) == bounds),
         )
         for bounds in (*ranges, None)
@@ -93,19 +93,15 @@ def canaries_of(report: Report, target: TargetId) -> list[Canary]:
 
 def backbones(report: Report) -> list[BackboneSummary]:
     """Return every backbone of a report, in the order of the tables; of a sweep's first setting."""
-    return _of_first_setting(report, _every_setting(report)[0])
+    return _of_first_setting(report, _every_setting(report))
 
 
-def _every_setting(report: Report) -> tuple[list[BackboneSummary], tuple[Curve, ...]]:
-    """Return the summaries of all settings, and the curves of a sweep."""
+def _every_setting(report: Report) -> list[BackboneSummary]:
     order = targets(report)
     if not order:
-        return [], ()
+        return []
     summariser = Summariser(report, order)
-    every = [summariser.summarise(backbone) for backbone in summariser.counted.backbones]
-    if report.config is None or not report.config.sweeps:
-        return every, ()
-    return every, curves(every, report.config)
+    return [summariser.summarise(backbone) for backbone in summariser.counted.backbones]
 
 
 def _of_first_setting(report: Report, every: Sequence[BackboneSummary]) -> list[BackboneSummary]:

@@ -203,32 +203,30 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cell for cell in self.cells if isinstance(cell, FailedSummary))
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell of a curve, with its setting, and the pictures in the time of ``forward``."""
-
-    batch: int
-    threads: int | None
-    instances: int
-    pictures: int
-    cell: MeasuredSummary | FailedSummary
+Over = Literal["batch", "threads", "instances"]
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """The throughput of a backbone on a target, over the batch, threads or instances alone.
 
-    ``gains`` are the throughputs of the points relative to the first one, None without times.
-    ``knee`` are the places of the smallest batch that may be, and of the smallest that certainly
-    is, within ``KNEE_SHARE`` of the best; None without times. ``is_usual`` marks a curve through
-    the first setting: with the most threads, or with the smallest batch.
+    ``points`` are the backbone in each setting, with its cell on the target. ``gains`` are their
+    throughputs relative to the first one, None without times. ``knee`` are the places of the
+    smallest batch that may be, and of the smallest that certainly is, within ``KNEE_SHARE`` of the
+    best; None without times. ``is_usual`` marks a curve through the first setting: with the most
+    threads, or with the smallest batch.
     """
 
-    backbone: BackboneSummary
     target: TargetId
-    over: Literal["batch", "threads", "instances"]
-    points: tuple[Point, ...]
-    gains: tuple[Ratio | None, ...]
-    knee: tuple[int, int] | None
-    is_usual: bool
+    over: Over
+    points: tuple[tuple[BackboneSummary, MeasuredSummary | FailedSummary], ...]
+    gains: tuple[Ratio | None, ...] = ()
+    knee: tuple[int, int] | None = None
+    is_usual: bool = False
+
+    @property
+    def backbone(self) -> BackboneSummary:
+        """The backbone in the first setting."""
+        return self.points[0][0]
 
 
 OUTSIDE = "outside the ranges"
@@ -239,14 +237,15 @@ class RangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The backbones of one range; it is None for those outside all ranges.
 
     ``drift`` is the share by which the machine's speed differed between the backbones, which are
-    not measured in the same rounds, of each target of the report. In a sweep ``backbones`` are
-    those of its first setting alone, and ``settings`` those of all.
+    not measured in the same rounds, of each target of the report. ``settings`` are the backbones in
+    every setting of a sweep, and ``backbones`` those of its first one; without a sweep both are the
+    same.
     """
 
     range: Range | None
     backbones: tuple[BackboneSummary, ...]
     drift: Mapping[TargetId, float]
-    settings: tuple[BackboneSummary, ...] = ()
+    settings: tuple[BackboneSummary, ...]
     curves: tuple[Curve, ...] = ()
 
     @property

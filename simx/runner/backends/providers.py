@@ -9,7 +9,7 @@ from simx.runner.backends.ort.log import cause_in
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.ort.plugins import installed_plugins, plugin_for
 from simx.runner.backends.registry import BackendSpec
-from simx.runner.measure.messages import PROBED, Probe, Usable
+from simx.runner.measure.messages import Probe, Usable, decoder
 from simx.workers.worker import Launcher, WorkerError
 
 SHORT_NAMES = {
@@ -114,9 +114,8 @@ def probe(provider: str, launcher: Launcher, options: Sequence[str] = ()) -> Usa
     """Run a tiny graph on the provider in a worker, and return the proof of where it ran."""
     try:
         with launcher.launch() as worker:
-            reply: Usable | Failure = worker.request(
-                Probe(provider, tuple(options)), PROBED, _PROBE_SECONDS
-            )
+            request = Probe(provider, tuple(options))
+            reply = worker.request(request, decoder(Usable), _PROBE_SECONDS)
             cause = cause_in(worker.stderr)
     except WorkerError as error:
         return Failure(stage="probe", reason=f"the worker {error}")

@@ -11,7 +11,7 @@ from simx.results.schema.environment import Memory
 from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import Deadlines
-from simx.runner.measure.messages import WEIGHED, Weighed, WeighMemory
+from simx.runner.measure.messages import Weighed, WeighMemory, decoder
 from simx.workers.worker import Launcher, WorkerError
 
 _WEIGHED_BATCHES = (1, 4)
@@ -52,16 +52,20 @@ def _memory(
     request, seconds = WeighMemory(cell.task, cell.reference), cell.loading_seconds(deadlines)
     try:
         with launchers[cell.target.backend.label].launch() as worker:
-            reply = worker.request(request, WEIGHED, seconds)
+            reply = worker.request(request, decoder(Weighed), seconds)
     except WorkerError:
         return None
     return reply.memory if isinstance(reply, Weighed) else None
 
 
 def admitted(
-    cells: Sequence[PlannedCell], launchers: Mapping[str, Launcher], deadlines: Deadlines
+    cells: Sequence[PlannedCell | FailedCell],
+    launchers: Mapping[str, Launcher],
+    deadlines: Deadlines,
 ) -> list[PlannedCell | FailedCell]:
     """Return the cells with an estimate of their memory, or the failures of those too large.
+
+    A cell that was measured before an interruption is never too large.
 
     Args:
         cells: of one backbone, smaller batches first. Without a batch above one nothing is
@@ -69,32 +73,32 @@ def admitted(
         launchers: start the workers that are weighed.
         deadlines: for their answers.
     """
-    if all(cell.batch == BATCH for cell in cells):
+    planned = [each for each in cells if isinstance(each, PlannedCell)]
+    if all(each.batch == BATCH for each in planned):
         return list(cells)
-    first = {cell.target: cell for cell in reversed(cells)}
     sizes = {
         target: [
-            _network_bytes(msgspec.structs.replace(cell, batch=batch), launchers, deadlines)
+            _network_bytes(msgspec.structs.replace(first, batch=batch), launchers, deadlines)
             for batch in _WEIGHED_BATCHES
         ]
-        for target, cell in first.items()
+        for target, first in {each.target: each for each in reversed(planned)}.items()
     }
-    available = memory_for_exports()
-    found, failed = list[PlannedCell | FailedCell](), list[PlannedCell]()
-    for cell in cells:
+    available, failed = memory_for_exports(), list[PlannedCell]()
+
+    def judged(cell: PlannedCell) -> PlannedCell | FailedCell:
         needed, failure = _needed(cell, *sizes[cell.target]), refusal(cell, failed)
-        if failure is None and needed > available:
+        if failure is None and needed > available and not cell.was_loaded:
             reason = (
                 f"a batch of {cell.batch} needs about {needed / _GIB:.1f} GiB of memory, and "
                 f"{available / _GIB:.1f} GiB are available"
             )
             failure = Failure(stage="memory", reason=reason)
         if failure is None:
-            found.append(msgspec.structs.replace(cell, needed_bytes=needed))
-        else:
-            failed.append(cell)
-            found.append(cell.failed(failure))
-    return found
+            return msgspec.structs.replace(cell, needed_bytes=needed)
+        failed.append(cell)
+        return cell.failed(failure)
+
+    return [judged(each) if isinstance(each, PlannedCell) else each for each in cells]
 
 
 def refusal(cell: PlannedCell, failed: Iterable[PlannedCell]) -> Failure | None:

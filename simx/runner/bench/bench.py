@@ -124,18 +124,18 @@ def _measure(
 
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
-    backbone = workload.backbone
-    planned = _planned(workload, config, targets, bench)
+    backbone, launches = workload.backbone, earlier.launches
+    found = workload.cells(targets, config)
+    if launches.done:
+        found = [*earlier.going_on(each for each in found if isinstance(each, PlannedCell))]
+    planned = admitted(found, bench.launchers, bench.deadlines)
     cells = [each for each in planned if isinstance(each, PlannedCell)]
     if not cells:
         failed = (each for each in planned if isinstance(each, FailedCell))
         journal.append(FinishedLaunch(cells=tuple(failed)))
         return
-    launches = earlier.launches
     launches.go_on_from_now()
-    if launches.done:
-        cells = earlier.going_on(cells)
-    else:
+    if not launches.done:
         cells = weighed(cells, bench.launchers, bench.deadlines)
     verdict: Verdict = "go_on"
     while verdict == "go_on":
@@ -155,16 +155,6 @@ def _measure(
         # In one line with the launch: a run cannot end between the two.
         stop = None if verdict == "go_on" else launches.stop(backbone, verdict)
         journal.append(msgspec.structs.replace(finished, stop=stop))
-
-
-def _planned(
-    workload: Workload, config: Config, targets: Sequence[Target], bench: Bench
-) -> list[PlannedCell | FailedCell]:
-    """Return the cells to measure, and the failures of those without an export or memory."""
-    found = workload.cells(targets, config)
-    cells = [each for each in found if isinstance(each, PlannedCell)]
-    fitting = iter(admitted(cells, bench.launchers, bench.deadlines))
-    return [next(fitting) if isinstance(each, PlannedCell) else each for each in found]
 
 
 def begun_report(

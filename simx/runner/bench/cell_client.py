@@ -106,7 +106,7 @@ class CellClient:
             raise CellFailedError("prepare", str(error)) from None
         request = messages.Prepare(self.plan.task, stored, pictures)
         seconds = self.plan.loading_seconds(self._deadlines)
-        self.prepared = self.ask(request, messages.PREPARED, "prepare", seconds)
+        self.prepared = self.ask(request, messages.Prepared, "prepare", seconds)
         answers = messages.unpack(self.prepared.verification)
         rows = list(self.prepared.rows)
         self._check_rows("parity", answers, reference[rows], target.bounds)
@@ -149,7 +149,7 @@ class CellClient:
             return
         request = messages.CountThreads(requested)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        used = self.ask(request, messages.THREADS_COUNTED, "threads", seconds).used
+        used = self.ask(request, messages.ThreadsCounted, "threads", seconds).used
         self._threads_used = used
         option = f"{THREAD_OPTIONS.get(target.provider)}="
         is_named = any(each.startswith(option) for each in target.backend.options)
@@ -164,7 +164,7 @@ class CellClient:
     def warm_up(self) -> None:
         """Call it until its times have levelled off."""
         seconds = self._deadlines.of_warming_up(self.prepared.call_ns)
-        self._warmup = self.ask(messages.WarmUp(), messages.WARMED_UP, "warm-up", seconds).warmup
+        self._warmup = self.ask(messages.WarmUp(), messages.WarmedUp, "warm-up", seconds).warmup
 
     def cross_check(self) -> None:
         """Compare the clock with the device's own events, after the last timed call."""
@@ -173,7 +173,7 @@ class CellClient:
             return
         request = messages.CrossCheck(1 if self.is_giant else _CROSS_CHECKED_CALLS)
         seconds = self._deadlines.of_calls(request.calls, self.prepared.call_ns)
-        self._events = self.ask(request, messages.CROSS_CHECKED, "events", seconds).events
+        self._events = self.ask(request, messages.CrossChecked, "events", seconds).events
         if self._events is not None:
             _refuse("events", too_short(self._events, block_median(forward[-1])))
 
@@ -189,7 +189,7 @@ class CellClient:
             plan = block_plan(self.prepared.call_ns, self.plan.batch)
         request = messages.Measure(scope, image, round_index, plan)
         seconds = self._deadlines.of_block(plan, self.prepared.call_ns)
-        measured = self.ask(request, messages.MEASURED, scope, seconds)
+        measured = self.ask(request, messages.Measured, scope, seconds)
         self.check_outputs(scope, measured)
         if measured.fetch_ns is not None:
             typical = block_median(measured.block)
@@ -208,8 +208,7 @@ class CellClient:
         """Take one block of the fixed matrix product."""
         request = messages.MeasureCanary(round_index, CANARY_PLAN)
         seconds = self._deadlines.of_block(CANARY_PLAN, 0)
-        block: Block = self.ask(request, messages.CANARY, "canary", seconds).block
-        return block
+        return self.ask(request, messages.MeasuredCanary, "canary", seconds).block
 
     def require_same_pictures(self, other: "CellClient") -> None:
         """Compare the embeddings of the four pictures with another cell's."""
@@ -226,7 +225,7 @@ class CellClient:
         """
         request = messages.Embed(pixels, self.plan.backbone.preset)
         seconds = self._deadlines.of_calls(pixels.shape[0], self.prepared.call_ns)
-        reply = self.ask(request, messages.EMBEDDED, "embed", seconds)
+        reply = self.ask(request, messages.Embedded, "embed", seconds)
         found = messages.unpack(reply.embeddings)
         if found.shape != (pixels.shape[0], self.embeddings.shape[1]):
             raise CellFailedError("embed", f"its embeddings have shape {found.shape}")
@@ -241,12 +240,9 @@ class CellClient:
         request, calls = messages.CompareWithFloat64(), 8 * len(IMAGES)
         seconds = self._deadlines.of_calls(calls, self.prepared.call_ns)
         try:
-            error: float | None = self.ask(
-                request, messages.COMPARED_WITH_FLOAT64, "parity", seconds
-            ).error
+            return self.ask(request, messages.ComparedWithFloat64, "parity", seconds).error
         except CellFailedError:
             return None
-        return error
 
     def finish(self, index: int, *, few_calls: bool) -> MeasuredCell:
         """Return its measurements as a part of a report."""
@@ -282,20 +278,14 @@ class CellClient:
             return Launch(index=index, blocks=blocks)
         return Launch(index=index, blocks=blocks, warmup=self._warmup, events=self._events)
 
-    def ask(
-        self,
-        request: msgspec.Struct,
-        decoder: msgspec.msgpack.Decoder[T | Failure],
-        stage: str,
-        seconds: float,
-    ) -> T:
-        """Return the worker's answer to a request.
+    def ask(self, request: msgspec.Struct, kind: type[T], stage: str, seconds: float) -> T:
+        """Return the worker's answer, of this kind, to a request.
 
         Raises:
             CellFailedError: at this stage, because the worker fails or gives none within seconds.
         """
         try:
-            reply = self.worker.request(request, decoder, seconds)
+            reply = self.worker.request(request, messages.decoder(kind), seconds)
         except WorkerError as error:
             raise CellFailedError(stage, f"the worker {error}") from None
         if isinstance(reply, Failure):

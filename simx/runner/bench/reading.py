@@ -12,11 +12,11 @@ from simx.models.pictures import Image
 from simx.results.schema.report import Failure, Preparation
 from simx.results.schema.times import Launch, Timing
 from simx.runner.measure.messages import (
-    PICTURES_READ,
     ArrayMessage,
     BlockPlan,
     PicturesRead,
     ReadPictures,
+    decoder,
 )
 from simx.workers.worker import Launcher, WorkerError
 
@@ -81,7 +81,7 @@ class PictureReader:
     def _read(self, preset: Preset, plan: BlockPlan | None) -> PicturesRead:
         with self._launcher.launch() as worker:
             request = ReadPictures(self._files, preset, plan)
-            reply: PicturesRead | Failure = worker.request(request, PICTURES_READ, self._seconds)
+            reply = worker.request(request, decoder(PicturesRead), self._seconds)
         if isinstance(reply, Failure):
             raise WorkerError(f"cannot read them: {reply.reason}")
         return reply

@@ -4,7 +4,7 @@ A backbone's further launches have the indices and orders that they would have h
 verdict and its spent budget follow from the journal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 import msgspec
@@ -37,7 +37,7 @@ class Earlier(msgspec.Struct, frozen=True):
     launches: Launches
     cells: dict[Identity, MeasuredCell]
 
-    def going_on(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+    def going_on(self, cells: Iterable[PlannedCell]) -> list[PlannedCell]:
         """Return the cells that have not failed, with what is known of them."""
         return [
             msgspec.structs.replace(

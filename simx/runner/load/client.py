@@ -181,7 +181,7 @@ class LoadClient(CellClient):
             arriving = queries / (rate or math.inf)
             seconds = self._deadlines.of_calls(queries, call_ns) + arriving
             return self._at_once(
-                lambda client: client.ask(request, messages.MEASURED_LOAD, "load", seconds)
+                lambda client: client.ask(request, messages.MeasuredLoad, "load", seconds)
             )
 
     def _queries(self, rate: float | None) -> int:

@@ -1,6 +1,7 @@
 """The messages between parent and worker; both decode into these types alone."""
 
 import hashlib
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -13,6 +14,8 @@ from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Block, DeviceEvents, Noise, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
+
+T = TypeVar("T")
 
 
 class ArrayMessage(msgspec.Struct, frozen=True):
@@ -197,32 +200,36 @@ class Embed(msgspec.Struct, frozen=True, tag=True):
     preset: Preset
 
 
-class Described(msgspec.Struct, frozen=True, tag=True):
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """What a request gets, unless it ends in a failure, as any can."""
+
+
+class Described(Answer, frozen=True):
     """Answer to ``Describe``."""
 
     facts: RuntimeFacts
 
 
-class Usable(msgspec.Struct, frozen=True, tag=True):
+class Usable(Answer, frozen=True):
     """Answer to ``Probe``: nodes of a tiny graph per provider, and versions of the libraries."""
 
     placement: dict[str, int]
     libraries: dict[str, str] = {}
 
 
-class Weighed(msgspec.Struct, frozen=True, tag=True):
+class Weighed(Answer, frozen=True):
     """Answer to ``WeighMemory``; None if the system does not report it."""
 
     memory: Memory | None
 
 
-class WarmedUp(msgspec.Struct, frozen=True, tag=True):
+class WarmedUp(Answer, frozen=True):
     """Answer to ``WarmUp``."""
 
     warmup: Warmup
 
 
-class Prepared(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Prepared(Answer, frozen=True, kw_only=True):
     """Answer to ``Prepare``.
 
     ``verification`` are the embeddings of all batches [K, D], ``rows`` the indices of their
@@ -252,21 +259,21 @@ class ScopedBlock(msgspec.Struct, frozen=True):
     block: Block
 
 
-class PicturesRead(msgspec.Struct, frozen=True, tag=True):
+class PicturesRead(Answer, frozen=True):
     """Answer to ``ReadPictures``: the inputs of ``IMAGES`` [4, 3, H, W], and the timed blocks."""
 
     inputs: ArrayMessage
     blocks: tuple[ScopedBlock, ...]
 
 
-class CropRead(msgspec.Struct, frozen=True, tag=True):
+class CropRead(Answer, frozen=True):
     """Answer to ``ReadCrop``: the crop, uint8 [H, W, 3] in C order, and the seconds it took."""
 
     crop: bytes
     seconds: float
 
 
-class Measured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Measured(Answer, frozen=True, kw_only=True):
     """Answer to ``Measure``: a block, and samples of the results.
 
     ``outputs`` are embeddings of timed calls [K, D], and ``rows`` the indices of their pictures
@@ -294,7 +301,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True):
     late_ns: int
 
 
-class MeasuredLoad(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class MeasuredLoad(Answer, frozen=True, kw_only=True):
     """Answer to ``MeasureLoad``, with samples of the results as in ``Measured``.
 
     ``streams`` has the queries of each caller, and ``cpu_ns`` is the process's processor time.
@@ -307,37 +314,36 @@ class MeasuredLoad(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     outputs: ArrayMessage | None = None
 
 
-class MeasuredCanary(msgspec.Struct, frozen=True, tag=True):
+class MeasuredCanary(Answer, frozen=True):
     """Answer to ``MeasureCanary``."""
 
     block: Block
 
 
-class ThreadsCounted(msgspec.Struct, frozen=True, tag=True):
+class ThreadsCounted(Answer, frozen=True):
     """Answer to ``CountThreads``; None if the system does not count their waiting."""
 
     used: float | None
 
 
-class CrossChecked(msgspec.Struct, frozen=True, tag=True):
+class CrossChecked(Answer, frozen=True):
     """Answer to ``CrossCheck``; None for a device without events."""
 
     events: DeviceEvents | None
 
 
-class ComparedWithFloat64(msgspec.Struct, frozen=True, tag=True):
+class ComparedWithFloat64(Answer, frozen=True):
     """Answer to ``CompareWithFloat64``: the relative L2 error, None without float64."""
 
     error: float | None
 
 
-class Embedded(msgspec.Struct, frozen=True, tag=True):
+class Embedded(Answer, frozen=True):
     """Answer to ``Embed``: the embeddings [N, D]."""
 
     embeddings: ArrayMessage
 
 
-# Any request can end in a failure.
 Request = (
     Describe
     | Probe
@@ -352,34 +358,11 @@ Request = (
     | CompareWithFloat64
     | Embed
 )
-Answer = (
-    Described
-    | Usable
-    | Weighed
-    | Prepared
-    | WarmedUp
-    | Measured
-    | MeasuredLoad
-    | MeasuredCanary
-    | ThreadsCounted
-    | CrossChecked
-    | ComparedWithFloat64
-    | Embedded
-)
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
-DESCRIBED = msgspec.msgpack.Decoder(Described | Failure)
 READ_PICTURES = msgspec.msgpack.Decoder(ReadPictures | ReadCrop)
-PICTURES_READ = msgspec.msgpack.Decoder(PicturesRead | Failure)
-CROP_READ = msgspec.msgpack.Decoder(CropRead | Failure)
-PROBED = msgspec.msgpack.Decoder(Usable | Failure)
-WEIGHED = msgspec.msgpack.Decoder(Weighed | Failure)
-WARMED_UP = msgspec.msgpack.Decoder(WarmedUp | Failure)
-PREPARED = msgspec.msgpack.Decoder(Prepared | Failure)
-MEASURED = msgspec.msgpack.Decoder(Measured | Failure)
-MEASURED_LOAD = msgspec.msgpack.Decoder(MeasuredLoad | Failure)
-THREADS_COUNTED = msgspec.msgpack.Decoder(ThreadsCounted | Failure)
-CROSS_CHECKED = msgspec.msgpack.Decoder(CrossChecked | Failure)
-COMPARED_WITH_FLOAT64 = msgspec.msgpack.Decoder(ComparedWithFloat64 | Failure)
-EMBEDDED = msgspec.msgpack.Decoder(Embedded | Failure)
-CANARY = msgspec.msgpack.Decoder(MeasuredCanary | Failure)
+
+
+def decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T | Failure]:
+    """Return a decoder of answers of one type, and of failures."""
+    return msgspec.msgpack.Decoder(kind | Failure)

@@ -11,7 +11,7 @@ from simx.report.blocks.document import Table
 from simx.report.blocks.report import report_blocks
 from simx.report.words.findings import sentences
 from simx.report.words.names import TIMES
-from simx.report.words.sweeps import range_marks
+from simx.report.words.notes import mark_notes
 from simx.results.schema.report import Cell, Report
 from simx.results.schema.times import Block, Launch, Noise, Timing
 from simx.results.summaries.decision import decide
@@ -142,7 +142,7 @@ def test_too_few_queries_say_how_many_are_needed() -> None:
     few = cell(queries(20.0, many=20), scenario="server", rate=20.0)
     (summary,) = by_range(load(few, scenario="server", rate=20.0), DEFAULT_RANGES)
 
-    (note,) = (each for each in range_marks(summary) if "p99" in each)
+    (note,) = (each for each in mark_notes(summary.settings) if "p99" in each)
     assert "p99 takes 662 independent queries" in note
     assert "are worth 100" in note
 

@@ -10,6 +10,7 @@ from simx.report.blocks.report import report_blocks
 from simx.report.formats.page.charts import chart_data
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
+from simx.report.words.notes import IMPRECISE_NOTE, mark_notes
 from simx.report.words.values import ABSENT
 from simx.results.schema.report import Cell, Report
 from simx.results.schema.times import Timing
@@ -135,6 +136,17 @@ def test_the_failure_of_a_setting_is_a_note() -> None:
     (note,) = [each for each in notes if each.startswith("✗")]
 
     assert note.startswith("✗ resnet18:V1, batch 32, 2 threads on torch cpu failed at load: a ")
+
+
+def test_the_marks_of_every_setting_are_explained() -> None:
+    """Also where the first setting has no such mark."""
+    its = identity(batch=8)
+    forward = Timing(scope="forward", image=None, launches=around(40.0, spread=1.8))
+    of = msgspec.structs.replace(swept(), cells=(cell(1, 2, 12.5), measured(its, of=(forward,))))
+    (summary,) = by_range(of, DEFAULT_RANGES)
+
+    assert IMPRECISE_NOTE not in mark_notes(summary.backbones)
+    assert IMPRECISE_NOTE in mark_notes(summary.settings)
 
 
 def test_the_heading_has_every_setting() -> None:

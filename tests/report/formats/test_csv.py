@@ -151,6 +151,25 @@ def test_what_was_disturbed_is_in_no_row() -> None:
     assert row == f"{RESNET},forward,,ms,2,2,1.000000,1.000000,1.000000,,,,1.000000,{WEIGHTS}"
 
 
+def test_a_throughput_is_that_of_a_call_s_pictures() -> None:
+    """Its interval is that of the time, and a wide one marks it too."""
+    times = launches([[2_000_000]], [[2_200_000]], [[1_800_000]])
+    wide = launches([[2_000_000]], [[9_000_000]], [[500_000]])
+    of = (
+        measured(identity(name, batch=8), of=(Timing(scope="forward", image=None, launches=each),))
+        for name, each in (("alexnet", times), ("vgg11", wide))
+    )
+    rows = list(csv.DictReader(io.StringIO(rendered(report(*of), form="csv"))))
+    forward, rate = rows[:2]
+    (imprecise,) = (row for row in rows if row["scope"] == rate["scope"] and row is not rate)
+
+    assert (rate["scope"], rate["unit"], rate["n"]) == ("pictures_per_second", "per second", "3")
+    for end, other in (("median", "median"), ("ci_low", "ci_high"), ("ci_high", "ci_low")):
+        assert float(rate[end]) == pytest.approx(8000 / float(forward[other]), rel=1e-5)
+    assert (rate["p90"], rate["min"], rate["weights_origin"]) == ("", "", "pretrained")
+    assert (rate["status"], imprecise["status"]) == ("ok", "imprecise")
+
+
 def test_page_faults_are_those_of_a_call_of_what_counts() -> None:
     """The median of the undisturbed blocks: two entries of five calls share 26,140 faults."""
     *quiet, last = launches(*[[[5_000_000] * 2]] * 4, calls=5)

@@ -111,8 +111,7 @@ def test_both_axes_have_a_curve_for_each_value_of_the_other() -> None:
     """Over the batch first."""
     every = (cell(batch, threads, 10.0 * batch, 0.01) for batch in (1, 8) for threads in (1, 2))
     found = [
-        (each.over, [(point.batch, point.threads) for point in each.points])
-        for each in curves(*every)
+        (each.over, [(its.batch, its.threads) for its, _ in each.points]) for each in curves(*every)
     ]
 
     assert found == [

@@ -162,8 +162,11 @@ def test_a_graph_for_one_picture_has_no_larger_batch(tmp_path: Path) -> None:
     assert large.reason.startswith("its graph takes one picture in a call")
 
 
-def test_an_interrupted_sweep_is_resumed(tmp_path: Path) -> None:
-    """With every setting that has not failed, and the failures of the others once."""
+@pytest.mark.parametrize("left", [GIB, 0])
+def test_an_interrupted_sweep_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    """With every setting that has not failed, whatever memory is left, and each failure once."""
 
     def interrupt(_: Backbone, launch: int, __: int) -> None:
         if launch:
@@ -173,6 +176,7 @@ def test_an_interrupted_sweep_is_resumed(tmp_path: Path) -> None:
     with open_targets([target("right"), target("small")]) as opened:
         with pytest.raises(KeyboardInterrupt):
             run(plan, opened, [workload(tmp_path)], path, interrupt)
+        monkeypatch.setattr(admission, "memory_for_exports", lambda: left)
         resumed = go_on(plan, opened, [workload(tmp_path)], path)
     found = {
         (cell.identity.backend, cell.identity.batch): isinstance(cell, MeasuredCell)

@@ -11,10 +11,10 @@ from simx.models.pictures import IMAGES, Image
 from simx.results.schema.report import Failure
 from simx.runner.bench.reading import READER
 from simx.runner.measure.messages import (
-    PICTURES_READ,
     BlockPlan,
     PicturesRead,
     ReadPictures,
+    decoder,
     unpack,
 )
 from simx.workers.forking import launcher
@@ -24,8 +24,7 @@ from tests.runner.fakes import PRESET
 def asked(files: dict[Image, Path], plan: BlockPlan | None = None) -> PicturesRead | Failure:
     request = ReadPictures({image: str(path) for image, path in files.items()}, PRESET, plan)
     with launcher(READER) as reader, reader.launch() as worker:
-        reply: PicturesRead | Failure = worker.request(request, PICTURES_READ, 60.0)
-        return reply
+        return worker.request(request, decoder(PicturesRead), 60.0)
 
 
 def test_its_inputs_are_those_of_the_pictures() -> None:

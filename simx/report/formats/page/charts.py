@@ -154,14 +154,14 @@ def chart_data(ranges: Sequence[RangeSummary], decisions: Mapping[TargetId, Deci
 
 def _curve(curve: Curve, target: int) -> ChartCurve:
     times = (
-        (point.batch, point.cell.times.get(FORWARD))
-        for point in curve.points
-        if isinstance(point.cell, MeasuredSummary)
+        (backbone.batch, cell.times.get(FORWARD))
+        for backbone, cell in curve.points
+        if isinstance(cell, MeasuredSummary)
     )
     return ChartCurve(
         name=backbone_name(curve.backbone),
         target=target,
-        threads=curve.points[0].threads,
+        threads=curve.backbone.threads,
         points=tuple((batch, time) for batch, each in times if (time := _interval(each))),
     )
 

@@ -29,9 +29,8 @@ from simx.report.words.names import (
     TIED,
     target_name,
 )
-from simx.report.words.notes import busy_headline, range_notes, range_title
+from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
 from simx.report.words.recommendation import answer, title
-from simx.report.words.sweeps import range_marks
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import (
@@ -179,16 +178,20 @@ def page(
             Section(
                 title=range_title(of, found),
                 findings=sentences(of),
-                notes=(*range_marks(of), *range_notes(of.backbones)),
+                notes=(*mark_notes(of.settings), *range_notes(of.backbones)),
             )
             for of in summaries
         ),
         sweep=tuple(
             table
             for of in summaries
-            for table in (*load_tables(of, found), *sweep_tables(of), *trend_tables(of))
-        )
-        + tuple(table for of in summaries if of.settings for table in views(of.settings, found)),
+            for table in (
+                *load_tables(of, found),
+                *sweep_tables(of),
+                *trend_tables(of),
+                *(views(of.settings, found) if of.curves else ()),
+            )
+        ),
         legend=(*legend(report), TIME_MARKS),
         latency=criteria.latency_of,
         fastest=found.index(fastest) if fastest else 0,
