@@ -11,7 +11,7 @@ EDITABLE := $(INSTALL) --no-build-isolation --editable
 NEEDS := setup.cfg pyproject.toml constraints.txt
 QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
-.PHONY: help bench test test-all test-html test-providers test-faults test-offline \
+.PHONY: help bench test test-all test-html test-engines test-providers test-faults test-offline \
 	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark \
 	benchmark-builds benchmark-pictures clean
 
@@ -31,6 +31,9 @@ test-all: check  ## the quick suite and the slow one
 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/formats/page/test_browser.py
+
+test-engines: $(VENV)/.installed-engines  ## OpenVINO, which it installs, and PyTorch's compiler
+	$(BIN)/python -m pytest tests/runner/backends
 
 test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make test` only samples; hours
 	SIMX_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
@@ -81,7 +84,7 @@ cuda-acceptance:  ## everything about GPUs, for real, on a machine that has one;
 
 install: $(VENV)/.installed  ## install simx into .venv
 
-MEASURED := torch|torchvision|onnx|onnxruntime[a-z-]*
+MEASURED := torch|torchvision|onnx|onnxruntime[a-z-]*|openvino[a-z-]*
 WITH_TORCH := triton|cuda-[a-z]+|nvidia-(cu|nc|nv)[a-z0-9-]*
 
 update: $(VENV)/.installed-dev  ## resolve constraints.txt anew, with the newest of everything
@@ -103,6 +106,8 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hour
 	$(BIN)/python $(INSTALL) scikit-image
 	$(BIN)/python -m benchmarks.quantisation --store $(STORE)
 	$(BIN)/python -m benchmarks.quantisation --choices --store $(STORE)
+	$(BIN)/python $(EDITABLE) ".[openvino]"
+	$(BIN)/python -m benchmarks.engines --store $(STORE)
 	$(BIN)/python $(EDITABLE) ".[timm]"
 	$(BIN)/python -m benchmarks.timm_parity --store $(STORE)
 	mkdir -p .simx
@@ -139,6 +144,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 $(VENV)/.installed-browser: $(VENV)/.installed-dev
 	$(BIN)/python $(EDITABLE) ".[browser]"
+	touch $@
+
+$(VENV)/.installed-engines: $(VENV)/.installed-dev
+	$(BIN)/python $(EDITABLE) ".[openvino]"
 	touch $@
 
 $(VENV)-%/.installed: $(NEEDS)

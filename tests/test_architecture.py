@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
 """Every room, and the rooms it may import besides itself."""
 
 TORCH = {"torch", "torchvision", "timm", "onnxscript", "onnx_ir"}
-RUNTIMES = TORCH | {"onnx", "onnxruntime"}
+RUNTIMES = TORCH | {"onnx", "onnxruntime", "openvino"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "exporter/network/architecture.py": TORCH,
@@ -49,7 +49,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/half_precision.py": {"onnx", "onnxruntime"},
     "exporter/verification/outputs.py": {"onnx", "onnxruntime"},
     "exporter/verification/rounding.py": {"torch"},
+    "runner/backends/openvino.py": {"openvino"},
     "runner/backends/torch/backend.py": TORCH,
+    "runner/backends/torch/compilation.py": TORCH,
     "runner/backends/torch/device.py": TORCH,
     "runner/backends/ort/backend.py": {"onnxruntime"},
     "runner/backends/ort/cuda_libraries.py": {"onnxruntime"},

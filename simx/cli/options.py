@@ -83,9 +83,9 @@ _backend_option = click.option(
     show_default=True,
     shell_complete=complete_backend,
     metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
-    help="Backend to measure: torch, ort, or a variant such as torch:channels-last or "
-    "ort:spinning. With @, it runs in another environment: the folder of a virtual one, a Python "
-    "executable, or a name from the settings. Repeatable.",
+    help="Backend to measure: torch, ort, openvino, or a variant such as torch:channels-last, "
+    "torch:compile or ort:spinning. With @, it runs in another environment: the folder of a "
+    "virtual one, a Python executable, or a name from the settings. Repeatable.",
 )
 
 _provider_option = click.option(

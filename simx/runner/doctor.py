@@ -20,6 +20,7 @@ from simx.results.schema.diagnosis import (
     StoreDiagnosis,
 )
 from simx.results.schema.report import Failure
+from simx.runner.backends.compiler import REMEDY, compiler_name, cpp_compiler
 from simx.runner.backends.contract import RuntimeFacts
 from simx.runner.backends.ort.plugins import runtime_distributions
 from simx.runner.backends.providers import probe, remedy
@@ -71,6 +72,7 @@ def diagnose(
         cuda=cuda,
         store=None if store is None else _store(store),
         cached_weights=sum(pretrained_cached(backbone) is not None for backbone in load()),
+        cpp_compiler=Path(compiler).name if (compiler := cpp_compiler()) else None,
         problems=(),
         advice=(),
     )
@@ -167,6 +169,9 @@ def _advice(found: Diagnosis) -> Iterator[str]:
             f"the container's quota is {counted(environment.quota_cores, 'core')} of "
             f"{environment.affinity_cores}: bursts are throttled, and times vary with it"
         )
+    with_torch = any(each.backend.partition(":")[0] == "torch" for each in found.providers)
+    if with_torch and found.cpp_compiler is None:
+        yield f"torch:compile needs a C++ compiler, and {compiler_name()} is not here; {REMEDY}"
     if found.store is None:
         yield str(no_store())
     elif found.store.free_bytes < STORE_BYTES:

@@ -56,7 +56,7 @@ def test_a_file_is_measured_by_onnx_runtime_alone(outcome: Outcome, home: Path) 
     (cell,) = found.cells
 
     assert outcome.code == ExitCode.DONE, outcome.err
-    assert "torch has no cells of my_net:file, which only ONNX Runtime can run" in found.notes
+    assert "torch has no cells of my_net:file, because it cannot run an ONNX file" in found.notes
     assert isinstance(cell, MeasuredCell)
     assert (cell.identity.model, cell.identity.weights) == ("my_net", "file")
     assert (cell.identity.backend, cell.weights_origin) == ("ort", "file")
@@ -93,7 +93,7 @@ def test_a_changed_file_is_another_run(outcome: Outcome, home: Path, tmp_path: P
     ("arguments", "line"),
     [
         (("--model", "models/single.onnx"), "--model models/single.onnx: give --preprocess once"),
-        ((*OWN, "--backend", "torch"), "--model: an ONNX file runs on ONNX Runtime, not on torch"),
+        ((*OWN, "--backend", "torch"), "--model: torch cannot run an ONNX file; add --backend ort"),
         (
             ("--model", "models/single.onnx", "--preprocess", "resnet18"),
             "model models/single.onnx: its input pixels is [1, 3, 32, 32], and --preprocess gives",

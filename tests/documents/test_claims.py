@@ -241,7 +241,7 @@ def test_the_variants_are_those_of_the_code() -> None:
     usage = text_of(DOCS / "commands" / "bench.md").split("## Variants")[1].split("\n## ")[0]
     named = {f"{spec.name}:{each.name}" for spec in BACKENDS for each in spec.known_variants}
 
-    assert set(re.findall(r"`((?:torch|ort):[a-z0-9-]+)`", settings)) == named
+    assert set(re.findall(r"`((?:torch|ort|openvino):[a-z0-9-]+)`", settings)) == named
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", usage, re.MULTILINE)) == {
         name.partition(":")[2] for name in named
     }

@@ -12,8 +12,7 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone
 from simx.models.catalogue import load
 from simx.runner.backends.contract import Runtime, Task
-from simx.runner.backends.ort.backend import OrtRuntime
-from simx.runner.backends.torch.backend import TorchRuntime
+from tests.runner.runtimes import RUNTIMES, runtime_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "data" / "squeezenet1_1.safetensors"
 
@@ -34,11 +33,10 @@ def entry(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Entry
     return outcome.entry
 
 
-@pytest.fixture(params=[TorchRuntime, OrtRuntime], ids=["torch", "ort"])
+@pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     """Every real backend's runtime, in this process instead of a worker."""
-    created: Runtime = request.param()
-    return created
+    return runtime_of(request.param)
 
 
 @pytest.fixture

@@ -89,6 +89,16 @@ def test_what_makes_times_vary_is_advised_of(changes: dict[str, Any], words: str
     assert words in advice
 
 
+def test_a_missing_compiler_is_advised_of_where_torch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is that of CXX; ONNX Runtime alone needs none."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    of_torch = msgspec.structs.replace(USABLE, backend="torch")
+    (advice,) = changed(providers=(of_torch,)).advice
+
+    assert advice.startswith("torch:compile needs a C++ compiler, and no-such-compiler is not here")
+    assert changed(providers=(of_torch,), cpp_compiler="g++").advice == ()
+
+
 def test_equal_majors_of_cuda_go_together() -> None:
     """A minor version apart is no problem, and neither is one backend alone."""
     assert changed(cuda={"torch": "13.0", "ort": "13.1"}).problems == ()

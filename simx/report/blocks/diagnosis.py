@@ -78,6 +78,7 @@ def _software(found: Diagnosis) -> str:
     parts = [
         *(f"{name} {version}" for name, version in versions.items()),
         *(f"{backend} built for CUDA {version}" for backend, version in found.cuda.items()),
+        *([f"C++ compiler {found.cpp_compiler}"] if found.cpp_compiler else []),
     ]
     return f"software: Python {found.environment.python} · {' · '.join(map(clean, parts))}"
 

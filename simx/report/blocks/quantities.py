@@ -113,6 +113,7 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("host", "ms", timed("host")),
         ("after a pause", "ms", timed("paused", spread=True)),
         ("first", "ms", timed("first")),
+        ("pays off", "calls", lambda _, cell: figures.calls(cell.payback)),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
     )
     for name, unit, read in further:

@@ -1,5 +1,6 @@
 """The findings of a range in sentences, for every format."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -56,6 +57,7 @@ def sentences(summary: RangeSummary, *, brief: bool = False) -> tuple[str, ...]:
         *words.dimension(found.dimension),
         *words.margin(found.margin),
         *words.slower(found.slower),
+        *words.paid_back(summary.backbones),
         *words.costs(found.costs),
         *words.differing(found.differing),
         *sweep_sentences(summary.curves, MOST_NAMED if brief else None),
@@ -126,6 +128,19 @@ class _Words:
             names = [f"{self._name(each.backbone)} ({_speed(each.speed)})" for each in of]
             slower, than = map(target_name, pair)
             yield f"In forward {slower} is slower than {than} for {listed(names, self._most)}."
+
+    def paid_back(self, backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+        found: dict[tuple[TargetId, TargetId], list[tuple[float, str]]] = defaultdict(list)
+        for backbone, cell in ((each, cell) for each in backbones for cell in each.measured):
+            if of := cell.payback:
+                found[cell.target, of.than].append((of.calls, self._name(backbone)))
+        for (target, than), calls in found.items():
+            ends = sorted(calls)[:: max(1, len(calls) - 1)]
+            texts = (f"{count:,.0f} calls ({name})" for count, name in ends)
+            yield (
+                f"{target_name(target)} starts more slowly than {target_name(than)}, and has made "
+                f"up for it after {' to '.join(texts)}."
+            )
 
     def costs(self, found: Sequence[Cost]) -> Iterator[str]:
         for target, costs in grouped(found, lambda each: each.target).items():

@@ -21,6 +21,8 @@ _PICTURES = (
 _MEASURED = (
     "forward: the network alone, with its input ready. Embedding inference time: from the file to "
     "the vector (decode, preprocess, forward). first: session creation and first call.\n"
+    "pays off: the calls after which faster ones have made up for a start of more than twice the "
+    "time, compared with the same backend without variants, or else with the report's first.\n"
     f"{_PICTURES}\n"
     f"{TIMES}: forward's speed divided by that of the named backend, paired by launch and round. "
     "±: the 95 % interval over launches, to either side of the figure. An interval that reaches "

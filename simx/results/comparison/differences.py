@@ -35,6 +35,7 @@ _ORT = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-d
 _LIBRARIES: Mapping[str, tuple[DifferenceName, tuple[str, ...]]] = {
     "torch": ("torch", ("torch",)),
     "ort": ("onnxruntime", _ORT),
+    "openvino": ("openvino", ("openvino",)),
 }
 """By a backend's name without variants: the name of the difference in its library, and the
 distributions that may provide the library."""

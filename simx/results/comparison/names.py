@@ -17,7 +17,7 @@ IdentityDifference = Literal[
 ]
 ExecutionDifference = Literal["graph", "settings", "placement"]
 MachineDifference = Literal["cpu", "cores", "governor", "gpu"]
-LibraryDifference = Literal["torch", "onnxruntime"]
+LibraryDifference = Literal["torch", "onnxruntime", "openvino"]
 
 CellDifference = Literal[IdentityDifference, ExecutionDifference]
 DifferenceName = Literal[CellDifference, MachineDifference, LibraryDifference, "pictures"]

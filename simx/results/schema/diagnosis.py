@@ -53,7 +53,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     ``threads`` is every backend's default. ``distributions`` are the installed ones that contain
     ONNX Runtime, by name, with their versions. ``cuda`` is the CUDA that each backend was built
     for. ``store`` is None for a user without a home folder. ``cached_weights`` counts the
-    pretrained weights that need no download. ``problems`` are sentences on what is broken and how
+    pretrained weights that need no download. ``cpp_compiler`` is the name of the one that torch's
+    compiler calls, None without one. ``problems`` are sentences on what is broken and how
     to mend it, ``advice`` on what improves the figures.
     """
 
@@ -65,5 +66,6 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     plugins: tuple[PluginDiagnosis, ...] = ()
     store: StoreDiagnosis | None
     cached_weights: int
+    cpp_compiler: str | None = None
     problems: tuple[str, ...]
     advice: tuple[str, ...]

@@ -20,8 +20,9 @@ History of the format:
 7. Adds ``preparations``: the times of decoding and preprocessing, once for all cells of a backbone.
    Until then, cells had times of the whole pipeline. Adds ``spent`` to the end of launches,
    ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models``,
-   ``batches`` and ``thread_counts`` to the configuration; figures of GFLOPS may be None. Adds
-   scenarios of load and instances to the configuration and to identities. Versions 4 to 6 are read.
+   ``batches`` and ``thread_counts`` to the configuration, and the scope ``first.cached``; figures
+   of GFLOPS may be None. Adds scenarios of load and instances to the configuration and to
+   identities. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal

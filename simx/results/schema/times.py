@@ -14,6 +14,7 @@ Scope = Literal[
     "first",
     "first.create",
     "first.call",
+    "first.cached",
     "forward",
     "host",
     "paused",
@@ -33,8 +34,9 @@ the time of a query from when it was due. ``host`` is one embedding from a numpy
 array; ``paused`` is ``forward`` after the configuration's pause; ``pipeline`` is file -> decode ->
 preprocess -> embedding, and ``pipeline.*`` are its stages, of which it is the sum since version 7
 of the report; ``similarity`` is the cosine of two embeddings that ``forward`` left on the device,
-and ``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call. On
-the CPU ``host`` and ``similarity.host`` are not measured, because they would be the same.
+and ``similarity.host`` that of two numpy arrays; ``first`` is session creation and first call, and
+``first.cached`` the same with code that an earlier launch of the run has compiled. On the CPU
+``host`` and ``similarity.host`` are not measured, because they would be the same.
 """
 
 

@@ -28,9 +28,15 @@ from simx.results.summaries.summary import (
     BackboneSummary,
     FailedSummary,
     MeasuredSummary,
+    Payback,
     TargetId,
     target_of,
 )
+
+_SLOW_START = 2.0
+"""A start that takes less than this many times as long as another is as good as that one."""
+
+_FIRST: TimeKey = ("first", None)
 
 
 class Summariser:
@@ -110,6 +116,7 @@ class Summariser:
             speed=speed(self._order[0]),
             speed_to_torch=speed(torch_beside(target)),
             speed_to_fp32=speed(target.in_full),
+            payback=self._payback(target, backbone),
             parity=cell.parity,
             margin=margin(cell.similarity),
             peak_share=self._peak_share(cell, times.get(FORWARD)),
@@ -134,6 +141,16 @@ class Summariser:
             return None
         found = (read(block) for launch in launches for block in launch.blocks)
         return trend([value for value in found if value is not None])
+
+    def _payback(self, target: TargetId, backbone: CountedBackbone) -> Payback | None:
+        than = self._order[0] if target.unvaried == target else target.unvaried
+        starts, speed = backbone.of_scope(_FIRST), self.counted.ratio(backbone, than, target)
+        if not {target, than} <= starts.keys() or speed is None or (speed.low or 0.0) <= 1:
+            return None
+        start, other = (estimate(starts[each]).median_ns for each in (target, than))
+        gain = estimate(backbone.of_scope(FORWARD)[target]).median_ns * (speed.value - 1)
+        calls = (start - other) / gain
+        return Payback(than=than, calls=calls) if start >= _SLOW_START * other else None
 
     def _peak_share(self, cell: MeasuredCell, forward: Estimate | None) -> float | None:
         peak = self._peaks.get(device_of(cell.identity.provider))

@@ -48,6 +48,11 @@ class TargetId(msgspec.Struct, frozen=True, order=True):
         return TargetId(self.backend, self.provider)
 
     @property
+    def unvaried(self) -> "TargetId":
+        """The same backend without variants and options."""
+        return TargetId(self.backend.partition(":")[0], self.provider, self.precision)
+
+    @property
     def is_reduced(self) -> bool:
         """Whether its embeddings only approximate those of fp32."""
         return self.precision != FULL
@@ -84,6 +89,13 @@ def label(cell: Cell) -> CellLabel:
     )
 
 
+class Payback(msgspec.Struct, frozen=True, kw_only=True):
+    """After how many ``calls`` a target has made up for a slower start ``than`` another's."""
+
+    than: TargetId
+    calls: float
+
+
 class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that has figures: measured here, or quoted from a source.
 
@@ -99,9 +111,11 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     ``busy`` are the times that are left out because the machine was too busy for figures.
-    ``page_faults`` are those of a call of ``forward``. ``confirmed`` are the queries that prove a
-    rate within the latency bound. Over a long run, ``time_trend`` is the change of the logarithm of
-    a call's time, and ``memory_trend`` that of the worker's memory in bytes.
+    ``page_faults`` are those of a call of ``forward``. ``payback`` compares it with its own backend
+    without variants, or else with the first target; None unless its start is much slower, and its
+    calls are certainly faster. ``confirmed`` are the queries that prove a rate within the latency
+    bound. Over a long run, ``time_trend`` is the change of the logarithm of a call's time, and
+    ``memory_trend`` that of the worker's memory in bytes.
     """
 
     target: TargetId
@@ -114,6 +128,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     speed: Ratio | None = None
     speed_to_torch: Ratio | None = None
     speed_to_fp32: Ratio | None = None
+    payback: Payback | None = None
     parity: Parity | None = None
     margin: float | None
     peak_share: float | None = None

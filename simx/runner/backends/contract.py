@@ -4,6 +4,8 @@ A backend returns values and never reads a clock. A new one needs a file and a l
 """
 
 from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -27,6 +29,13 @@ LARGE_SIZE = 1024
 """The same of the larger product, which keeps the threads of any processor busy."""
 
 
+_GRAPHS = Path(str(files("simx.runner.measure") / "graphs"))
+SIMILARITY_GRAPH, CANARY_GRAPH = _GRAPHS / "similarity.onnx", _GRAPHS / "canary.onnx"
+
+PROBE_TOLERANCE = 1e-3
+"""By which the cosine of a vector with itself may differ from 1 in a probe."""
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker loads: one backbone on one provider. Paths are absolute.
 
@@ -34,7 +43,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     all if empty. With ``is_under_load`` no other network is called between two of its calls.
     ``files`` are those that the backend executes, by name, in one folder. ``variants`` are named
     changes of the pinned settings, ``options`` the provider's, each as ``key=value``. With
-    ``allow_partial`` a part of the nodes on the provider suffices.
+    ``allow_partial`` a part of the nodes on the provider suffices. ``label`` is the backend's,
+    which no other one of the run has.
     """
 
     backbone: Backbone
@@ -50,6 +60,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     allow_partial: bool = False
+    label: str = ""
 
     @property
     def cuda_device(self) -> int | None:
@@ -70,12 +81,14 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``placement`` counts graph nodes per provider, empty for a backend without a graph;
     ``shape_nodes`` of those on the CPU only compute shapes. ``settings`` are pinned. ``resident``
     means that the device has its own memory, so that ``host`` differs from ``forward``.
+    ``is_cached`` means that an earlier launch left compiled code, so that this was no first start.
     """
 
     placement: dict[str, int]
     settings: dict[str, str]
     resident: bool
     shape_nodes: int = 0
+    is_cached: bool = False
 
 
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,20 +131,23 @@ class Backend(Protocol):
         It is not timed. With it the threads are counted that really compute.
         """
 
-    def timed_by_device(self, image: Placed) -> int | None:
+    def timed_by_device(self, image: Placed) -> int | None:  # noqa: ARG002 - by default unused
         """Compute embeddings, and return the nanoseconds between two events of the device.
 
         The device's clock cross-checks the harness's. None for a device without events.
         """
+        return None
 
     def peak_device_bytes(self) -> int | None:
         """Return the peak of the allocator's device memory in bytes; None if it is unknown."""
+        return None
 
-    def own_error(self, inputs: Sequence[Array]) -> float | None:
+    def own_error(self, inputs: Sequence[Array]) -> float | None:  # noqa: ARG002 - likewise
         """Return the largest relative L2 error of its float32 embeddings against float64 ones.
 
         None for a backend that does not compute in float64.
         """
+        return None
 
 
 class Runtime(Protocol):

@@ -19,6 +19,7 @@ LEAST: Mapping[str, str] = {
     "msgspec": "0.16",
     "numpy": "1.23.2",
     "onnxruntime": "1.16.3",
+    "openvino": "2025.0",
     "torch": "2.10",
     "torchvision": "0.25",
 }

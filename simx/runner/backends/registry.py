@@ -12,6 +12,7 @@ from simx.models.backbone import PRECISIONS, Precision
 from simx.models.backend_name import BackendName
 from simx.results.statistics.parity import FP32, Bounds
 from simx.results.statistics.parity import TF32 as TF32_BOUNDS
+from simx.runner.backends.compiler import require_cpp_compiler
 from simx.runner.backends.interpreters import installed_at, interpreter_at
 from simx.runner.backends.pairs import is_variable, provider_option, variable
 from simx.workers.allocator import KEEPING, variables_beside
@@ -32,13 +33,14 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a backend's settings that becomes part of its name.
 
     With an empty ``environment`` the backend itself makes the change. It has an effect only on
-    ``providers``, or on all if None.
+    ``providers``, or on all if None. One that ``compiles`` needs a C++ compiler.
     """
 
     name: str
     meaning: str
     environment: Environment = ()
     providers: tuple[str, ...] | None = None
+    compiles: bool = False
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +167,10 @@ def _variant(name: str, meaning: str, *providers: str, **environment: str | None
     )
 
 
+def _compiling(name: str, meaning: str) -> Variant:
+    return Variant(name=name, meaning=meaning, providers=(_CPU,), compiles=True)
+
+
 _FLUSHING = _variant("flush-denormals", "denormal numbers become zero")
 _CAPTURING = _variant(
     "cuda-graph", "the network's kernels are recorded once and launched together", _CUDA
@@ -179,6 +185,7 @@ _SEARCHING = _variant(
     "search-exhaustive", "cuDNN tries every algorithm of a convolution and keeps the fastest", _CUDA
 )
 _TF32 = _variant("tf32", "products and convolutions round their factors to ten bits", _CUDA)
+_STATIC = _variant(FIXED, "the graph's free batch is fixed to that of the calls")
 
 BACKENDS = (
     BackendSpec(
@@ -196,9 +203,12 @@ BACKENDS = (
         ),
         known_variants=(
             _variant("channels-last", "inputs and weights with the channels last"),
+            _compiling("compile", "inductor compiles the network"),
             _CAPTURING,
             _FLUSHING,
+            _compiling("freezing", "inductor compiles the network with its weights as constants"),
             _FRESH,
+            _compiling("max-autotune", "inductor tries several kernels for each part of it"),
             _variant(
                 "no-arena",
                 "device memory is given back instead of being kept for the next call",
@@ -233,8 +243,23 @@ BACKENDS = (
             _variant("passive", _PASSIVE),
             _SEARCHING,
             _variant("spinning", "threads go on spinning after a call"),
-            _variant(FIXED, "the graph's free batch is fixed to that of the calls"),
+            _STATIC,
             _TF32,
+        ),
+    ),
+    BackendSpec(
+        name="openvino",
+        entry="simx.runner.backends.openvino:main",
+        package="openvino",
+        install="pip install openvino",
+        providers=(_CPU,),
+        executes="graph",
+        precisions=PRECISIONS,
+        stand_ins=(("OpenVINOExecutionProvider", _CPU),),
+        known_variants=(
+            _FRESH,
+            _STATIC,
+            _variant("throughput", "as many streams as OpenVINO chooses; a call uses one of them"),
         ),
     ),
 )
@@ -249,7 +274,7 @@ def backend_named(name: str) -> BackendSpec:
 
     Raises:
         InputError: there is no such backend, variant or environment.
-        ProviderUnavailableError: its package is not installed.
+        ProviderUnavailableError: its package, or a compiler that it needs, is not installed.
     """
     parts = BackendName.parse(name)
     backend = next((each for each in BACKENDS if each.name == parts.name), None)
@@ -276,6 +301,8 @@ def backend_named(name: str) -> BackendSpec:
     providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
     for variant in chosen:
+        if variant.compiles:
+            require_cpp_compiler(name)
         if variant.providers is not None:
             available = variant.providers if providers is None else providers
             providers = tuple(each for each in available if each in variant.providers)

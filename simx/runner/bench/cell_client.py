@@ -118,7 +118,9 @@ class CellClient:
         self._name_partial_placement(self.prepared.facts)
         create, call = self.prepared.create_ns, self.prepared.first_call_ns
         scopes: tuple[Scope, ...] = ("first", "first.create", "first.call")
-        for scope, ns in zip(scopes, (create + call, create, call), strict=True):
+        if self.prepared.facts.is_cached:
+            scopes = ("first.cached",)
+        for scope, ns in zip(scopes, (create + call, create, call), strict=False):
             self.blocks[scope, None].append(Block(round=0, calls=1, ns=(ns,)))
 
     def _name_partial_placement(self, facts: BackendFacts) -> None:

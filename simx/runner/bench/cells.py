@@ -95,6 +95,7 @@ class PlannedCell(msgspec.Struct, frozen=True):
             variants=self.target.backend.variants,
             options=self.target.backend.options,
             allow_partial=self.allow_partial,
+            label=self.target.backend.label,
         )
 
     @property

@@ -14,7 +14,7 @@ from simx.models.backbone import TIMM_PREFIX
 from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.runner.backends.gpu.nvml import describe_gpus
 from simx.runner.backends.ort.plugins import installed_plugins, runtime_distributions
-from simx.runner.backends.registry import BackendSpec
+from simx.runner.backends.registry import BACKENDS, BackendSpec
 from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
@@ -62,7 +62,7 @@ def _library_versions(*further: str) -> dict[str, str]:
     """Return the versions that a time can depend on, also of each build and plug-in."""
     plugins = {plugin.distribution: plugin.version for plugin in installed_plugins()}
     versions = runtime_distributions() | plugins
-    for name in (*_LIBRARIES, *further):
+    for name in (*_LIBRARIES, *(each.package for each in BACKENDS), *further):
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import msgspec
 
 from simx.common.anonymous import anonymous
 from simx.common.errors import InputError, ProviderUnavailableError
+from simx.common.temporary import temporary_folder
 from simx.models.backbone import Backbone, Precision
 from simx.models.backend_name import BackendName
 from simx.results.schema.config import Config
@@ -60,8 +62,11 @@ def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterat
     """
     with ExitStack() as stack:
         launchers: dict[str, Launcher] = {}
+        # Workers' temporary files, such as code that they compile, end with the run.
+        folder = stack.enter_context(temporary_folder())
         for backend in dict.fromkeys(target.backend for target in targets):
-            launchers[backend.label] = stack.enter_context(started(backend, memory))
+            starting = started(backend, memory, folder)
+            launchers[backend.label] = stack.enter_context(starting)
         failures = _failures(targets, launchers)
         usable = [each for each in targets if (each.backend, each.provider) not in failures]
         notes = tuple(_notes(failures, usable))
@@ -144,13 +149,12 @@ def useful_targets(
     lacking = [each for each in targets if not all(each.runs(of) for of in own)]
     if own and len(lacking) == len(targets):
         raise InputError(
-            f"--model: an ONNX file runs on ONNX Runtime, not on {targets[0].backend.label}; add "
-            "--backend ort"
+            f"--model: {targets[0].backend.label} cannot run an ONNX file; add --backend ort"
         )
     names = ", ".join(each.name for each in own)
     labels = dict.fromkeys(each.backend.label for each in lacking)
     notes = [
-        f"{label} has no cells of {names}, which only ONNX Runtime can run" for label in labels
+        f"{label} has no cells of {names}, because it cannot run an ONNX file" for label in labels
     ]
     return [each for each in targets if any(map(each.runs, backbones))], notes
 
@@ -269,14 +273,21 @@ def located(name: str) -> str:
     return str(msgspec.structs.replace(parts, title=backend.title, environment=environment))
 
 
-def started(backend: registry.BackendSpec, memory: int | None = None) -> Launcher:
+def started(
+    backend: registry.BackendSpec, memory: int | None = None, folder: Path | None = None
+) -> Launcher:
     """Start the launcher of a backend's workers, with at most ``memory`` bytes each.
+
+    Their temporary files lie in a ``folder``, or in the system's place for them.
 
     Raises:
         ProviderUnavailableError: a package of the backend is missing, or it cannot be imported.
     """
+    variables = backend.environment
+    if folder is not None:
+        variables = (("TMPDIR", str(folder)), *variables)
     try:
-        return launcher(backend.entry, backend.environment, memory, backend.interpreter)
+        return launcher(backend.entry, variables, memory, backend.interpreter)
     except WorkerDiedError as error:
         where = "" if backend.interpreter is None else f"{backend.interpreter} -m "
         advice = f"; {where}{backend.install}" if isinstance(error, ModuleMissingError) else ""

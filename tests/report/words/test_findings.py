@@ -309,6 +309,27 @@ def test_where_onnx_runtime_is_slower_is_said_with_the_interval() -> None:
     )
 
 
+def test_when_a_slow_start_has_paid_for_itself_is_said() -> None:
+    """For each target; of many backbones the first and the last are named."""
+    start = Timing(scope="first", image=None, launches=around(100, count=1))
+    cells: list[Cell] = []
+    for model, seconds in (("a", 10), ("b", 20), ("c", 30), ("d", 5)):
+        usual = forward(identity(model), 20)
+        cells.append(msgspec.structs.replace(usual, timings=(*usual.timings, start)))
+        fast = forward(identity(model, backend="torch:compile"), 10)
+        slow = Timing(scope="first", image=None, launches=around(1000 * seconds + 100, count=1))
+        cells.append(msgspec.structs.replace(fast, timings=(*fast.timings, slow)))
+
+    assert (
+        "torch:compile cpu starts more slowly than torch cpu, and has made up for it after 500 "
+        "calls (d:V1) to 3,000 calls (c:V1)." in said(report(*cells))
+    )
+    assert (
+        "torch:compile cpu starts more slowly than torch cpu, and has made up for it after 1,000 "
+        "calls (a:V1)." in said(report(*cells[:2]))
+    )
+
+
 def test_where_backends_disagree_is_said_with_both_figures() -> None:
     """The bound is part of the sentence."""
     first = similar("a", 50, 10)

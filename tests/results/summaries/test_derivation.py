@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES, Range
-from simx.results.schema.report import Report, Similarity
+from simx.results.schema.report import MeasuredCell, Report, Similarity
 from simx.results.schema.times import FORWARD, Timing
 from simx.results.summaries.derivation import (
     backbones,
@@ -251,3 +251,34 @@ def test_another_precision_is_the_fastest_only_among_its_kind() -> None:
     assert fastest_target(of, (TORCH, INT8)) == TORCH
     assert fastest_target(of, (INT8,)) == INT8
     assert fastest_target(of, ()) is None
+
+
+def started(backend: str, milliseconds: float, first: float) -> MeasuredCell:
+    """Return a cell with a start of one launch."""
+    start = Timing(scope="first", image=None, launches=around(first, count=1))
+    return measured(identity(backend=backend), of=(*forward(milliseconds), start))
+
+
+@pytest.mark.parametrize(
+    ("cells", "paid_back"),
+    [
+        # A variant is compared with its own backend, wherever that stands.
+        ([("ort", 4, 100), ("torch", 10, 100), ("torch:compile", 5, 20_100)], {"torch": 4_000}),
+        # Another target is compared with the first.
+        ([("torch", 10, 100), ("openvino", 5, 600)], {"torch": 100}),
+        # Nothing pays for a start that is not much slower, or for calls that are not faster.
+        ([("torch", 10, 100), ("torch:compile", 5, 190)], {}),
+        ([("torch", 10, 100), ("torch:compile", 10, 20_000)], {}),
+        ([("torch", 10, 100), ("torch:compile", 12, 20_000)], {}),
+    ],
+)
+def test_a_slow_start_is_paid_back_by_faster_calls(
+    cells: list[tuple[str, float, float]], paid_back: dict[str, float]
+) -> None:
+    """The calls are the extra time of the start, divided by what a call gains."""
+    found = only(report(*(started(*each) for each in cells))).measured
+    paybacks = [cell.payback for cell in found if cell.payback]
+
+    assert {each.than.backend: each.calls for each in paybacks} == pytest.approx(
+        paid_back, rel=1e-3
+    )

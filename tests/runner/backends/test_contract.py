@@ -13,10 +13,9 @@ from simx.results.statistics.parity import disagreement, worst_parity
 from simx.results.statistics.threads import has_too_few, has_too_many
 from simx.results.statistics.vector_math import cosine
 from simx.runner.backends.contract import Array, Backend, BackendError, BackendFacts, Runtime, Task
-from simx.runner.backends.ort.backend import OrtRuntime
 from simx.runner.backends.registry import BACKENDS
-from simx.runner.backends.torch.backend import TorchRuntime
 from simx.runner.measure.threads import threads_used
+from tests.runner.runtimes import needs, runtime_of
 
 
 @pytest.fixture
@@ -180,10 +179,20 @@ VARIANTS = [
     ("ort", (), "memory_arena", "on"),
     ("ort", ("static-batch",), "graph_batch", "2"),
     ("ort", (), "graph_batch", "free"),
+    ("openvino", (), "graph_batch", "free"),
+    ("openvino", (), "NUM_STREAMS", "1"),
+    ("openvino", (), "INFERENCE_PRECISION_HINT", "f32"),
+    ("openvino", ("static-batch",), "graph_batch", "2"),
+    ("openvino", ("throughput",), "PERFORMANCE_HINT", "THROUGHPUT"),
 ]
+COMPILED = ("compile", "freezing", "max-autotune")
+"""Looked at in ``torch/test_compilation.py``: each takes a minute."""
 
 
-@pytest.mark.parametrize(("name", "variants", "setting", "value"), VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "variants", "setting", "value"),
+    [pytest.param(*row, marks=needs(row[0])) for row in VARIANTS],
+)
 def test_a_variant_changes_its_setting_and_not_the_embedding(
     name: str,
     variants: tuple[str, ...],
@@ -194,8 +203,7 @@ def test_a_variant_changes_its_setting_and_not_the_embedding(
     reference: Reference,
 ) -> None:
     """What was asked for is in force and recorded, and the vector is still the same."""
-    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(), "ort": OrtRuntime()}
-    runtime = runtimes[name]
+    runtime = runtime_of(name)
     backend = runtime.create(msgspec.structs.replace(task, variants=variants, batch=2))
     embedding = embed(backend, inputs[:2])
     settings = backend.facts.settings
@@ -217,4 +225,4 @@ def test_every_variant_of_the_registry_is_looked_at() -> None:
         if not variant.environment and CPU in (variant.providers or (CPU,))
     }
 
-    assert looked_at == by_code
+    assert looked_at | {("torch", name) for name in COMPILED} == by_code

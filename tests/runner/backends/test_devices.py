@@ -14,8 +14,7 @@ import torch
 
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.heads import remove_head
-from simx.runner.backends.contract import Array, Task, canary_matrix
-from simx.runner.backends.ort.backend import _GRAPHS
+from simx.runner.backends.contract import SIMILARITY_GRAPH, Array, Task, canary_matrix
 from simx.runner.backends.ort.device import CapturedGraph, DeviceGraph
 from simx.runner.backends.torch import device
 from simx.runner.backends.torch.backend import TorchBackend, TorchRuntime
@@ -217,9 +216,7 @@ def test_the_canary_is_the_same_work_in_tf32(task: Task, monkeypatch: pytest.Mon
 
 @pytest.fixture(name="similarity")
 def _similarity() -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        str(_GRAPHS / "similarity.onnx"), providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(str(SIMILARITY_GRAPH), providers=["CPUExecutionProvider"])
 
 
 def test_a_graph_with_bound_inputs_computes_what_one_with_arrays_does(

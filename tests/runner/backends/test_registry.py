@@ -1,9 +1,12 @@
 """Variants: the same names on both backends, and no label for what means nothing."""
 
+import sys
+
 import pytest
 
-from simx.common.errors import InputError
+from simx.common.errors import InputError, ProviderUnavailableError
 from simx.results.statistics.parity import FP32, TF32
+from simx.runner.backends import registry
 from simx.runner.backends.pairs import provider_option, variable
 from simx.runner.backends.registry import (
     BACKENDS,
@@ -18,7 +21,7 @@ ON_A_GPU = ("channels-last", "cuda-graph", "no-arena", "search-exhaustive", "tf3
 
 def test_what_differs_on_a_gpu_has_one_name_on_both_backends() -> None:
     """So that like is compared with like."""
-    for spec in BACKENDS:
+    for spec in (each for each in BACKENDS if each.name in {"torch", "ort"}):
         known = {
             variant.name
             for variant in spec.known_variants
@@ -45,6 +48,53 @@ def test_a_variant_that_means_nothing_anywhere_is_refused() -> None:
         require_meaning([backend], [CPU])
     require_meaning([backend], [CPU, CUDA])
     require_meaning([backend_named("torch:channels-last")], [CPU])
+
+
+def test_openvino_by_its_two_names_is_measured_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own backend has the processor, as ONNX Runtime's provider of the name does by default."""
+    monkeypatch.setattr(registry, "find_spec", lambda _: True)
+    backends = [backend_named("ort"), backend_named("openvino")]
+    targets, notes = product(backends, ["OpenVINOExecutionProvider"])
+
+    assert [(each.backend.label, each.provider) for each in targets] == [
+        ("ort", "OpenVINOExecutionProvider"),
+        ("openvino", CPU),
+    ]
+    assert notes == [f"openvino is measured on {CPU}, which is the same device"]
+
+
+def test_a_package_that_is_missing_is_named_with_its_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An extra is not installed with simx."""
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
+
+    with pytest.raises(ProviderUnavailableError) as refused:
+        backend_named("openvino")
+
+    assert str(refused.value) == (
+        "backend openvino: openvino is not installed here; pip install openvino"
+    )
+
+
+@pytest.mark.parametrize("variant", ["compile", "freezing", "max-autotune"])
+def test_a_variant_that_compiles_needs_a_compiler(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for before anything is measured; the line says how to get one."""
+    monkeypatch.setenv("CXX", "no-such-compiler -O2")
+
+    with pytest.raises(ProviderUnavailableError) as refused:
+        backend_named(f"torch:{variant}")
+    monkeypatch.setenv("CXX", sys.executable)
+
+    assert str(refused.value) == (
+        f"backend torch:{variant}: it needs a C++ compiler, and no-such-compiler is not here; "
+        "install one, such as with apt-get install g++, or name another one in the variable CXX"
+    )
+    assert backend_named(f"torch:{variant}").providers == (CPU,)
 
 
 def test_a_variant_for_two_providers_has_cells_on_both() -> None:

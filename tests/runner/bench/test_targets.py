@@ -49,11 +49,11 @@ def test_torch_is_no_target_of_a_model_of_ones_own(
     found, notes = useful_targets(targets, backbones)
 
     assert [each.backend.label for each in found] == labels
-    assert notes == ["torch has no cells of mine:file, which only ONNX Runtime can run"] * noted
+    assert notes == ["torch has no cells of mine:file, because it cannot run an ONNX file"] * noted
 
 
 def test_a_model_of_ones_own_needs_a_backend_that_runs_graphs() -> None:
     """The line names the option."""
     targets, _ = product([backend_named("torch")], ["CPUExecutionProvider"])
-    with pytest.raises(InputError, match="not on torch; add --backend ort"):
+    with pytest.raises(InputError, match="torch cannot run an ONNX file; add --backend ort"):
         useful_targets(targets, [BACKBONE, OWN])

@@ -1,7 +1,6 @@
 """ONNX Runtime as a backend, on any of its providers. Imports onnxruntime and never torch."""
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -9,7 +8,10 @@ import onnxruntime
 
 from simx.results.schema.diagnosis import PluginDiagnosis
 from simx.runner.backends.contract import (
+    CANARY_GRAPH,
     LARGE_SIZE,
+    PROBE_TOLERANCE,
+    SIMILARITY_GRAPH,
     Array,
     BackendError,
     BackendFacts,
@@ -34,12 +36,6 @@ from simx.runner.backends.ort.settings import DEVICES, SessionSettings, settings
 from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
-
-_GRAPHS = Path(str(files("simx.runner.measure") / "graphs"))
-_SIMILARITY = _GRAPHS / "similarity.onnx"
-_CANARY = _GRAPHS / "canary.onnx"
-
-_PROBE_TOLERANCE = 1e-3
 
 
 class _HostGraph:
@@ -96,8 +92,8 @@ class OrtBackend:
         pinned = self._set((), own=True)
         # All nodes of simx's own graphs have to run on the provider.
         self._own = (
-            _Loaded(_plan(_SIMILARITY, task, similar)),
-            _Loaded(_plan(_CANARY, task, pinned)),
+            _Loaded(_plan(SIMILARITY_GRAPH, task, similar)),
+            _Loaded(_plan(CANARY_GRAPH, task, pinned)),
         )
         self._network = self._loaded.graph
         self._similarity, self._product = (own.graph for own in self._own)
@@ -154,7 +150,7 @@ class OrtBackend:
 
     def large_product(self) -> Callable[[], object]:
         """Return a larger product, in a session of its own whose threads do not spin."""
-        graph = _Loaded(_plan(_CANARY, self._task, self._set(("passive",), own=True))).graph
+        graph = _Loaded(_plan(CANARY_GRAPH, self._task, self._set(("passive",), own=True))).graph
         matrix = graph.place(canary_matrix(LARGE_SIZE))
         return lambda: graph.run(matrix, matrix)
 
@@ -189,7 +185,7 @@ class OrtRuntime:
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph on the provider, and return its proven placement."""
         plan = SessionPlan(
-            path=_SIMILARITY,
+            path=SIMILARITY_GRAPH,
             provider=provider,
             threads=1,
             settings=settings_of(provider, (), options, threads=1, own=True),
@@ -198,7 +194,7 @@ class OrtRuntime:
         placement, graph = loaded.prove(), loaded.graph
         ones = graph.place(canary_matrix()[:1])
         cosine = float(graph.fetch(graph.run(ones, ones))[0])
-        if abs(cosine - 1.0) > _PROBE_TOLERANCE:
+        if abs(cosine - 1.0) > PROBE_TOLERANCE:
             raise BackendError(f"{provider} computes {cosine} for a cosine of 1")
         return placement.nodes
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -23,7 +24,8 @@ from simx.runner.backends.contract import (
 )
 from simx.runner.backends.gpu.cuda_graph_buffers import HeldBuffer
 from simx.runner.backends.registry import TORCH_DEVICES
-from simx.runner.backends.torch.device import Device, recorded
+from simx.runner.backends.torch.compilation import CompiledNetwork, compiles
+from simx.runner.backends.torch.device import Body, Device, recorded
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -41,6 +43,8 @@ class TorchBackend:
         self._memory_format = torch.channels_last if last else torch.contiguous_format
         self._body = body.to(device.device).to(memory_format=self._memory_format)
         self._device = device
+        self._call: Body = self._body
+        self._compiled: CompiledNetwork | None = None
         self._variants = tuple(variants)
         self._buffers = recorded(self._body, self._copied) if "cuda-graph" in variants else None
         self._matrix = torch.from_numpy(canary_matrix()).to(device.device)
@@ -66,7 +70,13 @@ class TorchBackend:
             "cuda_graph": str(self._buffers is not None).lower(),
             "memory_arena": "on" if resident and cached else "off",
         }
-        return BackendFacts(placement={}, settings=settings, resident=resident)
+        compiled = self._compiled
+        return BackendFacts(
+            placement={},
+            settings=settings | compiled.settings if compiled else settings,
+            resident=resident,
+            is_cached=compiled is not None and compiled.is_cached,
+        )
 
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU the tensor shares the array's memory."""
@@ -124,10 +134,21 @@ class TorchBackend:
         """Compute the embeddings in float64 as well, on the CPU."""
         return float32_error(self._body, inputs)
 
+    def compile(self, task: Task) -> None:
+        """Let inductor compile the network for the task's batches of pictures.
+
+        Raises:
+            BackendError: it cannot be compiled.
+        """
+        crop = task.backbone.preset.crop
+        example = self._copied(np.zeros((task.batch, 3, crop, crop), np.float32))
+        with torch.inference_mode():
+            self._call = self._compiled = CompiledNetwork(self._body, task, example)
+
     def _launch(self, image: Placed) -> Placed:
         with torch.inference_mode():
             if not isinstance(image, HeldBuffer):
-                return self._body(image)
+                return self._call(image)
             image.buffer.replay()
             return image
 
@@ -160,7 +181,10 @@ class TorchRuntime:
         model = build_empty(task.backbone)
         fill(model, load_state(Path(task.weights_path)))
         body = remove_head(model, task.embedding).eval()
-        return TorchBackend(body, Device(device), task.variants)
+        backend = TorchBackend(body, Device(device), task.variants)
+        if compiles(task.variants):
+            backend.compile(task)
+        return backend
 
     def describe(self) -> RuntimeFacts:
         """Return the devices it was built for."""

@@ -1,0 +1,87 @@
+"""Networks compiled by inductor, torch's compiler, which calls a C++ compiler. Imports torch."""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from simx.common.anonymous import anonymous
+from simx.common.safe_text import clean
+from simx.runner.backends.compiler import cpp_compiler
+from simx.runner.backends.contract import BackendError, Task
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "compile": {},
+    "freezing": {"freezing": True},
+    "max-autotune": {"max_autotune": True},
+}
+"""The variants that compile, each with its options of inductor's."""
+
+
+def compiles(variants: Sequence[str]) -> bool:
+    """Whether a network with these variants is compiled."""
+    return not _OPTIONS.keys().isdisjoint(variants)
+
+
+class CompiledNetwork:
+    """A network compiled for batches of one size; others are computed in parts of it.
+
+    Inductor keeps its code in a folder of the cell among the run's temporary files: later launches
+    find it there. It compiles in this process alone.
+
+    Raises:
+        BackendError: it cannot be compiled as a whole.
+    """
+
+    def __init__(self, body: nn.Module, task: Task, example: torch.Tensor) -> None:
+        cell = (task.label, task.backbone.name, task.embedding, task.batch, task.threads)
+        key = hashlib.sha256(repr(cell).encode()).hexdigest()
+        folder = Path(tempfile.gettempdir(), "simx-inductor", key)
+        self.is_cached = folder.exists()
+        # Inductor reads both when it compiles. Its processes would stay beside the measurement.
+        os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TORCH_WARM_POOL": "0"}
+        self.options: dict[str, Any] = {"compile_threads": 1}
+        for variant in task.variants:
+            self.options |= _OPTIONS.get(variant, {})
+        self._batch = task.batch
+        # A part that is not compiled would be an error, and not a slower network.
+        self._call = torch.compile(body, fullgraph=True, options=self.options)
+        try:
+            self(example)
+        # The errors of the compiler and of what it calls have no common base class.
+        except Exception as error:
+            raise BackendError(f"torch cannot compile it: {_cause_of(error)}") from error
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Compute embeddings."""
+        if len(image) == self._batch:
+            embeddings: torch.Tensor = self._call(image)
+            return embeddings
+        starts = range(0, len(image), self._batch)
+        return torch.cat([self._call(image[at : at + self._batch]) for at in starts])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What compiled it, and how."""
+        compiler = str(cpp_compiler())
+        version = subprocess.run(
+            [compiler, "-dumpfullversion", "-dumpversion"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        options = {f"inductor.{name}": str(value) for name, value in self.options.items()}
+        return {"cpp_compiler": f"{Path(compiler).name} {version.strip()}", **options}
+
+
+def _cause_of(error: Exception) -> str:
+    """Return the line of an error's text that a compiler calls an error, or else its first one."""
+    lines = [clean(line) for line in str(error).splitlines() if line.strip()]
+    named = (line for line in lines if " error: " in line)
+    return anonymous(next(named, lines[0] if lines else type(error).__name__))
