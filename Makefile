@@ -100,7 +100,7 @@ readme: $(VENV)/.installed  ## make the README's table, the picture and docs/exa
 
 BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing
 
-benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hours, on a machine that does nothing else
+benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.export_speed --all
 	$(BIN)/python $(INSTALL) scikit-image
@@ -115,6 +115,9 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; four hour
 	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60 --store $(STORE)
 	$(BIN)/python -m benchmarks.slowdown --percent 1 --trials 10 --budget 300 --store $(STORE)
 	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 3 --neighbour --store $(STORE)
+	$(BIN)/python -m benchmarks.tuning gains --store $(STORE)
+	$(BIN)/python -m benchmarks.tuning planted --trials 10 --store $(STORE)
+	$(BIN)/python -m benchmarks.tuning alike --trials 20 --store $(STORE)
 	$(BIN)/python -m benchmarks.precision --store $(STORE) --folder .simx
 	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/again.json > .simx/again.txt
 	$(BIN)/python -m benchmarks.run_to_run .simx/default.json .simx/again.json

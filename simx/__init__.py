@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         read_evaluation,
         read_report,
         rows,
+        tune,
     )
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "read_evaluation",
     "read_report",
     "rows",
+    "tune",
 ]
 
 

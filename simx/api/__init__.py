@@ -25,6 +25,7 @@ from simx.api.arguments import (
 )
 from simx.api.evaluating import evaluate
 from simx.api.reports import compare, compare_targets, rows
+from simx.api.tuning import tune
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
@@ -61,6 +62,7 @@ __all__ = [
     "read_evaluation",
     "read_report",
     "rows",
+    "tune",
 ]
 
 

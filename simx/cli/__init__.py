@@ -16,8 +16,8 @@ import click
 from simx import __version__
 from simx.cli.configuration import read_defaults
 from simx.cli.output import prepare_streams, tell
-from simx.cli.signals import exit_code_of, handle_signals
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
+from simx.common.signals import exit_code_of, handle_signals
 from simx.workers.variables import BLAS_THREADS
 
 COMMANDS = {
@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Export backbones to ONNX.",
     "bench": "Measure latency; write a report and print its tables.",
     "evaluate": "Judge embeddings on your own pictures; write a report and print its tables.",
+    "tune": "Find the fastest settings here; confirm them on fresh processes.",
     "report": "Render reports; choose a backbone.",
     "diff": "Compare two reports.",
     "doctor": "Test what this machine and its installation can do.",

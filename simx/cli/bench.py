@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import msgspec
 
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
@@ -39,6 +40,17 @@ _FIELDS = {
 """The fields of a run's configuration that an option sets, where their names differ."""
 
 
+def _use_settings(context: click.Context, _option: object, path: Path | None) -> Path | None:
+    """Make the settings of a file the defaults of this run."""
+    if path is not None:
+        from simx.results.files.tuning import read_settings  # noqa: PLC0415 - slow
+
+        found = msgspec.to_builtins(read_settings(path)).items()
+        options = {name: list(map(str, values)) for name, values in found}
+        context.default_map = {**(context.default_map or {}), **options}
+    return path
+
+
 _HELP = """
 Measure the backbones that SELECT names. Export them first if the store lacks them.
 
@@ -57,6 +69,15 @@ the store.
 @click.option("--positive", type=_PICTURE, help="File of your own positive picture.")
 @click.option("--negative", type=_PICTURE, help="File of your own negative picture.")
 @options.setting_options
+@click.option(
+    "--settings",
+    type=Utf8Path(path_type=Path),
+    is_eager=True,
+    callback=_use_settings,
+    metavar="FILE",
+    help="Result of simx tune --format json: measure its best settings beside the defaults. Typed "
+    "options override it.",
+)
 @options.choice_option(
     "--profile",
     ("default", "quick", "precise"),
@@ -142,6 +163,7 @@ def command(
     pinned: bool,
     pause: float | None,
     duration: float | None,
+    settings: Path | None,
     profile: ProfileName,
     half_width: float | None,
     budget: float | None,
@@ -179,7 +201,7 @@ def command(
     if output == STDOUT:
         output, form = None, _form_of_stdout(context, format)
     path = output or new_report_path() if resume is None else report_path(resume)
-    require_unread(path, SETTINGS_FILES)
+    require_unread(path, filter(None, (*SETTINGS_FILES, settings)))
     typed = None if resume is None else _typed(context, output, path)
     with shown_exports() as listener:
         report = bench(

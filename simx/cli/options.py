@@ -76,7 +76,7 @@ _all_option = click.option(
 
 selection_options = _together(select_argument, _all_option, gflops_option, family_option)
 
-_backend_option = click.option(
+backend_option = click.option(
     "--backend",
     multiple=True,
     default=("torch", "ort"),
@@ -88,7 +88,7 @@ _backend_option = click.option(
     "virtual one, a Python executable, or a name from the settings. Repeatable.",
 )
 
-_provider_option = click.option(
+provider_option = click.option(
     "--provider",
     multiple=True,
     default=("cpu",),
@@ -122,8 +122,8 @@ _allow_partial_option = click.option(
 )
 
 target_options = _together(
-    _backend_option,
-    _provider_option,
+    backend_option,
+    provider_option,
     _provider_option_option,
     _env_option,
     _allow_partial_option,
@@ -159,7 +159,7 @@ embedding_option = choice_option(
     "(penultimate), or the last feature map without pooling (flat).",
 )
 
-_precision_option = click.option(
+precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     multiple=True,
@@ -182,7 +182,7 @@ _WEIGHTS_HELP = (
     "random: seeded random weights; FILE: a state dict or a training checkpoint."
 )
 
-_weights_option = click.option(
+weights_option = click.option(
     "--weights",
     type=lambda text: WeightsRequest.parse(utf8(text)),
     default="auto",
@@ -217,7 +217,7 @@ _mirror_option = click.option(
     help="Download pretrained weights from this address instead.",
 )
 
-_offline_option = click.option(
+offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SIMX_OFFLINE",
@@ -228,16 +228,16 @@ _offline_option = click.option(
 def _export_options(weights_option: Callable[[F], F]) -> Callable[[F], F]:
     return _together(
         embedding_option,
-        _precision_option,
+        precision_option,
         _calibrate_option,
         weights_option,
         _weights_key_option,
         _mirror_option,
-        _offline_option,
+        offline_option,
     )
 
 
-export_options = _export_options(_weights_option)
+export_options = _export_options(weights_option)
 evaluation_options = _export_options(_several_weights_option)
 
 

@@ -11,6 +11,7 @@ from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
+from simx.report.blocks.tuning import tuning_blocks
 from simx.report.content import Content
 from simx.report.formats import comparison_csv, csv, decision_records, evaluation_csv
 from simx.report.formats.json import json_document, report_json
@@ -19,6 +20,7 @@ from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
+from simx.results.schema.tuning import Tuning
 from simx.results.summaries.decision import decisions
 from simx.results.summaries.evaluated import PicturedPair
 from simx.results.summaries.selection_criteria import SelectionCriteria
@@ -119,3 +121,8 @@ def evaluation_content(found: Evaluation, pairs: Sequence[PicturedPair] = ()) ->
 def selfcheck_content(found: SelfCheck) -> Content:
     """Return what ``simx selfcheck`` found."""
     return Content(blocks=lambda: selfcheck_blocks(found), json=lambda: json_document(found))
+
+
+def tuning_content(found: Tuning) -> Content:
+    """Return what ``simx tune`` found."""
+    return Content(blocks=lambda: tuning_blocks(found), json=lambda: json_document(found))

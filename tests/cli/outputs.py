@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from simx.api import tuning as api_tuning
 from simx.images.pictures import bundled
 from simx.results.files.journal import Journal
 from simx.results.files.report import write
@@ -16,6 +17,7 @@ from simx.runner.bench import session
 from simx.selfcheck import check
 from tests.cli.support import TRAINED_WEIGHTS
 from tests.results.builders import measured, report
+from tests.results.tunings import TUNING
 from tests.runner.test_doctor import SOUND
 
 REPORT = report(measured())
@@ -31,6 +33,7 @@ RENDERING: dict[str, tuple[str, ...]] = {
     "models": ("models", "resnet18"),
     "doctor": ("doctor",),
     "selfcheck": ("selfcheck",),
+    "tune": ("tune", "squeezenet1_1", "--store", "store"),
 }
 """Commands whose results go to stdout."""
 
@@ -77,3 +80,4 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         checks=(),
     )
     monkeypatch.setattr(check, "run_selfcheck", lambda *_: answer)
+    monkeypatch.setattr(api_tuning, "tune_backbones", lambda *_: TUNING)

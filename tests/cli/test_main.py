@@ -78,7 +78,7 @@ def test_a_second_signal_is_immediate(folder: Path, second: signal.Signals, code
     """Nothing runs after it: neither what was caught, nor any clean-up."""
     program = f"""
 import signal
-from simx.cli.signals import handle_signals
+from simx.common.signals import handle_signals
 handle_signals()
 try:
     signal.raise_signal(signal.SIGINT)
@@ -102,7 +102,7 @@ def test_a_signal_that_is_ignored_stays_ignored(folder: Path) -> None:
     program = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from simx.cli.signals import handle_signals
+from simx.common.signals import handle_signals
 handle_signals()
 signal.raise_signal(signal.SIGHUP)
 print("alive")
@@ -118,7 +118,7 @@ def test_a_terminal_that_is_gone_takes_nothing_along(folder: Path) -> None:
     """When it hangs up, what is still to be said goes nowhere, and the order of things is kept."""
     program = """
 import os, pty, time
-from simx.cli.signals import exit_code_of, handle_signals
+from simx.common.signals import exit_code_of, handle_signals
 from simx.common.errors import Terminated
 pid, terminal = pty.fork()
 if pid == 0:

@@ -32,6 +32,10 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models": (("models", "--store", "store"), ("store/exports/m/w/p/manifest.json",)),
     "doctor": (("doctor", "--store", "store"), ("store/weights/a.safetensors",)),
     "selfcheck": (("selfcheck", "--quick"), ("simx.toml",)),
+    "tune": (
+        ("tune", "squeezenet1_1", "--store", "store", "--weights", "weights.safetensors"),
+        ("weights.safetensors", "store/exports/m/w/p/manifest.json", "simx.toml"),
+    ),
     "evaluate": (
         ("evaluate", "pictures.csv", "squeezenet1_1", "--weights", "weights.safetensors"),
         ("pictures.csv", "weights.safetensors", "simx.toml"),
@@ -94,6 +98,7 @@ FORMS = ("table", "markdown", "csv", "json", "html")
 LACKING = {
     *(("doctor", form) for form in ("csv", "html")),
     *(("selfcheck", form) for form in ("csv", "html")),
+    *(("tune", form) for form in ("csv", "html")),
     *((each, "html") for each in ("diff", "diff of several", "diff of targets", "models")),
 }
 

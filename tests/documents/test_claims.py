@@ -22,6 +22,7 @@ from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
 from simx.models.backend_name import BackendName
 from simx.models.catalogue import load, of_torchvision
 from simx.models.selection import Selection, select
+from simx.report.contents import tuning_content
 from simx.report.formats.csv import HEADER
 from simx.results.files.journal_lines import JOURNAL
 from simx.results.files.report import REPORT
@@ -50,6 +51,7 @@ from tests.documents.pages import (
     text_of,
     words_of,
 )
+from tests.results.tunings import TUNING
 from tests.test_architecture import ROOMS
 
 CORRECTNESS = DOCS / "methodology" / "correctness.md"
@@ -85,6 +87,7 @@ def test_every_example_is_understood(
 ) -> None:
     """The options of an example exist and take the values given, and its names are backbones."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "tuned.json").write_text(tuning_content(TUNING).json())
     given = parsed(arguments).params
     select(Selection(names=given.get("select", ())), load())
     for provider in given.get("provider", ()):

@@ -17,8 +17,8 @@ from typing import IO, NoReturn
 
 import msgspec
 
-from simx.cli.signals import handle_signals
 from simx.common.errors import Terminated
+from simx.common.signals import handle_signals
 from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
 from simx.results.files.journal import journal_path

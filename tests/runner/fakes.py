@@ -343,6 +343,15 @@ class StuckBackend(FakeBackend):
         ctypes.CDLL(None).sleep(3600)
 
 
+def tunable_backend(variants: Sequence[str]) -> FakeBackend:
+    """Return a backend whose variants make it quick, wrong, or greedy for threads."""
+    if "wrong" in variants:
+        return ConstantBackend()
+    if "greedy" in variants:
+        return GreedyBackend()
+    return FakeBackend(seconds=0.0 if "quick" in variants else 0.005)
+
+
 class FakeRuntime:
     """Creates whichever fake the task's model path names."""
 
@@ -379,6 +388,8 @@ class FakeRuntime:
     def create(self, task: Task) -> FakeBackend:
         if self._kind == "refusing":
             raise BackendError(f"no network for {task.backbone.model} today")
+        if self._kind == "tunable":
+            return tunable_backend(task.variants)
         if self._kind == "fragile":
             return FragileBackend(task.backbone.model)
         return self.KINDS[self._kind]()
@@ -500,6 +511,7 @@ shifting = _entry("shifting")
 stuck = _entry("stuck")
 refusing = _entry("refusing")
 fragile = _entry("fragile")
+tunable = _entry("tunable")
 
 
 def reference() -> Reference:

@@ -83,7 +83,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     detail: bool = False
 
 
-Block = Heading | Paragraph | Points | Facts | Table
+class Code(msgspec.Struct, frozen=True):
+    """A program, whose lines stay as they are."""
+
+    text: str
+    detail: bool = False
+
+
+Block = Heading | Paragraph | Points | Facts | Table | Code
 
 
 def groups_of(columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:

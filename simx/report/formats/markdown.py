@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from simx.report.blocks.document import Block, Facts, Heading, Paragraph, Points, Row, Table
+from simx.report.blocks.document import Block, Code, Facts, Heading, Paragraph, Points, Row, Table
 from simx.report.words.values import Value
 
 _SPECIAL = re.compile(
@@ -43,6 +43,8 @@ def _lines(block: Block) -> Iterator[str]:
             yield from (f"- **{escape(name)}:** {escape(' · '.join(of))}" for name, of in items)
         case Table():
             yield from _table(block)
+        case Code(text):
+            yield from ("```python", *text.splitlines(), "```")
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -16,6 +16,7 @@ from rich.text import Text
 from simx.common.spelling import spelt
 from simx.report.blocks.document import (
     Block,
+    Code,
     Column,
     Facts,
     Heading,
@@ -71,7 +72,7 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
             if above is not None and _are_apart(above, block):
                 console.print()
             for renderable in _renderables(block, screen):
-                console.print(renderable)
+                console.print(renderable, soft_wrap=isinstance(block, Code))
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     return spelt(text) if screen.in_ascii else text
 
@@ -105,6 +106,8 @@ def _renderables(block: Block, screen: Screen) -> Iterator[RenderableType]:
             yield _list((name, " · ".join(of)) for name, of in items)
         case Table():
             yield from _tables(block, screen)
+        case Code(text):
+            yield Text(text.rstrip())
 
 
 def _list(entries: Iterable[tuple[str, str]], style: str = "") -> RichTable:

@@ -25,6 +25,9 @@ TORCH_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 FIXED = "static-batch"
 """The variant whose network takes no other number of pictures than the batch."""
 
+ALTERNATIVES = (frozenset({"passive", "spinning"}), frozenset({"graph-basic", "graph-extended"}))
+"""Variants of one setting: a backend has at most one of each set."""
+
 Environment = tuple[tuple[str, str | None], ...]
 """Variables of a worker; None removes one."""
 
@@ -234,12 +237,17 @@ BACKENDS = (
             _CAPTURING,
             _FLUSHING,
             _FRESH,
+            *(
+                _variant(f"graph-{level}", f"the graph is optimised at the level {level} alone")
+                for level in ("basic", "extended")
+            ),
             _variant(
                 "no-arena",
                 "memory is given back instead of being kept for the next call",
                 _CPU,
                 _CUDA,
             ),
+            _variant("parallel", "branches of the graph are computed side by side", _CPU),
             _variant("passive", _PASSIVE),
             _SEARCHING,
             _variant("spinning", "threads go on spinning after a call"),
@@ -297,21 +305,28 @@ def backend_named(name: str) -> BackendSpec:
                 f"backend {name!r}: {parts.name} has no variant {each!r}; "
                 f"choose from {', '.join(known_variants)}"
             )
+    for either in ALTERNATIVES:
+        if either <= set(variants):
+            both = " and ".join(sorted(either))
+            raise InputError(f"backend {name!r}: {both} exclude each other; leave one out")
     backend = _installed(msgspec.structs.replace(backend, title=parts.title), parts.environment)
-    providers = backend.providers
     chosen = tuple(each for each in backend.known_variants if each.name in variants)
-    for variant in chosen:
-        if variant.compiles:
-            require_cpp_compiler(name)
-        if variant.providers is not None:
-            available = variant.providers if providers is None else providers
-            providers = tuple(each for each in available if each in variant.providers)
+    if any(variant.compiles for variant in chosen):
+        require_cpp_compiler(name)
     return msgspec.structs.replace(
         backend,
-        providers=providers,
+        providers=_common_providers(backend, *chosen),
         variants=tuple(each.name for each in chosen),
         options=tuple(dict.fromkeys(options)),
     ).with_variables(variables)
+
+
+def _common_providers(*limited: BackendSpec | Variant) -> tuple[str, ...] | None:
+    """Return the providers that all of them have; None for any."""
+    first, *others = [of.providers for of in limited if of.providers is not None] or [None]
+    if first is None:
+        return None
+    return tuple(each for each in first if all(each in of for of in others if of is not None))
 
 
 def _installed(backend: BackendSpec, path: str) -> BackendSpec:

@@ -6,7 +6,6 @@ from itertools import groupby
 import msgspec
 
 from simx.exporter.jobs.memory import memory_for_exports
-from simx.results.schema.config import BATCH
 from simx.results.schema.environment import Memory
 from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cells import PlannedCell
@@ -68,14 +67,11 @@ def admitted(
     A cell that was measured before an interruption is never too large.
 
     Args:
-        cells: of one backbone, smaller batches first. Without a batch above one nothing is
-            estimated.
+        cells: of one backbone, smaller batches first.
         launchers: start the workers that are weighed.
         deadlines: for their answers.
     """
     planned = [each for each in cells if isinstance(each, PlannedCell)]
-    if all(each.batch == BATCH for each in planned):
-        return list(cells)
     sizes = {
         target: [
             _network_bytes(msgspec.structs.replace(first, batch=batch), launchers, deadlines)

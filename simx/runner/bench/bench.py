@@ -16,7 +16,7 @@ from simx.models.pictures import PictureSet
 from simx.results.files.journal import Journal, read_journal, resume_command
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
-from simx.results.schema.config import SINGLE_STREAM, Config
+from simx.results.schema.config import BATCH, SINGLE_STREAM, Config
 from simx.results.schema.report import FailedCell, Report, SchemaId
 from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.results.statistics.sample_size import PilotSpreads
@@ -128,7 +128,9 @@ def _measure(
     found = workload.cells(targets, config)
     if launches.done:
         found = [*earlier.going_on(each for each in found if isinstance(each, PlannedCell))]
-    planned = admitted(found, bench.launchers, bench.deadlines)
+    # The few workers of single pictures always fit.
+    is_swept = any(each.identity.batch > BATCH for each in found)
+    planned = admitted(found, bench.launchers, bench.deadlines) if is_swept else found
     cells = [each for each in planned if isinstance(each, PlannedCell)]
     if not cells:
         failed = (each for each in planned if isinstance(each, FailedCell))

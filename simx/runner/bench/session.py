@@ -90,7 +90,7 @@ def bench(
         backends = tuple(map(located, config.backends))
         config = msgspec.structs.replace(config, backends=backends)
     if resumed is None:
-        with _prepared(config, inputs, listener) as session:
+        with prepared(config, inputs, listener) as session:
             header = session.header
             weights = session.weights_sha256()
             # Where a journal lies, its own error names the command that resumes it.
@@ -113,7 +113,7 @@ def bench(
         names = begun.report.config.backbones
         if not _open(journal, chosen_backbones(names, inputs.models, inputs.preprocess)):
             return finish(journal, path)
-        with _prepared(begun.report.config, inputs, listener) as session:
+        with prepared(begun.report.config, inputs, listener) as session:
             journal.append(_resumption(begun, session.header))
             return session.measure(journal, path, measuring)
 
@@ -206,12 +206,13 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
                 self.listener.notice(note)
             if opened.notes:
                 journal.append(Noted(notes=opened.notes))
-            workloads = held.enter_context(exported(left, self.store, self._plan, self.listener))
+            workloads = held.enter_context(exported(left, self.store, self.plan, self.listener))
             progress = held.enter_context(measuring(left))
             return run_bench(self.config, self.pictures, opened, workloads, journal, path, progress)
 
     @property
-    def _plan(self) -> ExportPlan:
+    def plan(self) -> ExportPlan:
+        """How its exports are made."""
         config, inputs = self.config, self.inputs
         return ExportPlan(
             embedding=config.embedding,
@@ -243,7 +244,7 @@ def exported(
 
 
 @contextmanager
-def _prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
+def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
     """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
     names, request = config.backbones, _request(config, inputs)

@@ -209,3 +209,10 @@ def test_an_option_is_never_taken_for_a_variable() -> None:
     """An option with the name of a variable would have the same label."""
     with pytest.raises(InputError, match="pass it with --env"):
         provider_option("OMP_DYNAMIC=true")
+
+
+@pytest.mark.parametrize("changes", ["passive+spinning", "graph-extended+tf32+graph-basic"])
+def test_variants_of_one_setting_exclude_each_other(changes: str) -> None:
+    """A label would name a setting that is not in force."""
+    with pytest.raises(InputError, match="exclude each other; leave one out"):
+        backend_named(f"ort:{changes}")

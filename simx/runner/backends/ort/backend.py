@@ -109,10 +109,6 @@ class OrtBackend:
             placement=placement.nodes,
             shape_nodes=placement.shape_nodes,
             settings={
-                "intra_op_threads": str(task.threads),
-                "inter_op_threads": "1",
-                "execution_mode": "sequential",
-                "graph_optimization": "all",
                 "graph_batch": str(task.batch) if FIXED in task.variants else "free",
                 **self._settings.stated,
                 "placement_witness": placement.witness,
@@ -187,7 +183,6 @@ class OrtRuntime:
         plan = SessionPlan(
             path=SIMILARITY_GRAPH,
             provider=provider,
-            threads=1,
             settings=settings_of(provider, (), options, threads=1, own=True),
         )
         loaded = _Loaded(plan)
@@ -219,7 +214,7 @@ def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
 
 
 def _plan(path: Path, task: Task, settings: SessionSettings) -> SessionPlan:
-    return SessionPlan(path=path, provider=task.provider, threads=task.threads, settings=settings)
+    return SessionPlan(path=path, provider=task.provider, settings=settings)
 
 
 def _graph(session: onnxruntime.InferenceSession, plan: SessionPlan) -> _HostGraph | DeviceGraph:

@@ -4,6 +4,7 @@ A provider comes from the build, or from a plug-in whose library is loaded here.
 and a profile show where its nodes run.
 """
 
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,6 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     provider: str
-    threads: int
     settings: SessionSettings
     batch: int | None = None
     profile: str = ""
@@ -200,12 +200,9 @@ def _plugin(provider: str) -> Plugin:
 
 def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = plan.threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = plan.settings.arena
-    options.enable_mem_pattern = plan.settings.arena
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    for name, value in plan.settings.attributes.items():
+        constant = attrgetter(value)(onnxruntime) if isinstance(value, str) else value
+        setattr(options, name, constant)
     options.log_severity_level = _LOG_ERRORS
     if plan.batch is not None:
         options.add_free_dimension_override_by_name(BATCH_NAME, plan.batch)

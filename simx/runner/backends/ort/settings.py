@@ -46,6 +46,12 @@ _VARIANT_ENTRIES: Mapping[str, Mapping[str, str]] = {
     "spinning": {"session.force_spinning_stop": "0"},
 }
 
+_LEVELS: Mapping[str, str] = {"graph-basic": "basic", "graph-extended": "extended"}
+"""Variants with less than all optimisations of the graph."""
+
+_MOST_BRANCHES = 2
+"""Of a graph that ``parallel`` computes side by side."""
+
 _VARIANT_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "channels-last": {"prefer_nhwc": "1"},
     "cuda-graph": {"enable_cuda_graph": "1"},
@@ -63,13 +69,35 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a network's session is made and called.
 
     ``session`` and ``run`` are configuration entries of ONNX Runtime, ``provider`` the provider's
-    options. With ``arena``, memory is kept from call to call.
+    options. With ``arena``, memory is kept from call to call. ``level`` is that of the graph's
+    optimisation. With ``branches``, so many branches of the graph are computed side by side by the
+    ``threads`` of all; 0 for one node after the other.
     """
 
     session: dict[str, str]
     run: dict[str, str]
     provider: dict[str, str]
     arena: bool
+    threads: int
+    level: str = "all"
+    branches: int = 0
+
+    @property
+    def attributes(self) -> dict[str, bool | int | str]:
+        """The attributes of ``SessionOptions``; a text is the name of a constant of the package.
+
+        A pool makes one thread less than its number, because the caller of a node computes, too.
+        Here that caller is a thread of the other pool, whose own caller only waits.
+        """
+        mode = "PARALLEL" if self.branches else "SEQUENTIAL"
+        return {
+            "intra_op_num_threads": self.threads - max(0, self.branches - 1),
+            "inter_op_num_threads": 1 + self.branches,
+            "execution_mode": f"ExecutionMode.ORT_{mode}",
+            "graph_optimization_level": f"GraphOptimizationLevel.ORT_ENABLE_{self.level.upper()}",
+            "enable_cpu_mem_arena": self.arena,
+            "enable_mem_pattern": self.arena,
+        }
 
     @property
     def device_id(self) -> int:
@@ -91,8 +119,15 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     def stated(self) -> dict[str, str]:
         """The settings as a report has them."""
         state = "on" if self.arena else "off"
-        arena = {"memory_arena": state, "memory_pattern": state}
-        return arena | self.session | self.run | self.provider
+        stated = {
+            "intra_op_threads": str(self.attributes["intra_op_num_threads"]),
+            "inter_op_threads": str(self.attributes["inter_op_num_threads"]),
+            "execution_mode": "parallel" if self.branches else "sequential",
+            "graph_optimization": self.level,
+            "memory_arena": state,
+            "memory_pattern": state,
+        }
+        return stated | self.session | self.run | self.provider
 
 
 def settings_of(
@@ -130,7 +165,15 @@ def settings_of(
     if provider == CUDA and not arena:
         # The provider always has an arena; this empties it after every call.
         run["memory.enable_memory_arena_shrinkage"] = f"gpu:{options.get('device_id', '0')}"
-    settings = SessionSettings(session=session, run=run, provider=options, arena=arena)
+    settings = SessionSettings(
+        session=session,
+        run=run,
+        provider=options,
+        arena=arena,
+        threads=threads,
+        level=next((_LEVELS[each] for each in variants if each in _LEVELS), "all"),
+        branches=min(_MOST_BRANCHES, threads) if "parallel" in variants else 0,
+    )
     return settings.without_capturing() if own else settings
 
 

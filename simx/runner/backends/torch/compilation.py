@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,16 +67,10 @@ class CompiledNetwork:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What compiled it, and how."""
-        compiler = str(cpp_compiler())
-        version = subprocess.run(
-            [compiler, "-dumpfullversion", "-dumpversion"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
+        """What compiled it, and how. Where the compiler is a link, its version is in the name."""
+        compiler = Path(str(cpp_compiler())).resolve().name
         options = {f"inductor.{name}": str(value) for name, value in self.options.items()}
-        return {"cpp_compiler": f"{Path(compiler).name} {version.strip()}", **options}
+        return {"cpp_compiler": compiler, **options}
 
 
 def _cause_of(error: Exception) -> str:

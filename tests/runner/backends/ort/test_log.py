@@ -93,7 +93,7 @@ def test_a_graph_of_a_newer_format_is_named_with_both_versions(
     path.write_bytes(model.SerializeToString())
     settings = settings_of(CPU, (), (), 1)
     with pytest.raises(BackendError, match=named):
-        open_session(SessionPlan(path=path, provider=CPU, threads=1, settings=settings))
+        open_session(SessionPlan(path=path, provider=CPU, settings=settings))
 
 
 def test_nobody_s_folders_are_told() -> None:

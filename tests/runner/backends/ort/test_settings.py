@@ -100,3 +100,22 @@ def test_threads_of_the_session_do_not_spin_beside_the_provider_s() -> None:
     settings = settings_of("XnnpackExecutionProvider", (), (), 2)
 
     assert settings.session["session.intra_op.allow_spinning"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("threads", "pools"), [(1, (1, 2)), (2, (1, 3)), (4, (3, 3)), (16, (15, 3))]
+)
+def test_parallel_branches_share_the_threads(threads: int, pools: tuple[int, int]) -> None:
+    """A pool makes one thread less than its number: together they have as many as asked for."""
+    attributes = settings_of(CPU, ("parallel",), (), threads).attributes
+    found = attributes["intra_op_num_threads"], attributes["inter_op_num_threads"]
+
+    assert found == pools
+    assert sum(pools) - 2 == threads
+
+
+def test_one_node_after_the_other_has_all_threads() -> None:
+    """The pool for branches has no thread of its own."""
+    attributes = settings_of(CPU, (), (), 4).attributes
+
+    assert (attributes["intra_op_num_threads"], attributes["inter_op_num_threads"]) == (4, 1)

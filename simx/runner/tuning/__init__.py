@@ -1,0 +1,1 @@
+"""Searches the fastest settings of a backbone, and confirms them on fresh processes."""

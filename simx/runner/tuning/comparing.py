@@ -1,0 +1,119 @@
+"""The times of a search's launches, and what single changes do to them. Pure."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
+from simx.results.files.journal_lines import FinishedLaunch
+from simx.results.schema.report import FailedCell, Identity, MeasuredCell
+from simx.results.schema.times import Launch
+from simx.results.statistics.estimates import Ratio, interval, log_ratios, log_times
+from simx.results.statistics.moderation import prior, spread
+from simx.results.statistics.noise import CanaryKey
+from simx.results.statistics.round_filter import filter_rounds
+from simx.runner.tuning.candidates import Candidate
+
+Times = Mapping[Candidate, Sequence[Launch]]
+"""The ``forward`` launches of candidates that never failed, in the rounds that count."""
+
+
+class Outcomes(NamedTuple):
+    """What launches show; ``noisy`` means that most rounds were disturbed, so that all count."""
+
+    times: Times
+    failed: Mapping[Candidate, str]
+    noisy: bool
+
+
+def outcomes(
+    launches: Iterable[FinishedLaunch],
+    names: Mapping[Identity, Candidate],
+    undisturbed_ns: Mapping[CanaryKey, float],
+) -> Outcomes:
+    """Return the times of candidates, and why others failed.
+
+    Args:
+        launches: all of a search or of a part of it.
+        names: the candidates, by the identity of their cells.
+        undisturbed_ns: nanoseconds of an undisturbed canary.
+    """
+    launches = tuple(launches)
+    cells = merge_cells(cell for each in launches for cell in each.cells)
+    measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
+    canaries = merge_canaries(canary for each in launches for canary in each.canary)
+    filtered = filter_rounds(list(map(forward_of, measured)), canaries, undisturbed_ns)
+    counted = zip(measured, filtered.cells, strict=True)
+    return Outcomes(
+        times={names[cell.identity]: of for cell, of in counted if of},
+        failed={
+            names[cell.identity]: cell.reason for cell in cells if isinstance(cell, FailedCell)
+        },
+        noisy=filtered.noisy,
+    )
+
+
+def per_picture(times: Times) -> dict[Candidate, float]:
+    """Return the mean logarithm of the nanoseconds per picture."""
+    logs = {each: log_times(launches).values() for each, launches in times.items()}
+    return {each: math.fsum(of) / len(of) - math.log(each.batch) for each, of in logs.items()}
+
+
+class Change(NamedTuple):
+    """How many times as many pictures a second a candidate embeds with a value of a factor.
+
+    It is compared with the same candidate with the default's value.
+    """
+
+    candidate: Candidate
+    factor: str
+    value: object
+    gain: Ratio
+
+
+def changes(start: Sequence[Candidate], times: Times) -> tuple[Change, ...]:
+    """Return what each change does to the fastest pair of candidates that differ by it alone.
+
+    The spreads of all such pairs moderate each other.
+
+    Args:
+        start: the defaults.
+        times: of the whole search.
+    """
+    logs = per_picture(times)
+    pairs = [
+        (each, other, factor, value, gains)
+        for default in start
+        for each in times
+        if each.base == default.base
+        for factor, value, other in _neighbours(each, default, start[0])
+        if other in times and (gains := _gains(each, other, times))
+    ]
+    pairs.sort(key=lambda pair: min(logs[pair[0]], logs[pair[1]]))
+    common = prior(filter(None, (spread(gains) for *_, gains in pairs)))
+    best: dict[tuple[object, ...], Change] = {}
+    for each, _, factor, value, gains in pairs:
+        rate, low, high, degrees = interval(gains, None, common)
+        gain = Ratio(value=rate, low=low, high=high, degrees=degrees, launches=len(gains))
+        best.setdefault((each.base, factor, value), Change(each, factor, value, gain))
+    return tuple(best.values())
+
+
+def _neighbours(
+    each: Candidate, default: Candidate, first: Candidate
+) -> Iterator[tuple[str, object, Candidate]]:
+    """Yield factors, their values, and candidates that have the default's instead."""
+    for name in sorted(each.variants):
+        yield "variant", name, each._replace(variants=each.variants - {name})
+    for factor in ("precision", "batch", "threads"):
+        value, usual = getattr(each, factor), getattr(default, factor)
+        if value != usual:
+            yield factor, value, each._replace(**{factor: usual})
+    if not each.variants and each.precision == default.precision and default != first:
+        yield "backend", "", each._replace(base=first.base, precision=first.precision)
+
+
+def _gains(each: Candidate, other: Candidate, times: Times) -> dict[int, float]:
+    """Return the logarithms of the gain in each launch of both."""
+    more = math.log(each.batch / other.batch)
+    return {index: log + more for index, log in log_ratios(times[other], times[each]).items()}
