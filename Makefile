@@ -13,7 +13,7 @@ QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
 .PHONY: help bench test test-all test-html test-engines test-providers test-faults test-offline \
 	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark \
-	benchmark-builds benchmark-pictures clean
+	benchmark-builds benchmark-others benchmark-pictures clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -125,6 +125,14 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 
 benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
 	$(BIN)/python -m benchmarks.builds --store $(STORE)
+
+TIMM ?= benchmark.py
+
+benchmark-others: $(VENV)/.installed  ## OpenVINO's benchmark_app, and TIMM=FILE, timm's benchmark.py, beside simx; it installs openvino and timm
+	$(BIN)/python $(EDITABLE) ".[timm]"
+	$(PYTHON) -m venv $(VENV)-benchmark-app
+	$(VENV)-benchmark-app/bin/python $(INSTALL) openvino
+	$(BIN)/python -m benchmarks.others --timm $(TIMM) --openvino $(VENV)-benchmark-app --store $(STORE)
 
 benchmark-pictures: $(VENV)/.installed-dev  ## trained and random weights on scikit-image's pictures, which it installs
 	$(BIN)/python $(INSTALL) scikit-image

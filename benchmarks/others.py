@@ -38,6 +38,7 @@ import simx
 from simx.exporter.jobs.plan import Exported
 from simx.models.backbone import TIMM_PREFIX
 from simx.results.schema.times import FORWARD
+from simx.runner.bench.schedule import PROFILES
 from simx.runner.bench.threads import default_threads
 from simx.workers.variables import without_runtimes
 
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--openvino", type=Path, metavar="FOLDER", help="has benchmark_app")
     parser.add_argument("--backends", nargs="+", default=BACKENDS, help="of simx")
     parser.add_argument("--providers", nargs="+", default=("cpu",), help="of simx")
+    parser.add_argument("--profile", choices=PROFILES, default="default", help="of simx")
     parser.add_argument("--models", nargs="+", default=MODELS, help="names of timm's")
     parser.add_argument("--batches", nargs="+", type=int, default=(1, 8))
     parser.add_argument("--threads", type=int, default=default_threads())
@@ -125,6 +127,7 @@ def by_simx(network: Network, options: argparse.Namespace) -> Iterator[Figure]:
             providers=options.providers,
             batches=options.batches,
             threads=options.threads,
+            profile=options.profile,
             weights="random",
             store=options.store,
         )

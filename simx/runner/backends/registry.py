@@ -323,10 +323,8 @@ def backend_named(name: str) -> BackendSpec:
 
 def _common_providers(*limited: BackendSpec | Variant) -> tuple[str, ...] | None:
     """Return the providers that all of them have; None for any."""
-    first, *others = [of.providers for of in limited if of.providers is not None] or [None]
-    if first is None:
-        return None
-    return tuple(each for each in first if all(each in of for of in others if of is not None))
+    sets = [of.providers for of in limited if of.providers is not None]
+    return tuple(each for each in sets[0] if all(each in of for of in sets)) if sets else None
 
 
 def _installed(backend: BackendSpec, path: str) -> BackendSpec:
