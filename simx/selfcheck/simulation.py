@@ -71,7 +71,7 @@ def _compare(
     pairs = [next(source) for _ in range(schedule.pilot)]
     if schedule.half_width is not None:
         cells = dict(enumerate(zip(*pairs, strict=True)))
-        needed = PilotSpreads().launches_needed(cells, schedule.half_width)
+        needed = PilotSpreads().launches_needed("", cells, schedule.half_width)
         wanted = min(needed or schedule.launches, schedule.launches)
         pairs += [next(source) for _ in range(wanted - schedule.pilot)]
     slower, faster = zip(*pairs, strict=True)

@@ -1,6 +1,7 @@
 """When a backbone has enough launches: its pilot fixes their number, its budget limits it.
 
-Only the pilot's spread decides, once; later times never do.
+Only the pilot's spread decides; later times never do. Which of the pilot's rounds were disturbed is
+judged again whenever more canaries show what an undisturbed one takes, as it is in the report.
 """
 
 import math
@@ -91,7 +92,7 @@ class Launches:
         """Add a finished launch, and return it with its seconds since the one before it.
 
         Args:
-            launch: its measurements. The launch that completes the pilot fixes the number.
+            launch: its measurements.
             undisturbed_ns: nanoseconds of an undisturbed canary.
         """
         now = self._clock()
@@ -108,14 +109,19 @@ class Launches:
         """Add a launch of an earlier run, with the seconds that it took then."""
         self._finished.append(launch)
         half_width = self._schedule.half_width
-        if half_width is not None and self.done == self._schedule.pilot and self._forwards():
+        if half_width is not None and self.done >= self._schedule.pilot and self._forwards():
             counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
             by_setting: dict[Setting, dict[_Key, tuple[Launch, ...]]] = defaultdict(dict)
             for key, launches in counted:
-                by_setting[key[0]][key] = launches
-            needed = [self._spreads.launches_needed(of, half_width) for of in by_setting.values()]
+                pilot = (each for each in launches if each.index < self._schedule.pilot)
+                by_setting[key[0]][key] = tuple(pilot)
+            needed = [
+                self._spreads.launches_needed((id(self), setting), of, half_width)
+                for setting, of in by_setting.items()
+            ]
             # The pilot's launches were needed, also those of which every round was disturbed.
-            self.needed = None if None in needed else max(self.done, *filter(None, needed))
+            fewest = self._schedule.pilot
+            self.needed = None if None in needed else max(fewest, *filter(None, needed))
 
     def forwards(self) -> tuple[tuple[Launch, ...], ...]:
         """Return the ``forward`` launches of each cell that has not failed."""

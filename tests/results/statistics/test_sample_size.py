@@ -16,7 +16,7 @@ STEADY = launches(*[[[1_000_000]]] * 5)
 
 def launches_needed(cells: Sequence[Sequence[Launch]], half_width: float) -> int | None:
     """Return what the first backbone of a run needs."""
-    return PilotSpreads().launches_needed(dict(enumerate(cells)), half_width)
+    return PilotSpreads().launches_needed("", dict(enumerate(cells)), half_width)
 
 
 def of(*milliseconds: float) -> tuple[Launch, ...]:
@@ -84,7 +84,9 @@ def test_pilots_before_it_moderate_a_pilot() -> None:
     spreads, found = PilotSpreads(), []
     for scale in (1.0, 1.01, 0.99, 1.02, 0.98):
         pilot = of(*(10 * math.exp(scale * log) for log in (0.0, 0.01, -0.01, 0.02, -0.02)))
-        found.append(spreads.launches_needed({"torch": pilot, "ort": STEADY}, 0.01) or 0)
+        found.append(
+            spreads.launches_needed(len(found), {"torch": pilot, "ort": STEADY}, 0.01) or 0
+        )
 
     assert found[0] == 20
     assert found[3] == 21
@@ -96,7 +98,7 @@ def test_pilots_of_other_targets_moderate_nothing() -> None:
     spreads = PilotSpreads()
     restless = of(9, 10, 11, 10, 9)
     for number in range(6):
-        spreads.launches_needed({"torch": restless, f"ort {number}": STEADY}, 0.01)
+        spreads.launches_needed(number, {"torch": restless, f"ort {number}": STEADY}, 0.01)
     alone = launches_needed([restless, STEADY], 0.01)
 
-    assert spreads.launches_needed({"torch": restless, "ort": STEADY}, 0.01) == alone
+    assert spreads.launches_needed("", {"torch": restless, "ort": STEADY}, 0.01) == alone

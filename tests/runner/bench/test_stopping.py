@@ -7,8 +7,8 @@ import pytest
 
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
-from simx.results.schema.report import MeasuredCell
-from simx.results.schema.times import Launch, Timing
+from simx.results.schema.report import Canary, MeasuredCell
+from simx.results.schema.times import Block, Launch, Timing
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.stopping import Launches
 from tests.results.builders import failed, identity, launches, measured
@@ -63,7 +63,7 @@ def test_a_steady_pilot_is_all() -> None:
     assert (counted.done, counted.needed, counted.verdict()) == (5, 5, "half_width")
 
 
-def test_a_restless_pilot_asks_for_more_and_is_asked_once() -> None:
+def test_a_restless_pilot_asks_for_more() -> None:
     """The pilot's spread fixes the number, however steady what follows is."""
     restless = [10.0, 10.1, 9.9, 10.2, 9.8]
     counted = run(PLANNED, restless + [10.0] * 40)
@@ -190,3 +190,34 @@ def test_a_pilot_of_failures_plans_nothing() -> None:
         counted.add(FinishedLaunch(cells=(failed(),)), {})
 
     assert counted.needed is None
+
+
+def test_the_pilot_s_rounds_are_judged_by_all_canaries_so_far() -> None:
+    """A pilot that is restless without the rounds that turn out to be disturbed needs more."""
+    counted = Launches(PLANNED)
+    key = ("ort", "CPUExecutionProvider")
+
+    def launch(index: int, time: float, canary: int) -> FinishedLaunch:
+        of = launches([[round(time * 1e6)], [round(10.0 * 1e6)]])[0]
+        of = msgspec.structs.replace(of, index=index)
+        blocks = tuple(
+            Block(round=at, calls=1, ns=(ns,)) for at, ns in enumerate((canary, 100, 100))
+        )
+        taken = Canary(
+            model="resnet18",
+            weights="IMAGENET1K_V1",
+            backend=key[0],
+            provider=key[1],
+            size=512,
+            launches=(Launch(index=index, blocks=blocks),),
+        )
+        return FinishedLaunch(cells=(cell("ort", [of]),), canary=(taken,))
+
+    for index, time in enumerate((10.0, 10.4, 9.6, 10.2, 9.8)):
+        counted.add(launch(index, time, 120), {key: 120.0})
+    at_first = counted.needed
+    counted.add(launch(5, 10.0, 120), {key: 100.0})
+
+    assert at_first is not None
+    assert counted.needed is not None
+    assert counted.needed < at_first
