@@ -113,7 +113,7 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 	mkdir -p .simx
 	$(BIN)/python -m benchmarks.false_alarms --store $(STORE)
 	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60 --store $(STORE)
-	$(BIN)/python -m benchmarks.slowdown --percent 1 --trials 10 --budget 300 --store $(STORE)
+	$(BIN)/python -m benchmarks.slowdown --percent 1 --model resnet18 --trials 10 --budget 300 --store $(STORE)
 	$(BIN)/python -m benchmarks.slowdown --percent 3 --trials 3 --neighbour --store $(STORE)
 	$(BIN)/python -m benchmarks.tuning gains --store $(STORE)
 	$(BIN)/python -m benchmarks.tuning planted --trials 10 --store $(STORE)

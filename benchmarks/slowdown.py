@@ -1,13 +1,13 @@
 """How often a build of ONNX Runtime that is 1 or 3 % slower is found, beside the usual one.
 
 The slower build is that of a second environment, which does real work more: after each call of a
-network, its session multiplies small matrices in a row, in a session of ONNX Runtime with the same
-threads. How many makes up the share is measured first. Then the true ratio is measured at length,
-by single calls of both builds in turn, each in its own process. A trial is a benchmark of one
-backbone with both builds, and ``simx diff --between``.
+network, it adds two small arrays again and again, which need no cache but the first. How many
+additions make up the share is measured first. Then the true ratio is measured at length, by calls
+of both builds in turns, each in its own process. A trial is a benchmark of one backbone with both
+builds, and ``simx diff --between``.
 
     python -m benchmarks.slowdown --percent 3 --trials 20 --budget 60
-    python -m benchmarks.slowdown --percent 1 --trials 10 --budget 300
+    python -m benchmarks.slowdown --percent 1 --model resnet18 --trials 10 --budget 300
     python -m benchmarks.slowdown --trials 3 --neighbour
 """
 
@@ -18,10 +18,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
-import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 
 import simx
 from benchmarks.side_by_side import (
@@ -39,14 +36,11 @@ from simx.runner.bench.threads import default_threads
 from simx.selfcheck.claims import lower_bound
 from simx.selfcheck.trials import neighbour
 
-SIDE = 64
-"""Of the matrices; one product takes some 0.1 % of a small network."""
+VALUES = 4096
+"""Of an array; an addition takes a microsecond or two."""
 
-AT_FIRST = 100
-"""Products with which the time of one is measured."""
-
-CORRECTIONS = 2
-"""Times that their number is corrected: a session has a cost of its own besides its products."""
+AT_FIRST = 2000
+"""Additions with which the time of one is measured: so many that little noise is left."""
 
 IN_A_ROW = 16
 """Calls of a turn for the true ratio. simx measures calls in a row, and so does a service; a
@@ -59,49 +53,35 @@ real = pathlib.Path({real!r})
 __path__ = [str(real)]
 exec((real / "__init__.py").read_text())
 Usual = InferenceSession
-FACTORS = {{"x": numpy.eye({side}, dtype=numpy.float32)}}
+ADDITIONS = range({additions})
+ONES, SUMS = numpy.ones((2, {values}), numpy.float32)
 class InferenceSession(Usual):
     def __init__(self, path, *arguments, **options):
         super().__init__(path, *arguments, **options)
-        is_network = self.get_inputs()[0].name == "image"
-        self.more = Usual({graph!r}, *arguments, **options) if is_network else None
+        self.is_network = self.get_inputs()[0].name == "image"
     def run(self, *arguments, **options):
         answer = super().run(*arguments, **options)
-        if self.more:
-            self.more.run(None, FACTORS)
+        if self.is_network:
+            for _ in ADDITIONS:
+                numpy.add(ONES, ONES, SUMS)
         return answer
 '''
 """A package that comes before the real one on the path of its environment."""
 
 
 class SlowerBuild:
-    """The second environment, with so many products after each call."""
+    """The second environment, with so many additions after each call."""
 
     def __init__(self, folder: Path) -> None:
-        packages = borrowed_environment(folder)
         self.folder = folder
-        self._graph = packages / "products.onnx"
-        text = SLOWER_BUILD.format(
-            real=str(Path(onnxruntime.__file__).parent), graph=str(self._graph), side=SIDE
-        )
-        (packages / "onnxruntime").mkdir()
-        (packages / "onnxruntime" / "__init__.py").write_text(text)
+        self._package = borrowed_environment(folder) / "onnxruntime"
+        self._package.mkdir()
 
-    def set_products(self, count: int) -> None:
-        """Write the graph of so many products with the identity, which change no value."""
-        values = [f"x{index}" for index in range(count)]
-        nodes = [
-            helper.make_node("MatMul", [before, "one"], [after])
-            for before, after in zip(["x", *values], [*values, "y"], strict=False)
-        ]
-        x, y = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE])
-            for name in ("x", nodes[-1].output[0])
-        )
-        one = numpy_helper.from_array(np.eye(SIDE, dtype=np.float32), "one")
-        graph = helper.make_graph(nodes, "products", [x], [y], [one])
-        opset = helper.make_opsetid("", 17)
-        onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), self._graph)
+    def set_additions(self, count: int) -> None:
+        """Write the package that makes so many additions."""
+        real = str(Path(onnxruntime.__file__).parent)
+        text = SLOWER_BUILD.format(real=real, additions=count, values=VALUES)
+        (self._package / "__init__.py").write_text(text)
 
 
 def main() -> None:
@@ -144,14 +124,12 @@ def prepared(
     path, side = exported.entry.model_path, exported.entry.manifest.preset.crop
     usual = Engine("ort", str(path), side, default_threads())
     slower = usual._replace(interpreter=interpreter_of(build.folder))
-    products = AT_FIRST
-    build.set_products(products)
-    for _ in range(CORRECTIONS):
-        more = ratio_of_calls(slower, usual, min(10.0, seconds), IN_A_ROW).value - 1
-        products = max(1, round(products * share / more)) if more > 0 else 1
-        build.set_products(products)
+    build.set_additions(AT_FIRST)
+    more = ratio_of_calls(slower, usual, min(20.0, seconds), IN_A_ROW).value - 1
+    additions = round(AT_FIRST * share / more)
+    build.set_additions(additions)
     truth = ratio_of_calls(slower, usual, seconds, IN_A_ROW)
-    print(f"{model}, {products} products: true ratio {truth}", flush=True)
+    print(f"{model}, {additions} additions: true ratio {truth}", flush=True)
     return truth
 
 
