@@ -8,7 +8,7 @@ import msgspec
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
 from simx.cli.output import force_option, next_step, show, tell
-from simx.cli.parameters import PathOrDash, Utf8Path, duration, share, size
+from simx.cli.parameters import PathOrDash, Utf8Path, choice_option, duration, share, size
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.common.output_files import STDOUT, require_unread
@@ -36,6 +36,7 @@ _FIELDS = {
     "batch": ("batch", "batches"),
     "threads": ("threads", "thread_counts"),
     "instances": ("instance_counts",),
+    "pin": ("pinned",),
 }
 """The fields of a run's configuration that an option sets, where their names differ."""
 
@@ -78,7 +79,7 @@ the store.
     help="Result of simx tune --format json: measure its best settings beside the defaults. Typed "
     "options override it.",
 )
-@options.choice_option(
+@choice_option(
     "--profile",
     ("default", "quick", "precise"),
     "Precision of the measurement: default for 1.5 %, quick for a first look, precise for 0.5 %.",
@@ -160,7 +161,7 @@ def command(
     rate: float | None,
     latency_bound: float | None,
     shared_session: bool,
-    pinned: bool,
+    pin: bool,
     pause: float | None,
     duration: float | None,
     settings: Path | None,
@@ -231,7 +232,7 @@ def command(
             rate=rate,
             latency_bound=latency_bound,
             shared_session=shared_session,
-            pinned=pinned,
+            pinned=pin,
             pause=pause,
             duration=duration,
             profile=profile,

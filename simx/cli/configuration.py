@@ -17,6 +17,7 @@ import msgspec
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, read_toml
 from simx.models.backend_name import BackendName
+from simx.models.catalogue import load
 
 SETTINGS = InputKind(label="", mend="mend it or move it away", most_bytes=2**20)
 
@@ -158,3 +159,17 @@ def _is_typeable(value: object) -> bool:
     if isinstance(value, int):
         return not isinstance(value, bool) and value.bit_length() <= _MOST_BITS
     return isinstance(value, float)
+
+
+def complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
+    """Return the backbones that begin like this."""
+    return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
+
+
+def complete_backend(_context: object, _option: object, incomplete: str) -> list[str]:
+    """Return the backends that begin like this, here and in the environments of the settings."""
+    from simx.runner.backends.registry import BACKENDS  # noqa: PLC0415 - slow
+
+    environments = ("", *(f"@{name}" for name in named_environments()))
+    names = (f"{backend.name}{each}" for backend in BACKENDS for each in environments)
+    return [name for name in names if name.startswith(incomplete)]

@@ -8,7 +8,7 @@ import click
 from simx.cli import options
 from simx.cli.output import append_to, force_option, output_option, require_output, step_summary
 from simx.cli.output import show as show_content
-from simx.cli.parameters import PathOrDash, names_among, share
+from simx.cli.parameters import PathOrDash, choice_option, names_among, share
 from simx.common.errors import ExitCode
 from simx.common.input_files import STDIN
 from simx.models.ranges import Range
@@ -65,14 +65,14 @@ The first and the last line count the cells with a verdict, and those without on
     metavar="REPORT",
     help="Report of BASE measured again, to estimate how much two equal runs differ. Repeatable.",
 )
-@options.choice_option(
+@choice_option(
     "--fail-on",
     ("regression", "inconclusive", "never"),
     "regression: exit with code 6 for a regression; inconclusive: also with code 7 if a cell of "
     "either report has no verdict; never: for neither. If no cell has a verdict, the code is 7 for "
     "each of them.",
 )
-@options.choice_option(
+@choice_option(
     "--show",
     ("auto", "changes", "all"),
     "Cells in the tables: all, only the changed ones, or all unless they are many (auto).",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simx.cli import options
-from simx.cli.configuration import with_path
+from simx.cli.configuration import complete_backend, with_path
 from simx.cli.output import force_option, output_option, require_output, show, tell_variables
 from simx.common.errors import ExitCode
 from simx.report.content import Form
@@ -22,7 +22,7 @@ broken.
 @click.option(
     "--backend",
     multiple=True,
-    shell_complete=options.complete_backend,
+    shell_complete=complete_backend,
     metavar="NAME[@ENVIRONMENT]",
     help="Test this backend alone, also one in another environment. Repeatable.",
 )

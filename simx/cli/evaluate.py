@@ -7,7 +7,7 @@ import click
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
 from simx.cli.output import force_option, show, tell, tell_variables
-from simx.cli.parameters import Utf8Path
+from simx.cli.parameters import Utf8Path, choice_option
 from simx.common.errors import ExitCode
 from simx.common.input_files import shown
 from simx.common.output_files import require_unread
@@ -44,7 +44,7 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
     show_default=True,
     help="Number of pictures in one call of a network.",
 )
-@options.choice_option(
+@choice_option(
     "--resample",
     ("queries", "classes"),
     "What the intervals allow for: other pictures of the same classes (queries), or other classes. "

@@ -1,16 +1,16 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 
 import click
 
-from simx.cli.configuration import named_environments
+from simx.cli.configuration import complete_backbone, complete_backend
 from simx.cli.output import tell
-from simx.cli.parameters import Utf8Path, duration, powers, utf8
+from simx.cli.parameters import F, Utf8Path, choice_option, duration, powers, together, utf8
 from simx.common.input_files import refuse_url, shown
 from simx.exporter.store.sharing import default_store, no_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
@@ -20,39 +20,8 @@ from simx.models.ranges import DEFAULT_RANGES, Range, parse_ranges, ranges_from_
 from simx.models.selection import Selection, select
 from simx.results.schema.config import Scenario
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F], F]:
-    """Return an option with these choices, the first of which is the default."""
-    kind = click.Choice(choices)
-    return click.option(name, type=kind, default=choices[0], show_default=True, help=text)
-
-
-def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Return one decorator for several options, in their order."""
-
-    def add(command: F) -> F:
-        return reduce(lambda added, option: option(added), reversed(options), command)
-
-    return add
-
-
-def _complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:
-    return [backbone.name for backbone in load() if backbone.name.startswith(incomplete)]
-
-
-def complete_backend(_context: object, _option: object, incomplete: str) -> list[str]:
-    """Return the backends that begin like this, here and in the environments of the settings."""
-    from simx.runner.backends.registry import BACKENDS  # noqa: PLC0415 - slow
-
-    environments = ("", *(f"@{name}" for name in named_environments()))
-    names = (f"{backend.name}{each}" for backend in BACKENDS for each in environments)
-    return [name for name in names if name.startswith(incomplete)]
-
-
 select_argument = click.argument(
-    "select", nargs=-1, metavar="[SELECT]...", shell_complete=_complete_backbone
+    "select", nargs=-1, metavar="[SELECT]...", shell_complete=complete_backbone
 )
 
 gflops_option = click.option(
@@ -74,7 +43,7 @@ _all_option = click.option(
     "--all", is_flag=True, help="Select all architectures, with their default weights."
 )
 
-selection_options = _together(select_argument, _all_option, gflops_option, family_option)
+selection_options = together(select_argument, _all_option, gflops_option, family_option)
 
 backend_option = click.option(
     "--backend",
@@ -121,7 +90,7 @@ _allow_partial_option = click.option(
     "share of the nodes.",
 )
 
-target_options = _together(
+target_options = together(
     backend_option,
     provider_option,
     _provider_option_option,
@@ -146,7 +115,7 @@ _preprocess_option = click.option(
     "TOML file. Once, or once for each model.",
 )
 
-model_options = _together(_model_option, _preprocess_option)
+model_options = together(_model_option, _preprocess_option)
 
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
@@ -226,7 +195,7 @@ offline_option = click.option(
 
 
 def _export_options(weights_option: Callable[[F], F]) -> Callable[[F], F]:
-    return _together(
+    return together(
         embedding_option,
         precision_option,
         _calibrate_option,
@@ -272,11 +241,10 @@ optional_store_option = _store_option(callback=_checked_store)
 
 _THREADS = click.IntRange(1, 4096)
 _THREADS_HELP = "Number of threads for every backend. Default: the cores available to this process."
-_SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 
 threads_option = click.option("--threads", type=_THREADS, help=_THREADS_HELP)
 
-setting_options = _together(
+setting_options = together(
     click.option(
         "--batch",
         type=powers,
@@ -290,7 +258,7 @@ setting_options = _together(
     click.option("--threads", type=_THREADS, multiple=True, help=f"{_THREADS_HELP} Repeatable."),
     choice_option(
         "--scenario",
-        _SCENARIOS,
+        get_args(Scenario),
         "How queries arrive. single-stream: one after the other; multi-stream: one for each "
         "instance at once; offline: all at the beginning; server: at random times.",
     ),
@@ -299,9 +267,7 @@ setting_options = _together(
         type=click.IntRange(1, 1024),
         multiple=True,
         default=(1,),
-        show_default=True,
-        help="Processes that share the queries, and the threads unless --threads is given for "
-        "each. Repeatable.",
+        help="Processes that share the queries, and the cores without --threads. Repeatable.",
     ),
     click.option(
         "--rate",
@@ -320,13 +286,7 @@ setting_options = _together(
         is_flag=True,
         help="Let the instances be callers of one process's network, and not processes.",
     ),
-    click.option(
-        "--pin/--no-pin",
-        "pinned",
-        default=True,
-        show_default=True,
-        help="Give each instance processor cores of its own.",
-    ),
+    click.option("--pin/--no-pin", default=True, help="Give each instance cores of its own."),
     click.option(
         "--pause",
         type=duration,

@@ -1,4 +1,4 @@
-"""Types of options: shares in percent, durations and sizes with their units, and plain text.
+"""How options are made, and their types: shares, durations and sizes with units, and plain text.
 
 Each function returns the value of a text, or raises click's BadParameter with a correct example.
 """
@@ -7,10 +7,13 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONGEST_SECONDS = 1e9  # about thirty years
@@ -129,3 +132,18 @@ class PathOrDash(click.Path):
     ) -> Any:  # noqa: ANN401 - click's own signature
         """Return the path."""
         return self._dash if value == "-" else super().convert(value, param, ctx)
+
+
+def choice_option(name: str, choices: Sequence[str], text: str) -> Callable[[F], F]:
+    """Return an option with these choices, the first of which is the default."""
+    kind = click.Choice(choices)
+    return click.option(name, type=kind, default=choices[0], show_default=True, help=text)
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator for several options, in their order."""
+
+    def add(command: F) -> F:
+        return reduce(lambda added, option: option(added), reversed(options), command)
+
+    return add

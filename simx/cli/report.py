@@ -15,7 +15,7 @@ from simx.cli.output import (
     require_output,
     show,
 )
-from simx.cli.parameters import PathOrDash, duration, fraction, percentage
+from simx.cli.parameters import PathOrDash, choice_option, duration, fraction, percentage
 from simx.common.errors import InputError
 from simx.common.input_files import STDIN
 from simx.models.backbone import PRECISIONS, Precision
@@ -64,7 +64,7 @@ backends and precisions.
     help="With an evaluation: choose one that is known to have at least this Recall@1, such as "
     "0.9. Implies --pareto.",
 )
-@options.choice_option(
+@choice_option(
     "--latency-of",
     ("forward", "pipeline"),
     "With --pareto: use the time of the network alone (forward), or from the positive's file "

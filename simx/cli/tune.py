@@ -8,7 +8,7 @@ import click
 from simx.cli import options
 from simx.cli.configuration import with_path
 from simx.cli.output import force_option, output_option, require_output, show
-from simx.cli.parameters import duration
+from simx.cli.parameters import choice_option, duration
 from simx.common.errors import ExitCode
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
@@ -29,7 +29,7 @@ MODEL is a name or a glob. The exit code is 3 if nothing could be found for one 
 @click.command("tune", help=_HELP)
 @options.select_argument
 @options.model_options
-@options.choice_option(
+@choice_option(
     "--goal",
     ("latency", "throughput"),
     "Time of one picture, or pictures a second with any batch up to 32.",

@@ -9,7 +9,8 @@ from typing import Self
 from simx.results.schema.report import Failure
 from simx.runner.bench.reading import READER
 from simx.runner.bench.schedule import USUAL
-from simx.runner.measure.messages import CropRead, ReadCrop, decoder
+from simx.runner.measure.messages import decoder
+from simx.runner.measure.picture_messages import CropRead, ReadCrop
 from simx.workers.forking import launcher
 from simx.workers.worker import Worker, WorkerError, close_workers
 

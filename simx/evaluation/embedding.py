@@ -27,7 +27,8 @@ from simx.results.schema.report import FailedCell, Failure
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.schedule import USUAL
-from simx.runner.measure.messages import ArrayMessage, Item, Pixels, ReadCrop, pack
+from simx.runner.measure.messages import ArrayMessage, Pixels, pack
+from simx.runner.measure.picture_messages import Item, ReadCrop
 from simx.workers.worker import Launcher, WorkerError
 
 _FORMAT = 2

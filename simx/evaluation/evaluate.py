@@ -47,7 +47,7 @@ from simx.runner.bench.targets import (
     planned_targets,
     useful_targets,
 )
-from simx.runner.measure.messages import Item
+from simx.runner.measure.picture_messages import Item
 from simx.workers.worker import WorkerError
 
 Progress = Callable[[float, str], None]

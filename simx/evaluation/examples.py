@@ -18,7 +18,7 @@ from simx.models.backbone import Preset
 from simx.results.schema.evaluation import EvaluatedCell, FailedEvaluation
 from simx.results.schema.report import Failure
 from simx.results.summaries.evaluated import PairKind, PicturedPair, best_cell
-from simx.runner.measure.messages import Item, ReadCrop
+from simx.runner.measure.picture_messages import Item, ReadCrop
 
 MOST_PAIRS = 6
 """Of each kind."""

@@ -19,7 +19,7 @@ from simx.images.decoding import FORMATS
 from simx.images.pictures import fingerprint, pictures_in
 from simx.models.pictures import Change
 from simx.results.schema.evaluation import TruthKind
-from simx.runner.measure.messages import Item
+from simx.runner.measure.picture_messages import Item
 
 _LIST = InputKind(
     label="pictures ",

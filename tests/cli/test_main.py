@@ -211,7 +211,7 @@ def test_shells_are_told_how_to_complete(folder: Path, shell: str) -> None:
         (["simx", "bench", "--prof"], ["--profile"]),
         (["simx", "bench", "--profile", "p"], ["precise"]),
         (["simx", "export", "squeeze"], ["squeezenet1_0", "squeezenet1_1"]),
-        (["simx", "bench", "--backend", "o"], ["ort", "ort@vino"]),
+        (["simx", "bench", "--backend", "o"], ["ort", "ort@vino", "openvino", "openvino@vino"]),
     ],
 )
 def test_what_was_begun_is_completed(

@@ -87,6 +87,8 @@ def test_every_example_is_understood(
 ) -> None:
     """The options of an example exist and take the values given, and its names are backbones."""
     monkeypatch.chdir(tmp_path)
+    # Not every package of an example is installed here.
+    monkeypatch.setattr("simx.runner.backends.registry.find_spec", lambda name: name)
     (tmp_path / "tuned.json").write_text(tuning_content(TUNING).json())
     given = parsed(arguments).params
     select(Selection(names=given.get("select", ())), load())

@@ -2,7 +2,7 @@
 
 import os
 
-from simx.runner.measure.messages import READ_PICTURES, ReadCrop
+from simx.runner.measure.picture_messages import READ_PICTURES, ReadCrop
 from simx.runner.measure.pictures import answer
 from simx.workers.connection import Connection
 

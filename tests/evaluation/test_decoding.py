@@ -9,7 +9,7 @@ from simx.images.decoding import decode
 from simx.images.pictures import fingerprint
 from simx.images.preprocessing import crop
 from simx.results.schema.report import Failure
-from simx.runner.measure.messages import CropRead, Item, ReadCrop
+from simx.runner.measure.picture_messages import CropRead, Item, ReadCrop
 from tests.evaluation.labelled import labelled_folder
 from tests.runner.fakes import PRESET
 

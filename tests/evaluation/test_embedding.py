@@ -15,7 +15,7 @@ from simx.results.schema.report import Failure
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import open_targets
-from simx.runner.measure.messages import Item
+from simx.runner.measure.picture_messages import Item
 from tests.evaluation.labelled import labelled_folder
 from tests.results.evaluations import evaluation
 from tests.runner.fakes import BACKBONE, PRESET, entry_in, target

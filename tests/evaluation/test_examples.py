@@ -13,7 +13,7 @@ from simx.evaluation.examples import MOST_PAIRS, SIDE, chosen_pairs, small_pictu
 from simx.images.pictures import fingerprint
 from simx.models.catalogue import load
 from simx.results.summaries.evaluated import PairKind
-from simx.runner.measure.messages import Item
+from simx.runner.measure.picture_messages import Item
 
 PRESET = load()[0].preset
 

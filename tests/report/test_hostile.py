@@ -66,7 +66,17 @@ def places(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
         yield path
 
 
-FIXED = {"created", "scope", "image", "status", "embedding", "weights_origin", "ended_by", "schema"}
+FIXED = {
+    "created",
+    "scenario",
+    "scope",
+    "image",
+    "status",
+    "embedding",
+    "weights_origin",
+    "ended_by",
+    "schema",
+}
 CHOSEN = {("config", name) for name in ("precisions", "profile", "weights")}
 """Fixed choices whose names are also those of free texts."""
 PLACES = tuple(

@@ -82,14 +82,14 @@ def test_a_slower_build_does_more_work_for_networks_alone(
 ) -> None:
     """A network's answers stay the same; the reference workload has no more work."""
     build = slowdown.SlowerBuild(tmp_path / "slower")
-    build.set_products(3)
+    build.set_additions(3)
     path = graph(tmp_path / "graph.onnx", "image" if is_network else "matrix")
     script = f"""
 import numpy, onnxruntime
 session = onnxruntime.InferenceSession({str(path)!r}, providers=["CPUExecutionProvider"])
 name = session.get_inputs()[0].name
 answer = session.run(None, {{name: numpy.ones((1, 3, {SIDE}, {SIDE}), numpy.float32)}})[0]
-print(answer.min(), answer.max(), session.more is not None)
+print(answer.min(), answer.max(), session.is_network)
 """
     command = [interpreter_of(build.folder), "-c", script]
 

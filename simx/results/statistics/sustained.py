@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.optimize import minimize_scalar
-from scipy.stats import binom
+import numpy as np
+from scipy.special import bdtr
 
 from simx.results.schema.times import Block, Launch
 
@@ -24,7 +24,7 @@ USUAL_POWER = 20.0
 
 _POWER_DEVIATION = 10.0
 
-_POWERS = (2.0, 80.0)
+_POWERS = np.arange(2.0, 80.0, 0.1)
 
 NEAR = 1.05
 """How much larger a rate may be whose queries count for a smaller one."""
@@ -67,7 +67,7 @@ def power(launches: Sequence[Sequence[Run]]) -> float:
             likelihood -= late * _log_sum(of, power)
         return -likelihood
 
-    return float(minimize_scalar(improbability, bounds=_POWERS, method="bounded").x)
+    return float(min(_POWERS, key=improbability))
 
 
 def largest_rate(of: Sequence[Run], power: float) -> float:
@@ -107,6 +107,6 @@ def confirmed(launches: Sequence[Launch], bound_ns: float) -> Run | None:
     for rate in sorted({run.rate for run in every}, reverse=True):
         near = [run for run in every if rate <= run.rate <= NEAR * rate]
         queries, late = sum(run.queries for run in near), sum(run.late for run in near)
-        if binom.cdf(late, queries, LATE_SHARE) <= 1 - CONFIDENCE:
+        if bdtr(late, queries, LATE_SHARE) <= 1 - CONFIDENCE:
             return Run(rate, queries, late)
     return None

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import theilslopes
 
 SEGMENTS = 20
 """Parts of a run whose medians are compared: values that follow each other are not independent."""
@@ -34,6 +33,9 @@ def trend(values: Sequence[float]) -> Trend | None:
     """
     if len(values) < 2 * SEGMENTS:
         return None
+    # Heavy, and only for long runs.
+    from scipy.stats import theilslopes  # noqa: PLC0415
+
     medians = [float(np.median(part)) for part in np.array_split(values, SEGMENTS)]
     found = theilslopes(medians, alpha=CONFIDENCE)
     return Trend(*(float(slope) * (SEGMENTS - 1) for slope in (found[0], found[2], found[3])))

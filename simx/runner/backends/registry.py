@@ -289,9 +289,7 @@ def backend_named(name: str) -> BackendSpec:
     if backend is None:
         known = ", ".join(each.name for each in BACKENDS)
         raise InputError(f"backend {name!r}: simx has no such backend; choose from {known}")
-    options: list[str] = []
-    variants: list[str] = []
-    variables: list[str] = []
+    options, variants, variables = list[str](), list[str](), list[str]()
     known_variants = [variant.name for variant in backend.known_variants]
     for each in parts.changes.split("+") if parts.changes else ():
         if is_variable(each):

@@ -6,7 +6,7 @@ Only one worker is active at a time. A cell that fails does not affect the other
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import groupby
 
 import msgspec
@@ -28,13 +28,14 @@ from simx.runner.bench.reading import PictureReader
 from simx.runner.bench.schedule import (
     CANARY_EVERY,
     FEWEST_ROUNDS,
+    FROM_HOST,
+    PAUSE_SECONDS,
     SIMILARITY_ROUNDS,
     USUAL,
     Deadlines,
-    seed_of,
     shuffled,
 )
-from simx.runner.load.client import LoadClient
+from simx.runner.load.client import client_of
 from simx.runner.measure.messages import ArrayMessage
 from simx.workers.worker import Launcher, WorkerError, close_workers, is_interrupt
 
@@ -43,12 +44,6 @@ _Inputs = Mapping[Preset, ArrayMessage]
 
 REPEATS = 2
 """How many rounds may be disturbed, for each that is wanted, before all rounds count."""
-
-FROM_HOST: tuple[Scope, ...] = ("host", "similarity.host")
-"""Scopes that begin at the host; they are measured only with a device."""
-
-PAUSE_SECONDS = 0.05
-"""Between two checks of a disturbed machine."""
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,29 +176,14 @@ class _LaunchRun:
         for place in shuffled(places, seed, backbone, self._index, "launch"):
             plan = self._cells[place]
             try:
-                self._live[place] = self._client(plan)
+                launcher = self._bench.launchers[plan.target.backend.label]
+                deadlines = self._bench.deadlines
+                client = client_of(plan, launcher, deadlines, seed, backbone, self._index)
             except WorkerError as error:
                 self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
+            else:
+                self._live[place] = client
         self._live = dict(sorted(self._live.items()))
-
-    def _client(self, plan: PlannedCell) -> CellClient:
-        """Start a cell's workers.
-
-        Raises:
-            WorkerError: one of them does not start.
-        """
-        launcher, deadlines = (
-            self._bench.launchers[plan.target.backend.label],
-            self._bench.deadlines,
-        )
-        if not plan.is_under_load:
-            return CellClient(plan, launcher.launch(), deadlines)
-        with ExitStack() as started:
-            workers = [started.enter_context(launcher.launch()) for _ in range(plan.processes)]
-            # The same queries for every cell of a round.
-            seed = seed_of(self._bench.schedule.seed, plan.backbone.name, self._index)
-            started.pop_all()
-        return LoadClient(plan, workers, deadlines, seed)
 
     @property
     def _is_for_forward_alone(self) -> bool:

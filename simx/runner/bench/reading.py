@@ -11,13 +11,8 @@ from simx.models.backbone import Backbone, Preset
 from simx.models.pictures import Image
 from simx.results.schema.report import Failure, Preparation
 from simx.results.schema.times import Launch, Timing
-from simx.runner.measure.messages import (
-    ArrayMessage,
-    BlockPlan,
-    PicturesRead,
-    ReadPictures,
-    decoder,
-)
+from simx.runner.measure.messages import ArrayMessage, BlockPlan, decoder
+from simx.runner.measure.picture_messages import PicturesRead, ReadPictures
 from simx.workers.worker import Launcher, WorkerError
 
 READER = "simx.runner.measure.pictures:main"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from simx.common.errors import InputError
 from simx.exporter.jobs.export_workers import SLOWEST_GMACS, SLOWEST_READING
 from simx.results.schema.config import SINGLE_STREAM, ProfileName, Scenario, Schedule
+from simx.results.schema.times import Scope
 from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.warmup import MOST_BLOCKS
 from simx.runner.measure.warmup import PLAN as WARMING_BLOCK
@@ -30,6 +31,12 @@ and no threads spin for longer after a call."""
 
 SIMILARITY_ROUNDS = 3
 """Of each launch, so that a single disturbance does not decide what the launch says."""
+
+FROM_HOST: tuple[Scope, ...] = ("host", "similarity.host")
+"""Scopes that begin at the host; they are measured only with a device."""
+
+PAUSE_SECONDS = 0.05
+"""Between two checks of a disturbed machine."""
 
 PAUSED_CALLS = 20
 """Of each launch, after a pause."""

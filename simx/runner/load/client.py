@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +23,7 @@ from simx.runner.bench.schedule import Deadlines, seed_of
 from simx.runner.measure import messages
 from simx.runner.measure.messages import Answered, MeasuredLoad, MeasureLoad
 from simx.runner.measure.timing import CLOCK
-from simx.workers.worker import Worker
+from simx.workers.worker import Launcher, Worker
 
 T = TypeVar("T")
 
@@ -198,6 +199,22 @@ class LoadClient(CellClient):
         clients = (self, *self._others)
         with ThreadPoolExecutor(len(clients)) as pool:
             return list(pool.map(action, clients))
+
+
+def client_of(
+    plan: PlannedCell, launcher: Launcher, deadlines: Deadlines, *seed: object
+) -> CellClient:
+    """Start a cell's workers; of one seed, all cells under load get the same queries.
+
+    Raises:
+        WorkerError: one of them does not start.
+    """
+    if not plan.is_under_load:
+        return CellClient(plan, launcher.launch(), deadlines)
+    with ExitStack() as started:
+        workers = [started.enter_context(launcher.launch()) for _ in range(plan.processes)]
+        started.pop_all()
+    return LoadClient(plan, workers, deadlines, seed_of(*seed))
 
 
 def cores_of(plan: PlannedCell, available: Sequence[int]) -> list[tuple[int, ...]]:

@@ -1,6 +1,5 @@
 """The messages between parent and worker; both decode into these types alone."""
 
-import hashlib
 from typing import TypeVar
 
 import msgspec
@@ -8,7 +7,7 @@ import numpy as np
 
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Preset
-from simx.models.pictures import Change, Image
+from simx.models.pictures import Image
 from simx.results.schema.config import Scenario
 from simx.results.schema.environment import Memory, ThreadPool
 from simx.results.schema.report import Failure
@@ -81,41 +80,6 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
     task: Task
     reference: StoredFile
     pictures: ArrayMessage
-
-
-class ReadPictures(msgspec.Struct, frozen=True, tag=True):
-    """Make a network's inputs of the pictures, and time both stages by the plan, if there is one.
-
-    Only the worker that has no runtime answers it, and ``ReadCrop``.
-    """
-
-    pictures: dict[Image, str]
-    preset: Preset
-    plan: BlockPlan | None
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A picture as it is or changed: its file, that file's hash, and what decides the change."""
-
-    path: str
-    sha256: str
-    change: Change | None
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """The hash of the file, or of what makes the changed copy."""
-        if self.change is None:
-            return self.sha256
-        made = f"{self.sha256}/{self.change}/{self.seed}"
-        return hashlib.sha256(made.encode()).hexdigest()
-
-
-class ReadCrop(msgspec.Struct, frozen=True, tag=True):
-    """Read one picture for a network's preset."""
-
-    item: Item
-    preset: Preset
 
 
 class WeighMemory(msgspec.Struct, frozen=True, tag=True):
@@ -251,28 +215,6 @@ class Prepared(Answer, frozen=True, kw_only=True):
     memory: Memory | None = None
 
 
-class ScopedBlock(msgspec.Struct, frozen=True):
-    """A block of a scope."""
-
-    scope: Scope
-    image: Image | None
-    block: Block
-
-
-class PicturesRead(Answer, frozen=True):
-    """Answer to ``ReadPictures``: the inputs of ``IMAGES`` [4, 3, H, W], and the timed blocks."""
-
-    inputs: ArrayMessage
-    blocks: tuple[ScopedBlock, ...]
-
-
-class CropRead(Answer, frozen=True):
-    """Answer to ``ReadCrop``: the crop, uint8 [H, W, 3] in C order, and the seconds it took."""
-
-    crop: bytes
-    seconds: float
-
-
 class Measured(Answer, frozen=True, kw_only=True):
     """Answer to ``Measure``: a block, and samples of the results.
 
@@ -360,7 +302,6 @@ Request = (
 )
 
 REQUESTS = msgspec.msgpack.Decoder(Request)
-READ_PICTURES = msgspec.msgpack.Decoder(ReadPictures | ReadCrop)
 
 
 def decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T | Failure]:

@@ -19,14 +19,14 @@ from simx.images.preprocessing import crop, preprocess
 from simx.models.pictures import IMAGES
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Scope
-from simx.runner.measure.messages import (
+from simx.runner.measure.messages import pack
+from simx.runner.measure.picture_messages import (
     READ_PICTURES,
     CropRead,
     PicturesRead,
     ReadCrop,
     ReadPictures,
     ScopedBlock,
-    pack,
 )
 from simx.runner.measure.timing import take_block
 from simx.workers.connection import Connection

@@ -81,7 +81,8 @@ def test_as_many_launches_reach_the_width(times: list[float], half_width: float)
 
 def test_pilots_before_it_moderate_a_pilot() -> None:
     """Spreads that are alike have more degrees of freedom, and ask for fewer launches."""
-    spreads, found = PilotSpreads(), []
+    spreads = PilotSpreads()
+    found: list[int] = []
     for scale in (1.0, 1.01, 0.99, 1.02, 0.98):
         pilot = of(*(10 * math.exp(scale * log) for log in (0.0, 0.01, -0.01, 0.02, -0.02)))
         found.append(

@@ -10,13 +10,8 @@ from simx.images.preprocessing import preprocess
 from simx.models.pictures import IMAGES, Image
 from simx.results.schema.report import Failure
 from simx.runner.bench.reading import READER
-from simx.runner.measure.messages import (
-    BlockPlan,
-    PicturesRead,
-    ReadPictures,
-    decoder,
-    unpack,
-)
+from simx.runner.measure.messages import BlockPlan, decoder, unpack
+from simx.runner.measure.picture_messages import PicturesRead, ReadPictures
 from simx.workers.forking import launcher
 from tests.runner.fakes import PRESET
 
