@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -262,6 +263,25 @@ class LeakingBackend(FakeBackend):
         return embed(image)
 
 
+class MortalBackend(FakeBackend):
+    """Is right; of several processes, the second one that comes so far is killed."""
+
+    _CALLS = 40
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+
+    def forward(self, image: Any) -> Any:
+        self._calls += 1
+        if self._calls == self._CALLS:
+            try:
+                os.close(os.open(Path(tempfile.gettempdir(), "one"), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return embed(image)
+
+
 class SmallBackend(FakeBackend):
     """Is right for one picture at a time, and has no memory for more."""
 
@@ -370,6 +390,7 @@ class FakeRuntime:
         "rounded": RoundedBackend,
         "small": SmallBackend,
         "leaking": LeakingBackend,
+        "mortal": MortalBackend,
         "mixing": MixingBackend,
         "doubtful": DoubtfulBackend,
         "amplifying": AmplifyingBackend,
@@ -499,6 +520,7 @@ truncated = _entry("truncated")
 rounded = _entry("rounded")
 small = _entry("small")
 leaking = _entry("leaking")
+mortal = _entry("mortal")
 mixing = _entry("mixing")
 nan = _entry("nan")
 doubtful = _entry("doubtful")

@@ -1,7 +1,7 @@
 """What a load is called, what its queries are too few for, and what a long run changes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from simx.common.safe_text import counted
 from simx.report.words.names import backbone_name, target_name
@@ -23,8 +23,13 @@ def load_title(of: BackboneSummary) -> str:
     return f"{title}, one shared session" if of.shared_session else title
 
 
-def percentile_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
-    """Yield how many queries the largest percentile takes, of each cell that has too few."""
+def percentile_notes(
+    backbones: Sequence[BackboneSummary], names: Mapping[int, str]
+) -> Iterator[str]:
+    """Yield how many queries the largest percentile takes, of each cell that has too few.
+
+    ``names`` are those of the backbones, by their identities.
+    """
     needed = samples_needed(SHARES[-1])
     for backbone in backbones:
         is_single = backbone.scenario in {SINGLE_STREAM, "offline"}
@@ -33,7 +38,7 @@ def percentile_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
             worth = effective_samples(launches) if launches else 0.0
             if worth < needed or len(launches) < MIN_LAUNCHES:
                 yield (
-                    f"{backbone_name(backbone)} on {target_name(cell.target)}: p99 takes {needed} "
+                    f"{names[id(backbone)]} on {target_name(cell.target)}: p99 takes {needed} "
                     f"independent queries in {counted(MIN_LAUNCHES, 'launch')}, and those of its "
                     f"{counted(len(launches), 'launch')} are worth {worth:.0f}; measure with "
                     "--launches and --budget"

@@ -96,7 +96,7 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         for backbone in backbones
         for cell in backbone.failed
     )
-    notes += percentile_notes(backbones)
+    notes += percentile_notes(backbones, names)
     return tuple(notes)
 
 

@@ -4,7 +4,7 @@ ONNX Runtime's OpenVINOExecutionProvider is another way to the same library.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import openvino
@@ -25,21 +25,12 @@ from simx.runner.backends.contract import (
     Task,
     canary_matrix,
 )
+from simx.runner.backends.engine_settings import OPENVINO_DEVICE, openvino_settings
 from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
-_CPU, _DEVICE = "CPUExecutionProvider", "CPU"
-
-_SETTINGS: Mapping[str, str] = {
-    "PERFORMANCE_HINT": "LATENCY",
-    "NUM_STREAMS": "1",
-    # Otherwise it computes in bfloat16 on processors that have it.
-    "INFERENCE_PRECISION_HINT": "f32",
-    # As in the other backends: threads are not tied to cores, and denormals are kept.
-    "ENABLE_CPU_PINNING": "NO",
-    "CPU_DENORMALS_OPTIMIZATION": "NO",
-}
+_CPU = "CPUExecutionProvider"
 
 _DATA = {"Input", "Output", "Const"}
 """Types of nodes of a compiled network that compute nothing."""
@@ -49,19 +40,15 @@ class _Graph:
     """A compiled graph, called with arrays in the order of its inputs."""
 
     def __init__(
-        self, path: Path, threads: int, batch: int | None = None, *, throughput: bool = False
+        self, path: Path, threads: int, variants: Sequence[str] = (), batch: int | None = None
     ) -> None:
-        chosen = {**_SETTINGS, "INFERENCE_NUM_THREADS": str(threads)}
-        if throughput:
-            # The number of streams is then OpenVINO's choice.
-            del chosen["NUM_STREAMS"]
-            chosen["PERFORMANCE_HINT"] = "THROUGHPUT"
+        chosen = openvino_settings(threads, variants)
         try:
             core = openvino.Core()
             model = core.read_model(path)
             if batch is not None:
                 model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
-            self._compiled = core.compile_model(model, _DEVICE, chosen)
+            self._compiled = core.compile_model(model, OPENVINO_DEVICE, chosen)
         except RuntimeError as error:
             # The lines before the last one are places in its source.
             cause = anonymous(clean(str(error).strip().split("\n")[-1]))
@@ -83,8 +70,10 @@ class _Graph:
             BackendError: it runs elsewhere than on the processor.
         """
         devices = self._compiled.get_property("EXECUTION_DEVICES")
-        if list(devices) != [_DEVICE]:
-            raise BackendError(f"OpenVINO runs it on {', '.join(devices)} and not on {_DEVICE}")
+        if list(devices) != [OPENVINO_DEVICE]:
+            raise BackendError(
+                f"OpenVINO runs it on {', '.join(devices)} and not on {OPENVINO_DEVICE}"
+            )
         facts = (each.get_rt_info() for each in self._compiled.get_runtime_model().get_ops())
         return Counter(
             str(each["runtimePrecision"].value)
@@ -94,10 +83,7 @@ class _Graph:
 
     def settings(self) -> dict[str, str]:
         """Return the settings, as the compiled graph reports them."""
-        values = {
-            name: self._compiled.get_property(name)
-            for name in (*_SETTINGS, "INFERENCE_NUM_THREADS")
-        }
+        values = {name: self._compiled.get_property(name) for name in openvino_settings(threads=1)}
         return {
             name: value.to_string() if isinstance(value, openvino.Type) else str(value)
             for name, value in values.items()
@@ -110,12 +96,11 @@ class OpenVinoBackend(Backend):
     def __init__(self, task: Task) -> None:
         _require_processor(task.provider)
         self._batch = task.batch if FIXED in task.variants else None
-        throughput = "throughput" in task.variants
         path, threads = Path(task.model_path), task.threads
         if len(task.files) > 1:
             # It refuses a second file that is reached by a link.
             path = path.resolve()
-        self._network = _Graph(path, threads, self._batch, throughput=throughput)
+        self._network = _Graph(path, threads, task.variants, self._batch)
         # These are the same work for all variants.
         self._similarity = _Graph(SIMILARITY_GRAPH, threads)
         self._product = _Graph(CANARY_GRAPH, threads)

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -195,10 +195,23 @@ class LoadClient(CellClient):
         return of_each if load.scenario == "multi-stream" else of_each * self.plan.instances
 
     def _at_once(self, action: Callable[[CellClient], T]) -> list[T]:
-        """Do the same in all instances at the same time; this process waits meanwhile."""
+        """Do the same in all instances at the same time; this process waits meanwhile.
+
+        The others may wait for one that fails, or answer queries for long after an interrupt: then
+        they are ended at once.
+        """
         clients = (self, *self._others)
         with ThreadPoolExecutor(len(clients)) as pool:
-            return list(pool.map(action, clients))
+            futures = [pool.submit(action, client) for client in clients]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for each in done:
+                    each.result()
+            except BaseException:
+                for worker in self.workers:
+                    worker.kill()
+                raise
+        return [each.result() for each in futures]
 
 
 def client_of(

@@ -128,12 +128,14 @@ def _products(batches: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 def _variants(default: Candidate) -> Iterator[str]:
     """Yield the variants with an effect on the provider, which keep the bound of parity.
 
-    A recorded CUDA graph is left out: it is no setting, but another way to call.
+    A recorded CUDA graph is left out: it is no setting, but another way to call. So are networks
+    that are compiled anew: that takes longer than a search.
     """
     for variant in default.base.backend.known_variants:
         changed = default.also(variant.name)
         if (
             variant.name != "cuda-graph"
+            and not variant.compiles
             and (variant.providers is None or default.base.provider in variant.providers)
             and changed.target != default.target
             and changed.target.bounds == default.target.bounds

@@ -1,11 +1,16 @@
 """Python to paste, which makes the settings that were measured. Imports no runtime."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.exporter.store.output_folder import plain_name
 from simx.models.backbone import Backbone, EmbeddingKind
+from simx.runner.backends.engine_settings import (
+    OPENVINO_DEVICE,
+    inductor_options,
+    openvino_settings,
+)
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.ort.settings import settings_of
 from simx.runner.backends.registry import FIXED, TORCH_DEVICES
@@ -20,7 +25,7 @@ def code_of(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) 
         backbone: of which PyTorch needs the caller's own model.
         embedding: names the exported file.
     """
-    write = _torch if candidate.base.backend.executes == "weights" else _ort
+    write = _WRITERS[candidate.base.backend.name]
     lines = (*_variables(candidate), *write(candidate, backbone, embedding))
     return "\n".join(lines) + "\n"
 
@@ -68,6 +73,30 @@ def _torch(candidate: Candidate, backbone: Backbone, _: EmbeddingKind) -> Iterat
     yield "torch.backends.cudnn.allow_tf32 = False"
     yield f"# model: {backbone.name} as you build it, without its head"
     yield f'model = model.eval().to("{device}").to(memory_format={last})'
+    if (options := inductor_options(variants)) is not None:
+        yield f"model = torch.compile(model, fullgraph=True, options={options})"
     yield f'pictures = torch.zeros({candidate.batch}, 3, {crop}, {crop}, device="{device}")'
     yield "with torch.inference_mode():"
     yield f"    embeddings = model(pictures.contiguous(memory_format={last}))"
+
+
+def _openvino(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) -> Iterator[str]:
+    target, crop = candidate.target, backbone.preset.crop
+    variants, shape = target.backend.variants, (candidate.batch, 3, crop, crop)
+    path = plain_name(backbone, embedding, target.precision)
+    yield from ("import numpy as np", "import openvino", "", "core = openvino.Core()")
+    yield f'model = core.read_model("{path}")'
+    if FIXED in variants:
+        yield f"model.reshape({shape})"
+    yield f"settings = {json.dumps(openvino_settings(candidate.threads, variants))}"
+    yield f'network = core.compile_model(model, "{OPENVINO_DEVICE}", settings)'
+    yield f"pictures = np.zeros({shape}, dtype=np.float32)"
+    yield "embeddings = network(pictures)[0]"
+
+
+_WRITERS: Mapping[str, Callable[[Candidate, Backbone, EmbeddingKind], Iterator[str]]] = {
+    "torch": _torch,
+    "ort": _ort,
+    "openvino": _openvino,
+}
+"""By the names of the backends; each has to have one."""

@@ -8,7 +8,7 @@ from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.report import FailedCell, Identity, MeasuredCell
 from simx.results.schema.times import Launch
-from simx.results.statistics.estimates import Ratio, interval, log_ratios, log_times
+from simx.results.statistics.estimates import Ratio, log_ratios, log_times, ratio_of
 from simx.results.statistics.moderation import prior, spread
 from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.round_filter import filter_rounds
@@ -93,9 +93,8 @@ def changes(start: Sequence[Candidate], times: Times) -> tuple[Change, ...]:
     common = prior(filter(None, (spread(gains) for *_, gains in pairs)))
     best: dict[tuple[object, ...], Change] = {}
     for each, _, factor, value, gains in pairs:
-        rate, low, high, degrees = interval(gains, None, common)
-        gain = Ratio(value=rate, low=low, high=high, degrees=degrees, launches=len(gains))
-        best.setdefault((each.base, factor, value), Change(each, factor, value, gain))
+        if gain := ratio_of(gains, prior=common):
+            best.setdefault((each.base, factor, value), Change(each, factor, value, gain))
     return tuple(best.values())
 
 

@@ -170,3 +170,11 @@ def test_callers_of_one_session_share_the_queries(tmp_path: Path) -> None:
     assert [cell.identity.threads for cell in (one, two)] == [2, 2]
     assert all(cell.identity.shared_session for cell in (one, two))
     assert 15e6 <= shortest(two) < 0.75 * shortest(one)
+
+
+def test_an_instance_that_dies_ends_those_that_wait_for_it(tmp_path: Path) -> None:
+    """The reason is its own death, and not that another one gave no answer in time."""
+    (cell,) = bench(tmp_path, under(tmp_path, "multi-stream", 2), "mortal").cells
+
+    assert isinstance(cell, FailedCell)
+    assert "before it answered" in cell.reason

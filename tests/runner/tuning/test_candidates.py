@@ -112,3 +112,8 @@ def test_a_backend_that_is_out_is_not_combined() -> None:
     kept = [each for each in found if each.base == start[1].base]
 
     assert {each.base for each in combinations(start, logs, kept)} == {start[1].base}
+
+
+def test_no_network_is_compiled_in_a_search() -> None:
+    """That takes longer than all other candidates together; one that is asked for is the base."""
+    assert not {"compile", "freezing", "max-autotune"} & names(first(target("torch")))

@@ -12,10 +12,10 @@ from simx.exporter.store.entry import Entry
 from simx.models.backbone import Backbone
 from simx.runner.backends.contract import Task
 from simx.runner.backends.ort.backend import OrtBackend
-from simx.runner.backends.registry import backend_named
+from simx.runner.backends.registry import BACKENDS, backend_named
 from simx.runner.bench.targets import Target
 from simx.runner.tuning.candidates import Candidate, defaults, first_candidates
-from simx.runner.tuning.code import code_of
+from simx.runner.tuning.code import _WRITERS, code_of
 from tests.runner.tuning.simulated import CPU, ORT
 
 CHANGED = (
@@ -93,6 +93,53 @@ def test_torch_has_the_measured_state(variants: frozenset[str], backbone: Backbo
 
     assert ran.stdout.strip() == f"3 {changed} False (2, 8, 222, 222)"
     assert f"memory_format=torch.{'channels_last' if changed else 'contiguous_format'}" in code
+
+
+def test_a_compiled_network_is_compiled_as_measured(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the variant's own options, and as a whole."""
+    chosen: list[dict[str, Any]] = []
+
+    def compiled(model: Any, **options: Any) -> Any:
+        chosen.append(options)
+        return model
+
+    monkeypatch.setattr("torch.compile", compiled)
+    code = code_of(Candidate(TORCH, "fp32", 1, 1, frozenset({"freezing"})), backbone, "pooled")
+    exec(code.replace("# model:", "model = torch.nn.Conv2d(3, 8, 3)  # model:"), {})  # noqa: S102 - it is what is tested
+
+    assert chosen == [{"fullgraph": True, "options": {"freezing": True}}]
+
+
+@pytest.mark.parametrize("variants", [frozenset[str](), frozenset({"static-batch", "throughput"})])
+def test_openvino_has_the_measured_settings(
+    variants: frozenset[str],
+    entry: Entry,
+    backbone: Backbone,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The compiled network has each of them, and not ONNX Runtime's."""
+    pytest.importorskip("openvino", reason="openvino is not installed here; run make test-engines")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(entry.model_path, tmp_path / "squeezenet1_1.onnx")
+    target = Target(backend_named("openvino"), CPU)
+    code = code_of(Candidate(target, "fp32", 2, 1, variants), backbone, "pooled")
+    pasted: dict[str, Any] = {}
+    exec(code, pasted)  # noqa: S102 - it is what is tested
+    network = pasted["network"]
+
+    assert pasted["embeddings"].shape == (2, 512)
+    assert network.get_property("INFERENCE_NUM_THREADS") == 1
+    hint = str(network.get_property("PERFORMANCE_HINT"))
+    assert ("THROUGHPUT" in hint) is bool(variants)
+    assert network.input(0).partial_shape.is_static is bool(variants)
+
+
+def test_every_backend_has_code() -> None:
+    """A new one is not written as if it were another."""
+    assert set(_WRITERS) == {each.name for each in BACKENDS}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.targets import Target
-from simx.runner.tuning import tuner
+from simx.runner.tuning import code, tuner
 from simx.runner.tuning.candidates import Candidate
 from simx.runner.tuning.tuner import Aim, Tuner
 from simx.runner.tuning.workbench import Workbench
@@ -26,6 +26,12 @@ from simx.workers.worker import Launcher
 from tests.runner.benches import small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
 from tests.runner.tuning.simulated import config
+
+
+@pytest.fixture(autouse=True)
+def _code_for_fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake's code is written as ONNX Runtime's."""
+    monkeypatch.setitem(code._WRITERS, "tunable", code._ort)
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,10 @@ from simx.runner.backends.contract import (
     Task,
     canary_matrix,
 )
+from simx.runner.backends.engine_settings import inductor_options
 from simx.runner.backends.gpu.cuda_graph_buffers import HeldBuffer
 from simx.runner.backends.registry import TORCH_DEVICES
-from simx.runner.backends.torch.compilation import CompiledNetwork, compiles
+from simx.runner.backends.torch.compilation import CompiledNetwork
 from simx.runner.backends.torch.device import Body, Device, recorded
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
@@ -182,7 +183,7 @@ class TorchRuntime:
         fill(model, load_state(Path(task.weights_path)))
         body = remove_head(model, task.embedding).eval()
         backend = TorchBackend(body, Device(device), task.variants)
-        if compiles(task.variants):
+        if inductor_options(task.variants) is not None:
             backend.compile(task)
         return backend
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,7 @@ from simx.common.anonymous import anonymous
 from simx.common.safe_text import clean
 from simx.runner.backends.compiler import cpp_compiler
 from simx.runner.backends.contract import BackendError, Task
-
-_OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "compile": {},
-    "freezing": {"freezing": True},
-    "max-autotune": {"max_autotune": True},
-}
-"""The variants that compile, each with its options of inductor's."""
-
-
-def compiles(variants: Sequence[str]) -> bool:
-    """Whether a network with these variants is compiled."""
-    return not _OPTIONS.keys().isdisjoint(variants)
+from simx.runner.backends.engine_settings import inductor_options
 
 
 class CompiledNetwork:
@@ -45,9 +33,8 @@ class CompiledNetwork:
         self.is_cached = folder.exists()
         # Inductor reads both when it compiles. Its processes would stay beside the measurement.
         os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TORCH_WARM_POOL": "0"}
-        self.options: dict[str, Any] = {"compile_threads": 1}
-        for variant in task.variants:
-            self.options |= _OPTIONS.get(variant, {})
+        chosen = inductor_options(task.variants) or {}
+        self.options: dict[str, Any] = {"compile_threads": 1, **chosen}
         self._batch = task.batch
         # A part that is not compiled would be an error, and not a slower network.
         self._call = torch.compile(body, fullgraph=True, options=self.options)
