@@ -25,6 +25,7 @@ from simx.selfcheck.trials import (
     neighbour,
     of_equals,
     of_unequals,
+    planted,
     spread_of,
 )
 
@@ -109,8 +110,9 @@ def _real(at: Laboratory, extent: Extent, on_comparison: OnComparison) -> Iterat
     yield from claims.small_overhead(measure_overhead())
     equals = of_equals(at, extent.comparisons, on_comparison)
     yield claims.real_alarms(equals)
-    truth = of_unequals(at, "ort", 1, extent.at_length, on_comparison).comparisons[0].ratio
-    slower = of_unequals(at, "ort", extent.trials, extent.schedule, on_comparison, truth)
+    pixels = planted(at, "ort", claims.SLOWDOWN, on_comparison)
+    truth = of_unequals(at, "ort", pixels, 1, extent.at_length, on_comparison).comparisons[0].ratio
+    slower = of_unequals(at, "ort", pixels, extent.trials, extent.schedule, on_comparison, truth)
     yield claims.real_power(slower, truth)
     yield claims.real_coverage(slower)
     with neighbour():

@@ -13,7 +13,7 @@ from simx.results.schema.config import Schedule
 from simx.results.schema.times import Block, Noise, block_median
 from simx.results.statistics.estimates import Ratio, log_ratios
 from simx.results.statistics.noise import disturbances
-from simx.selfcheck.laboratory import Laboratory, PairComparison
+from simx.selfcheck.laboratory import MORE_PIXELS, Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread
 
 BACKENDS = ("torch", "ort")
@@ -74,19 +74,33 @@ def of_equals(
     return Trials(comparisons=tuple(found))
 
 
+def planted(laboratory: Laboratory, backend: str, least: float, on_comparison: OnComparison) -> int:
+    """Return how much larger a crop has to be to make the network so many times as slow.
+
+    It is the largest one if none does.
+    """
+    for place, pixels in enumerate(MORE_PIXELS):
+        on_comparison("larger crops", place, len(MORE_PIXELS))
+        cells = laboratory.cell(backend, pixels, again=True), laboratory.cell(backend)
+        if laboratory.compare(*cells, SHORT).ratio.value >= least:
+            break
+    return pixels
+
+
 def of_unequals(
     laboratory: Laboratory,
     backend: str,
+    more_pixels: int,
     count: int,
     schedule: Schedule,
     on_comparison: OnComparison,
     truth: Ratio | None = None,
 ) -> Trials:
-    """Compare the network with the larger crop with the usual one."""
+    """Compare the network with a larger crop with the usual one."""
     found = []
     for place in range(count):
         on_comparison("a known slowdown", place, count)
-        cells = laboratory.cell(backend, "larger", again=True), laboratory.cell(backend)
+        cells = laboratory.cell(backend, more_pixels, again=True), laboratory.cell(backend)
         found.append(laboratory.compare(*cells, msgspec.structs.replace(schedule, seed=place)))
     return Trials(comparisons=tuple(found), truth=truth)
 
