@@ -1,5 +1,6 @@
 """An instance's part of a load, on a clock that goes on by what is done."""
 
+import math
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from simx.results.schema.config import Scenario
+from simx.runner.load.client import RELAXATIONS, UNCOUNTED_SHARE, relaxation
 from simx.runner.load.stream import Tickets, answer, arrivals
 from simx.runner.measure.messages import Answered, MeasureLoad
 
@@ -75,6 +77,20 @@ def test_queries_wait_as_queueing_theory_says(tmp_path: Path, utilisation: float
     expected = service * (1 + utilisation / (2 * (1 - utilisation)))
 
     assert latencies(load, lambda _: service).mean() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("utilisation", [0.3, 0.8, 0.9])
+def test_a_run_of_server_is_long_enough_for_its_queue(utilisation: float) -> None:
+    """In the queries that count, the mean time in an M/D/1 queue is that of an endless run."""
+    rng, services = np.random.default_rng(1), np.ones(1000)
+    queries = max(100, math.ceil(RELAXATIONS * relaxation(utilisation)))
+    waits = np.zeros((queries, len(services)))
+    for place in range(1, queries):
+        gaps = rng.exponential(1 / utilisation, len(services))
+        waits[place] = np.maximum(0, waits[place - 1] + services - gaps)
+    counted = 1 + waits[math.ceil(UNCOUNTED_SHARE * queries) :]
+
+    assert counted.mean() == pytest.approx(1 + utilisation / (2 * (1 - utilisation)), rel=0.03)
 
 
 def test_a_slow_answer_holds_no_question_back(tmp_path: Path) -> None:
