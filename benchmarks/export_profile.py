@@ -154,8 +154,13 @@ def simx_export(name: str, folder: Path) -> Callable[[], object]:
     class Direct:
         """A connection whose other end is this process."""
 
+        def __init__(self) -> None:
+            self._requests = [request]
+
         def receive(self, _type: object) -> ExportRequest:
-            return request
+            if not self._requests:
+                raise EOFError
+            return self._requests.pop()
 
         def send(self, reply: object) -> None:
             if isinstance(reply, NotExported):

@@ -243,11 +243,13 @@ class OneReply:
     """A connection to this very process."""
 
     def __init__(self, request: ExportRequest) -> None:
-        self._request = request
+        self._requests = [request]
         self.sent: bytes = b""
 
     def receive(self, _decoder: object) -> ExportRequest:
-        return self._request
+        if not self._requests:
+            raise EOFError
+        return self._requests.pop()
 
     def send(self, message: msgspec.Struct) -> None:
         self.sent = msgspec.msgpack.encode(message)
@@ -276,7 +278,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
     patch.setattr(from_weights, "_embed", lambda *_: embeddings)
     patch.setattr(
-        from_weights, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph")
+        from_weights, "export_graph", lambda _body, _crop, path, _: path.write_bytes(b"graph")
     )
     patch.setattr(job, "verify_export", lambda *_: verified)
 

@@ -23,6 +23,7 @@ from simx.exporter.jobs.plan import (
     NotExported,
     Order,
     Outcome,
+    network_of,
     order_from_fp32,
     order_from_weights,
 )
@@ -99,6 +100,11 @@ class _Task(msgspec.Struct, frozen=True):
     precision: Precision = "fp32"
     full: Exported | None = None
 
+    @property
+    def network(self) -> str | None:
+        """What it traces, if it traces anything."""
+        return None if self.full else network_of(self.backbone)
+
 
 class _Exporter:
     """Finds exports in the store, or has them made and publishes them."""
@@ -172,6 +178,7 @@ class _Exporter:
                 outcome = self._in_fp32(task.backbone, wait=wait)
             else:
                 outcome = self._converted(task.full, task.precision, wait=wait)
+            self._workers.settled(task.network)
             if outcome is None and elsewhere is not None:
                 elsewhere.append(task)
             return outcome
@@ -180,12 +187,14 @@ class _Exporter:
             if task.precision in self._plan.precisions:
                 self._listener.started(task.backbone, task.precision)
 
+        self._workers.expect(task.network for task in tasks)
         outcomes = run_admitted(
             tasks,
             settle,
             lambda task: needed_bytes(task.backbone, self._store, task.precision),
             side_by_side=self._plan.jobs,
             memory_bytes=memory_for_exports(),
+            group=lambda task: task.network,
             on_start=started,
             on_abandon=self._workers.close,
         )

@@ -1,11 +1,14 @@
 """The processes that exports run in, seen from the parent; knows nothing of the store."""
 
 import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
-from simx.exporter.jobs.plan import REPLIES, ExportDone, ExportRequest, NotExported
+from simx.exporter.jobs.plan import REPLIES, ExportDone, ExportRequest, NotExported, network_of
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.workers.forking import launcher
-from simx.workers.worker import Launcher, WorkerError
+from simx.workers.worker import Launcher, Worker, WorkerError
 
 SLOWEST_GMACS = 0.5
 """1e9 multiply-accumulates a second of the slowest supported machine: a quarter of a small board's
@@ -32,28 +35,60 @@ _MOST_SECONDS = 4 * 3600.0
 
 
 class ExportWorkers:
-    """Runs each export in a worker of its own; may be used from several threads.
+    """Runs each export in a worker of its own, but those of one network in one worker.
 
-    The server of a kind of worker starts with the first export of that kind: a full store needs
-    none.
+    May be used from several threads, by one at a time for each network. The server of a kind of
+    worker starts with the first export of that kind: a full store needs none.
     """
 
     def __init__(self) -> None:
         self._launchers: dict[str, Launcher] = {}
+        self._expected: Counter[str] = Counter()
+        self._kept: dict[str, Worker] = {}
         self._lock = threading.Lock()
         self._is_closed = False
 
+    def expect(self, networks: Iterable[str | None]) -> None:
+        """Announce the networks of the exports that follow; a worker is kept for the next one."""
+        self._expected = Counter(filter(None, networks))
+
+    def settled(self, network: str | None) -> None:
+        """Let the worker of a network go with the last of its exports."""
+        if network is not None:
+            self._expected[network] -= 1
+            if self._expected[network] <= 0 and (kept := self._kept.pop(network, None)):
+                kept.close()
+
     def run(self, request: ExportRequest) -> ExportDone | NotExported:
-        """Run one export; one that takes far too long is ended."""
+        """Run one export; one that takes far too long is ended.
+
+        If it fails in a worker that has made another, it is made anew in one of its own.
+        """
         order = request.order
-        calls = _CALLS_OF_INT8 if order.identity.precision == "int8" else _CALLS
-        seconds = export_seconds(order.backbone, order.identity.embedding, calls)
         # Only the last imports torch.
         own = "from_weights" if order.backbone.file is None else "from_onnx"
         module = own if order.full is None else "from_fp32"
+        if kept := self._kept.pop(network_of(order.backbone) or "", None):
+            reply = self._answer(request, lambda: kept)
+            if isinstance(reply, ExportDone) or reply.blame != "backbone":
+                return reply
+        entry = f"simx.exporter.jobs.{module}:main"
+        return self._answer(request, lambda: self._launcher(entry).launch())
+
+    def _answer(
+        self, request: ExportRequest, start: Callable[[], Worker]
+    ) -> ExportDone | NotExported:
+        order, network = request.order, network_of(request.order.backbone)
+        calls = _CALLS_OF_INT8 if order.identity.precision == "int8" else _CALLS
+        seconds = export_seconds(order.backbone, order.identity.embedding, calls)
         try:
-            with self._launcher(f"simx.exporter.jobs.{module}:main").launch() as worker:
-                return worker.request(request, REPLIES, seconds)
+            with ExitStack() as unless_kept:
+                worker = unless_kept.enter_context(start())
+                reply = worker.request(request, REPLIES, seconds)
+                if network and self._expected[network] > 1 and isinstance(reply, ExportDone):
+                    self._kept[network] = worker
+                    unless_kept.pop_all()
+                return reply
         except WorkerError as error:
             return NotExported(
                 backbone=order.backbone,
@@ -75,7 +110,7 @@ class ExportWorkers:
         """End the servers, and with them every worker that still runs."""
         with self._lock:
             self._is_closed = True
-        for each in self._launchers.values():
+        for each in (*self._kept.values(), *self._launchers.values()):
             each.close()
 
 

@@ -5,7 +5,6 @@ Imports torch; runs inside an export worker only.
 
 import contextlib
 import gc
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,12 @@ from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.plan import ExportRequest, Order
 from simx.exporter.network.architecture import build_empty
-from simx.exporter.network.graph import EXPORTED_BATCH, export_graph
+from simx.exporter.network.graph import (
+    EXPORTED_BATCH,
+    TracedNetwork,
+    export_graph,
+    prepare_exporter,
+)
 from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE
@@ -32,61 +36,69 @@ from simx.exporter.weights.state import fill, load_state, save_state
 from simx.images.normalisation import normalise
 from simx.workers.connection import Connection
 
-# torch's exporter loads these late, with hundreds of modules. Loaded before the first worker is
-# forked, all workers share them. Another version of the library has them elsewhere.
-for _name in ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops"):
-    with contextlib.suppress(ImportError):
-        importlib.import_module(_name)
+# Before the first worker is forked, so that all workers share it.
+with contextlib.suppress(ImportError, AttributeError, TypeError):
+    prepare_exporter()
 
 
 def main(connection: Connection) -> None:
-    """Run an export worker: one request, one answer."""
+    """Run an export worker: networks that differ in their weights alone are traced once."""
     # The process is short-lived; collecting garbage frees little and takes a tenth of the time.
     gc.disable()
-    answer(connection, make)
+    maker = Maker()
+    with contextlib.suppress(EOFError):
+        while True:
+            answer(connection, maker.make)
 
 
-def make(request: ExportRequest, stage: Stage) -> Made:
-    """Write a backbone's graph, torch's answers and the state dict.
+class Maker:
+    """Makes exports, and keeps the last trace for the next one."""
 
-    Raises:
-        Exception: the libraries' own errors; the stage that was named last has failed.
-    """
-    order, folder, state_path = request.order, Path(request.folder), Path(request.state_path)
-    backbone = order.backbone
-    stage("weights")
-    torch.set_num_threads(request.threads)
-    assert order.weights is not None  # noqa: S101 - this entry is for such orders
-    state, file_reading = load(backbone, order.identity.embedding, order.weights)
-    save_state(state, state_path)
+    def __init__(self) -> None:
+        self._traced: TracedNetwork | None = None
 
-    stage("reference")
-    body = _headless(state, order)
-    pixels = verification_pixels(backbone)
-    reference = Reference(pixels, _embed(body, pixels, order))
-    reference.save(folder / VERIFICATION_FILE)
+    def make(self, request: ExportRequest, stage: Stage) -> Made:
+        """Write a backbone's graph, torch's answers and the state dict.
 
-    stage("export")
-    export_graph(body, backbone.preset.crop, folder / MODEL_FILE)
-    expected = Expectation(
-        batch=EXPORTED_BATCH,
-        crop=backbone.preset.crop,
-        dim=reference.embeddings.shape[1],
-        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
-    )
+        Raises:
+            Exception: the libraries' own errors; the stage that was named last has failed.
+        """
+        order, folder, state_path = request.order, Path(request.folder), Path(request.state_path)
+        backbone = order.backbone
+        stage("weights")
+        torch.set_num_threads(request.threads)
+        assert order.weights is not None  # noqa: S101 - this entry is for such orders
+        state, file_reading = load(backbone, order.identity.embedding, order.weights)
+        save_state(state, state_path)
 
-    def own_error() -> float:
-        # Made again, because a module that is kept would take memory during verification.
-        again = _headless(load_state(state_path), order)
-        return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
+        stage("reference")
+        body = _headless(state, order)
+        pixels = verification_pixels(backbone)
+        reference = Reference(pixels, _embed(body, pixels, order))
+        reference.save(folder / VERIFICATION_FILE)
 
-    return Made(
-        reference=reference,
-        expected=expected,
-        weights=record_of(state_path),
-        own_error=own_error,
-        file_reading=file_reading if file_reading.text() else UNSET,
-    )
+        stage("export")
+        path = folder / MODEL_FILE
+        self._traced = export_graph(body, backbone.preset.crop, path, self._traced)
+        expected = Expectation(
+            batch=EXPORTED_BATCH,
+            crop=backbone.preset.crop,
+            dim=reference.embeddings.shape[1],
+            weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
+        )
+
+        def own_error() -> float:
+            # Made again, because a module that is kept would take memory during verification.
+            again = _headless(load_state(state_path), order)
+            return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
+
+        return Made(
+            reference=reference,
+            expected=expected,
+            weights=record_of(state_path),
+            own_error=own_error,
+            file_reading=file_reading if file_reading.text() else UNSET,
+        )
 
 
 def _headless(state: dict[str, torch.Tensor], order: Order) -> nn.Module:

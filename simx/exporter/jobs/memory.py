@@ -65,6 +65,7 @@ def run_admitted(
     *,
     side_by_side: int,
     memory_bytes: int,
+    group: Callable[[Task], str | None] = lambda _: None,
     on_start: Callable[[Task], None],
     on_abandon: Callable[[], None],
 ) -> Iterator[Result]:
@@ -79,6 +80,7 @@ def run_admitted(
         needs: estimates a task's peak of memory in bytes.
         side_by_side: how many may run at a time.
         memory_bytes: what they may need together.
+        group: names tasks of which one at a time runs, one directly after the other.
         on_start: called in the caller's thread just before a task begins.
         on_abandon: called when the caller stops, or a task raises, while others still run; it has
             to make their work end.
@@ -87,7 +89,7 @@ def run_admitted(
         Exception: what the first failing task raised; no further task begins.
     """
     begun: SimpleQueue[tuple[int, Task] | None] = SimpleQueue()
-    ended: SimpleQueue[tuple[int, Future[Result]]] = SimpleQueue()
+    ended: SimpleQueue[tuple[tuple[int, Task], Future[Result]]] = SimpleQueue()
     # Not an executor's, which the process would wait for at its end. They live as long as there may
     # be tasks: a worker process may ask the kernel to end it with the thread that started it.
     arguments = (work, begun, ended)
@@ -95,23 +97,27 @@ def run_admitted(
     for thread in threads:
         thread.start()
     waiting = sorted(((needs(task), task) for task in tasks), key=lambda each: -each[0])
-    running: list[int] = []
+    running: list[tuple[int, str | None]] = []
 
     def next_fitting() -> tuple[int, Task] | None:
         if len(running) >= side_by_side:
             return None
-        left = memory_bytes - sum(running)
-        return next((each for each in waiting if each[0] <= left or not running), None)
+        left = memory_bytes - sum(need for need, _ in running)
+        busy = {name for _, name in running if name}
+        free = (each for each in waiting if group(each[1]) not in busy)
+        return next((each for each in free if each[0] <= left or not running), None)
 
     try:
         while waiting or running:
             while found := next_fitting():
                 waiting.remove(found)
                 on_start(found[1])
-                running.append(found[0])
+                running.append((found[0], group(found[1])))
                 begun.put(found)
-            need, future = ended.get()
-            running.remove(need)
+            (need, task), future = ended.get()
+            running.remove((need, name := group(task)))
+            # Stable: the largest are still first among the others.
+            waiting.sort(key=lambda each: name is None or group(each[1]) != name)
             yield future.result()
     finally:
         if running:
@@ -125,14 +131,13 @@ def run_admitted(
 def _work(
     work: Callable[[Task], Result],
     begun: SimpleQueue[tuple[int, Task] | None],
-    ended: SimpleQueue[tuple[int, Future[Result]]],
+    ended: SimpleQueue[tuple[tuple[int, Task], Future[Result]]],
 ) -> None:
     """Do one task after the other, until None comes."""
     while (taken := begun.get()) is not None:
-        need, task = taken
         future: Future[Result] = Future()
         try:
-            future.set_result(work(task))
+            future.set_result(work(taken[1]))
         except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
             future.set_exception(error)
-        ended.put((need, future))
+        ended.put((taken, future))

@@ -154,6 +154,11 @@ REPLIES: msgspec.msgpack.Decoder[ExportDone | NotExported] = msgspec.msgpack.Dec
 )
 
 
+def network_of(backbone: Backbone) -> str | None:
+    """Name what is traced: networks of one name differ in their weights alone."""
+    return None if backbone.file else f"{backbone.model} {backbone.preset.crop}"
+
+
 def order_from_weights(backbone: Backbone, embedding: EmbeddingKind, source: Source) -> Order:
     """Return the order of a backbone's fp32 export."""
     return Order(

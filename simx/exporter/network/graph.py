@@ -3,7 +3,12 @@
 Imports torch and onnx; runs inside an export worker only.
 """
 
+import copy
+import functools
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx_ir
 import onnxscript.optimizer
@@ -12,8 +17,14 @@ import torch
 from onnx_ir.passes import Sequential, common
 from torch import nn
 
-from simx.exporter.network.lowering import lower
-from simx.exporter.store.manifest import BATCH_NAME, INPUT_NAME, OUTPUT_NAME, SINGLE_FILE_LIMIT
+from simx.exporter.network.lowering import HeldTensors, lower
+from simx.exporter.store.manifest import (
+    BATCH_NAME,
+    DATA_FILE,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    SINGLE_FILE_LIMIT,
+)
 
 EXPORTED_BATCH = 101
 """The batch that the graph is traced with; verification uses others, to show that it is not frozen.
@@ -23,28 +34,129 @@ the batch.
 """
 
 
-def export_graph(body: nn.Module, crop: int, path: Path) -> None:
+_NAMES = "_name_authority"
+"""What names new nodes of a graph; a copy of the graph does not get it."""
+
+
+def prepare_exporter() -> None:
+    """Load and make once what torch's exporter loads late, or makes again for every export.
+
+    Raises:
+        Exception: this version of torch has it elsewhere; its exporter is as it was.
+    """
+    importlib.import_module("torch.export._trace")
+    default: Any = importlib.import_module("torch.onnx._constants").ONNX_DEFAULT_OPSET
+    internal = "torch.onnx._internal.exporter"
+    registry: Any = importlib.import_module(f"{internal}._registration").ONNXRegistry
+    tables: Any = importlib.import_module(f"{internal}._decomp")
+    registered = functools.cache(registry.from_torchlib)
+    table = functools.cache(tables.create_onnx_friendly_decomposition_table)
+    table(frozenset(tables.get_onnx_implemented_overloads(registered(opset_version=default))))
+    registry.from_torchlib = staticmethod(registered)
+    tables.create_onnx_friendly_decomposition_table = lambda known: table(frozenset(known))
+
+
+class TracedNetwork:
+    """A headless network as a graph without weights, which any weights can be put into.
+
+    Args:
+        body: image float32 [N, 3, crop, crop] -> embedding float32 [N, D], in eval mode.
+        crop: height and width of the input in pixels.
+
+    Raises:
+        Exception: what torch's exporter raises.
+    """
+
+    def __init__(self, body: nn.Module, crop: int) -> None:
+        self._crop = crop
+        self._structure = _structure(body)
+        self._constants = {name: each.clone() for name, each in _constants(body)}
+        self._held: HeldTensors | None = None
+        example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if touched
+        try:
+            traced = _trace(body, example)
+            held = lower(traced)
+            self._model = _translate(traced)
+        except torch.onnx.OnnxExporterError:
+            # This version of torch cannot translate what was lowered: use torch's own way.
+            self._model = _translate(_trace(body, example))
+            return
+        can_copy = hasattr(self._model, "clone") and hasattr(self._model.graph, _NAMES)
+        if can_copy and held.names == set(self._model.graph.initializers):
+            self._held = held
+            _empty(self._model)
+            traced.state_dict.clear()
+            traced.constants.clear()
+
+    def fits(self, body: nn.Module, crop: int) -> bool:
+        """Whether a network differs from the traced one in its weights alone."""
+        constants = dict(_constants(body))
+        return (
+            self._held is not None
+            and crop == self._crop
+            and _structure(body) == self._structure
+            and constants.keys() == self._constants.keys()
+            and all(torch.equal(each, constants[name]) for name, each in self._constants.items())
+        )
+
+    def filled(self, body: nn.Module) -> onnx_ir.Model:
+        """Return the graph with the weights of a network that fits."""
+        if self._held is None:
+            return self._model
+        model = self._model.clone()
+        # The copy goes on with the numbers in its names, so that it is no other file.
+        setattr(model.graph, _NAMES, copy.deepcopy(getattr(self._model.graph, _NAMES)))
+        for name, tensor in self._held.made_of(body.state_dict()).items():
+            model.graph.initializers[name].const_value = onnx_ir.tensor(tensor, name=name)
+        return model
+
+
+def export_graph(
+    body: nn.Module, crop: int, path: Path, earlier: TracedNetwork | None = None
+) -> TracedNetwork:
     """Export a headless backbone.
 
     Args:
         body: image float32 [N, 3, crop, crop] -> embedding float32 [N, D], in eval mode.
         crop: height and width of the input in pixels.
         path: where the model goes; its weights lie inside, or beside it if they are too large.
+        earlier: what another export has returned; it saves the trace, if this network fits.
+
+    Returns:
+        The trace, for other weights of the same network.
 
     Raises:
         Exception: what torch's exporter raises.
     """
     body.requires_grad_(requires_grad=False)
-    example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if it were touched
-    try:
-        program = _translate(lower(_trace(body, example)))
-    except torch.onnx.OnnxExporterError:
-        # This version of torch cannot translate what was lowered: use torch's own way.
-        program = _translate(_trace(body, example))
-    simplify(program.model)
-    _strip_metadata(program.model)
+    if earlier is None or not earlier.fits(body, crop):
+        earlier = TracedNetwork(body, crop)
+    model = earlier.filled(body)
+    simplify(model)
+    _strip_metadata(model)
     size = sum(tensor.nbytes for tensor in (*body.parameters(), *body.buffers()))
-    program.save(path, external_data=size > SINGLE_FILE_LIMIT)
+    beside = DATA_FILE if size > SINGLE_FILE_LIMIT else None
+    onnx_ir.save(model, path, external_data=beside)
+    _empty(model)
+    return earlier
+
+
+def _empty(model: onnx_ir.Model) -> None:
+    """Let go of the weights, which the graph's cycles would hold until garbage is collected."""
+    for each in model.graph.initializers.values():
+        each.const_value = None
+
+
+def _structure(body: nn.Module) -> object:
+    """Return what the graph depends on besides values: modules, and the form of their tensors."""
+    state = body.state_dict()
+    return repr(body), [(name, each.shape, each.dtype) for name, each in state.items()]
+
+
+def _constants(body: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors that a network computes when it is built, which no weights replace."""
+    state = body.state_dict()
+    return (pair for pair in body.named_buffers() if pair[0] not in state)
 
 
 def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
@@ -52,7 +164,7 @@ def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgr
     return torch.export.export(body, (example,), dynamic_shapes=({0: batch},))
 
 
-def _translate(traced: torch.export.ExportedProgram) -> torch.onnx.ONNXProgram:
+def _translate(traced: torch.export.ExportedProgram) -> onnx_ir.Model:
     program = torch.onnx.export(
         traced,
         (),
@@ -66,7 +178,7 @@ def _translate(traced: torch.export.ExportedProgram) -> torch.onnx.ONNXProgram:
     )
     if program is None:
         raise RuntimeError("torch's exporter returned no model")
-    return program
+    return program.model
 
 
 def simplify(model: onnx_ir.Model) -> None:

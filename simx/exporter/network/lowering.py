@@ -7,7 +7,8 @@ norms, a synonym) are replaced. Imports torch; runs inside an export worker only
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,13 +57,23 @@ _STATE = (InputKind.PARAMETER, InputKind.BUFFER)
 _HELD = (*_STATE, InputKind.CONSTANT_TENSOR)
 
 
-class _HeldTensors:
-    """The tensors of a program, by the placeholder that stands for each."""
+_Values = Mapping[Any, Any]
+"""The tensors (or lists of them) that nodes stand for."""
+
+
+class HeldTensors:
+    """The tensors of a program, by the placeholder that stands for each, and how they are made.
+
+    Other weights of the same network give the tensors of the same program again.
+    """
 
     def __init__(self, program: ExportedProgram) -> None:
         self._program = program
-        self._values: dict[Node, torch.Tensor] = {}
         self._names: dict[Node, str] = {}
+        self._state: dict[Node, str] = {}
+        self._constants: dict[Node, torch.Tensor] = {}
+        self._steps: list[Callable[[_Values], Any]] = []
+        self._values: dict[Node, Any] = {}
         placeholders = program.graph.find_nodes(op="placeholder")
         for node, spec in zip(placeholders, program.graph_signature.input_specs, strict=True):
             if spec.kind in _HELD:
@@ -72,24 +83,52 @@ class _HeldTensors:
                 assert isinstance(value, torch.Tensor)  # noqa: S101 - a backbone holds nothing else
                 self._values[node] = value
                 self._names[node] = target
+                if target in state:
+                    self._state[node] = target
+                else:
+                    self._constants[node] = value.clone()  # the program may write into its own
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all tensors of the program."""
+        return set(self._names.values())
 
     def of(self, node: object) -> torch.Tensor | None:
         """Return the tensor that a placeholder stands for, None for anything else."""
-        return self._values.get(node) if isinstance(node, Node) else None
+        return self._values[node] if isinstance(node, Node) and node in self._names else None
 
     def name_of(self, node: object) -> str | None:
         """Return that tensor's name, such as ``features.0.0.weight``; None for anything else."""
         return self._names.get(node) if isinstance(node, Node) else None
 
-    def add(self, value: torch.Tensor, name: str = "simx_constant") -> Node:
-        """Give the program another constant, and return the placeholder that stands for it.
+    def compute(self, node: Node) -> None:
+        """Compute a node of the program, whose inputs have values."""
+        make = _computing(node)
+        self._values[node] = make(self._values)
+        self._steps.append(lambda values: {node: make(values)})
 
-        ``name`` shows in the exported graph, and is made unique.
+    def add(self, make: Callable[[_Values], Sequence[torch.Tensor]], *names: str) -> list[Node]:
+        """Give the program further constants, and return the placeholders that stand for them.
+
+        ``make`` computes them of the values of nodes. Each of ``names`` shows in the exported
+        graph, and is made unique.
         """
+        added = [*map(self._placed, _copied(make(self._values)), names)]
+        self._steps.append(lambda values: zip(added, _copied(make(values)), strict=True))
+        return added
+
+    def made_of(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the lowered program's tensors by name, for a state dict of the network."""
+        values: dict[Node, Any] = {node: each.clone() for node, each in self._constants.items()}
+        values |= {node: state[name] for node, name in self._state.items()}
+        for step in self._steps:
+            values.update(step(values))
+        return {name: values[node] for node, name in self._names.items()}
+
+    def _placed(self, value: torch.Tensor, name: str) -> Node:
         program, graph = self._program, self._program.graph
         number = len(program.constants)
         target = f"{name}_{number}"
-        value = value.detach().clone(memory_format=torch.contiguous_format)
         # All shapes of a program live in one mode.
         values = (node.meta.get("val") for node in graph.nodes)
         mode = next(each.fake_mode for each in values if hasattr(each, "fake_mode"))
@@ -104,36 +143,37 @@ class _HeldTensors:
         self._values[node], self._names[node] = value, target
         return node
 
-    def remove_unused(self) -> None:
-        """Remove the tensors that the program does not read."""
+    def finish(self) -> None:
+        """Remove the tensors that the program does not read, and keep none."""
         program = self._program
         specs = program.graph_signature.input_specs
         placeholders = program.graph.find_nodes(op="placeholder")
         kept: list[InputSpec] = []
         for node, spec in zip(placeholders, tuple(specs), strict=True):
-            if node.users or node not in self._values:
+            if node.users or node not in self._names:
                 kept.append(spec)
                 continue
             holder = program.state_dict if spec.kind in _STATE else program.constants
             holder.pop(str(spec.target), None)
-            del self._values[node], self._names[node]
+            del self._names[node]
             program.graph.erase_node(node)
         specs[:] = kept
+        del self._program, self._values
 
 
-def lower(program: ExportedProgram) -> ExportedProgram:
+def lower(program: ExportedProgram) -> HeldTensors:
     """Make a traced program ready for translation, in place.
 
     If a pass leaves something that torch's exporter would decompose, it still does.
 
     Returns:
-        The program that was given.
+        How the program's tensors follow from the network's.
     """
-    held = _HeldTensors(program)
+    held = HeldTensors(program)
     _fold_constants(program, held)
     _fuse_batch_norms(program, held)
     _make_functional(program)
-    held.remove_unused()
+    held.finish()
     program.graph.lint()
     program.graph_module.recompile()
     decompose = program.run_decompositions
@@ -143,7 +183,11 @@ def lower(program: ExportedProgram) -> ExportedProgram:
         return decompose(table, **options) if is_needed else program
 
     program.run_decompositions = only_if_needed
-    return program
+    return held
+
+
+def _copied(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [each.detach().clone(memory_format=torch.contiguous_format) for each in tensors]
 
 
 def _needs_decomposition(program: ExportedProgram, table: Mapping[Any, Any]) -> bool:
@@ -155,47 +199,52 @@ def _needs_decomposition(program: ExportedProgram, table: Mapping[Any, Any]) -> 
     )
 
 
-def _fold_constants(program: ExportedProgram, held: _HeldTensors) -> None:
+def _fold_constants(program: ExportedProgram, held: HeldTensors) -> None:
     """Compute every node whose inputs are all known, such as masks, and keep what others read.
 
     It follows the program's order: a tensor that is written in place is read as it is then.
     """
-    known: dict[Node, Any] = {}
+    computed: dict[Node, None] = {}
     for node in tuple(program.graph.nodes):
-        if (value := held.of(node)) is not None:
-            known[node] = value
-        elif node.op == "call_function" and _is_computable(node, known):
-            known[node] = _computed(node, known)
-        else:
-            for read in node.all_input_nodes:
-                if read in known and read.op == "call_function":
-                    node.replace_input_with(read, held.add(known[read]))
-    for node in reversed(known):
-        if node.op == "call_function":
-            program.graph.erase_node(node)
+        if node.op == "call_function" and _is_computable(node, computed, held):
+            held.compute(node)
+            computed[node] = None
+            continue
+        for read in node.all_input_nodes:
+            if read in computed:
+                (constant,) = held.add(lambda values, read=read: [values[read]], "simx_constant")
+                node.replace_input_with(read, constant)
+    for node in reversed(computed):
+        program.graph.erase_node(node)
 
 
-def _is_computable(node: Node, known: Mapping[Node, Any]) -> bool:
+def _is_computable(node: Node, computed: Container[Node], held: HeldTensors) -> bool:
     inputs = node.all_input_nodes
     if node.target is _NEW_ZEROS:
         return inputs == [node.args[0]]
-    return bool(inputs) and all(each in known for each in inputs)
+    return bool(inputs) and all(each in computed or held.of(each) is not None for each in inputs)
 
 
-def _computed(node: Node, known: Mapping[Node, Any]) -> Any:  # noqa: ANN401 - tensors, or lists of them
+def _computing(node: Node) -> Callable[[_Values], Any]:
+    """Return how a node is computed of the values of its inputs; the node may be erased then."""
     compute: Any = node.target
-    args: Any
-    if node.target is _NEW_ZEROS:
-        like, *others = node.args
+    args, options = node.args, node.kwargs
+    if compute is _NEW_ZEROS:
+        like, *others = args
         assert isinstance(like, Node)  # noqa: S101 - a method's first argument is its tensor
-        args = (torch.empty(0, dtype=like.meta["val"].dtype), *others)
-    else:
-        args = map_arg(node.args, known.__getitem__)
-    with torch.no_grad():
-        return compute(*args, **map_arg(node.kwargs, known.__getitem__))
+        compute = partial(compute, torch.empty(0, dtype=like.meta["val"].dtype))
+        args = tuple(others)
+
+    def computed(values: _Values) -> Any:  # noqa: ANN401 - tensors, or lists of them
+        with torch.no_grad():
+            return compute(
+                *map_arg(args, values.__getitem__), **map_arg(options, values.__getitem__)
+            )
+
+    return computed
 
 
-def _fuse_batch_norms(program: ExportedProgram, held: _HeldTensors) -> None:
+def _fuse_batch_norms(program: ExportedProgram, held: HeldTensors) -> None:
     """Fuse batch norms in evaluation mode into the convolutions that only they read.
 
     That leaves a third fewer nodes, and engines do it anyway. Verification shows that the values
@@ -208,20 +257,26 @@ def _fuse_batch_norms(program: ExportedProgram, held: _HeldTensors) -> None:
             _fuse(convolution, norm, held)
 
 
-def _fuse(convolution: Node, norm: Node, held: _HeldTensors) -> None:
+def _fuse(convolution: Node, norm: Node, held: HeldTensors) -> None:
     features, weight_node, *rest = convolution.args
     bias_node, *options = rest or [None]
     weight, bias = held.of(weight_node), held.of(bias_node)
-    scale, shift, mean, variance = (held.of(node) for node in norm.args[1:5])
+    mean, variance = map(held.of, norm.args[3:5])
     is_bias_computed = bias_node is not None and bias is None
     name = held.name_of(weight_node)
     if weight is None or name is None or mean is None or variance is None or is_bias_computed:
         return
     layer = name.rpartition(".")[0]
     epsilon: Any = norm.args[7]
-    fused = fuse_conv_bn_weights(weight, bias, mean, variance, epsilon, scale, shift)
+    read = (weight_node, bias_node, norm.args[3], norm.args[4])
+    of_norm = norm.args[1:3]
+
+    def fused(values: _Values) -> Sequence[torch.Tensor]:
+        statistics, gains = map(values.get, read), map(values.get, of_norm)
+        return fuse_conv_bn_weights(*statistics, epsilon, *gains)  # type: ignore[arg-type]  # tensors
+
     names = (f"{layer}.fused_weight", f"{layer}.fused_bias")
-    convolution.args = (features, *map(held.add, fused, names), *options)
+    convolution.args = (features, *held.add(fused, *names), *options)
     norm.replace_all_uses_with(convolution)
     norm.graph.erase_node(norm)
 

@@ -1,6 +1,8 @@
 """Which exports run side by side, and what becomes of them when one fails."""
 
+import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +94,41 @@ def test_small_ones_run_beside_a_giant() -> None:
     watch = Watch(threading.Barrier(2), frozenset({3, 9}))
     watch.run([2, 3, 9], side_by_side=2, memory=12)
     assert watch.started == [9, 3, 2]
+
+
+@given(
+    tasks=st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc")), max_size=12),
+    side_by_side=st.integers(1, 4),
+)
+def test_tasks_of_a_group_follow_one_another(
+    tasks: list[tuple[int, str]], side_by_side: int
+) -> None:
+    """One at a time, and a group that has begun is done before its place is given to another."""
+    lock, running, order = threading.Lock(), Counter[str](), list[str]()
+
+    def work(task: tuple[int, str]) -> int:
+        with lock:
+            running[task[1]] += 1
+            assert running[task[1]] == 1
+            order.append(task[1])
+        with lock:
+            running[task[1]] -= 1
+        return task[0]
+
+    done = run_admitted(
+        tasks,
+        work,
+        lambda task: task[0],
+        side_by_side=side_by_side,
+        memory_bytes=100,
+        group=lambda task: task[1],
+        on_start=lambda _: None,
+        on_abandon=lambda: None,
+    )
+
+    assert sorted(done) == sorted(need for need, _ in tasks)
+    if side_by_side == 1:
+        assert len([*itertools.groupby(order)]) == len(set(order))
 
 
 def test_a_task_that_raises_ends_the_others() -> None:

@@ -18,7 +18,7 @@ from simx.exporter.network.graph import export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.network.lowering import lower
 from simx.models.catalogue import of_torchvision
-from tests.exporter.network.traced import SIDE, operators, pictures, tensors, traced
+from tests.exporter.network.traced import SIDE, lowered, operators, pictures, tensors, traced
 
 
 class Masked(nn.Module):
@@ -92,7 +92,7 @@ def test_what_depends_on_no_input_is_computed_once() -> None:
     """A mask is read as it was at that moment, although it is written again later."""
     body = Masked()
     expected = body(pictures())
-    program = lower(traced(body))
+    program = lowered(body)
     assert torch.equal(program.module()(pictures()), expected)
     assert operators(program) == {"aten.add.Tensor": 1, "aten.mul.Tensor": 1}
     assert tensors(program) == 2  # the mask at both moments; the parameter is in it
@@ -103,7 +103,7 @@ def test_a_batch_norm_goes_into_its_convolution(*, bias: bool) -> None:
     """One node and two tensors are left, and the values are the same within float32."""
     body = Normed(bias=bias)
     expected = body.eval()(pictures())
-    program = lower(traced(body))
+    program = lowered(body)
     torch.testing.assert_close(program.module()(pictures()), expected, rtol=1e-5, atol=1e-5)
     assert operators(program) == {"aten.conv2d.default": 1}
     assert tensors(program) == 2
@@ -114,7 +114,7 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
     """What else reads it must see it without the norm."""
     body = Normed(is_read_twice=True)
     expected = body.eval()(pictures())
-    program = lower(traced(body))
+    program = lowered(body)
     torch.testing.assert_close(program.module()(pictures()), expected)
     assert operators(program)["aten._native_batch_norm_legit_no_training.default"] == 1
 
@@ -135,9 +135,25 @@ class Flattened(nn.Module):
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_is_flat_is_not_flattened_again(times: int) -> None:
     """Pooled embeddings are, and every architecture flattens them once more."""
-    program = lower(traced(Flattened(times)))
+    program = lowered(Flattened(times))
     assert operators(program) == {"aten.flatten.using_ints": 1}
     assert torch.equal(program.module()(pictures()), pictures().flatten(1))
+
+
+@pytest.mark.parametrize("kind", [Masked, Normed])
+def test_other_weights_give_the_tensors_of_their_own_trace(kind: type[nn.Module]) -> None:
+    """Computed, fused and plain tensors alike, under the same names."""
+    first, other = kind(), kind()
+    for parameter in other.parameters():
+        parameter.data += 0.25
+    held = lower(traced(first))
+    own = lowered(other)
+
+    made = held.made_of(other.state_dict())
+
+    expected = {**own.state_dict, **own.constants}
+    assert made.keys() == held.names == expected.keys()
+    assert all(torch.equal(made[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.fixture
@@ -195,9 +211,8 @@ def test_a_program_that_does_not_translate_is_left_to_torch(
 ) -> None:
     """Another version of torch may want something written otherwise."""
 
-    def unwanted(program: ExportedProgram) -> ExportedProgram:
+    def unwanted(program: ExportedProgram) -> None:
         program.run_decompositions = lambda *_, **__: program
-        return program
 
     monkeypatch.setattr(graph, "lower", unwanted)
     body = Normed()

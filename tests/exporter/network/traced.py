@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
+from simx.exporter.network.lowering import lower
+
 SIDE = 8
 """Height and width of the pictures that these tests use."""
 
@@ -16,6 +18,13 @@ def traced(body: nn.Module) -> ExportedProgram:
     batch = torch.export.Dim("batch", min=1)
     example = torch.zeros(3, 3, SIDE, SIDE)
     return torch.export.export(body, (example,), dynamic_shapes=({0: batch},))
+
+
+def lowered(body: nn.Module) -> ExportedProgram:
+    """Trace a network and make it ready for translation."""
+    program = traced(body)
+    lower(program)
+    return program
 
 
 def pictures(count: int = 2) -> torch.Tensor:
