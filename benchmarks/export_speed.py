@@ -8,9 +8,13 @@ with an empty store.
 With ``--all`` it is all architectures, by simx alone, and then once more with the store full: that
 takes half an hour on two cores and 40 GB of a disk.
 
-    python benchmarks/export_speed.py [--all | MODEL...]
+With ``--sets`` it is ten architectures, each with its default weights and then with two sets of
+weights: what the second ones add.
+
+    python benchmarks/export_speed.py [--all | --sets | MODEL...]
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +26,12 @@ from pathlib import Path
 import psutil
 
 ONE_OF_EACH_LARGE_FAMILY = Path(__file__).with_name("families.txt").read_text().split()
+
+WITH_TWO_SETS = (
+    *("efficientnet_b1", "mobilenet_v2", "mobilenet_v3_large", "regnet_x_400mf", "regnet_x_800mf"),
+    *("regnet_y_400mf", "regnet_y_800mf", "regnet_y_1_6gf", "resnet50", "resnext50_32x4d"),
+)
+"""Of the smaller architectures: two sets of weights for pictures of one size."""
 
 PLAIN_LOOP = """
 import sys
@@ -72,6 +82,22 @@ def all_of_them() -> None:
             print(f"{store} store: {seconds:.1f} s, {memory}, {entries} verified exports there")
 
 
+def two_sets() -> None:
+    """Export the default weights of ten architectures, then both sets, and print both."""
+    used = 0.0
+    for count, weights in ((10, ("v2",)), (20, ("v2", "v1"))):
+        names = [f"{model}:{each}" for model in WITH_TWO_SETS for each in weights]
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, peak = timed(simx_export(names, folder))
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before, used = used, children.ru_utime + children.ru_stime
+        print(
+            f"{count} exports: {seconds:.1f} s, {used - before:.1f} s of processor time, "
+            f"{peak / 2**30:.2f} GiB at the peak",
+            flush=True,
+        )
+
+
 def simx_export(names: Sequence[str], store: str) -> list[str]:
     """Return simx's command that exports networks with random weights into a store."""
     return [
@@ -119,5 +145,7 @@ def tree_bytes(pid: int) -> int:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--all"]:
         all_of_them()
+    elif sys.argv[1:] == ["--sets"]:
+        two_sets()
     else:
         main(sys.argv[1:] or ONE_OF_EACH_LARGE_FAMILY)

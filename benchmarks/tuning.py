@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
@@ -69,10 +70,18 @@ def line(model: TunedModel) -> str:
     is_better = "gain" if model.best != model.default else "no gain"
     its = model.winner
     return (
-        f"{model.model}: {its.backend}, batch {its.batch}, {its.threads} threads: {is_better}, "
-        f"{shown(model.gain)}, {model.candidates} candidates, {model.seconds:.0f} s"
+        f"{model.model}: {its.backend}, batch {its.batch}, {its.instances} x {its.threads} thread: "
+        f"{is_better}, {shown(model.gain)}, {model.candidates} candidates, {model.seconds:.0f} s"
         f"{', noisy' if model.noisy else ''}"
     )
+
+
+def tuned(*models: str, options: argparse.Namespace, **settings: Any) -> TunedModel:  # noqa: ANN401 - those of simx.tune
+    """Search the settings of one backbone; the file of the result is not kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tuned.json")
+        its = {"budget": options.budget, "store": options.store, "report": path, **settings}
+        return simx.tune(models, **its).models[0]
 
 
 def gains(options: argparse.Namespace) -> None:
@@ -88,15 +97,8 @@ def gains(options: argparse.Namespace) -> None:
         if is_over(begun, done, options.minutes):
             print(f"{len(runs) - done} of {len(runs)} searches left out: no time is left")
             break
-        found = simx.tune(
-            model,
-            goal=options.goal,
-            backends=backend,
-            seed=seed,
-            budget=options.budget,
-            store=options.store,
-        )
-        print(f"seed {seed}, {line(found.models[0])}", flush=True)
+        found = tuned(model, options=options, goal=options.goal, backends=backend, seed=seed)
+        print(f"seed {seed}, {line(found)}", flush=True)
 
 
 def planted(options: argparse.Namespace) -> None:
@@ -109,23 +111,18 @@ def planted(options: argparse.Namespace) -> None:
         while found < options.trials and not is_over(begun, found, options.minutes):
             slower, usual = f"slower=ort@{build.folder}", "usual=ort"
             with variants_alike(ALIKE_BESIDE):
-                (tuned,) = simx.tune(
-                    model,
-                    backends=(slower, usual),
-                    threads=1,
-                    seed=found,
-                    budget=options.budget,
-                    store=options.store,
-                ).models
+                backends = (slower, usual)
+                one = tuned(model, options=options, backends=backends, threads=1, seed=found)
             found += 1
-            of_slower = next(
-                (each.gain for each in tuned.confirmed if each.settings.backend == slower), None
-            )
-            is_usual = tuned.winner is not None and tuned.winner.backend.startswith(usual)
+            gains_over = {
+                each.settings.backend.partition("=")[0]: each.gain for each in one.confirmed
+            }
+            of_slower = gains_over.get("slower")
+            is_usual = one.winner is not None and one.winner.backend.startswith(usual)
             right += is_usual and of_slower is not None and of_slower.is_above_one(1)
             if of_slower and of_slower.low and of_slower.high:
                 covered += of_slower.low <= truth.high and truth.low <= of_slower.high
-            print(f"{line(tuned)}; over the slower one {shown(of_slower)}", flush=True)
+            print(f"{line(one)}; over the slower one {shown(of_slower)}", flush=True)
     least = 100 * lower_bound(right, found) if found else 0
     print(
         f"found in {right} of {found} searches (at least {least:.0f} % with 97.5 % confidence); "
@@ -138,17 +135,10 @@ def alike(options: argparse.Namespace) -> None:
     begun, found, claimed = time.monotonic(), 0, 0
     while found < options.trials and not is_over(begun, found, options.minutes):
         with variants_alike(ALIKE):
-            (tuned,) = simx.tune(
-                options.models[0],
-                backends="ort",
-                threads=1,
-                seed=found,
-                budget=options.budget,
-                store=options.store,
-            ).models
+            one = tuned(options.models[0], options=options, backends="ort", threads=1, seed=found)
         found += 1
-        claimed += tuned.best != tuned.default
-        print(line(tuned), flush=True)
+        claimed += one.best != one.default
+        print(line(one), flush=True)
     most = int(binom.ppf(0.975, found, FALSE_ALARMS)) if found else 0
     print(f"a gain is claimed in {claimed} of {found} searches; up to {most} are expected")
 

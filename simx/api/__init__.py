@@ -29,6 +29,7 @@ from simx.api.tuning import tune
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
+from simx.common.user_folders import new_report_path
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import export_into
 from simx.exporter.jobs.export import export as export_to_store
@@ -292,7 +293,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         models=tuple(os.fspath(each) for each in models),
         preprocess=names_of(preprocess),
     )
-    path = Path(report) if report else session.new_report_path()
+    path = Path(report) if report else new_report_path()
     return session.bench(config, inputs, path, listener, measuring, resume, force=force)
 
 

@@ -12,7 +12,7 @@ from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
 from simx.common.output_files import has_content
-from simx.common.user_folders import cache_folder, homeless
+from simx.common.user_folders import cache_folder, homeless, new_report_path
 from simx.evaluation.evaluate import Examples, Steps
 from simx.evaluation.evaluate import evaluate as evaluate_pictures
 from simx.evaluation.truth import read_pictures
@@ -29,7 +29,6 @@ from simx.results.files.evaluation import is_evaluation
 from simx.results.files.report import write
 from simx.results.schema.evaluation import Evaluation, EvaluationConfig, Units
 from simx.runner.backends.providers import provider_named
-from simx.runner.bench.session import new_report_path
 from simx.runner.bench.threads import default_threads
 
 

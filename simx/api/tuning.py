@@ -1,25 +1,29 @@
 """``simx.tune``: the fastest settings on this machine."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import msgspec
 
 from simx.api.arguments import AnyPath, Names, names_of, store_of, text_of
-from simx.common.errors import InputError
+from simx.common.atomic import write_atomically
+from simx.common.errors import InputError, SystemFailureError
 from simx.common.misfits import misfit
+from simx.common.user_folders import new_report_path
 from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
+from simx.report.contents import tuning_content
+from simx.results.files.journal import report_path, resume_command
 from simx.results.files.journal_lines import Inputs
-from simx.results.schema.config import Config
-from simx.results.schema.tuning import Goal, Tuning
+from simx.results.schema.config import Aim, Config, Goal
+from simx.results.schema.tuning import Tuning
 from simx.runner.backends.providers import provider_named
-from simx.runner.bench.session import Measuring
+from simx.runner.bench import session
 from simx.runner.bench.threads import default_threads
-from simx.runner.tuning.tune import tune_backbones
-from simx.runner.tuning.tuner import SEARCHING, Aim
+from simx.runner.tuning.search import SEARCHING, tune_backbones
 
 
 def tune(  # noqa: PLR0913 - the options of the command
@@ -29,6 +33,7 @@ def tune(  # noqa: PLR0913 - the options of the command
     max_latency: float | None = None,
     models: Sequence[AnyPath] = (),
     preprocess: Names = (),
+    report: AnyPath | None = None,
     backends: Names = ("torch", "ort"),
     providers: Names = ("cpu",),
     precisions: Sequence[Precision] = ("fp32",),
@@ -38,8 +43,10 @@ def tune(  # noqa: PLR0913 - the options of the command
     budget: float | None = None,
     seed: int = 0,
     store: AnyPath | None = None,
+    resume: Mapping[str, str] | None = None,
+    force: bool = False,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
-    measuring: Measuring = lambda _: nullcontext(lambda *_: None),
+    measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Tuning:
     """Find the fastest settings of backbones on this machine, confirmed on fresh processes.
 
@@ -47,10 +54,11 @@ def tune(  # noqa: PLR0913 - the options of the command
 
     Args:
         select: names or globs of backbones.
-        goal: ``latency`` of one picture, or ``throughput``, where batches take part.
+        goal: ``latency`` of one picture, or ``throughput``, where batches and instances take part.
         max_latency: seconds that a call may take at the most.
         models: ONNX files of your own, as for ``bench``.
         preprocess: as for ``bench``.
+        report: where the result goes as JSON; by default a new file in the user's data folder.
         backends: as for ``bench``. The first one of each name is searched around.
         providers: as for ``bench``.
         precisions: those that take part; the first one is the default's.
@@ -60,6 +68,8 @@ def tune(  # noqa: PLR0913 - the options of the command
         budget: seconds for each backbone; some launches are made in any case.
         seed: random seed of every order.
         store: folder of exports; by default the command's.
+        resume: finish the search of ``report`` that ended early, as for ``bench``.
+        force: replace the file at ``report`` whatever it holds, unless it is read.
         listener: gets messages, and hears of exports.
         measuring: as for ``bench``.
 
@@ -72,12 +82,13 @@ def tune(  # noqa: PLR0913 - the options of the command
         SystemFailureError: the system failed on simx's own files.
     """
     names = names_of(select)
-    if not names and not models:
+    if not names and not models and resume is None:
         raise InputError("no backbone is named; `simx models` lists all there are")
     if not isinstance(weights, WeightsRequest):
         weights = WeightsRequest.parse(os.fspath(weights))
+    schedule = msgspec.structs.replace(SEARCHING, budget_seconds=budget, seed=seed)
     config = Config(
-        **msgspec.structs.asdict(SEARCHING),
+        **msgspec.structs.asdict(schedule),
         backbones=names,
         backends=names_of(backends),
         providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
@@ -87,9 +98,10 @@ def tune(  # noqa: PLR0913 - the options of the command
         weights=weights.kind,
         profile="default",
     )
-    config = msgspec.structs.replace(config, budget_seconds=budget, seed=seed)
-    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
-        raise InputError(problem)
+    aim = Aim(goal=goal, max_latency=max_latency)
+    for given, name in ((config, "config"), (aim, "aim")):
+        if problem := misfit(msgspec.to_builtins(given), type(given), name):
+            raise InputError(problem)
     inputs = Inputs(
         store=str(store_of(store)),
         weights_file=text_of(weights.path),
@@ -97,5 +109,15 @@ def tune(  # noqa: PLR0913 - the options of the command
         models=tuple(os.fspath(each) for each in models),
         preprocess=names_of(preprocess),
     )
-    aim = Aim(goal=goal, max_latency_seconds=max_latency)
-    return tune_backbones(config, inputs, aim, listener, measuring)
+    path = Path(report) if report else new_report_path()
+    if resume is not None:
+        path = report_path(path)
+    with session.journaled(config, inputs, path, listener, resume, aim, force=force) as run:
+        found = tune_backbones(*run, measuring)
+        try:
+            write_atomically(path, tuning_content(found).json().encode())
+        except SystemFailureError as error:
+            command = resume_command(path, "tune")
+            raise SystemFailureError(f"{error}; nothing is lost: '{command}' writes it") from None
+        run[1].remove()
+    return found

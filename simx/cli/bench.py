@@ -6,12 +6,13 @@ import click
 import msgspec
 
 from simx.cli import options
-from simx.cli.configuration import SETTINGS_FILES, with_path
-from simx.cli.output import force_option, next_step, show, tell
+from simx.cli.configuration import SETTINGS_FILES, TYPED, typed_fields, with_path
+from simx.cli.output import force_option, next_step, resume_option, show, tell
 from simx.cli.parameters import PathOrDash, Utf8Path, choice_option, duration, share, size
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.common.output_files import STDOUT, require_unread
+from simx.common.user_folders import new_report_path
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
@@ -21,34 +22,16 @@ from simx.results.schema.config import ProfileName, Scenario
 
 _PICTURE = Utf8Path(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
-_TYPED = click.core.ParameterSource.COMMANDLINE
-
-_FIELDS = {
-    **dict.fromkeys(("select", "all", "gflops", "family"), ("backbones",)),
-    "model": ("models",),
-    "backend": ("backends",),
-    "provider": ("providers",),
-    "provider_option": ("provider_options",),
-    "precision": ("precisions",),
-    "weights": ("weights", "weights_file"),
-    "launches": ("launches", "half_width"),
-    "budget": ("budget_seconds",),
-    "batch": ("batch", "batches"),
-    "threads": ("threads", "thread_counts"),
-    "instances": ("instance_counts",),
-    "pin": ("pinned",),
-}
-"""The fields of a run's configuration that an option sets, where their names differ."""
 
 
 def _use_settings(context: click.Context, _option: object, path: Path | None) -> Path | None:
     """Make the settings of a file the defaults of this run."""
     if path is not None:
-        from simx.results.files.tuning import read_settings  # noqa: PLC0415 - slow
+        from simx.results.files.report import read_settings  # noqa: PLC0415 - slow
 
         found = msgspec.to_builtins(read_settings(path)).items()
-        options = {name: list(map(str, values)) for name, values in found}
-        context.default_map = {**(context.default_map or {}), **options}
+        given = {of: each if isinstance(each, str) else list(map(str, each)) for of, each in found}
+        context.default_map = {**(context.default_map or {}), **given}
     return path
 
 
@@ -123,13 +106,7 @@ the store.
     "a file in the user's data folder.",
 )
 @force_option
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="REPORT",
-    help="Continue a run that ended early, with the options of that run, and write to its report. "
-    "Failed cells are not measured again.",
-)
+@resume_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -190,7 +167,6 @@ def command(
     from simx.report.words.heading import seconds_spent  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
     from simx.results.schema.report import FailedCell  # noqa: PLC0415
-    from simx.runner.bench.session import new_report_path  # noqa: PLC0415
 
     backbones: tuple[Backbone, ...] = ()
     if select or all or gflops or family:
@@ -203,7 +179,7 @@ def command(
         output, form = None, _form_of_stdout(context, format)
     path = output or new_report_path() if resume is None else report_path(resume)
     require_unread(path, filter(None, (*SETTINGS_FILES, settings)))
-    typed = None if resume is None else _typed(context, output, path)
+    typed = None if resume is None else typed_fields(context, output, path)
     with shown_exports() as listener:
         report = bench(
             tuple(backbone.name for backbone in backbones),
@@ -272,26 +248,8 @@ def _form_of_stdout(context: click.Context, form: Form) -> Form:
     Raises:
         InputError: Another format was typed.
     """
-    if context.get_parameter_source("format") is _TYPED and form != "json":
+    if context.get_parameter_source("format") is TYPED and form != "json":
         raise InputError(
             f"--output - with --format {form}: the report on stdout is JSON; omit one of the two"
         )
     return "json"
-
-
-def _typed(context: click.Context, output: Path | None, path: Path) -> dict[str, str]:
-    """Return the configuration's fields that were typed, with the names of their options.
-
-    Variables and files were read when the run was begun, and do not count again.
-
-    Raises:
-        InputError: another report was typed than the one to resume.
-    """
-    typed = [name for name in context.params if context.get_parameter_source(name) is _TYPED]
-    if "output" in typed and output not in {None, path}:
-        raise InputError(f"--output {output} with --resume {path}: a report stays in place")
-    fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
-    return {
-        field: "SELECT" if field == "backbones" else f"--{name.replace('_', '-')}"
-        for field, name in fields.items()
-    }

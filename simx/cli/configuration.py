@@ -3,6 +3,7 @@
 A plain entry (``store = "..."``) holds for every command that has the option, an entry in a
 command's table (``[bench]``) for that command alone. The table ``[environments]`` has paths of
 environments for ``--backend``, by their names. ``simx.toml`` hides ``pyproject.toml``.
+A run that is resumed has the configuration it was begun with, and only what was typed has to agree.
 """
 
 import difflib
@@ -25,6 +26,25 @@ SETTINGS_FILES = (Path("simx.toml"), Path("pyproject.toml"))
 """Of the current folder; the first one that exists is read."""
 
 _ENVIRONMENTS = "environments"
+
+TYPED = click.core.ParameterSource.COMMANDLINE
+
+_FIELDS = {
+    **dict.fromkeys(("select", "all", "gflops", "family"), ("backbones",)),
+    "model": ("models",),
+    "backend": ("backends",),
+    "provider": ("providers",),
+    "provider_option": ("provider_options",),
+    "precision": ("precisions",),
+    "weights": ("weights", "weights_file"),
+    "launches": ("launches", "half_width"),
+    "budget": ("budget_seconds",),
+    "batch": ("batch", "batches"),
+    "threads": ("threads", "thread_counts"),
+    "instances": ("instance_counts",),
+    "pin": ("pinned",),
+}
+"""The fields of a run's configuration that an option sets, where their names differ."""
 
 _MOST_CHARACTERS = 4096  # about the longest path of Linux
 _MOST_BITS = 64
@@ -159,6 +179,24 @@ def _is_typeable(value: object) -> bool:
     if isinstance(value, int):
         return not isinstance(value, bool) and value.bit_length() <= _MOST_BITS
     return isinstance(value, float)
+
+
+def typed_fields(context: click.Context, output: Path | None, path: Path) -> dict[str, str]:
+    """Return the configuration's fields that were typed, with the names of their options.
+
+    Variables and files were read when the run was begun, and do not count again.
+
+    Raises:
+        InputError: another report was typed than the one to resume.
+    """
+    typed = [name for name in context.params if context.get_parameter_source(name) is TYPED]
+    if "output" in typed and output not in {None, path}:
+        raise InputError(f"--output {output} with --resume {path}: a report stays in place")
+    fields = {field: name for name in typed for field in _FIELDS.get(name, (name,))}
+    return {
+        field: "SELECT" if field == "backbones" else f"--{name.replace('_', '-')}"
+        for field, name in fields.items()
+    }
 
 
 def complete_backbone(_context: object, _argument: object, incomplete: str) -> list[str]:

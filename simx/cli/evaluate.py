@@ -6,11 +6,12 @@ import click
 
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
-from simx.cli.output import force_option, show, tell, tell_variables
+from simx.cli.output import force_option, report_option, show, tell, tell_variables
 from simx.cli.parameters import Utf8Path, choice_option
 from simx.common.errors import ExitCode
 from simx.common.input_files import shown
 from simx.common.output_files import require_unread
+from simx.common.user_folders import new_report_path
 from simx.models.backbone import EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.content import Form
@@ -71,13 +72,7 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
     is_flag=True,
     help="With --format html: leave out the small pictures of wrong, borderline and best pairs.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=Utf8Path(path_type=Path, dir_okay=False),
-    show_default="a file in the user's data folder",
-    help="File of the report.",
-)
+@report_option
 @force_option
 def command(
     pictures: Path,
@@ -118,7 +113,6 @@ def command(
     from simx.report.contents import evaluation_content  # noqa: PLC0415
     from simx.results.schema.evaluation import FailedEvaluation  # noqa: PLC0415
     from simx.results.summaries.evaluated import PicturedPair  # noqa: PLC0415
-    from simx.runner.bench.session import new_report_path  # noqa: PLC0415
 
     names: tuple[str, ...] = ()
     if select or all or gflops or family:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from simx.cli.configuration import SETTINGS_FILES
-from simx.cli.parameters import PathOrDash
+from simx.cli.parameters import PathOrDash, Utf8Path
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import STDIN, shown
@@ -40,6 +40,22 @@ output_option = click.option(
 
 force_option = click.option(
     "--force", is_flag=True, help="Replace the output file, whatever it holds."
+)
+
+report_option = click.option(
+    "-o",
+    "--output",
+    type=Utf8Path(path_type=Path, dir_okay=False),
+    show_default="a file in the user's data folder",
+    help="File of the report.",
+)
+
+resume_option = click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="REPORT",
+    help="Continue a run that ended early, with the options of that run, and write to its report. "
+    "Failed cells are not measured again.",
 )
 
 

@@ -6,10 +6,13 @@ from typing import Literal
 import click
 
 from simx.cli import options
-from simx.cli.configuration import with_path
-from simx.cli.output import force_option, output_option, require_output, show
+from simx.cli.configuration import SETTINGS_FILES, typed_fields, with_path
+from simx.cli.output import force_option, report_option, resume_option, show, tell
 from simx.cli.parameters import choice_option, duration
 from simx.common.errors import ExitCode
+from simx.common.input_files import shown
+from simx.common.output_files import require_unread
+from simx.common.user_folders import new_report_path
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
 from simx.report.content import Form
@@ -20,7 +23,7 @@ Find the fastest settings of each MODEL on this machine.
 Threads, batches, precisions and variants of each backend are searched by successive halving, all
 candidates in the same rounds. Then the winner and the defaults are measured against each other on
 fresh processes, from which alone the gain is computed. This takes some minutes for each backbone;
-do not use the machine meanwhile.
+do not use the machine meanwhile. A report of JSON is written, from which bench takes --settings.
 
 MODEL is a name or a glob. The exit code is 3 if nothing could be found for one of them.
 """
@@ -32,7 +35,7 @@ MODEL is a name or a glob. The exit code is 3 if nothing could be found for one 
 @choice_option(
     "--goal",
     ("latency", "throughput"),
-    "Time of one picture, or pictures a second with any batch up to 32.",
+    "Time of one picture, or pictures a second with any batch up to 32 and several instances.",
 )
 @click.option(
     "--max-latency",
@@ -56,9 +59,12 @@ MODEL is a name or a glob. The exit code is 3 if nothing could be found for one 
 @options.seed_option
 @options.store_option
 @options.verdict_format_option
-@output_option
+@report_option
 @force_option
+@resume_option
+@click.pass_context
 def command(
+    context: click.Context,
     select: tuple[str, ...],
     model: tuple[str, ...],
     preprocess: tuple[str, ...],
@@ -76,15 +82,17 @@ def command(
     format: Form,
     output: Path | None,
     force: bool,
+    resume: Path | None,
 ) -> ExitCode:
     """Run ``simx tune``."""
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.api import tune  # noqa: PLC0415
     from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import tuning_content  # noqa: PLC0415
+    from simx.results.files.journal import report_path  # noqa: PLC0415
 
-    reads = (store, weights.path, *map(Path, (*model, *preprocess)))
-    require_output(output, format, list(filter(None, reads)), force=force)
+    path = report_path(resume) if resume else output or new_report_path()
+    require_unread(path, SETTINGS_FILES)
     with shown_exports() as listener:
         found = tune(
             select,
@@ -92,6 +100,7 @@ def command(
             max_latency=max_latency,
             models=model,
             preprocess=preprocess,
+            report=path,
             backends=[with_path(name) for name in backend],
             providers=provider,
             precisions=precision,
@@ -101,9 +110,15 @@ def command(
             budget=budget,
             seed=seed,
             store=store,
+            resume=None if resume is None else typed_fields(context, output, path),
+            force=force,
             listener=listener,
             measuring=shown_launches,
         )
-    show(tuning_content(found), format, output)
+    try:
+        show(tuning_content(found), format, None)
+    finally:
+        # The result is safe, also if stdout cannot be written.
+        tell(f"report saved as {shown(path)}")
     failed = any(each.problem for each in found.models)
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from simx.common.errors import InputError
+from simx.common.errors import InputError, SystemFailureError
 
 
 def cache_folder() -> Path | None:
@@ -19,6 +20,26 @@ def data_folder() -> Path | None:
     from platformdirs import user_data_path  # noqa: PLC0415 - help texts do not need it
 
     return _in_a_home(user_data_path)
+
+
+def new_report_path() -> Path:
+    """Return a new report's place in the user's data folder, and make the folder.
+
+    Raises:
+        InputError: the user has no data folder.
+        SystemFailureError: the folder cannot be made.
+    """
+    data = data_folder()
+    if data is None:
+        raise homeless("name the report with -o")
+    folder = data / "reports"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemFailureError(
+            f"{folder}: cannot be made ({error.strerror}); choose the report's place with -o"
+        ) from None
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
 
 
 def homeless(advice: str) -> InputError:

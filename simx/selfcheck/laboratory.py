@@ -111,6 +111,7 @@ class Laboratory:
             schedule=schedule,
             history=self.history,
             only_forward=True,
+            counting=None,
         )
         finished = run_launch(bench, cells, index, seconds).finished
         for cell in finished.cells:

@@ -33,7 +33,6 @@ RENDERING: dict[str, tuple[str, ...]] = {
     "models": ("models", "resnet18"),
     "doctor": ("doctor",),
     "selfcheck": ("selfcheck",),
-    "tune": ("tune", "squeezenet1_1", "--store", "store"),
 }
 """Commands whose results go to stdout."""
 
@@ -62,13 +61,13 @@ def files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer at once instead of measuring, with what could be the result."""
 
-    def measure(self: session._Session, journal: Journal, path: Path, _: object) -> Report:
+    def measure(self: session.Session, journal: Journal, path: Path, _: object) -> Report:
         found = msgspec.structs.replace(self.header.report, cells=(measured(),))
         write(path, found)
         journal.remove()
         return found
 
-    monkeypatch.setattr(session._Session, "measure", measure)
+    monkeypatch.setattr(session.Session, "measure", measure)
     monkeypatch.setattr(doctor, "diagnose", lambda *_: SOUND)
     answer = SelfCheck(
         created="2026-01-05T12:00:00Z",

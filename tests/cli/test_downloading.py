@@ -13,7 +13,7 @@ import simx.cli.options
 from simx.cli.progress import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.jobs.from_weights import Maker
+from simx.exporter.jobs.from_weights import make
 from simx.exporter.jobs.plan import ExportRequest, NotExported
 from simx.exporter.weights.cache import (
     checkpoint_bytes,
@@ -43,7 +43,7 @@ class _Record(msgspec.Struct):
 def _run_here(_workers: ExportWorkers, request: ExportRequest) -> NotExported:
     """Do a worker's work in this process, which has torch already, as far as its first stage."""
     with pytest.raises(InputError) as refused:
-        Maker().make(request, lambda _: None)
+        make(request, lambda _: None, [])
     return NotExported(
         backbone=request.order.backbone,
         precision=request.order.identity.precision,

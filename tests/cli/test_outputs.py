@@ -98,7 +98,6 @@ FORMS = ("table", "markdown", "csv", "json", "html")
 LACKING = {
     *(("doctor", form) for form in ("csv", "html")),
     *(("selfcheck", form) for form in ("csv", "html")),
-    *(("tune", form) for form in ("csv", "html")),
     *((each, "html") for each in ("diff", "diff of several", "diff of targets", "models")),
 }
 
@@ -152,7 +151,7 @@ FOREIGN = {
     "picture": bundled().anchor.read_bytes(),
     "packed": gzip.compress(b"simx report, "),
     "report": encode(REPORT),
-    "journal": b'{"journal":{"name":"simx-journal","version":3}}\n',
+    "journal": b'{"journal":{"name":"simx-journal","version":4}}\n',
 }
 
 
@@ -255,6 +254,23 @@ def test_a_benchmark_keeps_what_is_no_report_of_it(
     assert refused.err.startswith("simx: theirs: ")
     assert "--force" in refused.err
     assert (folder / "theirs").read_bytes() == content
+
+
+def test_a_search_replaces_its_own_result_alone(simx: Simx, folder: Path) -> None:
+    """It says beforehand that it will."""
+    typed = ("tune", "squeezenet1_1", "--store", "store", "--weights", "random", "-o")
+    first, second = simx(*typed, "tuned.json"), simx(*typed, "tuned.json")
+    refused = [simx(*typed, output) for output in ("a.json", "pictures.csv")]
+
+    assert (first.code, first.messages) == (ExitCode.DONE, ["simx: report saved as tuned.json"])
+    assert second.messages == [
+        "simx: tuned.json: will be replaced when this run ends",
+        "simx: report saved as tuned.json",
+    ]
+    assert [each.code for each in refused] == [ExitCode.USAGE] * 2
+    assert "a.json: exists, and is no result of simx tune" in refused[0].err
+    assert simx(*typed, "a.json", "--force").code == ExitCode.DONE
+    assert not list(folder.glob("*.journal"))
 
 
 def test_the_library_keeps_what_the_command_keeps(folder: Path) -> None:

@@ -278,7 +278,7 @@ def without_the_work(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(from_weights, "_headless", lambda *_: torch.nn.Identity())
     patch.setattr(from_weights, "_embed", lambda *_: embeddings)
     patch.setattr(
-        from_weights, "export_graph", lambda _body, _crop, path, _: path.write_bytes(b"graph")
+        from_weights, "export_graph", lambda _body, _crop, path: path.write_bytes(b"graph")
     )
     patch.setattr(job, "verify_export", lambda *_: verified)
 

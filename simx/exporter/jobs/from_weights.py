@@ -4,6 +4,7 @@ Imports torch; runs inside an export worker only.
 """
 
 import contextlib
+import functools
 import gc
 from pathlib import Path
 
@@ -45,60 +46,56 @@ def main(connection: Connection) -> None:
     """Run an export worker: networks that differ in their weights alone are traced once."""
     # The process is short-lived; collecting garbage frees little and takes a tenth of the time.
     gc.disable()
-    maker = Maker()
+    traces: list[TracedNetwork] = []
     with contextlib.suppress(EOFError):
         while True:
-            answer(connection, maker.make)
+            answer(connection, functools.partial(make, traces=traces))
 
 
-class Maker:
-    """Makes exports, and keeps the last trace for the next one."""
+def make(request: ExportRequest, stage: Stage, traces: list[TracedNetwork]) -> Made:
+    """Write a backbone's graph, torch's answers and the state dict.
 
-    def __init__(self) -> None:
-        self._traced: TracedNetwork | None = None
+    ``traces`` has the trace of the export before, if there is one, and gets this one's.
 
-    def make(self, request: ExportRequest, stage: Stage) -> Made:
-        """Write a backbone's graph, torch's answers and the state dict.
+    Raises:
+        Exception: the libraries' own errors; the stage that was named last has failed.
+    """
+    order, folder, state_path = request.order, Path(request.folder), Path(request.state_path)
+    backbone = order.backbone
+    stage("weights")
+    torch.set_num_threads(request.threads)
+    assert order.weights is not None  # noqa: S101 - this entry is for such orders
+    state, file_reading = load(backbone, order.identity.embedding, order.weights)
+    save_state(state, state_path)
 
-        Raises:
-            Exception: the libraries' own errors; the stage that was named last has failed.
-        """
-        order, folder, state_path = request.order, Path(request.folder), Path(request.state_path)
-        backbone = order.backbone
-        stage("weights")
-        torch.set_num_threads(request.threads)
-        assert order.weights is not None  # noqa: S101 - this entry is for such orders
-        state, file_reading = load(backbone, order.identity.embedding, order.weights)
-        save_state(state, state_path)
+    stage("reference")
+    body = _headless(state, order)
+    pixels = verification_pixels(backbone)
+    reference = Reference(pixels, _embed(body, pixels, order))
+    reference.save(folder / VERIFICATION_FILE)
 
-        stage("reference")
-        body = _headless(state, order)
-        pixels = verification_pixels(backbone)
-        reference = Reference(pixels, _embed(body, pixels, order))
-        reference.save(folder / VERIFICATION_FILE)
+    stage("export")
+    path = folder / MODEL_FILE
+    traces[:] = [export_graph(body, backbone.preset.crop, path, *traces)]
+    expected = Expectation(
+        batch=EXPORTED_BATCH,
+        crop=backbone.preset.crop,
+        dim=reference.embeddings.shape[1],
+        weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
+    )
 
-        stage("export")
-        path = folder / MODEL_FILE
-        self._traced = export_graph(body, backbone.preset.crop, path, self._traced)
-        expected = Expectation(
-            batch=EXPORTED_BATCH,
-            crop=backbone.preset.crop,
-            dim=reference.embeddings.shape[1],
-            weights=tuple(tuple(parameter.shape) for parameter in body.parameters()),
-        )
+    def own_error() -> float:
+        # Made again, because a module that is kept would take memory during verification.
+        again = _headless(load_state(state_path), order)
+        return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
 
-        def own_error() -> float:
-            # Made again, because a module that is kept would take memory during verification.
-            again = _headless(load_state(state_path), order)
-            return float32_error(again, reference.inputs(backbone.preset)[:, np.newaxis])
-
-        return Made(
-            reference=reference,
-            expected=expected,
-            weights=record_of(state_path),
-            own_error=own_error,
-            file_reading=file_reading if file_reading.text() else UNSET,
-        )
+    return Made(
+        reference=reference,
+        expected=expected,
+        weights=record_of(state_path),
+        own_error=own_error,
+        file_reading=file_reading if file_reading.text() else UNSET,
+    )
 
 
 def _headless(state: dict[str, torch.Tensor], order: Order) -> nn.Module:

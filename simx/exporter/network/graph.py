@@ -6,7 +6,6 @@ Imports torch and onnx; runs inside an export worker only.
 import copy
 import functools
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ It divides no size of any tensor in torchvision's networks, so a multiple of it 
 the batch.
 """
 
-
 _NAMES = "_name_authority"
 """What names new nodes of a graph; a copy of the graph does not get it."""
 
@@ -57,20 +55,10 @@ def prepare_exporter() -> None:
 
 
 class TracedNetwork:
-    """A headless network as a graph without weights, which any weights can be put into.
-
-    Args:
-        body: image float32 [N, 3, crop, crop] -> embedding float32 [N, D], in eval mode.
-        crop: height and width of the input in pixels.
-
-    Raises:
-        Exception: what torch's exporter raises.
-    """
+    """A headless network as a graph without weights, which any weights can be put into."""
 
     def __init__(self, body: nn.Module, crop: int) -> None:
-        self._crop = crop
-        self._structure = _structure(body)
-        self._constants = {name: each.clone() for name, each in _constants(body)}
+        self._structure = _structure(body, crop)
         self._held: HeldTensors | None = None
         example = torch.empty(EXPORTED_BATCH, 3, crop, crop)  # 325 MB at 518 pixels, if touched
         try:
@@ -82,7 +70,7 @@ class TracedNetwork:
             self._model = _translate(_trace(body, example))
             return
         can_copy = hasattr(self._model, "clone") and hasattr(self._model.graph, _NAMES)
-        if can_copy and held.names == set(self._model.graph.initializers):
+        if can_copy and set(held.names.values()) == set(self._model.graph.initializers):
             self._held = held
             _empty(self._model)
             traced.state_dict.clear()
@@ -90,14 +78,7 @@ class TracedNetwork:
 
     def fits(self, body: nn.Module, crop: int) -> bool:
         """Whether a network differs from the traced one in its weights alone."""
-        constants = dict(_constants(body))
-        return (
-            self._held is not None
-            and crop == self._crop
-            and _structure(body) == self._structure
-            and constants.keys() == self._constants.keys()
-            and all(torch.equal(each, constants[name]) for name, each in self._constants.items())
-        )
+        return self._held is not None and _structure(body, crop) == self._structure
 
     def filled(self, body: nn.Module) -> onnx_ir.Model:
         """Return the graph with the weights of a network that fits."""
@@ -147,16 +128,12 @@ def _empty(model: onnx_ir.Model) -> None:
         each.const_value = None
 
 
-def _structure(body: nn.Module) -> object:
-    """Return what the graph depends on besides values: modules, and the form of their tensors."""
+def _structure(body: nn.Module, crop: int) -> object:
+    """Return what a trace depends on: modules, forms of weights, values that are no weights."""
     state = body.state_dict()
-    return repr(body), [(name, each.shape, each.dtype) for name, each in state.items()]
-
-
-def _constants(body: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the tensors that a network computes when it is built, which no weights replace."""
-    state = body.state_dict()
-    return (pair for pair in body.named_buffers() if pair[0] not in state)
+    forms = [(name, each.shape, each.dtype) for name, each in state.items()]
+    tables = [(name, each) for name, each in body.named_buffers() if name not in state]
+    return crop, repr(body), forms, [(name, each.numpy().tobytes()) for name, each in tables]
 
 
 def _trace(body: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:

@@ -69,8 +69,7 @@ class HeldTensors:
 
     def __init__(self, program: ExportedProgram) -> None:
         self._program = program
-        self._names: dict[Node, str] = {}
-        self._state: dict[Node, str] = {}
+        self.names: dict[Node, str] = {}
         self._constants: dict[Node, torch.Tensor] = {}
         self._steps: list[Callable[[_Values], Any]] = []
         self._values: dict[Node, Any] = {}
@@ -81,37 +80,30 @@ class HeldTensors:
                 state, constants = program.state_dict, program.constants
                 value = state[target] if target in state else constants[target]
                 assert isinstance(value, torch.Tensor)  # noqa: S101 - a backbone holds nothing else
-                self._values[node] = value
-                self._names[node] = target
-                if target in state:
-                    self._state[node] = target
-                else:
+                self._values[node], self.names[node] = value, target
+                if target not in state:
                     self._constants[node] = value.clone()  # the program may write into its own
 
-    @property
-    def names(self) -> set[str]:
-        """The names of all tensors of the program."""
-        return set(self._names.values())
+        self._read = dict(self.names)
 
     def of(self, node: object) -> torch.Tensor | None:
         """Return the tensor that a placeholder stands for, None for anything else."""
-        return self._values[node] if isinstance(node, Node) and node in self._names else None
+        return self._values[node] if isinstance(node, Node) and node in self.names else None
 
     def name_of(self, node: object) -> str | None:
         """Return that tensor's name, such as ``features.0.0.weight``; None for anything else."""
-        return self._names.get(node) if isinstance(node, Node) else None
+        return self.names.get(node) if isinstance(node, Node) else None
 
     def compute(self, node: Node) -> None:
         """Compute a node of the program, whose inputs have values."""
         make = _computing(node)
-        self._values[node] = make(self._values)
         self._steps.append(lambda values: {node: make(values)})
+        self._values[node] = make(self._values)
 
     def add(self, make: Callable[[_Values], Sequence[torch.Tensor]], *names: str) -> list[Node]:
-        """Give the program further constants, and return the placeholders that stand for them.
+        """Let the program have further constants, and return the placeholders that stand for them.
 
-        ``make`` computes them of the values of nodes. Each of ``names`` shows in the exported
-        graph, and is made unique.
+        ``make`` computes them. Each of ``names`` shows in the exported graph, and is made unique.
         """
         added = [*map(self._placed, _copied(make(self._values)), names)]
         self._steps.append(lambda values: zip(added, _copied(make(values)), strict=True))
@@ -120,10 +112,10 @@ class HeldTensors:
     def made_of(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the lowered program's tensors by name, for a state dict of the network."""
         values: dict[Node, Any] = {node: each.clone() for node, each in self._constants.items()}
-        values |= {node: state[name] for node, name in self._state.items()}
+        values |= {node: state[name] for node, name in self._read.items() if name in state}
         for step in self._steps:
             values.update(step(values))
-        return {name: values[node] for node, name in self._names.items()}
+        return {name: values[node] for node, name in self.names.items()}
 
     def _placed(self, value: torch.Tensor, name: str) -> Node:
         program, graph = self._program, self._program.graph
@@ -140,7 +132,7 @@ class HeldTensors:
             0, InputSpec(InputKind.CONSTANT_TENSOR, argument, target)
         )
         program.constants[target] = value
-        self._values[node], self._names[node] = value, target
+        self._values[node], self.names[node] = value, target
         return node
 
     def finish(self) -> None:
@@ -150,12 +142,12 @@ class HeldTensors:
         placeholders = program.graph.find_nodes(op="placeholder")
         kept: list[InputSpec] = []
         for node, spec in zip(placeholders, tuple(specs), strict=True):
-            if node.users or node not in self._names:
+            if node.users or node not in self.names:
                 kept.append(spec)
                 continue
             holder = program.state_dict if spec.kind in _STATE else program.constants
             holder.pop(str(spec.target), None)
-            del self._names[node]
+            del self.names[node]
             program.graph.erase_node(node)
         specs[:] = kept
         del self._program, self._values

@@ -115,6 +115,7 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("first", "ms", timed("first")),
         ("pays off", "calls", lambda _, cell: figures.calls(cell.payback)),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
+        ("energy", "J a picture", lambda _, cell: figures.energy(cell.energy)),
     )
     for name, unit, read in further:
         yield _quantity(Column(name, unit, "forward"), read, optional=True)

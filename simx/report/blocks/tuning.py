@@ -1,9 +1,9 @@
 """The result of ``simx tune`` as a document."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import msgspec
+from msgspec.structs import replace
 
 from simx.common.safe_text import clean, counted
 from simx.models.backbone import full_name
@@ -12,16 +12,16 @@ from simx.report.blocks.document import Block, Code, Column, Heading, Paragraph,
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.names import provider_name, weights_name
-from simx.report.words.values import ABSENT, Tone, Value
-from simx.results.schema.tuning import Effect, TunedModel, TunedSettings, Tuning
+from simx.report.words.values import ABSENT, Value
+from simx.results.schema.tuning import TunedModel, TunedSettings, Tuning
 from simx.results.statistics.estimates import Ratio
 
 
 def tuning_blocks(found: Tuning) -> Iterator[Block]:
     """Yield for each backbone the gain, what was measured, what mattered, and the code."""
-    goal = f"simx tune, {found.goal}"
-    if found.max_latency_seconds:
-        goal += f", calls of at most {1e3 * found.max_latency_seconds:g} ms"
+    goal, longest = f"simx tune, {found.goal}", found.max_latency_seconds
+    if longest:
+        goal += f", calls of at most {1e3 * longest:g} ms"
     yield Heading(f"{goal}, {clean(found.created)}", level=1)
     for model in found.models:
         name = full_name(clean(model.model), weights_name(model.weights))
@@ -35,11 +35,10 @@ def tuning_blocks(found: Tuning) -> Iterator[Block]:
             yield Paragraph("Most rounds of the confirmation were disturbed.", tone="warning")
         if model.confirmed:
             yield _confirmed(model)
-            longest_ns = 1e9 * (found.max_latency_seconds or math.inf)
-            if (model.confirmed[0].call.high_ns or 0) > longest_ns:
+            if longest and (model.confirmed[0].call.high_ns or 0) > 1e9 * longest:
                 yield Paragraph("Its calls may take longer than is allowed.", tone="warning")
         if model.effects:
-            yield _effects(model.effects)
+            yield _effects(model)
         if model.out:
             out = (f"out: {_name(each.settings)}: {clean(each.reason)}" for each in model.out)
             yield Points(tuple(out), detail=not model.problem)
@@ -66,52 +65,51 @@ def _verdict(model: TunedModel) -> str:
 
 
 def _confirmed(model: TunedModel) -> Table:
-    rows = []
+    rows, several = [], any(each.settings.instances > 1 for each in model.confirmed)
     for each in model.confirmed:
         its = each.settings
-        gain = ABSENT if each.settings == model.winner else _gain(each.gain)
-        tone: Tone = "best" if its == model.best else "plain"
-        rate = msgspec.structs.replace(figures.per_second(each.call, its.batch), tone=tone)
-        rows.append(Row((*_settings(its), figures.time(each.call, spread=True), rate, gain)))
-    figures_of = (Column("call", "ms"), Column("pictures/s"), Column("fastest", "times as fast"))
-    keys = key_columns("backend", "provider", "precision", "batch", "threads")
-    return Table(
-        title="Confirmed on fresh processes",
-        columns=(*keys, *figures_of),
-        rows=tuple(rows),
-        keys=len(keys),
-    )
+        rate = figures.per_second(each.call, its.batch * its.instances)
+        counts = (its.batch, its.threads, its.instances)[: 2 + several]
+        keys = (*_target(its), *map(str, counts))
+        values = (
+            figures.time(each.call, spread=True),
+            replace(rate, tone="best") if its == model.best else rate,
+            ABSENT if its == model.winner else _gain(each.gain),
+        )
+        rows.append(Row((*map(Value, keys), *values)))
+    names = key_columns("backend", "provider", "precision", "batch", "threads", "instances")
+    names = names[: 5 + several]
+    found = (Column("call", "ms"), Column("pictures/s"), Column("fastest", "times as fast"))
+    title = "Confirmed on fresh processes"
+    return Table(title=title, columns=(*names, *found), rows=tuple(rows), keys=len(names))
 
 
-def _effects(effects: Sequence[Effect]) -> Table:
-    rows = [
+def _effects(model: TunedModel) -> Table:
+    rows = tuple(
         Row((Value(clean(each.change)), _gain(each.gain), Value(_name(each.settings))))
-        for each in sorted(effects, key=lambda each: -abs(math.log(each.gain.value)))
-    ]
-    gain, where = Column("gain", "times as fast"), Column("at", justify="left")
-    columns = (*key_columns("change"), gain, where)
-    return Table(title="What mattered, in the search", columns=columns, rows=tuple(rows))
-
-
-def _settings(its: TunedSettings) -> tuple[Value, ...]:
-    names = (_backend(its), provider_name(its.provider), its.precision)
-    return tuple(map(Value, (*names, str(its.batch), str(its.threads))))
+        for each in sorted(model.effects, key=lambda each: -abs(math.log(each.gain.value)))
+    )
+    found = (Column("gain", "times as fast"), Column("at", justify="left"))
+    columns = (*key_columns("change"), *found)
+    return Table(title="What mattered, in the search", columns=columns, rows=rows)
 
 
 def _gain(gain: Ratio | None) -> Value:
     """Return a gain, or that its interval has 1 in it."""
     if gain is None or gain.low is None or gain.high is None:
         return ABSENT
-    is_open = gain.low <= 1 <= gain.high
     shown = figures.ratio(gain)
+    is_open = gain.low <= 1 <= gain.high
     return Value("not told apart", f"({shown.text})", tone="faint") if is_open else shown
 
 
 def _name(its: TunedSettings) -> str:
     """Return settings in a sentence."""
-    threads = f"{counted(its.threads, 'thread')} and a batch of {its.batch}"
-    return f"{_backend(its)} {provider_name(its.provider)} {its.precision} with {threads}"
+    several = f"{its.instances} instances of " if its.instances > 1 else ""
+    threads = f"{several}{counted(its.threads, 'thread')} and a batch of {its.batch}"
+    return f"{' '.join(_target(its))} with {threads}"
 
 
-def _backend(its: TunedSettings) -> str:
-    return clean(BackendName.parse(its.backend).in_a_report)
+def _target(its: TunedSettings) -> tuple[str, str, str]:
+    backend = clean(BackendName.parse(its.backend).in_a_report)
+    return backend, provider_name(its.provider), its.precision

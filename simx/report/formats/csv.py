@@ -21,6 +21,7 @@ from simx.results.files.assembly import forward_of
 from simx.results.schema.report import Cell, FailedCell, MeasuredCell, QuotedCell, Report
 from simx.results.schema.times import FORWARD
 from simx.results.statistics.device_events import typical_device_ns
+from simx.results.statistics.energy import energy_per_picture
 from simx.results.statistics.estimates import minimum
 from simx.results.statistics.noise import page_faults
 from simx.results.statistics.percentiles import percentiles
@@ -38,7 +39,8 @@ class TidyRow(NamedTuple):
 
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
     figure that is no time has its name in ``scope`` and its value in ``median``;
-    ``pictures_per_second``, of the calls of ``forward``, has an interval too. What a row does not
+    ``pictures_per_second``, of the calls of ``forward``, and ``energy_per_picture`` have an
+    interval too. What a row does not
     have is None. ``status`` is ``ok``, ``failed`` or ``quoted``; of a time or its throughput also
     ``busy``, where the machine was too busy for it to mean anything, or ``imprecise``, where the
     ends of its interval are more than a factor of 2 apart. ``weights_origin`` is ``pretrained``,
@@ -166,6 +168,9 @@ def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[list[str]]
         yield _row("memory", "", "bytes", str(cell.memory.peak))
         if cell.memory.device is not None:
             yield _row("device_memory", "", "bytes", str(cell.memory.device.peak))
+    if used := energy_per_picture(forward, cell.identity.batch):
+        ends = map(figure, (used.joules, used.low, used.high))
+        yield ["energy_per_picture", "", "joules", str(len(forward)), "", *ends, *[""] * 4]
 
 
 def _row(scope: str, image: str, unit: str, value: str) -> list[str]:

@@ -13,6 +13,7 @@ from simx.report.words.names import IMPRECISE, NO_INTERVAL, RANDOM, provider_nam
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.statistics.energy import Energy
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, Payback
 
@@ -87,6 +88,13 @@ def ratio(value: Ratio | None) -> Value:
     if value is None:
         return ABSENT
     return _measured(value.value, value.low, value.high, spread=True)
+
+
+def energy(value: Energy | None) -> Value:
+    """Return the joules of a picture with their interval."""
+    if value is None:
+        return ABSENT
+    return _measured(value.joules, value.low, value.high, spread=True)
 
 
 def estimate_of(value: Ratio) -> str:

@@ -20,6 +20,7 @@ from simx.common.input_files import read_whole
 from simx.common.locking import try_lock
 from simx.results.files.journal_lines import (
     JOURNAL,
+    Command,
     FinishedLaunch,
     Header,
     Kept,
@@ -41,9 +42,9 @@ def report_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(_SUFFIX))
 
 
-def resume_command(report: Path) -> str:
-    """Return the shell command that resumes a run."""
-    return f"simx bench --resume {shlex.quote(str(report))}"
+def resume_command(report: Path, command: Command = "bench") -> str:
+    """Return the shell command that resumes a run of a command."""
+    return f"simx {command} --resume {shlex.quote(str(report))}"
 
 
 class Journal:
@@ -123,9 +124,8 @@ class Journal:
             self._is_empty = was_empty
             if was_empty:
                 raise
-            raise SystemFailureError(
-                f"{error}; finished launches are kept: '{resume_command(report_path(self.path))}'"
-            ) from None
+            command = resume_command(report_path(self.path), self.kept.header.command)
+            raise SystemFailureError(f"{error}; finished launches are kept: '{command}'") from None
 
     def remove(self) -> None:
         """Close and remove the journal, once the report made from it is safe."""
@@ -172,18 +172,20 @@ def _require_lock(path: Path, descriptor: int) -> None:
 
 
 def _in_the_way(path: Path) -> InputError:
-    """Return the error for a journal that exists already."""
+    """Return the error for a journal that exists already, which may be damaged."""
+    command: Command = "bench"
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         try:
             _require_lock(path, descriptor)
+            command = read_journal(path).header.command
         except InputError as error:
             return error
         finally:
             os.close(descriptor)
-    command = resume_command(report_path(path))
+    finishing = resume_command(report_path(path), command)
     return InputError(
-        f"journal {path}: is left from another run; finish that with '{command}', "
+        f"journal {path}: is left from another run; finish that with '{finishing}', "
         "move the journal away, or choose another report with -o"
     )
 

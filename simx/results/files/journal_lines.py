@@ -20,6 +20,7 @@ from simx.common.strict_json import Struct
 from simx.results.files.anonymised import anonymised
 from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
 from simx.results.files.validation import first_problem
+from simx.results.schema.config import Aim
 from simx.results.schema.report import (
     Canary,
     MeasuredCell,
@@ -40,16 +41,18 @@ JOURNAL = InputKind(
 JournaledBackbone = tuple[str, str]
 """Model and weights."""
 
+Command = Literal["bench", "tune"]
+
 
 class JournalId(Struct, frozen=True, kw_only=True):
     """Name and version of the format.
 
     Version 2 has the run's configuration in the report alone, and the files beside it. Version 3
-    has lines of notes instead of resumptions.
+    has lines of notes instead of resumptions. Version 4 has searches of settings, too.
     """
 
     name: Literal["simx-journal"] = "simx-journal"
-    version: Literal[3] = 3
+    version: Literal[4] = 4
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -77,11 +80,20 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """The first line: the report to come, with its configuration, and what the run reads."""
+    """The first line: the report to come, with its configuration, and what the run reads.
+
+    A search of settings has an ``aim``, and no report but its result comes of it.
+    """
 
     journal: JournalId = JournalId()
     inputs: Inputs
     report: Report
+    aim: Aim | None = None
+
+    @property
+    def command(self) -> Command:
+        """The command that began the run."""
+        return "bench" if self.aim is None else "tune"
 
 
 class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="launch"):

@@ -9,7 +9,7 @@ from simx.common.output_files import has_content
 from simx.common.safe_text import clean
 from simx.models.backbone import OWN_WEIGHTS
 from simx.results.files.anonymised import anonymised
-from simx.results.files.report import read
+from simx.results.files.report import read, read_settings
 from simx.results.schema.differences import differences
 from simx.results.schema.report import MeasuredCell, Report
 
@@ -21,6 +21,7 @@ def claim(
     *,
     force: bool,
     weights_sha256: str | None = None,
+    is_search: bool = False,
 ) -> bool:
     """Refuse a place for a report where something else than an earlier run of it would be lost.
 
@@ -31,6 +32,8 @@ def claim(
         reads: The files and folders that the command reads.
         force: Whether to replace any file that is not read.
         weights_sha256: The weights that the earlier report's cells must have, if not any.
+        is_search: Whether it is no report, but the result of a search, which replaces any other
+            result of one.
 
     Returns:
         Whether a file is replaced.
@@ -40,11 +43,20 @@ def claim(
     """
     if not has_content(path, reads):
         return False
-    if not force and (problem := _problem(path, report, weights_sha256)):
+    problem = _no_result(path) if is_search else _problem(path, report, weights_sha256)
+    if not force and problem:
         raise InputError(
             f"{shown(path)}: {problem}; name another file, or add --force to replace it"
         )
     return True
+
+
+def _no_result(path: Path) -> str | None:
+    try:
+        read_settings(path)
+    except InputError:
+        return "exists, and is no result of simx tune"
+    return None
 
 
 def _problem(path: Path, report: Report, weights_sha256: str | None) -> str | None:

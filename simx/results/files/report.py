@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from simx.results.schema.report import (
     Report,
     SchemaId,
 )
+from simx.results.schema.tuning import BenchOptions
 
 REPORT = InputKind(
     label="",
@@ -31,8 +33,16 @@ REPORT = InputKind(
 )
 """The largest is some thirty times what every backbone on two backends takes."""
 
+SETTINGS = replace(REPORT, label="settings ", mend="give a result that `simx tune` wrote")
+
 _OPEN_DEPTH = 8
 """Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
+
+
+class _Tuned(msgspec.Struct, frozen=True):
+    """What is read of a result of ``simx tune``."""
+
+    settings: BenchOptions
 
 
 def read(path: InputPath) -> Report:
@@ -50,6 +60,18 @@ def read(path: InputPath) -> Report:
         return _decoded(path, data)
     except JsonDefectError as error:
         raise REPORT.refused(path, str(error)) from error
+
+
+def read_settings(path: InputPath) -> BenchOptions:
+    """Read the options of ``simx bench`` from a result of ``simx tune``.
+
+    Raises:
+        InputError: In one line: the file cannot be read, or is no such result.
+    """
+    try:
+        return decode(read_whole(path, SETTINGS), _Tuned).settings
+    except JsonDefectError as error:
+        raise SETTINGS.refused(path, f"not a sound result: {error}") from error
 
 
 def write(path: Path, report: Report | Evaluation) -> None:

@@ -24,6 +24,9 @@ process, whether or not those before have been answered.
 
 SINGLE_STREAM: Scenario = "single-stream"
 
+Goal = Literal["latency", "throughput"]
+"""What a search of settings makes fast: one picture, or many pictures in calls of any batch."""
+
 BATCH = 1
 """Pictures of one call."""
 
@@ -52,6 +55,13 @@ class Load(NamedTuple):
     shared_session: bool = False
     pinned: bool = True
     pause: float | None = None
+
+
+class Aim(Struct, frozen=True, kw_only=True):
+    """What a search looks for; ``max_latency`` is the most seconds that a call may take."""
+
+    goal: Goal = "latency"
+    max_latency: PositiveAmount | None = None
 
 
 class Schedule(Struct, frozen=True, kw_only=True):

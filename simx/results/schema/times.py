@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from simx.common.bounded import Count, Positive, PositiveAmount
+from simx.common.bounded import Amount, Count, Positive, PositiveAmount
 from simx.common.strict_json import Struct
 from simx.models.pictures import Image
 from simx.results.schema.gpu import GpuState
@@ -53,7 +53,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     block's end. ``throttled_ns`` is how long the quota of a control group stopped the worker's
     group, summed over cores and over the groups above it. ``thermal_throttles`` counts how often
     heat slowed the cores. ``resident_bytes`` is the memory of the worker after the block. ``gpu``
-    is the state of the block's GPU, by NVIDIA's library.
+    is the state of the block's GPU, by NVIDIA's library. ``energy_uj`` are the microjoules that the
+    device which computes used in the block, and whatever else ran on it.
     """
 
     wall_ns: Count | None = None
@@ -68,6 +69,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     thermal_throttles: Count | None = None
     resident_bytes: Count | None = None
     gpu: GpuState | None = None
+    energy_uj: Count | UnsetType = UNSET
 
 
 class Block(Struct, frozen=True, kw_only=True):
@@ -112,13 +114,15 @@ class Launch(Struct, frozen=True, kw_only=True):
 
     A round may be missing: if the canary showed a disturbance before it began, only the canary has
     a block. ``warmup`` and ``events`` are kept with ``forward``; ``events`` is None where a device
-    or its backend has none.
+    or its backend has none. ``idle_watts`` is the power of the device while the loaded network
+    waited, of a launch whose blocks have an energy.
     """
 
     index: Count
     blocks: Annotated[tuple[Block, ...], Meta(min_length=1)]
     warmup: Warmup | None = None
     events: DeviceEvents | None = None
+    idle_watts: Amount | UnsetType = UNSET
 
 
 Launches = Annotated[tuple[Launch, ...], Meta(min_length=1)]

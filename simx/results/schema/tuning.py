@@ -1,24 +1,22 @@
 """The findings of ``simx tune``: the fastest settings of each backbone, and what they gain."""
 
-from typing import Literal
-
 import msgspec
 
 from simx.models.backbone import Precision
+from simx.results.schema.config import SINGLE_STREAM, Goal, Scenario
 from simx.results.schema.environment import Environment
 from simx.results.statistics.estimates import Estimate, Ratio
 
-Goal = Literal["latency", "throughput"]
-
 
 class TunedSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a candidate is measured with; the backend is named as on a command line."""
+    """Settings; the backend is named as on a command line, and each instance has the threads."""
 
     backend: str
     provider: str
     precision: Precision
     batch: int
     threads: int
+    instances: int = 1
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +32,10 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change of the defaults does to the fastest settings measured with and without it.
+    """What a ``change`` of the defaults does: a factor and its value, or the backend.
 
-    ``settings`` have the change: a factor and its value, or the backend. ``gain`` is how many times
-    as many pictures a second they embed, in the search's common rounds.
+    ``settings`` are the fastest that were measured with and without it, and have it. ``gain`` is
+    how many times as many pictures a second they then embed, in the search's common rounds.
     """
 
     settings: TunedSettings
@@ -93,6 +91,8 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     precision: tuple[Precision, ...]
     batch: tuple[int, ...]
     threads: tuple[int, ...]
+    instances: tuple[int, ...] = (1,)
+    scenario: Scenario = SINGLE_STREAM
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from simx.results.schema.report import (
 from simx.results.schema.times import FORWARD, Block, TimeKey, block_median
 from simx.results.statistics.device_events import typical_rest_ns
 from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, torch_beside
+from simx.results.statistics.energy import energy_per_picture
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
 from simx.results.statistics.noise import page_faults
 from simx.results.statistics.sustained import Run, confirmed
@@ -128,6 +129,9 @@ class Summariser:
             beyond_events_ns=None if backbone.busy else typical_rest_ns(forward_of(cell)),
             busy=frozenset(backbone.busy.keys() & backbone.times[target].keys()),
             page_faults=page_faults(backbone.queries[target]),
+            energy=None
+            if backbone.busy
+            else energy_per_picture(backbone.queries[target], cell.identity.batch),
             confirmed=_confirmed(backbone.queries[target], cell.identity.latency_bound),
             time_trend=self._trend(backbone.queries[target], _log_time),
             memory_trend=self._trend(backbone.queries[target], _resident),

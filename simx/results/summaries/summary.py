@@ -22,6 +22,7 @@ from simx.results.schema.report import (
 )
 from simx.results.schema.times import Launch, TimeKey
 from simx.results.statistics.busyness import Busyness
+from simx.results.statistics.energy import Energy
 from simx.results.statistics.estimates import Estimate, Ratio
 from simx.results.statistics.sustained import Run
 from simx.results.statistics.trend import Trend
@@ -111,7 +112,8 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     end. ``threads_used`` is how many threads computed a large product, None if unknown.
     ``beyond_events_ns`` is what a call takes beyond the device's own events, where that is much.
     ``busy`` are the times that are left out because the machine was too busy for figures.
-    ``page_faults`` are those of a call of ``forward``. ``payback`` compares it with its own backend
+    ``page_faults`` are those of a call of ``forward``, and ``energy`` is that of a picture, None
+    where the machine does not tell and under a load. ``payback`` compares it with its own backend
     without variants, or else with the first target; None unless its start is much slower, and its
     calls are certainly faster. ``confirmed`` are the queries that prove a rate within the latency
     bound. Over a long run, ``time_trend`` is the change of the logarithm of a call's time, and
@@ -138,6 +140,7 @@ class MeasuredSummary(msgspec.Struct, frozen=True, kw_only=True):
     beyond_events_ns: float | None = None
     busy: frozenset[TimeKey] = frozenset()
     page_faults: float | None = None
+    energy: Energy | None = None
     confirmed: Run | None = None
     time_trend: Trend | None = None
     memory_trend: Trend | None = None

@@ -73,16 +73,16 @@ def admitted(
     """
     planned = [each for each in cells if isinstance(each, PlannedCell)]
     sizes = {
-        target: [
+        kind: [
             _network_bytes(msgspec.structs.replace(first, batch=batch), launchers, deadlines)
             for batch in _WEIGHED_BATCHES
         ]
-        for target, first in {each.target: each for each in reversed(planned)}.items()
+        for kind, first in {_kind(each): each for each in reversed(planned)}.items()
     }
     available, failed = memory_for_exports(), list[PlannedCell]()
 
     def judged(cell: PlannedCell) -> PlannedCell | FailedCell:
-        needed, failure = _needed(cell, *sizes[cell.target]), refusal(cell, failed)
+        needed, failure = _needed(cell, *sizes[_kind(cell)]), refusal(cell, failed)
         if failure is None and needed > available and not cell.was_loaded:
             reason = (
                 f"a batch of {cell.batch} needs about {needed / _GIB:.1f} GiB of memory, and "
@@ -95,6 +95,11 @@ def admitted(
         return cell.failed(failure)
 
     return [judged(each) if isinstance(each, PlannedCell) else each for each in cells]
+
+
+def _kind(cell: PlannedCell) -> tuple[object, ...]:
+    """Return what the memory of a picture depends on; variants of a backend need about the same."""
+    return cell.target.backend.runtime, cell.target.provider, cell.target.precision
 
 
 def refusal(cell: PlannedCell, failed: Iterable[PlannedCell]) -> Failure | None:

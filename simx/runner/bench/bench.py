@@ -68,13 +68,15 @@ def run_bench(
     earlier = replay(journal.kept.launches, config, history, spreads)
     try:
         with launcher(READER, memory=config.worker_memory) as reading:
+            is_loaded = config.scenario != SINGLE_STREAM
             bench = Bench(
                 launchers=opened.launchers,
                 reader=PictureReader(reading, dict(pictures.files()), deadlines.of_pictures),
                 schedule=config,
                 history=history,
                 deadlines=deadlines,
-                only_forward=config.scenario != SINGLE_STREAM,
+                only_forward=is_loaded,
+                counting=None if is_loaded else 0,
             )
             for workload in workloads:
                 if workload.name not in journal.kept.finished:

@@ -278,7 +278,14 @@ class CellClient:
         blocks = tuple(self.blocks[scope, image])
         if scope != "forward":
             return Launch(index=index, blocks=blocks)
-        return Launch(index=index, blocks=blocks, warmup=self._warmup, events=self._events)
+        idle = self.prepared.idle_watts
+        return Launch(
+            index=index,
+            blocks=blocks,
+            warmup=self._warmup,
+            events=self._events,
+            idle_watts=msgspec.UNSET if idle is None else idle,
+        )
 
     def ask(self, request: msgspec.Struct, kind: type[T], stage: str, seconds: float) -> T:
         """Return the worker's answer, of this kind, to a request.

@@ -47,7 +47,7 @@ REPEATS = 2
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share; ``launchers`` start workers, by the backend's label."""
+    """What all launches share: ``launchers`` by backends' labels, which launch counts threads."""
 
     launchers: dict[str, Launcher]
     reader: PictureReader
@@ -55,6 +55,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     history: noise.ReferenceWorkloadHistory
     deadlines: Deadlines = USUAL
     only_forward: bool = False
+    counting: int | None = 0
 
 
 class LaunchResult(msgspec.Struct, frozen=True):
@@ -137,7 +138,7 @@ class _LaunchRun:
         self._prepare(places, inputs)
         self._each("compare", self._compare)
         self._explain_disagreements()
-        if self._index == 0 and not self._bench.only_forward:
+        if self._index == self._bench.counting:
             self._each("threads", lambda cell: cell.count_threads())
         # Of a giant even the smallest batch takes that long.
         live, smallest = self._live.values(), min(cell.batch for cell in self._cells)
@@ -172,13 +173,12 @@ class _LaunchRun:
         return failure is not None
 
     def _launch(self, places: Sequence[int]) -> None:
-        seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
-        for place in shuffled(places, seed, backbone, self._index, "launch"):
+        keys = self._bench.schedule.seed, self._cells[0].backbone.name, self._index
+        for place in shuffled(places, *keys, "launch"):
             plan = self._cells[place]
             try:
                 launcher = self._bench.launchers[plan.target.backend.label]
-                deadlines = self._bench.deadlines
-                client = client_of(plan, launcher, deadlines, seed, backbone, self._index)
+                client = client_of(plan, launcher, self._bench.deadlines, *keys)
             except WorkerError as error:
                 self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
             else:

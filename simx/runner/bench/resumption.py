@@ -13,7 +13,7 @@ from simx.common.errors import InputError
 from simx.exporter.jobs.plan import NotExported
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal_lines import FinishedLaunch, Header, Inputs, JournaledBackbone
-from simx.results.schema.config import Config, Schedule
+from simx.results.schema.config import Aim, Config, Schedule
 from simx.results.schema.differences import differences
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import partial_placement_in, without_partial_placement
@@ -136,7 +136,11 @@ def require_same_configuration(before: Report, now: Report) -> None:
 
 
 def require_same_as_asked(
-    begun: Header, config: Config, inputs: Inputs, labels: Mapping[str, str]
+    begun: Header,
+    config: Config,
+    inputs: Inputs,
+    labels: Mapping[str, str],
+    aim: Aim | None = None,
 ) -> None:
     """Refuse where something else is asked for than the run was begun with.
 
@@ -144,13 +148,18 @@ def require_same_as_asked(
         begun: the run's.
         config: what is asked for.
         inputs: what is asked for, with absolute paths.
-        labels: the fields of both that count, each with its label in messages, such as an option's
+        labels: the fields of all that count, each with its label in messages, such as an option's
             name.
+        aim: what is asked for of a search; None for a benchmark.
 
     Raises:
-        InputError: names each field that differs.
+        InputError: names each field that differs, or the command that the run is one of.
     """
-    pairs = ((begun.report.config, config), (begun.inputs, inputs))
+    if (begun.aim is None) != (aim is None):
+        raise InputError(
+            f"--resume: the run was begun by `simx {begun.command}`; resume it with that command"
+        )
+    pairs = ((begun.report.config, config), (begun.inputs, inputs), (begun.aim, aim))
     changed = [
         difference
         for before, now in pairs

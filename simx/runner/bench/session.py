@@ -12,10 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from simx.common.errors import InputError, SystemFailureError, Terminated
+from simx.common.errors import InputError, Terminated
 from simx.common.input_files import InputPath, shown
 from simx.common.temporary import temporary_folder
-from simx.common.user_folders import data_folder, homeless
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.memory import default_jobs
@@ -29,11 +28,12 @@ from simx.images.pictures import bundled, check_presets, chosen, describe
 from simx.models.backbone import Backbone, Precision
 from simx.models.model_input import is_file_of_input
 from simx.models.pictures import PictureSet
+from simx.results.files import journal as journals
 from simx.results.files.journal import Journal, journal_path, report_path, resume_command
 from simx.results.files.journal_lines import Header, Inputs, Noted
 from simx.results.files.replacing import claim
 from simx.results.files.report import read
-from simx.results.schema.config import Config
+from simx.results.schema.config import Aim, Config
 from simx.results.schema.report import Report
 from simx.runner.bench import resumption
 from simx.runner.bench.backbones import chosen_backbones, facts_of_own, held
@@ -47,6 +47,7 @@ from simx.runner.bench.targets import (
     useful_targets,
 )
 from simx.runner.bench.threads import threads_without_cores
+from simx.runner.measure import energy
 from simx.workers import variables
 
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
@@ -86,36 +87,55 @@ def bench(
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the store, the journal or the report cannot be written.
     """
+    if resumed is not None:
+        path = report_path(path)
+        if not journal_path(path).exists():
+            report = read(path)
+            listener.notice(f"{shown(path)} has no journal: nothing of it is open")
+            return report
+    with journaled(config, inputs, path, listener, resumed, force=force) as (session, journal):
+        return session.measure(journal, path, measuring)
+
+
+@contextmanager
+def journaled(
+    config: Config,
+    inputs: Inputs,
+    path: Path,
+    listener: ExportListener,
+    resumed: Mapping[str, str] | None,
+    aim: Aim | None = None,
+    *,
+    force: bool,
+) -> Iterator[tuple["Session", Journal]]:
+    """Check the arguments of a run, and begin its journal or go on with it; as for ``bench``.
+
+    With an ``aim`` it is a search of settings.
+    """
     if resumed is None or "backends" in resumed:
-        backends = tuple(map(located, config.backends))
-        config = msgspec.structs.replace(config, backends=backends)
-    if resumed is None:
-        with prepared(config, inputs, listener) as session:
-            header = session.header
+        config = msgspec.structs.replace(config, backends=tuple(map(located, config.backends)))
+    with ExitStack() as held:
+        if resumed is None:
+            session = held.enter_context(prepared(config, inputs, listener))
+            header = msgspec.structs.replace(session.header, aim=aim)
             weights = session.weights_sha256()
             # Where a journal lies, its own error names the command that resumes it.
             is_new = not os.path.lexists(journal_path(path))
             if is_new and _claim(path, header, force=force, weights_sha256=weights):
                 listener.notice(f"{shown(path)}: will be replaced when this run ends")
-            with Journal.begin(journal_path(path), header) as journal:
-                return session.measure(journal, path, measuring)
-    path = report_path(path)
-    if not journal_path(path).exists():
-        report = read(path)
-        listener.notice(f"{shown(path)} has no journal: nothing of it is open")
-        return report
-    with Journal.resume(journal_path(path)) as journal:
-        begun = journal.kept.header
-        resumption.require_same_as_asked(begun, config, _absolute(inputs), resumed)
-        assert begun.report.config is not None  # noqa: S101 - a journal's report is validated
-        _claim(path, begun, force=force)
-        inputs = msgspec.structs.replace(begun.inputs, offline=inputs.offline)
-        names = begun.report.config.backbones
-        if not _open(journal, chosen_backbones(names, inputs.models, inputs.preprocess)):
-            return finish(journal, path)
-        with prepared(begun.report.config, inputs, listener) as session:
-            journal.append(_resumption(begun, session.header))
-            return session.measure(journal, path, measuring)
+            journal = held.enter_context(Journal.begin(journal_path(path), header))
+        else:
+            journal = held.enter_context(Journal.resume(journal_path(path)))
+            header = journal.kept.header
+            resumption.require_same_as_asked(header, config, _absolute(inputs), resumed, aim)
+            assert header.report.config is not None  # noqa: S101 - a journal's report is validated
+            _claim(path, header, force=force)
+            inputs = msgspec.structs.replace(header.inputs, offline=inputs.offline)
+            session = held.enter_context(prepared(header.report.config, inputs, listener))
+            if _open(journal, session.backbones):
+                journal.append(_resumption(header, session.header))
+        held.enter_context(_how_to_resume(path, header, listener))
+        yield session, journal
 
 
 def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | None = None) -> bool:
@@ -134,7 +154,14 @@ def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | Non
         *Store(Path(inputs.store)).folders,
         checkpoints_folder(),
     ]
-    replaces = claim(path, header.report, reads, force=force, weights_sha256=weights_sha256)
+    replaces = claim(
+        path,
+        header.report,
+        reads,
+        force=force,
+        weights_sha256=weights_sha256,
+        is_search=header.aim is not None,
+    )
     if path.exists() and not path.is_file():
         raise InputError(
             f"{shown(path)}: is a pipe or device, and a journal is kept beside it; name a file"
@@ -147,27 +174,7 @@ def _open(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
     return [each for each in backbones if (each.model, each.weights) not in finished]
 
 
-def new_report_path() -> Path:
-    """Return a new report's place in the user's data folder, and make the folder.
-
-    Raises:
-        InputError: the user has no data folder.
-        SystemFailureError: the folder cannot be made.
-    """
-    data = data_folder()
-    if data is None:
-        raise homeless("name the report with -o")
-    folder = data / "reports"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemFailureError(
-            f"{folder}: cannot be made ({error.strerror}); choose the report's place with -o"
-        ) from None
-    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.json"
-
-
-class _Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A run whose arguments were checked; ``config`` names its backbones and its pictures."""
 
     config: Config
@@ -197,8 +204,9 @@ class _Session(msgspec.Struct, frozen=True, kw_only=True):
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
         left = _open(journal, self.backbones)
+        if not left:
+            return finish(journal, path)
         with (
-            _how_to_resume(path, self.listener),
             open_targets(self.targets, self.config.worker_memory) as opened,
             ExitStack() as held,
         ):
@@ -244,7 +252,7 @@ def exported(
 
 
 @contextmanager
-def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[_Session]:
+def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[Session]:
     """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
     names, request = config.backbones, _request(config, inputs)
@@ -265,7 +273,7 @@ def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterat
             workdir=folder,
         )
         check_presets(pictures, {backbone.preset for backbone in backbones})
-        yield _Session(
+        yield Session(
             config=msgspec.structs.replace(
                 config,
                 backbones=tuple(backbone.name for backbone in backbones),
@@ -281,6 +289,7 @@ def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterat
                 *lacking,
                 *threads_without_cores(_most_threads(config)),
                 *variables.notes(passed),
+                *energy.notes(),
             ),
             store=store,
             listener=listener,
@@ -316,13 +325,15 @@ def _absolute(inputs: Inputs) -> Inputs:
 
 
 @contextmanager
-def _how_to_resume(path: Path, listener: ExportListener) -> Iterator[None]:
+def _how_to_resume(path: Path, header: Header, listener: ExportListener) -> Iterator[None]:
     """Name the command that resumes a run, when it is ended early."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
-        if journal_path(path).exists():
-            listener.notice(f"what is finished is kept; go on: {resume_command(path)}")
+        kept = journal_path(path)
+        if kept.exists() and journals.read_journal(kept).launches:
+            command = resume_command(path, header.command)
+            listener.notice(f"what is finished is kept; go on: {command}")
         raise
 
 

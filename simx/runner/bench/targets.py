@@ -1,6 +1,6 @@
 """Targets: backends on providers in precisions, and the launchers of their workers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -48,6 +48,33 @@ class OpenTargets(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+class Servers(ExitStack):
+    """Launchers of backends, until the context ends; those that differ in settings alone share one.
+
+    Each worker has at most ``memory`` bytes of address space.
+    """
+
+    def __init__(self, memory: int | None = None) -> None:
+        super().__init__()
+        # Workers' temporary files, such as code that they compile, end with the context.
+        self._limits = memory, self.enter_context(temporary_folder())
+        self._servers: dict[tuple[object, ...], Launcher] = {}
+        self._launchers: dict[str, Launcher] = {}
+
+    def started(self, backends: Iterable[registry.BackendSpec]) -> dict[str, Launcher]:
+        """Start the launchers of further backends, and return all, by the backends' labels.
+
+        Raises:
+            ProviderUnavailableError: as ``started`` does.
+        """
+        for backend in backends:
+            key = backend.entry, backend.environment, backend.interpreter
+            if key not in self._servers:
+                self._servers[key] = self.enter_context(started(backend, *self._limits))
+            self._launchers[backend.label] = self._servers[key]
+        return self._launchers
+
+
 @contextmanager
 def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterator[OpenTargets]:
     """Start every backend's launcher, and find out by running a tiny graph which targets work.
@@ -60,13 +87,8 @@ def open_targets(targets: Sequence[Target], memory: int | None = None) -> Iterat
         ProviderUnavailableError: a backend does not start, or a provider works on none of them; or
             it works on a backend, but not on the same one with other variants or options.
     """
-    with ExitStack() as stack:
-        launchers: dict[str, Launcher] = {}
-        # Workers' temporary files, such as code that they compile, end with the run.
-        folder = stack.enter_context(temporary_folder())
-        for backend in dict.fromkeys(target.backend for target in targets):
-            starting = started(backend, memory, folder)
-            launchers[backend.label] = stack.enter_context(starting)
+    with Servers(memory) as servers:
+        launchers = servers.started(target.backend for target in targets)
         failures = _failures(targets, launchers)
         usable = [each for each in targets if (each.backend, each.provider) not in failures]
         notes = tuple(_notes(failures, usable))

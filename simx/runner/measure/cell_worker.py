@@ -17,6 +17,7 @@ from simx.models.pictures import IMAGES, Image
 from simx.results.schema.times import Block, DeviceEvents
 from simx.runner.backends.contract import Array, Backend, BackendError, Placed
 from simx.runner.load.stream import answer
+from simx.runner.measure.energy import EnergyMeter
 from simx.runner.measure.messages import (
     Answered,
     Embed,
@@ -89,9 +90,11 @@ class CellWorker:
         pictures: Array,
         watch: Watch | None = None,
         batch: int = 1,
+        energy: EnergyMeter | None = None,
     ) -> None:
         self.backend = backend
         self._watch = watch
+        self._energy = energy
         self._batch = batch
         self._inputs = inputs
         self._placed = RotatingInputs(inputs, backend.place, batch)
@@ -220,5 +223,12 @@ class CellWorker:
         return Measured(block=block, cosines=tuple(inputs.cosines))
 
     def _block(self, call: _Step, request: Measure, on_start: _Step, on_entry: _Step) -> Block:
-        plan, number, watch = request.plan, request.round, self._watch
-        return take_block(call, plan, number, watch=watch, on_start=on_start, on_entry=on_entry)
+        return take_block(
+            call,
+            request.plan,
+            request.round,
+            watch=self._watch,
+            energy=self._energy,
+            on_start=on_start,
+            on_entry=on_entry,
+        )

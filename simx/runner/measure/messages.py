@@ -199,7 +199,8 @@ class Prepared(Answer, frozen=True, kw_only=True):
     ``verification`` are the embeddings of all batches [K, D], ``rows`` the indices of their
     pictures among the reference's, and ``embeddings`` those of ``IMAGES`` [4, D]. ``libraries``
     are the provider's, with their versions. ``call_ns`` is the shortest of ``calls``. ``memory`` is
-    that of loading and the first call, without the device's; None if the system does not report it.
+    that of loading and the first call, without the device's, and ``idle_watts`` the device's power
+    after it; None if the system does not report it.
     """
 
     create_ns: int
@@ -213,6 +214,7 @@ class Prepared(Answer, frozen=True, kw_only=True):
     verification: ArrayMessage
     embeddings: ArrayMessage
     memory: Memory | None = None
+    idle_watts: float | None = None
 
 
 class Measured(Answer, frozen=True, kw_only=True):

@@ -6,8 +6,11 @@
 import resource
 import time
 
+from msgspec import UNSET
+
 from simx.common.cgroups import throttled_ns
 from simx.results.schema.times import Noise
+from simx.runner.measure.energy import EnergyMeter
 from simx.runner.measure.system import (
     core_times_ns,
     frequency_khz,
@@ -19,14 +22,17 @@ from simx.runner.measure.system import (
 
 
 class NoiseMeter:
-    """Measures from its creation until it is read."""
+    """Measures from its creation until it is read, the energy too if there is a meter of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, energy: EnergyMeter | None = None) -> None:
+        self._energy = energy
+        self._energy_start = None if energy is None else energy.read()
         self._start = _totals()
 
     def read(self) -> Noise:
         """Return the differences since then; a figure that the system does not have is None."""
         start, end = self._start, _totals()
+        used = None if self._energy is None else self._energy.since(self._energy_start)
         return Noise(
             wall_ns=_difference(start.wall_ns, end.wall_ns),
             wait_ns=_difference(start.wait_ns, end.wait_ns),
@@ -39,6 +45,7 @@ class NoiseMeter:
             resident_bytes=resident_bytes(peak=False),
             throttled_ns=_difference(start.throttled_ns, end.throttled_ns),
             thermal_throttles=_difference(start.thermal_throttles, end.thermal_throttles),
+            energy_uj=UNSET if used is None else used,
         )
 
 

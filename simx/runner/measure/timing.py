@@ -8,6 +8,7 @@ import msgspec
 
 from simx.results.schema.gpu import GpuState
 from simx.results.schema.times import Block
+from simx.runner.measure.energy import EnergyMeter
 from simx.runner.measure.messages import BlockPlan
 from simx.runner.measure.noise import NoiseMeter
 
@@ -36,6 +37,7 @@ def take_block(
     round_index: int,
     *,
     watch: Watch | None = None,
+    energy: EnergyMeter | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_entry: Callable[[], None] = lambda: None,
     clock: Clock = CLOCK,
@@ -48,6 +50,7 @@ def take_block(
         round_index: recorded with the block.
         watch: reads the device's state before the uncounted calls and after the last counted one,
             so that it leaves no pause before a timed call.
+        energy: counts the energy of the calls that count.
         on_start: called after the uncounted calls, and not timed.
         on_entry: called after each entry, and not timed.
         clock: replaced in tests.
@@ -56,7 +59,7 @@ def take_block(
     wanted = max(plan.min_calls, _HEADROOM * plan.seconds * 1e9 / _settle(call, plan, clock))
     per_entry = math.ceil(wanted / MAX_ENTRIES)
     on_start()
-    meter = NoiseMeter()
+    meter = NoiseMeter(energy)
     ns: list[int] = []
     while not _is_complete(ns, per_entry, plan):
         ns.append(_time_entry(call, per_entry, clock))

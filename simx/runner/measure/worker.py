@@ -31,6 +31,7 @@ from simx.runner.backends.gpu.nvml import open_device
 from simx.runner.backends.ort.placement import CPU
 from simx.runner.measure import messages
 from simx.runner.measure.cell_worker import CellWorker
+from simx.runner.measure.energy import EnergyMeter
 from simx.runner.measure.loaded_libraries import loaded_libraries
 from simx.runner.measure.rotating_inputs import batches
 from simx.runner.measure.system import forget_peak, resident_bytes
@@ -115,10 +116,11 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         facts = _with_allocator(backend.facts)
     answers = [_embed_once(backend, inputs[pictures]) for pictures in calls]
     # After the first call, when the runtime has its device.
-    gpu = watch(open_device(request.task.cuda_device))
+    device = open_device(request.task.cuda_device)
+    gpu, energy = watch(device), EnergyMeter(device)
     pictures = messages.unpack(request.pictures)
     watching = gpu.begin if gpu else None
-    cell = CellWorker(backend, inputs, pictures, watching, request.task.batch)
+    cell = CellWorker(backend, inputs, pictures, watching, request.task.batch, energy)
     return cell, messages.Prepared(
         create_ns=created - begun,
         first_call_ns=first.whole_ns,
@@ -132,6 +134,7 @@ def _prepare(runtime: Runtime, request: messages.Prepare) -> tuple[CellWorker, m
         rows=tuple(picture for pictures in calls for picture in pictures),
         verification=messages.pack(np.concatenate([embedding for embedding, _ in answers])),
         embeddings=messages.pack(cell.embed_pictures()),
+        idle_watts=energy.idle_watts(),
     )
 
 

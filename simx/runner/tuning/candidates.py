@@ -1,24 +1,25 @@
 """What a search tries: the defaults with single changes, and then the changes that helped. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from simx.models.backbone import Precision
-from simx.results.schema.config import BATCH
+from simx.models.backend_name import BackendName
+from simx.results.schema.config import BATCH, SINGLE_STREAM, Scenario, Setting
+from simx.results.schema.tuning import TunedSettings
 from simx.runner.backends.registry import ALTERNATIVES
 from simx.runner.bench.targets import Target
 
 MOST_PRODUCTS = 24
-"""Of threads and batches, for each backend; with more, every second number is left out."""
+"""Of threads and batches, for each backend; with more, some numbers of threads are left out."""
 
-MOST_HELPFUL = 3
-"""Variants of each backend that are combined."""
-
-MOST_SETTINGS = 2
-"""Batches with threads of each backend that variants are combined with."""
+MOST_HELPFUL, MOST_SETTINGS = 3, 2
+"""Variants of each backend that are combined, and batches with threads that they are combined with.
+"""
 
 
 class Candidate(NamedTuple):
@@ -29,6 +30,8 @@ class Candidate(NamedTuple):
     batch: int
     threads: int
     variants: frozenset[str] = frozenset()
+    instances: int = 1
+    scenario: Scenario = SINGLE_STREAM
 
     @property
     def target(self) -> Target:
@@ -38,9 +41,29 @@ class Candidate(NamedTuple):
         chosen = tuple(each.name for each in backend.known_variants if each.name in names)
         return Target(replace(backend, variants=chosen), self.base.provider, self.precision)
 
+    @property
+    def setting(self) -> Setting:
+        """The batch, threads and instances of its cells."""
+        return Setting(self.batch, self.threads, self.instances)
+
+    @property
+    def settings(self) -> TunedSettings:
+        """Its settings as a result has them."""
+        backend, its = self.target.backend, self.setting._asdict()
+        changes = "+".join((*backend.variants, *backend.options, *backend.variables))
+        name = BackendName(
+            title=backend.title,
+            name=backend.name,
+            environment=backend.interpreter or "",
+            changes=changes,
+        )
+        return TunedSettings(
+            backend=str(name), provider=self.base.provider, precision=self.precision, **its
+        )
+
     def default(self, threads: int) -> "Candidate":
-        """Return the default of its backend."""
-        return Candidate(self.base, self.base.precision, BATCH, threads)
+        """Return the default of its backend, called as it is called."""
+        return Candidate(self.base, self.base.precision, BATCH, threads, scenario=self.scenario)
 
     def also(self, *variants: str) -> "Candidate":
         """Return the candidate with further variants."""
@@ -70,17 +93,16 @@ def first_candidates(
     """
     found = dict.fromkeys(start)
     for default in start:
-        for batch, threads in _products(batches, default.threads):
-            found[default._replace(batch=batch, threads=threads)] = None
-        found |= dict.fromkeys(default.also(name) for name in _variants(default))
-        for each in targets:
-            if replace(each, precision=default.precision) == default.base:
-                found[default._replace(precision=each.precision)] = None
+        settings = _products(batches, default.threads)
+        found |= dict.fromkeys(default._replace(batch=of, threads=on) for of, on in settings)
+        found |= dict.fromkeys(_variants(default))
+        alike = (of for of in targets if replace(of, precision=default.precision) == default.base)
+        found |= dict.fromkeys(default._replace(precision=of.precision) for of in alike)
     return tuple(found)
 
 
 def combinations(
-    start: Collection[Candidate], logs: Mapping[Candidate, float], kept: Collection[Candidate]
+    start: Sequence[Candidate], logs: Mapping[Candidate, float], kept: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
     """Return the combinations of changes that helped, for the backends of kept candidates.
 
@@ -93,10 +115,8 @@ def combinations(
         kept: those of them that stay in the search.
     """
     bases = {each.base for each in kept}
-    found: dict[Candidate, None] = {}
-    for default in start:
-        if default in logs and default.base in bases:
-            found |= dict.fromkeys(_combined(default, logs))
+    chosen = (each for each in start if each in logs and each.base in bases)
+    found = dict.fromkeys(each for default in chosen for each in _combined(default, logs))
     return tuple(each for each in found if each not in logs)
 
 
@@ -114,19 +134,30 @@ def _combined(default: Candidate, logs: Mapping[Candidate, float]) -> Iterator[C
         yield from (each._replace(precision=precision).also(*names) for names in together)
 
 
+def on_instances(one: Candidate, cores: int) -> tuple[Candidate, ...]:
+    """Return a candidate under load as one process, and as several that share the cores.
+
+    Each of several calls takes longer, so that they are tried with smaller batches, too.
+    """
+    one = one._replace(scenario="offline")
+    counts = [2**power for power in range(1, 12) if 2**power <= cores]
+    several = (
+        one._replace(instances=count, threads=cores // count, batch=max(BATCH, one.batch // less))
+        for count in counts
+        for less in (1, count)
+    )
+    return tuple(dict.fromkeys((one, *several)))
+
+
 def _products(batches: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
-    """Return batches with threads: powers of two, and the most threads."""
-    counts = [*(count for power in range(12) if (count := 2**power) < most), most]
-    while len(counts) * len(batches) > MOST_PRODUCTS:
-        if len(counts) > len(batches):
-            counts = counts[::-2][::-1]
-        else:
-            batches = batches[::2]
-    return product(batches, counts)
+    """Return batches with threads: the most threads, and powers of two."""
+    counts = [*(2**power for power in range(12) if 2**power < most), most]
+    step = math.ceil(len(counts) * len(batches) / MOST_PRODUCTS)
+    return product(batches, counts[::-step])
 
 
-def _variants(default: Candidate) -> Iterator[str]:
-    """Yield the variants with an effect on the provider, which keep the bound of parity.
+def _variants(default: Candidate) -> Iterator[Candidate]:
+    """Yield the default with each variant that has an effect there, within the bound of parity.
 
     A recorded CUDA graph is left out: it is no setting, but another way to call. So are networks
     that are compiled anew: that takes longer than a search.
@@ -141,4 +172,4 @@ def _variants(default: Candidate) -> Iterator[str]:
             and changed.target.bounds == default.target.bounds
             and not changed.contradicts_itself
         ):
-            yield variant.name
+            yield changed

@@ -1,7 +1,7 @@
 """Python to paste, which makes the settings that were measured. Imports no runtime."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.exporter.store.output_folder import plain_name
@@ -16,6 +16,8 @@ from simx.runner.backends.ort.settings import settings_of
 from simx.runner.backends.registry import FIXED, TORCH_DEVICES
 from simx.runner.tuning.candidates import Candidate
 
+Shape = tuple[int, int, int, int]
+
 
 def code_of(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) -> str:
     """Return a program that loads a backbone with a candidate's settings and calls it.
@@ -25,76 +27,78 @@ def code_of(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) 
         backbone: of which PyTorch needs the caller's own model.
         embedding: names the exported file.
     """
-    write = _WRITERS[candidate.base.backend.name]
-    lines = (*_variables(candidate), *write(candidate, backbone, embedding))
+    lines = [
+        f"# start Python with the variable {name}={value}"
+        for name, value in dict(candidate.target.backend.environment).items()
+        if value is not None and not (candidate.base.provider == CPU and name[:7] == "NVIDIA_")
+    ]
+    if candidate.instances > 1:
+        cores = f"{candidate.threads} of the cores to each, as by taskset"
+        lines.append(f"# start {candidate.instances} processes of this kind; give {cores}")
+    crop, path = backbone.preset.crop, plain_name(backbone, embedding, candidate.precision)
+    name = backbone.name if candidate.base.backend.name == "torch" else path
+    shape = (candidate.batch, 3, crop, crop)
+    lines += _WRITERS[candidate.base.backend.name](candidate, shape, name)
     return "\n".join(lines) + "\n"
 
 
-def _variables(candidate: Candidate) -> Iterator[str]:
-    """Yield the variables that a process needs when it starts; those of NVIDIA's for a GPU."""
-    is_on_cpu = candidate.base.provider == CPU
-    for name, value in dict(candidate.target.backend.environment).items():
-        if value is not None and not (is_on_cpu and name.startswith("NVIDIA_")):
-            yield f"# start Python with the variable {name}={value}"
-
-
-def _ort(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) -> Iterator[str]:
-    target, crop = candidate.target, backbone.preset.crop
+def _ort(candidate: Candidate, shape: Shape, path: str) -> list[str]:
+    target, options = candidate.target, "options.add_session_config_entry"
     variants, given = target.backend.variants, target.backend.options
     settings = settings_of(target.provider, variants, given, candidate.threads)
-    path = plain_name(backbone, embedding, target.precision)
-    yield from ("import numpy as np", "import onnxruntime", "")
-    yield "options = onnxruntime.SessionOptions()"
-    for name, value in settings.attributes.items():
-        constant = f"onnxruntime.{value}" if isinstance(value, str) else value
-        yield f"options.{name} = {constant}"
-    if FIXED in variants:
-        yield f'options.add_free_dimension_override_by_name("{BATCH_NAME}", {candidate.batch})'
-    for name, text in settings.session.items():
-        yield f'options.add_session_config_entry("{name}", "{text}")'
-    yield "run = onnxruntime.RunOptions()"
-    for name, text in settings.run.items():
-        yield f'run.add_run_config_entry("{name}", "{text}")'
-    yield f'providers = [("{target.provider}", {json.dumps(settings.provider)})]'
-    yield f'session = onnxruntime.InferenceSession("{path}", options, providers=providers)'
-    yield f"pictures = np.zeros(({candidate.batch}, 3, {crop}, {crop}), dtype=np.float32)"
-    yield "(embeddings,) = session.run(None, {session.get_inputs()[0].name: pictures}, run)"
+    free = f'options.add_free_dimension_override_by_name("{BATCH_NAME}", {candidate.batch})'
+    return [
+        *("import numpy as np", "import onnxruntime", ""),
+        "options = onnxruntime.SessionOptions()",
+        *(
+            f"options.{name} = {f'onnxruntime.{value}' if isinstance(value, str) else value}"
+            for name, value in settings.attributes.items()
+        ),
+        *([free] if FIXED in variants else ()),
+        *(f'{options}("{name}", "{text}")' for name, text in settings.session.items()),
+        "run = onnxruntime.RunOptions()",
+        *(f'run.add_run_config_entry("{name}", "{text}")' for name, text in settings.run.items()),
+        f'providers = [("{target.provider}", {json.dumps(settings.provider)})]',
+        f'session = onnxruntime.InferenceSession("{path}", options, providers=providers)',
+        f"pictures = np.zeros({shape}, dtype=np.float32)",
+        "(embeddings,) = session.run(None, {session.get_inputs()[0].name: pictures}, run)",
+    ]
 
 
-def _torch(candidate: Candidate, backbone: Backbone, _: EmbeddingKind) -> Iterator[str]:
-    variants, crop = candidate.target.backend.variants, backbone.preset.crop
-    device = TORCH_DEVICES[candidate.base.provider]
+def _torch(candidate: Candidate, shape: Shape, name: str) -> list[str]:
+    variants, device = candidate.target.backend.variants, TORCH_DEVICES[candidate.base.provider]
     last = "torch.channels_last" if "channels-last" in variants else "torch.contiguous_format"
-    yield from ("import torch", "")
-    yield f"torch.set_num_threads({candidate.threads})"
-    yield f"torch.set_flush_denormal({'flush-denormals' in variants})"
-    yield 'torch.set_float32_matmul_precision("highest")'
-    yield f"torch.backends.cudnn.benchmark = {'search-exhaustive' in variants}"
-    yield "torch.backends.cudnn.allow_tf32 = False"
-    yield f"# model: {backbone.name} as you build it, without its head"
-    yield f'model = model.eval().to("{device}").to(memory_format={last})'
-    if (options := inductor_options(variants)) is not None:
-        yield f"model = torch.compile(model, fullgraph=True, options={options})"
-    yield f'pictures = torch.zeros({candidate.batch}, 3, {crop}, {crop}, device="{device}")'
-    yield "with torch.inference_mode():"
-    yield f"    embeddings = model(pictures.contiguous(memory_format={last}))"
+    inductor = inductor_options(variants)
+    compiled = f"model = torch.compile(model, fullgraph=True, options={inductor})"
+    return [
+        *("import torch", "", f"torch.set_num_threads({candidate.threads})"),
+        f"torch.set_flush_denormal({'flush-denormals' in variants})",
+        'torch.set_float32_matmul_precision("highest")',
+        f"torch.backends.cudnn.benchmark = {'search-exhaustive' in variants}",
+        "torch.backends.cudnn.allow_tf32 = False",
+        f"# model: {name} as you build it, without its head",
+        f'model = model.eval().to("{device}").to(memory_format={last})',
+        *([compiled] if inductor is not None else ()),
+        f'pictures = torch.zeros({shape}, device="{device}")',
+        "with torch.inference_mode():",
+        f"    embeddings = model(pictures.contiguous(memory_format={last}))",
+    ]
 
 
-def _openvino(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) -> Iterator[str]:
-    target, crop = candidate.target, backbone.preset.crop
-    variants, shape = target.backend.variants, (candidate.batch, 3, crop, crop)
-    path = plain_name(backbone, embedding, target.precision)
-    yield from ("import numpy as np", "import openvino", "", "core = openvino.Core()")
-    yield f'model = core.read_model("{path}")'
-    if FIXED in variants:
-        yield f"model.reshape({shape})"
-    yield f"settings = {json.dumps(openvino_settings(candidate.threads, variants))}"
-    yield f'network = core.compile_model(model, "{OPENVINO_DEVICE}", settings)'
-    yield f"pictures = np.zeros({shape}, dtype=np.float32)"
-    yield "embeddings = network(pictures)[0]"
+def _openvino(candidate: Candidate, shape: Shape, path: str) -> list[str]:
+    variants = candidate.target.backend.variants
+    return [
+        *("import numpy as np", "import openvino", "", "core = openvino.Core()"),
+        f'model = core.read_model("{path}")',
+        *([f"model.reshape({shape})"] if FIXED in variants else ()),
+        f"settings = {json.dumps(openvino_settings(candidate.threads, variants))}",
+        f'network = core.compile_model(model, "{OPENVINO_DEVICE}", settings)',
+        f"pictures = np.zeros({shape}, dtype=np.float32)",
+        "embeddings = network(pictures)[0]",
+    ]
 
 
-_WRITERS: Mapping[str, Callable[[Candidate, Backbone, EmbeddingKind], Iterator[str]]] = {
+_WRITERS: Mapping[str, Callable[[Candidate, Shape, str], list[str]]] = {
     "torch": _torch,
     "ort": _ort,
     "openvino": _openvino,

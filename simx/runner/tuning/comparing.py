@@ -1,7 +1,7 @@
 """The times of a search's launches, and what single changes do to them. Pure."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
@@ -27,7 +27,7 @@ class Outcomes(NamedTuple):
 
 
 def outcomes(
-    launches: Iterable[FinishedLaunch],
+    launches: Sequence[FinishedLaunch],
     names: Mapping[Identity, Candidate],
     undisturbed_ns: Mapping[CanaryKey, float],
 ) -> Outcomes:
@@ -38,17 +38,15 @@ def outcomes(
         names: the candidates, by the identity of their cells.
         undisturbed_ns: nanoseconds of an undisturbed canary.
     """
-    launches = tuple(launches)
     cells = merge_cells(cell for each in launches for cell in each.cells)
     measured = [cell for cell in cells if isinstance(cell, MeasuredCell)]
     canaries = merge_canaries(canary for each in launches for canary in each.canary)
     filtered = filter_rounds(list(map(forward_of, measured)), canaries, undisturbed_ns)
     counted = zip(measured, filtered.cells, strict=True)
+    lost = (cell for cell in cells if isinstance(cell, FailedCell))
     return Outcomes(
         times={names[cell.identity]: of for cell, of in counted if of},
-        failed={
-            names[cell.identity]: cell.reason for cell in cells if isinstance(cell, FailedCell)
-        },
+        failed={names[cell.identity]: cell.reason for cell in lost},
         noisy=filtered.noisy,
     )
 
@@ -82,18 +80,18 @@ def changes(start: Sequence[Candidate], times: Times) -> tuple[Change, ...]:
     """
     logs = per_picture(times)
     pairs = [
-        (each, other, factor, value, gains)
+        (min(logs[each], logs[other]), each, other, factor, value, ratios)
         for default in start
         for each in times
         if each.base == default.base
         for factor, value, other in _neighbours(each, default, start[0])
-        if other in times and (gains := _gains(each, other, times))
+        if other in times and (ratios := log_ratios(times[other], times[each]))
     ]
-    pairs.sort(key=lambda pair: min(logs[pair[0]], logs[pair[1]]))
-    common = prior(filter(None, (spread(gains) for *_, gains in pairs)))
+    common = prior(filter(None, (spread(ratios) for *_, ratios in pairs)))
     best: dict[tuple[object, ...], Change] = {}
-    for each, _, factor, value, gains in pairs:
-        if gain := ratio_of(gains, prior=common):
+    for _, each, other, factor, value, ratios in sorted(pairs, key=lambda pair: pair[0]):
+        if gain := ratio_of(ratios, prior=common):
+            gain = gain.times(each.batch / other.batch)
             best.setdefault((each.base, factor, value), Change(each, factor, value, gain))
     return tuple(best.values())
 
@@ -108,11 +106,7 @@ def _neighbours(
         value, usual = getattr(each, factor), getattr(default, factor)
         if value != usual:
             yield factor, value, each._replace(**{factor: usual})
+    for threads in range(each.threads, default.threads + 1) if each.instances > 1 else ():
+        yield "instances", each.instances, each._replace(instances=1, threads=threads)
     if not each.variants and each.precision == default.precision and default != first:
         yield "backend", "", each._replace(base=first.base, precision=first.precision)
-
-
-def _gains(each: Candidate, other: Candidate, times: Times) -> dict[int, float]:
-    """Return the logarithms of the gain in each launch of both."""
-    more = math.log(each.batch / other.batch)
-    return {index: log + more for index, log in log_ratios(times[other], times[each]).items()}

@@ -11,7 +11,7 @@ from tests.exporter.network.traced import SIDE
 
 
 class Small(nn.Module):
-    """A convolution with its norm, a table that no state dict has, and a parameter that is added."""
+    """A convolution with its norm, a table that is in no state dict, and a parameter."""
 
     def __init__(self, seed: int, *, stride: int = 1, table: float = 1.0) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def test_another_network_is_traced_again(other: nn.Module, tmp_path: Path) -> No
 def test_a_network_that_was_not_lowered_is_traced_each_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """torch's own way makes tensors that cannot be told from weights."""
+    """PyTorch's own way makes tensors that cannot be told from weights."""
 
     def unwanted(_program: object) -> None:
         raise torch.onnx.OnnxExporterError

@@ -1,5 +1,7 @@
 """The tables of every figure: each figure once, and every row by itself."""
 
+import msgspec
+
 from simx.report.blocks.quantities import quantities
 from simx.report.blocks.report_tables import VIEWS, views
 from simx.report.words.values import ABSENT
@@ -53,6 +55,25 @@ def test_views_have_the_same_rows() -> None:
     keys = {name: [row[:2] for row in rows] for name, rows in tables(two_backbones()).items()}
 
     assert len({str(rows) for rows in keys.values()}) == 1
+
+
+def test_energy_is_a_detail() -> None:
+    """With its interval over launches; a report of a machine that does not tell has no column."""
+    taken = tuple(
+        msgspec.structs.replace(
+            with_noise(launch, Noise(wall_ns=10**9, energy_uj=of)), idle_watts=1
+        )
+        for launch, of in zip(launches([[10**9]], [[10**9]]), (3_000_000, 3_100_000), strict=True)
+    )
+    cell = measured(of=(Timing(scope="forward", image=None, launches=taken),))
+    told, untold = (
+        views(backbones(of), targets(of), detail=True)[0]
+        for of in (report(cell), report(measured()))
+    )
+    labels = [column.label for column in told.columns]
+
+    assert told.rows[0].values[labels.index("energy, J a picture")].text == "1.5 to 2.8"
+    assert "energy, J a picture" not in [column.label for column in untold.columns]
 
 
 def test_page_faults_of_a_call_are_a_detail() -> None:

@@ -197,3 +197,17 @@ def test_intervals_keep_the_pilot_s_spread() -> None:
     widths = [float(row[16]) / float(row[14]) - 1 for row in rows]
 
     assert widths[1] == pytest.approx(widths[0] / 2, rel=1e-2)
+
+
+def test_energy_is_that_of_a_picture_beyond_idle() -> None:
+    """Two joules in a second of which one would be used anyway, for ten calls; else no row."""
+    blocks = (
+        Block(round=0, calls=10, ns=(10**9,), noise=Noise(wall_ns=10**9, energy_uj=2_000_000)),
+    )
+    taken = tuple(Launch(index=index, blocks=blocks, idle_watts=1.0) for index in range(3))
+    cell = measured(of=(Timing(scope="forward", image=None, launches=taken),))
+    output = rendered(report(cell), form="csv")
+    row = f"{RESNET},energy_per_picture,,joules,3,,0.100000,0.100000,0.100000,,,,,{WEIGHTS}\n"
+
+    assert row in output
+    assert "energy" not in rendered(report(measured()), form="csv")

@@ -274,14 +274,14 @@ def test_a_journal_of_another_version_is_refused_by_name(
     """The message has both versions, the simx that began it, and what to do."""
     path = tmp_path / "j"
     write(path, first, (one_launch(cell, 0),))
-    data = path.read_bytes().replace(b'"version":3', b'"version":1', 1)
+    data = path.read_bytes().replace(b'"version":4', b'"version":1', 1)
     # The first version kept the options beside the report, and no inputs.
     path.write_bytes(data.replace(b'"inputs":', b'"invocation":', 1))
     for opening in (Journal.resume, read_journal):
         with pytest.raises(InputError) as refused:
             opening(path)
 
-        assert "is of version 1, by simx 0.1.0, and this simx reads version 3" in str(refused.value)
+        assert "is of version 1, by simx 0.1.0, and this simx reads version 4" in str(refused.value)
         assert "finish it with the simx that began it, or move it away" in str(refused.value)
     assert path.read_bytes().startswith(b'{"journal":{"name":"simx-journal","version":1}')
 

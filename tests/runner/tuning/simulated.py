@@ -1,29 +1,30 @@
 """Searches whose launches are drawn: known times, and the noise of a quiet machine."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from simx.results.files.journal_lines import FinishedLaunch
-from simx.results.schema.config import Config, Schedule, Setting
+from simx.models.backbone import PRECISIONS
+from simx.results.files.journal import Journal
+from simx.results.files.journal_lines import FinishedLaunch, Kept, Line
+from simx.results.schema.config import Aim, Config, Goal, Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell
 from simx.results.schema.times import Block, Launch, Timing
-from simx.results.schema.tuning import Goal, TunedModel
+from simx.results.schema.tuning import TunedModel
 from simx.runner.backends.registry import backend_named
-from simx.runner.bench.cells import Workload, identify
+from simx.runner.bench.cells import Workload
 from simx.runner.bench.reading import PictureReader
 from simx.runner.bench.targets import Target
 from simx.runner.tuning.candidates import Candidate
-from simx.runner.tuning.tuner import Aim, Tuner
-from simx.runner.tuning.workbench import Workbench
+from simx.runner.tuning.search import CONFIRMING, Search
 from simx.selfcheck.simulation import Spread
-from tests.results.builders import failed, measured
+from tests.results.builders import failed, header, measured
 from tests.runner.benches import PLAN
-from tests.runner.fakes import BACKBONE
+from tests.runner.fakes import BACKBONE, lacking
 
 CPU = "CPUExecutionProvider"
 ORT = Target(backend_named("ort"), CPU)
@@ -39,51 +40,76 @@ def config(threads: int = 2, seed: int = 0, budget: float | None = None) -> Conf
     return msgspec.structs.replace(PLAN.config, threads=threads, seed=seed, budget_seconds=budget)
 
 
-class SimulatedBench(Workbench):
+class MemoryJournal(Journal):
+    """A journal in memory, with the launches of an earlier run."""
+
+    def __init__(self, *earlier: FinishedLaunch) -> None:
+        self.path = Path("tuned.json.journal")
+        self.kept = Kept(header=header(), lines=earlier)
+        self.lines: list[Line] = []
+
+    def append(self, line: Line) -> None:
+        """Keep the line."""
+        self.lines.append(line)
+
+
+class SimulatedBench(Search):
     """Draws the times of launches, and keeps what was measured in the search and after it."""
 
-    def __init__(self, times: Milliseconds, of: Config) -> None:
-        reader = cast("PictureReader", None)
-        super().__init__(workload=Workload(BACKBONE, {}), config=of, reader=reader)
+    def __init__(self, times: Milliseconds, of: Config, *earlier: FinishedLaunch) -> None:
+        exports = {each: lacking(each, "export", "nothing is loaded") for each in PRECISIONS}
+        super().__init__(
+            workload=Workload(BACKBONE, exports),
+            targets=(ORT,),
+            config=of,
+            aim=Aim(),
+            reader=cast("PictureReader", None),
+            journal=MemoryJournal(*earlier),
+            progress=lambda *_: None,
+        )
         self.times = times
-        self.random = np.random.default_rng(of.seed)
         self.launched: dict[Phase, list[tuple[Candidate, ...]]] = {"search": [], "confirmation": []}
 
-    @contextmanager
-    def servers(self) -> Iterator[None]:
-        yield
+    @property
+    def measured(self) -> list[FinishedLaunch]:
+        """What the journal got, without the time that it took."""
+        assert isinstance(self.journal, MemoryJournal)
+        lines = (line for line in self.journal.lines if isinstance(line, FinishedLaunch))
+        return [msgspec.structs.replace(line, seconds=0.0) for line in lines]
 
-    def weigh(self, candidates: Sequence[Candidate]) -> None:
-        """Need no memory."""
-
-    def launch(
+    def _measured(
         self,
         candidates: Sequence[Candidate],
-        index: int,
-        seconds: float | None,
         schedule: Schedule,
+        seconds: float | None,
         *,
-        only_forward: bool,
+        counting: bool,
     ) -> FinishedLaunch:
         assert seconds is None or seconds < 1e9
-        phase: Phase = "search" if only_forward else "confirmation"
-        shared = self.random.normal(0, SPREAD.round, schedule.rounds)
-        cells = tuple(self._cell(each, index, shared, phase) for each in candidates)
+        phase: Phase = "confirmation" if schedule == CONFIRMING else "search"
+        assert not counting or phase == "confirmation"
+        random = np.random.default_rng((self.config.seed, len(self._launches)))
+        shared = random.normal(0, SPREAD.round, schedule.rounds)
+        cells = tuple(self._drawn(each, random, shared, phase) for each in candidates)
         self.launched[phase].append(tuple(candidates))
         return FinishedLaunch(cells=cells)
 
-    def _cell(
-        self, each: Candidate, index: int, shared: NDArray[np.float64], phase: Phase
+    def _drawn(
+        self,
+        each: Candidate,
+        random: np.random.Generator,
+        shared: NDArray[np.float64],
+        phase: Phase,
     ) -> MeasuredCell | FailedCell:
-        its = identify(BACKBONE, "pooled", each.target, Setting(each.batch, each.threads))
+        its = self._cell(each).identity
         milliseconds = self.times(each, phase)
         if isinstance(milliseconds, str):
             return failed(its, reason=milliseconds)
-        own = self.random.normal(0, SPREAD.own_round, shared.size)
-        logs = shared + own + self.random.normal(0, SPREAD.launch)
+        own = random.normal(0, SPREAD.own_round, shared.size)
+        logs = shared + own + random.normal(0, SPREAD.launch)
         times = (1e6 * milliseconds * np.exp(logs)).astype(int).tolist()
         blocks = (Block(round=number, calls=1, ns=(ns,)) for number, ns in enumerate(times))
-        launch = Launch(index=index, blocks=tuple(blocks))
+        launch = Launch(index=len(self._launches), blocks=tuple(blocks))
         return measured(its, of=(Timing(scope="forward", image=None, launches=(launch,)),))
 
 
@@ -94,7 +120,6 @@ def tuned(
     max_latency: float | None = None,
 ) -> TunedModel:
     """Search among the settings of targets, by default those of ONNX Runtime on the CPU."""
-    of = targets or (ORT,)
-    typed = {each.backend.title or each.backend.name: each.backend.name for each in of}
-    aim = Aim(goal=goal, max_latency_seconds=max_latency)
-    return Tuner(bench, of, aim, typed, lambda *_: None).tuned()
+    bench.targets = targets or bench.targets
+    bench.aim = Aim(goal=goal, max_latency=max_latency)
+    return bench.found()

@@ -4,11 +4,13 @@ import msgspec
 import pytest
 from scipy.stats import binom
 
+from simx.common.errors import InputError
+from simx.results.schema.config import Goal
 from simx.results.schema.tuning import TunedModel
 from simx.results.statistics.estimates import Ratio
 from simx.runner.bench.targets import Target
 from simx.runner.tuning.candidates import Candidate
-from simx.runner.tuning.tuner import CONFIRMING, FEWEST_CONFIRMING
+from simx.runner.tuning.search import CONFIRMING, FEWEST_CONFIRMING
 from tests.runner.tuning.simulated import CPU, ORT, Phase, SimulatedBench, config, tuned
 
 ALIKE = 150
@@ -103,7 +105,7 @@ def test_every_backend_has_its_default() -> None:
     gains = [each.gain.value for each in found.confirmed if each.gain]
 
     assert found.gain is not None
-    assert [each.settings.backend for each in found.confirmed][1:] == ["ort", "ort"]
+    assert {each.settings.backend for each in found.confirmed[1:]} == {"ort", "other=ort"}
     assert sorted(gains) == [pytest.approx(1.1, abs=0.03), pytest.approx(1.5, abs=0.05)]
     assert {each.change for each in found.effects} >= {"variant spinning", "backend"}
 
@@ -130,7 +132,9 @@ def test_a_call_that_takes_too_long_cannot_win() -> None:
 
     assert found.best is not None
     assert found.best.batch == 4
-    assert {each.settings.batch for each in found.out} == {8, 16, 32}
+    assert {each.settings.batch for each in found.out if each.settings.instances == 1} == {
+        *(8, 16, 32)
+    }
     assert all("and 15 ms are allowed" in each.reason for each in found.out)
 
 
@@ -191,3 +195,67 @@ def test_the_better_half_of_each_stage_goes_on() -> None:
     assert stages[0] == 2
     assert max(stages) == stages[-1] == 4
     assert sizes[-1] == 2
+
+
+def without_time(found: TunedModel) -> TunedModel:
+    return msgspec.structs.replace(found, seconds=0.0)
+
+
+@pytest.mark.parametrize("goal", ["latency", "throughput"])
+def test_an_interrupted_search_goes_on_where_it_was(goal: Goal) -> None:
+    """Wherever it ended: its launches are not made again, and the result is the same."""
+
+    def times(each: Candidate, _: Phase) -> float:
+        return 10.0 * each.batch * 0.97 ** len(each.variants) * 0.9 ** (each.instances - 1)
+
+    whole = SimulatedBench(times, config())
+    expected = tuned(whole, goal=goal)
+    for at in (1, 7, len(whole.measured) - 3, len(whole.measured)):
+        resumed = SimulatedBench(times, config(), *whole.measured[:at])
+        found = tuned(resumed, goal=goal)
+
+        assert without_time(found) == without_time(expected)
+        assert resumed.measured == whole.measured[at:]
+
+
+def test_a_journal_of_another_search_is_refused() -> None:
+    """Its launch has other candidates."""
+    other = SimulatedBench(lambda *_: 10.0, config(threads=1))
+    tuned(other)
+
+    with pytest.raises(InputError, match=r"launch 0 of fakenet is not one of this search; move"):
+        tuned(SimulatedBench(lambda *_: 10.0, config(), *other.measured))
+
+
+def on_two_cores(each: Candidate, _: Phase) -> float:
+    """Two instances of a thread embed 1.5 times as many pictures a second as one of two threads."""
+    return 10.0 * each.batch / (1.5 if each.instances == 2 else 1.0 if each.threads == 2 else 0.7)
+
+
+def test_several_instances_can_win() -> None:
+    """They are confirmed under the same load as the defaults, and their calls take longer."""
+    found = tuned(SimulatedBench(on_two_cores, config()), goal="throughput")
+    effect = next(each for each in found.effects if each.change == "instances 2")
+
+    assert found.best is not None
+    assert found.gain is not None
+    assert (found.best.instances, found.best.threads) == (2, 1)
+    assert found.gain.value == pytest.approx(1.5, abs=0.05)
+    assert effect.gain.value == pytest.approx(1.5, abs=0.1)
+    assert found.confirmed[0].call.median_ns == pytest.approx(
+        2 * 10e6 * found.best.batch / 1.5, rel=0.05
+    )
+    assert "# start 2 processes of this kind; give 1 of the cores to each" in found.code
+
+
+def test_instances_are_for_throughput_within_the_bound() -> None:
+    """A call of one of them takes a third longer than one alone."""
+    latency = tuned(SimulatedBench(on_two_cores, config()))
+    bench = SimulatedBench(on_two_cores, config())
+    bounded = tuned(bench, goal="throughput", max_latency=0.012)
+
+    assert not any("instances" in each.change for each in latency.effects)
+    assert bounded.best is not None
+    assert bounded.best.instances == 1
+    assert {each.settings.instances for each in bounded.out} == {1, 2}
+    assert {each.scenario for each in bench.launched["confirmation"][0]} == {"single-stream"}

@@ -9,7 +9,7 @@ import pytest
 from simx.exporter.jobs.plan import NotExported
 from simx.exporter.store.entry import Entry
 from simx.models.backbone import Precision
-from simx.results.schema.config import Schedule
+from simx.results.schema.config import Aim, Goal, Schedule
 from simx.results.schema.tuning import TunedModel
 from simx.runner.backends.registry import Variant
 from simx.runner.bench import launch as launches
@@ -17,15 +17,12 @@ from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.targets import Target
-from simx.runner.tuning import code, tuner
-from simx.runner.tuning.candidates import Candidate
-from simx.runner.tuning.tuner import Aim, Tuner
-from simx.runner.tuning.workbench import Workbench
+from simx.runner.tuning import code, search
+from simx.runner.tuning.search import Search
 from simx.workers.forking import launcher
-from simx.workers.worker import Launcher
 from tests.runner.benches import small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, lacking, target
-from tests.runner.tuning.simulated import config
+from tests.runner.tuning.simulated import MemoryJournal, config
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +36,9 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few and short blocks are enough: the times differ by far."""
     monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
     monkeypatch.setattr(launches, "REPEATS", 0)
-    monkeypatch.setattr(tuner, "SEARCHING", Schedule(pilot=1, launches=1, rounds=2))
-    confirming = Schedule(pilot=1, launches=4, rounds=2, half_width=0.01)
-    monkeypatch.setattr(tuner, "CONFIRMING", confirming)
+    monkeypatch.setattr(search, "SEARCHING", Schedule(pilot=1, launches=1, rounds=2))
+    confirming = Schedule(pilot=1, launches=4, rounds=2)
+    monkeypatch.setattr(search, "CONFIRMING", confirming)
 
 
 @pytest.fixture
@@ -66,9 +63,19 @@ def workload(folder: Path, failed: NotExported | None = None) -> Workload:
     return Workload(BACKBONE, exports)
 
 
-def tuned(of: Workload, reader: PictureReader, *targets: Target) -> TunedModel:
-    bench = Workbench(workload=of, config=config(threads=1), reader=reader)
-    return Tuner(bench, targets, Aim(), {"tunable": "tunable"}, lambda *_: None).tuned()
+def tuned(
+    of: Workload, reader: PictureReader, *targets: Target, goal: Goal = "latency", threads: int = 1
+) -> TunedModel:
+    one = Search(
+        workload=of,
+        targets=targets,
+        config=config(threads=threads),
+        aim=Aim(goal=goal),
+        reader=reader,
+        journal=MemoryJournal(),
+        progress=lambda *_: None,
+    )
+    return one.found()
 
 
 def test_a_better_setting_is_found_and_confirmed(tmp_path: Path, reader: PictureReader) -> None:
@@ -107,22 +114,3 @@ def test_more_threads_than_stated_are_no_gain(tmp_path: Path, reader: PictureRea
     assert found.best is None
     assert found.problem.startswith("tunable:greedy won the search, and failed after it: ")
     assert "threads" in found.problem
-
-
-def test_variants_share_servers_and_the_confirmation_has_its_own(
-    tmp_path: Path, reader: PictureReader
-) -> None:
-    """One for each environment of a runtime."""
-    bench = Workbench(workload=workload(tmp_path), config=config(threads=1), reader=reader)
-    base = tunable("quick", "wrong")
-    candidates = [
-        Candidate(base, "fp32", 1, 1, frozenset(names)) for names in ((), ("quick",), ("wrong",))
-    ]
-    seen: list[Launcher] = []
-    for _ in range(2):
-        with bench.servers():
-            started = bench._started([each.target for each in candidates])
-            assert len(started) == 3
-            seen += set(started.values())
-
-    assert len(set(map(id, seen))) == len(seen) == 2
