@@ -24,6 +24,7 @@ from simx.api.arguments import (
     text_of,
 )
 from simx.api.evaluating import evaluate
+from simx.api.explaining import explain
 from simx.api.reports import compare, compare_targets, rows
 from simx.api.tuning import tune
 from simx.common.errors import InputError
@@ -58,6 +59,7 @@ __all__ = [
     "compare",
     "compare_targets",
     "evaluate",
+    "explain",
     "export",
     "preprocess",
     "read_evaluation",

@@ -4,10 +4,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from simx.common.errors import InputError
 from simx.common.input_files import refuse_url
+from simx.common.misfits import misfit
 from simx.exporter.store.sharing import default_store, no_store
-from simx.results.schema.config import SINGLE_STREAM, Scenario
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Precision
+from simx.results.files.journal_lines import Inputs
+from simx.results.schema.config import SINGLE_STREAM, Config, Scenario, Schedule
+from simx.runner.backends.providers import provider_named
+from simx.runner.bench.threads import default_threads
 
 AnyPath = str | os.PathLike[str]
 
@@ -93,3 +101,52 @@ def store_of(store: AnyPath | None) -> Path:
     path = Path(named)
     refuse_url(path, "store ", "name a folder")
     return path
+
+
+def asked(  # noqa: PLR0913 - the options of two commands
+    schedule: Schedule,
+    *,
+    select: Names,
+    models: Sequence[AnyPath] = (),
+    preprocess: Names = (),
+    backends: Names,
+    providers: Names,
+    precisions: Sequence[Precision],
+    weights: AnyPath | WeightsRequest,
+    offline: bool,
+    threads: int | None,
+    store: AnyPath | None,
+    is_resumed: bool = False,
+) -> tuple[Config, Inputs]:
+    """Return what ``tune`` and ``explain`` measure, and the files that they use.
+
+    Raises:
+        InputError: an argument is not usable.
+        ProviderUnavailableError: a provider is not known.
+    """
+    names = names_of(select)
+    if not (names or models or is_resumed):
+        raise InputError("no backbone is named; `simx models` lists all there are")
+    if not isinstance(weights, WeightsRequest):
+        weights = WeightsRequest.parse(os.fspath(weights))
+    config = Config(
+        **msgspec.structs.asdict(schedule),
+        backbones=names,
+        backends=names_of(backends),
+        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
+        embedding="pooled",
+        precisions=tuple(precisions),
+        threads=threads or default_threads(),
+        weights=weights.kind,
+        profile="default",
+    )
+    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
+        raise InputError(problem)
+    inputs = Inputs(
+        store=str(store_of(store)),
+        weights_file=text_of(weights.path),
+        offline=offline,
+        models=tuple(os.fspath(each) for each in models),
+        preprocess=names_of(preprocess),
+    )
+    return config, inputs

@@ -1,13 +1,12 @@
 """``simx.tune``: the fastest settings on this machine."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 
-from simx.api.arguments import AnyPath, Names, names_of, store_of, text_of
+from simx.api.arguments import AnyPath, Names, asked
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.misfits import misfit
@@ -17,12 +16,9 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
 from simx.report.contents import tuning_content
 from simx.results.files.journal import report_path, resume_command
-from simx.results.files.journal_lines import Inputs
-from simx.results.schema.config import Aim, Config, Goal
+from simx.results.schema.config import Aim, Goal
 from simx.results.schema.tuning import Tuning
-from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
-from simx.runner.bench.threads import default_threads
 from simx.runner.tuning.search import SEARCHING, tune_backbones
 
 
@@ -81,34 +77,24 @@ def tune(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
-    names = names_of(select)
-    if not names and not models and resume is None:
-        raise InputError("no backbone is named; `simx models` lists all there are")
-    if not isinstance(weights, WeightsRequest):
-        weights = WeightsRequest.parse(os.fspath(weights))
     schedule = msgspec.structs.replace(SEARCHING, budget_seconds=budget, seed=seed)
-    config = Config(
-        **msgspec.structs.asdict(schedule),
-        backbones=names,
-        backends=names_of(backends),
-        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
-        embedding="pooled",
-        precisions=tuple(precisions),
-        threads=threads or default_threads(),
-        weights=weights.kind,
-        profile="default",
+    config, inputs = asked(
+        schedule,
+        select=select,
+        models=models,
+        preprocess=preprocess,
+        backends=backends,
+        providers=providers,
+        precisions=precisions,
+        weights=weights,
+        offline=offline,
+        threads=threads,
+        store=store,
+        is_resumed=resume is not None,
     )
     aim = Aim(goal=goal, max_latency=max_latency)
-    for given, name in ((config, "config"), (aim, "aim")):
-        if problem := misfit(msgspec.to_builtins(given), type(given), name):
-            raise InputError(problem)
-    inputs = Inputs(
-        store=str(store_of(store)),
-        weights_file=text_of(weights.path),
-        offline=offline,
-        models=tuple(os.fspath(each) for each in models),
-        preprocess=names_of(preprocess),
-    )
+    if problem := misfit(msgspec.to_builtins(aim), Aim, "aim"):
+        raise InputError(problem)
     path = Path(report) if report else new_report_path()
     if resume is not None:
         path = report_path(path)

@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Export backbones to ONNX.",
     "bench": "Measure latency; write a report and print its tables.",
     "evaluate": "Judge embeddings on your own pictures; write a report and print its tables.",
+    "explain": "Say where the time goes, on two targets side by side.",
     "tune": "Find the fastest settings here; confirm them on fresh processes.",
     "report": "Render reports; choose a backbone.",
     "diff": "Compare two reports.",

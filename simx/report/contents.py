@@ -9,6 +9,7 @@ from simx.report.blocks.decision import decision_blocks
 from simx.report.blocks.diagnosis import diagnosis_blocks
 from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.evaluation import evaluation_blocks
+from simx.report.blocks.explanation import explanation_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.blocks.tuning import tuning_blocks
@@ -18,6 +19,7 @@ from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
 from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.evaluation import Evaluation
+from simx.results.schema.explanation import Explanation
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import SelfCheck
 from simx.results.schema.tuning import Tuning
@@ -116,6 +118,11 @@ def evaluation_content(found: Evaluation, pairs: Sequence[PicturedPair] = ()) ->
         json=lambda: json_document(found),
         html=html,
     )
+
+
+def explanation_content(found: Explanation) -> Content:
+    """Return what ``simx explain`` found."""
+    return Content(blocks=lambda: explanation_blocks(found), json=lambda: json_document(found))
 
 
 def selfcheck_content(found: SelfCheck) -> Content:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from simx.api import explaining as api_explaining
 from simx.api import tuning as api_tuning
 from simx.images.pictures import bundled
 from simx.results.files.journal import Journal
@@ -17,6 +18,7 @@ from simx.runner.bench import session
 from simx.selfcheck import check
 from tests.cli.support import TRAINED_WEIGHTS
 from tests.results.builders import measured, report
+from tests.results.explanations import EXPLANATION
 from tests.results.tunings import TUNING
 from tests.runner.test_doctor import SOUND
 
@@ -33,6 +35,7 @@ RENDERING: dict[str, tuple[str, ...]] = {
     "models": ("models", "resnet18"),
     "doctor": ("doctor",),
     "selfcheck": ("selfcheck",),
+    "explain": ("explain", "squeezenet1_1", "--store", "store"),
 }
 """Commands whose results go to stdout."""
 
@@ -80,3 +83,4 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(check, "run_selfcheck", lambda *_: answer)
     monkeypatch.setattr(api_tuning, "tune_backbones", lambda *_: TUNING)
+    monkeypatch.setattr(api_explaining, "explain_backbone", lambda *_, **__: EXPLANATION)

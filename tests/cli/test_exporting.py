@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.cli.export_records import ExportRecord
+from simx.api.export_records import ExportRecord
 from simx.common.errors import ExitCode
 from simx.exporter.jobs.export_workers import ExportWorkers
-from simx.exporter.store.cache_key import RECIPE, export_key
+from simx.exporter.store.cache_key import OLDEST_RECIPE, export_key
 from simx.exporter.store.manifest import MANIFEST_FILE, Manifest
 from simx.exporter.store.pruning import Needless
 from simx.exporter.store.store import Store
@@ -35,7 +35,7 @@ def pruned(outcome: Outcome) -> list[tuple[str, str, str | None]]:
 
 
 def outdated(manifest: Manifest) -> Manifest:
-    return msgspec.structs.replace(manifest, recipe=RECIPE - 1)
+    return msgspec.structs.replace(manifest, recipe=OLDEST_RECIPE - 1)
 
 
 def test_what_is_no_longer_needed_is_listed_and_removed(

@@ -36,6 +36,10 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("tune", "squeezenet1_1", "--store", "store", "--weights", "weights.safetensors"),
         ("weights.safetensors", "store/exports/m/w/p/manifest.json", "simx.toml"),
     ),
+    "explain": (
+        ("explain", "squeezenet1_1", "--store", "store", "--weights", "weights.safetensors"),
+        ("weights.safetensors", "store/exports/m/w/p/manifest.json", "simx.toml"),
+    ),
     "evaluate": (
         ("evaluate", "pictures.csv", "squeezenet1_1", "--weights", "weights.safetensors"),
         ("pictures.csv", "weights.safetensors", "simx.toml"),
@@ -98,6 +102,7 @@ FORMS = ("table", "markdown", "csv", "json", "html")
 LACKING = {
     *(("doctor", form) for form in ("csv", "html")),
     *(("selfcheck", form) for form in ("csv", "html")),
+    *(("explain", form) for form in ("csv", "html")),
     *((each, "html") for each in ("diff", "diff of several", "diff of targets", "models")),
 }
 

@@ -31,8 +31,16 @@ from simx.models.backbone import (
     Precision,
     Preset,
 )
+from simx.results.schema.kernels import Kernel, Kernels
 from simx.results.schema.report import Parity
-from simx.runner.backends.contract import Array, BackendError, BackendFacts, RuntimeFacts, Task
+from simx.runner.backends.contract import (
+    Array,
+    BackendError,
+    BackendFacts,
+    Runtime,
+    RuntimeFacts,
+    Task,
+)
 from simx.runner.backends.registry import BackendSpec
 from simx.runner.bench.targets import Target
 from simx.runner.measure.worker import serve
@@ -372,7 +380,7 @@ def tunable_backend(variants: Sequence[str]) -> FakeBackend:
     return FakeBackend(seconds=0.0 if "quick" in variants else 0.005)
 
 
-class FakeRuntime:
+class FakeRuntime(Runtime):
     """Creates whichever fake the task's model path names."""
 
     KINDS = {  # noqa: RUF012 - a table of tests
@@ -414,6 +422,12 @@ class FakeRuntime:
         if self._kind == "fragile":
             return FragileBackend(task.backbone.model)
         return self.KINDS[self._kind]()
+
+    def profile(self, task: Task, image: Array, calls: int) -> Kernels:
+        ns = {"right": 1e4, "slow": 3e7}.get(self._kind)
+        if ns is None:
+            return super().profile(task, image, calls)
+        return (Kernel(operator="MatMul", kind="matrix products", modules=("body",), ns=ns),)
 
     def describe(self) -> RuntimeFacts:
         return RuntimeFacts(providers=("CPUExecutionProvider", "LyingExecutionProvider"), cuda=None)

@@ -128,7 +128,11 @@ class _Exporter:
         wanted = (self._store, backbone, plan.embedding, plan.request)
         pictures = plan.calibration_for(precision)
         entry = find_export(
-            *wanted, precision, seed=plan.seed, calibration=pictures.sha256 if pictures else None
+            *wanted,
+            precision,
+            seed=plan.seed,
+            calibration=pictures.sha256 if pictures else None,
+            newest=plan.newest,
         )
         if plan.checked and entry is not None:
             if (age := outdated(entry, backbone)) is not None:
@@ -138,7 +142,7 @@ class _Exporter:
                 self._store.discard(entry)
                 return None
         elif plan.checked and precision == "fp32" and (old := answering(*wanted, seed=plan.seed)):
-            age = outdated(old, backbone)
+            age = outdated(old, backbone) or "made without the names of modules"
             notice(f"{backbone.name}: its export was {age}; exporting it again")
         if entry is None or not entry.is_complete():
             return None

@@ -110,8 +110,10 @@ class ExportWorkers:
         """End the servers, and with them every worker that still runs."""
         with self._lock:
             self._is_closed = True
-        for each in (*self._kept.values(), *self._launchers.values()):
-            each.close()
+        for worker in self._kept.values():
+            worker.close()
+        for launcher_ in self._launchers.values():
+            launcher_.close()
 
 
 def export_seconds(backbone: Backbone, embedding: EmbeddingKind, calls: int = _CALLS) -> float:

@@ -6,6 +6,7 @@ Imports torch; runs inside an export worker only.
 import contextlib
 import functools
 import gc
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from simx.exporter.network.graph import (
     EXPORTED_BATCH,
     TracedNetwork,
     export_graph,
-    prepare_exporter,
 )
 from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.store.entry import record_of
@@ -37,9 +37,11 @@ from simx.exporter.weights.state import fill, load_state, save_state
 from simx.images.normalisation import normalise
 from simx.workers.connection import Connection
 
-# Before the first worker is forked, so that all workers share it.
-with contextlib.suppress(ImportError, AttributeError, TypeError):
-    prepare_exporter()
+# torch's exporter loads these late, with hundreds of modules. Loaded before the first worker is
+# forked, all workers share them. Another version of the library has them elsewhere.
+for _name in ("torch.export._trace", "onnxscript.function_libs.torch_lib.ops"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 
 def main(connection: Connection) -> None:

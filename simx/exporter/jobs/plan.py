@@ -32,7 +32,8 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``threads`` is the total for all ``jobs`` that run side by side. ``mirror`` and ``offline`` are
     as for ``Downloads``. Without a ``calibration`` the bundled pictures serve. With ``checked``
-    every file of a stored export is read, and a damaged one is discarded and made again.
+    every file of a stored export is read, and a damaged one is discarded and made again. ``newest``
+    is as for ``find_export``.
     """
 
     embedding: EmbeddingKind
@@ -45,6 +46,7 @@ class ExportPlan(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool = False
     calibration: Calibration | None = None
     checked: bool = False
+    newest: bool = False
 
     def calibration_for(self, precision: Precision) -> Calibration | None:
         """Return the user's pictures for int8, and None for any other precision."""

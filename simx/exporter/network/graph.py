@@ -3,11 +3,10 @@
 Imports torch and onnx; runs inside an export worker only.
 """
 
+import ast
 import copy
-import functools
-import importlib
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import onnx_ir
 import onnxscript.optimizer
@@ -35,23 +34,8 @@ the batch.
 _NAMES = "_name_authority"
 """What names new nodes of a graph; a copy of the graph does not get it."""
 
-
-def prepare_exporter() -> None:
-    """Load and make once what torch's exporter loads late, or makes again for every export.
-
-    Raises:
-        Exception: this version of torch has it elsewhere; its exporter is as it was.
-    """
-    importlib.import_module("torch.export._trace")
-    default: Any = importlib.import_module("torch.onnx._constants").ONNX_DEFAULT_OPSET
-    internal = "torch.onnx._internal.exporter"
-    registry: Any = importlib.import_module(f"{internal}._registration").ONNXRegistry
-    tables: Any = importlib.import_module(f"{internal}._decomp")
-    registered = functools.cache(registry.from_torchlib)
-    table = functools.cache(tables.create_onnx_friendly_decomposition_table)
-    table(frozenset(tables.get_onnx_implemented_overloads(registered(opset_version=default))))
-    registry.from_torchlib = staticmethod(registered)
-    tables.create_onnx_friendly_decomposition_table = lambda known: table(frozenset(known))
+_SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where torch's exporter keeps the modules that a node comes from."""
 
 
 class TracedNetwork:
@@ -114,6 +98,7 @@ def export_graph(
         earlier = TracedNetwork(body, crop)
     model = earlier.filled(body)
     simplify(model)
+    name_nodes(model)
     _strip_metadata(model)
     size = sum(tensor.nbytes for tensor in (*body.parameters(), *body.buffers()))
     beside = DATA_FILE if size > SINGLE_FILE_LIMIT else None
@@ -183,6 +168,22 @@ def _clean(model: onnx_ir.Model) -> None:
         common.DeduplicateInitializersPass(),
         common.CommonSubexpressionEliminationPass(),
     )(model)
+
+
+def name_nodes(model: onnx_ir.Model) -> None:
+    """Name each node by the module that it computes, such as ``layer1.0.conv1/Conv``.
+
+    A profile then shows the modules. What the network's own function computes has the operator
+    alone for its name. Names are unique.
+    """
+    used: Counter[str] = Counter()
+    for node in model.graph.all_nodes():
+        # From the outermost module, whose name is empty, to the traced operator.
+        scopes = ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))
+        module = scopes[-2] if len(scopes) > 1 else ""
+        name = f"{module}/{node.op_type}".removeprefix("/")
+        used[name] += 1
+        node.name = name if used[name] == 1 else f"{name}_{used[name]}"
 
 
 def _strip_metadata(model: onnx_ir.Model) -> None:

@@ -196,6 +196,11 @@ def _fold_constants(program: ExportedProgram, held: HeldTensors) -> None:
 
     It follows the program's order: a tensor that is written in place is read as it is then.
     """
+
+    def copied(read: Node) -> Node:
+        (constant,) = held.add(lambda values: [values[read]], "simx_constant")
+        return constant
+
     computed: dict[Node, None] = {}
     for node in tuple(program.graph.nodes):
         if node.op == "call_function" and _is_computable(node, computed, held):
@@ -204,8 +209,7 @@ def _fold_constants(program: ExportedProgram, held: HeldTensors) -> None:
             continue
         for read in node.all_input_nodes:
             if read in computed:
-                (constant,) = held.add(lambda values, read=read: [values[read]], "simx_constant")
-                node.replace_input_with(read, constant)
+                node.replace_input_with(read, copied(read))
     for node in reversed(computed):
         program.graph.erase_node(node)
 
@@ -260,12 +264,13 @@ def _fuse(convolution: Node, norm: Node, held: HeldTensors) -> None:
         return
     layer = name.rpartition(".")[0]
     epsilon: Any = norm.args[7]
-    read = (weight_node, bias_node, norm.args[3], norm.args[4])
-    of_norm = norm.args[1:3]
+    read = (weight_node, bias_node, norm.args[3], norm.args[4], norm.args[1], norm.args[2])
 
     def fused(values: _Values) -> Sequence[torch.Tensor]:
-        statistics, gains = map(values.get, read), map(values.get, of_norm)
-        return fuse_conv_bn_weights(*statistics, epsilon, *gains)  # type: ignore[arg-type]  # tensors
+        # Without a bias, a scale or a shift there is None, which torch takes for zeros and ones.
+        weight, bias, mean, variance, scale, shift = (values.get(each) for each in read)
+        assert weight is not None and mean is not None and variance is not None  # noqa: S101, PT018
+        return fuse_conv_bn_weights(weight, bias, mean, variance, epsilon, scale, shift)
 
     names = (f"{layer}.fused_weight", f"{layer}.fused_bias")
     convolution.args = (features, *held.add(fused, *names), *options)

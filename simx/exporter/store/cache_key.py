@@ -17,8 +17,11 @@ from simx.exporter.store.entry import Entry
 from simx.exporter.weights.cache import checkpoint_path, hash_prefix
 from simx.models.backbone import Backbone, BackboneSource, EmbeddingKind, Precision, Preset
 
-RECIPE = 5
+RECIPE = 6
 """Version of the way in which simx makes files out of networks."""
+
+OLDEST_RECIPE = 5
+"""The first recipe whose graphs compute as those of ``RECIPE`` do: only names differ."""
 
 _SHAPING = ("torch", "torchvision", "onnx", "onnxscript")
 """Libraries that change an exported file; that of one of timm's networks, timm too, and that of a
@@ -33,11 +36,13 @@ _CONVERTING = ("onnx", "onnxruntime", "numpy", "pillow")
 """Libraries that change a file of another precision; numpy and pillow prepare the calibration."""
 
 
-def export_key(backbone: Backbone, embedding: EmbeddingKind, source: str) -> str:
+def export_key(
+    backbone: Backbone, embedding: EmbeddingKind, source: str, recipe: int = RECIPE
+) -> str:
     """Return the hash of everything that changes an export's files, 16 hexadecimal digits."""
     identity = (backbone.model, backbone.weights, backbone.preset, embedding)
     versions = _shaping(library_versions(), backbone.source)
-    parts = (identity, source, sorted(versions.items()), RECIPE)
+    parts = (identity, source, sorted(versions.items()), recipe)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -84,7 +89,7 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
         is_comparable = set(_CONVERTING) <= library_versions().keys()
         is_other = is_comparable and entry.key != key
         return "made in another way, or with other libraries" if is_other else None
-    if manifest.recipe != RECIPE:
+    if not OLDEST_RECIPE <= manifest.recipe <= RECIPE:
         other = "an earlier" if manifest.recipe < RECIPE else "a later"
         return f"made by {other} version of simx ({manifest.versions.get('simx', 'unknown')})"
     if manifest.identity.weights_origin == "pretrained":
@@ -100,7 +105,7 @@ def outdated(entry: Entry, backbone: Backbone) -> str | None:
     if made != here:
         others = [f"{name} {version}" for name, version in made.items() if here[name] != version]
         return f"made with {', '.join(others) or 'other libraries'}"
-    key = export_key(backbone, manifest.identity.embedding, manifest.source)
+    key = export_key(backbone, manifest.identity.embedding, manifest.source, manifest.recipe)
     return None if entry.key == key else "made for other inputs"
 
 

@@ -5,7 +5,7 @@ An outdated one (``cache_key.outdated``) is used only where no export can be mad
 
 from collections.abc import Iterable, Sequence
 
-from simx.exporter.store.cache_key import can_export, outdated
+from simx.exporter.store.cache_key import RECIPE, can_export, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import Source, pretrained_cached
@@ -26,12 +26,14 @@ def find_export(
     *,
     seed: int = 0,
     calibration: str | None = None,
+    newest: bool = False,
 ) -> Entry | None:
     """Return the export for a request, or None where it has to be made.
 
     For ``auto`` it has pretrained weights where they are in the store or in torch's cache, and
     otherwise random ones. One of another precision was made from the fp32 export for the request,
-    and calibrated on the pictures of this hash.
+    and calibrated on the pictures of this hash. With ``newest`` it is of the present recipe, even
+    if that only changed names.
 
     Raises:
         InputError: the named file cannot be read.
@@ -42,7 +44,8 @@ def find_export(
     can_renew = can_export(backbone.source)
     if request.kind == "auto" and found.manifest.identity.weights_origin == "pretrained":
         can_renew &= pretrained_cached(backbone) is not None  # ``auto`` downloads nothing
-    if can_renew and outdated(found, backbone) is not None:
+    is_old = newest and backbone.file is None and found.manifest.recipe != RECIPE
+    if can_renew and (is_old or outdated(found, backbone) is not None):
         return None
     if precision == "fp32":
         return found

@@ -1,7 +1,7 @@
 """The result of ``simx tune`` as a document."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.names import provider_name, weights_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.schema.tuning import TunedModel, TunedSettings, Tuning
+from simx.results.schema.tuning import Effect, TunedModel, TunedSettings, Tuning
 from simx.results.statistics.estimates import Ratio
 
 
@@ -38,7 +38,7 @@ def tuning_blocks(found: Tuning) -> Iterator[Block]:
             if longest and (model.confirmed[0].call.high_ns or 0) > 1e9 * longest:
                 yield Paragraph("Its calls may take longer than is allowed.", tone="warning")
         if model.effects:
-            yield _effects(model)
+            yield effects_table("What mattered, in the search", model.effects)
         if model.out:
             out = (f"out: {_name(each.settings)}: {clean(each.reason)}" for each in model.out)
             yield Points(tuple(out), detail=not model.problem)
@@ -84,14 +84,15 @@ def _confirmed(model: TunedModel) -> Table:
     return Table(title=title, columns=(*names, *found), rows=tuple(rows), keys=len(names))
 
 
-def _effects(model: TunedModel) -> Table:
-    rows = tuple(
+def effects_table(title: str, effects: Sequence[Effect]) -> Table:
+    """Return the largest effects first, each with its interval."""
+    rows = [
         Row((Value(clean(each.change)), _gain(each.gain), Value(_name(each.settings))))
-        for each in sorted(model.effects, key=lambda each: -abs(math.log(each.gain.value)))
-    )
-    found = (Column("gain", "times as fast"), Column("at", justify="left"))
-    columns = (*key_columns("change"), *found)
-    return Table(title="What mattered, in the search", columns=columns, rows=rows)
+        for each in sorted(effects, key=lambda each: -abs(math.log(each.gain.value)))
+    ]
+    gain, where = Column("gain", "times as fast"), Column("at", justify="left")
+    columns = (*key_columns("change"), gain, where)
+    return Table(title=title, columns=columns, rows=tuple(rows))
 
 
 def _gain(gain: Ratio | None) -> Value:

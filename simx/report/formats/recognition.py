@@ -9,9 +9,9 @@ _HEAD_BYTES = 4096
 
 _HEADS: dict[Form, str] = {
     # A listing begins with the names of its columns and a rule.
-    "table": r"simx (report|evaluation|tune),\s|Which backbone to take\b|(.*\n){1,12}?─{20}"
+    "table": r"simx (report|evaluation|tune|explain),\s|Which backbone to take\b|(.*\n){1,12}?─{20}"
     r"|[\s\S]{1,999}? → [\s\S]{1,999}?\nbase: ",
-    "markdown": r"# simx (report|evaluation|tune), |# Which backbone to take\b"
+    "markdown": r"# simx (report|evaluation|tune|explain), |# Which backbone to take\b"
     r"|\| (model|backend|claim) \| |## .* → .*\n[\s\S]{1,999}?\nbase: ",
     "csv": r"(base,new,|rank,)?model,weights,",
     "html": r'<!doctype html>[\s\S]*<meta name="generator" content="simx ',

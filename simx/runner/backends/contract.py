@@ -16,6 +16,7 @@ from numpy.random import default_rng
 from simx.exporter.store.manifest import FileRecord
 from simx.models.backbone import Backbone, EmbeddingKind
 from simx.results.schema.diagnosis import PluginDiagnosis
+from simx.results.schema.kernels import Kernels
 
 Array = npt.NDArray[np.float32]
 
@@ -159,6 +160,17 @@ class Runtime(Protocol):
         Raises:
             BackendError: it did not load, or does not run on the requested provider.
         """
+
+    def profile(self, task: Task, image: Array, calls: int) -> Kernels:  # noqa: ARG002 - by default unused
+        """Load a network, and profile calls with an input, float32 [N, 3, H, W].
+
+        Returns:
+            The kernels of a typical call, by the runtime's own profiler.
+
+        Raises:
+            BackendError: it did not load, or cannot be profiled.
+        """
+        raise BackendError("this backend has no profiler; compare others, such as torch and ort")
 
     def describe(self) -> RuntimeFacts:
         """Return its providers and its CUDA version."""

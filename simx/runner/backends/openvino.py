@@ -21,6 +21,7 @@ from simx.runner.backends.contract import (
     BackendError,
     BackendFacts,
     Placed,
+    Runtime,
     RuntimeFacts,
     Task,
     canary_matrix,
@@ -149,7 +150,7 @@ class OpenVinoBackend(Backend):
         return lambda: graph.run(matrix, matrix)
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(Runtime):
     """Creates OpenVINO backends."""
 
     def create(self, task: Task) -> OpenVinoBackend:

@@ -10,6 +10,7 @@ from simx.models.backbone import Preset
 from simx.models.pictures import Image
 from simx.results.schema.config import Scenario
 from simx.results.schema.environment import Memory, ThreadPool
+from simx.results.schema.kernels import Kernels
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Block, DeviceEvents, Noise, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
@@ -87,6 +88,14 @@ class WeighMemory(msgspec.Struct, frozen=True, tag=True):
 
     task: Task
     reference: StoredFile
+
+
+class ProfileCalls(msgspec.Struct, frozen=True, tag=True):
+    """Load a network, and profile so many calls of it; nothing is measured."""
+
+    task: Task
+    reference: StoredFile
+    calls: int
 
 
 class CallTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +194,12 @@ class Weighed(Answer, frozen=True):
     """Answer to ``WeighMemory``; None if the system does not report it."""
 
     memory: Memory | None
+
+
+class Profiled(Answer, frozen=True):
+    """Answer to ``ProfileCalls``."""
+
+    kernels: Kernels
 
 
 class WarmedUp(Answer, frozen=True):
@@ -292,6 +307,7 @@ Request = (
     Describe
     | Probe
     | WeighMemory
+    | ProfileCalls
     | Prepare
     | WarmUp
     | Measure

@@ -16,6 +16,7 @@ from simx.common.errors import InputError
 from simx.exporter.store.entry import DamagedEntryError, confined
 from simx.exporter.verification.reference import load_reference
 from simx.results.schema.environment import Memory, ThreadPool
+from simx.results.schema.kernels import Kernels
 from simx.results.schema.report import Failure
 from simx.runner.backends.contract import (
     Array,
@@ -58,6 +59,8 @@ def serve(connection: Connection, runtime: Runtime) -> None:
                 reply = messages.Embedded(messages.pack(cell.embed(request)))
             elif isinstance(request, messages.MeasureLoad) and cell:
                 reply = cell.measure_load(request)
+            elif isinstance(request, messages.ProfileCalls):
+                reply = messages.Profiled(_profile(runtime, request))
             else:
                 reply = _answer(runtime, cell, request)
         # Any error of a runtime is a failure of this cell and must not end the sweep.
@@ -154,7 +157,9 @@ def verified_task(task: Task) -> Iterator[Task]:
         raise BackendError(f"{error}; run simx export again") from None
 
 
-def _inputs(request: messages.Prepare | messages.WeighMemory) -> Array:
+def _inputs(
+    request: messages.Prepare | messages.WeighMemory | messages.ProfileCalls,
+) -> Array:
     stored = request.reference
     try:
         reference = load_reference(Path(stored.path), stored.record)
@@ -188,6 +193,13 @@ def _weigh(runtime: Runtime, request: messages.WeighMemory) -> Memory | None:
     memory = _memory(before)
     device = meter.read(backend.peak_device_bytes())
     return memory and msgspec.structs.replace(memory, device=device)
+
+
+def _profile(runtime: Runtime, request: messages.ProfileCalls) -> Kernels:
+    inputs = _inputs(request)
+    with verified_task(request.task) as task:
+        image = inputs[batches(len(inputs), task.batch)[0]]
+        return runtime.profile(task, image, request.calls)
 
 
 def _resident_before() -> int | None:

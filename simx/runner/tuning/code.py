@@ -1,11 +1,13 @@
 """Python to paste, which makes the settings that were measured. Imports no runtime."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.exporter.store.output_folder import plain_name
 from simx.models.backbone import Backbone, EmbeddingKind
+from simx.results.schema.config import SINGLE_STREAM
+from simx.results.schema.tuning import BenchOptions, TunedModel
 from simx.runner.backends.engine_settings import (
     OPENVINO_DEVICE,
     inductor_options,
@@ -104,3 +106,18 @@ _WRITERS: Mapping[str, Callable[[Candidate, Shape, str], list[str]]] = {
     "openvino": _openvino,
 }
 """By the names of the backends; each has to have one."""
+
+
+def bench_options(models: Sequence[TunedModel]) -> BenchOptions:
+    """Return the options that measure the best settings of all backbones, and the defaults."""
+    found = [each for of in models for each in (of.default, of.best) if each]
+    instances = tuple(sorted({each.instances for each in found}))
+    return BenchOptions(
+        backend=tuple(dict.fromkeys(each.backend for each in found)),
+        provider=tuple(dict.fromkeys(each.provider for each in found)),
+        precision=tuple(dict.fromkeys(each.precision for each in found)),
+        batch=tuple(sorted({each.batch for each in found})),
+        threads=tuple(sorted({each.threads for each in found})),
+        instances=instances or (1,),
+        scenario="offline" if max(instances, default=1) > 1 else SINGLE_STREAM,
+    )

@@ -19,7 +19,6 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import SINGLE_STREAM, Aim, Config, Goal, Load, Schedule
 from simx.results.schema.report import FailedCell, Identity
 from simx.results.schema.tuning import (
-    BenchOptions,
     Confirmed,
     Effect,
     OutOfSearch,
@@ -39,7 +38,7 @@ from simx.runner.bench.session import Measuring, Session, exported
 from simx.runner.bench.targets import Servers, Target, open_targets
 from simx.runner.tuning import candidates as tried
 from simx.runner.tuning.candidates import Candidate
-from simx.runner.tuning.code import code_of
+from simx.runner.tuning.code import bench_options, code_of
 from simx.runner.tuning.comparing import Outcomes, changes, outcomes, per_picture
 from simx.workers.forking import launcher
 
@@ -70,8 +69,8 @@ class Search:
     config: Config
     aim: Aim
     reader: PictureReader
-    journal: Journal
     progress: Progress
+    journal: Journal | None = None
     _launches: list[FinishedLaunch] = field(default_factory=list)
     _names: dict[Identity, Candidate] = field(default_factory=dict)
     _cells: dict[Candidate, PlannedCell | FailedCell] = field(default_factory=dict)
@@ -86,14 +85,10 @@ class Search:
         with Servers() as self._servers:
             winner = self._searched(start)
         whole, backbone = self._outcomes(self._launches), self.workload.backbone
-        effects = (
-            Effect(settings=on.settings, change=f"{factor} {value}".strip(), gain=gain)
-            for on, factor, value, gain in changes(start, whole.times)
-        )
         found = TunedModel(
             model=backbone.model,
             weights=backbone.weights,
-            effects=tuple(effects),
+            effects=_effects(start, whole),
             out=tuple(
                 OutOfSearch(settings=of.settings, reason=why) for of, why in self._out.items()
             ),
@@ -106,6 +101,15 @@ class Search:
                 usual = [each for each in start if each not in whole.failed]
                 found = self._confirmed(found, winner, usual)
         return replace(found, seconds=round(self._seconds, 1))
+
+    def single_changes(self, launches: int) -> tuple[Effect, ...]:
+        """Return what each single change of the defaults does; all share the rounds of launches."""
+        start = tried.defaults(self.targets, self.config.threads)
+        first = tried.first_candidates(start, self.targets, BATCHES[self.aim.goal])
+        self._planned = launches
+        with Servers() as self._servers:
+            found, _ = self._measure(first, SEARCHING, (launches,) * 3, math.inf)
+        return _effects(start, found)
 
     def _searched(self, start: Sequence[Candidate]) -> Candidate | None:
         """Return the candidate that is left, or None; all others that could not be are out."""
@@ -214,8 +218,9 @@ class Search:
         candidates = sorted(candidates, key=lambda of: (of.batch, -of.threads))
         names = {self._cell(each).identity: each for each in candidates}
         self._names |= names
-        earlier = [of for of in self.journal.kept.launches if of.backbone == self.workload.name]
-        if index < len(earlier):
+        kept = self.journal.kept.launches if self.journal else ()
+        earlier = [of for of in kept if of.backbone == self.workload.name]
+        if self.journal and index < len(earlier):
             if {cell.identity for cell in earlier[index].cells} != names.keys():
                 raise InputError(
                     f"journal {self.journal.path}: launch {index} of {backbone.name} is not one of "
@@ -229,7 +234,8 @@ class Search:
             limit = seconds if math.isfinite(seconds) else None
             finished = self._measured(candidates, schedule, limit, counting=counting)
             self._launches.append(replace(finished, seconds=time.monotonic() - begun))
-            self.journal.append(self._launches[-1])
+            if self.journal:
+                self.journal.append(self._launches[-1])
         return self._launches[-1]
 
     def _cell(self, candidate: Candidate) -> PlannedCell | FailedCell:
@@ -325,21 +331,13 @@ def tune_backbones(session: Session, journal: Journal, measuring: Measuring) -> 
         goal=aim.goal,
         max_latency_seconds=aim.max_latency,
         seed=config.seed,
-        settings=_bench_options(models),
+        settings=bench_options(models),
         models=tuple(models),
     )
 
 
-def _bench_options(models: Sequence[TunedModel]) -> BenchOptions:
-    """Return the options that measure the best settings of all backbones, and the defaults."""
-    found = [each for of in models for each in (of.default, of.best) if each]
-    instances = tuple(sorted({each.instances for each in found}))
-    return BenchOptions(
-        backend=tuple(dict.fromkeys(each.backend for each in found)),
-        provider=tuple(dict.fromkeys(each.provider for each in found)),
-        precision=tuple(dict.fromkeys(each.precision for each in found)),
-        batch=tuple(sorted({each.batch for each in found})),
-        threads=tuple(sorted({each.threads for each in found})),
-        instances=instances or (1,),
-        scenario="offline" if max(instances, default=1) > 1 else SINGLE_STREAM,
+def _effects(start: Sequence[Candidate], found: Outcomes) -> tuple[Effect, ...]:
+    return tuple(
+        Effect(settings=on.settings, change=f"{factor} {value}".strip(), gain=gain)
+        for on, factor, value, gain in changes(start, found.times)
     )

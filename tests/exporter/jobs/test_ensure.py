@@ -9,7 +9,7 @@ from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, NotExported
 from simx.exporter.store import lookup
-from simx.exporter.store.cache_key import RECIPE, export_key
+from simx.exporter.store.cache_key import OLDEST_RECIPE, RECIPE, export_key
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import Manifest
 from simx.exporter.store.store import Store
@@ -54,7 +54,7 @@ def plan(*precisions: Precision) -> ExportPlan:
 
 
 def of_an_earlier_recipe(manifest: Manifest) -> Manifest:
-    return msgspec.structs.replace(manifest, recipe=RECIPE - 1)
+    return msgspec.structs.replace(manifest, recipe=OLDEST_RECIPE - 1)
 
 
 def entry_of(outcome: Entry | NotExported) -> Entry:
@@ -83,6 +83,29 @@ def test_a_damaged_export_is_discarded_and_made_again(store: Store, heard: Heard
     assert entry_of(found[RESNET18, "fp32"]).damage() is None
     (message,) = heard.messages
     assert "does not have the hash its manifest names; exporting resnet18 again" in message
+
+
+def test_an_export_with_other_names_is_made_again_only_for_them(store: Store, heard: Heard) -> None:
+    """Its numbers are right, so that a benchmark takes it; what reads the names does not."""
+
+    def with_other_names(manifest: Manifest) -> Manifest:
+        return msgspec.structs.replace(manifest, recipe=OLDEST_RECIPE)
+
+    key = export_key(RESNET18, "pooled", "seed 0", OLDEST_RECIPE)
+    old = publish(store, key=key, changed=with_other_names)
+
+    assert OLDEST_RECIPE < RECIPE
+    assert ensure([RESNET18], store, plan("fp32"), heard)[RESNET18, "fp32"] == old
+    assert heard.messages == []
+
+    newest = msgspec.structs.replace(plan("fp32"), newest=True)
+    found = ensure([RESNET18], store, newest, heard)
+
+    assert entry_of(found[RESNET18, "fp32"]).key == KEYS[RESNET18]
+    assert heard.messages == [
+        "resnet18: its export was made without the names of modules; exporting it again"
+    ]
+    assert ensure([RESNET18], store, newest, heard) == found
 
 
 def test_an_outdated_export_is_made_again(store: Store, heard: Heard) -> None:

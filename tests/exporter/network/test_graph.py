@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import onnx_ir
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
 from simx.exporter.network.architecture import build_empty
-from simx.exporter.network.graph import EXPORTED_BATCH
+from simx.exporter.network.graph import _SCOPES, EXPORTED_BATCH, name_nodes
 from simx.exporter.network.heads import remove_head
 from simx.exporter.verification.inspection import CLASSES
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -61,3 +62,21 @@ def test_no_size_is_a_multiple_of_the_traced_batch(backbone: Backbone, kind: Emb
     assert backbone.embedding_dims.of(kind) in found
     assert [size for size in found if size and size % EXPORTED_BATCH == 0] == []
     assert CLASSES not in found
+
+
+def test_nodes_are_named_by_their_modules() -> None:
+    """What the network's own function computes has no module, and each name is there once."""
+    scopes = (
+        "['', 'layer1', 'layer1.0', 'conv2d']",
+        "['', 'layer1', 'layer1.0', 'conv2d_1']",
+        "['', 'flatten']",
+        None,
+    )
+    nodes = [
+        onnx_ir.node("Conv", [], metadata_props={} if each is None else {_SCOPES: each})
+        for each in scopes
+    ]
+    graph = onnx_ir.Graph([], [], nodes=nodes, opset_imports={"": 20})
+    name_nodes(onnx_ir.Model(graph, ir_version=10))
+
+    assert [each.name for each in nodes] == ["layer1.0/Conv", "layer1.0/Conv_2", "Conv", "Conv_2"]

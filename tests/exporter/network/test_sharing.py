@@ -19,6 +19,7 @@ class Small(nn.Module):
         self.convolution = nn.Conv2d(3, 4, 3, stride=stride, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(4)
         self.shift = nn.Parameter(torch.randn(2, 2))
+        self.table: torch.Tensor
         self.register_buffer("table", torch.tensor([0.0, table]), persistent=False)
         for each in (self.norm.running_mean, self.norm.running_var, self.norm.weight.data):
             assert each is not None
@@ -26,7 +27,8 @@ class Small(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         features = self.norm(self.convolution(image)) + (self.shift @ self.table).sum()
-        return features.relu().mean((2, 3))
+        pooled: torch.Tensor = features.relu().mean((2, 3))
+        return pooled
 
 
 def exported(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from simx.exporter.store import cache_key
-from simx.exporter.store.cache_key import RECIPE, converted_key, export_key, outdated
+from simx.exporter.store.cache_key import OLDEST_RECIPE, RECIPE, converted_key, export_key, outdated
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.lookup import answering, best, find_export, held_backbones
 from simx.exporter.store.manifest import Manifest, Quantised
@@ -114,7 +114,7 @@ def test_nothing_is_made_again_for_nothing(store: Store, here: dict[str, str], n
 
 def test_another_recipe_makes_another_export(store: Store, here: dict[str, str]) -> None:
     """A file of an earlier recipe is never taken where a new one can be made."""
-    entry = put(store, recipe=RECIPE - 1, key="a" * 16, versions=here)
+    entry = put(store, recipe=OLDEST_RECIPE - 1, key="a" * 16, versions=here)
 
     assert find(store, AUTO) is None
     assert "an earlier version of simx (0.1.0)" in str(outdated(entry, RESNET18))
@@ -130,7 +130,7 @@ def test_an_outdated_export_never_hides_a_current_one(store: Store, here: dict[s
 
 def test_without_torch_any_export_will_do(store: Store, here: dict[str, str]) -> None:
     """There is nothing to compare libraries with, and nothing could be made again."""
-    put(store, recipe=RECIPE - 1, key="b" * 16, created="2027-01-01T00:00:00Z")
+    put(store, recipe=OLDEST_RECIPE - 1, key="b" * 16, created="2027-01-01T00:00:00Z")
     entry = put(store, versions=HERE | {"torch": "2.13.0"}, key="a" * 16)
     for name in ("torch", "torchvision", "onnx", "onnxscript"):
         here.pop(name)
@@ -141,7 +141,7 @@ def test_without_torch_any_export_will_do(store: Store, here: dict[str, str]) ->
 
 def test_without_torch_an_earlier_recipe_is_named(store: Store, here: dict[str, str]) -> None:
     """It is used where there is no other, but not unknowingly."""
-    entry = put(store, recipe=RECIPE - 1, key="b" * 16)
+    entry = put(store, recipe=OLDEST_RECIPE - 1, key="b" * 16)
     here.pop("torch")
 
     assert find(store, AUTO) == entry
@@ -196,7 +196,7 @@ def test_a_file_is_answered_by_its_own_export(
 
 def test_what_is_outdated_is_held_all_the_same(store: Store, here: dict[str, str]) -> None:
     """A benchmark of everything in the store makes it again instead of leaving it out."""
-    put(store, recipe=RECIPE - 1, key="a" * 16, versions=here)
+    put(store, recipe=OLDEST_RECIPE - 1, key="a" * 16, versions=here)
 
     assert held_backbones(store, (RESNET34, RESNET18), "pooled", AUTO) == (RESNET18,)
 
@@ -204,7 +204,9 @@ def test_what_is_outdated_is_held_all_the_same(store: Store, here: dict[str, str
 def test_the_best_of_all_is_listed(store: Store, here: dict[str, str]) -> None:
     """By origin, then whether it is current, then the latest."""
     first = put(store, versions=here, created="2026-01-01T00:00:00Z")
-    put(store, recipe=RECIPE - 1, key="a" * 16, versions=here, created="2027-01-01T00:00:00Z")
+    put(
+        store, recipe=OLDEST_RECIPE - 1, key="a" * 16, versions=here, created="2027-01-01T00:00:00Z"
+    )
     assert best(RESNET18, store.held(RESNET18, "pooled")) == first
 
     pretrained = put(

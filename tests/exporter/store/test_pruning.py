@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from simx.exporter.store import cache_key
-from simx.exporter.store.cache_key import RECIPE
+from simx.exporter.store.cache_key import OLDEST_RECIPE, RECIPE
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import MANIFEST_FILE, MANIFEST_VERSION, sealed
 from simx.exporter.store.pruning import Needless, needless, prune
@@ -71,7 +71,7 @@ def test_what_others_replaced_goes(store: Store) -> None:
 def test_what_an_earlier_recipe_made_goes(store: Store) -> None:
     """As soon as there is another one; a later version's exports are its own business."""
     put(store)
-    put(store, recipe=RECIPE - 1, key="a" * 16)
+    put(store, recipe=OLDEST_RECIPE - 1, key="a" * 16)
     later = put(store, recipe=RECIPE + 1, key="b" * 16)
 
     assert list(pruned(store)) == ["export"]

@@ -166,6 +166,19 @@ def test_a_failure_of_all_is_said(phase: Phase) -> None:
     assert ("no candidate is left" if phase == "search" else "out of memory") in found.problem
 
 
+def test_single_changes_are_measured_together() -> None:
+    """In as many launches as are wanted; each that helps has the gain that it has."""
+    bench = SimulatedBench(
+        lambda each, _: 10.0 / (1.2 if "spinning" in each.variants else 1.0), config()
+    )
+    gains = {each.change: each.gain for each in bench.single_changes(4)}
+
+    assert len(bench.launched["search"]) == 4
+    assert {"variant spinning", "variant passive", "threads 1"} <= gains.keys()
+    assert covers(gains["variant spinning"], 1.2)
+    assert gains["variant spinning"].is_above_one(1)
+
+
 def test_without_its_default_the_winner_is_the_answer() -> None:
     """There is nothing else that works."""
     found = tuned(

@@ -7,6 +7,7 @@ import msgspec
 import onnxruntime
 
 from simx.results.schema.diagnosis import PluginDiagnosis
+from simx.results.schema.kernels import Kernels
 from simx.runner.backends.contract import (
     CANARY_GRAPH,
     LARGE_SIZE,
@@ -28,6 +29,7 @@ from simx.runner.backends.ort.session import (
     devices,
     known_providers,
     open_session,
+    profiled_calls,
     profiled_nodes,
     recorded_nodes,
     source_of,
@@ -82,14 +84,11 @@ class OrtBackend:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._settings = self._set(task.variants)
-        plan = _plan(Path(task.model_path), task, self._settings)
-        if FIXED in task.variants:
-            plan = msgspec.structs.replace(plan, batch=task.batch)
-        self._loaded = _Loaded(plan, allow_partial=task.allow_partial)
-        similar = self._set(task.variants, own=True)
+        self._settings = _set(task, task.variants)
+        self._loaded = _Loaded(_network(task), allow_partial=task.allow_partial)
+        similar = _set(task, task.variants, own=True)
         # The canary is the same work for all variants, so that it can be compared.
-        pinned = self._set((), own=True)
+        pinned = _set(task, (), own=True)
         # All nodes of simx's own graphs have to run on the provider.
         self._own = (
             _Loaded(_plan(SIMILARITY_GRAPH, task, similar)),
@@ -117,13 +116,6 @@ class OrtBackend:
             resident=task.provider in DEVICES,
         )
 
-    def _set(self, variants: Sequence[str], *, own: bool = False) -> SessionSettings:
-        task = self._task
-        # Spinning after a call would disturb the next cell's calls. Under load none follow.
-        usual = ("spinning",) if task.is_under_load else ()
-        every = (*usual, *variants)
-        return settings_of(task.provider, every, task.options, task.threads, own=own)
-
     def place(self, array: Array) -> Placed:
         """Bring an input to the device; on the CPU nothing is copied."""
         return self._network.place(array)
@@ -146,7 +138,8 @@ class OrtBackend:
 
     def large_product(self) -> Callable[[], object]:
         """Return a larger product, in a session of its own whose threads do not spin."""
-        graph = _Loaded(_plan(CANARY_GRAPH, self._task, self._set(("passive",), own=True))).graph
+        passive = _set(self._task, ("passive",), own=True)
+        graph = _Loaded(_plan(CANARY_GRAPH, self._task, passive)).graph
         matrix = graph.place(canary_matrix(LARGE_SIZE))
         return lambda: graph.run(matrix, matrix)
 
@@ -169,6 +162,12 @@ class OrtRuntime:
     def create(self, task: Task) -> OrtBackend:
         """Load an exported backbone."""
         return OrtBackend(task)
+
+    def profile(self, task: Task, image: Array, calls: int) -> Kernels:
+        """Profile an exported backbone, in a session of its own."""
+        if task.provider in DEVICES:
+            raise BackendError(f"only calls on the processor are profiled, not on {task.provider}")
+        return profiled_calls(_network(task), image, calls)
 
     def describe(self) -> RuntimeFacts:
         """Return its providers, plug-ins and CUDA version."""
@@ -211,6 +210,19 @@ def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
         devices=tuple(found),
         problem="; ".join(problems) or None,
     )
+
+
+def _network(task: Task) -> SessionPlan:
+    """Return how to make the session of a task's network."""
+    plan = _plan(Path(task.model_path), task, _set(task, task.variants))
+    return msgspec.structs.replace(plan, batch=task.batch) if FIXED in task.variants else plan
+
+
+def _set(task: Task, variants: Sequence[str], *, own: bool = False) -> SessionSettings:
+    # Spinning after a call would disturb the next cell's calls. Under load none follow.
+    usual = ("spinning",) if task.is_under_load else ()
+    every = (*usual, *variants)
+    return settings_of(task.provider, every, task.options, task.threads, own=own)
 
 
 def _plan(path: Path, task: Task, settings: SessionSettings) -> SessionPlan:

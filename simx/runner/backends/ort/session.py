@@ -13,7 +13,8 @@ import onnxruntime
 
 from simx.common.temporary import temporary_folder
 from simx.exporter.store.manifest import BATCH_NAME
-from simx.runner.backends.contract import BackendError
+from simx.results.schema.kernels import Kernels
+from simx.runner.backends.contract import Array, BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of, too_new
 from simx.runner.backends.ort.placement import Node, nodes_in
@@ -33,7 +34,8 @@ a session that names one like a built-in provider runs on the CPU."""
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to make a session; ``profile`` is the prefix of its profile's path, empty for none.
 
-    A ``batch`` fixes the graph's free batch; None leaves it free.
+    A ``batch`` fixes the graph's free batch; None leaves it free. The session writes the graph that
+    it makes to ``optimised``, unless that is None.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     settings: SessionSettings
     batch: int | None = None
     profile: str = ""
+    optimised: Path | None = None
 
 
 def open_session(plan: SessionPlan) -> onnxruntime.InferenceSession:
@@ -116,6 +119,25 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
         }
         session.run(None, feeds)
         return nodes_in(Path(session.end_profiling()).read_bytes())
+
+
+def profiled_calls(plan: SessionPlan, image: Array, calls: int) -> Kernels:
+    """Profile calls with an input, float32 [N, 3, H, W], in a session of their own."""
+    with temporary_folder() as folder:
+        optimised = Path(folder, "optimised.onnx")
+        session = open_session(
+            msgspec.structs.replace(plan, profile=f"{folder}/profile", optimised=optimised)
+        )
+        feeds = {session.get_inputs()[0].name: image}
+        for _ in range(calls):
+            session.run(None, feeds)
+        events = Path(session.end_profiling()).read_bytes()
+        try:
+            # An environment for measurements alone need not have onnx.
+            from simx.runner.backends.ort.profiling import profile_of  # noqa: PLC0415
+        except ImportError as error:
+            raise BackendError(f"its profile cannot be read ({error}); pip install onnx") from error
+        return profile_of(events, plan.path, optimised)
 
 
 def source_of(provider: str) -> str:
@@ -211,4 +233,10 @@ def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:
     if plan.profile:
         options.enable_profiling = True
         options.profile_file_prefix = plan.profile
+    if plan.optimised is not None:
+        options.optimized_model_filepath = str(plan.optimised)
+        # Its weights may not fit into one file with it.
+        key = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{key}_file_name", f"{plan.optimised.name}.data")
+        options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")
     return options

@@ -12,6 +12,7 @@ from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.heads import remove_head
 from simx.exporter.verification.rounding import float32_error
 from simx.exporter.weights.state import fill, load_state
+from simx.results.schema.kernels import Kernels
 from simx.runner.backends.contract import (
     LARGE_SIZE,
     Array,
@@ -24,9 +25,11 @@ from simx.runner.backends.contract import (
 )
 from simx.runner.backends.engine_settings import inductor_options
 from simx.runner.backends.gpu.cuda_graph_buffers import HeldBuffer
+from simx.runner.backends.ort.placement import CPU
 from simx.runner.backends.registry import TORCH_DEVICES
 from simx.runner.backends.torch.compilation import CompiledNetwork
 from simx.runner.backends.torch.device import Body, Device, recorded
+from simx.runner.backends.torch.profiling import profile
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -146,6 +149,11 @@ class TorchBackend:
         with torch.inference_mode():
             self._call = self._compiled = CompiledNetwork(self._body, task, example)
 
+    def profile(self, image: Array, calls: int) -> Kernels:
+        """Profile calls with an input, float32 [N, 3, H, W], on the processor."""
+        placed = self.place(image)
+        return profile(self._body, lambda: self._launch(placed), calls)
+
     def _launch(self, image: Placed) -> Placed:
         with torch.inference_mode():
             if not isinstance(image, HeldBuffer):
@@ -186,6 +194,14 @@ class TorchRuntime:
         if inductor_options(task.variants) is not None:
             backend.compile(task)
         return backend
+
+    def profile(self, task: Task, image: Array, calls: int) -> Kernels:
+        """Profile a backbone that is built anew, by torch's own profiler."""
+        if task.provider != CPU:
+            raise BackendError(f"only calls on the processor are profiled, not on {task.provider}")
+        if inductor_options(task.variants) is not None:
+            raise BackendError("what inductor compiled cannot be traced back to modules")
+        return self.create(task).profile(image, calls)
 
     def describe(self) -> RuntimeFacts:
         """Return the devices it was built for."""

@@ -1,0 +1,82 @@
+"""``simx explain``: where the time goes, on two targets side by side."""
+
+from pathlib import Path
+
+import click
+
+from simx.cli import options
+from simx.cli.configuration import complete_backbone, with_path
+from simx.cli.output import force_option, output_option, require_output, show
+from simx.common.errors import ExitCode
+from simx.exporter.weights.request import WeightsRequest
+from simx.models.backbone import Precision
+from simx.report.content import Form
+
+_HELP = """
+Say where the time of BACKBONE goes, on two targets side by side.
+
+Both targets are measured in the same rounds, and then profiled. The answer begins with what makes
+the gap, and has the times by kind of kernel and by part of the network, as torchvision names it.
+The targets are torch and ort by default; otherwise name two with --backend, or one and two of
+--precision or --provider.
+"""
+
+
+@click.command("explain", help=_HELP)
+@click.argument("backbone", shell_complete=complete_backbone)
+@options.backend_option
+@options.provider_option
+@options.precision_option
+@options.weights_option
+@options.offline_option
+@options.threads_option
+@click.option(
+    "--by-setting",
+    is_flag=True,
+    help="Also measure what each single change of the settings of both is worth; takes minutes.",
+)
+@options.seed_option
+@options.store_option
+@options.verdict_format_option
+@output_option
+@force_option
+def command(
+    backbone: str,
+    backend: tuple[str, ...],
+    provider: tuple[str, ...],
+    precision: tuple[Precision, ...],
+    weights: WeightsRequest,
+    offline: bool,
+    threads: int | None,
+    by_setting: bool,
+    seed: int,
+    store: Path,
+    format: Form,
+    output: Path | None,
+    force: bool,
+) -> ExitCode:
+    """Run ``simx explain``."""
+    # What measuring needs (numpy, the runner) would slow down --help.
+    from simx.api import explain  # noqa: PLC0415
+    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
+    from simx.report.contents import explanation_content  # noqa: PLC0415
+
+    reads = list(filter(None, (store, weights.path)))
+    require_output(output, format, reads, force=force)
+    with shown_exports() as listener:
+        found = explain(
+            backbone,
+            backends=[with_path(name) for name in backend],
+            providers=provider,
+            precisions=precision,
+            weights=weights,
+            offline=offline,
+            threads=threads,
+            by_setting=by_setting,
+            seed=seed,
+            store=store,
+            listener=listener,
+            measuring=shown_launches,
+        )
+    show(explanation_content(found), format, output)
+    return ExitCode.DONE

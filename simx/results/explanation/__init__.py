@@ -1,0 +1,1 @@
+"""From the profiles of two targets to what makes the difference between their times. Pure."""

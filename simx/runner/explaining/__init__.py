@@ -1,0 +1,1 @@
+"""Measures two targets without and with a profile, for ``simx explain``."""

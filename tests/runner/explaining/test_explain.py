@@ -1,0 +1,82 @@
+"""Two fakes of known times are measured in common rounds, and profiled in workers of their own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from simx.results.schema.config import Schedule
+from simx.results.schema.explanation import Explanation
+from simx.results.statistics.noise import ReferenceWorkloadHistory
+from simx.runner.bench import launch as launches
+from simx.runner.bench import schedule as schedules
+from simx.runner.bench.cells import Workload
+from simx.runner.bench.launch import Bench
+from simx.runner.bench.reading import READER, PictureReader
+from simx.runner.bench.targets import started
+from simx.runner.explaining import explain
+from simx.runner.explaining.explain import TargetFailedError
+from simx.workers.forking import launcher
+from tests.runner.benches import small_pictures
+from tests.runner.fakes import BACKBONE, entry_in, target
+from tests.runner.tuning.simulated import config
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and short blocks are enough: the times differ by far."""
+    monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
+    monkeypatch.setattr(launches, "REPEATS", 0)
+    monkeypatch.setattr(explain, "EXPLAINING", Schedule(pilot=2, launches=2, rounds=2))
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[PictureReader]:
+    with launcher(READER) as reading:
+        yield PictureReader(reading, dict(small_pictures(tmp_path).files()), 60.0)
+
+
+def explained(folder: Path, reader: PictureReader, *kinds: str) -> Explanation:
+    targets = [target(kind) for kind in kinds]
+    (folder / "entry").mkdir()
+    workload = Workload(BACKBONE, {"fp32": entry_in(folder / "entry")})
+    with ExitStack() as stack:
+        starting = {each.backend.label: started(each.backend) for each in targets}
+        bench = Bench(
+            launchers={name: stack.enter_context(each) for name, each in starting.items()},
+            reader=reader,
+            schedule=explain.EXPLAINING,
+            history=ReferenceWorkloadHistory(),
+            only_forward=True,
+        )
+        return explain._explained(bench, workload, targets, config(threads=1), lambda *_: None)
+
+
+def test_both_sides_are_measured_and_profiled(tmp_path: Path, reader: PictureReader) -> None:
+    """The slower one is found, and its gap is the measured difference."""
+    found = explained(tmp_path, reader, "right", "slow")
+    fast, slow = found.sides
+    [row] = found.parts
+
+    assert found.slower == 1
+    assert found.ratio is not None
+    assert found.ratio.value < 0.5
+    assert [side.profiled_ns for side in found.sides] == [1e4, 3e7]
+    assert (row.name, row.lost, found.launches) == ("network", 1.0, 2)
+    assert row.gap_ns == pytest.approx(slow.forward.median_ns - fast.forward.median_ns)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("refusing", "refusing CPUExecutionProvider fp32 fails at prepare: no network for fakenet"),
+        ("greedy", "greedy cannot be profiled: this backend has no profiler"),
+    ],
+)
+def test_a_target_that_fails_is_named(
+    tmp_path: Path, reader: PictureReader, kind: str, message: str
+) -> None:
+    """With the stage and the reason."""
+    with pytest.raises(TargetFailedError, match=message):
+        explained(tmp_path, reader, "right", kind)
