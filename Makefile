@@ -98,7 +98,7 @@ dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
 readme: $(VENV)/.installed  ## make the README's table, the picture and docs/example-run.md again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
-BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing
+BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing history
 
 benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
@@ -122,6 +122,9 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 	$(BIN)/simx bench --gflops 0 --budget 40s --store $(STORE) -o .simx/again.json > .simx/again.txt
 	$(BIN)/python -m benchmarks.run_to_run .simx/default.json .simx/again.json
 	$(BIN)/python -m benchmarks.diff_speed .simx/default.json --cells 2000
+	$(BIN)/python -m benchmarks.history --days
+	$(BIN)/python -m benchmarks.history --targets
+	$(BIN)/python -m benchmarks.history_reports .simx/report.json --reports 1000
 
 benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
 	$(BIN)/python -m benchmarks.builds --store $(STORE)

@@ -1,12 +1,9 @@
 """Reports: as rows, and compared."""
 
-import csv
 from collections.abc import Sequence
 
-import msgspec
-
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.formats.csv import TidyRow, to_string
+from simx.report.formats.csv import TidyRow, tidy_rows
 from simx.results.comparison.compare import ComparisonCriteria, Named
 from simx.results.comparison.compare import compare as compare_digests
 from simx.results.comparison.compare import compare_targets as compare_target_ids
@@ -21,9 +18,7 @@ def rows(report: Report) -> tuple[TidyRow, ...]:
 
     A data frame takes them as they are: ``pandas.DataFrame(simx.rows(report))``.
     """
-    _, *lines = csv.reader(to_string([report]).splitlines())
-    values = ([value or None for value in line] for line in lines)
-    return tuple(msgspec.convert(each, TidyRow, strict=False) for each in values)
+    return tuple(tidy_rows([report]))
 
 
 def compare(

@@ -29,6 +29,7 @@ COMMANDS = {
     "tune": "Find the fastest settings here; confirm them on fresh processes.",
     "report": "Render reports; choose a backbone.",
     "diff": "Compare two reports.",
+    "history": "Say on which of many reports something changed.",
     "doctor": "Test what this machine and its installation can do.",
     "selfcheck": "Test whether this machine is quiet enough to measure.",
 }

@@ -162,7 +162,7 @@ def command(
     """Run ``simx bench``."""
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.api import bench  # noqa: PLC0415
-    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
+    from simx.cli.showing.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import report_content  # noqa: PLC0415
     from simx.report.words.heading import seconds_spent  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415

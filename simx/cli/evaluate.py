@@ -66,7 +66,7 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
     show_default="embeddings in the user's cache folder",
     help="Folder that keeps the embeddings. It can be deleted at any time.",
 )
-@options.report_format_option
+@options.page_format_option
 @click.option(
     "--no-pictures",
     is_flag=True,
@@ -109,7 +109,7 @@ def command(
     """Run ``simx evaluate``."""
     # Heavy: numpy, scipy and the runner, which --help does not need.
     from simx.api import evaluate  # noqa: PLC0415
-    from simx.cli.progress import shown_exports, shown_steps  # noqa: PLC0415
+    from simx.cli.showing.progress import shown_exports, shown_steps  # noqa: PLC0415
     from simx.report.contents import evaluation_content  # noqa: PLC0415
     from simx.results.schema.evaluation import FailedEvaluation  # noqa: PLC0415
     from simx.results.summaries.evaluated import PicturedPair  # noqa: PLC0415

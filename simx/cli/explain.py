@@ -58,7 +58,7 @@ def command(
     """Run ``simx explain``."""
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.api import explain  # noqa: PLC0415
-    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
+    from simx.cli.showing.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import explanation_content  # noqa: PLC0415
 
     reads = list(filter(None, (store, weights.path)))

@@ -104,8 +104,8 @@ def command(
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     require_unread(STDOUT, filter(None, [weights.path]))
     # What exporting needs would slow down --help.
-    from simx.api.export_records import columns_of, record_of  # noqa: PLC0415
-    from simx.cli.progress import shown_exports  # noqa: PLC0415
+    from simx.cli.showing.export_records import columns_of, record_of  # noqa: PLC0415
+    from simx.cli.showing.progress import shown_exports  # noqa: PLC0415
     from simx.exporter.jobs.calibration import calibration_of  # noqa: PLC0415
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
     from simx.exporter.jobs.export import export  # noqa: PLC0415
@@ -143,7 +143,7 @@ def command(
 
 def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     # What pruning needs would slow down --help.
-    from simx.api.export_records import PRUNED_COLUMNS  # noqa: PLC0415
+    from simx.cli.showing.export_records import PRUNED_COLUMNS  # noqa: PLC0415
     from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.models.catalogue import load  # noqa: PLC0415

@@ -313,8 +313,12 @@ _FORMATS = ("table", "markdown", "csv", "json")
 
 verdict_format_option = choice_option("--format", ("table", "markdown", "json"), "Output format.")
 format_option = choice_option("--format", _FORMATS, "Output format.")
+_PAGE = "Output format; html is one self-contained page"
+page_format_option = choice_option("--format", (*_FORMATS, "html"), f"{_PAGE}.")
 report_format_option = choice_option(
-    "--format", (*_FORMATS, "html"), "Output format; html is one self-contained page."
+    "--format",
+    (*_FORMATS, "html", "bencher", "github-action-benchmark", "openmetrics"),
+    f"{_PAGE}, and the last three are for programs that watch figures.",
 )
 
 layout_option = choice_option(

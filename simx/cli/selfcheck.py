@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import force_option, output_option, require_output, show, tell_variables
-from simx.cli.progress import shown_steps
+from simx.cli.showing.progress import shown_steps
 from simx.common.errors import ExitCode
 from simx.report.content import Form
 

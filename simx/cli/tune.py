@@ -87,7 +87,7 @@ def command(
     """Run ``simx tune``."""
     # What measuring needs (numpy, the runner) would slow down --help.
     from simx.api import tune  # noqa: PLC0415
-    from simx.cli.progress import shown_exports, shown_launches  # noqa: PLC0415
+    from simx.cli.showing.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import tuning_content  # noqa: PLC0415
     from simx.results.files.journal import report_path  # noqa: PLC0415
 

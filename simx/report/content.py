@@ -1,26 +1,31 @@
 """A result for every format, and the choice between formats."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
+from simx.common.errors import InputError
 from simx.report.blocks.document import Block
 
-Form = Literal["table", "markdown", "csv", "json", "html"]
+Exchange = Literal["bencher", "github-action-benchmark", "openmetrics", "otava"]
+"""What other programs read; see ``simx.report.formats.exchange``."""
+
+Form = Literal["table", "markdown", "csv", "json", "html", Exchange]
 """The values of ``--format``; each command has some of them."""
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """A result as each format takes it, made on demand.
 
-    ``blocks`` are for people; ``json``, ``csv`` and ``html`` return the finished text.
+    ``blocks`` are for people; the others return the finished text.
     """
 
     blocks: Callable[[], Iterable[Block]]
     json: Callable[[], str]
     csv: Callable[[], str] | None = None
     html: Callable[[], str] | None = None
+    exchange: Mapping[Form, Callable[[], str]] = {}
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +47,9 @@ def render(content: Content, form: Form, screen: Screen) -> str:
     Returns:
         Text that ends with a line feed. Only a ``table`` has escape codes, if ``screen`` allows
         them.
+
+    Raises:
+        InputError: The result has no such format.
     """
     # Each format has a library of its own to load.
     match form:
@@ -59,4 +67,6 @@ def render(content: Content, form: Form, screen: Screen) -> str:
             return content.csv()
         case "html" if content.html is not None:
             return content.html()
-    raise ValueError(f"this result has no form {form}")
+        case _ if form in content.exchange:
+            return content.exchange[form]()
+    raise InputError(f"this result has no form {form}; choose another --format")

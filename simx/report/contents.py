@@ -10,13 +10,21 @@ from simx.report.blocks.diagnosis import diagnosis_blocks
 from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.explanation import explanation_blocks
+from simx.report.blocks.history import history_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.blocks.tuning import tuning_blocks
 from simx.report.content import Content
-from simx.report.formats import comparison_csv, csv, decision_records, evaluation_csv
+from simx.report.formats import (
+    comparison_csv,
+    csv,
+    decision_records,
+    evaluation_csv,
+    exchange,
+)
 from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
+from simx.results.history.history import History
 from simx.results.schema.diagnosis import Diagnosis
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.explanation import Explanation
@@ -68,6 +76,11 @@ def report_content(
         csv=lambda: csv.to_string(reports),
         json=lambda: report_json(reports),
         html=html,
+        exchange={
+            "bencher": lambda: exchange.bencher(reports),
+            "github-action-benchmark": lambda: exchange.github_action_benchmark(reports),
+            "openmetrics": lambda: exchange.openmetrics(reports),
+        },
     )
 
 
@@ -96,6 +109,15 @@ def comparison_content(comparisons: Sequence[Comparison], show: Show = "auto") -
         blocks=lambda: chain.from_iterable(comparison_blocks(each, show) for each in comparisons),
         csv=lambda: comparison_csv.to_string(comparisons),
         json=lambda: json_document(found),
+    )
+
+
+def history_content(found: History) -> Content:
+    """Return on which reports something changed."""
+    return Content(
+        blocks=lambda: history_blocks(found),
+        json=lambda: json_document(found),
+        exchange={"otava": lambda: exchange.otava(found)},
     )
 
 

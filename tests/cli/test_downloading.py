@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 
 import simx.cli.options
-from simx.cli.progress import Downloads
+from simx.cli.showing.progress import Downloads
 from simx.common.errors import ExitCode, InputError
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.jobs.from_weights import make

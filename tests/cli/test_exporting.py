@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simx.api.export_records import ExportRecord
+from simx.cli.showing.export_records import ExportRecord
 from simx.common.errors import ExitCode
 from simx.exporter.jobs.export_workers import ExportWorkers
 from simx.exporter.store.cache_key import OLDEST_RECIPE, export_key

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simx.cli.progress import shown_steps
+from simx.cli.showing.progress import shown_steps
 
 
 @pytest.mark.parametrize("kept", [0, 600])

@@ -22,7 +22,7 @@ from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis, StoreDia
 from simx.results.schema.report import Report
 from simx.results.schema.selfcheck import Check, SelfCheck
 from tests.faults.documents import full_report
-from tests.report.every import FORMS, SCREEN, differences, renderings
+from tests.report.every import FORMS, SCREEN, differences, exchanges, histories, renderings
 from tests.report.samples import quotations, two_backbones
 
 HOSTILE = (
@@ -114,8 +114,10 @@ def hostile_reports(draw: st.DrawFn) -> Report:
 @given(hostile_reports(), texts)
 def test_reports_and_comparisons_are_harmless(report: Report, name: str) -> None:
     """Every text field of a report, in every form of reports, decisions and comparisons."""
-    for form, text in (*renderings(report), *differences(report, REPORTS[0], name)):
-        assert_harmless(form.split()[-1] if form.startswith("diff") else form.split()[0], text)
+    of_several = (*differences(report, REPORTS[0], name), *histories(report, name))
+    for form, text in (*renderings(report), *exchanges(report), *of_several):
+        is_first = not form.startswith(("diff", "history"))
+        assert_harmless(form.split()[0 if is_first else -1], text)
 
 
 @settings(max_examples=50)
@@ -212,12 +214,14 @@ def assert_harmless(form: str, text: str) -> None:
         return
     assert stray == set()
     match form:
-        case "csv":
+        case "csv" | "otava":
             assert_cells_are_data(text)
         case "markdown":
             assert_markdown_is_text(text)
-        case "json":
+        case "json" | "bencher" | "github-action-benchmark":
             json.loads(text, parse_constant=pytest.fail)
+        case "openmetrics":
+            assert all(line.startswith(("# ", "simx_latency_")) for line in text.splitlines())
         case "table":
             assert all(len(line) < 5000 for line in text.splitlines())
         case _:

@@ -3,8 +3,11 @@
 Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expect.
 """
 
+import csv
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.formats.comma_separated import (
@@ -88,6 +91,15 @@ def to_string(reports: Sequence[Report]) -> str:
     has its median alone. A failed cell has a single row.
     """
     return written(HEADER, (row for report in reports for row in _report_rows(report)))
+
+
+def tidy_rows(reports: Sequence[Report]) -> Iterator[TidyRow]:
+    """Yield the same rows as records; text that looks like a formula has its apostrophe."""
+    _, *lines = csv.reader(to_string(reports).splitlines())
+    names = HEADER.index("batch")  # in front of it are texts, which may be empty
+    for line in lines:
+        values = [*line[:names], *(value or None for value in line[names:])]
+        yield msgspec.convert(values, TidyRow, strict=False)
 
 
 def _report_rows(report: Report) -> Iterator[list[str]]:

@@ -9,17 +9,21 @@ _HEAD_BYTES = 4096
 
 _HEADS: dict[Form, str] = {
     # A listing begins with the names of its columns and a rule.
-    "table": r"simx (report|evaluation|tune|explain),\s|Which backbone to take\b|(.*\n){1,12}?─{20}"
-    r"|[\s\S]{1,999}? → [\s\S]{1,999}?\nbase: ",
-    "markdown": r"# simx (report|evaluation|tune|explain), |# Which backbone to take\b"
+    "table": r"simx (report|evaluation|tune|explain|history),\s|Which backbone to take\b"
+    r"|(.*\n){1,12}?─{20}|[\s\S]{1,999}? → [\s\S]{1,999}?\nbase: ",
+    "markdown": r"# simx (report|evaluation|tune|explain|history), |# Which backbone to take\b"
     r"|\| (model|backend|claim) \| |## .* → .*\n[\s\S]{1,999}?\nbase: ",
     "csv": r"(base,new,|rank,)?model,weights,",
+    "bencher": r'\{"model=[^"]*":\{"latency":',
+    "github-action-benchmark": r'\[\{"name":"model=',
+    "openmetrics": r"# TYPE simx_latency_seconds gauge\n",
+    "otava": r"time,report,simx,commit\b",
     "html": r'<!doctype html>[\s\S]*<meta name="generator" content="simx ',
     # Without white space. Reports in a list are a rendering; one on its own is data.
     "json": r'\[\{"schema":\{"name":"simx-report"|\{"schema":\{"name":"simx-evaluation"'
     r"|\[?\{("
     r'"model":"[^"]*","weights":"|"base":\{"name":"|"backend":("[^"]*"|null),"provider":'
-    r'|"environment":\{"cpu":"|"created":"[^"]*","simx":"|"\$ref":"#/\$defs/Report")',
+    r'|"environment":\{"cpu":"|"reports":\[\{"name":"|"created":"[^"]*","simx":"|"\$ref":"#/\$defs/Report")',
 }
 """How each format of each result begins."""
 
@@ -31,6 +35,6 @@ def is_rendering(path: Path, form: Form) -> bool:
             head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
     except OSError:
         return False
-    if form == "json":
+    if form in {"json", "bencher", "github-action-benchmark"}:
         head = "".join(head.split())
     return re.match(_HEADS[form], head) is not None

@@ -1,31 +1,19 @@
 """Reads the file of an evaluation. Derives and renders nothing."""
 
-import gzip
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from simx.common.input_files import GZIP, InputPath, read_whole
+from simx.common.input_files import InputPath, read_whole
 from simx.common.strict_json import JsonDefectError, decode
-from simx.results.files.report import REPORT
+from simx.results.files.report import REPORT, begins_as
 from simx.results.schema.evaluation import EVALUATION_NAME, Evaluation
 
 EVALUATION = replace(REPORT, mend="give an evaluation that `simx evaluate` wrote")
 
-_HEAD_BYTES = 256
-
 
 def is_evaluation(path: Path) -> bool:
     """Whether a regular file begins as an evaluation does, and is not to be read as a report."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            is_packed = file.read(len(GZIP)) == GZIP
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            return EVALUATION_NAME.encode() in file.read(_HEAD_BYTES)
-    except (OSError, EOFError, zlib.error):
-        return False
+    return begins_as(path, EVALUATION_NAME)
 
 
 def read_evaluation(path: InputPath) -> Evaluation:

@@ -1,6 +1,8 @@
 """Reads and writes the report's file. Derives and renders nothing."""
 
+import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import msgspec
 from simx import __version__
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError
-from simx.common.input_files import InputKind, InputPath, read_whole, shown
+from simx.common.input_files import GZIP, InputKind, InputPath, read_whole, shown
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode, parse
 from simx.results.files.validation import first_problem
@@ -39,10 +41,26 @@ _OPEN_DEPTH = 8
 """Down to this nesting each member has a line of its own; deeper ones (a block) share one."""
 
 
+_HEAD_BYTES = 256
+
+
 class _Tuned(msgspec.Struct, frozen=True):
     """What is read of a result of ``simx tune``."""
 
     settings: BenchOptions
+
+
+def begins_as(path: Path, name: str) -> bool:
+    """Whether a regular file begins as one that gives this as the name of its format."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            is_packed = file.read(len(GZIP)) == GZIP
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            return name.encode() in file.read(_HEAD_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def read(path: InputPath) -> Report:

@@ -30,7 +30,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     ``governor`` is the frequency governor of the cores (several, if they differ) and ``boost``
     whether they may exceed their nominal frequency; both are None in most virtual machines.
     ``threads_per_core`` counts hardware threads. ``others`` has the environments of backends that
-    ran in another one, by the backend's name in the report without its variants.
+    ran in another one, by the backend's name in the report without its variants. ``commit`` is the
+    one that is tested, where the variables of a continuous integration name it.
     """
 
     cpu: Text
@@ -48,6 +49,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     python: Text
     libraries: dict[Text, Text]
     others: dict[Text, OtherEnvironment] = {}  # noqa: RUF012 - msgspec copies it
+    commit: Text | None = None
 
 
 class ThreadPool(Struct, frozen=True, kw_only=True):

@@ -22,8 +22,8 @@ History of the format:
    ``page_faults`` to the noise of a block, ``others`` to the environment, and ``models``,
    ``batches`` and ``thread_counts`` to the configuration, and the scope ``first.cached``; figures
    of GFLOPS may be None. Adds scenarios of load and instances to the configuration and to
-   identities. Adds ``energy_uj`` to the noise of a block and ``idle_watts`` to launches, absent
-   where the machine does not tell. Versions 4 to 6 are read.
+   identities, ``commit`` to the environment, and ``energy_uj`` to the noise of a block
+   and ``idle_watts`` to launches, absent where the machine does not tell. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
@@ -19,6 +20,9 @@ from simx.runner.bench.threads import affinity_cores
 from simx.runner.measure.system import text
 
 _LIBRARIES = ("torch", "torchvision", "onnx", "onnxscript", "numpy", "Pillow")
+_COMMITS = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION")
+"""In which variable GitHub, GitLab, Jenkins and Azure name the commit that is tested."""
+
 _CORES = Path("/sys/devices/system/cpu")
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
@@ -55,6 +59,7 @@ def describe_environment(
             for each in backends
             if each.interpreter is not None
         },
+        commit=_commit(),
     )
 
 
@@ -66,6 +71,12 @@ def _library_versions(*further: str) -> dict[str, str]:
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
+
+
+def _commit() -> str | None:
+    """Return the first variable's value that is a hash, so that nothing else gets into a report."""
+    values = (os.environ.get(name, "") for name in _COMMITS)
+    return next((value for value in values if re.fullmatch(r"[0-9a-f]{7,64}", value)), None)
 
 
 def _governor(cores: Path = _CORES) -> str | None:

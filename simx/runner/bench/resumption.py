@@ -24,7 +24,7 @@ from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target
 
-_MAY_CHANGE = frozenset({"system", "memory_bytes", "container"})
+_MAY_CHANGE = frozenset({"system", "memory_bytes", "container", "commit"})
 """Fields of the environment whose change is noted; times depend on all others."""
 
 

@@ -40,6 +40,21 @@ def test_timm_is_a_part_of_the_software_where_its_backbones_are(
     assert libraries.get("timm") == (installed if has_timm else None)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("0123456789abcdef" * 2 + "01234567", "0123456789abcdef" * 2 + "01234567"), ("a b", None)],
+)
+def test_the_commit_is_what_a_pipeline_says(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: str | None
+) -> None:
+    """A commit's hash is taken, and no other text."""
+    for name in ("CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_SHA", value)
+
+    assert describe_environment().commit == expected
+
+
 def test_no_user_host_or_folder_is_named() -> None:
     """No user, host or home folder is in it."""
     text = msgspec.json.encode(describe_environment()).decode()

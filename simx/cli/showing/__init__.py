@@ -1,0 +1,1 @@
+"""What commands show besides results: progress on stderr, and rows of exports."""
