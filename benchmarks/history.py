@@ -33,9 +33,8 @@ from simx.results.history.change_points import (
     level_changes,
     partition,
 )
-from simx.results.history.entries import Entry, Point
+from simx.results.history.entries import Entry, Point, Stored
 from simx.results.history.history import History, Level, history
-from simx.results.history.store import Stored
 from simx.results.summaries.summary import CellLabel
 
 Values = npt.NDArray[np.float64]

@@ -35,6 +35,7 @@ RENDERING: dict[str, tuple[str, ...]] = {
     "models": ("models", "resnet18"),
     "doctor": ("doctor",),
     "selfcheck": ("selfcheck",),
+    "history": ("history", "a.json"),
     "explain": ("explain", "squeezenet1_1", "--store", "store"),
 }
 """Commands whose results go to stdout."""

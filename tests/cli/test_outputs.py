@@ -29,6 +29,7 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "report of several": (("report", "a.json", "b.json"), ("a.json", "b.json")),
     "report with settings": (("report", "a.json", "--detail"), ("simx.toml",)),
     "diff": (("diff", "a.json", "b.json", "--repeat", "c.json"), ("a.json", "b.json", "c.json")),
+    "history": (("history", "a.json", "b.json"), ("a.json", "b.json")),
     "models": (("models", "--store", "store"), ("store/exports/m/w/p/manifest.json",)),
     "doctor": (("doctor", "--store", "store"), ("store/weights/a.safetensors",)),
     "selfcheck": (("selfcheck", "--quick"), ("simx.toml",)),
@@ -102,7 +103,7 @@ FORMS = ("table", "markdown", "csv", "json", "html")
 LACKING = {
     *(("doctor", form) for form in ("csv", "html")),
     *(("selfcheck", form) for form in ("csv", "html")),
-    *(("explain", form) for form in ("csv", "html")),
+    *((name, form) for name in ("explain", "history") for form in ("csv", "html")),
     *((each, "html") for each in ("diff", "diff of several", "diff of targets", "models")),
 }
 

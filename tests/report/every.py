@@ -16,9 +16,8 @@ from simx.report.contents import (
 from simx.results.comparison.compare import ComparisonCriteria, Named, compare
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DIFFERENCE_NAMES
-from simx.results.history.entries import entry
+from simx.results.history.entries import Stored, entry
 from simx.results.history.history import history
-from simx.results.history.store import Stored
 from simx.results.schema.report import Report
 from simx.results.summaries.selection_criteria import SelectionCriteria
 

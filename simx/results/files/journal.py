@@ -178,7 +178,8 @@ def _in_the_way(path: Path) -> InputError:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         try:
             _require_lock(path, descriptor)
-            command = read_journal(path).header.command
+            with suppress(InputError):  # it is damaged, and may be precious nevertheless
+                command = read_journal(path).header.command
         except InputError as error:
             return error
         finally:

@@ -36,6 +36,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     disturbed: int = 0
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """One report's entry, and the name of its file."""
+
+    name: str
+    entry: Entry
+
+
 def entry(of: Digest) -> Entry:
     """Return what a history needs of a digested report.
 

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from simx.common import grouped
 from simx.results.comparison.changes import benjamini_hochberg
 from simx.results.history.change_points import FEWEST, LEVEL, LevelChange, Values, level_changes
-from simx.results.history.entries import Entry
-from simx.results.history.store import Stored
+from simx.results.history.entries import Entry, Stored
 from simx.results.schema.differences import differences
 from simx.results.summaries.summary import CellLabel, TargetId, target_of
 

@@ -23,7 +23,7 @@ from simx.common.user_folders import cache_folder
 from simx.results.comparison.digest import digest
 from simx.results.comparison.reading import LARGE_BYTES
 from simx.results.files.report import begins_as, read
-from simx.results.history.entries import ENTRY_VERSION, Entry, entry
+from simx.results.history.entries import ENTRY_VERSION, Entry, Stored, entry
 from simx.results.schema.report import SCHEMA_NAME
 
 CACHE_NAME = "history.sqlite"
@@ -43,13 +43,6 @@ create table if not exists reports(
 _Row = tuple[bytes, int, int, float | None, bytes | None, str | None]
 """A file, its size and time of change in nanoseconds; of a report its moment and entry; else what
 is wrong with it, or neither for a file that is no report."""
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """One report's entry, and the name of its file."""
-
-    name: str
-    entry: Entry
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True):

@@ -109,6 +109,7 @@ def explain_backbone(
                 schedule=replace(EXPLAINING, seed=config.seed),
                 history=ReferenceWorkloadHistory(),
                 only_forward=True,
+                counting=None,
             )
             found = _explained(bench, workload, opened.targets, config, progress)
             if not by_setting:

@@ -182,7 +182,7 @@ def test_fp16_that_overflows_is_refused(tmp_path: Path) -> None:
     assert isinstance(full, Exported), full
     assert isinstance(half, NotExported), half
     assert (half.stage, half.precision) == ("verification", "fp16")
-    assert half.reason.startswith("features.0 (Conv node node_conv2d) reaches 6")
+    assert half.reason.startswith("features.0 (Conv node features.0/Conv) reaches 6")
     assert "float16 ends at 65,504" in half.reason
 
 

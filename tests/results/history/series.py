@@ -7,8 +7,7 @@ import msgspec
 import numpy as np
 
 from simx.results.comparison.digest import digest
-from simx.results.history.entries import entry
-from simx.results.history.store import Stored
+from simx.results.history.entries import Stored, entry
 from simx.results.schema.report import Report
 from tests.results.builders import around, identity, measured, report, timings
 

@@ -49,6 +49,7 @@ def explained(folder: Path, reader: PictureReader, *kinds: str) -> Explanation:
             schedule=explain.EXPLAINING,
             history=ReferenceWorkloadHistory(),
             only_forward=True,
+            counting=None,
         )
         return explain._explained(bench, workload, targets, config(threads=1), lambda *_: None)
 
