@@ -18,6 +18,7 @@ from simx.cli.configuration import read_defaults
 from simx.cli.output import prepare_streams, tell
 from simx.common.errors import ExitCode, SimxError, Terminated, disk_failure
 from simx.common.signals import exit_code_of, handle_signals
+from simx.workers.ending import memory_limit  # now: later there may be no room to load it
 from simx.workers.variables import BLAS_THREADS
 
 COMMANDS = {
@@ -114,9 +115,8 @@ def main() -> NoReturn:
 
 def _cause_of(error: Exception) -> str | None:
     """Say why the system, and not simx, is the cause of an error; None if it may be simx."""
-    from simx.workers.ending import memory_limit  # noqa: PLC0415 - help texts do not need it
-
-    if isinstance(error, MemoryError):
+    # A library that finds no room to be loaded says so in these words of the C library.
+    if isinstance(error, MemoryError) or "failed to map segment" in str(error):
         return f"out of memory{memory_limit()}; close other programs, or use fewer or smaller files"
     if isinstance(error, ImportError):
         return f"{error.name or 'a library'} cannot be imported ({error}){memory_limit()}"
