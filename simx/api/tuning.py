@@ -98,12 +98,16 @@ def tune(  # noqa: PLR0913 - the options of the command
     path = Path(report) if report else new_report_path()
     if resume is not None:
         path = report_path(path)
-    with session.journaled(config, inputs, path, listener, resume, aim, force=force) as run:
-        found = tune_backbones(*run, measuring)
+    with session.journaled(config, inputs, path, listener, resume, aim, force=force) as (
+        begun,
+        journal,
+    ):
+        assert begun is not None  # noqa: S101 - no search is finished before it is written
+        found = tune_backbones(begun, journal, measuring)
         try:
             write_atomically(path, tuning_content(found).json().encode())
         except SystemFailureError as error:
             command = resume_command(path, "tune")
             raise SystemFailureError(f"{error}; nothing is lost: '{command}' writes it") from None
-        run[1].remove()
+        journal.remove()
     return found

@@ -115,11 +115,13 @@ def main() -> NoReturn:
 
 def _cause_of(error: Exception) -> str | None:
     """Say why the system, and not simx, is the cause of an error; None if it may be simx."""
-    # A library that finds no room to be loaded says so in these words of the C library.
-    if isinstance(error, MemoryError) or "failed to map segment" in str(error):
-        return f"out of memory{memory_limit()}; close other programs, or use fewer or smaller files"
+    limit = memory_limit()
+    # So the C library says that there is no room for a library, or that it may not be executed.
+    has_no_room = limit and "failed to map segment" in str(error)
+    if isinstance(error, MemoryError) or has_no_room:
+        return f"out of memory{limit}; close other programs, or use fewer or smaller files"
     if isinstance(error, ImportError):
-        return f"{error.name or 'a library'} cannot be imported ({error}){memory_limit()}"
+        return f"{error.name or 'a library'} cannot be imported ({error}){limit}"
     if failure := disk_failure(error):
         place = failure.filename or "the disk"
         return f"{place}: {failure.strerror}; make room there (or in TMPDIR) and try again"

@@ -16,6 +16,8 @@ from simx.results.files.report import write
 from tests.cli.support import Simx, run_simx, run_simx_into_a_full_stdout
 from tests.results.builders import measured, report
 
+NO_ROOM = "failed to map segment from shared object"
+
 
 def test_the_version_is_told(simx: Simx) -> None:
     """``--version`` prints the package's version and nothing else happens."""
@@ -169,6 +171,10 @@ def test_a_full_stdout_ends_in_one_line(folder: Path) -> None:
             ImportError("libx.so: cannot map", name="numpy"),
             "numpy cannot be imported (libx.so: cannot map); its address space is limited to",
         ),
+        (
+            ImportError(f"libx.so: {NO_ROOM}", name="numpy"),
+            "out of memory; its address space is limited to 1.13e+06 GB; close",
+        ),
         (MemoryError(), "out of memory; its address space is limited to 1.13e+06 GB; close"),
         (PermissionError(errno.EACCES, "not allowed", "/x"), "/x: not allowed; choose a place"),
     ],
@@ -188,6 +194,22 @@ def test_a_refusal_of_the_system_is_no_bug(
     assert (outcome.code, outcome.out) == (ExitCode.SYSTEM, "")
     assert outcome.err.startswith(f"simx: {message}")
     assert len(outcome.messages) == 1
+
+
+def test_a_library_that_may_not_be_executed_is_no_lack_of_memory(
+    simx: Simx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The C library has the same words for a folder that is mounted so; there is no limit then."""
+
+    def read(_path: Path) -> None:
+        raise ImportError(f"libx.so: {NO_ROOM}", name="numpy")
+
+    monkeypatch.setattr("simx.results.files.report.read", read)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
+
+    assert simx("report", "report.json").err == (
+        f"simx: numpy cannot be imported (libx.so: {NO_ROOM})\n"
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -10,8 +10,9 @@ import msgspec
 import onnx
 import pytest
 
-from simx.common.errors import ExitCode, ProviderUnavailableError
+from simx.common.errors import ExitCode, ProviderUnavailableError, SystemFailureError
 from simx.exporter.store.store import Store
+from simx.images.pictures import bundled
 from simx.results.files.assembly import forward_of
 from simx.results.files.journal import Journal, journal_path, read_journal
 from simx.results.files.report import read
@@ -318,6 +319,31 @@ def test_an_interrupted_benchmark_is_resumed(
     assert config.worker_memory == 64_000_000_000
     assert {cell.identity.backend for cell in read(report).cells} == {"ort:OMP_DYNAMIC=true"}
     assert "nothing of it is open" in again.err
+
+
+def test_a_report_that_alone_is_lacking_needs_nothing_else(
+    simx: Simx, exports: Exports, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is measured: that a picture and the exports are gone meanwhile does not matter."""
+    picture, store = folder / "own.jpg", folder / "store"
+    shutil.copy(bundled().anchor, picture)
+    shutil.copytree(exports.store, store)
+    options = ("--backend", "ort", "--anchor", picture, "--store", store)
+
+    def full(_journal: object, path: Path) -> None:
+        raise SystemFailureError(f"{path}: no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("simx.runner.bench.bench.finish", full)
+        ended = simx("bench", *BACKBONE, *SHORT, *options, "-o", folder / "report.json")
+    picture.unlink()
+    shutil.rmtree(store)
+    resumed = simx("bench", "--resume", folder / "report.json")
+
+    assert ended.code == ExitCode.SYSTEM
+    assert resumed.code == ExitCode.DONE
+    assert len(_measured(read(folder / "report.json"))) == 1
+    assert not journal_path(folder / "report.json").exists()
 
 
 def test_what_has_changed_is_not_resumed(simx: Simx, interrupted: Outcome, folder: Path) -> None:

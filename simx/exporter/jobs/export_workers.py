@@ -110,10 +110,10 @@ class ExportWorkers:
         """End the servers, and with them every worker that still runs."""
         with self._lock:
             self._is_closed = True
-        for worker in self._kept.values():
+        for worker in list(self._kept.values()):  # threads of exports may still change it
             worker.close()
-        for launcher_ in self._launchers.values():
-            launcher_.close()
+        for each in self._launchers.values():
+            each.close()
 
 
 def export_seconds(backbone: Backbone, embedding: EmbeddingKind, calls: int = _CALLS) -> float:

@@ -19,11 +19,7 @@ from simx.common.errors import InputError
 from simx.exporter.jobs.job import Made, Stage, answer
 from simx.exporter.jobs.plan import ExportRequest, Order
 from simx.exporter.network.architecture import build_empty
-from simx.exporter.network.graph import (
-    EXPORTED_BATCH,
-    TracedNetwork,
-    export_graph,
-)
+from simx.exporter.network.graph import EXPORTED_BATCH, TracedNetwork, export_graph
 from simx.exporter.network.heads import prepare_for_export, remove_head
 from simx.exporter.store.entry import record_of
 from simx.exporter.store.manifest import MODEL_FILE, VERIFICATION_FILE

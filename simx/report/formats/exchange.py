@@ -7,7 +7,6 @@ otava: CSV for Apache Otava, a row for each report and a column for each cell.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -18,6 +17,7 @@ from simx.report.formats.comma_separated import IDENTITY, LOAD, figure, safe, wr
 from simx.report.formats.csv import TidyRow, tidy_rows
 from simx.report.formats.json import json_document
 from simx.report.words.values import NANOSECONDS_PER_MS
+from simx.results.files.report import moment
 from simx.results.history.history import History
 from simx.results.schema.report import Report
 from simx.results.summaries.summary import CellLabel
@@ -64,7 +64,7 @@ def github_action_benchmark(reports: Sequence[Report]) -> str:
 
 def openmetrics(reports: Sequence[Report]) -> str:
     """Return the times of reports in seconds, each with the moment of its report."""
-    found = [(row, _moment(report)) for report in reports for row in _times(report)]
+    found = [(row, moment(report)) for report in reports for row in _times(report)]
     by_labels = grouped(found, lambda each: _labels(each[0]))
     lines = []
     for family, (field, help_text) in _FAMILIES.items():
@@ -74,9 +74,9 @@ def openmetrics(reports: Sequence[Report]) -> str:
             f"# HELP {family} {help_text}",
         ]
         lines += [
-            f"{family}{{{labels}}} {value / 1e3:.9g} {moment}"
+            f"{family}{{{labels}}} {value / 1e3:.9g} {seconds}"
             for labels, rows in by_labels.items()
-            for row, moment in sorted(rows, key=lambda each: each[1])
+            for row, seconds in sorted(rows, key=lambda each: each[1])
             if (value := getattr(row, field)) is not None
         ]
     return "\n".join([*lines, "# EOF", ""])
@@ -124,10 +124,3 @@ def _fields(of: TidyRow | CellLabel, further: Sequence[str]) -> Iterator[tuple[s
 def _labels(row: TidyRow) -> str:
     quoted = ((name, msgspec.json.encode(clean(value))) for name, value in _fields(row, _TIME))
     return ",".join(f"{name}={value.decode()}" for name, value in quoted)
-
-
-def _moment(report: Report) -> float:
-    try:
-        return datetime.fromisoformat(report.created).timestamp()
-    except ValueError:
-        raise InputError(f"there is no moment {report.created}; correct the report") from None

@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -78,6 +79,18 @@ def read(path: InputPath) -> Report:
         return _decoded(path, data)
     except JsonDefectError as error:
         raise REPORT.refused(path, str(error)) from error
+
+
+def moment(of: Report) -> float:
+    """Return when a report was made, in seconds since 1970.
+
+    Raises:
+        InputError: Its calendar has no such moment, as on 30 February.
+    """
+    try:
+        return datetime.fromisoformat(of.created).timestamp()
+    except ValueError:
+        raise InputError(f"there is no moment {of.created}; correct the report") from None
 
 
 def read_settings(path: InputPath) -> BenchOptions:

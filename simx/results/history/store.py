@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, nullcontext
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -22,7 +21,7 @@ from simx.common.input_files import shown
 from simx.common.user_folders import cache_folder
 from simx.results.comparison.digest import digest
 from simx.results.comparison.reading import LARGE_BYTES
-from simx.results.files.report import begins_as, read
+from simx.results.files.report import begins_as, moment, read
 from simx.results.history.entries import ENTRY_VERSION, Entry, Stored, entry
 from simx.results.schema.report import SCHEMA_NAME
 
@@ -146,15 +145,16 @@ def _row(work: tuple[Path, bool]) -> tuple[float | None, bytes | None, str | Non
         return None, None, None
     gc.disable()  # as for a comparison: many small records without cycles
     try:
-        found = entry(digest(read(path)))
-        moment = datetime.fromisoformat(found.created).timestamp()
+        report = read(path)
+        found = entry(digest(report))
     except InputError as error:
         return None, None, str(error)
-    except ValueError:
-        return None, None, f"{shown(path)}: there is no moment {found.created}; correct the report"
     finally:
         gc.enable()
-    return moment, msgspec.msgpack.encode(found), None
+    try:
+        return moment(report), msgspec.msgpack.encode(found), None
+    except InputError as error:
+        return None, None, f"{shown(path)}: {error}"
 
 
 def _stamp(path: Path) -> tuple[int, int]:

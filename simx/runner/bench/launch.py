@@ -47,7 +47,11 @@ REPEATS = 2
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What all launches share: ``launchers`` by backends' labels, which launch counts threads."""
+    """What all launches share.
+
+    ``launchers`` start workers, by the backend's label. ``counting`` is the launch in which the
+    threads of a cell are counted; None for no launch.
+    """
 
     launchers: dict[str, Launcher]
     reader: PictureReader

@@ -94,7 +94,7 @@ def bench(
             listener.notice(f"{shown(path)} has no journal: nothing of it is open")
             return report
     with journaled(config, inputs, path, listener, resumed, force=force) as (session, journal):
-        return session.measure(journal, path, measuring)
+        return session.measure(journal, path, measuring) if session else finish(journal, path)
 
 
 @contextmanager
@@ -107,14 +107,16 @@ def journaled(
     aim: Aim | None = None,
     *,
     force: bool,
-) -> Iterator[tuple["Session", Journal]]:
+) -> Iterator[tuple["Session | None", Journal]]:
     """Check the arguments of a run, and begin its journal or go on with it; as for ``bench``.
 
-    With an ``aim`` it is a search of settings.
+    With an ``aim`` it is a search of settings. A benchmark that lacks its report alone has no
+    session: neither its backends nor its files need to be there any more.
     """
     if resumed is None or "backends" in resumed:
         config = msgspec.structs.replace(config, backends=tuple(map(located, config.backends)))
     with ExitStack() as held:
+        session: Session | None
         if resumed is None:
             session = held.enter_context(prepared(config, inputs, listener))
             header = msgspec.structs.replace(session.header, aim=aim)
@@ -131,9 +133,13 @@ def journaled(
             assert header.report.config is not None  # noqa: S101 - a journal's report is validated
             _claim(path, header, force=force)
             inputs = msgspec.structs.replace(header.inputs, offline=inputs.offline)
+            names = header.report.config.backbones
+            backbones = chosen_backbones(names, inputs.models, inputs.preprocess)
+            if aim is None and not _open(journal, backbones):
+                yield None, journal
+                return
             session = held.enter_context(prepared(header.report.config, inputs, listener))
-            if _open(journal, session.backbones):
-                journal.append(_resumption(header, session.header))
+            journal.append(_resumption(header, session.header))
         held.enter_context(_how_to_resume(path, header, listener))
         yield session, journal
 
@@ -204,8 +210,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
         left = _open(journal, self.backbones)
-        if not left:
-            return finish(journal, path)
         with (
             open_targets(self.targets, self.config.worker_memory) as opened,
             ExitStack() as held,
