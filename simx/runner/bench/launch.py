@@ -49,8 +49,7 @@ REPEATS = 2
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """What all launches share.
 
-    ``launchers`` start workers, by the backend's label. ``counting`` is the launch in which the
-    threads of a cell are counted; None for no launch.
+    ``launchers`` are by backends' labels; ``counting`` is the launch that counts threads, if any.
     """
 
     launchers: dict[str, Launcher]
@@ -103,6 +102,7 @@ class _LaunchRun:
         self._bench = bench
         self._cells = cells
         self._index = index
+        self._keys = bench.schedule.seed, cells[0].backbone.name, index
         self._giant = False
         self._live: dict[int, CellClient] = {}
         self._done: dict[int, Outcome] = {}
@@ -177,16 +177,13 @@ class _LaunchRun:
         return failure is not None
 
     def _launch(self, places: Sequence[int]) -> None:
-        keys = self._bench.schedule.seed, self._cells[0].backbone.name, self._index
-        for place in shuffled(places, *keys, "launch"):
+        for place in shuffled(places, *self._keys, "launch"):
             plan = self._cells[place]
+            launcher = self._bench.launchers[plan.target.backend.label]
             try:
-                launcher = self._bench.launchers[plan.target.backend.label]
-                client = client_of(plan, launcher, self._bench.deadlines, *keys)
+                self._live[place] = client_of(plan, launcher, self._bench.deadlines, *self._keys)
             except WorkerError as error:
                 self._done[place] = plan.failed(Failure(stage="launch", reason=str(error)))
-            else:
-                self._live[place] = client
         self._live = dict(sorted(self._live.items()))
 
     @property
@@ -337,9 +334,8 @@ class _LaunchRun:
 
         ``name`` is what the time is spent for. The order follows from the seed and all names.
         """
-        seed, backbone = self._bench.schedule.seed, self._cells[0].backbone.name
         live = [place for place in self._live if among is None or place in among]
-        for place in shuffled(live, seed, backbone, self._index, name, *which):
+        for place in shuffled(live, *self._keys, name, *which):
             cell = self._live[place]
             try:
                 with self._spending(name):

@@ -5,6 +5,7 @@ verdict and its spent budget follow from the journal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 
 import msgspec
@@ -12,7 +13,13 @@ import msgspec
 from simx.common.errors import InputError
 from simx.exporter.jobs.plan import NotExported
 from simx.results.files.assembly import merge_cells
-from simx.results.files.journal_lines import FinishedLaunch, Header, Inputs, JournaledBackbone
+from simx.results.files.journal_lines import (
+    FinishedLaunch,
+    Header,
+    Inputs,
+    JournaledBackbone,
+    Noted,
+)
 from simx.results.schema.config import Aim, Config, Schedule
 from simx.results.schema.differences import differences
 from simx.results.schema.environment import Environment
@@ -104,6 +111,24 @@ def require_same_exports(
                 )
 
 
+def resumed(begun: Header, now: Header) -> Noted:
+    """Return the journal's line of a resumption that is allowed.
+
+    Args:
+        begun: the first line of the journal.
+        now: what it would be today.
+
+    Raises:
+        InputError: the configuration, or something that times depend on, is another one.
+    """
+    require_same_configuration(begun.report, now.report)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    notes = [f"this run ended early and was taken up again at {created}"]
+    if begun.report.environment and now.report.environment:
+        notes += environment_changes(begun.report.environment, now.report.environment)
+    return Noted(notes=tuple(notes))
+
+
 def environment_changes(before: Environment, now: Environment) -> tuple[str, ...]:
     """Return notes on what has changed since a run was begun.
 
@@ -117,22 +142,6 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
             "measure anew instead, with -o for another report"
         )
     return tuple(f"since this run was begun, {text}" for _, text in changed)
-
-
-def require_same_configuration(before: Report, now: Report) -> None:
-    """Refuse another configuration than the run was begun with.
-
-    Raises:
-        InputError: names each part that differs.
-    """
-    changed = [text for _, text in differences(before.config, now.config)]
-    if before.simx != now.simx:
-        changed.append(f"simx was {before.simx} and is {now.simx}")
-    if changed:
-        raise InputError(
-            f"the run was begun with another configuration: {'; '.join(changed)}; "
-            "resume it as it was, or measure anew with -o for another report"
-        )
 
 
 def require_same_as_asked(
@@ -170,6 +179,18 @@ def require_same_as_asked(
         raise InputError(
             f"--resume goes on with what the run was begun with, and {'; '.join(changed)}; leave "
             "that out, or measure anew with -o for another report"
+        )
+
+
+def require_same_configuration(before: Report, now: Report) -> None:
+    """Refuse another configuration than the run was begun with, naming each part that differs."""
+    changed = [text for _, text in differences(before.config, now.config)]
+    if before.simx != now.simx:
+        changed.append(f"simx was {before.simx} and is {now.simx}")
+    if changed:
+        raise InputError(
+            f"the run was begun with another configuration: {'; '.join(changed)}; "
+            "resume it as it was, or measure anew with -o for another report"
         )
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -139,7 +138,7 @@ def journaled(
                 yield None, journal
                 return
             session = held.enter_context(prepared(header.report.config, inputs, listener))
-            journal.append(_resumption(header, session.header))
+            journal.append(resumption.resumed(header, session.header))
         held.enter_context(_how_to_resume(path, header, listener))
         yield session, journal
 
@@ -339,13 +338,3 @@ def _how_to_resume(path: Path, header: Header, listener: ExportListener) -> Iter
             command = resume_command(path, header.command)
             listener.notice(f"what is finished is kept; go on: {command}")
         raise
-
-
-def _resumption(begun: Header, now: Header) -> Noted:
-    """Return the journal's line of a resumption that is allowed."""
-    resumption.require_same_configuration(begun.report, now.report)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    notes = [f"this run ended early and was taken up again at {created}"]
-    if begun.report.environment and now.report.environment:
-        notes += resumption.environment_changes(begun.report.environment, now.report.environment)
-    return Noted(notes=tuple(notes))
