@@ -40,13 +40,7 @@ from simx.runner.bench.backbones import facts_of_own
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.session import exported
-from simx.runner.bench.targets import (
-    Target,
-    located,
-    open_targets,
-    planned_targets,
-    useful_targets,
-)
+from simx.runner.bench.targets import Target, located, open_targets, planned_targets, useful_targets
 from simx.runner.measure.picture_messages import Item
 from simx.workers.worker import WorkerError
 

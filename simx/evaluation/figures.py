@@ -11,13 +11,7 @@ from simx.evaluation.neighbours import DEPTHS, Found, kept, search
 from simx.evaluation.relations import Truth
 from simx.evaluation.separation import Separated
 from simx.evaluation.vectors import Embeddings, Floats, Places
-from simx.results.schema.evaluation import (
-    Estimate,
-    FigureName,
-    Retrieval,
-    Separation,
-    TruthKind,
-)
+from simx.results.schema.evaluation import Estimate, FigureName, Retrieval, Separation, TruthKind
 
 _RETRIEVAL = (*(f"recall_at_{depth}" for depth in DEPTHS), "map_at_r")
 

@@ -191,8 +191,5 @@ def _listed(path: Path) -> Pictures:
         rows.append([places.setdefault(file, len(places)) for file in files])
         same.append(is_same)
     return Pictures(
-        kind=kind,
-        files=tuple(places),
-        rows=np.array(rows, np.int64),
-        same=np.array(same, np.bool_),
+        kind=kind, files=tuple(places), rows=np.array(rows, np.int64), same=np.array(same, np.bool_)
     )

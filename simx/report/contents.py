@@ -15,13 +15,7 @@ from simx.report.blocks.report import report_blocks
 from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.blocks.tuning import tuning_blocks
 from simx.report.content import Content
-from simx.report.formats import (
-    comparison_csv,
-    csv,
-    decision_records,
-    evaluation_csv,
-    exchange,
-)
+from simx.report.formats import comparison_csv, csv, decision_records, evaluation_csv, exchange
 from simx.report.formats.json import json_document, report_json
 from simx.results.comparison.outcome import Comparison
 from simx.results.history.history import History

@@ -104,10 +104,7 @@ def best(backbone: Backbone, entries: Iterable[Entry]) -> Entry | None:
 
 
 def held_backbones(
-    store: Store,
-    catalogue: Sequence[Backbone],
-    embedding: EmbeddingKind,
-    request: WeightsRequest,
+    store: Store, catalogue: Sequence[Backbone], embedding: EmbeddingKind, request: WeightsRequest
 ) -> tuple[Backbone, ...]:
     """Return the backbones with an export for this request, outdated or not, in catalogue order."""
     return tuple(

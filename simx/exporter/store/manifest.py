@@ -37,9 +37,7 @@ BATCH_NAME = "batch"
 """The exported graph's interface: float32 [batch, 3, crop, crop] -> float32 [batch, D]."""
 
 MANIFEST = InputKind(
-    label="manifest ",
-    mend="remove its folder, or export the backbone again",
-    most_bytes=2**20,
+    label="manifest ", mend="remove its folder, or export the backbone again", most_bytes=2**20
 )
 
 Margin = Annotated[float, msgspec.Meta(ge=-200, le=200)]

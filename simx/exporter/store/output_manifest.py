@@ -11,13 +11,7 @@ from simx.common.bounded import Positive, PositiveAmount, Text
 from simx.common.input_files import InputKind, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode
-from simx.exporter.store.manifest import (
-    BATCH_NAME,
-    INPUT_NAME,
-    OUTPUT_NAME,
-    FileRecord,
-    Manifest,
-)
+from simx.exporter.store.manifest import BATCH_NAME, INPUT_NAME, OUTPUT_NAME, FileRecord, Manifest
 from simx.exporter.weights.file_reading import FileReading
 from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.schema.report import Parity, WeightsOrigin

@@ -18,11 +18,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from simx.exporter.verification.outputs import (
-    VerificationError,
-    require_agreement,
-    session_options,
-)
+from simx.exporter.verification.outputs import VerificationError, require_agreement, session_options
 from simx.exporter.verification.walk import Walk, described
 from simx.results.statistics.parity import FP16
 

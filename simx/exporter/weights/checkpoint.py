@@ -55,8 +55,7 @@ _FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 """How torch's message names the first thing that it does not load."""
 
 STATE_DICT = dataclasses.replace(
-    WEIGHTS,
-    mend="save a state dict as safetensors, or with torch.save(model.state_dict(), ...)",
+    WEIGHTS, mend="save a state dict as safetensors, or with torch.save(model.state_dict(), ...)"
 )
 
 

@@ -60,11 +60,7 @@ def load(
 
 
 def fit(
-    loaded: object,
-    backbone: Backbone,
-    embedding: EmbeddingKind,
-    path: Path,
-    key: str | None = None,
+    loaded: object, backbone: Backbone, embedding: EmbeddingKind, path: Path, key: str | None = None
 ) -> tuple[dict[str, torch.Tensor], FileReading]:
     """Return the backbone's state dict, filled from what was read from a file.
 

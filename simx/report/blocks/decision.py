@@ -63,10 +63,7 @@ def _evaluated(decision: Decision, joined: Joined) -> Iterator[_Column]:
     yield Column(FIGURE_NAMES[by], "%"), lambda each: _share(each, decision.ranked(each))
     yield Column("behind", "points"), lambda each: _share(each, each.distance)
     if decision.limits.any:
-        yield (
-            Column("limits", justify="left"),
-            lambda each: Value(verdict(each, decision.limits)),
-        )
+        yield (Column("limits", justify="left"), lambda each: Value(verdict(each, decision.limits)))
 
 
 def _share(contender: Contender, share: Estimate | None) -> Value:

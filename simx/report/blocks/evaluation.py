@@ -11,13 +11,7 @@ from simx.report.blocks.document import Block, Column, Facts, Heading, Paragraph
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.figures import brief
 from simx.report.words.names import FAILED, RANDOM, listed, target_name
-from simx.report.words.shares import (
-    FIGURE_NAMES,
-    evaluated_name,
-    interval,
-    on_target,
-    percent,
-)
+from simx.report.words.shares import FIGURE_NAMES, evaluated_name, interval, on_target, percent
 from simx.report.words.values import ABSENT, Value
 from simx.results.schema.evaluation import (
     Distribution,

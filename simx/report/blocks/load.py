@@ -51,10 +51,7 @@ def load_tables(summary: RangeSummary, targets: Sequence[TargetId]) -> Iterator[
 def _columns(of: BackboneSummary, targets: Sequence[TargetId]) -> Iterator[tuple[Column, Read]]:
     """Yield what has a meaning under the load: queries at a given rate have latencies alone."""
     if of.rate is None:
-        yield (
-            Column("pictures/s"),
-            _timed(lambda of, time: figures.per_second(time, of.pictures)),
-        )
+        yield (Column("pictures/s"), _timed(lambda of, time: figures.per_second(time, of.pictures)))
     if of.latency_bound is not None:
         yield Column("proven", "pictures/s"), _proven
     elif of.scenario != "offline":

@@ -8,24 +8,11 @@ import msgspec
 from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.report.blocks.document import Column
 from simx.report.words import figures
-from simx.report.words.names import (
-    FAILED,
-    FASTEST,
-    IMAGE_NAMES,
-    NO_INTERVAL,
-    NOISY,
-    TIED,
-    TIMES,
-)
+from simx.report.words.names import FAILED, FASTEST, IMAGE_NAMES, NO_INTERVAL, NOISY, TIED, TIMES
 from simx.report.words.values import BUSY, Value
 from simx.results.schema.environment import Memory
 from simx.results.schema.times import Scope
-from simx.results.summaries.summary import (
-    BackboneSummary,
-    FailedSummary,
-    MeasuredSummary,
-    TargetId,
-)
+from simx.results.summaries.summary import BackboneSummary, FailedSummary, MeasuredSummary, TargetId
 
 FAILURE = Value(FAILED, tone="bad")
 

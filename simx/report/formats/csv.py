@@ -10,14 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import (
-    LOAD,
-    field,
-    figure,
-    identity_fields,
-    safe,
-    written,
-)
+from simx.report.formats.comma_separated import LOAD, field, figure, identity_fields, safe, written
 from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of

@@ -4,14 +4,7 @@ from collections.abc import Iterator
 
 from simx.common.safe_text import clean
 from simx.report.words import figures
-from simx.report.words.names import (
-    NO_INTERVAL,
-    NOISY,
-    RANDOM,
-    backbone_name,
-    listed,
-    target_name,
-)
+from simx.report.words.names import NO_INTERVAL, NOISY, RANDOM, backbone_name, listed, target_name
 from simx.report.words.notes import IMPRECISE_NOTE, busy_notes
 from simx.report.words.shares import FIGURE_NAMES, on_target
 from simx.results.summaries.decision import Decision, Order

@@ -4,12 +4,7 @@ from simx.common.safe_text import clean
 from simx.models.backbone import full_name
 from simx.report.words.names import target_name, weights_name
 from simx.report.words.values import ABSENT, Value
-from simx.results.schema.evaluation import (
-    Estimate,
-    EvaluatedCell,
-    FailedEvaluation,
-    FigureName,
-)
+from simx.results.schema.evaluation import Estimate, EvaluatedCell, FailedEvaluation, FigureName
 from simx.results.schema.report import MeasuredCell
 from simx.results.summaries.summary import target_of
 

@@ -21,14 +21,7 @@ from simx.results.files.anonymised import anonymised
 from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
 from simx.results.files.validation import first_problem
 from simx.results.schema.config import Aim
-from simx.results.schema.report import (
-    Canary,
-    MeasuredCell,
-    Outcome,
-    Preparation,
-    Report,
-    Stop,
-)
+from simx.results.schema.report import Canary, MeasuredCell, Outcome, Preparation, Report, Stop
 
 T = TypeVar("T")
 

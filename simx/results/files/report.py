@@ -18,13 +18,7 @@ from simx.common.safe_text import clean
 from simx.common.strict_json import JsonDefectError, decode, parse
 from simx.results.files.validation import first_problem
 from simx.results.schema.evaluation import Evaluation
-from simx.results.schema.report import (
-    OLDEST_READ,
-    SCHEMA_NAME,
-    SCHEMA_VERSION,
-    Report,
-    SchemaId,
-)
+from simx.results.schema.report import OLDEST_READ, SCHEMA_NAME, SCHEMA_VERSION, Report, SchemaId
 from simx.results.schema.tuning import BenchOptions
 
 REPORT = InputKind(

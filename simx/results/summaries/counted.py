@@ -6,13 +6,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 import msgspec
 
 from simx.common import grouped
-from simx.results.schema.report import (
-    Canary,
-    Cell,
-    MeasuredCell,
-    Preparation,
-    Report,
-)
+from simx.results.schema.report import Canary, Cell, MeasuredCell, Preparation, Report
 from simx.results.schema.times import FORWARD, Launch, Scope, TimeKey
 from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness

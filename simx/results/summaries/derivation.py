@@ -11,12 +11,7 @@ from simx.results.schema.times import FORWARD
 from simx.results.statistics.drift import drift
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.backbones import Summariser
-from simx.results.summaries.summary import (
-    BackboneSummary,
-    RangeSummary,
-    TargetId,
-    target_of,
-)
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
 from simx.results.summaries.sweeps import curves
 
 MOST_LOG = 709.0

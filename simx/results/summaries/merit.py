@@ -147,7 +147,4 @@ def _second(merit: Merit) -> float:
 
 def _ends(of: Share) -> tuple[float, float]:
     """Return the ends of an interval; one that cannot be drawn has no limits."""
-    return (
-        -math.inf if of.low is None else of.low,
-        math.inf if of.high is None else of.high,
-    )
+    return (-math.inf if of.low is None else of.low, math.inf if of.high is None else of.high)

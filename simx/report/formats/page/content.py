@@ -33,13 +33,7 @@ from simx.report.words.notes import busy_headline, mark_notes, range_notes, rang
 from simx.report.words.recommendation import answer, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
-from simx.results.summaries.decision import (
-    Decision,
-    decide,
-    latency,
-    ordered,
-    selected_targets,
-)
+from simx.results.summaries.decision import Decision, decide, latency, ordered, selected_targets
 from simx.results.summaries.derivation import by_range, fastest_target, targets
 from simx.results.summaries.merit import Merit, keeps
 from simx.results.summaries.selection_criteria import LatencyOf, SelectionCriteria
