@@ -1,7 +1,7 @@
 """How often a nominal 95 % interval holds the true ratio, simulated."""
 
 from simx.runner.bench.schedule import PROFILES
-from simx.selfcheck.claims import TRUE_RATIOS
+from simx.selfcheck.check import TRUE_RATIOS
 from simx.selfcheck.simulation import Spread, simulate
 
 COMPARISONS = 10_000

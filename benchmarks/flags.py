@@ -32,7 +32,7 @@ def show(name: str, found: Trials) -> None:
         f"{sum(each.filtered.excluded for each in comparisons)} of "
         f"{sum(each.filtered.rounds for each in comparisons)} rounds excluded; "
         f"{100 * flagged_share(blocks):.1f} % of {len(blocks)} blocks flagged "
-        f"({by_cause(blocks)}), {100 * flagged_share(blocks, quiet=True):.2f} % of the "
+        f"({by_cause(blocks)}), {100 * flagged_share(quiet_blocks(blocks)):.2f} % of the "
         f"{len(quiet_blocks(blocks))} without steal or pressure",
         flush=True,
     )

@@ -33,7 +33,7 @@ from benchmarks.side_by_side import (
 from simx.exporter.jobs.plan import Exported
 from simx.results.comparison.outcome import Change
 from simx.runner.bench.threads import default_threads
-from simx.selfcheck.claims import lower_bound
+from simx.selfcheck.check import lower_bound
 from simx.selfcheck.trials import neighbour
 
 VALUES = 4096

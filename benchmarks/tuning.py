@@ -28,7 +28,7 @@ from simx.results.schema.tuning import TunedModel
 from simx.results.statistics.estimates import Ratio
 from simx.runner.backends import registry
 from simx.runner.backends.registry import Variant
-from simx.selfcheck.claims import lower_bound
+from simx.selfcheck.check import lower_bound
 
 BACKBONES = ("squeezenet1_1", "mobilenet_v2", "resnet18", "efficientnet_b0", "regnet_x_400mf")
 

@@ -10,13 +10,18 @@ import msgspec
 import numpy as np
 
 from simx.results.schema.config import Schedule
-from simx.results.schema.times import Block, Noise, block_median
+from simx.results.schema.times import Block, block_median
 from simx.results.statistics.estimates import Ratio, log_ratios
 from simx.results.statistics.noise import disturbances
+from simx.runner.bench.cells import PlannedCell
 from simx.selfcheck.laboratory import MORE_PIXELS, Laboratory, PairComparison
 from simx.selfcheck.simulation import Spread
 
 BACKENDS = ("torch", "ort")
+
+SLOWDOWN = 1.03
+
+Pair = tuple[PlannedCell, PlannedCell]
 
 OnComparison = Callable[[str, int, int], None]
 """Called before each comparison, with its description, its index and the number of them."""
@@ -65,31 +70,25 @@ def of_equals(
     laboratory: Laboratory, count: int, on_comparison: OnComparison, schedule: Schedule = SHORT
 ) -> Trials:
     """Compare a network with itself, on both backends in turns."""
-    found = []
-    for place in range(count):
-        on_comparison("equal ones", place, count)
-        backend = BACKENDS[place % len(BACKENDS)]
-        cells = laboratory.cell(backend), laboratory.cell(backend, again=True)
-        found.append(laboratory.compare(*cells, msgspec.structs.replace(schedule, seed=place)))
-    return Trials(comparisons=tuple(found))
+    backends = (BACKENDS[place % len(BACKENDS)] for place in range(count))
+    pairs = [(laboratory.cell(each), laboratory.cell(each, again=True)) for each in backends]
+    return _compared(laboratory, "equal ones", pairs, schedule, on_comparison)
 
 
-def planted(laboratory: Laboratory, backend: str, least: float, on_comparison: OnComparison) -> int:
-    """Return how much larger a crop has to be to make the network so many times as slow.
+def planted(laboratory: Laboratory, on_comparison: OnComparison) -> int:
+    """Return how much larger a crop has to be to slow the network down by ``SLOWDOWN``.
 
     It is the largest one if none does.
     """
     for place, pixels in enumerate(MORE_PIXELS):
         on_comparison("larger crops", place, len(MORE_PIXELS))
-        cells = laboratory.cell(backend, pixels, again=True), laboratory.cell(backend)
-        if laboratory.compare(*cells, SHORT).ratio.value >= least:
+        if laboratory.compare(*_unequal(laboratory, pixels), SHORT).ratio.value >= SLOWDOWN:
             break
     return pixels
 
 
 def of_unequals(
     laboratory: Laboratory,
-    backend: str,
     more_pixels: int,
     count: int,
     schedule: Schedule,
@@ -97,11 +96,26 @@ def of_unequals(
     truth: Ratio | None = None,
 ) -> Trials:
     """Compare the network with a larger crop with the usual one."""
+    pairs = [_unequal(laboratory, more_pixels)] * count
+    return _compared(laboratory, "a known slowdown", pairs, schedule, on_comparison, truth)
+
+
+def _unequal(laboratory: Laboratory, more_pixels: int) -> Pair:
+    return laboratory.cell("ort", more_pixels, again=True), laboratory.cell("ort")
+
+
+def _compared(
+    laboratory: Laboratory,
+    what: str,
+    pairs: Sequence[Pair],
+    schedule: Schedule,
+    on_comparison: OnComparison,
+    truth: Ratio | None = None,
+) -> Trials:
     found = []
-    for place in range(count):
-        on_comparison("a known slowdown", place, count)
-        cells = laboratory.cell(backend, more_pixels, again=True), laboratory.cell(backend)
-        found.append(laboratory.compare(*cells, msgspec.structs.replace(schedule, seed=place)))
+    for place, pair in enumerate(pairs):
+        on_comparison(what, place, len(pairs))
+        found.append(laboratory.compare(*pair, msgspec.structs.replace(schedule, seed=place)))
     return Trials(comparisons=tuple(found), truth=truth)
 
 
@@ -115,20 +129,19 @@ def neighbour() -> Iterator["subprocess.Popen[bytes]"]:
             hog.kill()
 
 
-def flagged_share(blocks: Sequence[Block], *, quiet: bool = False) -> float:
-    """Return the share of flagged blocks: of all, or of those that ``quiet_blocks`` returns."""
-    considered = quiet_blocks(blocks) if quiet else blocks
-    return sum(bool(disturbances(block)) for block in considered) / max(1, len(considered))
+def flagged_share(blocks: Sequence[Block]) -> float:
+    """Return the share of flagged blocks."""
+    return sum(bool(disturbances(block)) for block in blocks) / max(1, len(blocks))
 
 
 def quiet_blocks(blocks: Sequence[Block]) -> list[Block]:
     """Return the blocks without steal and almost without pressure."""
-
-    def is_quiet(noise: Noise) -> bool:
-        pressure, wall = noise.pressure_ns or 0, noise.wall_ns or 0
-        return not noise.steal_ns and pressure <= NO_PRESSURE * wall
-
-    return [block for block in blocks if is_quiet(block.noise)]
+    return [
+        block
+        for block in blocks
+        if not block.noise.steal_ns
+        and (block.noise.pressure_ns or 0) <= NO_PRESSURE * (block.noise.wall_ns or 0)
+    ]
 
 
 def spread_of(comparisons: Sequence[PairComparison]) -> Spread:

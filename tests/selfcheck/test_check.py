@@ -9,11 +9,10 @@ import pytest
 from simx.results.schema.times import Block, Launch, Noise
 from simx.results.statistics.estimates import Ratio
 from simx.results.statistics.round_filter import FilteredRounds
-from simx.selfcheck.check import _detectable
-from simx.selfcheck.claims import _found, lower_bound
+from simx.selfcheck.check import _detectable, _found, lower_bound
 from simx.selfcheck.laboratory import PairComparison
 from simx.selfcheck.overhead import _EmptyBackend, measure_overhead
-from simx.selfcheck.trials import Trials, flagged_share, neighbour, spread_of
+from simx.selfcheck.trials import Trials, flagged_share, neighbour, quiet_blocks, spread_of
 from tests.results.builders import launches
 
 
@@ -81,7 +80,7 @@ def test_flags_are_shares_of_the_blocks_looked_at() -> None:
     ]
 
     assert flagged_share(blocks) == 0.25
-    assert flagged_share(blocks, quiet=True) == 0
+    assert flagged_share(quiet_blocks(blocks)) == 0
 
 
 @pytest.mark.parametrize(
