@@ -64,7 +64,7 @@ def listing_content(
         blocks=lambda: blocks,
         csv=lambda: written(
             [column.name for column in columns],
-            ([_plain(column.read(record)) for column in columns] for record in records),
+            ({each.name: _plain(each.read(record)) for each in columns} for record in records),
         ),
         json=lambda: json_document(records),
     )

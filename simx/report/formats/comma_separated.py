@@ -1,7 +1,7 @@
 """Rows -> CSV that a spreadsheet cannot take for anything but data."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from simx.common.safe_text import clean
 from simx.results.schema.report import Identity
@@ -19,9 +19,10 @@ _SEPARATOR = re.compile(r"[,;\t\"\r\n]")
 """What separates cells in any program."""
 
 
-def written(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return CSV; foreign text must have come through ``safe``."""
-    return "".join(f"{','.join(map(_quoted, row))}\n" for row in (header, *rows))
+def written(header: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Return CSV, empty where a row lacks a field; foreign text must have come through ``safe``."""
+    texts = ([row.get(name, "") for name in header] for row in rows)
+    return "".join(f"{','.join(map(_quoted, each))}\n" for each in (header, *texts))
 
 
 def safe(text: str) -> str:
@@ -48,11 +49,13 @@ def figure(value: float | None, unit: float = 1.0) -> str:
     return "" if value is None else f"{value / unit:.6f}"
 
 
-def identity_fields(identity: Identity, names: Sequence[str] = IDENTITY) -> list[str]:
-    """Return fields of an identity; empty where one is unknown."""
-    values = (getattr(identity, name) for name in names)
-    texts = (str(value).lower() if isinstance(value, bool) else value for value in values)
-    return ["" if text is None else safe(str(text)) for text in texts]
+def identity_fields(identity: Identity) -> dict[str, str]:
+    """Return the fields of an identity; empty where one is unknown."""
+    values = ((name, getattr(identity, name)) for name in (*IDENTITY, *LOAD))
+    texts = (
+        (key, str(value).lower() if isinstance(value, bool) else value) for key, value in values
+    )
+    return {name: "" if text is None else safe(str(text)) for name, text in texts}
 
 
 def _quoted(cell: str) -> str:

@@ -3,14 +3,13 @@
 Quoting is that of RFC 4180; lines end in a line feed alone, as Unix tools expect.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES
-from simx.report.formats.comma_separated import LOAD, field, figure, identity_fields, safe, written
+from simx.report.formats.comma_separated import field, figure, identity_fields, safe, written
 from simx.report.words.figures import is_imprecise
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.files.assembly import forward_of
@@ -25,9 +24,11 @@ from simx.results.summaries.backbones import holding
 from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
 from simx.results.summaries.summary import TargetId, target_of
 
-STATISTICS = ("launches", "n", "median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
+STATISTICS = ("median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
 
 PERCENTILES = (0.90, 0.95, 0.99)
+
+_Row = dict[str, str]
 
 
 class TidyRow(NamedTuple):
@@ -36,12 +37,11 @@ class TidyRow(NamedTuple):
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
     figure that is no time has its name in ``scope`` and its value in ``median``;
     ``pictures_per_second``, of the calls of ``forward``, and ``energy_per_picture`` have an
-    interval too. What a row does not
-    have is None. ``status`` is ``ok``, ``failed`` or ``quoted``; of a time or its throughput also
-    ``busy``, where the machine was too busy for it to mean anything, or ``imprecise``, where the
-    ends of its interval are more than a factor of 2 apart. ``weights_origin`` is ``pretrained``,
-    ``file`` or ``random``: similarities of random weights mean nothing, and accuracies beside them
-    are those of the pretrained ones.
+    interval too. What a row does not have is None. ``status`` is ``ok``, ``failed`` or ``quoted``;
+    of a time or its throughput also ``busy``, where the machine was too busy for it to mean
+    anything, or ``imprecise``, where the ends of its interval are more than a factor of 2 apart.
+    ``weights_origin`` is ``pretrained``, ``file`` or ``random``: similarities of random weights
+    mean nothing, and accuracies beside them are those of the pretrained ones.
     """
 
     model: str
@@ -88,95 +88,91 @@ def to_string(reports: Sequence[Report]) -> str:
 
 def tidy_rows(reports: Sequence[Report]) -> Iterator[TidyRow]:
     """Yield the same rows as records; text that looks like a formula has its apostrophe."""
-    _, *lines = csv.reader(to_string(reports).splitlines())
-    names = HEADER.index("batch")  # in front of it are texts, which may be empty
-    for line in lines:
-        values = [*line[:names], *(value or None for value in line[names:])]
-        yield msgspec.convert(values, TidyRow, strict=False)
+    texts = HEADER.index("batch")  # in front of it are texts, which may be empty
+    for row in (row for report in reports for row in _report_rows(report)):
+        values = [row.get(name, "") for name in HEADER]
+        known = [*values[:texts], *(value or None for value in values[texts:])]
+        yield msgspec.convert(known, TidyRow, strict=False)
 
 
-def _report_rows(report: Report) -> Iterator[list[str]]:
+def _report_rows(report: Report) -> Iterator[_Row]:
     counted = CountedReport(report)
     for cell in report.cells:
+        its = {
+            **identity_fields(cell.identity),
+            "weights_origin": cell.weights_origin or "",
+            "weights_sha256": safe(getattr(cell, "weights_sha256", "")),
+        }
         rows = _cell_rows(cell, counted.by_cell[cell.identity], counted)
-        weights = (cell.weights_origin or "", safe(getattr(cell, "weights_sha256", "")))
-        load = identity_fields(cell.identity, LOAD)
-        yield from ([*identity_fields(cell.identity), *row, *weights, *load] for row in rows)
+        yield from (its | row for row in rows)
 
 
-def _cell_rows(
-    cell: Cell, backbone: CountedBackbone, counted: CountedReport
-) -> Iterator[list[str]]:
+def _cell_rows(cell: Cell, backbone: CountedBackbone, counted: CountedReport) -> Iterator[_Row]:
     if isinstance(cell, FailedCell):
-        yield ["failed", *[""] * 3, *[""] * len(STATISTICS)]
+        yield {"status": "failed"}
     elif isinstance(cell, QuotedCell):
         for time in cell.medians:
             median = f"{time.ns / NANOSECONDS_PER_MS:.{cell.decimals}f}"
-            yield ["quoted", *_row(time.scope, time.image or "", "ms", median)]
-        yield from (["quoted", *row] for row in _figure_rows(cell) if row[5])
+            yield _row(time.scope, "ms", median, time.image, status="quoted")
+        rows = _figure_rows(cell)
+        yield from (row | {"status": "quoted"} for row in rows if row["median"])
     else:
         target = target_of(cell.identity)
         yield from _time_rows(target, backbone, counted)
-        forward = backbone.times[target].get(FORWARD, ())
-        rows = (*_figure_rows(cell), *_measured_rows(cell, forward))
-        yield from (["ok", *row] for row in rows)
+        yield from _figure_rows(cell)
+        yield from _measured_rows(cell, backbone.times[target].get(FORWARD, ()))
 
 
 def _time_rows(
     target: TargetId, backbone: CountedBackbone, counted: CountedReport
-) -> Iterator[list[str]]:
+) -> Iterator[_Row]:
     for key, launches in backbone.times[target].items():
         if not launches:
             continue
         scope, image = key
         typical = counted.estimate(target, key, launches)
-        figures = (
-            typical.median_ns,
-            typical.low_ns,
-            typical.high_ns,
-            *percentiles(launches, PERCENTILES),
-            minimum(launches),
-        )
-        counts = (str(typical.launches), str(typical.calls))
-        milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in figures)
-        status = "imprecise" if is_imprecise(typical) else "ok"
-        if key in backbone.busy:
-            status = "busy"
-        yield [status, scope, image or "", "ms", *counts, *milliseconds]
+        ends = (typical.median_ns, typical.low_ns, typical.high_ns)
+        times = (*ends, *percentiles(launches, PERCENTILES), minimum(launches))
+        status = "busy" if key in backbone.busy else "imprecise" if is_imprecise(typical) else "ok"
+        of = {"status": status, "launches": str(typical.launches), "n": str(typical.calls)}
+        milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in times)
+        yield _row(scope, "ms", "", image) | of | dict(zip(STATISTICS, milliseconds, strict=True))
         if key == FORWARD:
             pictures = 1e9 * backbone.cells[0].identity.batch
             ends = (typical.median_ns, typical.high_ns, typical.low_ns)
             rates = (figure(ns and pictures / ns) for ns in ends)
-            yield [status, "pictures_per_second", "", "per second", *counts, *rates, *[""] * 4]
+            per_second = dict(zip(STATISTICS, rates, strict=False))
+            yield _row("pictures_per_second", "per second", "") | of | per_second
 
 
-def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[list[str]]:
+def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[_Row]:
     for image in COMPARED_IMAGES:
         percent = field(getattr(cell.similarity, image))
-        yield _row("similarity_percent", image, "percent", percent)
-    yield _row("embedding_dim", "", "components", str(cell.embedding_dim))
+        yield _row("similarity_percent", "percent", percent, image)
+    yield _row("embedding_dim", "components", str(cell.embedding_dim))
     catalogue = holding(cell.catalogue, cell.weights_origin)
-    yield _row("gflops", "", "GMACs", field(catalogue.gflops))
-    yield _row("acc1", "", "percent", field(catalogue.acc1))
-    yield _row("acc5", "", "percent", field(catalogue.acc5))
+    for name, unit in (("gflops", "GMACs"), ("acc1", "percent"), ("acc5", "percent")):
+        yield _row(name, unit, field(getattr(catalogue, name)))
 
 
-def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[list[str]]:
-    yield _row("parity", "", "cosine", field(cell.parity.cosine))
+def _measured_rows(cell: MeasuredCell, forward: Launches) -> Iterator[_Row]:
+    yield _row("parity", "cosine", field(cell.parity.cosine))
     events = typical_device_ns(forward_of(cell))
     if events is not None:
-        yield _row("device_events", "", "ms", field(events / NANOSECONDS_PER_MS))
+        yield _row("device_events", "ms", field(events / NANOSECONDS_PER_MS))
     faults = page_faults(forward)
     if faults is not None:
-        yield _row("page_faults", "", "per call", field(faults))
+        yield _row("page_faults", "per call", field(faults))
     if cell.memory is not None:
-        yield _row("memory", "", "bytes", str(cell.memory.peak))
+        yield _row("memory", "bytes", str(cell.memory.peak))
         if cell.memory.device is not None:
-            yield _row("device_memory", "", "bytes", str(cell.memory.device.peak))
+            yield _row("device_memory", "bytes", str(cell.memory.device.peak))
     if used := energy_per_picture(forward, cell.identity.batch):
         ends = map(figure, (used.joules, used.low, used.high))
-        yield ["energy_per_picture", "", "joules", str(len(forward)), "", *ends, *[""] * 4]
+        joules = dict(zip(STATISTICS, ends, strict=False)) | {"launches": str(len(forward))}
+        yield _row("energy_per_picture", "joules", "") | joules
 
 
-def _row(scope: str, image: str, unit: str, value: str) -> list[str]:
-    return [scope, image, unit, "", "", value, *[""] * 6]
+def _row(scope: str, unit: str, value: str, image: str | None = None, status: str = "ok") -> _Row:
+    its = {"status": status, "scope": scope, "image": image or "", "unit": unit}
+    return its | {"median": value}

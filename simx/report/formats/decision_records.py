@@ -81,7 +81,7 @@ precision are None: the decision is for all.
 def to_csv(decisions: Sequence[Decision]) -> str:
     """Return every backbone of all decisions under one header, best first, the beaten ones last."""
     rows = (
-        [field(read(decision, each)) for read in BACKBONE.values()]
+        {name: field(read(decision, each)) for name, read in BACKBONE.items()}
         for decision in decisions
         for each in _backbones(decision)
     )

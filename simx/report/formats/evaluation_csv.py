@@ -17,17 +17,17 @@ def to_string(found: Evaluation) -> str:
     return written(HEADER, _rows(found))
 
 
-def _rows(found: Evaluation) -> Iterator[list[str]]:
+def _rows(found: Evaluation) -> Iterator[dict[str, str]]:
     for cell in found.cells:
-        names = identity_fields(cell.identity)
+        its = identity_fields(cell.identity) | {"weights_origin": cell.weights_origin or ""}
         if not isinstance(cell, EvaluatedCell):
-            reason = safe(f"{cell.stage}: {cell.reason}")
-            yield [*names, "failed", cell.weights_origin or "", *[""] * 6, reason]
+            yield its | {"status": "failed", "reason": safe(f"{cell.stage}: {cell.reason}")}
             continue
-        hashes = safe(cell.weights_sha256), safe(cell.artefact_sha256)
+        hashes = ("weights_sha256", "artefact_sha256")
+        its |= {"status": "ok"} | {name: safe(getattr(cell, name)) for name in hashes}
         for name, value in _figures(cell, found.pictures.embedded):
-            ends = (value.value, value.low, value.high)
-            yield [*names, "ok", cell.weights_origin, *hashes, name, *map(field, ends), ""]
+            ends = {"value": value.value, "ci_low": value.low, "ci_high": value.high}
+            yield its | {"figure": name} | {key: field(end) for key, end in ends.items()}
 
 
 def _figures(cell: EvaluatedCell, vectors: int) -> Iterator[tuple[str, Estimate]]:

@@ -85,15 +85,18 @@ def openmetrics(reports: Sequence[Report]) -> str:
 def otava(history: History) -> str:
     """Return the times of the cells that all reports have, in milliseconds; Otava takes no gaps."""
     lines = [line for line in history.lines if len(line.reports) == len(history.reports)]
-    header = ("time", "report", "simx", "commit", *(safe(_name(line.cell)) for line in lines))
+    names = [safe(_name(line.cell)) for line in lines]
+    about = ("simx", "commit")
     rows = (
-        [
-            *map(safe, (each.created, each.name, each.simx, each.commit or "")),
-            *(figure(line.ns[place], NANOSECONDS_PER_MS) for line in lines),
-        ]
+        {"time": safe(each.created), "report": safe(each.name)}
+        | {name: safe(getattr(each, name) or "") for name in about}
+        | {
+            name: figure(line.ns[place], NANOSECONDS_PER_MS)
+            for name, line in zip(names, lines, strict=True)
+        }
         for place, each in enumerate(history.reports)
     )
-    return written(header, rows)
+    return written(("time", "report", *about, *names), rows)
 
 
 def _only(reports: Sequence[Report]) -> Report:
