@@ -162,7 +162,6 @@ def _first_pictures(preset: Preset) -> ArrayMessage:
 def _begun(
     run: Run, plan: PlannedCell | FailedCell, keys: Collection[str], stack: ExitStack
 ) -> Result:
-    """Load a network and prove it, and open its kept embeddings."""
     if isinstance(plan, FailedCell):
         return plan
     try:
@@ -187,7 +186,6 @@ def _failed(client: CellClient, error: CellFailedError) -> FailedCell:
 
 
 def _folder_of(plan: PlannedCell, machine: Environment) -> str:
-    """Return the name of the folder of a cell's embeddings: what they depend on, as a hash."""
     target, gpus = plan.target, ", ".join(gpu.name for gpu in machine.gpus)
     software = {"cpu": machine.cpu, "gpus": gpus, **machine.libraries}
     if plan.backbone.source != "timm":

@@ -150,7 +150,6 @@ def evaluate(
 def _completed(
     config: EvaluationConfig, pictures: Pictures, weighted: Sequence[Weighting]
 ) -> tuple[EvaluationConfig, list[Target], list[str]]:
-    """Return the configuration of a report, the targets, and notes on what takes no part."""
     backbones = [of for each in weighted for of in each.backbones]
     config = msgspec.structs.replace(
         config,
@@ -173,20 +172,7 @@ def _embedded(
     exports: Iterable[tuple[AbstractContextManager[list[Workload]], str | None]],
     shown_steps: Steps,
 ) -> tuple[list[Candidate], Reasons]:
-    """Export what the store lacks, and embed all pictures.
-
-    Args:
-        run: What all backbones share.
-        targets: That work here.
-        exports: Of some backbones each, with the name of their weights file.
-        shown_steps: Is entered with the number of pictures and backbones.
-
-    Returns:
-        The cells, and why pictures were not read, by their keys.
-
-    Raises:
-        SystemFailureError: Pictures cannot be decoded at all.
-    """
+    """Embed all pictures; return the cells, and why pictures were not read, by their keys."""
     cells: list[Candidate] = []
     unreadable: Reasons = {}
     count = len({item.key for item in run.items})
@@ -216,7 +202,6 @@ def _embedded(
 def _facts_of(
     pictures: Pictures, items: Sequence[Item], unreadable: Mapping[str, str], truth: Truth
 ) -> PicturesFacts:
-    """Return what a report has of the readable pictures, and of the others."""
     by_path = {item.path: item.sha256 for item in items}
     hashes = [by_path[str(path)] for path in pictures.files]
     return PicturesFacts(
@@ -241,7 +226,6 @@ def _facts_of(
 
 @contextmanager
 def _going_on(notice: Callable[[str], None]) -> Iterator[None]:
-    """Say how an interrupted run goes on, and why pictures cannot be decoded at all."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):

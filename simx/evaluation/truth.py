@@ -75,7 +75,6 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def _found(path: Path) -> Pictures:
-    """Find the pictures of a folder."""
     folders = sorted(
         each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")
     )
@@ -153,7 +152,6 @@ def readable(pictures: Pictures, counts: Sequence[bool]) -> Pictures:
 
 
 def _lack(of: Pictures) -> str | None:
-    """Say what is missing for pictures that belong together and others that do not."""
     if of.kind in _COLUMNS:
         enough = len(of.rows) if of.kind == "triplets" else len(set(of.same.tolist())) > 1
         return None if enough else "needs pairs that belong together, and pairs that do not"
@@ -167,7 +165,6 @@ def _lack(of: Pictures) -> str | None:
 
 
 def _listed(path: Path) -> Pictures:
-    """Read a list of pairs or triplets."""
     try:
         text = io.StringIO(read_whole(path, _LIST).decode(), newline="")
         reader = csv.reader(text, strict=True)

@@ -66,7 +66,6 @@ class Vectors:
         return Embeddings(self._records()["row"], places)
 
     def _records(self) -> NDArray[np.void]:
-        """Return all whole records, memory-mapped."""
         whole = self._path.stat().st_size // self._record.itemsize
         return (
             np.memmap(self._path, self._record, "r", shape=(whole,))

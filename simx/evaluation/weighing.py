@@ -80,7 +80,6 @@ def weightings(
 
 
 def _parsed(text: str) -> tuple[tuple[Backbone, ...], WeightsRequest]:
-    """Return the backbones that a value names, and its request."""
     name, sign, value = text.partition("=")
     try:
         own = selected((name,)) if sign else ()

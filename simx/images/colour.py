@@ -49,7 +49,6 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey of 12, 16 or 32 bits to mode L, or to LA where one value is transparent."""
     levels = np.asarray(image)
     if image.mode == "I" and _is_unsigned_tiff(image):
         levels = levels.view(np.uint32)
@@ -67,7 +66,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _black_and_white(image: Image.Image, lowest: float, highest: float) -> tuple[float, float]:
-    """Return the values that black and white have in a grey image with more than 8 bits."""
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ValueError("its grey values are not all finite")
     white = 1.0 if image.mode == "F" else 65535.0

@@ -89,7 +89,6 @@ def decode(path: InputPath) -> Image.Image:
 
 
 def _loaded(name: str, file: BinaryIO) -> Image.Image:
-    """Read the pixels as they are stored, after a look at what they will cost."""
     image = _opened(name, file)
     check_size(name, image.size)
     _check_bombs(name, image, file)
@@ -137,10 +136,7 @@ def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turn Pillow's errors about a bad file into an ``InputError``, and ignore its warnings.
-
-    They are about metadata, which are not used, and about sizes, which ``limits`` checks.
-    """
+    """Turn Pillow's errors into an ``InputError``; warnings are of unused metadata and of sizes."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -162,7 +158,6 @@ def _one_line_errors(name: str) -> Iterator[None]:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return what turns the image upright; None if it is upright or says nothing."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored

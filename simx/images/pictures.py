@@ -118,7 +118,6 @@ def fingerprint(path: InputPath) -> tuple[str, int]:
 
 
 def _decoded(given: InputPath | None, ours: Path) -> tuple[Path, Image.Image]:
-    """Decode the user's picture, or the bundled one in its place."""
     if given is not None:
         return Path(given), decode(given)
     try:

@@ -171,7 +171,6 @@ def spread_of(comparisons: Sequence[PairComparison]) -> Spread:
 
 
 def _agree(found: Ratio, truth: Ratio) -> bool:
-    """Whether two estimates agree within their combined intervals."""
     if found.half_width is None or truth.half_width is None:
         return True
     widths = math.hypot(math.log1p(found.half_width), math.log1p(truth.half_width))

@@ -148,7 +148,6 @@ def _beside(folder: Path, name: str) -> Path:
 
 
 def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor in a message, at any depth."""
     if isinstance(message, onnx.TensorProto):
         yield message
         return
@@ -159,7 +158,6 @@ def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
 
 
 def _require_known(model: onnx.ModelProto) -> None:
-    """Require standard operators in float32, none newer than onnx here."""
     newest = onnx.defs.onnx_opset_version()
     versions = [each.version for each in model.opset_import if each.domain in _STANDARD]
     if model.ir_version > onnx.IR_VERSION or max(versions, default=0) > newest:
@@ -194,10 +192,7 @@ def _require_valid(model: onnx.ModelProto) -> None:
 
 
 def _keep_inputs(model: onnx.ModelProto) -> bool:
-    """Keep what has to be fed among the inputs, and return whether others were there.
-
-    Up to IR version 3, every weight had to be an input, too, with a default.
-    """
+    """Drop the weights that have to be inputs up to IR version 3; return whether there were any."""
     graph = model.graph
     weights = {each.name for each in graph.initializer}
     kept = [each for each in graph.input if each.name not in weights]
@@ -210,7 +205,6 @@ def _keep_inputs(model: onnx.ModelProto) -> bool:
 
 
 def _has_single_picture(graph: onnx.GraphProto, side: int, layout: Layout) -> bool:
-    """Require the interface, and return whether the batch is fixed to 1."""
     for kind, values in (("input", graph.input), ("output", graph.output)):
         names = ", ".join(each.name for each in values)
         if len(values) != 1:
@@ -254,11 +248,7 @@ def _text(sizes: list[int | None]) -> str:
 
 
 def _adapt(graph: onnx.GraphProto, side: int, layout: Layout, *, single: bool) -> bool:
-    """Transpose an NHWC input, and flatten an output of other than two dimensions.
-
-    Returns:
-        Whether either was needed.
-    """
+    """Transpose NHWC, flatten other than two dimensions; return whether either was needed."""
     batch = 1 if single else graph.input[0].type.tensor_type.shape.dim[0].dim_param or "batch"
     if layout == "NHWC":
         inner, name = graph.input[0].name, f"{_ADDED}_image"

@@ -103,7 +103,6 @@ def plain_session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 
 def _run_once(model: onnx.ModelProto, image: np.ndarray) -> tuple[np.ndarray, Mapping[str, Shape]]:
-    """Return the embedding of an image, and the shapes of the values of counted nodes."""
     probed = onnx.ModelProto()
     probed.CopyFrom(model)
     names = [

@@ -187,7 +187,6 @@ def data_name(name: str) -> str:
 
 
 def _relocate(path: Path, names: Mapping[str, str]) -> None:
-    """Rewrite a graph's file, in a process that may import onnx."""
     with Spawner(_RELOCATION).launch() as worker:
         request = Relocate(str(path.resolve()), dict(names))
         reply = worker.request(request, _RELOCATION_REPLIES, _RELOCATION_SECONDS)

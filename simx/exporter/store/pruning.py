@@ -117,7 +117,6 @@ class _Pruning:
         return "removed"
 
     def _remove_export(self, folder: Path) -> Status:
-        """Move an export out of the readers' sight, and remove it."""
         with self._store.workspace() as workspace, self._store.locked(), ExitStack() as stack:
             self._damage.pop(folder, None)  # it may have changed
             if self._judged(folder) is None:
@@ -133,7 +132,6 @@ class _Pruning:
         return [path for path in found if _EXPORT.fullmatch(path.name) and path.is_dir()]
 
     def _weights_beside(self, exports: Iterable[Path]) -> list[Path]:
-        """Return the weights files that none of these exports was made from."""
         named = set()
         for folder in exports:
             try:
@@ -145,7 +143,6 @@ class _Pruning:
         return [each for each in files if _WEIGHTS.fullmatch(each.name) and each.stem not in named]
 
     def _judged(self, folder: Path) -> Needless | None:
-        """Judge the export in a folder; None where it is needed."""
         entry = self._store.entry_in(folder)
         reason = _defect(folder) if entry is None else self._reason(entry)
         if reason is None:

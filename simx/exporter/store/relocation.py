@@ -34,12 +34,7 @@ def main(connection: Connection) -> None:
 
 
 def _divided(model: onnx.ModelProto, path: Path, data: str) -> bytes:
-    """Write a graph's data into a file beside it, and return the graph that refers to that file.
-
-    Raises:
-        ValueError: the data that is read back is different.
-        OSError: the file cannot be written.
-    """
+    """Write a graph's data into a file beside it, and return the graph that refers to that file."""
     before = _values(model)
     convert_model_to_external_data(model, location=data, size_threshold=_LEAST_BYTES)
     graph: bytes = write_external_data_tensors(model, str(path.parent)).SerializeToString()

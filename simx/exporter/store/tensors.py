@@ -55,7 +55,6 @@ def write_arrays(arrays: Mapping[str, _Array], path: Path) -> None:
 
 
 def _pieces(arrays: Mapping[str, _Array]) -> Iterator[bytes | memoryview]:
-    """Yield a file's content: the header, then each array's bytes, in the format's order."""
     ordered = sorted(arrays.items(), key=lambda each: (-each[1].itemsize, each[0]))
     ends = accumulate((array.nbytes for _, array in ordered), initial=0)
     header = {

@@ -83,7 +83,6 @@ def verify_in_float16(source: Path, inputs: Array, reference: Array, threads: in
 
 
 def _require_in_range(peak_of: Mapping[str, float], walk: Walk) -> None:
-    """Require largest magnitudes in float16's range, and those of activations well inside it."""
     for name, peak in peak_of.items():
         is_weight = name in walk.initializers
         if not peak > (LARGEST if is_weight else LARGEST / MARGIN):  # NaN is left to the parity
@@ -107,7 +106,6 @@ def float_results(model: onnx.ModelProto) -> tuple[str, ...]:
 def _round_values(
     model: onnx.ModelProto, weights: tuple[str, ...], results: tuple[str, ...]
 ) -> None:
-    """Round weights, input and results, and make their largest magnitudes outputs."""
     graph = model.graph
     image, embedding = graph.input[0].name, graph.output[0].name
     nodes = list(graph.node)

@@ -132,7 +132,6 @@ def _of_the_interface(walk: Walk, expected: Expectation) -> Iterator[str]:
 
 
 def _training(node: onnx.NodeProto) -> str | None:
-    """Return how a node belongs to training, or None."""
     if node.op_type in _RANDOM:
         return "draws at random"
     if node.op_type == "Dropout":  # torch's exporter leaves none in evaluation mode
@@ -145,7 +144,6 @@ def _training(node: onnx.NodeProto) -> str | None:
 
 
 def _of_the_batch(walk: Walk, batch: int) -> Iterator[str]:
-    """Find where the traced batch is left, and where pictures are put together."""
     yield from _in_operands(walk, batch)
     for name, tensor in walk.constants.items():
         if _holds(tensor.dims, batch):
@@ -184,7 +182,6 @@ def _reductions(walk: Walk) -> Iterator[str]:
 
 
 def _sizes(node: onnx.NodeProto, walk: Walk) -> Iterator[str]:
-    """Yield the constants that a node's sizes are computed from."""
     places = _SHAPE_OPERANDS.get(node.op_type, ())
     open_names = [node.input[place] for place in places if place < len(node.input)]
     seen = set(open_names)
@@ -200,7 +197,6 @@ def _sizes(node: onnx.NodeProto, walk: Walk) -> Iterator[str]:
 
 
 def _is_known(name: str, walk: Walk) -> bool:
-    """Whether a value is a constant, or the size of something."""
     producer = walk.producers.get(name)
     return name in walk.constants or (producer is not None and producer.op_type in _MEASURES)
 
@@ -225,7 +221,6 @@ def _of_the_weights(walk: Walk, shapes: tuple[Shape, ...]) -> Iterator[str]:
 
 
 def _too_many(walk: Walk, left: Counter[Shape]) -> Iterator[str]:
-    """Count each weight once, at the first node that reads it."""
     seen: set[str] = set()
     for node in walk.nodes:
         for place in _WEIGHT_OPERANDS.get(node.op_type, ()):
@@ -274,7 +269,6 @@ def _operators(walk: Walk) -> Iterator[str]:
 
 
 def _remarks(walk: Walk) -> Iterator[tuple[str, str]]:
-    """Yield each thing that has a remark, and the remark."""
     model = walk.model
     holders: list[tuple[str, onnx.ModelProto | onnx.GraphProto | onnx.NodeProto]] = [
         ("the model", model),

@@ -138,7 +138,6 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
 
 
 def _with_tensors(loaded: object, path: Path) -> object:
-    """Refuse what has no named tensor anywhere."""
     if containers(loaded):
         return loaded
     raise STATE_DICT.refused(path, _no_state_dict(loaded))
@@ -197,7 +196,6 @@ def _no_state_dict(loaded: object) -> str:
 
 
 def _kind_of(file: io.BufferedReader) -> str:
-    """Say what a file is that is neither safetensors nor written by ``torch.save``."""
     head = file.read(_BEGINNING_BYTES)
     if not head:
         return "an empty file"

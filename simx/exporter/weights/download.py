@@ -168,10 +168,7 @@ class Downloads:
 
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Open a new hidden file that replaces the target, unless an error is raised.
-
-    A link, or what a killed process left there, is removed. The caller holds the target's lock.
-    """
+    """Open a new hidden file that replaces the target, whose lock is held, without an error."""
     unfinished = target.with_name(f".{target.name}.partial")
     unfinished.unlink(missing_ok=True)
     try:
@@ -187,7 +184,6 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _failed(target: Path, host: str, reason: str) -> InputError:
-    """Return the error of a checkpoint that did not arrive; holds no path of this machine."""
     return InputError(
         f"cannot download {target.name} from {host}: {reason}; check the connection, name a mirror "
         "in SIMX_WEIGHTS_MIRROR, put the file into torch's cache yourself, or use --weights random"

@@ -75,10 +75,7 @@ def inputs_of_every_frequency(side: int = _SIDE) -> torch.Tensor:
 
 
 def _open_branches(model: nn.Module) -> None:
-    """Set the factors of residual branches to one that training begins with near zero.
-
-    An error in a branch would not show in the embedding otherwise.
-    """
+    """Set to one what begins near zero and would hide an error in a residual branch."""
     for name, factors in model.named_parameters():
         leaf = name.rpartition(".")[2]
         if leaf.startswith(("gamma", "layer_scale", "scale")) and factors.abs().max() < _CLOSED:
@@ -119,7 +116,6 @@ def settle(model: nn.Module, images: torch.Tensor) -> None:
 
 
 def _set_batch_norm(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
-    """Set the statistics to those of the inputs, and both gains."""
     mean, variance = _moments(inputs[0].movedim(1, -1))
     norm.running_mean = mean.expand(norm.num_features).clone()
     norm.running_var = variance.expand(norm.num_features).clone()
@@ -130,7 +126,6 @@ def _set_batch_norm(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
 def _set_layer(
     layer: nn.Conv2d | nn.Linear, _: tuple[torch.Tensor], output: torch.Tensor
 ) -> torch.Tensor:
-    """Scale the weights, set the bias, and return the output that they give."""
     if layer.bias is None:  # a batch norm comes next
         return output
     axis = 1 if isinstance(layer, nn.Conv2d) else -1

@@ -108,7 +108,6 @@ def fit(
 
 
 def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
-    """Return the network with the key, or else the one in the most usual place."""
     named = [each for each in fitting if key is None or each.answers_to(key)]
     named = [each for each in named if each.name == key] or named
     names = Entries.of([_name_of(each) for each in named or fitting]).listed()
@@ -138,7 +137,6 @@ def _is_denormal(name: str, tensor: torch.Tensor) -> bool:
 
 
 def _require_numbers(state: _State, given: _State, path: Path) -> None:
-    """Refuse values with which a network has no embedding, each by its tensor's name."""
     wrong = [
         f"{name} holds {problem}"
         for name, tensor in given.items()
@@ -173,7 +171,6 @@ def _cause(
     embedding: EmbeddingKind,
     path: Path,
 ) -> tuple[str, str]:
-    """Return the likeliest cause, if one is known, and what to do."""
     if shard := _SHARD.search(path.name):
         return f"it is file {shard[1]} of {shard[2]}; ", "join them in one file first"
     other = _other_backbone(held, embedding)

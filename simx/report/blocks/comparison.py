@@ -77,7 +77,6 @@ def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
 
 
 def _premises(comparison: Comparison) -> Iterator[Block]:
-    """Yield the reports, the threshold, and the allowances for runs, machine and pictures."""
     for side, of in (("base", comparison.base), ("new", comparison.new)):
         yield Paragraph(f"{side}: {clean(of.name)}, {clean(of.created)}, simx {clean(of.simx)}")
     threshold = f"threshold {100 * comparison.threshold:g} %"
@@ -110,7 +109,6 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
 
 
 def _smallest_seen(comparison: Comparison) -> Iterator[Block]:
-    """Yield what the comparison is able to show at all."""
     found = [cell.forward for cell in comparison.compared]
     if not any(change and change.smallest_seen for change in found):
         return
@@ -121,7 +119,6 @@ def _smallest_seen(comparison: Comparison) -> Iterator[Block]:
 
 
 def _summary(comparison: Comparison) -> Paragraph:
-    """Return the regressions, and how many cells have which verdict or none, and why."""
     found = [(each.forward.ratio, each.new) for each in comparison.regressions if each.forward]
     worst = sorted(found, key=lambda pair: -pair[0])
     texts = [
@@ -197,7 +194,6 @@ def _is_news(cell: CellComparison) -> bool:
 
 
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
-    """Yield the cells without a verdict, and the reason of each."""
     texts, settings = [*_barred(comparison)], comparison.settings
     for each in comparison.failures:
         sides = (("base", each.base), ("new", each.new))
@@ -219,7 +215,6 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
 
 
 def _barred(comparison: Comparison) -> Iterator[str]:
-    """Yield the cells that are not alike, by their differences."""
     by_text = grouped(comparison.barred, lambda cell: differences_text(cell.barred))
     for text, cells in sorted(by_text.items()):
         allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
@@ -251,7 +246,6 @@ def _keys(cell: CellComparison, comparison: Comparison) -> tuple[Value, Value]:
 
 
 def _change_columns(unit: str) -> tuple[Column, ...]:
-    """Return the columns of ``_change``."""
     percent = (Column(name, "%") for name in ("change", "from", "to"))
     return (Column("base", unit), Column("new", unit), *percent)
 
@@ -312,7 +306,6 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
 
 
 def _other_changes(comparison: Comparison) -> Iterator[Block]:
-    """Yield the changes besides times."""
     rows = [
         (*_keys(cell, comparison), Value(other.name), *_sides(other, cell.new.weights_origin))
         for cell in comparison.cells

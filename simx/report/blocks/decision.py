@@ -56,7 +56,6 @@ def decision_table(decision: Decision, shown: Sequence[Contender]) -> Table:
 
 
 def _evaluated(decision: Decision, joined: Joined) -> Iterator[_Column]:
-    """Yield the columns of figures on the user's pictures."""
     by = joined.evaluation.ranked_by
     if by == "map_at_r":
         yield Column("Recall@1", "%"), lambda each: _share(each, each.recall)

@@ -48,7 +48,6 @@ def _store(found: Diagnosis) -> str:
 
 
 def _plugin(each: PluginDiagnosis) -> str:
-    """Return the providers of a plug-in and the devices that it finds."""
     found = each.problem or f"it finds {', '.join(each.devices) or 'no device here'}"
     return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
 

@@ -130,7 +130,6 @@ def _table(title: str, columns: Sequence[_Column], cells: Sequence[EvaluatedCell
 
 
 def _best(found: Evaluation, best: EvaluatedCell, cells: Sequence[EvaluatedCell]) -> str:
-    """Say which cell is best, and which cannot be told apart from it."""
     tied = [
         on_target(each)
         for each in cells

@@ -123,7 +123,6 @@ def trend_tables(summary: RangeSummary) -> Iterator[Table]:
 
 
 def _trend(found: Trend | None, unit: Callable[[float], float]) -> tuple[Value, Value]:
-    """Return a change, marked where it is clear, and its interval."""
     if found is None:
         return ABSENT, ABSENT
     change, low, high = (f"{unit(value):+.1f}" for value in found)

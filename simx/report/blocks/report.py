@@ -96,10 +96,7 @@ def _tables(summary: RangeSummary, targets: Sequence[TargetId], layout: Layout) 
 
 
 def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
-    """Return the times of each target side by side, their ratios, and the accuracy.
-
-    Speeds are relative to the first target. The pipeline is that of the anchor.
-    """
+    """Speeds are relative to the first target; the pipeline is that of the anchor."""
     alone = len(targets) == 1
 
     def on_each(
@@ -124,10 +121,7 @@ def _speed(_: BackboneSummary, cell: MeasuredSummary) -> Value:
 
 
 def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
-    """Return the times and similarities of each picture, targets side by side in a field.
-
-    Times have few digits here; the tables of all figures have the digits of their intervals.
-    """
+    """Times have few digits here; the tables of all figures have those of their intervals."""
     unit = figures.similarity_unit(quoted=any(each.quoted for each in backbones))
     found: list[tuple[Column, Shown]] = []
     for image in COMPARED_IMAGES:
@@ -143,7 +137,6 @@ def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[Targe
 
 
 def _summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> str:
-    """Return one line: the number of backbones, and the mean speed of each target."""
     parts = [counted(len(backbones), "backbone")]
     for target in targets[1:]:
         mean = mean_speed(backbones, target)
@@ -168,7 +161,6 @@ def _summary_text(backbones: Sequence[BackboneSummary], targets: Sequence[Target
 def _table(
     title: str, backbones: Sequence[BackboneSummary], found: Iterable[tuple[Column, Shown]]
 ) -> Table:
-    """Return the table, without columns that have no value."""
     settings = differing_settings(backbones)
     columns = [(column, [show(backbone) for backbone in backbones]) for column, show in found]
     kept = [(column, values) for column, values in columns if any(v != ABSENT for v in values)]

@@ -31,10 +31,7 @@ FURTHER = ("anchor", "forward", "stages", "parity with torch", "placement", "mem
 def _shown_quantities(
     backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]
 ) -> tuple[Quantity, ...]:
-    """Return the quantities, without those that are optional or quoted and have no figure.
-
-    Speeds are relative to the first target.
-    """
+    """Return the quantities, without those that are optional or quoted and have no figure."""
     quoted = any(backbone.quoted for backbone in backbones)
     return tuple(
         quantity

@@ -36,7 +36,6 @@ def sweep_tables(summary: RangeSummary) -> Iterator[Table]:
 
 
 def _table(curves: Sequence[Curve], title: str, *, detail: bool = False) -> Table:
-    """Return a column for each setting, and the knee or the efficiencies."""
     over = curves[0].over
     settings = [backbone.setting for backbone, _ in curves[0].points]
     counts = [str(getattr(each, over)) for each in settings]

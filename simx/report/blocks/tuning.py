@@ -105,7 +105,6 @@ def _gain(gain: Ratio | None) -> Value:
 
 
 def _name(its: TunedSettings) -> str:
-    """Return settings in a sentence."""
     several = f"{its.instances} instances of " if its.instances > 1 else ""
     threads = f"{several}{counted(its.threads, 'thread')} and a batch of {its.batch}"
     return f"{' '.join(_target(its))} with {threads}"

@@ -106,7 +106,6 @@ def _only(reports: Sequence[Report]) -> Report:
 
 
 def _times(report: Report) -> Iterator[TidyRow]:
-    """Yield the times that mean something."""
     for row in tidy_rows([report]):
         if row.unit == "ms" and row.status in {"ok", "quoted"} and row.median is not None:
             yield row

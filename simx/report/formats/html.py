@@ -134,7 +134,6 @@ def _data_uri(jpeg: bytes) -> str:
 
 
 def _script() -> str:
-    """Return the charting library, and the page's scripts in a scope of their own."""
     own = "\n".join(
         (FOLDER / "static" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
     )

@@ -111,7 +111,6 @@ def _renderables(block: Block, screen: Screen) -> Iterator[RenderableType]:
 
 
 def _list(entries: Iterable[tuple[str, str]], style: str = "") -> RichTable:
-    """Return texts to the right of their leads, where they wrap."""
     found = RichTable.grid(padding=(0, 1))
     found.add_column(no_wrap=True)
     found.add_column(overflow="fold")

@@ -98,7 +98,6 @@ def _evaluation_notes(decision: Decision, joined: Joined) -> Iterator[str]:
 
 
 def _other_machine(decision: Decision, joined: Joined) -> Iterator[str]:
-    """Yield where the two files ran on different processors or with different libraries."""
     timed, evaluated = decision.reports[0].environment, joined.evaluation.environment
     if timed is None:
         return

@@ -229,7 +229,6 @@ def smallest_times(
 
 
 def _statement(found: Sequence[Smallest], what: str, names: Names) -> str:
-    """Name the backbone with the smallest time of each picture, and those tied with it."""
     by_leaders = grouped(found, lambda each: tuple(names(each.leaders)))
     verb = "has" if len(found[0].leaders) == 1 else "have"
     claims: list[str] = []
@@ -270,7 +269,6 @@ def _ties(found: Sequence[Smallest], names: Names) -> str:
 
 
 def _occasions(found: Sequence[Smallest]) -> str:
-    """Return each picture with its time; only the time if there is no picture."""
     pictures = [f"{THE_IMAGES[each.image]} ({_time(each)})" for each in found if each.image]
     return f" for {listed(pictures)}" if pictures else f" ({_time(found[0])})"
 

@@ -114,7 +114,6 @@ def _requested(config: Config) -> tuple[str, ...]:
 
 
 def _load(config: Config) -> Iterator[str]:
-    """Yield how queries arrive, and how many processes answer them."""
     if config.scenario != SINGLE_STREAM:
         rate = "" if config.rate is None else f" of {config.rate:g} queries a second"
         yield f"scenario {config.scenario}{rate}"
@@ -159,10 +158,7 @@ def seconds_spent(stops: Sequence[Stop]) -> tuple[str, ...]:
 
 
 def _origin(cell: MeasuredCell, models: Mapping[str, OwnModel]) -> str:
-    """Return where weights come from; those of a file with the beginning of their hash.
-
-    A model of the user's own has the hash of its file.
-    """
+    """Return where weights come from; those of a file with the beginning of their hash."""
     if cell.weights_origin != "file":
         return cell.weights_origin
     own = models.get(f"{cell.identity.model}:{cell.identity.weights}")

@@ -101,7 +101,6 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
 
 
 def _failure_note(name: str, cell: FailedSummary) -> str:
-    """Return why a cell failed, and the command that repeats it."""
     return (
         f"{FAILED} {name} on {target_name(cell.target)} failed at {clean(cell.stage)}: "
         f"{clean(cell.reason)} (again: {clean(cell.command)})"

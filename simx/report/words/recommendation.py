@@ -81,7 +81,6 @@ def _where(decision: Decision) -> str:
 
 
 def _ends(decision: Decision) -> str:
-    """Return the first and the last backbone of the front."""
     where, front = _where(decision), decision.pareto_front
     quickest = min(front, key=lambda each: each.latency.median_ns)
     if len(front) == 1:
@@ -96,7 +95,6 @@ def _ends(decision: Decision) -> str:
 
 
 def _accurate(decision: Decision) -> str:
-    """Return how accurate the first one of those that fit is."""
     finest = min(decision.fitting, key=lambda each: each.behind[0])
     if finest.behind[0] == decision.fitting[0].behind[0]:
         return "the most accurate"
@@ -105,7 +103,6 @@ def _accurate(decision: Decision) -> str:
 
 
 def _cost(decision: Decision, taken: Contender, subject: str) -> str:
-    """Return what a backbone costs in accuracy, compared with the most accurate one."""
     joined, its = decision.joined, taken.evaluated
     if joined is None or its is None:
         return ""
@@ -124,7 +121,6 @@ def _cost(decision: Decision, taken: Contender, subject: str) -> str:
 
 
 def _undecided(decision: Decision) -> str:
-    """Return which unbeaten backbones may keep the limits or not."""
     names = [
         contender_name(each)
         for each in decision.pareto_front

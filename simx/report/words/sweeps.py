@@ -70,7 +70,6 @@ def efficiency(curve: Curve, place: int) -> Ratio | None:
 
 
 def _span(found: Sequence[tuple[Curve, Ratio | None]]) -> str:
-    """Return the smallest and the largest of some figures, with their backbones."""
     precise = ((curve, rate) for curve, rate in found if rate and not figures.is_imprecise(rate))
     known = sorted(precise, key=lambda each: each[1].value)
     if not known:

@@ -138,7 +138,6 @@ def compare_targets(
 
 
 def _comparison(context: _Context, matching: Matching) -> Comparison:
-    """Put together what the pairs show."""
     failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
     ranges = _by_range(
         context, [_paired(context, pair) for pair in matching.pairs if not _failure(pair)]
@@ -177,7 +176,6 @@ def _side(of: Named) -> Side:
 
 
 def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[UnjudgedCells, ...]:
-    """Group the cells without a verdict, in the order of ``Unjudged``."""
     groups: dict[Unjudged, list[CellLabel]] = {reason: [] for reason in get_args(Unjudged)}
     for reason, identity in cells:
         if reason is not None:
@@ -186,7 +184,6 @@ def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[Unju
 
 
 def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
-    """Return by how much longer the canary took, of each target that both reports have."""
     before, after = dict(base.canaries), dict(new.canaries)
     return {
         target: math.log(after[target] / ns) for target, ns in before.items() if target in after
@@ -231,7 +228,6 @@ def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
 
 
 def _without_forward(pair: Pair, forwards: Sequence[bool]) -> Unjudged:
-    """Return why one of a pair has no ``forward``; ``forwards`` says which one has."""
     if any(each.busy and not has_it for each, has_it in zip(pair, forwards, strict=True)):
         return "on a busy machine"
     if not any(forwards):
@@ -275,7 +271,6 @@ def _by_range(context: _Context, pairs: Sequence[PairedCell]) -> tuple[RangeComp
 
 
 def _means(context: _Context, pairs: Iterable[PairedCell]) -> Iterable[MeanChange]:
-    """Yield the mean change of each target with more than one cell to compare."""
     shifts: dict[TargetId, list[Shift]] = defaultdict(list)
     for cell, of_cell in pairs:
         for each, shift in zip(cell.changes, of_cell, strict=True):

@@ -145,7 +145,6 @@ def _differing(base: Iterable[_Fact], new: Iterable[_Fact]) -> Iterator[Differen
 
 
 def _execution(cell: Cell, beside: Cell) -> Iterator[_Fact]:
-    """Yield what ran: weights, file, placement, and the settings if both cells have some."""
     yield "weights", cell.weights_origin, False
     yield "weights", _hash(cell, "weights_sha256"), True
     yield "graph", _hash(cell, "artefact_sha256"), True
@@ -239,7 +238,6 @@ def _measured_changes(
 
 
 def _missing_times(pair: Pair) -> Iterator[tuple[OtherName, str, str]]:
-    """Yield the scopes of which either cell has a time that the other one has not."""
     base, new = ({(time.scope, time.image): time.scope for time in each.times} for each in pair)
     if base.keys() != new.keys():
         one, other = (

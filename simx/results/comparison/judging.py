@@ -55,7 +55,6 @@ def _p_of_any_change(change: Change, shift: Shift) -> float | None:
 def _below_level(
     p_values: Sequence[float | None], correct: Callable[[Sequence[float]], list[float]]
 ) -> list[bool]:
-    """Return for each p-value whether it is below the level once corrected; False for None."""
     corrected = iter(correct([p for p in p_values if p is not None]))
     return [p is not None and next(corrected) <= 1 - CONFIDENCE for p in p_values]
 

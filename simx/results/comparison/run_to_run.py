@@ -55,7 +55,6 @@ def learnt(runs: Sequence[Digest], scope: Scope) -> RunToRun | None:
 
 
 def _excesses(runs: Sequence[Digest], scope: Scope) -> Iterator[tuple[Identity, float]]:
-    """Yield each cell's variance between runs beyond that of its launches' means."""
     repeated: dict[tuple[Identity, Image | None], list[TimeDigest]] = defaultdict(list)
     for run in runs:
         for cell in run.cells:

@@ -29,5 +29,4 @@ def anonymised(config: AnyConfig) -> AnyConfig:
 
 
 def _without_folders(text: str) -> str:
-    """Return an option, or several with plus signs between them, with a path's file name alone."""
     return "+".join(anonymous(part) if "/" in part else part for part in text.split("+"))

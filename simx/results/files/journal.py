@@ -172,7 +172,6 @@ def _require_lock(path: Path, descriptor: int) -> None:
 
 
 def _in_the_way(path: Path) -> InputError:
-    """Return the error for a journal that exists already, which may be damaged."""
     command: Command = "bench"
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)

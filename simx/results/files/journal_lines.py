@@ -214,7 +214,6 @@ def _decoded(path: Path, line: bytes, number: int, kind: type[T]) -> T:
 
 
 def _problems(kept: Kept) -> Iterator[str]:
-    """Yield what types cannot express: misplaced lines, and an unsound report."""
     if kept.header.report.cells:
         yield "line 1 has cells already"
     for number, line in enumerate(kept.lines, 2):

@@ -163,7 +163,6 @@ def history(reports: Sequence[Stored], threshold: float = 0.01) -> History:
 
 
 def _own(entries: Sequence[Entry]) -> Iterator[_Track]:
-    """Yield the series of each canary's times, and of each cell's."""
     found: list[tuple[TargetId | CellLabel, CellLabel | None, int, float, float | None]] = [
         *(
             (target, None, place, math.log(ns), None)
@@ -233,7 +232,6 @@ def _polished(table: Values) -> tuple[Values, Values]:
 def _besides(
     cells: Sequence[_Track], table: Values, of_others: Values, places: npt.NDArray[np.intp]
 ) -> Iterator[_Track]:
-    """Yield each cell's series less what the others did, where there are others."""
     centred = of_others - _polished(of_others)[1]
     for row, cell in enumerate(cells):
         others = np.delete(centred, row, axis=0)
@@ -249,7 +247,6 @@ def _besides(
 
 
 def _judged(tracks: Sequence[_Track], threshold: float) -> list[Level]:
-    """Return the changes of all series of which at most 5 % are false."""
     found = [(track, level_changes(track.logs, track.errors)) for track in tracks]
     # A series without a change is one that was looked at, too.
     looks = [(track, each) for track, of in found for each in (of or (None,))]
@@ -293,8 +290,6 @@ def _sides(logs: Values, at: int) -> tuple[float, float]:
 
 
 def _event(report: int, changes: Sequence[Level], entries: Sequence[Entry]) -> Event:
-    """Put the changes of one report together: the machine's, the targets', then the cells'."""
-
     def order(each: Level) -> tuple[bool, bool, float]:
         return each.cell is not None, each.cells > 0, -abs(math.log(each.ratio))
 

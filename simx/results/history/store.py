@@ -104,7 +104,6 @@ def _collected(
 
 
 def _chosen(cache: sqlite3.Connection, files: dict[bytes, Path]) -> Collection:
-    """Return what the cache has of these files."""
     cache.execute("create temporary table asked(path blob primary key)")
     cache.executemany("insert into asked values (?)", ((key,) for key in files))
     rows = cache.execute(

@@ -32,7 +32,6 @@ def differences(
 
 
 def _differences_within(was: object, is_now: object) -> Iterator[str]:
-    """Yield what differs between two values of a dictionary: records field by field."""
     if (isinstance(was, OtherEnvironment) and isinstance(is_now, OtherEnvironment)) or (
         isinstance(was, OwnModel) and isinstance(is_now, OwnModel)
     ):

@@ -207,7 +207,6 @@ def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:
 
 
 def _quoted(cell: QuotedCell, target: TargetId) -> MeasuredSummary:
-    """Return a quoted cell's figures: what its source gives, and nothing that takes raw times."""
     return MeasuredSummary(
         target=target,
         decimals=cell.decimals,

@@ -143,10 +143,7 @@ class CountedReport:
 
 
 def _busy(cells: Collection[Timings]) -> dict[TimeKey, Busyness]:
-    """Return how busy the machine was, of all times for which it was too busy.
-
-    A time is so too if a part of it is, such as a stage of the pipeline.
-    """
+    """Return how busy the machine was, of all times that were, as a whole or in part, too busy."""
     keys = {key for of_cell in cells for key in of_cell}
     of_keys = {key: busyness([of_cell.get(key, ()) for of_cell in cells]) for key in keys}
     found = {key: worst for key, worst in of_keys.items() if worst}

@@ -26,10 +26,7 @@ def targets(report: Report) -> tuple[TargetId, ...]:
 
 
 def _place_of(backend: str, backends: Sequence[str]) -> int:
-    """Return the place of a backend's label among the configured backends.
-
-    The label may have further options of a provider, the share of its nodes on it, or neither.
-    """
+    """Return the place of a label, whatever its options and share, among the configured ones."""
     label = without_partial_placement(backend)
     if label in backends:
         return backends.index(label)

@@ -176,11 +176,7 @@ def _smallest_of(
 
 
 def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Similar]:
-    """Return each trained backbone's similarity, on the first target that has one, fp32 first.
-
-    Other targets' are the same up to rounding; ``differing`` has the exceptions, and ``costs`` has
-    other precisions.
-    """
+    """Return each trained backbone's similarity, on the first target that has one, fp32 first."""
     found = (next(_similarities_of(backbone, image), None) for backbone in backbones)
     return [similar for similar in found if similar is not None]
 

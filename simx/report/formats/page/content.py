@@ -198,7 +198,6 @@ def page(
 def _criteria(
     criteria: SelectionCriteria, backbones: Sequence[BackboneSummary]
 ) -> SelectionCriteria:
-    """Return the criteria; with the other latency if only that one was measured."""
     cells = [cell for backbone in backbones for cell in backbone.measured]
     preferred: tuple[LatencyOf, ...] = (criteria.latency_of, "forward", "pipeline")
     known = (each for each in preferred if any(latency(cell, each) for cell in cells))
@@ -227,7 +226,6 @@ def _recommendation(decision: Decision, *, first: bool) -> Recommendation:
 
 
 def _accuracy(merit: Merit) -> float | None:
-    """Return the figure on which the page's limit is, in percent."""
     if merit.evaluated is None:
         return merit.acc1
     return 100 * merit.recall.low if merit.recall and merit.recall.low is not None else None
