@@ -4,6 +4,7 @@ Every problem of a file becomes one ``InputError`` that names it.
 """
 
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -17,10 +18,9 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from simx.common.errors import InputError
 from simx.common.input_files import InputPath, shown
-from simx.images import jpeg, png, tiff
+from simx.images import png, tiff
 from simx.images.colour import as_seen
-from simx.images.files import opened_picture
-from simx.images.limits import MAX_PIXELS, MAX_SCANS, check_size, check_tile
+from simx.images.files import MAX_PIXELS, MAX_SCANS, check_size, check_tile, opened_picture
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
 """Pillow's names of the formats read; PPM includes PBM, PGM and PFM."""
@@ -41,6 +41,12 @@ _UNDECODABLE = (
     zlib.error,
 )
 """What Pillow's decoders raise on damaged data."""
+
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""Any of a JPEG but the restart markers. In a scan's data 255 is followed by 0 or one of those."""
+
+_FIRST_WITH_LENGTH, _END, _SCAN = 0xC0, 0xD9, 0xDA
+"""From the first on, the two bytes after a marker hold the length of its segment."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -80,10 +86,13 @@ def decode(path: InputPath) -> Image.Image:
             if shortened is None:
                 raise
             image = _loaded(name, shortened)
-        turn = _turn(image)
+        try:
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+        except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
+            orientation = None
         picture = as_seen(image)
-    if turn is not None:
-        picture = picture.transpose(turn)
+    if isinstance(orientation, int) and orientation in _UPRIGHT:
+        picture = picture.transpose(_UPRIGHT[orientation])
     picture.info = {}
     return picture
 
@@ -102,29 +111,25 @@ def _loaded(name: str, file: BinaryIO) -> Image.Image:
 
 def _opened(name: str, file: BinaryIO) -> Image.Image:
     """Read what comes before the pixels, and refuse intact files of a kind that is not decoded."""
+    unsupported = InputError(
+        f"picture {name} is a kind of TIFF that is not supported; save it as a PNG"
+    )
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        if kind := tiff.kind(file):
-            raise _unsupported(name, kind) from None
+        if tiff.is_whole(file):
+            raise unsupported from None
         raise
     if isinstance(image, TiffImageFile) and tiff.is_misread(image):
-        raise _unsupported(name, tiff.kind(file))
+        raise unsupported
     return image
-
-
-def _unsupported(name: str, kind: str | None) -> InputError:
-    return InputError(
-        f"picture {name} is a kind of TIFF that is not supported ({shown(str(kind))}); "
-        "save it as a PNG"
-    )
 
 
 def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     """Refuse a file that takes far more time or memory to decode than its pixels do."""
     if isinstance(image, JpegImageFile):
         place = file.tell()
-        scans = jpeg.scans(file)
+        scans = _scans(file)
         file.seek(place)
         if scans > MAX_SCANS:
             allowed = f"more than the {MAX_SCANS} allowed"
@@ -132,6 +137,25 @@ def _check_bombs(name: str, image: Image.Image, file: BinaryIO) -> None:
     elif isinstance(image, TiffImageFile) and TILEWIDTH in image.tag_v2:
         tile = (image.tag_v2[TILEWIDTH], image.tag_v2.get(TILELENGTH, 1))
         check_tile(name, image.size, tile)
+
+
+def _scans(file: BinaryIO) -> int:
+    """Count the scans of a JPEG by its markers (ITU-T T.81, table B.1), without those in segments.
+
+    The data after the end marker belong to no picture.
+    """
+    file.seek(0)
+    data = file.read()
+    count, place = 0, 2
+    while found := _MARKER.search(data, place):
+        place = found.end()
+        kind = data[place - 1]
+        if kind == _END:
+            break
+        count += kind == _SCAN
+        if kind >= _FIRST_WITH_LENGTH:
+            place += max(2, int.from_bytes(data[place : place + 2], "big"))
+    return count
 
 
 @contextmanager
@@ -155,11 +179,3 @@ def _one_line_errors(name: str) -> Iterator[None]:
         raise InputError(
             f"picture {name} cannot be decoded ({reason}); replace it with an intact file"
         ) from error
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except _UNDECODABLE:  # damaged EXIF data: viewers show such a picture as it is stored
-        return None
-    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simx.common.errors import InputError
-from simx.images.limits import MAX_RESIZED_PIXELS
+from simx.images.files import MAX_RESIZED_PIXELS
 from simx.images.normalisation import normalise
 from simx.models.backbone import Preset
 
@@ -53,7 +53,9 @@ def crop(image: Image.Image, preset: Preset) -> NDArray[np.uint8]:
         raise ValueError(f"only RGB can be preprocessed, not mode {image.mode}")
     check_resizable("to preprocess", image.size, preset)
     resized = image.resize(resized_size(image.size, preset), _FILTERS[preset.interpolation])
-    left, top = (_centred(side, preset.crop) for side in resized.size)
+    spare = (side - preset.crop for side in resized.size)
+    # Rounded as in torchvision; negative is padding.
+    left, top = (round(each / 2) if each >= 0 else -(-each // 2) for each in spare)
     return np.asarray(resized.crop((left, top, left + preset.crop, top + preset.crop)))
 
 
@@ -83,9 +85,3 @@ def check_resizable(name: str, size: tuple[int, int], preset: Preset) -> None:
             f"{preset.resize} makes {width}x{height}, more than the {MAX_RESIZED_PIXELS:,} pixels "
             "allowed; crop it"
         )
-
-
-def _centred(length: int, kept: int) -> int:
-    """Return where the centre crop starts, rounded as in torchvision; negative is padding."""
-    spare = length - kept
-    return round(spare / 2) if spare >= 0 else -(-spare // 2)

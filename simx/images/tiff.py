@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
-    COMPRESSION,
     EXTRASAMPLES,
     FILLORDER,
     IMAGELENGTH,
@@ -18,14 +17,11 @@ from PIL.TiffImagePlugin import (
     PHOTOMETRIC_INTERPRETATION,
     PLANAR_CONFIGURATION,
     PREFIXES,
-    SAMPLEFORMAT,
-    SAMPLESPERPIXEL,
     STRIPOFFSETS,
     TILEOFFSETS,
     ImageFileDirectory_v2,
     TiffImageFile,
 )
-from PIL.TiffTags import lookup
 
 WHITE_IS_ZERO = 0
 """PhotometricInterpretation: black and white change places."""
@@ -43,17 +39,6 @@ _PLAIN_MODES = frozenset({"L", "P", "RGB", "RGBA", "CMYK"})
 _NEVER_IN_PLANES = frozenset({"LA", "La", "PA", "LAB"})
 """Modes of which libtiff's planes are mixed up."""
 
-_OF_A_KIND = (
-    BITSPERSAMPLE,
-    SAMPLESPERPIXEL,
-    SAMPLEFORMAT,
-    PHOTOMETRIC_INTERPRETATION,
-    EXTRASAMPLES,
-    PLANAR_CONFIGURATION,
-    FILLORDER,
-    COMPRESSION,
-)
-
 _HEADER_BYTES = 8
 _BIG_TIFF = b"\x2b"
 """Marks a header of twice as many bytes."""
@@ -61,23 +46,19 @@ _BIG_TIFF = b"\x2b"
 _STDERR = 2
 
 
-def kind(file: BinaryIO) -> str | None:
-    """Describe the kind of a TIFF by its tags; None if it is no TIFF, or a damaged one."""
+def is_whole(file: BinaryIO) -> bool:
+    """Whether a file is a TIFF that says how large it is, and where its pixels are."""
     file.seek(0)
     header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or not header.startswith(tuple(PREFIXES)):
-        return None
+        return False
     if _BIG_TIFF in header[2:4]:
         header += file.read(_HEADER_BYTES)
     tags = ImageFileDirectory_v2(header)
     file.seek(tags.next)
     tags.load(file)
     has_pixels = STRIPOFFSETS in tags or TILEOFFSETS in tags
-    if not (has_pixels and IMAGEWIDTH in tags and IMAGELENGTH in tags):
-        return None
-    # Pillow raises KeyError for a tag that is there with too many values; ``get`` does not.
-    values = ((lookup(tag).name, tags.get(tag)) for tag in _OF_A_KIND)
-    return ", ".join(f"{name} {value}" for name, value in values if value is not None)
+    return has_pixels and IMAGEWIDTH in tags and IMAGELENGTH in tags
 
 
 def is_misread(image: TiffImageFile) -> bool:

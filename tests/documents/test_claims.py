@@ -17,8 +17,7 @@ from simx.common.errors import ExitCode
 from simx.exporter.store.manifest import MANIFEST
 from simx.exporter.verification.reference import REFERENCE
 from simx.exporter.weights.request import WEIGHTS
-from simx.images.files import PICTURE
-from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS
+from simx.images.files import MAX_ASPECT_RATIO, MAX_PIXELS, MAX_SCANS, PICTURE
 from simx.models.backend_name import BackendName
 from simx.models.catalogue import load, of_torchvision
 from simx.models.selection import Selection, select

@@ -10,7 +10,7 @@ from PIL import Image
 from simx.common.errors import InputError
 from simx.images import files
 from simx.images.decoding import decode
-from simx.images.limits import MAX_SCANS, check_tile
+from simx.images.files import MAX_SCANS, check_tile
 
 
 def progressive(scans: int) -> bytes:

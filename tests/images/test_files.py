@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from simx.common.errors import InputError
-from simx.images.files import opened_picture
-from simx.images.limits import MAX_FILE_BYTES
+from simx.images.files import MAX_FILE_BYTES, opened_picture
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.common.errors import InputError
-from simx.images.limits import MAX_ASPECT_RATIO, MAX_PIXELS, check_size
+from simx.images.files import MAX_ASPECT_RATIO, MAX_PIXELS, check_size
 
 LARGEST_JPEG_SIDE = 65_500
 

@@ -1,7 +1,6 @@
 """Kinds of TIFF are decoded right, or refused as what they are."""
 
 import itertools
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,15 +88,6 @@ def test_every_kind_is_right_or_refused_as_a_kind(
             assert found == right
         elif found != right:
             assert str(found).startswith(f"picture {path} is a kind of TIFF that is not supported")
-
-
-def test_the_message_has_what_the_file_says_of_its_kind(write_tiff: Writer) -> None:
-    """Grey of 16 bits with alpha is named by its tags."""
-    data = struct.pack("<4H", 0, 65535, 65535, 65535)
-    path = write_tiff(2, data, bits=16, sample_format=1, photometric=1, samples=2, extra=2)
-
-    with pytest.raises(InputError, match=r"BitsPerSample \(16,\), SamplesPerPixel 2, SampleFormat"):
-        decode(path)
 
 
 def test_a_damaged_header_is_no_kind(write_tiff: Writer) -> None:
