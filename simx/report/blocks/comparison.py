@@ -25,14 +25,7 @@ from simx.report.words.comparison import (
 from simx.report.words.names import NOISY, listed, setting_name, target_name
 from simx.report.words.notes import AGAIN, RANDOM_NOTE
 from simx.report.words.values import ABSENT, Value
-from simx.results.comparison.outcome import (
-    CellComparison,
-    Change,
-    Comparison,
-    OtherChange,
-    RangeComparison,
-)
-from simx.results.schema.report import WeightsOrigin
+from simx.results.comparison.outcome import CellComparison, Change, Comparison, RangeComparison
 from simx.results.summaries.summary import OUTSIDE, target_of
 
 Show = Literal["auto", "changes", "all"]
@@ -80,7 +73,11 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
     for side, of in (("base", comparison.base), ("new", comparison.new)):
         yield Paragraph(f"{side}: {clean(of.name)}, {clean(of.created)}, simx {clean(of.simx)}")
     threshold = f"threshold {100 * comparison.threshold:g} %"
-    yield from _smallest_seen(comparison)
+    found = [cell.forward for cell in comparison.compared]
+    if any(change and change.smallest_seen for change in found):
+        between = "One run with both shows smaller ones: simx diff REPORT --between A B"
+        more = "" if comparison.one_run else f". {between}"
+        yield Paragraph(f"slowdowns show from {_seen(found)}{more}")
     if comparison.one_run:
         both = "targets were measured in one run" if comparison.paired else "reports are of one run"
         yield Paragraph(
@@ -106,16 +103,6 @@ def _premises(comparison: Comparison) -> Iterator[Block]:
             "similarities that depend on them are compared only with --allow pictures",
             "warning",
         )
-
-
-def _smallest_seen(comparison: Comparison) -> Iterator[Block]:
-    found = [cell.forward for cell in comparison.compared]
-    if not any(change and change.smallest_seen for change in found):
-        return
-    text = f"slowdowns show from {_seen(found)}"
-    if not comparison.one_run:
-        text += ". One run with both shows smaller ones: simx diff REPORT --between A B"
-    yield Paragraph(text)
 
 
 def _summary(comparison: Comparison) -> Paragraph:
@@ -194,7 +181,12 @@ def _is_news(cell: CellComparison) -> bool:
 
 
 def _not_compared(comparison: Comparison) -> Iterator[Block]:
-    texts, settings = [*_barred(comparison)], comparison.settings
+    texts, settings = list[str](), comparison.settings
+    by_text = grouped(comparison.barred, lambda cell: differences_text(cell.barred))
+    for text, barred in sorted(by_text.items()):
+        allow = ",".join(dict.fromkeys(each.name for each in barred[0].barred))
+        which = names((cell.new for cell in barred), settings)
+        texts.append(f"{text} (compare with --allow {allow}): {which}")
     for each in comparison.failures:
         sides = (("base", each.base), ("new", each.new))
         reasons = (f"in {side} {clean(reason)}" for side, reason in sides if reason is not None)
@@ -214,30 +206,17 @@ def _not_compared(comparison: Comparison) -> Iterator[Block]:
         yield Paragraph(f"allowed to differ: {listed(sorted(allowed), MOST_CELLS)}", "warning")
 
 
-def _barred(comparison: Comparison) -> Iterator[str]:
-    by_text = grouped(comparison.barred, lambda cell: differences_text(cell.barred))
-    for text, cells in sorted(by_text.items()):
-        allow = ",".join(dict.fromkeys(each.name for each in cells[0].barred))
-        which = names((cell.new for cell in cells), comparison.settings)
-        yield f"{text} (compare with --allow {allow}): {which}"
-
-
 def _forward_table(cells: Sequence[CellComparison], comparison: Comparison) -> Table:
     """Return the change of ``forward`` in each cell; all of them have it."""
-    return Table(
-        columns=(
-            *key_columns("model", "backend"),
-            *_change_columns("ms"),
-            Column("verdict", justify="left"),
-            Column("seen from", "%", optional=True),
-        ),
-        rows=tuple(
-            Row((*_keys(cell, comparison), *_change(cell.forward, "ms"), *_judgement(cell.forward)))
-            for cell in cells
-            if cell.forward
-        ),
-        keys=2,
-    )
+    rows = []
+    for cell, change in ((cell, cell.forward) for cell in cells if cell.forward):
+        seen, mark = change.smallest_seen, GATED if change.gated else NOISY if change.noisy else ""
+        verdict = Value(VERDICT_WORDS[change.verdict], mark=mark, tone=TONES[change.verdict])
+        from_here = ABSENT if seen is None else Value(_percent(seen))
+        rows.append(Row((*_keys(cell, comparison), *_change(change, "ms"), verdict, from_here)))
+    judgement = Column("verdict", justify="left"), Column("seen from", "%", optional=True)
+    columns = (*key_columns("model", "backend"), *_change_columns("ms"), *judgement)
+    return Table(columns=columns, rows=tuple(rows), keys=2)
 
 
 def _keys(cell: CellComparison, comparison: Comparison) -> tuple[Value, Value]:
@@ -259,16 +238,6 @@ def _change(change: Change, unit: str) -> tuple[Value, ...]:
         *(Value(_digits(ns / figures.NANOSECONDS[unit])) for ns in times),
         *(ABSENT if ratio is None else Value(share(ratio)) for ratio in ratios),
     )
-
-
-def _judgement(change: Change) -> tuple[Value, Value]:
-    seen = change.smallest_seen
-    verdict = Value(
-        VERDICT_WORDS[change.verdict],
-        mark=GATED if change.gated else NOISY if change.noisy else "",
-        tone=TONES[change.verdict],
-    )
-    return verdict, ABSENT if seen is None else Value(_percent(seen))
 
 
 def _digits(value: float) -> str:
@@ -306,19 +275,14 @@ def _other_times(comparison: Comparison) -> Iterator[Block]:
 
 
 def _other_changes(comparison: Comparison) -> Iterator[Block]:
-    rows = [
-        (*_keys(cell, comparison), Value(other.name), *_sides(other, cell.new.weights_origin))
-        for cell in comparison.cells
-        for other in cell.others
-    ]
+    rows = []
+    pairs = ((cell, other) for cell in comparison.cells for other in cell.others)
+    for cell, other in pairs:
+        sides = [Value(clean(other.base)), Value(clean(other.new))]
+        if other.name in OF_WEIGHTS:
+            sides = [figures.of_weights(each, cell.new.weights_origin) for each in sides]
+        rows.append((*_keys(cell, comparison), Value(other.name), *sides))
     yield from _table("Besides latency", "what", (Column("base"), Column("new")), rows)
-
-
-def _sides(other: OtherChange, origin: WeightsOrigin | None) -> Iterator[Value]:
-    """Yield both sides of a change; figures that random weights have no part in are marked."""
-    for text in (other.base, other.new):
-        value = Value(clean(text))
-        yield figures.of_weights(value, origin) if other.name in OF_WEIGHTS else value
 
 
 def _table(

@@ -7,7 +7,7 @@ from simx.report.blocks.document import Block, Paragraph, Row, Table
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words.names import provider_name
 from simx.report.words.values import Value
-from simx.results.schema.diagnosis import Diagnosis, PluginDiagnosis, ProviderDiagnosis
+from simx.results.schema.diagnosis import Diagnosis, ProviderDiagnosis
 
 
 def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
@@ -21,7 +21,10 @@ def diagnosis_blocks(found: Diagnosis) -> Iterator[Block]:
         if each.reason is not None:
             why = clean("; ".join(filter(None, (each.reason, each.remedy))))
             yield Paragraph(f"{clean(each.backend)} on {clean(each.provider)}: {why}")
-    yield from (Paragraph(_plugin(each)) for each in found.plugins)
+    for plugin in found.plugins:
+        finds = plugin.problem or f"it finds {', '.join(plugin.devices) or 'no device here'}"
+        names = ", ".join(plugin.providers)
+        yield Paragraph(clean(f"plug-in {plugin.name} brings {names}: {finds}"))
     yield from (Paragraph(f"problem: {clean(text)}", "bad") for text in found.problems)
     yield from (Paragraph(f"advice: {clean(text)}", "warning") for text in found.advice)
     loaded = (_loaded(each) for each in found.providers if each.libraries)
@@ -45,11 +48,6 @@ def _store(found: Diagnosis) -> str:
         exports = counted(found.store.exports, "export")
         store = f"{exports}, {found.store.free_bytes / 1e9:.0f} GB free"
     return f"store: {store}; {found.cached_weights} of the pretrained weights are cached"
-
-
-def _plugin(each: PluginDiagnosis) -> str:
-    found = each.problem or f"it finds {', '.join(each.devices) or 'no device here'}"
-    return clean(f"plug-in {each.name} brings {', '.join(each.providers)}: {found}")
 
 
 def _loaded(each: ProviderDiagnosis) -> str:

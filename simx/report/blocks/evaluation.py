@@ -82,7 +82,15 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
     )
     if failed:
         yield Points(failed, "bad")
-    yield from _unreadable(found)
+    texts = tuple(
+        f"{(each.sha256 or 'not read')[:12]}: {clean(each.reason)}"
+        for each in found.pictures.unreadable
+    )
+    if texts:
+        yield Paragraph("Pictures that are in no figure, by the beginning of their SHA-256:")
+        yield Points(texts[:_MOST_LISTED], "warning")
+    if len(texts) > _MOST_LISTED:
+        yield Paragraph(f"and {len(texts) - _MOST_LISTED:,} more, which the report lists")
     pretrained = [cell for cell in good if cell.weights_origin == "pretrained"]
     if any(cell.weights_origin == "random" for cell in good):
         yield Paragraph(
@@ -139,18 +147,6 @@ def _best(found: Evaluation, best: EvaluatedCell, cells: Sequence[EvaluatedCell]
     if tied:
         return f"{text}; not told apart from it: {listed(tied, most=5)}."
     return f"{text}; all others are behind it." if len(cells) > 1 else f"{text}, alone."
-
-
-def _unreadable(found: Evaluation) -> Iterator[Block]:
-    texts = tuple(
-        f"{(each.sha256 or 'not read')[:12]}: {clean(each.reason)}"
-        for each in found.pictures.unreadable
-    )
-    if texts:
-        yield Paragraph("Pictures that are in no figure, by the beginning of their SHA-256:")
-        yield Points(texts[:_MOST_LISTED], "warning")
-    if len(texts) > _MOST_LISTED:
-        yield Paragraph(f"and {len(texts) - _MOST_LISTED:,} more, which the report lists")
 
 
 def _behind(cell: EvaluatedCell) -> Value:

@@ -29,8 +29,19 @@ def history_blocks(of: History) -> Iterator[Block]:
     if not reports:
         return
     yield Paragraph(f"from {clean(reports[0].created)} to {clean(reports[-1].created)}")
-    yield _summary(of)
-    yield from (Paragraph(text, "warning") for text in _warnings(of))
+    count = sum(len(event.changes) for event in of.events)
+    where = f"{of.series:,} series, of {counted(len(of.lines), 'cell')}, their targets and canaries"
+    what, on = f"of at least {100 * of.threshold:g} %", counted(len(of.events), "report")
+    text = f"{counted(count, 'change')} {what} on {on}, in {where}"
+    yield Paragraph(text, "strong") if count else Paragraph(f"no change {what} in {where}")
+    if of.short:
+        short = counted(of.short, "cell")
+        reason = f"fewer than {FEWEST} reports have a time of it that counts"
+        yield Paragraph(f"{short} not looked at: {reason}", "warning")
+    if of.disturbed:
+        left_out = counted(of.disturbed, "time")
+        text = f"{left_out} left out, because the machine was disturbed or busy"
+        yield Paragraph(text, "warning")
     settings = tuple(
         name
         for name in ("batch", "instances", "threads")
@@ -40,26 +51,6 @@ def history_blocks(of: History) -> Iterator[Block]:
         yield from _event(event, of, settings)
     if of.events:
         yield Paragraph(LEGEND, "faint")
-
-
-def _summary(of: History) -> Paragraph:
-    count = sum(len(event.changes) for event in of.events)
-    where = f"{of.series:,} series, of {counted(len(of.lines), 'cell')}, their targets and canaries"
-    least = f"at least {100 * of.threshold:g} %"
-    if not count:
-        return Paragraph(f"no change of {least} in {where}")
-    days = counted(len(of.events), "report")
-    return Paragraph(f"{counted(count, 'change')} of {least} on {days}, in {where}", "strong")
-
-
-def _warnings(of: History) -> Iterator[str]:
-    if of.short:
-        yield (
-            f"{counted(of.short, 'cell')} not looked at: fewer than {FEWEST} reports have a time "
-            "of it that counts"
-        )
-    if of.disturbed:
-        yield f"{counted(of.disturbed, 'time')} left out, because the machine was disturbed or busy"
 
 
 def _event(event: Event, of: History, settings: Sequence[str]) -> Iterator[Block]:

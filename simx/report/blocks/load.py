@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import FAILURE, Read
+from simx.report.blocks.quantities import Read, measured, throughput
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.load import SHARES, load_title
@@ -12,7 +12,6 @@ from simx.report.words.names import TIMES, backbone_name, target_name
 from simx.report.words.values import ABSENT, BUSY, NANOSECONDS_PER_MS, Value
 from simx.results.schema.config import SINGLE_STREAM
 from simx.results.schema.times import FORWARD
-from simx.results.statistics.estimates import Estimate
 from simx.results.statistics.percentiles import percentiles
 from simx.results.statistics.trend import Trend
 from simx.results.summaries.summary import (
@@ -40,7 +39,7 @@ def load_tables(summary: RangeSummary, targets: Sequence[TargetId]) -> Iterator[
         title=load_title(first),
         columns=(*key_columns(*_KEYS), *(column for column, _ in found)),
         rows=tuple(
-            Row((*_keys(backbone, cell), *(_shown(backbone, cell, read) for _, read in found)))
+            Row((*_keys(backbone, cell), *(measured(read)(backbone, cell) for _, read in found)))
             for backbone in backbones
             for cell in backbone.cells
         ),
@@ -51,11 +50,11 @@ def load_tables(summary: RangeSummary, targets: Sequence[TargetId]) -> Iterator[
 def _columns(of: BackboneSummary, targets: Sequence[TargetId]) -> Iterator[tuple[Column, Read]]:
     """Yield what has a meaning under the load: queries at a given rate have latencies alone."""
     if of.rate is None:
-        yield (Column("pictures/s"), _timed(lambda of, time: figures.per_second(time, of.pictures)))
+        yield Column("pictures/s"), throughput
     if of.latency_bound is not None:
         yield Column("proven", "pictures/s"), _proven
     elif of.scenario != "offline":
-        yield Column("median", "ms", "latency"), _timed(lambda _, time: figures.time(time))
+        yield Column("median", "ms", "latency"), _latency
         for share in SHARES:
             yield Column(f"p{100 * share:.0f}", "ms", "latency"), _percentile(share)
     if targets[1:]:
@@ -70,8 +69,8 @@ def _proven(of: BackboneSummary, cell: MeasuredSummary) -> Value:
     return ABSENT if run is None else figures.fixed(run.rate * of.batch, 1)
 
 
-def _timed(show: Callable[[BackboneSummary, Estimate | None], Value]) -> Read:
-    return lambda of, cell: BUSY if FORWARD in cell.busy else show(of, cell.times.get(FORWARD))
+def _latency(_: BackboneSummary, cell: MeasuredSummary) -> Value:
+    return BUSY if FORWARD in cell.busy else figures.time(cell.times.get(FORWARD))
 
 
 def _percentile(share: float) -> Read:
@@ -81,10 +80,6 @@ def _percentile(share: float) -> Read:
         return ABSENT if ns is None else figures.fixed(ns / NANOSECONDS_PER_MS, 2)
 
     return read
-
-
-def _shown(backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary, read: Read) -> Value:
-    return FAILURE if isinstance(cell, FailedSummary) else read(backbone, cell)
 
 
 def _keys(backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary) -> Iterator[Value]:

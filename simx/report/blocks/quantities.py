@@ -11,7 +11,7 @@ from simx.report.words import figures
 from simx.report.words.names import FAILED, FASTEST, IMAGE_NAMES, NO_INTERVAL, NOISY, TIED, TIMES
 from simx.report.words.values import BUSY, Value
 from simx.results.schema.environment import Memory
-from simx.results.schema.times import Scope
+from simx.results.schema.times import FORWARD, Scope
 from simx.results.summaries.summary import BackboneSummary, FailedSummary, MeasuredSummary, TargetId
 
 FAILURE = Value(FAILED, tone="bad")
@@ -87,7 +87,14 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
                 section="stages",
                 label=f"{image}: {stage}, ms",
             )
-    yield from _beside_times()
+    parity = partial(Column, group="parity with torch")
+    yield _quantity(parity("cosine"), lambda _, cell: figures.cosine(cell.parity))
+    yield _quantity(parity("L2 error"), lambda _, cell: figures.error(cell.parity))
+    nodes = Column("nodes", group="placement", justify="left")
+    yield _quantity(nodes, lambda _, cell: figures.placement(cell), optional=True)
+    yield _memory("peak", lambda memory: memory.peak)
+    yield _memory("network", lambda memory: memory.peak - memory.before)
+    yield _memory("device", lambda memory: memory.device.peak if memory.device else None)
 
 
 def _forward(baseline: str) -> Iterator[Quantity]:
@@ -106,17 +113,6 @@ def _forward(baseline: str) -> Iterator[Quantity]:
     )
     for name, unit, read in further:
         yield _quantity(Column(name, unit, "forward"), read, optional=True)
-
-
-def _beside_times() -> Iterator[Quantity]:
-    parity = partial(Column, group="parity with torch")
-    yield _quantity(parity("cosine"), lambda _, cell: figures.cosine(cell.parity))
-    yield _quantity(parity("L2 error"), lambda _, cell: figures.error(cell.parity))
-    nodes = Column("nodes", group="placement", justify="left")
-    yield _quantity(nodes, lambda _, cell: figures.placement(cell), optional=True)
-    yield _memory("peak", lambda memory: memory.peak)
-    yield _memory("network", lambda memory: memory.peak - memory.before)
-    yield _memory("device", lambda memory: memory.device.peak if memory.device else None)
 
 
 def _quantity(
@@ -160,6 +156,13 @@ def _memory(name: str, read: Callable[[Memory], int | None]) -> Quantity:
 def measured(read: Read) -> Show:
     """Return a function that shows a figure of a measured cell, and marks a failed cell."""
     return lambda of, cell: read(of, cell) if isinstance(cell, MeasuredSummary) else FAILURE
+
+
+def throughput(of: BackboneSummary, cell: MeasuredSummary) -> Value:
+    """Show the pictures per second by the calls of ``forward``."""
+    return (
+        BUSY if FORWARD in cell.busy else figures.per_second(cell.times.get(FORWARD), of.pictures)
+    )
 
 
 def timed(

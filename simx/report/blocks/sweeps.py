@@ -5,20 +5,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import FAILURE
+from simx.report.blocks.quantities import measured, throughput
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.names import TIMES, backbone_name, target_name
 from simx.report.words.sweeps import efficiency, knee_text
-from simx.report.words.values import ABSENT, BUSY, Value
-from simx.results.schema.times import FORWARD
-from simx.results.summaries.summary import (
-    BackboneSummary,
-    Curve,
-    FailedSummary,
-    MeasuredSummary,
-    RangeSummary,
-)
+from simx.report.words.values import ABSENT, Value
+from simx.results.summaries.summary import Curve, RangeSummary
 
 
 def sweep_tables(summary: RangeSummary) -> Iterator[Table]:
@@ -60,7 +53,8 @@ def _table(curves: Sequence[Curve], title: str, *, detail: bool = False) -> Tabl
 
 
 def _figures(curve: Curve) -> Sequence[Value]:
-    rates = [_rate(*point) for point in curve.points]
+    rate = measured(throughput)
+    rates = [rate(*point) for point in curve.points]
     if curve.over == "threads":
         places = range(1, len(rates))
         return [*rates, *(figures.ratio(efficiency(curve, place)) for place in places)]
@@ -71,11 +65,3 @@ def _figures(curve: Curve) -> Sequence[Value]:
     _, certain = curve.knee
     rates[certain] = msgspec.structs.replace(rates[certain], tone="best")
     return [*rates, Value(knee_text(curve))]
-
-
-def _rate(backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary) -> Value:
-    if isinstance(cell, FailedSummary):
-        return FAILURE
-    if FORWARD in cell.busy:
-        return BUSY
-    return figures.per_second(cell.times.get(FORWARD), backbone.pictures)

@@ -98,7 +98,11 @@ def render_evaluation(found: Evaluation, pairs: Sequence[PicturedPair]) -> str:
 
 def _rendered(name: str, **values: object) -> str:
     style = (FOLDER / "static" / "page.css").read_text(encoding="utf-8")
-    script = _script()
+    own = "\n".join(
+        (FOLDER / "static" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
+    )
+    # The charting library, and the page's scripts in a scope of their own.
+    script = f'{scripts()}\n(() => {{\n"use strict";\n{own}}})();\n'
     text = _template(name).render(
         **values,
         policy=(
@@ -131,13 +135,6 @@ def _template(name: str) -> Template:
 
 def _data_uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
-
-
-def _script() -> str:
-    own = "\n".join(
-        (FOLDER / "static" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
-    )
-    return f'{scripts()}\n(() => {{\n"use strict";\n{own}}})();\n'
 
 
 def _source(content: str) -> str:

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import TypeVar
 
 import msgspec
 from rich import box
@@ -28,8 +27,6 @@ from simx.report.blocks.document import (
 )
 from simx.report.content import Screen
 from simx.report.words.values import Tone, Value
-
-BlockT = TypeVar("BlockT", bound=Block)
 
 NARROWEST = 60
 """Columns; a narrower terminal wraps lines."""
@@ -66,7 +63,10 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
     )
     shown = [block for block in blocks if screen.detail or not block.detail]
     if screen.in_ascii:
-        shown = list(map(_in_ascii, shown))
+        # Before they are laid out, because spellings are longer.
+        texts = [spelt(msgspec.json.encode(block).decode()) for block in shown]
+        pairs = zip(texts, shown, strict=True)
+        shown = [msgspec.json.decode(text, type=type(block)) for text, block in pairs]
     with console.capture() as capture:
         for above, block in zip([None, *shown], shown, strict=False):
             if above is not None and _are_apart(above, block):
@@ -75,11 +75,6 @@ def render(blocks: Iterable[Block], screen: Screen) -> str:
                 console.print(renderable, soft_wrap=isinstance(block, Code))
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     return spelt(text) if screen.in_ascii else text
-
-
-def _in_ascii(block: BlockT) -> BlockT:
-    """Spell a block's signs in ASCII before it is laid out, because spellings are longer."""
-    return msgspec.json.decode(spelt(msgspec.json.encode(block).decode()), type=type(block))
 
 
 def _are_apart(above: Block, block: Block) -> bool:

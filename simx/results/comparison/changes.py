@@ -77,6 +77,12 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
         """Return the two-sided p-value that the change is no smaller than a bound."""
         return self._p(bound - self.center + min(0.0, self.machine))
 
+    @property
+    def p_changed(self) -> float | None:
+        """The two-sided p-value that nothing changed."""
+        above, below = self.p_above(0.0), self.p_below(0.0)
+        return None if above is None or below is None else min(above, below)
+
     def _p(self, distance: float) -> float | None:
         if self.error is None or self.degrees is None:
             return None

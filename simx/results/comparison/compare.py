@@ -91,6 +91,7 @@ def compare(
     # The reports are of one run if it began in the same moment, in the same way and place.
     origin = attrgetter("created", "environment", "config")
     one_run = one.report.config is not None and origin(one.report) == origin(other.report)
+    before, after = dict(one.canaries), dict(other.canaries)
     context = _Context(
         base=base,
         new=new,
@@ -104,7 +105,9 @@ def compare(
         repeats=len(repeats),
         one_run=one_run,
         pictures=differences.pictures_that_differ(one, other),
-        machine=_machine(one, other),
+        machine={
+            target: math.log(after[target] / ns) for target, ns in before.items() if target in after
+        },
     )
     return _comparison(context, differences.match(one.cells, other.cells))
 
@@ -144,10 +147,23 @@ def _comparison(context: _Context, matching: Matching) -> Comparison:
     )
     only_base = tuple(label(each.cell) for each in matching.only_base)
     only_new = tuple(label(each.cell) for each in matching.only_new)
+    base, new = (
+        Side(name=of.name, created=of.digest.report.created, simx=of.digest.report.simx)
+        for of in (context.base, context.new)
+    )
     cells = [cell for of_range in ranges for cell in of_range.cells]
+    unjudged: dict[Unjudged | None, list[CellLabel]] = {each: [] for each in get_args(Unjudged)}
+    unjudged["only in base"] += only_base
+    unjudged["only in new"] += only_new
+    for reason, identity in (
+        *((cell.unjudged, cell.new) for cell in cells),
+        *((each.unjudged, each.identity) for each in failures),
+    ):
+        if reason is not None:
+            unjudged[reason].append(identity)
     return Comparison(
-        base=_side(context.base),
-        new=_side(context.new),
+        base=base,
+        new=new,
         threshold=context.criteria.threshold,
         run_to_run=context.run_to_run["forward"],
         repeats=context.repeats,
@@ -160,34 +176,8 @@ def _comparison(context: _Context, matching: Matching) -> Comparison:
         only_base=only_base,
         only_new=only_new,
         judged=sum(cell.unjudged is None for cell in cells),
-        unjudged=_by_reason(
-            (
-                *((cell.unjudged, cell.new) for cell in cells),
-                *((each.unjudged, each.identity) for each in failures),
-                *(("only in base", its) for its in only_base),
-                *(("only in new", its) for its in only_new),
-            )
-        ),
+        unjudged=tuple(UnjudgedCells(reason, tuple(of)) for reason, of in unjudged.items() if of),
     )
-
-
-def _side(of: Named) -> Side:
-    return Side(name=of.name, created=of.digest.report.created, simx=of.digest.report.simx)
-
-
-def _by_reason(cells: Iterable[tuple[Unjudged | None, CellLabel]]) -> tuple[UnjudgedCells, ...]:
-    groups: dict[Unjudged, list[CellLabel]] = {reason: [] for reason in get_args(Unjudged)}
-    for reason, identity in cells:
-        if reason is not None:
-            groups[reason].append(identity)
-    return tuple(UnjudgedCells(reason, tuple(found)) for reason, found in groups.items() if found)
-
-
-def _machine(base: Digest, new: Digest) -> dict[TargetId, float]:
-    before, after = dict(base.canaries), dict(new.canaries)
-    return {
-        target: math.log(after[target] / ns) for target, ns in before.items() if target in after
-    }
 
 
 def _paired(context: _Context, pair: Pair) -> PairedCell:
@@ -221,18 +211,14 @@ def _unjudged(pair: Pair, barred: Sequence[Difference]) -> Unjudged | None:
         return "not comparable"
     if any(isinstance(each.cell, QuotedCell) for each in pair):
         return "published"
-    forwards = [any(time.scope == "forward" for time in each.times) for each in pair]
-    if not all(forwards):
-        return _without_forward(pair, forwards)
-    return "disturbed" if any(each.noisy for each in pair) else None
-
-
-def _without_forward(pair: Pair, forwards: Sequence[bool]) -> Unjudged:
-    if any(each.busy and not has_it for each, has_it in zip(pair, forwards, strict=True)):
+    lacks = [all(time.scope != "forward" for time in each.times) for each in pair]
+    if any(each.busy and lacking for each, lacking in zip(pair, lacks, strict=True)):
         return "on a busy machine"
-    if not any(forwards):
+    if all(lacks):
         return "without forward"
-    return "without forward in new" if forwards[0] else "without forward in base"
+    if any(lacks):
+        return "without forward in base" if lacks[0] else "without forward in new"
+    return "disturbed" if any(each.noisy for each in pair) else None
 
 
 def _times(

@@ -105,10 +105,18 @@ def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]
     What a report of quoted figures does not give differs from what is known.
     """
     one, other = pair
+    before, after = (
+        {} if of.report.environment is None else _surroundings(of.report.environment, one.identity)
+        for of in (base, new)
+    )
     found = (
         *_identities(one.identity, other.identity),
         *_differing(_execution(one.cell, other.cell), _execution(other.cell, one.cell)),
-        *_surroundings(base.report.environment, new.report.environment, one.identity),
+        *(
+            Difference(name=name, base=before.get(name), new=after.get(name))
+            for name in {**before, **after}
+            if before.get(name) != after.get(name)
+        ),
     )
     # A hash says nothing where words of the same name say why.
     explained = {each.name for each in found if not each.opaque}
@@ -159,16 +167,7 @@ def _hash(cell: Cell, field: str) -> str | None:
     return value and value[:_HASH_DIGITS]
 
 
-def _surroundings(
-    base: Environment | None, new: Environment | None, its: Identity
-) -> Iterator[Difference]:
-    before, after = ({} if at is None else _machine_and_library(at, its) for at in (base, new))
-    for name in {**before, **after}:
-        if before.get(name) != after.get(name):
-            yield Difference(name=name, base=before.get(name), new=after.get(name))
-
-
-def _machine_and_library(at: Environment, its: Identity) -> dict[DifferenceName, str]:
+def _surroundings(at: Environment, its: Identity) -> dict[DifferenceName, str]:
     """Return the texts that have to be the same; other libraries do not matter."""
     quota = "" if at.quota_cores is None else f", quota {at.quota_cores:g}"
     boost = {None: "unknown", True: "on", False: "off"}[at.boost]
@@ -216,7 +215,9 @@ def other_changes(
     if not {"weights", "embedding", "precision"} & {each.name for each in barred}:
         for image, name in _SIMILARITIES.items():
             base, new = getattr(one.similarity, image), getattr(other.similarity, image)
-            if not is_excluded(image) and not _are_alike(base, new):
+            undefined = base is None or new is None
+            is_same = base is new if undefined else abs(base - new) <= SIMILARITY_TOLERANCE
+            if not is_excluded(image) and not is_same:
                 found.append((name, _percent(base), _percent(new)))
     if isinstance(one, MeasuredCell) and isinstance(other, MeasuredCell):
         found += _measured_changes(one, other)
@@ -250,12 +251,6 @@ def _missing_times(pair: Pair) -> Iterator[tuple[OtherName, str, str]]:
 def _has_moved(base: float, new: float) -> bool:
     low, high = sorted((max(base, PARITY_FLOOR), max(new, PARITY_FLOOR)))
     return high > PARITY_FACTOR * low
-
-
-def _are_alike(base: float | None, new: float | None) -> bool:
-    if base is None or new is None:
-        return base is new
-    return abs(base - new) <= SIMILARITY_TOLERANCE
 
 
 def _percent(value: float | None) -> str:

@@ -20,8 +20,13 @@ def judged(threshold: float, pairs: Sequence[PairedCell]) -> list[PairedCell]:
     """Return every pair with verdicts on its changes, corrected for how many are looked at."""
     bound = math.log1p(threshold)
     times = [time for cell, shifts in pairs for time in zip(cell.changes, shifts, strict=True)]
-    listed = _below_level([_p_of_any_change(*each) for each in times], changes.benjamini_hochberg)
-    gated = _below_level([_p_of_regression(*each, bound) for each in times], changes.holm)
+    any_change = [None if change.noisy else shift.p_changed for change, shift in times]
+    listed = _below_level(any_change, changes.benjamini_hochberg)
+    regression = [
+        shift.p_above(bound) if change.scope == "forward" and not change.noisy else None
+        for change, shift in times
+    ]
+    gated = _below_level(regression, changes.holm)
     found = iter(
         msgspec.structs.replace(change, listed=is_listed, gated=is_gated)
         for (change, _), is_listed, is_gated in zip(times, listed, gated, strict=True)
@@ -39,17 +44,6 @@ def _with_verdict(cell: CellComparison, found: tuple[Change, ...]) -> CellCompar
         return whole
     reason: Unjudged = "with too few launches" if change.low is None else "undecided"
     return msgspec.structs.replace(whole, unjudged=reason)
-
-
-def _p_of_regression(change: Change, shift: Shift, bound: float) -> float | None:
-    return shift.p_above(bound) if change.scope == "forward" and not change.noisy else None
-
-
-def _p_of_any_change(change: Change, shift: Shift) -> float | None:
-    if change.noisy:
-        return None
-    above, below = shift.p_above(0.0), shift.p_below(0.0)
-    return None if above is None or below is None else min(above, below)
 
 
 def _below_level(

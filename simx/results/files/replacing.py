@@ -43,20 +43,17 @@ def claim(
     """
     if not has_content(path, reads):
         return False
-    problem = _no_result(path) if is_search else _problem(path, report, weights_sha256)
+    problem = None if is_search else _problem(path, report, weights_sha256)
+    if is_search:
+        try:
+            read_settings(path)
+        except InputError:
+            problem = "exists, and is no result of simx tune"
     if not force and problem:
         raise InputError(
             f"{shown(path)}: {problem}; name another file, or add --force to replace it"
         )
     return True
-
-
-def _no_result(path: Path) -> str | None:
-    try:
-        read_settings(path)
-    except InputError:
-        return "exists, and is no result of simx tune"
-    return None
 
 
 def _problem(path: Path, report: Report, weights_sha256: str | None) -> str | None:

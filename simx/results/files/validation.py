@@ -5,14 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from simx.results.schema.partial_placement import partial_placement, partial_placement_in
-from simx.results.schema.report import (
-    FailedCell,
-    Identity,
-    MeasuredCell,
-    QuotedCell,
-    QuotedMedian,
-    Report,
-)
+from simx.results.schema.report import Identity, MeasuredCell, QuotedCell, QuotedMedian, Report
 from simx.results.schema.times import Launch, Timing
 
 _CPU = "CPUExecutionProvider"
@@ -30,13 +23,24 @@ def first_problem(report: Report) -> str | None:
 
 def _problems(report: Report) -> Iterator[str]:
     yield from _kind_problems(report)
-    yield from _repeated_cells(report)
+    seen: dict[Identity, int] = {}
     for index, cell in enumerate(report.cells):
+        earlier = seen.setdefault(cell.identity, index)
+        if earlier != index:
+            name = ", ".join(map(str, msgspec.structs.astuple(cell.identity)))
+            yield f"$.cells[{earlier}] and $.cells[{index}] are the same cell ({name})"
         acc1, acc5 = cell.catalogue.acc1, cell.catalogue.acc5
         if acc1 is not None and acc5 is not None and acc5 < acc1:
             yield f"$.cells[{index}].catalogue.acc5 is {acc5}, below acc1 ({acc1})"
-        if not isinstance(cell, FailedCell):
-            yield from _cell_problems(cell, f"$.cells[{index}]")
+        path = f"$.cells[{index}]"
+        if isinstance(cell, QuotedCell):
+            yield from _repeats(_scopes(cell.medians), f"{path}.medians", "scope")
+        elif isinstance(cell, MeasuredCell):
+            if cell.memory and cell.memory.peak < cell.memory.before:
+                peak, before = cell.memory.peak, cell.memory.before
+                yield f"{path}.memory.peak is {peak}, below before ({before})"
+            yield from _placement_problems(cell, path)
+            yield from _timings_problems(cell.timings, path)
     for index, preparation in enumerate(report.preparations):
         yield from _timings_problems(preparation.timings, f"$.preparations[{index}]")
     for index, canary in enumerate(report.canary):
@@ -57,27 +61,6 @@ def _kind_problems(report: Report) -> Iterator[str]:
             yield f"$.cells[{index}] is {kind}; {_KINDS}"
         if cell.identity.threads is None and not quoted:
             yield f"$.cells[{index}].identity.threads is null; a run knows how many it had"
-
-
-def _repeated_cells(report: Report) -> Iterator[str]:
-    seen: dict[Identity, int] = {}
-    for index, cell in enumerate(report.cells):
-        earlier = seen.setdefault(cell.identity, index)
-        if earlier != index:
-            yield (
-                f"$.cells[{earlier}] and $.cells[{index}] are the same cell "
-                f"({', '.join(map(str, msgspec.structs.astuple(cell.identity)))})"
-            )
-
-
-def _cell_problems(cell: MeasuredCell | QuotedCell, path: str) -> Iterator[str]:
-    if isinstance(cell, QuotedCell):
-        yield from _repeats(_scopes(cell.medians), f"{path}.medians", "scope")
-        return
-    if cell.memory and cell.memory.peak < cell.memory.before:
-        yield f"{path}.memory.peak is {cell.memory.peak}, below before ({cell.memory.before})"
-    yield from _placement_problems(cell, path)
-    yield from _timings_problems(cell.timings, path)
 
 
 def _timings_problems(timings: Sequence[Timing], path: str) -> Iterator[str]:

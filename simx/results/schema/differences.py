@@ -23,21 +23,13 @@ def differences(
         was, is_now = getattr(before, field, None), getattr(now, field)
         if isinstance(was, dict) and isinstance(is_now, dict):
             keys = (key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key))
-            for key in keys:
-                one, other = was.get(key), is_now.get(key)
-                for text in _differences_within(one, other):
+            for one, other, key in ((was.get(key), is_now.get(key), key) for key in keys):
+                is_record = type(one) is type(other) in {OtherEnvironment, OwnModel}
+                texts = [text for _, text in differences(one, other)] if is_record else []
+                for text in texts or [_difference(one, other)]:
                     yield field, f"{label} {key} {text}"
         elif was != is_now:
             yield field, f"{label} {_difference(was, is_now)}"
-
-
-def _differences_within(was: object, is_now: object) -> Iterator[str]:
-    if (isinstance(was, OtherEnvironment) and isinstance(is_now, OtherEnvironment)) or (
-        isinstance(was, OwnModel) and isinstance(is_now, OwnModel)
-    ):
-        yield from (text for _, text in differences(was, is_now))
-    else:
-        yield _difference(was, is_now)
 
 
 def _difference(was: object, is_now: object) -> str:

@@ -21,7 +21,7 @@ from simx.results.statistics.drift import device_of, has_share, peaks, rate_of, 
 from simx.results.statistics.energy import energy_per_picture
 from simx.results.statistics.estimates import Estimate, Ratio, estimate, fastest
 from simx.results.statistics.noise import page_faults
-from simx.results.statistics.sustained import Run, confirmed
+from simx.results.statistics.sustained import confirmed
 from simx.results.statistics.trend import Trend, trend
 from simx.results.statistics.vector_math import margin
 from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
@@ -101,6 +101,7 @@ class Summariser:
         def speed(base: TargetId) -> Ratio | None:
             return None if target == base else self.counted.ratio(backbone, base, target)
 
+        queries, bound = backbone.queries[target], cell.identity.latency_bound
         launches = {key: backbone.of_scope(key).get(target) for key in backbone.times[target]}
         times = {
             key: self.counted.estimate(target, key, found)
@@ -128,13 +129,11 @@ class Summariser:
             ),
             beyond_events_ns=None if backbone.busy else typical_rest_ns(forward_of(cell)),
             busy=frozenset(backbone.busy.keys() & backbone.times[target].keys()),
-            page_faults=page_faults(backbone.queries[target]),
-            energy=None
-            if backbone.busy
-            else energy_per_picture(backbone.queries[target], cell.identity.batch),
-            confirmed=_confirmed(backbone.queries[target], cell.identity.latency_bound),
-            time_trend=self._trend(backbone.queries[target], _log_time),
-            memory_trend=self._trend(backbone.queries[target], _resident),
+            page_faults=page_faults(queries),
+            energy=None if backbone.busy else energy_per_picture(queries, cell.identity.batch),
+            confirmed=confirmed(queries, 1e9 * bound) if bound is not None else None,
+            time_trend=self._trend(queries, lambda block: math.log(block_median(block))),
+            memory_trend=self._trend(queries, lambda block: block.noise.resident_bytes),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )
@@ -182,18 +181,6 @@ class Summariser:
             return ()
         times = [self.counted.estimate(target, key, of) for target, of in pipelines.items()]
         return tuple(list(pipelines)[place] for place in fastest(times))
-
-
-def _log_time(block: Block) -> float:
-    return math.log(block_median(block))
-
-
-def _resident(block: Block) -> float | None:
-    return block.noise.resident_bytes
-
-
-def _confirmed(queries: Launches, latency_bound: float | None) -> Run | None:
-    return None if latency_bound is None else confirmed(queries, latency_bound * 1e9)
 
 
 def holding(catalogue: Published, origin: WeightsOrigin | None) -> Published:

@@ -7,7 +7,7 @@ import msgspec
 
 from simx.common import grouped
 from simx.results.schema.report import Canary, Cell, MeasuredCell, Preparation, Report
-from simx.results.schema.times import FORWARD, Launch, Scope, TimeKey
+from simx.results.schema.times import FORWARD, Launch, TimeKey
 from simx.results.statistics import estimates, round_filter
 from simx.results.statistics.busyness import Busyness, busyness
 from simx.results.statistics.estimates import (
@@ -149,13 +149,10 @@ def _busy(cells: Collection[Timings]) -> dict[TimeKey, Busyness]:
     found = {key: worst for key, worst in of_keys.items() if worst}
     if FORWARD in found:
         return {key: found.get(key, found[FORWARD]) for key in keys}
-    parts = {(whole, key[1]): worst for key, worst in found.items() for whole in _wholes(key[0])}
+    # ``pipeline`` is the whole of ``pipeline.decode``.
+    wholes = (((of, of.partition(".")[0]), image, busy) for (of, image), busy in found.items())
+    parts = {(scope, image): busy for scopes, image, busy in wholes for scope in scopes}
     return {key: parts[key] for key in keys & parts.keys()}
-
-
-def _wholes(scope: Scope) -> tuple[str, str]:
-    """Return a scope, and that of which it is a part: ``pipeline`` for ``pipeline.decode``."""
-    return scope, scope.partition(".")[0]
 
 
 def _with_pipeline(times: Timings, preparation: Preparation | None, batch: int) -> Timings:

@@ -1,7 +1,7 @@
 """Derives what the tables of a report show, and the mean speed of each target. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from simx.common import grouped
 from simx.models.ranges import Range, range_of
@@ -53,13 +53,20 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
     def inside(backbone: BackboneSummary) -> Range | None:
         return range_of(backbone.catalogue.gflops, ranges)
 
+    def on(target: TargetId, bounds: Range | None) -> Iterator[BackboneSummary]:
+        for each in groups[bounds]:
+            cells = (cell for cell in each.measured if cell.target == target)
+            if any(FORWARD not in cell.busy for cell in cells):
+                yield each
+
     groups = grouped(_of_first_setting(report, every), inside)
     return tuple(
         RangeSummary(
             range=bounds,
             backbones=tuple(groups[bounds]),
             drift={
-                target: drift(of, _on(target, groups[bounds])) for target, of in canaries.items()
+                target: drift(of, [(each.model, each.weights) for each in on(target, bounds)])
+                for target, of in canaries.items()
             },
             settings=tuple(each for each in every if inside(each) == bounds),
             curves=tuple(each for each in curved if inside(each.backbone) == bounds),
@@ -67,14 +74,6 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
         for bounds in (*ranges, None)
         if bounds in groups
     )
-
-
-def _on(target: TargetId, backbones: Sequence[BackboneSummary]) -> list[tuple[str, str]]:
-    return [
-        (backbone.model, backbone.weights)
-        for backbone in backbones
-        if any(cell.target == target and FORWARD not in cell.busy for cell in backbone.measured)
-    ]
 
 
 def canaries_of(report: Report, target: TargetId) -> list[Canary]:

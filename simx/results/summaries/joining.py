@@ -83,7 +83,8 @@ def network_of(cell: MeasuredCell | EvaluatedCell) -> Network:
 def _same(cell: MeasuredCell, evaluated: list[EvaluatedCell]) -> EvaluatedCell:
     """Return the evaluated cell of the same hashes."""
     for each in evaluated:
-        if _hashes(each) == _hashes(cell):
+        of = (each.weights_sha256, each.artefact_sha256)
+        if of == (cell.weights_sha256, cell.artefact_sha256):
             return each
     other, its = evaluated[0], cell.identity
     weights = other.weights_sha256 != cell.weights_sha256
@@ -98,7 +99,3 @@ def _same(cell: MeasuredCell, evaluated: list[EvaluatedCell]) -> EvaluatedCell:
             "from the same store"
         )
     )
-
-
-def _hashes(cell: MeasuredCell | EvaluatedCell) -> tuple[str, str]:
-    return cell.weights_sha256, cell.artefact_sha256

@@ -44,7 +44,7 @@ def curves(summaries: Sequence[BackboneSummary], config: Config | None) -> tuple
     if config is None or not config.sweeps or config.rate is not None:
         return ()
     lines = [
-        (curve, [_logs(*each) for each in curve.points])
+        (curve, [_throughputs(*each) for each in curve.points])
         for over in _AXES
         for curve in _curves(summaries, over, divided=not config.thread_counts)
     ]
@@ -74,9 +74,9 @@ def _curves(summaries: Sequence[BackboneSummary], over: Over, *, divided: bool) 
         yield Curve(target=points[0][1].target, over=over, points=points)
 
 
-def _logs(backbone: BackboneSummary, cell: MeasuredSummary | FailedSummary) -> dict[int, float]:
+def _throughputs(of: BackboneSummary, cell: MeasuredSummary | FailedSummary) -> dict[int, float]:
     times = log_times(cell.forwards) if isinstance(cell, MeasuredSummary) else {}
-    return {index: math.log(backbone.pictures) - log for index, log in times.items()}
+    return {index: math.log(of.pictures) - log for index, log in times.items()}
 
 
 def _relative(logs: _Logs, place: int, base: int) -> dict[int, float]:

@@ -125,19 +125,26 @@ def chart_data(ranges: Sequence[RangeSummary], decisions: Mapping[TargetId, Deci
     families = sorted({clean(each.catalogue.family) for of in ranges for each in of.backbones})
     cells = []
     for place, of in enumerate(ranges):
-        for backbone in of.backbones:
-            for cell in backbone.cells:
-                drawn = ChartCell(
-                    name=backbone_name(backbone),
-                    target=targets.index(cell.target),
-                    range=place,
-                    family=families.index(clean(backbone.catalogue.family)),
-                    gflops=backbone.catalogue.gflops,
-                    acc1=backbone.catalogue.acc1,
+        for backbone, cell in ((each, cell) for each in of.backbones for cell in each.cells):
+            drawn = ChartCell(
+                name=backbone_name(backbone),
+                target=targets.index(cell.target),
+                range=place,
+                family=families.index(clean(backbone.catalogue.family)),
+                gflops=backbone.catalogue.gflops,
+                acc1=backbone.catalogue.acc1,
+            )
+            if not isinstance(cell, FailedSummary):
+                decision = decisions[cell.target]
+                stages = {image: _stages(cell, image) for image in IMAGES}
+                drawn = msgspec.structs.replace(
+                    drawn,
+                    time=_interval(latency(cell, decision.latency_of)),
+                    unbeaten=any(each.cell is cell for each in decision.pareto_front),
+                    stages={image: of_image for image, of_image in stages.items() if of_image},
+                    raw=raw_times(cell.forwards),
                 )
-                if not isinstance(cell, FailedSummary):
-                    drawn = _with_times(drawn, cell, decisions[cell.target])
-                cells.append(drawn)
+            cells.append(drawn)
     return ChartData(
         targets=tuple(map(target_name, targets)),
         ranges=tuple(clean(of.label) for of in ranges),
@@ -163,17 +170,6 @@ def _curve(curve: Curve, target: int) -> ChartCurve:
         target=target,
         threads=curve.backbone.threads,
         points=tuple((batch, time) for batch, each in times if (time := _interval(each))),
-    )
-
-
-def _with_times(drawn: ChartCell, cell: MeasuredSummary, decision: Decision) -> ChartCell:
-    stages = {image: _stages(cell, image) for image in IMAGES}
-    return msgspec.structs.replace(
-        drawn,
-        time=_interval(latency(cell, decision.latency_of)),
-        unbeaten=any(each.cell is cell for each in decision.pareto_front),
-        stages={image: of_image for image, of_image in stages.items() if of_image},
-        raw=raw_times(cell.forwards),
     )
 
 
