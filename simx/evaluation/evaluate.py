@@ -191,7 +191,16 @@ def _embedded(
 
             of = [each for each in targets if each.runs(workload.backbone)]
             plans = [
-                workload.cell(target, run.config, _setting(run.config, target)) for target in of
+                # Proven picture by picture, unless its batch is fixed.
+                workload.cell(
+                    target,
+                    run.config,
+                    Setting(
+                        run.config.batch if FIXED in target.backend.variants else BATCH,
+                        run.config.threads,
+                    ),
+                )
+                for target in of
             ]
             found, reasons = embed(run, decoders, plans, tell)
             cells += [Candidate(cell, workload.backbone, file) for cell in found]
@@ -233,9 +242,3 @@ def _going_on(notice: Callable[[str], None]) -> Iterator[None]:
         raise
     except WorkerError as error:
         raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None
-
-
-def _setting(config: EvaluationConfig, target: Target) -> Setting:
-    """Return how a cell is proven: picture by picture, unless its batch is fixed."""
-    is_fixed = FIXED in target.backend.variants
-    return Setting(config.batch if is_fixed else BATCH, config.threads)

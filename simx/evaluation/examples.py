@@ -98,14 +98,12 @@ def chosen_pairs(
 
 def small_pictures(decoders: Decoders, items: Sequence[Item], preset: Preset) -> list[bytes | None]:
     """Return pictures as JPEG, None for one that cannot be read."""
-    answers = decoders.read((ReadCrop(item, preset) for item in items), decoders.count)
-    return [
-        None if isinstance(each, Failure) else _jpeg(each.crop, preset.crop) for each in answers
-    ]
-
-
-def _jpeg(pixels: bytes, side: int) -> bytes:
-    image, data = Image.frombytes("RGB", (side, side), pixels), io.BytesIO()
-    image.thumbnail((SIDE, SIDE))
-    image.save(data, "JPEG", quality=80)
-    return data.getvalue()
+    found: list[bytes | None] = []
+    for answer in decoders.read((ReadCrop(item, preset) for item in items), decoders.count):
+        data = io.BytesIO()
+        if not isinstance(answer, Failure):
+            image = Image.frombytes("RGB", (preset.crop, preset.crop), answer.crop)
+            image.thumbnail((SIDE, SIDE))
+            image.save(data, "JPEG", quality=80)
+        found.append(data.getvalue() or None)
+    return found

@@ -85,7 +85,9 @@ def search(
         found.nearest[block] = places[:, : found.nearest.shape[1]]
         hits = classes[own, np.newaxis] == classes[places]
         found.recalls[block] = np.stack([hits[:, :depth].any(axis=1) for depth in DEPTHS], axis=1)
-        found.precision_at_r[block] = _average_precision(hits, relevant[block])
+        ranks, among = np.arange(1, hits.shape[1] + 1), relevant[block, np.newaxis]
+        precisions = np.cumsum(hits, axis=1) / ranks * (hits & (ranks <= among))
+        found.precision_at_r[block] = precisions.sum(axis=1) / np.maximum(relevant[block], 1)
 
     blocks = [slice(begin, min(count, begin + step)) for begin in range(0, count, step)]
     pool = ThreadPoolExecutor(threads)
@@ -112,12 +114,3 @@ def _largest(values: Floats, places: Places, count: int) -> tuple[Floats, Places
         places = np.take_along_axis(places, kept, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
-
-
-def _average_precision(hits: NDArray[np.bool_], relevant: Places) -> Floats:
-    """Return the average precision at R of each query, from the hits in the order of nearness."""
-    ranks = np.arange(1, hits.shape[1] + 1)
-    counted = hits & (ranks <= relevant[:, np.newaxis])
-    precisions = np.cumsum(hits, axis=1) / ranks
-    total: Floats = (precisions * counted).sum(axis=1)
-    return total / np.maximum(relevant, 1)

@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,10 @@ class Vectors:
         self._record = np.dtype([("picture", "S64"), ("checksum", "<u4"), ("row", "<f4", (dim,))])
         path.touch()
         self._path, self._file = path, path.open("r+b")
-        self._places = {each.decode(): place for place, each in enumerate(self._sound())}
+        sound = takewhile(
+            lambda each: zlib.crc32(each["row"].tobytes()) == each["checksum"], self._records()
+        )
+        self._places = {bytes(each["picture"]).decode(): place for place, each in enumerate(sound)}
         # What is not whole or damaged is cut off, and computed again.
         self._file.truncate(len(self._places) * self._record.itemsize)
         self._file.seek(0, os.SEEK_END)
@@ -67,18 +71,9 @@ class Vectors:
 
     def _records(self) -> NDArray[np.void]:
         whole = self._path.stat().st_size // self._record.itemsize
-        return (
-            np.memmap(self._path, self._record, "r", shape=(whole,))
-            if whole
-            else np.empty(0, self._record)
-        )
-
-    def _sound(self) -> Iterator[bytes]:
-        """Yield the hashes of the pictures before the first damaged row."""
-        for record in self._records():
-            if zlib.crc32(record["row"].tobytes()) != record["checksum"]:
-                return
-            yield bytes(record["picture"])
+        if not whole:
+            return np.empty(0, self._record)
+        return np.memmap(self._path, self._record, "r", shape=(whole,))
 
 
 class Embeddings:

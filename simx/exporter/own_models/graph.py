@@ -78,7 +78,13 @@ class OwnGraph:
         _require_known(self.model)
         is_changed |= _keep_inputs(self.model)
         self.single_picture = _has_single_picture(self.model.graph, side, layout)
-        _require_valid(self.model)
+        try:
+            onnx.checker.check_model(self.model)
+        except (onnx.checker.ValidationError, ValueError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UnusableModelError(
+                f"is no valid ONNX model ({reason}); export it again"
+            ) from None
         is_changed |= _adapt(self.model.graph, side, layout, single=self.single_picture)
         self.content = self.model.SerializeToString() if is_changed else content
 
@@ -183,14 +189,6 @@ def _require_known(model: onnx.ModelProto) -> None:
         )
 
 
-def _require_valid(model: onnx.ModelProto) -> None:
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UnusableModelError(f"is no valid ONNX model ({reason}); export it again") from None
-
-
 def _keep_inputs(model: onnx.ModelProto) -> bool:
     """Drop the weights that have to be inputs up to IR version 3; return whether there were any."""
     graph = model.graph
@@ -216,7 +214,8 @@ def _has_single_picture(graph: onnx.GraphProto, side: int, layout: Layout) -> bo
             raise UnusableModelError(f"its {kind} {names} is not float32; export it with float32")
     dims = graph.input[0].type.tensor_type.shape.dim
     sizes = [each.dim_value if each.dim_value > 0 else None for each in dims]
-    text = f"its input {graph.input[0].name} is {_text(sizes)}"
+    shape = ", ".join("?" if each is None else str(each) for each in sizes)
+    text = f"its input {graph.input[0].name} is [{shape}]"
     if len(sizes) != 4:  # noqa: PLR2004 - picture, channel, row, column
         raise UnusableModelError(f"{text}, not of four dimensions; export it for pictures")
     wanted = [3, side, side] if layout == "NCHW" else [side, side, 3]
@@ -241,10 +240,6 @@ def _has_single_picture(graph: onnx.GraphProto, side: int, layout: Layout) -> bo
             f"{text}, with a batch fixed to {sizes[0]}; export it with a free batch, or one of 1"
         )
     return sizes[0] == 1
-
-
-def _text(sizes: list[int | None]) -> str:
-    return f"[{', '.join('?' if each is None else str(each) for each in sizes)}]"
 
 
 def _adapt(graph: onnx.GraphProto, side: int, layout: Layout, *, single: bool) -> bool:

@@ -124,7 +124,9 @@ def _round_values(
                 graph.node.extend(_rounding(name, rounded[name]))
     graph.output.append(float_output(rounded[embedding]))
     for name in (*weights, *results):
-        graph.node.extend(_peak(name))
+        sizes, peak = f"{_PEAK}_of_{name}", f"{_PEAK}_{name}"
+        graph.node.append(helper.make_node("Abs", [name], [sizes]))
+        graph.node.append(helper.make_node("ReduceMax", [sizes], [peak], keepdims=0))
         graph.output.append(float_output(f"{_PEAK}_{name}"))
 
 
@@ -133,14 +135,6 @@ def _rounding(name: str, rounded: str) -> tuple[onnx.NodeProto, ...]:
     return (
         helper.make_node("Cast", [name], [half], to=TensorProto.FLOAT16),
         helper.make_node("Cast", [half], [rounded], to=TensorProto.FLOAT),
-    )
-
-
-def _peak(name: str) -> tuple[onnx.NodeProto, ...]:
-    sizes = f"{_PEAK}_of_{name}"
-    return (
-        helper.make_node("Abs", [name], [sizes]),
-        helper.make_node("ReduceMax", [sizes], [f"{_PEAK}_{name}"], keepdims=0),
     )
 
 

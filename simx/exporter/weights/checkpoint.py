@@ -12,6 +12,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -140,7 +141,14 @@ def _torch_load(file: io.BufferedReader, path: Path) -> object:
 def _with_tensors(loaded: object, path: Path) -> object:
     if containers(loaded):
         return loaded
-    raise STATE_DICT.refused(path, _no_state_dict(loaded))
+    problem = "not a state dict, which is a mapping of names to tensors"
+    if not isinstance(loaded, Mapping):
+        problem += f", but a {type(loaded).__name__}"
+    else:
+        parts = (each for each in nested(loaded) if not isinstance(each[1], Mapping))
+        for keys, value in islice(parts, 1):
+            problem += f": {_key(keys)} is of type {type(value).__name__}"
+    raise STATE_DICT.refused(path, problem)
 
 
 def _more_than_tensors(file: io.BufferedReader, path: Path, message: str) -> InputError:
@@ -183,16 +191,6 @@ def _literal(key: object) -> str:
 
 def _key(keys: Keys) -> str:
     return "".join(f"[{ascii(key)[:_LENGTH_AT_MOST]}]" for key in keys)
-
-
-def _no_state_dict(loaded: object) -> str:
-    what = "not a state dict, which is a mapping of names to tensors"
-    if not isinstance(loaded, Mapping):
-        return f"{what}, but a {type(loaded).__name__}"
-    for keys, value in nested(loaded):
-        if not isinstance(value, Mapping):
-            return f"{what}: {_key(keys)} is of type {type(value).__name__}"
-    return what
 
 
 def _kind_of(file: io.BufferedReader) -> str:

@@ -103,7 +103,10 @@ def fit(
     }
     _require_numbers(state, chosen.usable, path)
     others = Entries.of([_name_of(each) for each in fitting if each is not chosen])
-    denormal = Entries.of([name for name in needs.required if _is_denormal(name, state[name])])
+    # Products with such numbers are computed for every picture.
+    sizes = {name: state[name].abs() for name in needs.required if name.endswith(".weight")}
+    tiny = [name for name, of in sizes.items() if ((of > 0) & (of < _SMALLEST_NORMAL)).any()]
+    denormal = Entries.of(tiny)
     return state, msgspec.structs.replace(chosen.reading, others=others, denormal=denormal)
 
 
@@ -127,13 +130,6 @@ def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
 
 def _name_of(network: Network) -> str:
     return network.name or "the whole file"
-
-
-def _is_denormal(name: str, tensor: torch.Tensor) -> bool:
-    """Whether products with denormal numbers are computed for every picture."""
-    return name.endswith(".weight") and bool(
-        ((tensor != 0) & (tensor.abs() < _SMALLEST_NORMAL)).any()
-    )
 
 
 def _require_numbers(state: _State, given: _State, path: Path) -> None:

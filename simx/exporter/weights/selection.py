@@ -176,12 +176,9 @@ def plain(text: object) -> str:
     return ascii(str(text))[1:-1][:_LENGTH_AT_MOST]
 
 
-def _is_named_tensor(key: object, value: object) -> bool:
-    return isinstance(key, str) and isinstance(value, torch.Tensor)
-
-
 def _names_of_today(entries: Mapping[object, object]) -> dict[str, str]:
-    names = {str(key): str(key) for key, value in entries.items() if _is_named_tensor(key, value)}
+    tensors = (key for key, value in entries.items() if isinstance(value, torch.Tensor))
+    names = {key: key for key in tensors if isinstance(key, str)}
     for name in list(names):
         new = name
         for pattern, replacement in _OTHER_NAMES:

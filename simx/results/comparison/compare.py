@@ -152,7 +152,7 @@ def _comparison(context: _Context, matching: Matching) -> Comparison:
         for of in (context.base, context.new)
     )
     cells = [cell for of_range in ranges for cell in of_range.cells]
-    unjudged: dict[Unjudged | None, list[CellLabel]] = {each: [] for each in get_args(Unjudged)}
+    unjudged: dict[Unjudged, list[CellLabel]] = {each: [] for each in get_args(Unjudged)}
     unjudged["only in base"] += only_base
     unjudged["only in new"] += only_new
     for reason, identity in (
