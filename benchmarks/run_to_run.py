@@ -5,11 +5,12 @@ python benchmarks/run_to_run.py one.json two.json
 """
 
 import argparse
+import math
 from pathlib import Path
 
+from simx.results.comparison.changes import DEFAULT_SPREAD, run_to_run
 from simx.results.comparison.digest import COMPARED_SCOPES
 from simx.results.comparison.reading import read_digests
-from simx.results.comparison.run_to_run import default, learnt
 
 
 def main() -> None:
@@ -18,11 +19,11 @@ def main() -> None:
     parser.add_argument("reports", type=Path, nargs="+", help="the same thing, measured again")
     runs = read_digests(parser.parse_args().reports)
     for scope in COMPARED_SCOPES:
-        found = learnt(runs, scope)
-        if found is not None:
+        found = run_to_run(runs, scope)
+        if math.isfinite(found.degrees):
             print(
                 f"{scope:10} {100 * found.spread:5.2f} % a run, {found.degrees:.0f} degrees of "
-                f"freedom (assumed otherwise: {100 * default(scope).spread:g} %)"
+                f"freedom (assumed otherwise: {100 * DEFAULT_SPREAD[scope]:g} %)"
             )
 
 

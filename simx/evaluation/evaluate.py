@@ -17,8 +17,7 @@ from simx.common.safe_text import counted
 from simx.evaluation.decoding import Decoders
 from simx.evaluation.embedding import EmbeddedCell, Reasons, Run, embed
 from simx.evaluation.examples import pictured_pairs
-from simx.evaluation.figures import RANKED_BY
-from simx.evaluation.judging import Candidate, judged
+from simx.evaluation.judging import RANKED_BY, Candidate, judged
 from simx.evaluation.relations import Truth, truth_of
 from simx.evaluation.truth import Pictures, collected, readable
 from simx.evaluation.weighing import Weighting

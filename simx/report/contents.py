@@ -6,13 +6,12 @@ from itertools import chain
 from simx.models.ranges import Range
 from simx.report.blocks.comparison import Show, comparison_blocks
 from simx.report.blocks.decision import decision_blocks
-from simx.report.blocks.diagnosis import diagnosis_blocks
+from simx.report.blocks.diagnosis import diagnosis_blocks, selfcheck_blocks
 from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.explanation import explanation_blocks
 from simx.report.blocks.history import history_blocks
 from simx.report.blocks.report import report_blocks
-from simx.report.blocks.selfcheck import selfcheck_blocks
 from simx.report.blocks.tuning import tuning_blocks
 from simx.report.content import Content
 from simx.report.formats import comparison_csv, csv, decision_records, evaluation_csv, exchange

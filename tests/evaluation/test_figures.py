@@ -15,7 +15,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 from sklearn.metrics.pairwise import cosine_similarity
 
 from simx.evaluation import neighbours
-from simx.evaluation.figures import Figures, figures
+from simx.evaluation.judging import Figures, figures
 from simx.evaluation.neighbours import search
 from simx.evaluation.relations import Truth, truth_of
 from simx.evaluation.truth import Pictures

@@ -23,9 +23,15 @@ from simx.report.blocks.sweeps import sweep_tables
 from simx.report.words import figures
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import IMAGE_NAMES, TIMES, differing_settings, target_name
-from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
+from simx.report.words.notes import (
+    TIME_MARKS,
+    busy_headline,
+    legend,
+    mark_notes,
+    range_notes,
+    range_title,
+)
 from simx.report.words.values import ABSENT, BUSY, Tone, Value
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD

@@ -8,8 +8,8 @@ from simx.report.blocks.document import Column, Row, Table
 from simx.report.blocks.quantities import measured, throughput
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
+from simx.report.words.load import efficiency, knee_text
 from simx.report.words.names import TIMES, backbone_name, target_name
-from simx.report.words.sweeps import efficiency, knee_text
 from simx.report.words.values import ABSENT, Value
 from simx.results.summaries.summary import Curve, RangeSummary
 

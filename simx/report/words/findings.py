@@ -7,9 +7,8 @@ from itertools import groupby
 from simx.common import grouped
 from simx.models.pictures import COMPARED_IMAGES
 from simx.report.words import figures
-from simx.report.words.load import trend_sentences
+from simx.report.words.load import sweep_sentences, trend_sentences
 from simx.report.words.names import MOST_NAMED, THE_IMAGES, distinct_names, listed, target_name
-from simx.report.words.sweeps import sweep_sentences
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.findings import (

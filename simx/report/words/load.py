@@ -1,13 +1,16 @@
-"""What a load is called, what its queries are too few for, and what a long run changes."""
+"""What loads, sweeps and long runs show, in sentences, and what queries are too few for."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from simx.common import grouped
 from simx.common.safe_text import counted
-from simx.report.words.names import backbone_name, target_name
+from simx.report.words import figures
+from simx.report.words.names import backbone_name, listed, setting_text, target_name
 from simx.results.schema.config import SINGLE_STREAM
+from simx.results.statistics.estimates import Ratio
 from simx.results.statistics.percentiles import MIN_LAUNCHES, effective_samples, samples_needed
-from simx.results.summaries.summary import BackboneSummary
+from simx.results.summaries.summary import BackboneSummary, Curve
 
 SHARES = (0.90, 0.95, 0.99)
 """The percentiles in a load's table."""
@@ -63,3 +66,75 @@ def trend_sentences(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
                     f"The memory of {name} changed by {change:+.1f} MiB during the run "
                     f"({low:+.1f} to {high:+.1f})."
                 )
+
+
+def sweep_sentences(curves: Sequence[Curve], most: int | None = None) -> Iterator[str]:
+    """Yield one sentence for each target and setting that does not change.
+
+    Args:
+        curves: of one range.
+        most: how many backbones a list names, in a short rendering; None for all curves.
+    """
+    shown = (each for each in curves if each.knee and (each.is_usual or most is None))
+    for opening, of in grouped(shown, _opening).items():
+        yield opening + (_knees(of, most) if of[0].over == "batch" else _scaling(of))
+
+
+def _opening(curve: Curve) -> str:
+    constant = f"at a batch of {curve.backbone.batch}"
+    if curve.over == "batch":
+        constant = f"with {setting_text(curve.backbone, 'threads')}"
+    return f"On {target_name(curve.target)} {constant}, "
+
+
+def knee_text(curve: Curve) -> str:
+    """Return the batch of a curve's knee, or the two between which it is; empty without times."""
+    batches = (str(curve.points[place][0].batch) for place in curve.knee or ())
+    return " to ".join(dict.fromkeys(batches))
+
+
+def _knees(curves: Sequence[Curve], most: int | None) -> str:
+    clauses = [
+        f"{knee} for {listed([backbone_name(each.backbone) for each in of], most)}"
+        for knee, of in grouped(curves, knee_text).items()
+    ]
+    gains = [(of, max(filter(None, of.gains), key=lambda gain: gain.value)) for of in curves]
+    return (
+        "the smallest batch within 5 % of the best throughput is "
+        f"{'; '.join(clauses)}; the best batch embeds {_span(gains)} times as many pictures a "
+        f"second as a batch of {curves[0].backbone.batch}."
+    )
+
+
+def _scaling(curves: Sequence[Curve]) -> str:
+    (first, _), *_, (last, _) = curves[0].points
+    gains = [(curve, curve.gains[-1]) for curve in curves]
+    if curves[0].over == "instances":
+        more, one = (
+            f"{setting_text(each, 'instances')} of {setting_text(each, 'threads')}"
+            for each in (last, first)
+        )
+        return f"{more} embed {_span(gains)} times as many pictures a second as {one}."
+    shares = [(curve, efficiency(curve, -1)) for curve in curves]
+    return (
+        f"{setting_text(last, 'threads')} embed {_span(gains)} times as many pictures a "
+        f"second as {setting_text(first, 'threads')}, an efficiency of {_span(shares)}."
+    )
+
+
+def efficiency(curve: Curve, place: int) -> Ratio | None:
+    """Return the gain of more threads, as a share of how many times as many there are."""
+    gain, (more, _) = curve.gains[place], curve.points[place]
+    return gain and gain.times((curve.backbone.threads or 1) / (more.threads or 1))
+
+
+def _span(found: Sequence[tuple[Curve, Ratio | None]]) -> str:
+    precise = ((curve, rate) for curve, rate in found if rate and not figures.is_imprecise(rate))
+    known = sorted(precise, key=lambda each: each[1].value)
+    if not known:
+        return figures.UNKNOWN_TEXT
+    texts = [figures.ratio(rate).text for _, rate in known]
+    if len(known) == 1:
+        return texts[0]
+    ends = ((texts[at], backbone_name(known[at][0].backbone)) for at in (0, -1))
+    return " to ".join(f"{text} ({name})" for text, name in ends)

@@ -7,10 +7,14 @@ launches do, because the machine's state lasts longer than a run. That widens in
 The random difference between two runs is a variance of its own (``RunToRun``). The canary, whose
 work is not the cell's, shows a shift of the machine: the machine may account for any part of it,
 from none to all.
+
+How much two runs differ is estimated from repeated ones, or a default.
 """
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -18,9 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from simx.results.comparison.digest import TimeDigest
+from simx.models.pictures import Image
+from simx.results.comparison.digest import Digest, TimeDigest
+from simx.results.schema.report import Identity
+from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import CONFIDENCE
-from simx.results.statistics.moderation import Part
+from simx.results.statistics.moderation import Part, variance
 
 Verdict = Literal["slower", "faster", "changed", "equivalent", "undecided"]
 """Where an interval lies. Beyond the threshold: ``slower``, ``faster``. Within it: ``changed``
@@ -206,3 +213,54 @@ def _shift(
         degrees=degrees,
         half=half,
     )
+
+
+DEFAULT_SPREAD: Mapping[Scope, float] = {
+    "forward": 0.03,
+    "host": 0.03,
+    "pipeline": 0.05,
+    "similarity": 0.02,
+    "similarity.host": 0.02,
+    "first": 0.05,
+}
+"""Standard deviation of a run's logarithm beyond what its launches show, by scope.
+
+Measured over hours in a virtual machine with a shared host (``benchmarks/RESULTS.md``): a default
+has to hold in the worst case. Repeated runs show by how much another machine does better.
+"""
+
+
+def run_to_run(runs: Sequence[Digest], scope: Scope) -> RunToRun:
+    """Return how much repeated runs of the same thing differ; a default where none is repeated.
+
+    For each cell, the variance of its runs' means, less what the spread of their launches leads to
+    expect, is one estimate. The estimates are pooled (the analysis of variance's estimator of a
+    variance between groups; S. R. Searle, G. Casella and C. E. McCulloch, "Variance components",
+    1992). The cells of a backbone are measured in the same minute and count as one for the degrees
+    of freedom. Backbones count separately: the canary shows what a whole run has in common.
+
+    Args:
+        runs: Reports of the same thing on the same machine, measured again. Cells that were mostly
+            disturbed do not count.
+        scope: Whose times are looked at.
+    """
+    found = list(_excesses(runs, scope))
+    if not found:
+        return RunToRun(spread=DEFAULT_SPREAD[scope])
+    excess = max(0.0, statistics.fmean(each for _, each in found))
+    backbones = {(its.model, its.weights) for its, _ in found}
+    return RunToRun(spread=math.sqrt(excess), degrees=len(backbones) * (len(runs) - 1))
+
+
+def _excesses(runs: Sequence[Digest], scope: Scope) -> Iterator[tuple[Identity, float]]:
+    repeated: dict[tuple[Identity, Image | None], list[TimeDigest]] = defaultdict(list)
+    for run in runs:
+        for cell in run.cells:
+            for time in () if cell.noisy else cell.times:
+                if time.scope == scope and time.logs:
+                    repeated[cell.identity, time.image].append(time)
+    for (identity, _), samples in repeated.items():
+        expected = [part[0] for sample in samples if (part := sample.variance_of_mean)]
+        if len(samples) == len(expected) > 1:
+            between = variance([sample.mean for sample in samples])
+            yield identity, between - statistics.fmean(expected)

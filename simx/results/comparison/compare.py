@@ -12,10 +12,17 @@ from simx.common import grouped
 from simx.models.pictures import Image
 from simx.models.ranges import Range, range_of
 from simx.results.comparison import changes, differences
-from simx.results.comparison.changes import RunToRun, Shift
+from simx.results.comparison.changes import RunToRun, Shift, run_to_run
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest
-from simx.results.comparison.judging import PairedCell, change, judged
+from simx.results.comparison.judging import (
+    PairedCell,
+    Pairing,
+    change,
+    common_times,
+    judged,
+    match_targets,
+)
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -30,8 +37,6 @@ from simx.results.comparison.outcome import (
     Unjudged,
     UnjudgedCells,
 )
-from simx.results.comparison.pairing import Pairing, common_times, match_targets
-from simx.results.comparison.run_to_run import default, learnt
 from simx.results.schema.report import FailedCell, QuotedCell
 from simx.results.schema.times import Scope
 from simx.results.summaries.summary import CellLabel, TargetId, label, target_of
@@ -97,9 +102,7 @@ def compare(
         new=new,
         criteria=criteria,
         run_to_run={
-            scope: RunToRun(spread=0.0)
-            if one_run
-            else learnt((one, *repeats), scope) or default(scope)
+            scope: RunToRun(spread=0.0) if one_run else run_to_run((one, *repeats), scope)
             for scope in COMPARED_SCOPES
         },
         repeats=len(repeats),

@@ -14,8 +14,7 @@ from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Screen, render
 from simx.report.contents import evaluation_content, report_content
 from simx.report.words.findings import sentences
-from simx.report.words.legend import legend
-from simx.report.words.notes import range_notes
+from simx.report.words.notes import legend, range_notes
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.times import Timing

@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES
-from simx.report.words.legend import legend
 from simx.report.words.names import NOISY, TIED, backbone_name
-from simx.report.words.notes import mark_notes, range_notes
+from simx.report.words.notes import legend, mark_notes, range_notes
 from simx.results.schema.report import Ending, MeasuredCell, Report, Stop, WeightsOrigin
 from simx.results.schema.times import Block, DeviceEvents, Launch, Noise, Timing, Warmup
 from simx.results.summaries.derivation import by_range

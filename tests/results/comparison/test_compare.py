@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from simx.common.errors import ExitCode
+from simx.results.comparison.changes import default
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest
 from simx.results.comparison.outcome import Comparison, gate
-from simx.results.comparison.run_to_run import default
 from simx.results.schema.report import Parity, Similarity
 from tests.results.builders import failed, identity
 from tests.results.comparison.builders import (

@@ -18,7 +18,6 @@ from simx.report.formats.page.charts import MOST_TIMES, ChartData, chart_data, s
 from simx.report.words.decision_notes import notes
 from simx.report.words.findings import sentences
 from simx.report.words.heading import heading
-from simx.report.words.legend import TIME_MARKS, legend
 from simx.report.words.names import (
     FAILED,
     FASTEST,
@@ -29,7 +28,14 @@ from simx.report.words.names import (
     TIED,
     target_name,
 )
-from simx.report.words.notes import busy_headline, mark_notes, range_notes, range_title
+from simx.report.words.notes import (
+    TIME_MARKS,
+    busy_headline,
+    legend,
+    mark_notes,
+    range_notes,
+    range_title,
+)
 from simx.report.words.recommendation import answer, title
 from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.schema.report import Report
