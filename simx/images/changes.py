@@ -53,10 +53,6 @@ def _cropped(image: Image.Image, draw: _Draw) -> Image.Image:
     return image.crop((left, top, left + kept[0], top + kept[1]))
 
 
-def _rotated(image: Image.Image, draw: _Draw) -> Image.Image:
-    return image.rotate(draw(5, 15) * np.sign(draw(-1, 1)), Image.Resampling.BICUBIC)
-
-
 def _stretched(image: Image.Image, draw: _Draw) -> Image.Image:
     factor = _inverted(draw, 1.15, 1.4) ** 0.5
     size = max(1, round(image.width * factor)), max(1, round(image.height / factor))
@@ -72,7 +68,9 @@ def _compressed(image: Image.Image, draw: _Draw) -> Image.Image:
 _CHANGES: dict[Change, Callable[[Image.Image, _Draw], Image.Image]] = {
     "crop": _cropped,
     "flip": lambda image, _: ImageOps.mirror(image),
-    "rotation": _rotated,
+    "rotation": lambda image, draw: image.rotate(
+        draw(5, 15) * np.sign(draw(-1, 1)), Image.Resampling.BICUBIC
+    ),
     "aspect": _stretched,
     "brightness": lambda image, draw: ImageEnhance.Brightness(image).enhance(
         _inverted(draw, 1.25, 1.6)

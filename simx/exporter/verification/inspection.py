@@ -172,7 +172,11 @@ def _in_operands(walk: Walk, batch: int) -> Iterator[str]:
 def _reductions(walk: Walk) -> Iterator[str]:
     """Find statistics of all pictures, as a decomposed batch norm takes them."""
     for node in walk.nodes:
-        if node.op_type.startswith("Reduce") and not _is_known(node.input[0], walk):
+        if not node.op_type.startswith("Reduce"):
+            continue
+        of, producer = node.input[0], walk.producers.get(node.input[0])
+        is_size = producer is not None and producer.op_type in _MEASURES
+        if of not in walk.constants and not is_size:
             if len(node.input) > 1 and node.input[1]:
                 axes = walk.integers(node.input[1]) or ()
             else:
@@ -194,11 +198,6 @@ def _sizes(node: onnx.NodeProto, walk: Walk) -> Iterator[str]:
             fresh = set(producer.input) - seen
             seen |= fresh
             open_names.extend(fresh)
-
-
-def _is_known(name: str, walk: Walk) -> bool:
-    producer = walk.producers.get(name)
-    return name in walk.constants or (producer is not None and producer.op_type in _MEASURES)
 
 
 def _holds(values: Iterable[int], batch: int) -> bool:

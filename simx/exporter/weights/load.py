@@ -111,7 +111,8 @@ def fit(
 
 
 def _chosen(fitting: Sequence[Network], path: Path, key: str | None) -> Network:
-    named = [each for each in fitting if key is None or each.answers_to(key)]
+    # In full, or by some of its parts.
+    named = [each for each in fitting if key is None or f".{key}." in f".{each.name}."]
     named = [each for each in named if each.name == key] or named
     names = Entries.of([_name_of(each) for each in named or fitting]).listed()
     if not named:

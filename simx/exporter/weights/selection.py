@@ -107,10 +107,6 @@ class Network:
         place = _USUAL_NAMES.index(container) if is_usual else len(_USUAL_NAMES)
         return bool(_AVERAGED.search(self.name)), place, bool(prefix)
 
-    def answers_to(self, key: str) -> bool:
-        """Whether a key names it, in full or by some of its parts."""
-        return f".{key}." in f".{self.name}."
-
 
 @cache
 def needs_of(backbone: Backbone, embedding: EmbeddingKind) -> Needs:

@@ -13,8 +13,7 @@ from simx.report.words.comparison import (
     GATED,
     MOST_CELLS,
     OF_WEIGHTS,
-    TONES,
-    VERDICT_WORDS,
+    VERDICTS,
     cell_name,
     difference_text,
     differences_text,
@@ -144,7 +143,8 @@ def _percent(seen: float) -> str:
 
 def _counts(changes: Sequence[Change]) -> Iterator[str]:
     verdicts = Counter(change.verdict for change in changes)
-    return (f"{verdicts[each]:,} {word}" for each, word in VERDICT_WORDS.items() if verdicts[each])
+    words = ((verdicts[each], word) for each, (word, _) in VERDICTS.items())
+    return (f"{count:,} {word}" for count, word in words if count)
 
 
 def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterator[Block]:
@@ -169,7 +169,7 @@ def _range(each: RangeComparison, comparison: Comparison, show: Show) -> Iterato
             found = figures.UNKNOWN_TEXT
         yield Paragraph(
             f"geometric mean of {counted(mean.cells, 'cell')} on {target_name(mean.target)}: "
-            f"{found}, {VERDICT_WORDS[mean.verdict]}"
+            f"{found}, {VERDICTS[mean.verdict][0]}"
         )
 
 
@@ -211,7 +211,8 @@ def _forward_table(cells: Sequence[CellComparison], comparison: Comparison) -> T
     rows = []
     for cell, change in ((cell, cell.forward) for cell in cells if cell.forward):
         seen, mark = change.smallest_seen, GATED if change.gated else NOISY if change.noisy else ""
-        verdict = Value(VERDICT_WORDS[change.verdict], mark=mark, tone=TONES[change.verdict])
+        word, tone = VERDICTS[change.verdict]
+        verdict = Value(word, mark=mark, tone=tone)
         from_here = ABSENT if seen is None else Value(_percent(seen))
         rows.append(Row((*_keys(cell, comparison), *_change(change, "ms"), verdict, from_here)))
     judgement = Column("verdict", justify="left"), Column("seen from", "%", optional=True)

@@ -1,7 +1,6 @@
 """The result of ``simx evaluate`` as a document."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 import msgspec
 
@@ -71,7 +70,11 @@ def evaluation_blocks(found: Evaluation) -> Iterator[Block]:
         found_by = [each for each in _SEARCH if any(each[1](cell) != ABSENT for cell in good)]
         yield _table("Who finds what belongs together", (*found_by, (behind, _behind)), good)
         yield _table("What a threshold on the cosine separates", _SEPARATION, good)
-        search = Column("search a million", "ms"), partial(_search, found.pictures.embedded)
+        vectors = found.pictures.embedded
+        search = (
+            Column("search a million", "ms"),
+            lambda cell: ABSENT if (ms := search_ms(cell, vectors)) is None else Value(brief(ms)),
+        )
         yield _table("What it costs", (*_COST[:4], search, *_COST[4:]), good)
         yield Points((_best(found, best, good),))
     failed = tuple(
@@ -186,11 +189,6 @@ _SEPARATION: tuple[_Column, ...] = (
 
 def _speed(speed: float | None) -> Value:
     return ABSENT if speed is None else Value(f"{speed:,.3g}")
-
-
-def _search(vectors: int, cell: EvaluatedCell) -> Value:
-    found = search_ms(cell, vectors)
-    return ABSENT if found is None else Value(brief(found))
 
 
 _COST: tuple[_Column, ...] = (

@@ -107,7 +107,11 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ("host", "ms", timed("host")),
         ("after a pause", "ms", timed("paused", spread=True)),
         ("first", "ms", timed("first")),
-        ("pays off", "calls", lambda _, cell: figures.calls(cell.payback)),
+        (
+            "pays off",
+            "calls",
+            lambda _, cell: figures.fixed(getattr(cell.payback, "calls", None), 0),
+        ),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
         ("energy", "J a picture", lambda _, cell: figures.energy(cell.energy)),
     )

@@ -65,7 +65,12 @@ def github_action_benchmark(reports: Sequence[Report]) -> str:
 def openmetrics(reports: Sequence[Report]) -> str:
     """Return the times of reports in seconds, each with the moment of its report."""
     found = [(row, moment(report)) for report in reports for row in _times(report)]
-    by_labels = grouped(found, lambda each: _labels(each[0]))
+
+    def labels(of: tuple[TidyRow, float]) -> str:
+        quoted = ((key, msgspec.json.encode(clean(value))) for key, value in _fields(of[0], _TIME))
+        return ",".join(f"{name}={value.decode()}" for name, value in quoted)
+
+    by_labels = grouped(found, labels)
     lines = []
     for family, (field, help_text) in _FAMILIES.items():
         lines += [
@@ -121,8 +126,3 @@ def _fields(of: TidyRow | CellLabel, further: Sequence[str]) -> Iterator[tuple[s
     for name in (*IDENTITY, *(LOAD if is_load else ()), *further):
         if (value := getattr(of, name)) is not None:
             yield name, str(value)
-
-
-def _labels(row: TidyRow) -> str:
-    quoted = ((name, msgspec.json.encode(clean(value))) for name, value in _fields(row, _TIME))
-    return ",".join(f"{name}={value.decode()}" for name, value in quoted)

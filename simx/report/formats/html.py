@@ -129,12 +129,10 @@ def _template(name: str) -> Template:
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     environment.filters["groups"] = groups_of
     environment.filters["kind"] = lambda block: type(block).__name__
-    environment.filters["picture"] = _data_uri
+    environment.filters["picture"] = lambda jpeg: (
+        f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    )
     return environment.get_template(name)
-
-
-def _data_uri(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def _source(content: str) -> str:

@@ -1,5 +1,6 @@
 """Records -> JSON without characters that a terminal obeys."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -29,7 +30,8 @@ def json_document(records: object) -> str:
     try:
         data = msgspec.json.encode(records)
     except UnicodeEncodeError:
-        data = msgspec.json.encode(_with_text_alone(msgspec.to_builtins(records)))
+        text = json.dumps(msgspec.to_builtins(records), ensure_ascii=False)
+        data = text.encode("utf-8", "replace")
     return escaped(msgspec.json.format(data, indent=2).decode()) + "\n"
 
 
@@ -49,11 +51,3 @@ def _escape(character: str) -> str:
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def _with_text_alone(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_with_text_alone(key): _with_text_alone(each) for key, each in value.items()}
-    return [_with_text_alone(each) for each in value] if isinstance(value, list | tuple) else value

@@ -122,8 +122,15 @@ def _tables(table: Table, screen: Screen) -> Iterator[RenderableType]:
     widths = _widths(table, width)
     left_out = 0
     if not screen.detail and sum(widths) + GAP * (len(widths) - 1) > width:
-        left_out = sum(column.optional for column in table.columns)
-        table = _without_optional(table)
+        kept = [place for place, column in enumerate(table.columns) if not column.optional]
+        left_out = len(table.columns) - len(kept)
+        table = msgspec.structs.replace(
+            table,
+            columns=tuple(table.columns[place] for place in kept),
+            rows=tuple(
+                Row(tuple(row.values[place] for place in kept), row.section) for row in table.rows
+            ),
+        )
         widths = _widths(table, width)
     for number, places in enumerate(parts_of(table, [each + GAP for each in widths], width + GAP)):
         if number:
@@ -131,17 +138,6 @@ def _tables(table: Table, screen: Screen) -> Iterator[RenderableType]:
         yield _part(table, places, widths)
     if left_out:
         yield Text(f"further columns in a wider terminal: {left_out}", STYLES["faint"])
-
-
-def _without_optional(table: Table) -> Table:
-    kept = [place for place, column in enumerate(table.columns) if not column.optional]
-    return msgspec.structs.replace(
-        table,
-        columns=tuple(table.columns[place] for place in kept),
-        rows=tuple(
-            Row(tuple(row.values[place] for place in kept), row.section) for row in table.rows
-        ),
-    )
 
 
 def _widths(table: Table, width: int) -> list[int]:

@@ -11,20 +11,12 @@ from simx.results.comparison.outcome import Difference, OtherName
 from simx.results.schema.times import Scope
 from simx.results.summaries.summary import CellLabel, target_of
 
-TONES: dict[Verdict, Tone] = {
-    "slower": "bad",
-    "faster": "best",
-    "changed": "plain",
-    "equivalent": "faint",
-    "undecided": "plain",
-}
-
-VERDICT_WORDS: dict[Verdict, str] = {
-    "slower": "slower",
-    "faster": "faster",
-    "changed": "small",
-    "equivalent": "equal",
-    "undecided": "undecided",
+VERDICTS: dict[Verdict, tuple[str, Tone]] = {
+    "slower": ("slower", "bad"),
+    "faster": ("faster", "best"),
+    "changed": ("small", "plain"),
+    "equivalent": ("equal", "faint"),
+    "undecided": ("undecided", "plain"),
 }
 
 GATED = "!"

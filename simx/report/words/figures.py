@@ -15,7 +15,7 @@ from simx.results.schema.partial_placement import partial_placement
 from simx.results.schema.report import Parity, WeightsOrigin
 from simx.results.statistics.energy import Energy
 from simx.results.statistics.estimates import Estimate, Ratio
-from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, Payback
+from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 
 FEWEST_DIGITS = 2
 MOST_DIGITS = 4
@@ -205,11 +205,6 @@ def percent(share: float | None) -> Value:
 def mebibytes(count: int | None) -> Value:
     """Return a number of bytes in whole MiB."""
     return fixed(None if count is None else count / 2**20, 0)
-
-
-def calls(payback: Payback | None) -> Value:
-    """Return the calls after which a slow start has paid for itself."""
-    return fixed(None if payback is None else payback.calls, 0)
 
 
 def cosine(parity: Parity | None) -> Value:

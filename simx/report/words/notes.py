@@ -30,7 +30,6 @@ from simx.results.statistics.busyness import Busyness
 from simx.results.statistics.threads import has_too_few
 from simx.results.summaries.summary import (
     BackboneSummary,
-    FailedSummary,
     MeasuredSummary,
     RangeSummary,
     TargetId,
@@ -98,19 +97,13 @@ def mark_notes(backbones: Sequence[BackboneSummary]) -> tuple[str, ...]:
         if has_too_few(cell.threads_used, backbone.threads)
     )
     notes += (
-        _failure_note(names[id(backbone)], cell)
+        f"{FAILED} {names[id(backbone)]} on {target_name(cell.target)} failed at "
+        f"{clean(cell.stage)}: {clean(cell.reason)} (again: {clean(cell.command)})"
         for backbone in backbones
         for cell in backbone.failed
     )
     notes += percentile_notes(backbones, names)
     return tuple(notes)
-
-
-def _failure_note(name: str, cell: FailedSummary) -> str:
-    return (
-        f"{FAILED} {name} on {target_name(cell.target)} failed at {clean(cell.stage)}: "
-        f"{clean(cell.reason)} (again: {clean(cell.command)})"
-    )
 
 
 def busy_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:

@@ -15,14 +15,7 @@ from simx.results.comparison import changes, differences
 from simx.results.comparison.changes import RunToRun, Shift, run_to_run
 from simx.results.comparison.differences import Matching, Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, Digest
-from simx.results.comparison.judging import (
-    PairedCell,
-    Pairing,
-    change,
-    common_times,
-    judged,
-    match_targets,
-)
+from simx.results.comparison.judging import PairedCell, Pairing, change, common_times, judged
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import (
     CellComparison,
@@ -132,7 +125,7 @@ def compare_targets(
         )
         for target in (base, new)
     )
-    matching = match_targets(one.cells, other.cells)
+    matching = differences.match(one.cells, other.cells, of_two_targets=True)
     context = _Context(
         base=Named(base.name, one),
         new=Named(new.name, other),

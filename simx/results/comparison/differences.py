@@ -4,7 +4,7 @@ A difference that keeps a pair from being compared has a name, for ``simx diff -
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import without_partial_placement
 from simx.results.schema.report import Cell, FailedCell, Identity, MeasuredCell
 from simx.results.summaries.backbones import holding
+from simx.results.summaries.summary import backbone_of
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""
@@ -60,20 +61,30 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True):
     only_new: tuple[CellDigest, ...]
 
 
-def match(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
+def match(
+    base: Sequence[CellDigest], new: Sequence[CellDigest], *, of_two_targets: bool = False
+) -> Matching:
     """Pair cells of the same model and backend, each once, those that differ least first.
+
+    The cells of two targets of one report are paired by the backbone and all its settings.
 
     The identities of a pair may differ: in threads, in the provider, or in the share of its nodes.
     ``differences`` tells whether such a pair can be compared. Pairs of equal identities come
     first, then the others, both in the base's order.
     """
-    by_kin: dict[tuple[str, str], list[int]] = defaultdict(list)
+
+    def kin(cell: CellDigest) -> Hashable:
+        its = cell.identity
+        backend = without_partial_placement(its.backend)
+        return backbone_of(its) if of_two_targets else (its.model, backend)
+
+    by_kin: dict[Hashable, list[int]] = defaultdict(list)
     for there, cell in enumerate(new):
-        by_kin[_kin(cell)].append(there)
+        by_kin[kin(cell)].append(there)
     candidates = sorted(
         (len(_fields_that_differ(cell.identity, new[there].identity)), here, there)
         for here, cell in enumerate(base)
-        for there in by_kin[_kin(cell)]
+        for there in by_kin[kin(cell)]
     )
     left_base, left_new = set(range(len(base))), set(range(len(new)))
     found = []
@@ -93,10 +104,6 @@ def _fields_that_differ(one: Identity, other: Identity) -> tuple[str, ...]:
     return tuple(
         name for name in Identity.__struct_fields__ if getattr(one, name) != getattr(other, name)
     )
-
-
-def _kin(cell: CellDigest) -> tuple[str, str]:
-    return cell.identity.model, without_partial_placement(cell.identity.backend)
 
 
 def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]:

@@ -102,7 +102,15 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(report: Report) -> Digest:
     """Return what a comparison needs of a report."""
-    compared = _with_compared_scopes(report)
+    cells = (
+        msgspec.structs.replace(
+            cell, timings=tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES)
+        )
+        if isinstance(cell, MeasuredCell)
+        else cell
+        for cell in report.cells
+    )
+    compared = msgspec.structs.replace(report, cells=tuple(cells))
     counted = CountedReport(compared)
     return Digest(
         report=msgspec.structs.replace(report, cells=(), canary=()),
@@ -111,17 +119,6 @@ def digest(report: Report) -> Digest:
         ),
         canaries=tuple((TargetId(*target), ns) for target, ns in references(report.canary).items()),
     )
-
-
-def _with_compared_scopes(report: Report) -> Report:
-    cells: list[Cell] = []
-    for cell in report.cells:
-        if isinstance(cell, MeasuredCell):
-            timings = tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES)
-            cells.append(msgspec.structs.replace(cell, timings=timings))
-        else:
-            cells.append(cell)
-    return msgspec.structs.replace(report, cells=tuple(cells))
 
 
 def _cell(cell: Cell, backbone: CountedBackbone, counted: CountedReport) -> CellDigest:

@@ -9,14 +9,13 @@ import msgspec
 
 from simx.results.comparison import changes
 from simx.results.comparison.changes import Shift, paired_shift
-from simx.results.comparison.differences import Matching, Pair
+from simx.results.comparison.differences import Pair
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, TimeDigest
 from simx.results.comparison.outcome import CellComparison, Change, Unjudged
 from simx.results.schema.config import Config
 from simx.results.schema.times import TimeKey
 from simx.results.statistics.estimates import CONFIDENCE
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
-from simx.results.summaries.summary import backbone_of
 
 PairedCell = tuple[CellComparison, tuple[Shift, ...]]
 """A pair, and the shift of each of its changes."""
@@ -104,22 +103,6 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
         part = own and moderated(own, self.priors[base.scope, base.image])
         ratios = TimeDigest(scope=base.scope, image=base.image, logs=logs, spread=part)
         return paired_shift(ratios) if logs else None
-
-
-def match_targets(base: Sequence[CellDigest], new: Sequence[CellDigest]) -> Matching:
-    """Pair the cells of the same backbone, with the same embedding, batch and threads.
-
-    Args:
-        base: The cells of one target.
-        new: The cells of the other one, in the same precision or another.
-    """
-    there = {backbone_of(cell.identity): cell for cell in new}
-    here = {backbone_of(cell.identity): cell for cell in base}
-    return Matching(
-        pairs=tuple((cell, there[key]) for key, cell in here.items() if key in there),
-        only_base=tuple(cell for key, cell in here.items() if key not in there),
-        only_new=tuple(cell for key, cell in there.items() if key not in here),
-    )
 
 
 def common_times(

@@ -37,6 +37,10 @@ from simx.results.summaries.summary import (
 _SLOW_START = 2.0
 """A start that takes less than this many times as long as another is as good as that one."""
 
+_NAME = ("model", "weights", "embedding", "batch", "threads", "instances")
+_LOAD = ("scenario", "rate", "latency_bound", "shared_session")
+"""What all cells of a backbone have in common."""
+
 _FIRST: TimeKey = ("first", None)
 
 
@@ -58,16 +62,7 @@ class Summariser:
         cells = sorted(backbone.cells, key=lambda cell: self._order.index(target_of(cell.identity)))
         origin = next((each.weights_origin for each in cells if each.weights_origin), None)
         return BackboneSummary(
-            model=its.model,
-            weights=its.weights,
-            embedding=its.embedding,
-            batch=its.batch,
-            threads=its.threads,
-            instances=its.instances,
-            scenario=its.scenario,
-            rate=its.rate,
-            latency_bound=its.latency_bound,
-            shared_session=its.shared_session,
+            **{name: getattr(its, name) for name in (*_NAME, *_LOAD)},
             weights_origin=origin,
             catalogue=holding(cells[0].catalogue, origin),
             cells=tuple(self._cell(cell, backbone) for cell in cells),

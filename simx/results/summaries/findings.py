@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -116,7 +117,13 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 def findings(summary: RangeSummary) -> Findings:
     """Return what the figures of a range amount to, backbones in the order of its table."""
     backbones = summary.backbones
-    similar = [each for image in COMPARED_IMAGES for each in _similarities(backbones, image)]
+    # On the first target that has one: other targets' are the same up to rounding.
+    similar = [
+        each
+        for image in COMPARED_IMAGES
+        for backbone in backbones
+        for each in islice(_similarities_of(backbone, image), 1)
+    ]
     positives = [each for each in similar if each.image == "positive"]
     almost = HIGH_PERCENT - ALMOST_POINTS
     return Findings(
@@ -173,12 +180,6 @@ def _smallest_of(
         tied=of(tied),
         others=of({*range(len(timed))} - {*leaders, *tied}),
     )
-
-
-def _similarities(backbones: Sequence[BackboneSummary], image: Image) -> list[Similar]:
-    """Return each trained backbone's similarity, on the first target that has one, fp32 first."""
-    found = (next(_similarities_of(backbone, image), None) for backbone in backbones)
-    return [similar for similar in found if similar is not None]
 
 
 def _similarities_of(backbone: BackboneSummary, image: Image) -> Iterator[Similar]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simx.common.errors import ExitCode
-from simx.results.comparison.changes import default
+from simx.results.comparison.changes import DEFAULT_SPREAD, RunToRun
 from simx.results.comparison.digest import COMPARED_SCOPES, CellDigest, Digest
 from simx.results.comparison.outcome import Comparison, gate
 from simx.results.schema.report import Parity, Similarity
@@ -77,7 +77,7 @@ def test_repeated_runs_teach_what_runs_differ_in() -> None:
     assert verdicts(compared(base, new, repeats=[agreeing]))["resnet18"] == "slower"
     assert verdicts(compared(base, new, repeats=[restless]))["resnet18"] == "undecided"
     assert compared(base, new, repeats=[restless]).run_to_run.spread > 0.05
-    assert compared(base, new).run_to_run == default("forward")
+    assert compared(base, new).run_to_run == RunToRun(spread=DEFAULT_SPREAD["forward"])
 
 
 def test_a_slower_machine_is_no_regression() -> None:
@@ -268,7 +268,7 @@ def test_parity_is_compared_by_both_figures(base: Parity, new: Parity, names: li
 
 def test_every_scope_is_known_to_have_a_spread() -> None:
     """None is taken to be free of what runs differ in."""
-    assert all(default(scope).spread > 0 for scope in COMPARED_SCOPES)
+    assert all(DEFAULT_SPREAD[scope] > 0 for scope in COMPARED_SCOPES)
 
 
 CELLS = [cell(f"model{place}") for place in range(80)]
@@ -280,7 +280,7 @@ def simulated(generator: np.random.Generator, created: str) -> Digest:
 
 
 def _noisy(generator: np.random.Generator, of: CellDigest) -> CellDigest:
-    run = generator.normal(17.7, default("forward").spread)
+    run = generator.normal(17.7, DEFAULT_SPREAD["forward"])
     logs = dict(enumerate(generator.normal(run, 0.01, 5).tolist()))
     (time,) = of.times
     return msgspec.structs.replace(of, times=(msgspec.structs.replace(time, logs=logs),))
