@@ -39,9 +39,8 @@ create table if not exists reports(
 ) without rowid
 """
 
-_Row = tuple[bytes, int, int, float | None, bytes | None, str | None]
-"""A file, its size and time of change in nanoseconds; of a report its moment and entry; else what
-is wrong with it, or neither for a file that is no report."""
+_Row = tuple[float | None, bytes | None, str | None]
+"""The moment and the entry of a report; else what is wrong with a file, or that it is no report."""
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +127,7 @@ def _chosen(cache: sqlite3.Connection, files: dict[bytes, Path]) -> Collection:
     )
 
 
-def _rows(
-    paths: Iterable[Path], named: set[Path]
-) -> Iterator[tuple[float | None, bytes | None, str | None]]:
+def _rows(paths: Iterable[Path], named: set[Path]) -> Iterator[_Row]:
     """Yield the end of each file's row, made on all cores where that takes less time."""
     work = [(path, path in named) for path in paths]
     large = sum(_stamp(path)[0] for path, _ in work) >= LARGE_BYTES
@@ -138,7 +135,7 @@ def _rows(
         yield from pool.map(_row, work, chunksize=_MADE_AT_ONCE) if pool else map(_row, work)
 
 
-def _row(work: tuple[Path, bool]) -> tuple[float | None, bytes | None, str | None]:
+def _row(work: tuple[Path, bool]) -> _Row:
     path, is_named = work
     if not is_named and not begins_as(path, SCHEMA_NAME):
         return None, None, None
