@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import Read, measured, throughput
+from simx.report.blocks.quantities import Read, measured, speed_up, throughput
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.load import SHARES, load_title
@@ -58,10 +58,7 @@ def _columns(of: BackboneSummary, targets: Sequence[TargetId]) -> Iterator[tuple
         for share in SHARES:
             yield Column(f"p{100 * share:.0f}", "ms", "latency"), _percentile(share)
     if targets[1:]:
-        yield (
-            Column("speed-up", f"{TIMES} {target_name(targets[0])}"),
-            lambda _, cell: BUSY if FORWARD in cell.busy else figures.ratio(cell.speed),
-        )
+        yield Column("speed-up", f"{TIMES} {target_name(targets[0])}"), speed_up
 
 
 def _proven(of: BackboneSummary, cell: MeasuredSummary) -> Value:

@@ -162,6 +162,11 @@ def measured(read: Read) -> Show:
     return lambda of, cell: read(of, cell) if isinstance(cell, MeasuredSummary) else FAILURE
 
 
+def speed_up(_: BackboneSummary, cell: MeasuredSummary) -> Value:
+    """Show how many times as fast ``forward`` is as on the report's first target."""
+    return BUSY if FORWARD in cell.busy else figures.ratio(cell.speed)
+
+
 def throughput(of: BackboneSummary, cell: MeasuredSummary) -> Value:
     """Show the pictures per second by the calls of ``forward``."""
     return (

@@ -17,7 +17,7 @@ from simx.report.blocks.document import (
     Table,
 )
 from simx.report.blocks.load import load_tables, trend_tables
-from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, timed
+from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, speed_up, timed
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
 from simx.report.blocks.sweeps import sweep_tables
 from simx.report.words import figures
@@ -32,12 +32,11 @@ from simx.report.words.notes import (
     range_notes,
     range_title,
 )
-from simx.report.words.values import ABSENT, BUSY, Tone, Value
+from simx.report.words.values import ABSENT, Tone, Value
 from simx.results.schema.report import Report
-from simx.results.schema.times import FORWARD
 from simx.results.summaries.derivation import by_range, mean_speed, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
-from simx.results.summaries.summary import BackboneSummary, MeasuredSummary, RangeSummary, TargetId
+from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
 BRIEF = frozenset({"quoted", "written", "machine", "software"})
 """The facts of a short rendering."""
@@ -115,15 +114,11 @@ def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetI
     relative = f"{TIMES} {target_name(targets[0])}"
     found = (
         *on_each("forward", "ms", timed("forward", spread=alone), targets),
-        *on_each("speed-up", relative, _speed, targets[1:]),
+        *on_each("speed-up", relative, speed_up, targets[1:]),
         *on_each("pipeline", "ms", timed("pipeline", "anchor", spread=alone), targets),
         (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
     )
     return _table("", backbones, found)
-
-
-def _speed(_: BackboneSummary, cell: MeasuredSummary) -> Value:
-    return BUSY if FORWARD in cell.busy else figures.ratio(cell.speed)
 
 
 def _picture_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetId]) -> Table:
