@@ -23,16 +23,12 @@ Read = Callable[[BackboneSummary, MeasuredSummary], Value]
 ORIGIN = ("positive (with the anchor)", "negative", "negative, resized", "embedding", "catalogue")
 """The sections of the origin's tables."""
 
-_STAGES: dict[str, Scope] = {
-    "decode": "pipeline.decode",
-    "preprocess": "pipeline.preprocess",
-    "forward": "pipeline.forward",
-}
+STAGES: tuple[Scope, ...] = ("pipeline.decode", "pipeline.preprocess", "pipeline.forward")
 
 _IMAGE_SECTIONS = dict(zip(IMAGES, ("anchor", *ORIGIN[:3]), strict=True))
 
 
-class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+class Quantity(msgspec.Struct, frozen=True):
     """A column if models are rows; the row ``label`` of ``section`` if models are columns.
 
     A ``shared`` quantity is the same for every backend and provider. An ``optional`` one is left
@@ -40,9 +36,9 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     column: Column
+    show: Show
     section: str
     label: str
-    show: Show
     shared: bool = False
     optional: bool = False
 
@@ -80,7 +76,8 @@ def quantities(baseline: str, *, quoted: bool = False) -> Iterator[Quantity]:
     yield _shared(catalogue("acc5", "%"), lambda of: figures.accuracy(of, of.catalogue.acc5))
 
     for image in ("anchor", "negative"):
-        for stage, scope in _STAGES.items():
+        for scope in STAGES:
+            stage = scope.removeprefix("pipeline.")
             yield _quantity(
                 Column(stage, group=f"stages of the {image}, ms"),
                 timed(scope, image),
@@ -122,23 +119,12 @@ def _forward(baseline: str) -> Iterator[Quantity]:
 def _quantity(
     column: Column, read: Read, *, section: str = "", label: str = "", optional: bool = False
 ) -> Quantity:
-    return Quantity(
-        column=column,
-        section=section or column.group,
-        label=label or column.label,
-        show=measured(read),
-        optional=optional,
-    )
+    names = section or column.group, label or column.label
+    return Quantity(column, measured(read), *names, optional=optional)
 
 
 def _shared(column: Column, read: Callable[[BackboneSummary], Value]) -> Quantity:
-    return Quantity(
-        column=column,
-        section=column.group,
-        label=column.label,
-        show=lambda backbone, _: read(backbone),
-        shared=True,
-    )
+    return Quantity(column, lambda of, _: read(of), column.group, column.label, shared=True)
 
 
 def _each(

@@ -7,10 +7,11 @@ from markupsafe import Markup
 
 from simx.common.safe_text import clean
 from simx.models.pictures import IMAGES, Image
+from simx.report.blocks.quantities import STAGES
 from simx.report.words.figures import is_imprecise
 from simx.report.words.names import backbone_name, target_name
 from simx.report.words.values import NANOSECONDS_PER_MS
-from simx.results.schema.times import FORWARD, Launch, Scope
+from simx.results.schema.times import FORWARD, Launch
 from simx.results.statistics.estimates import Estimate, launch_estimate
 from simx.results.summaries.decision import Decision, latency
 from simx.results.summaries.summary import (
@@ -26,8 +27,6 @@ Interval = tuple[float, float | None, float | None]
 
 Stages = tuple[float, float, float]
 """Milliseconds: decode, preprocess, forward."""
-
-_STAGES: tuple[Scope, ...] = ("pipeline.decode", "pipeline.preprocess", "pipeline.forward")
 
 MOST_TIMES = 256
 """Per cell. Eighty backbones on four targets then have 80 thousand times, a few hundred kB."""
@@ -181,7 +180,7 @@ def _interval(time: Estimate | None) -> Interval | None:
 
 
 def _stages(cell: MeasuredSummary, image: Image) -> Stages | None:
-    found = [cell.times.get((scope, image)) for scope in _STAGES]
+    found = [cell.times.get((scope, image)) for scope in STAGES]
     known = [_milliseconds(each.median_ns) for each in found if each]
     return msgspec.convert(known, Stages) if len(known) == len(found) else None
 
