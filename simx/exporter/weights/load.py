@@ -104,8 +104,8 @@ def fit(
     _require_numbers(state, chosen.usable, path)
     others = Entries.of([_name_of(each) for each in fitting if each is not chosen])
     # Products with such numbers are computed for every picture.
-    sizes = {name: state[name].abs() for name in needs.required if name.endswith(".weight")}
-    tiny = [name for name, of in sizes.items() if ((of > 0) & (of < _SMALLEST_NORMAL)).any()]
+    sizes = ((name, state[name].abs()) for name in needs.required if name.endswith(".weight"))
+    tiny = [name for name, of in sizes if ((of > 0) & (of < _SMALLEST_NORMAL)).any()]
     denormal = Entries.of(tiny)
     return state, msgspec.structs.replace(chosen.reading, others=others, denormal=denormal)
 
