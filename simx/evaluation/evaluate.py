@@ -188,19 +188,12 @@ def _embedded(
             def tell(done: int, speed: float, name: str = name, before: int = before) -> None:
                 progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
 
-            of = [each for each in targets if each.runs(workload.backbone)]
-            plans = [
+            plans = []
+            for target in (each for each in targets if each.runs(workload.backbone)):
                 # Proven picture by picture, unless its batch is fixed.
-                workload.cell(
-                    target,
-                    run.config,
-                    Setting(
-                        run.config.batch if FIXED in target.backend.variants else BATCH,
-                        run.config.threads,
-                    ),
-                )
-                for target in of
-            ]
+                batch = run.config.batch if FIXED in target.backend.variants else BATCH
+                setting = Setting(batch, run.config.threads)
+                plans.append(workload.cell(target, run.config, setting))
             found, reasons = embed(run, decoders, plans, tell)
             cells += [Candidate(cell, workload.backbone, file) for cell in found]
             unreadable |= reasons
