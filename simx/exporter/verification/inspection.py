@@ -220,6 +220,7 @@ def _of_the_weights(walk: Walk, shapes: tuple[Shape, ...]) -> Iterator[str]:
 
 
 def _too_many(walk: Walk, left: Counter[Shape]) -> Iterator[str]:
+    """Count each weight once, at the first node that reads it."""
     seen: set[str] = set()
     for node in walk.nodes:
         for place in _WEIGHT_OPERANDS.get(node.op_type, ()):
