@@ -19,9 +19,11 @@ from simx.images.preprocessing import preprocess
 from simx.models.catalogue import load
 from simx.report.formats.csv import HEADER, to_string
 from simx.results.files.report import write
+from simx.results.history import store
 from simx.results.schema.evaluation import EvaluatedCell
 from tests.cli.support import TRAINED_WEIGHTS
 from tests.results.builders import failed, identity, measured, report
+from tests.results.history.series import day
 
 PICTURES = bundled().anchor.parent
 
@@ -110,6 +112,26 @@ def test_targets_of_a_report_are_compared() -> None:
     assert cell.forward is not None
     assert cell.forward.ratio == pytest.approx(2)
     assert cell.forward.verdict == "slower"
+
+
+def test_a_history_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and folders of reports, and an error that names one that is broken."""
+    monkeypatch.setattr(store, "cache_folder", lambda: None)
+
+    def slower_ort(number: int, _model: str, backend: str) -> float:
+        return 1.1 if number >= 10 and backend == "ort" else 1.0
+
+    for number in range(15):
+        write(tmp_path / f"day{number:02}.json", day(number, slower_ort))
+    found = simx.history([tmp_path])
+    (event,) = found.events
+
+    assert len(found.reports) == 15
+    assert found.reports[event.report].name == "day10.json"
+    assert {round(change.ratio, 1) for change in event.changes} == {1.1}
+    assert not simx.history([tmp_path], threshold=0.5).events
+    with pytest.raises(InputError, match=r"absent\.json"):
+        simx.history([tmp_path / "absent.json"])
 
 
 def test_a_picture_is_preprocessed_for_a_backbone() -> None:

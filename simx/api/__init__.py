@@ -25,7 +25,7 @@ from simx.api.arguments import (
 )
 from simx.api.evaluating import evaluate
 from simx.api.explaining import explain
-from simx.api.reports import compare, compare_targets, rows
+from simx.api.reports import compare, compare_targets, history, rows
 from simx.api.tuning import tune
 from simx.common.errors import InputError
 from simx.common.input_files import shown
@@ -61,6 +61,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "history",
     "preprocess",
     "read_evaluation",
     "read_report",

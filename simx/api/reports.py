@@ -1,7 +1,10 @@
 """Reports: as rows, and compared."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from simx.api.arguments import AnyPath
+from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.csv import TidyRow, tidy_rows
 from simx.results.comparison.compare import ComparisonCriteria, Named
@@ -10,6 +13,9 @@ from simx.results.comparison.compare import compare_targets as compare_target_id
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
+from simx.results.history.history import History
+from simx.results.history.history import history as history_of
+from simx.results.history.store import collect
 from simx.results.schema.report import Report
 
 
@@ -61,3 +67,20 @@ def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0
     criteria = ComparisonCriteria(threshold=threshold, ranges=DEFAULT_RANGES)
     whole = digest(report)
     return compare_target_ids(whole, whole.target_named(base), whole.target_named(new), criteria)
+
+
+def history(reports: Sequence[AnyPath], *, threshold: float = 0.01) -> History:
+    """Return on which of many reports something changed, as ``simx history --format json`` does.
+
+    Args:
+        reports: files of reports, and folders of them.
+        threshold: the smallest change that matters, 0.01 for 1 % to either side.
+
+    Raises:
+        InputError: a report cannot be read.
+        SystemFailureError: the cache of reports cannot be written.
+    """
+    found = collect([Path(each) for each in reports])
+    if found.problems:
+        raise InputError(found.problems[0])
+    return history_of(found.reports, threshold)

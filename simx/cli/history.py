@@ -41,7 +41,7 @@ What was read is kept in the user's cache folder, so that only new reports are r
 )
 @choice_option(
     "--format",
-    ("table", "markdown", "json", "otava"),
+    ("table", "markdown", "json", "html", "otava"),
     "Output format; otava is the CSV that Apache Otava reads.",
 )
 @output_option

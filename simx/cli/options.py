@@ -317,8 +317,8 @@ _PAGE = "Output format; html is one self-contained page"
 page_format_option = choice_option("--format", (*_FORMATS, "html"), f"{_PAGE}.")
 report_format_option = choice_option(
     "--format",
-    (*_FORMATS, "html", "bencher", "github-action-benchmark", "openmetrics"),
-    f"{_PAGE}, and the last three are for programs that watch figures.",
+    (*_FORMATS, "html", "bencher", "github-action-benchmark", "openmetrics", "parquet"),
+    f"{_PAGE}, and the last four are for programs that watch figures.",
 )
 
 layout_option = choice_option(

@@ -115,24 +115,27 @@ def show(content: Content, form: Form, output: Path | None, *, detail: bool = Fa
     color = output is None and _on_terminal() and wants_color
     in_ascii = output is None and not can_show(_encoding())
     screen = Screen(width=_width(), color=color, detail=detail, in_ascii=in_ascii)
-    emit(render(content, form, screen), output, form)
+    if form == "parquet" and content.parquet is not None:
+        emit(content.parquet(), output, form)
+    else:
+        emit(render(content, form, screen), output, form)
 
 
-def emit(text: str, output: Path | None, form: Form) -> None:
-    """Write a rendered result, ending in one line break.
+def emit(text: str | bytes, output: Path | None, form: Form) -> None:
+    """Write a rendered result: a file's bytes, or text with one line break at its end.
 
     Only tables, and what is shown on a terminal, are in the encoding of the locale.
 
     Raises:
         SystemFailureError: The file, or stdout, cannot be written.
     """
-    text = text.rstrip("\n") + "\n"
+    data = text if isinstance(text, bytes) else (text.rstrip("\n") + "\n").encode()
     if output is not None:
-        write_atomically(output, text.encode())
+        write_atomically(output, data)
         return
-    is_for_people = form == "table" or _on_terminal()
+    is_for_people = form == "table" or (_on_terminal() and form != "parquet")
     try:
-        click.echo(text if is_for_people else text.encode(), nl=False, color=True)
+        click.echo(data.decode() if is_for_people else data, nl=False, color=True)
     except OSError as error:
         # Python must not try again, and complain, when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

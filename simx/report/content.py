@@ -8,7 +8,7 @@ import msgspec
 from simx.common.errors import InputError
 from simx.report.blocks.document import Block
 
-Exchange = Literal["bencher", "github-action-benchmark", "openmetrics", "otava"]
+Exchange = Literal["bencher", "github-action-benchmark", "openmetrics", "otava", "parquet"]
 """What other programs read; see ``simx.report.formats.exchange``."""
 
 Form = Literal["table", "markdown", "csv", "json", "html", Exchange]
@@ -18,7 +18,7 @@ Form = Literal["table", "markdown", "csv", "json", "html", Exchange]
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """A result as each format takes it, made on demand.
 
-    ``blocks`` are for people; the others return the finished text.
+    ``blocks`` are for people; the others return the finished text, or a file's ``parquet``.
     """
 
     blocks: Callable[[], Iterable[Block]]
@@ -26,6 +26,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     csv: Callable[[], str] | None = None
     html: Callable[[], str] | None = None
     exchange: Mapping[Form, Callable[[], str]] = {}
+    parquet: Callable[[], bytes] | None = None
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):

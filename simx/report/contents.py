@@ -74,6 +74,7 @@ def report_content(
             "github-action-benchmark": lambda: exchange.github_action_benchmark(reports),
             "openmetrics": lambda: exchange.openmetrics(reports),
         },
+        parquet=lambda: exchange.parquet(reports),
     )
 
 
@@ -106,10 +107,17 @@ def comparison_content(comparisons: Sequence[Comparison], show: Show = "auto") -
 
 
 def history_content(found: History) -> Content:
-    """Return on which reports something changed."""
+    """Return on which reports something changed. Only the page and JSON have each cell's times."""
+
+    def html() -> str:
+        from simx.report.formats.html import render_history  # noqa: PLC0415 - Jinja
+
+        return render_history(found)
+
     return Content(
         blocks=lambda: history_blocks(found),
         json=lambda: json_document(found),
+        html=html,
         exchange={"otava": lambda: exchange.otava(found)},
     )
 

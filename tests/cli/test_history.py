@@ -52,7 +52,7 @@ def test_every_format_has_the_change(simx: Simx, reports: Path, folder: Path) ->
     as_json = json.loads(simx("history", reports, "--format", "json").out)
 
     assert as_json["reports"][as_json["events"][0]["report"]]["name"] == "day20.json"
-    for form in ("table", "markdown", "json", "otava"):
+    for form in ("table", "markdown", "json", "html", "otava"):
         output = folder / f"history.{form}"
         for _ in range(2):
             assert simx("history", reports, "--format", form, "-o", output).code == ExitCode.DONE

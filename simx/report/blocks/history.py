@@ -42,15 +42,20 @@ def history_blocks(of: History) -> Iterator[Block]:
         left_out = counted(of.disturbed, "time")
         text = f"{left_out} left out, because the machine was disturbed or busy"
         yield Paragraph(text, "warning")
-    settings = tuple(
-        name
-        for name in ("batch", "instances", "threads")
-        if len({getattr(line.cell, name) for line in of.lines}) > 1
-    )
+    settings = differing_settings(of)
     for event in of.events:
         yield from _event(event, of, settings)
     if of.events:
         yield Paragraph(LEGEND, "faint")
+
+
+def differing_settings(of: History) -> tuple[str, ...]:
+    """Return the fields of a cell that its name has to tell, because cells differ in them."""
+    return tuple(
+        name
+        for name in ("batch", "instances", "threads")
+        if len({getattr(line.cell, name) for line in of.lines}) > 1
+    )
 
 
 def _event(event: Event, of: History, settings: Sequence[str]) -> Iterator[Block]:

@@ -4,9 +4,12 @@ bencher: Bencher Metric Format (https://bencher.dev/docs/reference/bencher-metri
 github-action-benchmark: its ``customSmallerIsBetter``, JSON.
 openmetrics: the text of OpenMetrics 1.0, which Prometheus reads.
 otava: CSV for Apache Otava, a row for each report and a column for each cell.
+parquet: the rows of the CSV in Apache Parquet, with the moment of their report.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import get_args
 
 import msgspec
 
@@ -21,6 +24,9 @@ from simx.results.files.report import moment
 from simx.results.history.history import History
 from simx.results.schema.report import Report
 from simx.results.summaries.summary import CellLabel
+
+PARQUET_METADATA = {"simx": "tidy rows"}
+"""By which simx knows a file as its own."""
 
 _TIME = ("scope", "image")
 
@@ -102,6 +108,34 @@ def otava(history: History) -> str:
         for place, each in enumerate(history.reports)
     )
     return written(("time", "report", *about, *names), rows)
+
+
+def parquet(reports: Sequence[Report]) -> bytes:
+    """Return a file with the tidy rows of reports; ``created`` is the moment of a row's report.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra, which only this format needs
+        from pyarrow import parquet as files  # noqa: PLC0415
+    except ImportError:
+        raise InputError(
+            "--format parquet needs pyarrow; pip install 'simx-bench[parquet]'"
+        ) from None
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    fields = {
+        name: types[next(iter(get_args(of)), of)] for name, of in TidyRow.__annotations__.items()
+    }
+    schema = pa.schema({"created": pa.timestamp("us", tz="UTC"), **fields}, PARQUET_METADATA)
+    rows = [
+        {"created": datetime.fromtimestamp(moment(report), UTC), **row._asdict()}
+        for report in reports
+        for row in tidy_rows([report])
+    ]
+    sink = pa.BufferOutputStream()
+    files.write_table(pa.Table.from_pylist(rows, schema), sink)
+    return bytes(sink.getvalue())
 
 
 def _only(reports: Sequence[Report]) -> Report:

@@ -1,4 +1,4 @@
-"""Renders reports or an evaluation as one HTML page with its scripts, style and data inside.
+"""Renders reports, an evaluation or a history as one HTML page with its scripts, style and data.
 
 A policy in the page allows exactly these scripts and this style, by their hashes. So even text that
 found a way to become markup would neither run nor fetch anything.
@@ -17,10 +17,13 @@ from simx.common.safe_text import clean
 from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
 from simx.report.blocks.evaluation import evaluation_blocks
+from simx.report.blocks.history import history_blocks
 from simx.report.formats.page.content import MARKS, page
+from simx.report.formats.page.lines import HEIGHT, WIDTH, drawings
 from simx.report.formats.page.vendored import scripts
 from simx.report.words.names import IMAGE_WORDS
 from simx.report.words.shares import on_target
+from simx.results.history.history import History
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import decisions, require_figures
@@ -93,6 +96,20 @@ def render_evaluation(found: Evaluation, pairs: Sequence[PicturedPair]) -> str:
         ],
         best=best and on_target(best),
         threshold=best and f"{best.separation.threshold:.3f}",
+    )
+
+
+def render_history(found: History) -> str:
+    """Return the page of a history, with a line for each cell."""
+    return _rendered(
+        "history.html.j2",
+        heading="simx history",
+        title="",
+        blocks=list(history_blocks(found)),
+        lines=list(drawings(found)),
+        count=len(found.lines),
+        width=WIDTH,
+        height=HEIGHT,
     )
 
 

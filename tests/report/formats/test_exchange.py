@@ -1,6 +1,7 @@
 """Formats of programs that watch figures, read as those programs do."""
 
 import csv
+import io
 import json
 from datetime import datetime
 
@@ -8,11 +9,13 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError
+from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Exchange, Screen, render
-from simx.report.contents import history_content
+from simx.report.contents import history_content, report_content
+from simx.report.formats.csv import TidyRow, tidy_rows
 from simx.results.history.history import history
 from tests.report.samples import HOSTILE, rendered, two_backbones
-from tests.results.builders import identity, measured, report
+from tests.results.builders import failed, identity, measured, report
 from tests.results.history.series import MODELS, day, stored
 
 ONE_REPORT: tuple[Exchange, ...] = ("bencher", "github-action-benchmark")
@@ -118,3 +121,21 @@ def test_a_result_without_such_a_format_says_so() -> None:
     """Another kind of result refuses the format in one line."""
     with pytest.raises(InputError, match="has no form"):
         render(history_content(history([])), "bencher", Screen(width=80))
+
+
+def test_parquet_has_the_rows_of_the_csv() -> None:
+    """With their types, the moment of their report, and empty where a figure is unknown."""
+    files = pytest.importorskip("pyarrow.parquet")
+    reports = [two_backbones(), report(failed()), day(40)]
+    content = report_content(reports, DEFAULT_RANGES)
+    assert content.parquet is not None
+
+    table = files.read_table(io.BytesIO(content.parquet()))
+
+    moments = [datetime.fromisoformat(each.created) for each in reports for _ in tidy_rows([each])]
+    rows = table.to_pylist()
+    assert [row.pop("created") for row in rows] == moments
+    assert [TidyRow(**row) for row in rows] == list(tidy_rows(reports))
+    assert table.schema.field("batch").type == "int64"
+    assert table.schema.field("median").type == "double"
+    assert table.schema.field("shared_session").type == "bool"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 
 import msgspec
@@ -12,9 +13,11 @@ import pytest
 from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.content import Screen, render
-from simx.report.contents import evaluation_content, report_content
+from simx.report.contents import evaluation_content, history_content, report_content
+from simx.report.formats.page.lines import HEIGHT, MOST_LINES, MOST_POINTS, WIDTH
 from simx.report.words.findings import sentences
 from simx.report.words.notes import legend, range_notes
+from simx.results.history.history import History, history
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.times import Timing
@@ -33,6 +36,7 @@ from tests.results.builders import (
     report,
 )
 from tests.results.evaluations import evaluation, timed
+from tests.results.history.series import day, stored
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}
 
@@ -311,8 +315,28 @@ def joined_page(criteria: SelectionCriteria | None = None) -> str:
     return render(content, "html", Screen(width=100))
 
 
-@pytest.mark.parametrize("text", [evaluation_page(evaluation(), PAIR), joined_page()])
-def test_a_page_with_an_evaluation_is_whole_and_asks_for_nothing(text: str) -> None:
+@cache
+def over_time(name: str = "b") -> History:
+    """Return 15 reports; on the 11th ONNX Runtime gets slower, and the named model besides."""
+
+    def factor(number: int, model: str, backend: str) -> float:
+        late = number >= 10
+        return (1.1 if late and backend == "ort" else 1) * (1.1 if late and model == name else 1)
+
+    return history(
+        stored([day(place, factor, models=(name, "c", "d", "e")) for place in range(15)])
+    )
+
+
+def history_page(found: History) -> str:
+    return render(history_content(found), "html", Screen(width=100))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [evaluation_page(evaluation(), PAIR), joined_page(), history_page(over_time())],
+)
+def test_a_page_of_another_kind_is_whole_and_asks_for_nothing(text: str) -> None:
     """Every element is closed, ids are there once, and addresses are data or on the page."""
     found = Parsed(text)
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
@@ -406,3 +430,61 @@ def test_the_page_of_both_has_one_answer_and_its_limits() -> None:
     assert [each["data-accuracy"] for each in rows] == ["41.875", "76.25", "79.375"]
     assert ["hidden" in each for each in rows] == [True, False, True]
     assert "Who finds what belongs together" in text
+
+
+def test_each_cell_of_a_history_has_a_line_with_its_changes() -> None:
+    """Those that changed come first; a change of the target is on the lines of all its cells."""
+    found = Parsed(history_page(over_time()))
+    lines = [each.get("points") or "" for each in found.all("polyline")]
+    labels = [each.get("aria-label") or "" for each in found.all("svg")]
+    marks = found.all("line")
+
+    assert len(lines) == len(labels) == 8
+    assert {label.split(",")[0] for label in labels[:2]} == {"b:V1 on torch cpu", "b:V1 on ort cpu"}
+    assert Counter(each["class"] for each in marks) == {"cell": 2, "target": 4}
+    assert {each["x1"] for each in marks} == {f"{10 / 14 * WIDTH:.1f}"}
+    for line in lines:
+        points = [tuple(map(float, point.split(","))) for point in line.split()]
+        assert [x for x, _ in points] == [round(place / 14 * WIDTH, 1) for place in range(15)]
+        assert all(0 <= y <= HEIGHT for _, y in points)
+    slower = [float(point.split(",")[1]) for point in lines[0].split()]
+    assert max(slower[10:]) < min(slower[:10]), "a longer time is further up"
+
+
+def test_a_long_history_draws_what_one_can_look_at() -> None:
+    """Neighbours share a point, and no line for cells without a change beyond a number."""
+    few = over_time()
+    cell = few.lines[-1]
+    many = (msgspec.structs.replace(cell, reports=(*range(900),), ns=cell.ns * 60),) * MOST_LINES
+    long = msgspec.structs.replace(few, reports=few.reports * 60, lines=(*few.lines, *many))
+    drawn = [(each["points"] or "").split() for each in Parsed(history_page(long)).all("polyline")]
+
+    assert "8 cells without a change are left out" in history_page(long)
+    assert len(drawn) == MOST_LINES
+    assert {len(points) for points in drawn} == {15, MOST_POINTS}
+
+
+def test_a_history_of_one_report_has_a_dot_for_each_cell() -> None:
+    """A line needs two points to be seen."""
+    found = Parsed(history_page(history(stored([day(0)]))))
+
+    assert all(len((each["points"] or "").split()) == 2 for each in found.all("polyline"))
+    assert len(found.all("polyline")) == 8
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_text_from_a_history_is_text(attack: str) -> None:
+    """A model, a report's file, a commit or a moment has any name."""
+
+    def named(name: str) -> History:
+        found = over_time(name)
+        reports = [
+            msgspec.structs.replace(each, name=name, created=name, commit=name)
+            for each in found.reports
+        ]
+        return msgspec.structs.replace(found, reports=tuple(reports))
+
+    honest, hostile = (Parsed(history_page(named(name))) for name in ("somebody", attack))
+
+    assert hostile.count() == honest.count()
+    assert hostile.contents["script"] == honest.contents["script"]
