@@ -98,7 +98,7 @@ dist: $(VENV)/.installed-dev  ## build wheel and source archive into dist/
 readme: $(VENV)/.installed  ## make the README's table, the picture and docs/example-run.md again from .simx/report.json
 	$(BIN)/python scripts/make_readme.py .simx/report.json
 
-BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing history
+BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing history planted_causes
 
 benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/half_precision.py": {"onnx", "onnxruntime"},
     "exporter/verification/outputs.py": {"onnx", "onnxruntime"},
     "exporter/verification/rounding.py": {"torch"},
+    "runner/explaining/ceilings.py": {"onnx"},
     "runner/backends/openvino.py": {"openvino"},
     "runner/backends/torch/backend.py": TORCH,
     "runner/backends/torch/profiling.py": TORCH,

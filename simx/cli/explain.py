@@ -6,8 +6,9 @@ import click
 
 from simx.cli import options
 from simx.cli.configuration import complete_backbone, with_path
-from simx.cli.output import force_option, output_option, require_output, show
-from simx.common.errors import ExitCode
+from simx.cli.output import emit, force_option, output_option, require_output, show
+from simx.cli.parameters import choice_option
+from simx.common.errors import ExitCode, InputError
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
 from simx.report.content import Form
@@ -37,7 +38,12 @@ The targets are torch and ort by default; otherwise name two with --backend, or 
 )
 @options.seed_option
 @options.store_option
-@options.verdict_format_option
+@choice_option("--format", ("table", "markdown", "json", "html"), "Output format.")
+@click.option(
+    "--chrome-trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a typical call of both as a trace for Perfetto to this file.",
+)
 @output_option
 @force_option
 def command(
@@ -52,6 +58,7 @@ def command(
     seed: int,
     store: Path,
     format: Form,
+    chrome_trace: Path | None,
     output: Path | None,
     force: bool,
 ) -> ExitCode:
@@ -60,9 +67,14 @@ def command(
     from simx.api import explain  # noqa: PLC0415
     from simx.cli.showing.progress import shown_exports, shown_launches  # noqa: PLC0415
     from simx.report.contents import explanation_content  # noqa: PLC0415
+    from simx.report.formats.trace import chrome_trace as as_trace  # noqa: PLC0415
 
     reads = list(filter(None, (store, weights.path)))
     require_output(output, format, reads, force=force)
+    if chrome_trace:
+        if chrome_trace == output:
+            raise InputError(f"--chrome-trace {chrome_trace}: -o names it, too; name another file")
+        require_output(chrome_trace, "json", reads, force=force)
     with shown_exports() as listener:
         found = explain(
             backbone,
@@ -78,5 +90,7 @@ def command(
             listener=listener,
             measuring=shown_launches,
         )
+    if chrome_trace:
+        emit(as_trace(found), chrome_trace, "json")
     show(explanation_content(found), format, output)
     return ExitCode.DONE

@@ -145,7 +145,15 @@ def evaluation_content(found: Evaluation, pairs: Sequence[PicturedPair] = ()) ->
 
 def explanation_content(found: Explanation) -> Content:
     """Return what ``simx explain`` found."""
-    return Content(blocks=lambda: explanation_blocks(found), json=lambda: json_document(found))
+
+    def html() -> str:
+        from simx.report.formats.html import render_explanation  # noqa: PLC0415 - Jinja
+
+        return render_explanation(found)
+
+    return Content(
+        blocks=lambda: explanation_blocks(found), json=lambda: json_document(found), html=html
+    )
 
 
 def selfcheck_content(found: SelfCheck) -> Content:

@@ -69,6 +69,25 @@ def test_options_reach_the_measurement(
 
 
 @pytest.mark.usefixtures("asked")
+def test_a_trace_is_written_beside_the_result(simx: Simx, folder: Path) -> None:
+    """An earlier one is replaced, any other file is refused, and so is the result's."""
+    trace, command = folder / "trace.json", ("explain", "resnet18", "--store", folder / "store")
+
+    for _ in range(2):
+        assert simx(*command, "--chrome-trace", trace).code == ExitCode.DONE
+    assert '"traceEvents"' in trace.read_text()
+
+    trace.write_text("mine")
+    assert simx(*command, "--chrome-trace", trace).code == ExitCode.USAGE
+    assert trace.read_text() == "mine"
+
+    page = folder / "page.html"
+    outcome = simx(*command, "--format", "html", "-o", page, "--chrome-trace", page)
+    assert outcome.code == ExitCode.USAGE
+    assert not page.exists()
+
+
+@pytest.mark.usefixtures("asked")
 def test_a_target_that_fails_is_an_exit_code(simx: Simx, folder: Path) -> None:
     """And one line."""
     outcome = simx("explain", "resnet18", "--threads", "1", "--store", folder / "store")

@@ -41,7 +41,7 @@ from simx.runner.backends.contract import (
     RuntimeFacts,
     Task,
 )
-from simx.runner.backends.registry import BackendSpec
+from simx.runner.backends.registry import BackendSpec, Variant
 from simx.runner.bench.targets import Target
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
@@ -386,6 +386,7 @@ class FakeRuntime(Runtime):
     KINDS = {  # noqa: RUF012 - a table of tests
         "right": FakeBackend,
         "slow": lambda: FakeBackend(seconds=0.03),
+        "denormal": FakeBackend,
         "busy": BusyBackend,
         "greedy": GreedyBackend,
         "cached": CachedBackend,
@@ -424,7 +425,8 @@ class FakeRuntime(Runtime):
         return self.KINDS[self._kind]()
 
     def profile(self, task: Task, image: Array, calls: int) -> Kernels:
-        ns = {"right": 1e4, "slow": 3e7}.get(self._kind)
+        denormal = 1e4 if "flush-denormals" in task.variants else 3e4
+        ns = {"right": 1e4, "slow": 3e7, "denormal": denormal}.get(self._kind)
         if ns is None:
             return super().profile(task, image, calls)
         return (Kernel(operator="MatMul", kind="matrix products", modules=("body",), ns=ns),)
@@ -522,6 +524,7 @@ def recordless(connection: Connection) -> None:
 
 right = _entry("right")
 slow = _entry("slow")
+denormal = _entry("denormal")
 busy = _entry("busy")
 greedy = _entry("greedy")
 cached = _entry("cached")
@@ -600,5 +603,6 @@ def target(kind: str, precision: Precision = "fp32") -> Target:
         providers=None,
         executes="graph",
         precisions=PRECISIONS,
+        known_variants=(Variant(name="flush-denormals", meaning=""),) * (kind == "denormal"),
     )
     return Target(backend, "CPUExecutionProvider", precision)

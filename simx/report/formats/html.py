@@ -1,4 +1,4 @@
-"""Renders reports, an evaluation or a history as one HTML page with its scripts, style and data.
+"""Renders results as one HTML page, with its scripts, style and data inside.
 
 A policy in the page allows exactly these scripts and this style, by their hashes. So even text that
 found a way to become markup would neither run nor fetch anything.
@@ -17,14 +17,17 @@ from simx.common.safe_text import clean
 from simx.models.ranges import Range
 from simx.report.blocks.document import groups_of
 from simx.report.blocks.evaluation import evaluation_blocks
+from simx.report.blocks.explanation import explanation_blocks, side_names
 from simx.report.blocks.history import history_blocks
 from simx.report.formats.page.content import MARKS, page
 from simx.report.formats.page.lines import HEIGHT, WIDTH, drawings
 from simx.report.formats.page.vendored import scripts
 from simx.report.words.names import IMAGE_WORDS
 from simx.report.words.shares import on_target
+from simx.report.words.values import NANOSECONDS_PER_MS
 from simx.results.history.history import History
 from simx.results.schema.evaluation import Evaluation
+from simx.results.schema.explanation import Explanation
 from simx.results.schema.report import Report
 from simx.results.summaries.decision import decisions, require_figures
 from simx.results.summaries.evaluated import PairKind, PicturedPair, best_cell
@@ -110,6 +113,24 @@ def render_history(found: History) -> str:
         count=len(found.lines),
         width=WIDTH,
         height=HEIGHT,
+    )
+
+
+def render_explanation(found: Explanation) -> str:
+    """Return the page of an explanation, with bars of both sides for each part."""
+    scales = [side.scale / NANOSECONDS_PER_MS for side in found.sides]
+    parts = [
+        (clean(row.name), [ns * scale for ns, scale in zip(row.ns, scales, strict=True)])
+        for row in found.parts
+    ]
+    return _rendered(
+        "explanation.html.j2",
+        heading="simx explain",
+        title=clean(found.created),
+        blocks=list(explanation_blocks(found)),
+        names=side_names(found.sides),
+        parts=parts,
+        most=max(ms for _, times in parts for ms in times),
     )
 
 

@@ -26,6 +26,7 @@ _HEADS: dict[Form, str] = {
     # Without white space. Reports in a list are a rendering; one on its own is data.
     "json": r'\[\{"schema":\{"name":"simx-report"|\{"schema":\{"name":"simx-evaluation"'
     r"|\[?\{("
+    r'"displayTimeUnit":"ms","traceEvents":|'
     r'"model":"[^"]*","weights":"|"base":\{"name":"|"backend":("[^"]*"|null),"provider":'
     r'|"environment":\{"cpu":"|"reports":\[\{"name":"|"created":"[^"]*","simx":"|"\$ref":"#/\$defs/Report")',
 }

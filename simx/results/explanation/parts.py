@@ -7,7 +7,7 @@ kernel computes together stay in one part, unless that kernel is a small piece o
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from simx.results.schema.kernels import Kernel, Kernels
+from simx.results.schema.kernels import Kernel, Kernels, Step
 
 MOST_PARTS = 24
 
@@ -54,7 +54,7 @@ def _name(module: str, divided: str) -> str:
     return f"{module or 'network'} itself" if module == divided else module
 
 
-def spread(kernel: Kernel, parts: Mapping[Modules, str]) -> list[str]:
+def spread(kernel: Kernel | Step, parts: Mapping[Modules, str]) -> list[str]:
     """Return the names of the parts that a kernel belongs to."""
     return [name for modules, name in parts.items() if not modules.isdisjoint(kernel.modules)]
 

@@ -25,5 +25,18 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     ns: float = 0.0
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the exported graph: its floating-point operations, and the bytes of its values.
+
+    ``modules`` has its module, and none if that is unknown. Weights are among what it ``reads``.
+    """
+
+    kind: Kind
+    modules: tuple[str, ...]
+    flops: int
+    reads: dict[str, int]
+    writes: dict[str, int]
+
+
 Kernels = tuple[Kernel, ...]
 """Those of a typical profiled call, in their first order, with the time between them."""

@@ -43,6 +43,19 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     gain: Ratio
 
 
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What two changes of the defaults do together, in the same rounds as each of them.
+
+    ``gain`` is theirs, as for ``Effect``, and ``excess`` how many times it is the product of the
+    two changes' own gains.
+    """
+
+    settings: TunedSettings
+    changes: tuple[str, str]
+    gain: Ratio
+    excess: Ratio
+
+
 class OutOfSearch(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that could not win, and why."""
 

@@ -63,6 +63,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
         """How far the interval reaches above the ratio, as a share of it (0.015 for 1.5 %)."""
         return None if self.high is None else self.high / self.value - 1
 
+    @property
+    def differs_from_one(self) -> bool:
+        """Whether its interval has no 1 in it."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
     def times(self, factor: float) -> "Ratio":
         """Return the ratio and its interval, each times a factor."""
         low, high = (end and end * factor for end in (self.low, self.high))

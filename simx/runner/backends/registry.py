@@ -211,6 +211,7 @@ BACKENDS = (
             _FLUSHING,
             _compiling("freezing", "inductor compiles the network with its weights as constants"),
             _FRESH,
+            _variant("fused-batch-norms", "batch norms are part of the convolutions before them"),
             _compiling("max-autotune", "inductor tries several kernels for each part of it"),
             _variant(
                 "no-arena",

@@ -8,9 +8,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, log
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 import simx
@@ -18,13 +19,15 @@ from simx.common.errors import ExitCode, InputError, SimxError
 from simx.exporter.jobs.plan import ExportListener
 from simx.results.explanation.gap import by_kind, by_part
 from simx.results.explanation.profiles import typical
+from simx.results.explanation.roofline import with_reached
 from simx.results.files.journal_lines import FinishedLaunch, Inputs
 from simx.results.schema.config import Aim, Config, Schedule
-from simx.results.schema.explanation import Explanation, Side
+from simx.results.schema.explanation import Ceilings, Explanation, Side
 from simx.results.schema.kernels import Kernels
-from simx.results.schema.report import FailedCell, Identity
-from simx.results.statistics.estimates import estimate, ratio
-from simx.results.statistics.noise import ReferenceWorkloadHistory
+from simx.results.schema.report import FailedCell, Identity, MeasuredCell
+from simx.results.statistics.estimates import Ratio, estimate, ratio, ratio_of
+from simx.results.statistics.noise import ReferenceWorkloadHistory, page_faults
+from simx.runner.backends.contract import CANARY_SIZE
 from simx.runner.bench.admission import admitted
 from simx.runner.bench.bench import Progress
 from simx.runner.bench.cell_client import CellClient, CellFailedError
@@ -35,7 +38,7 @@ from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.schedule import USUAL, shuffled
 from simx.runner.bench.session import Measuring, exported, prepared
 from simx.runner.bench.targets import Target, located, open_targets
-from simx.runner.measure.messages import ProfileCalls, Profiled
+from simx.runner.measure.messages import Count, Counted, ProfileCalls, Profiled
 from simx.runner.tuning.candidates import Candidate
 from simx.runner.tuning.comparing import outcomes
 from simx.runner.tuning.search import Search
@@ -55,6 +58,9 @@ _FEWEST_LAUNCHES, _BUDGET_SECONDS = 3, 45.0
 _PROFILED_SECONDS = 0.5
 _FEWEST_PROFILED, _MOST_PROFILED = 4, 40
 """Calls of each launch; the first ones warm up."""
+
+
+_CEILINGS, _COUNTING_SECONDS = "simx.runner.explaining.ceilings:main", 300.0
 
 
 class TargetFailedError(SimxError):
@@ -109,7 +115,6 @@ def explain_backbone(
                 schedule=replace(EXPLAINING, seed=config.seed),
                 history=ReferenceWorkloadHistory(),
                 only_forward=True,
-                counting=None,
             )
             found = _explained(bench, workload, opened.targets, config, progress)
             if not by_setting:
@@ -122,7 +127,8 @@ def explain_backbone(
                 reader=reader,
                 progress=progress,
             )
-            return replace(found, settings=search.single_changes(EXPLAINING.launches))
+            settings, pairs = search.by_setting(EXPLAINING.launches)
+            return replace(found, settings=settings, pairs=pairs)
 
 
 def _require_two(targets: Sequence[Target]) -> None:
@@ -152,6 +158,7 @@ def _explained(
     }
     launches: list[FinishedLaunch] = []
     profiles: dict[Identity, list[Kernels]] = defaultdict(list)
+    profiled = _flushing_too(cells)
     start = time.monotonic()
     for index in range(EXPLAINING.launches):
         if index >= _FEWEST_LAUNCHES and time.monotonic() - start > _BUDGET_SECONDS:
@@ -160,11 +167,14 @@ def _explained(
         launches.append(run_launch(bench, cells, index, _ROUNDS_SECONDS).finished)
         _sound(launches[-1].cells)
         times, _, noisy = outcomes(launches, names, bench.history.references())
-        for cell in shuffled(cells, config.seed, index, "profile"):
-            call_ns = estimate(times[names[cell.identity]]).median_ns
-            found = _profile(cell, bench.launchers[cell.target.backend.label], call_ns)
+        for cell, of in shuffled(profiled, config.seed, index, "profile"):
+            call_ns = estimate(times[names[of.identity]]).median_ns
+            found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
             profiles[cell.identity].append(found)
+    counted = _work(cells)
+    peak = 2e9 * CANARY_SIZE**3 / min(bench.history.references().values())
     both = [times[names[cell.identity]] for cell in cells]
+    first_cells = [each for each in launches[0].cells if isinstance(each, MeasuredCell)]
     first, second = (
         Side(
             backend=cell.target.backend.label,
@@ -172,10 +182,17 @@ def _explained(
             precision=cell.target.precision,
             forward=estimate(of),
             kernels=typical(profiles[cell.identity]),
+            threads_used=measured.threads_used,
+            page_faults=page_faults(of),
+            flushed=_gain(profiles[cell.identity], profiles.get(_flushing(cell).identity, ())),
         )
-        for cell, of in zip(cells, both, strict=True)
+        for cell, of, measured in zip(cells, both, first_cells, strict=True)
     )
     slower = 0 if first.forward.median_ns >= second.forward.median_ns else 1
+    steps, bandwidth = (counted.steps, counted.bytes_per_second) if counted else ((), 0.0)
+    sides = first, second
+    tables = by_kind(sides, slower, steps), by_part(sides, slower, steps)
+    (kinds, parts), ceilings = with_reached(tables, sides, Ceilings(peak, bandwidth))
     return Explanation(
         created=begun,
         simx=simx.__version__,
@@ -185,13 +202,50 @@ def _explained(
         batch=config.batch,
         threads=config.threads,
         launches=len(launches),
-        sides=(first, second),
+        sides=sides,
         ratio=ratio(both[0], both[1]),
         slower=slower,
         noisy=noisy,
-        kinds=by_kind((first, second), slower),
-        parts=by_part((first, second), slower),
+        kinds=kinds,
+        parts=parts,
+        ceilings=ceilings if counted else None,
     )
+
+
+def _work(cells: Sequence[PlannedCell]) -> Counted | None:
+    """Count the work of the network and measure the memory; None if no side is in float32."""
+    cell = next((each for each in cells if each.target.precision == "fp32"), None)
+    if cell is None:
+        return None
+    request = Count(cell.task.model_path, cell.batch, cell.threads)
+    try:
+        with launcher(_CEILINGS) as server, server.launch() as worker:
+            return worker.request(request, msgspec.msgpack.Decoder(Counted), _COUNTING_SECONDS)
+    except WorkerError as error:
+        raise TargetFailedError(f"the work of the graph cannot be counted: {error}") from error
+
+
+def _flushing_too(cells: Sequence[PlannedCell]) -> list[tuple[PlannedCell, PlannedCell]]:
+    """Return what is profiled: cells, and those that can be also with denormal numbers flushed.
+
+    Each is beside the cell whose launcher it has.
+    """
+    pairs = [(_flushing(cell), cell) for cell in cells] + [(cell, cell) for cell in cells]
+    return list({cell.identity: (cell, of) for cell, of in pairs}.values())
+
+
+def _flushing(cell: PlannedCell) -> PlannedCell:
+    """Return a cell with denormal numbers flushed; itself if its backend cannot do it."""
+    candidate = Candidate(cell.target, cell.target.precision, cell.batch, cell.threads)
+    return replace(cell, target=candidate.also("flush-denormals").target)
+
+
+def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
+    """Return how many times as fast profiled calls are with denormal numbers flushed."""
+    totals = [[sum(kernel.ns for kernel in each) for each in of] for of in (kept, flushed)]
+    if not flushed or kept is flushed:
+        return None
+    return ratio_of(dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=True))))
 
 
 def _profile(cell: PlannedCell, launcher: Launcher, call_ns: float) -> Kernels:

@@ -10,7 +10,7 @@ from simx.models.backbone import Preset
 from simx.models.pictures import Image
 from simx.results.schema.config import Scenario
 from simx.results.schema.environment import Memory, ThreadPool
-from simx.results.schema.kernels import Kernels
+from simx.results.schema.kernels import Kernels, Step
 from simx.results.schema.report import Failure
 from simx.results.schema.times import Block, DeviceEvents, Noise, Scope, Warmup
 from simx.runner.backends.contract import Array, BackendFacts, RuntimeFacts, Task
@@ -96,6 +96,21 @@ class ProfileCalls(msgspec.Struct, frozen=True, tag=True):
     task: Task
     reference: StoredFile
     calls: int
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Count the graph in a file for batches of a size, and let so many threads copy."""
+
+    path: str
+    batch: int
+    threads: int
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Answer to ``Count``: the steps, and the highest bandwidth, read and written."""
+
+    steps: tuple[Step, ...]
+    bytes_per_second: float
 
 
 class CallTimes(msgspec.Struct, frozen=True, kw_only=True):

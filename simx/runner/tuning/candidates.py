@@ -134,6 +134,18 @@ def _combined(default: Candidate, logs: Mapping[Candidate, float]) -> Iterator[C
         yield from (each._replace(precision=precision).also(*names) for names in together)
 
 
+def both_changes(default: Candidate, one: Candidate, other: Candidate) -> Candidate | None:
+    """Return the candidate with two changes of a default; None if they exclude each other."""
+    fields = {
+        name: value
+        for each in (one, other)
+        for name in ("precision", "threads")
+        if (value := getattr(each, name)) != getattr(default, name)
+    }
+    both = default._replace(**fields).also(*one.variants, *other.variants)
+    return None if both in {one, other} or both.contradicts_itself else both
+
+
 def on_instances(one: Candidate, cores: int) -> tuple[Candidate, ...]:
     """Return a candidate under load as one process, and as several that share the cores.
 

@@ -67,6 +67,16 @@ def _ort(candidate: Candidate, shape: Shape, path: str) -> list[str]:
     ]
 
 
+_FUSED = """\
+from itertools import pairwise
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+for module in list(model.modules()):
+    for (one, conv), (other, norm) in pairwise(list(module.named_children())):
+        if isinstance(conv, torch.nn.Conv2d) and type(norm) is torch.nn.BatchNorm2d:
+            setattr(module, one, fuse_conv_bn_eval(conv, norm))
+            setattr(module, other, torch.nn.Identity())"""
+
+
 def _torch(candidate: Candidate, shape: Shape, name: str) -> list[str]:
     variants, device = candidate.target.backend.variants, TORCH_DEVICES[candidate.base.provider]
     last = "torch.channels_last" if "channels-last" in variants else "torch.contiguous_format"
@@ -80,6 +90,7 @@ def _torch(candidate: Candidate, shape: Shape, name: str) -> list[str]:
         "torch.backends.cudnn.allow_tf32 = False",
         f"# model: {name} as you build it, without its head",
         f'model = model.eval().to("{device}").to(memory_format={last})',
+        *([_FUSED] if "fused-batch-norms" in variants else ()),
         *([compiled] if inductor is not None else ()),
         f'pictures = torch.zeros({shape}, device="{device}")',
         "with torch.inference_mode():",

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from simx.results.files.assembly import forward_of, merge_canaries, merge_cells
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.report import FailedCell, Identity, MeasuredCell
 from simx.results.schema.times import Launch
+from simx.results.schema.tuning import Effect, Interaction
 from simx.results.statistics.estimates import Ratio, log_ratios, log_times, ratio_of
 from simx.results.statistics.moderation import prior, spread
 from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.round_filter import filter_rounds
-from simx.runner.tuning.candidates import Candidate
+from simx.runner.tuning.candidates import Candidate, both_changes
 
 Times = Mapping[Candidate, Sequence[Launch]]
 """The ``forward`` launches of candidates that never failed, in the rounds that count."""
@@ -68,6 +70,11 @@ class Change(NamedTuple):
     value: object
     gain: Ratio
 
+    @property
+    def name(self) -> str:
+        """The factor and its value."""
+        return f"{self.factor} {self.value}".strip()
+
 
 def changes(start: Sequence[Candidate], times: Times) -> tuple[Change, ...]:
     """Return what each change does to the fastest pair of candidates that differ by it alone.
@@ -94,6 +101,58 @@ def changes(start: Sequence[Candidate], times: Times) -> tuple[Change, ...]:
             gain = gain.times(each.batch / other.batch)
             best.setdefault((each.base, factor, value), Change(each, factor, value, gain))
     return tuple(best.values())
+
+
+def effects(start: Sequence[Candidate], times: Times) -> tuple[Effect, ...]:
+    """Return the changes as a result has them."""
+    return tuple(
+        Effect(settings=each.candidate.settings, change=each.name, gain=each.gain)
+        for each in changes(start, times)
+    )
+
+
+class Pair(NamedTuple):
+    """Two changes of a default that matter, and all that is compared: it, each alone, and both."""
+
+    one: Change
+    other: Change
+    candidates: tuple[Candidate, Candidate, Candidate, Candidate]
+
+
+def pairs_of(start: Sequence[Candidate], found: Sequence[Change], most: int) -> list[Pair]:
+    """Return the pairs of single changes that matter and do not exclude each other.
+
+    Args:
+        start: the defaults.
+        found: single changes of them.
+        most: changes of each default; those with the largest effect.
+    """
+    pairs = []
+    told = [each for each in found if each.factor != "backend" and each.gain.differs_from_one]
+    told.sort(key=lambda each: -abs(math.log(each.gain.value)))
+    for default in start:
+        own = [each for each in told if each.candidate.base == default.base][:most]
+        for one, other in combinations(own, 2):
+            alone = one.candidate, other.candidate
+            if both := both_changes(default, *alone):
+                pairs.append(Pair(one, other, (default, *alone, both)))
+    return pairs
+
+
+def interactions(pairs: Sequence[Pair], times: Times) -> tuple[Interaction, ...]:
+    """Return what pairs of changes do, of those whose four candidates have common rounds."""
+    found = []
+    for pair in pairs:
+        if not set(pair.candidates) <= times.keys():
+            continue
+        default, one, other, both = (times[each] for each in pair.candidates)
+        first, second = log_ratios(default, one), log_ratios(default, other)
+        logs = log_ratios(default, both)
+        excess = ratio_of({at: log - first[at] - second[at] for at, log in logs.items()})
+        if excess and (gain := ratio_of(logs)):
+            changed, settings = (pair.one.name, pair.other.name), pair.candidates[-1].settings
+            found.append(Interaction(settings=settings, changes=changed, gain=gain, excess=excess))
+    return tuple(found)
 
 
 def _neighbours(

@@ -21,6 +21,7 @@ from simx.results.schema.report import FailedCell, Identity
 from simx.results.schema.tuning import (
     Confirmed,
     Effect,
+    Interaction,
     OutOfSearch,
     TunedModel,
     Tuning,
@@ -39,7 +40,15 @@ from simx.runner.bench.targets import Servers, Target, open_targets
 from simx.runner.tuning import candidates as tried
 from simx.runner.tuning.candidates import Candidate
 from simx.runner.tuning.code import bench_options, code_of
-from simx.runner.tuning.comparing import Outcomes, changes, outcomes, per_picture
+from simx.runner.tuning.comparing import (
+    Outcomes,
+    changes,
+    effects,
+    interactions,
+    outcomes,
+    pairs_of,
+    per_picture,
+)
 from simx.workers.forking import launcher
 
 BATCHES: Mapping[Goal, Sequence[int]] = {"latency": (1,), "throughput": (1, 2, 4, 8, 16, 32)}
@@ -88,7 +97,7 @@ class Search:
         found = TunedModel(
             model=backbone.model,
             weights=backbone.weights,
-            effects=_effects(start, whole),
+            effects=effects(start, whole.times),
             out=tuple(
                 OutOfSearch(settings=of.settings, reason=why) for of, why in self._out.items()
             ),
@@ -102,14 +111,17 @@ class Search:
                 found = self._confirmed(found, winner, usual)
         return replace(found, seconds=round(self._seconds, 1))
 
-    def single_changes(self, launches: int) -> tuple[Effect, ...]:
-        """Return what each single change of the defaults does; all share the rounds of launches."""
+    def by_setting(self, launches: int) -> tuple[tuple[Effect, ...], tuple[Interaction, ...]]:
+        """Return what single changes of the defaults do, and pairs of them beside each alone."""
         start = tried.defaults(self.targets, self.config.threads)
         first = tried.first_candidates(start, self.targets, BATCHES[self.aim.goal])
-        self._planned = launches
+        self._planned, every = 2 * launches, (launches,) * 3
         with Servers() as self._servers:
-            found, _ = self._measure(first, SEARCHING, (launches,) * 3, math.inf)
-        return _effects(start, found)
+            alone, _ = self._measure(first, SEARCHING, every, math.inf)
+            pairs = pairs_of(start, changes(start, alone.times), tried.MOST_HELPFUL)
+            again = dict.fromkeys(each for pair in pairs for each in pair.candidates)
+            together, _ = self._measure(tuple(again), SEARCHING, every, math.inf)
+        return effects(start, alone.times), interactions(pairs, together.times)
 
     def _searched(self, start: Sequence[Candidate]) -> Candidate | None:
         """Return the candidate that is left, or None; all others that could not be are out."""
@@ -333,11 +345,4 @@ def tune_backbones(session: Session, journal: Journal, measuring: Measuring) -> 
         seed=config.seed,
         settings=bench_options(models),
         models=tuple(models),
-    )
-
-
-def _effects(start: Sequence[Candidate], found: Outcomes) -> tuple[Effect, ...]:
-    return tuple(
-        Effect(settings=on.settings, change=f"{factor} {value}".strip(), gain=gain)
-        for on, factor, value, gain in changes(start, found.times)
     )

@@ -3,14 +3,17 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from simx.report.content import Form, Screen, render
 from simx.report.contents import explanation_content
+from simx.report.words.values import ABSENT
 from simx.results.explanation.gap import by_kind, by_part
-from simx.results.schema.explanation import Explanation, Side
+from simx.results.schema.explanation import Ceilings, Explanation, Reached, Side
+from simx.results.schema.tuning import Effect, Interaction
 from simx.results.statistics.estimates import Ratio
 from tests.results.explanations import EXPLANATION, MS, ORT, TORCH, kernel, profile, side
-from tests.results.tunings import MODEL
+from tests.results.tunings import MODEL, WINNER, gain
 
 
 def shown(form: Form = "table", **changed: Any) -> str:
@@ -51,6 +54,51 @@ def test_sides_that_are_not_told_apart_are_called_so() -> None:
     assert sentence in shown(ratio=open_one)
     assert sentence in shown(ratio=None)
     assert sentence not in shown()
+
+
+GAIN = Ratio(value=1.6, low=1.57, high=1.63, degrees=4, launches=5)
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ({"threads_used": 1.02}, "torch computes on 1.0 of 2 threads. Depthwise"),
+        (
+            {"flushed": GAIN},
+            "flushing them to zero makes a profiled call 1.600 times as fast ±2%. Depthwise",
+        ),
+        (
+            {"page_faults": 2913.0},
+            "torch gets memory anew from the system: 2,913 page faults in each call. Depthwise",
+        ),
+    ],
+)
+def test_what_makes_a_side_slow_as_a_whole_comes_first(
+    cause: dict[str, Any], sentence: str
+) -> None:
+    """Whichever kernels show it."""
+    slow = msgspec.structs.replace(TORCH, **cause)
+
+    assert sentence in shown(sides=(slow, ORT))
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        {"threads_used": 1.8},
+        {"flushed": msgspec.structs.replace(GAIN, value=1.02, low=1.01)},
+        {"flushed": msgspec.structs.replace(GAIN, low=0.9)},
+        {"flushed": msgspec.structs.replace(GAIN, low=None, high=None)},
+        {"page_faults": 3.0},
+        {"threads_used": None, "flushed": None, "page_faults": None},
+    ],
+)
+def test_what_every_call_has_is_no_cause(usual: dict[str, Any]) -> None:
+    """Threads that wait for each other, and some page faults."""
+    side = msgspec.structs.replace(TORCH, **usual)
+    text = shown(sides=(side, ORT))
+
+    assert not any(each in text for each in ("computes", "denormal", "page faults"))
 
 
 def test_a_disturbed_machine_is_named() -> None:
@@ -97,13 +145,61 @@ def test_a_faster_side_loses_nothing() -> None:
     assert "torch loses nothing to torch." in shown(**of(TORCH, TORCH))
 
 
+def test_shares_of_the_ceilings_have_columns() -> None:
+    """Where they are known; the notes have the ceilings."""
+    reached = Reached(peak=0.613, bandwidth=0.219)
+    rows = tuple(msgspec.structs.replace(row, reached=(reached, None)) for row in EXPLANATION.parts)
+    text = shown("markdown", parts=rows, ceilings=Ceilings(1e11, 2e10))
+
+    assert "| of peak<br>torch, % | of peak<br>ort, % | of bandwidth<br>torch, % |" in text
+    assert f"| 61 | {ABSENT.text} | 22 | {ABSENT.text} |" in text
+    assert "the peak is 100 GFLOP/s and the bandwidth 20.0 GB/s" in text
+    assert "of peak" not in shown("markdown")
+
+
+def test_the_page_has_bars_of_both_sides() -> None:
+    """As long as their times; the longest has the whole width, and leaves room for its number."""
+    page = render(explanation_content(EXPLANATION), "html", Screen(width=120))
+    longest = max(ns for row in EXPLANATION.parts for ns in row.ns)
+
+    for row in EXPLANATION.parts:
+        for name, ns in zip(("torch", "ort"), row.ns, strict=True):
+            label = f'aria-label="{name}: {ns / MS:.2f} ms"><rect width="{85 * ns / longest:.2f}%"'
+            assert label in page
+    assert "67 % of what torch loses" in page
+    assert "style=" not in page
+    assert page.count("<dt>") == len(EXPLANATION.parts)
+
+
 def test_settings_have_their_gains() -> None:
     """Only if they were asked for."""
-    text = shown(settings=MODEL.effects)
+    costs = Effect(settings=WINNER, change="threads 1", gain=gain(0.9))
+    backend = Effect(settings=WINNER, change="backend", gain=gain(9))
+    text = shown(settings=(*MODEL.effects, costs, backend))
 
-    assert "By setting, one change at a time" in text
-    assert "variant spinning 1.300 ±2%" in text
+    assert "By setting" in text
+    assert "Spinning is worth 30 % (27 to 33): ort:spinning · 1 thread costs 10 % (8 to 12)" in text
+    assert "8 makes no difference that shows (-1 to 3 %): ort:spinning" in text
+    assert text.count("is worth") == 1
     assert "By setting" not in shown()
+
+
+def test_pairs_of_settings_that_interact_are_shown() -> None:
+    """Those whose gain is the product of the two say nothing new."""
+    both = Interaction(
+        settings=WINNER,
+        changes=("variant spinning", "threads 1"),
+        gain=gain(1.5),
+        excess=gain(1.25),
+    )
+    text = shown(settings=MODEL.effects, pairs=(both,))
+
+    assert (
+        "Spinning and 1 thread together are worth 50 % (47 to 53), and +20 % would be the product "
+        "of the two: ort:spinning" in text
+    )
+    as_product = msgspec.structs.replace(both, excess=gain(1.01))
+    assert "together" not in shown(settings=MODEL.effects, pairs=(as_product,))
 
 
 def test_the_json_has_every_kernel() -> None:

@@ -168,6 +168,8 @@ CPU = "CPUExecutionProvider"
 VARIANTS = [
     ("torch", ("channels-last",), "memory_format", "channels_last"),
     ("torch", ("flush-denormals",), "denormals", "flushed"),
+    ("torch", ("fused-batch-norms",), "batch_norms", "fused"),
+    ("torch", (), "batch_norms", "kept"),
     ("torch", (), "denormals", "kept"),
     ("torch", (), "memory_format", "contiguous_format"),
     ("ort", ("flush-denormals",), "session.set_denormal_as_zero", "1"),

@@ -5,18 +5,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from simx.results.schema.config import Schedule
 from simx.results.schema.explanation import Explanation
+from simx.results.schema.kernels import Step
 from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
 from simx.runner.bench.cells import Workload
 from simx.runner.bench.launch import Bench
 from simx.runner.bench.reading import READER, PictureReader
-from simx.runner.bench.targets import started
+from simx.runner.bench.targets import Target, started
 from simx.runner.explaining import explain
 from simx.runner.explaining.explain import TargetFailedError
+from simx.runner.measure.messages import Counted
 from simx.workers.forking import launcher
 from tests.runner.benches import small_pictures
 from tests.runner.fakes import BACKBONE, entry_in, target
@@ -29,6 +32,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedules, "BLOCK_SECONDS", 0.001)
     monkeypatch.setattr(launches, "REPEATS", 0)
     monkeypatch.setattr(explain, "EXPLAINING", Schedule(pilot=2, launches=2, rounds=2))
+    # The fakes have no graph.
+    monkeypatch.setattr(explain, "_work", lambda _: None)
 
 
 @pytest.fixture
@@ -38,7 +43,10 @@ def reader(tmp_path: Path) -> Iterator[PictureReader]:
 
 
 def explained(folder: Path, reader: PictureReader, *kinds: str) -> Explanation:
-    targets = [target(kind) for kind in kinds]
+    return explained_targets(folder, reader, *map(target, kinds))
+
+
+def explained_targets(folder: Path, reader: PictureReader, *targets: Target) -> Explanation:
     (folder / "entry").mkdir()
     workload = Workload(BACKBONE, {"fp32": entry_in(folder / "entry")})
     with ExitStack() as stack:
@@ -49,7 +57,6 @@ def explained(folder: Path, reader: PictureReader, *kinds: str) -> Explanation:
             schedule=explain.EXPLAINING,
             history=ReferenceWorkloadHistory(),
             only_forward=True,
-            counting=None,
         )
         return explain._explained(bench, workload, targets, config(threads=1), lambda *_: None)
 
@@ -68,11 +75,53 @@ def test_both_sides_are_measured_and_profiled(tmp_path: Path, reader: PictureRea
     assert row.gap_ns == pytest.approx(slow.forward.median_ns - fast.forward.median_ns)
 
 
+def test_rates_are_shares_of_the_best(
+    tmp_path: Path, reader: PictureReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the product of matrices, and of a copy."""
+    step = Step(kind="matrix products", modules=("body",), flops=9, reads={"a": 8}, writes={})
+    monkeypatch.setattr(explain, "_work", lambda _: Counted((step,), 1e15))
+    found = explained(tmp_path, reader, "right", "slow")
+    [row], [fast, slow] = found.parts, found.parts[0].reached
+
+    assert (row.flops, row.bytes) == (9, 8)
+    assert found.ceilings is not None
+    assert found.ceilings.bytes_per_second == 1e15
+    assert fast is not None
+    assert slow is not None
+    assert 1 > fast.peak > slow.peak > 0
+
+
+def test_denormal_numbers_and_page_faults_are_measured(
+    tmp_path: Path, reader: PictureReader
+) -> None:
+    """A profile with denormal numbers flushed is compared where the backend can flush them."""
+    found = explained(tmp_path, reader, "right", "denormal")
+    usual, denormal = found.sides
+
+    assert usual.flushed is None
+    assert denormal.flushed is not None
+    assert denormal.flushed.value == pytest.approx(3.0)
+    assert denormal.profiled_ns == 3e4
+    assert all(side.page_faults is not None for side in found.sides)
+    assert all(side.threads_used is not None for side in found.sides)
+
+
+def test_a_side_may_be_the_other_one_that_flushes(tmp_path: Path, reader: PictureReader) -> None:
+    """It is profiled once."""
+    one = target("denormal")
+    flushing = replace(one, backend=replace(one.backend, variants=("flush-denormals",)))
+    found = explained_targets(tmp_path, reader, one, flushing)
+
+    assert [side.profiled_ns for side in found.sides] == [3e4, 1e4]
+    assert [side.flushed is None for side in found.sides] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
         ("refusing", "refusing CPUExecutionProvider fp32 fails at prepare: no network for fakenet"),
-        ("greedy", "greedy cannot be profiled: this backend has no profiler"),
+        ("tunable", "tunable cannot be profiled: this backend has no profiler"),
     ],
 )
 def test_a_target_that_fails_is_named(

@@ -95,6 +95,17 @@ def test_torch_has_the_measured_state(variants: frozenset[str], backbone: Backbo
     assert f"memory_format=torch.{'channels_last' if changed else 'contiguous_format'}" in code
 
 
+def test_batch_norms_are_fused_as_measured(backbone: Backbone) -> None:
+    """In the caller's own model."""
+    one = Candidate(TORCH, "fp32", 1, 1, frozenset({"fused-batch-norms"}))
+    code = code_of(one, backbone, "pooled")
+    own = "model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))"
+    names: dict[str, Any] = {}
+    exec(code.replace("# model:", f"{own}  # model:"), names)  # noqa: S102 - it is what is tested
+
+    assert [type(each).__name__ for each in names["model"]] == ["Conv2d", "Identity"]
+
+
 def test_a_compiled_network_is_compiled_as_measured(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

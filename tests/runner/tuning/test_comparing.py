@@ -6,7 +6,7 @@ import pytest
 
 from simx.results.schema.times import Launch
 from simx.runner.tuning.candidates import Candidate, defaults
-from simx.runner.tuning.comparing import Change, changes
+from simx.runner.tuning.comparing import Change, changes, interactions, pairs_of
 from tests.results.builders import MS, launches
 from tests.runner.tuning.simulated import ORT
 
@@ -66,3 +66,37 @@ def test_one_launch_has_no_interval() -> None:
     change = found({DEFAULT: steady(10, 1), DEFAULT.also("passive"): steady(5, 1)})
 
     assert change["variant", "passive"].gain.low is None
+
+
+SPINNING, ONE = DEFAULT.also("spinning"), DEFAULT._replace(threads=1)
+BOTH = ONE.also("spinning")
+
+
+TIMES = {
+    DEFAULT: steady(60),
+    SPINNING: steady(30),
+    ONE: steady(20),
+    DEFAULT.also("passive"): steady(80),
+    DEFAULT.also("parallel"): launches([[61 * MS]], [[59 * MS]], [[60 * MS]]),
+}
+
+
+def test_changes_that_matter_make_pairs() -> None:
+    """Those that differ by chance do not, nor do those that exclude each other."""
+    pairs = pairs_of([DEFAULT], changes([DEFAULT], TIMES), 3)
+
+    assert {pair.candidates[-1] for pair in pairs} == {BOTH, ONE.also("passive")}
+    assert {each.name for each in pairs[0][:2]} == {"variant spinning", "threads 1"}
+    assert pairs_of([DEFAULT], changes([DEFAULT], TIMES), 1) == []
+
+
+@pytest.mark.parametrize(("together", "excess"), [(10, 1), (5, 2), (20, 0.5)])
+def test_a_pair_is_compared_with_the_product_of_its_changes(together: int, excess: float) -> None:
+    """Twice and three times as fast make six times; its own gain is over the default."""
+    pairs = pairs_of([DEFAULT], changes([DEFAULT], TIMES), 2)
+    [found] = interactions(pairs, {**TIMES, BOTH: steady(together)})
+
+    assert found.excess.value == pytest.approx(excess)
+    assert found.gain.value == pytest.approx(60 / together)
+    assert found.settings.threads == 1
+    assert interactions(pairs, TIMES) == ()

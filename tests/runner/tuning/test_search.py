@@ -171,9 +171,11 @@ def test_single_changes_are_measured_together() -> None:
     bench = SimulatedBench(
         lambda each, _: 10.0 / (1.2 if "spinning" in each.variants else 1.0), config()
     )
-    gains = {each.change: each.gain for each in bench.single_changes(4)}
+    alone, pairs = bench.by_setting(4)
+    gains = {each.change: each.gain for each in alone}
 
-    assert len(bench.launched["search"]) == 4
+    assert len(bench.launched["search"]) == 8
+    assert all(each.excess.value == pytest.approx(1, abs=0.1) for each in pairs)
     assert {"variant spinning", "variant passive", "threads 1"} <= gains.keys()
     assert covers(gains["variant spinning"], 1.2)
     assert gains["variant spinning"].is_above_one(1)

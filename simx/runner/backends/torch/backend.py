@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simx.exporter.network.architecture import build_empty
 from simx.exporter.network.heads import remove_head
@@ -64,6 +66,7 @@ class TorchBackend:
             "intra_op_threads": str(torch.get_num_threads()),
             "inter_op_threads": str(torch.get_num_interop_threads()),
             "memory_format": str(self._memory_format).removeprefix("torch."),
+            "batch_norms": "fused" if "fused-batch-norms" in self._variants else "kept",
             "denormals": "flushed" if float((smallest / 2).item()) == 0.0 else "kept",
             "openmp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
             "grad_mode": "inference",
@@ -190,6 +193,8 @@ class TorchRuntime:
         model = build_empty(task.backbone)
         fill(model, load_state(Path(task.weights_path)))
         body = remove_head(model, task.embedding).eval()
+        if "fused-batch-norms" in task.variants:
+            _fuse_batch_norms(body)
         backend = TorchBackend(body, Device(device), task.variants)
         if inductor_options(task.variants) is not None:
             backend.compile(task)
@@ -222,6 +227,19 @@ class TorchRuntime:
         if total != 2.0:  # noqa: PLR2004 - one and one
             raise BackendError(f"device {device} computes {total} for 1 + 1")
         return {}
+
+
+def _fuse_batch_norms(body: nn.Module) -> None:
+    """Make batch norms a part of the convolutions before them, as the exported graph has them.
+
+    Modules stand in the order in which they are called; the embedding is checked in any case.
+    """
+    for module in list(body.modules()):
+        for (one, conv), (other, norm) in pairwise(list(module.named_children())):
+            # A subclass may compute an activation, too.
+            if isinstance(conv, nn.Conv2d) and type(norm) is nn.BatchNorm2d:
+                setattr(module, one, fuse_conv_bn_eval(conv, norm))
+                setattr(module, other, nn.Identity())
 
 
 def _device(provider: str) -> torch.device:
