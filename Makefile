@@ -12,8 +12,8 @@ NEEDS := setup.cfg pyproject.toml constraints.txt
 QUICK := -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
 .PHONY: help bench test test-all test-html test-engines test-providers test-faults test-offline \
-	test-latest test-lowest coverage cuda-acceptance check docs install update dist readme benchmark \
-	benchmark-builds benchmark-others benchmark-pictures clean
+	test-latest test-lowest test-ray coverage cuda-acceptance check docs install update dist readme benchmark \
+	benchmark-builds benchmark-cluster benchmark-others benchmark-pictures clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z][a-z -]*):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -34,6 +34,9 @@ test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 
 test-engines: $(VENV)/.installed-engines  ## OpenVINO, which it installs, and PyTorch's compiler
 	$(BIN)/python -m pytest tests/runner/backends
+
+test-ray: $(VENV)-ray/.installed  ## a Ray cluster of three nodes on this machine, in an environment of its own
+	$(VENV)-ray/bin/python -m pytest tests/cluster
 
 test-faults: $(VENV)/.installed-dev  ## the long form of the faults that `make test` only samples; hours
 	SIMX_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
@@ -126,6 +129,9 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 	$(BIN)/python -m benchmarks.history --targets
 	$(BIN)/python -m benchmarks.history_reports .simx/report.json --reports 1000
 
+benchmark-cluster: $(VENV)-ray/.installed  ## nodes of a Ray cluster on this machine that are killed while they measure; half an hour
+	$(VENV)-ray/bin/python -m benchmarks.cluster
+
 benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
 	$(BIN)/python -m benchmarks.builds --store $(STORE)
 
@@ -162,6 +168,12 @@ $(VENV)/.installed-browser: $(VENV)/.installed-dev
 
 $(VENV)/.installed-engines: $(VENV)/.installed-dev
 	$(BIN)/python $(EDITABLE) ".[openvino]"
+	touch $@
+
+$(VENV)-ray/.installed: $(NEEDS)
+	$(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python $(INSTALL) setuptools
+	$(VENV)-ray/bin/python $(EDITABLE) ".[dev,ray]"
 	touch $@
 
 $(VENV)-%/.installed: $(NEEDS)

@@ -32,7 +32,7 @@ from simx.report.blocks.document import Paragraph
 from simx.report.blocks.explanation import explanation_blocks
 from simx.results.schema.explanation import Explanation
 from simx.runner.explaining import explain
-from simx.selfcheck.claims import lower_bound
+from simx.selfcheck.check import lower_bound
 
 PART = "features.6"
 """The module that has a cause."""

@@ -1,7 +1,4 @@
-"""What the commands do, as functions: for notebooks and other programs.
-
-``import simx`` offers them without importing this module, which is heavy, before one is used.
-"""
+"""What the commands do, as functions; ``import simx`` imports this when one of them is used."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -27,13 +24,14 @@ from simx.api.evaluating import evaluate
 from simx.api.explaining import explain
 from simx.api.reports import compare, compare_targets, history, rows
 from simx.api.tuning import tune
+from simx.cluster.exporting import exporting
+from simx.cluster.measuring import place
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
 from simx.common.user_folders import new_report_path
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import export_into
-from simx.exporter.jobs.export import export as export_to_store
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
@@ -84,6 +82,7 @@ def export(  # noqa: PLR0913 - the options of the command
     jobs: int | None = None,
     store: AnyPath | None = None,
     output: AnyPath | None = None,
+    on: str | None = None,
 ) -> tuple[Outcome, ...]:
     """Export backbones without their heads to ONNX, each verified against torch.
 
@@ -100,15 +99,17 @@ def export(  # noqa: PLR0913 - the options of the command
         jobs: exports side by side; by default one per core, within the memory.
         store: folder of exports; by default the command's.
         output: folder for plain ``NAME.onnx`` files with a manifest, beside the store.
+        on: address of a Ray cluster whose nodes export; each export has the threads.
 
     Returns:
         An ``Exported`` or a ``NotExported`` for each backbone and precision.
 
     Raises:
         InputError: a name is unknown, or a file is not usable.
+        ProviderUnavailableError: Ray is not installed, or no cluster is there.
         SystemFailureError: the system failed on simx's own files.
     """
-    cores = threads or default_threads()
+    cores = threads or (default_threads() if on is None else 1)
     plan = ExportPlan(
         embedding=embedding,
         request=WeightsRequest.parse(os.fspath(weights)).with_key(weights_key),
@@ -120,9 +121,10 @@ def export(  # noqa: PLR0913 - the options of the command
         calibration=calibration_of(calibrate, precisions),
     )
     backbones, exports = selected(names_of(select)), Store(store_of(store))
-    if output is None:
-        return tuple(export_to_store(backbones, exports, plan))
-    return export_into(Path(output), backbones, exports, plan)
+    with exporting(on) as make:
+        if output is None:
+            return make(backbones, exports, plan, ExportListener())
+        return export_into(Path(output), backbones, exports, plan, exporting=make)
 
 
 def bench(  # noqa: PLR0913 - the options of the command
@@ -166,6 +168,8 @@ def bench(  # noqa: PLR0913 - the options of the command
     store: AnyPath | None = None,
     resume: Mapping[str, str] | None = None,
     force: bool = False,
+    on: str | None = None,
+    kind: str | None = None,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Report:
@@ -222,6 +226,8 @@ def bench(  # noqa: PLR0913 - the options of the command
             of beginning one. What is named here has to agree with it: fields of ``Config`` and
             ``Inputs``, each with its label in messages.
         force: replace the file at ``report`` whatever it holds, unless it is read.
+        on: address of a Ray cluster whose nodes measure a backbone each.
+        kind: which nodes, by a part of the name of their processor or GPU, or of a version.
         listener: gets messages, and hears of exports.
         measuring: is entered with the backbones when they are measured; its value is called before
             each launch.
@@ -238,66 +244,68 @@ def bench(  # noqa: PLR0913 - the options of the command
     if not isinstance(request, WeightsRequest):
         request = WeightsRequest.parse(os.fspath(request))
     request = request.with_key(weights_key)
-    sizes, counts = numbers_of(batches), numbers_of(threads or default_threads())
-    processes = numbers_of(instances)
-    require_load(scenario, processes, rate, latency_bound)
-    if duration is None:
-        planned = schedule(
-            profile,
-            launches=launches,
-            rounds=rounds,
-            half_width=half_width,
-            budget=budget,
-            seed=seed,
-            settings=len(sizes) * len(counts) * len(processes),
-            longer=longer_for(scenario, latency_bound),
+    with place(on, kind, listener) as (default, preparing):
+        sizes, counts = numbers_of(batches), numbers_of(threads or default())
+        processes = numbers_of(instances)
+        require_load(scenario, processes, rate, latency_bound)
+        if duration is None:
+            planned = schedule(
+                profile,
+                launches=launches,
+                rounds=rounds,
+                half_width=half_width,
+                budget=budget,
+                seed=seed,
+                settings=len(sizes) * len(counts) * len(processes),
+                longer=longer_for(scenario, latency_bound),
+            )
+        else:
+            require_alone("--duration", launches, rounds, half_width, budget)
+            planned = long_schedule(duration, seed)
+        config = Config(
+            **msgspec.structs.asdict(planned),
+            backbones=names_of(select),
+            backends=names_of(backends),
+            providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
+            provider_options=names_of(provider_options),
+            env=names_of(env),
+            allow_partial=allow_partial,
+            embedding=embedding,
+            precisions=tuple(precisions),
+            batch=sizes[0],
+            threads=counts[-1],
+            batches=sizes if len(sizes) > 1 else (),
+            thread_counts=counts if len(counts) > 1 or (threads and processes != (1,)) else (),
+            instance_counts=processes if processes != (1,) else (),
+            scenario=scenario,
+            rate=rate,
+            latency_bound=latency_bound,
+            shared_session=shared_session,
+            pinned=pinned,
+            pause=pause,
+            duration=duration,
+            weights=request.kind,
+            profile=profile,
+            worker_memory=worker_memory,
         )
-    else:
-        require_alone("--duration", launches, rounds, half_width, budget)
-        planned = long_schedule(duration, seed)
-    config = Config(
-        **msgspec.structs.asdict(planned),
-        backbones=names_of(select),
-        backends=names_of(backends),
-        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
-        provider_options=names_of(provider_options),
-        env=names_of(env),
-        allow_partial=allow_partial,
-        embedding=embedding,
-        precisions=tuple(precisions),
-        batch=sizes[0],
-        threads=counts[-1],
-        batches=sizes if len(sizes) > 1 else (),
-        thread_counts=counts if len(counts) > 1 or (threads and processes != (1,)) else (),
-        instance_counts=processes if processes != (1,) else (),
-        scenario=scenario,
-        rate=rate,
-        latency_bound=latency_bound,
-        shared_session=shared_session,
-        pinned=pinned,
-        pause=pause,
-        duration=duration,
-        weights=request.kind,
-        profile=profile,
-        worker_memory=worker_memory,
-    )
-    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
-        raise InputError(problem)
-    inputs = Inputs(
-        store=str(store_of(store)),
-        weights_file=text_of(request.path),
-        weights_key=request.key,
-        calibrate=text_of(calibrate),
-        weights_mirror=weights_mirror,
-        anchor=text_of(anchor),
-        positive=text_of(positive),
-        negative=text_of(negative),
-        offline=offline,
-        models=tuple(os.fspath(each) for each in models),
-        preprocess=names_of(preprocess),
-    )
-    path = Path(report) if report else new_report_path()
-    return session.bench(config, inputs, path, listener, measuring, resume, force=force)
+        if problem := misfit(msgspec.to_builtins(config), Config, "config"):
+            raise InputError(problem)
+        inputs = Inputs(
+            store=str(store_of(store)),
+            weights_file=text_of(request.path),
+            weights_key=request.key,
+            calibrate=text_of(calibrate),
+            weights_mirror=weights_mirror,
+            anchor=text_of(anchor),
+            positive=text_of(positive),
+            negative=text_of(negative),
+            offline=offline,
+            models=tuple(os.fspath(each) for each in models),
+            preprocess=names_of(preprocess),
+        )
+        path = Path(report) if report else new_report_path()
+        asked = config, inputs, path, listener, measuring, resume
+        return session.bench(*asked, force=force, preparing=preparing)
 
 
 def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:

@@ -8,7 +8,16 @@ import msgspec
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, TYPED, typed_fields, with_path
 from simx.cli.output import force_option, next_step, resume_option, show, tell
-from simx.cli.parameters import PathOrDash, Utf8Path, choice_option, duration, share, size
+from simx.cli.parameters import (
+    PathOrDash,
+    Utf8Path,
+    choice_option,
+    duration,
+    kind_option,
+    on_option,
+    share,
+    size,
+)
 from simx.common.errors import ExitCode, InputError
 from simx.common.input_files import shown
 from simx.common.output_files import STDOUT, require_unread
@@ -107,6 +116,8 @@ the store.
 )
 @force_option
 @resume_option
+@on_option
+@kind_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -158,6 +169,8 @@ def command(
     output: Path | None,
     force: bool,
     resume: Path | None,
+    on: str | None,
+    kind: str | None,
 ) -> ExitCode:
     """Run ``simx bench``."""
     # What measuring needs (numpy, the runner) would slow down --help.
@@ -220,6 +233,8 @@ def command(
             worker_memory=worker_memory,
             store=store,
             resume=typed,
+            on=on,
+            kind=kind,
             force=force,
             listener=listener,
             measuring=shown_launches,

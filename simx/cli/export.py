@@ -6,7 +6,7 @@ import click
 
 from simx.cli import options
 from simx.cli.output import show, tell, tell_once, tell_variables
-from simx.cli.parameters import Utf8Path
+from simx.cli.parameters import Utf8Path, on_option
 from simx.common.errors import ExitCode, InputError
 from simx.common.output_files import STDOUT, require_unread
 from simx.exporter.weights.request import WeightsRequest
@@ -49,6 +49,7 @@ the fp32 export, which is made first if it is missing.
     help="Remove what is not needed from the store: replaced and damaged exports, weights without "
     "an export, and unfinished work.",
 )
+@on_option
 @click.option("--dry-run", is_flag=True, help="With --prune: list the files, but remove nothing.")
 @options.store_option
 @options.format_option
@@ -81,6 +82,7 @@ def command(
     threads: int | None,
     jobs: int | None,
     prune: bool,
+    on: str | None,
     dry_run: bool,
     store: Path,
     format: Form,
@@ -96,26 +98,31 @@ def command(
     if prune:
         if output is not None:
             raise InputError("--prune exports nothing; omit --output")
+        if on is not None:
+            raise InputError("--prune exports nothing; omit --on")
         if is_selective:
             raise InputError("--prune works on the whole store; omit the selection")
         return _prune(store, format, only_list=dry_run)
     if not is_selective:
         raise InputError("export: name backbones, or use --all, --gflops or --family")
+    if on is not None and jobs is not None:
+        raise InputError("--jobs: with --on, the memory of the nodes decides; omit one of the two")
     backbones = options.selected(select, everything=all, gflops=gflops, families=family)
     require_unread(STDOUT, filter(None, [weights.path]))
     # What exporting needs would slow down --help.
     from simx.cli.showing.export_records import columns_of, record_of  # noqa: PLC0415
     from simx.cli.showing.progress import shown_exports  # noqa: PLC0415
+    from simx.cluster.exporting import exporting  # noqa: PLC0415
     from simx.exporter.jobs.calibration import calibration_of  # noqa: PLC0415
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
-    from simx.exporter.jobs.export import export  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
     from simx.exporter.store.store import Store  # noqa: PLC0415
     from simx.models.catalogue import licence_notes  # noqa: PLC0415
 
     tell_variables()
-    cores = threads or default_threads()
+    # On a cluster, each export has its own: as many fit side by side as the memory allows.
+    cores = threads or (default_threads() if on is None else 1)
     plan = ExportPlan(
         embedding=embedding,
         request=weights.with_key(weights_key),
@@ -127,12 +134,19 @@ def command(
         calibration=calibration_of(calibrate, precision),
     )
     exports = Store(store, tell_once())
-    with shown_exports() as shown:
-        outcomes = (
-            export(backbones, exports, plan, shown)
-            if output is None
-            else export_into(output, backbones, exports, plan, shown, data_beside=external_data)
-        )
+    with exporting(on) as export, shown_exports() as shown:
+        if output is None:
+            outcomes = export(backbones, exports, plan, shown)
+        else:
+            outcomes = export_into(
+                output,
+                backbones,
+                exports,
+                plan,
+                shown,
+                data_beside=external_data,
+                exporting=export,
+            )
     records = [record_of(outcome) for outcome in outcomes]
     pretrained = (each for each in records if each.weights_origin == "pretrained")
     notes = licence_notes((each.model, each.weights) for each in pretrained)

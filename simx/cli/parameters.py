@@ -147,3 +147,20 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
         return reduce(lambda added, option: option(added), reversed(options), command)
 
     return add
+
+
+on_option = click.option(
+    "--on",
+    type=utf8,
+    metavar="ADDRESS",
+    help="Work on the nodes of the Ray cluster at HOST:PORT; auto: of the one that this machine is "
+    "a node of; local: start Ray here.",
+)
+
+kind_option = click.option(
+    "--kind",
+    type=utf8,
+    metavar="TEXT",
+    help="With --on: use the nodes with this in the name of their processor or GPU, or in a "
+    "version. Default: the kind with the most nodes.",
+)

@@ -16,6 +16,9 @@ _CODES = {
     signal.SIGHUP: ExitCode.HUNG_UP,
 }
 
+ENDING = tuple(_CODES)
+"""The signals that end simx."""
+
 
 def handle_signals() -> None:
     """Raise an exception on the first signal, so that simx cleans up; exit on the second.

@@ -80,10 +80,12 @@ def shown_steps(total: int) -> Iterator[Show]:
 def shown_launches(backbones: Sequence[Backbone]) -> Iterator[Callable[[Backbone, int, int], None]]:
     """Show the progress of a measurement; call the result before each launch."""
     with shown_steps(len(backbones)) as show:
+        begun: dict[Backbone, None] = {}
 
         def progress(backbone: Backbone, launch: int, planned: int) -> None:
+            begun[backbone] = None
             text = f"measuring {backbone.name}, launch {launch + 1} of {max(planned, launch + 1)}"
-            show(backbones.index(backbone) + min(launch / planned, 1.0), text)
+            show(len(begun) - 1 + min(launch / planned, 1.0), text)
 
         yield progress
 

@@ -1,6 +1,6 @@
 """Intact exports, in the store or as plain files in the user's folder. Imports no runtime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,9 @@ from simx.models.backbone import Backbone, Precision
 
 Ensured = Mapping[tuple[Backbone, Precision], Entry | NotExported]
 """The sound export of each backbone in each precision, or why there is none."""
+
+Exporting = Callable[[Sequence[Backbone], Store, ExportPlan, ExportListener], tuple[Outcome, ...]]
+"""``export``, or what does the same elsewhere."""
 
 
 def ensure(
@@ -50,6 +53,7 @@ def export_into(
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     *,
     data_beside: bool = False,
+    exporting: Exporting = export,
 ) -> tuple[Outcome, ...]:
     """Export backbones, and put each into a folder as a plain ``NAME.onnx`` file.
 
@@ -60,6 +64,7 @@ def export_into(
         plan: how to export.
         listener: hears of each export.
         data_beside: whether weights always go into separate files, even small ones.
+        exporting: what exports them: ``export``, or what does the same elsewhere.
 
     Returns:
         As ``export`` does, with the plain file of each export in ``output``.
@@ -91,8 +96,8 @@ def export_into(
                 listener.notice(f"{error}; exporting {outcome.backbone.name} again")
                 store.discard(outcome.entry)
                 only = msgspec.structs.replace(plan, precisions=(outcome.precision,))
-                (again,) = export([outcome.backbone], store, only, listener)
+                (again,) = exporting([outcome.backbone], store, only, listener)
                 return put(again)
             return msgspec.structs.replace(outcome, output=path)
 
-        return tuple(put(outcome) for outcome in export(backbones, store, plan, listener))
+        return tuple(put(outcome) for outcome in exporting(backbones, store, plan, listener))

@@ -12,10 +12,11 @@ An entry appears by one rename, complete or not at all, and is never changed aft
 neither torch nor onnxruntime.
 """
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from simx.common.atomic import make_folder, sync_folder, write_synced
@@ -143,9 +144,13 @@ class Store:
                 if damage_of(entry.weights_path, manifest.weights):
                     weights.replace(entry.weights_path)
                     sync_folder(entry.weights_path.parent)
-                if folder.exists():
-                    folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
-                prepared.rename(folder)
+                # Where the file system has no locks, another process may be first meanwhile.
+                while not _is_moved(prepared, folder):
+                    found = self.entry_at(manifest.identity, key)
+                    if found is not None and found.damage() is None:
+                        return found
+                    with suppress(FileNotFoundError):  # another process moved it away
+                        folder.rename(prepared.with_name(f"{prepared.name}.replaced"))
                 sync_folder(folder.parent)
         return entry
 
@@ -197,3 +202,14 @@ class Store:
     def _folder(self, identity: ExportIdentity, key: str) -> Path:
         leaf = f"{identity.embedding}-{identity.precision}-{key}"
         return self.root / "exports" / identity.model / identity.weights / leaf
+
+
+def _is_moved(folder: Path, to: Path) -> bool:
+    """Move a folder to a place where nothing is, and return whether that is so."""
+    try:
+        folder.rename(to)
+    except OSError as error:
+        if error.errno not in {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY}:
+            raise
+        return False
+    return True

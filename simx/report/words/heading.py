@@ -7,13 +7,14 @@ from operator import itemgetter
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import IMAGES
-from simx.report.words.names import IMAGE_WORDS, TIMES, listed, provider_name
+from simx.report.words.names import IMAGE_WORDS, TIMES, listed, provider_name, target_name
 from simx.results.files.assembly import forward_of
 from simx.results.schema.config import SINGLE_STREAM, Config, OwnModel
 from simx.results.schema.environment import Environment, OtherEnvironment
 from simx.results.schema.gpu import GpuState, summary
 from simx.results.schema.report import MeasuredCell, Report, Stop
-from simx.results.statistics.drift import peaks
+from simx.results.statistics.drift import between_nodes, peaks
+from simx.results.summaries.summary import target_of
 
 SMALLEST_SHARE = 0.01
 """Of a run's seconds that are shown by their name."""
@@ -33,6 +34,7 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "software", (f"simx {report.simx}", *_software(report.environment))
         for title, other in report.environment.others.items():
             yield "environment", (title, *_software(other))
+        yield "nodes", _nodes(report)
         yield "gpu", tuple(summary(_gpu_states(report)))
         yield "requested", _requested(report.config)
         yield "measured", _measured(report)
@@ -80,6 +82,24 @@ def _machine(report: Report, environment: Environment, config: Config) -> tuple[
         *(
             f"peak {peak / 1e9:.0f} GFLOP/s on {provider_name(provider)}"
             for provider, peak in peaks(report).items()
+        ),
+    )
+
+
+def _nodes(report: Report) -> tuple[str, ...]:
+    """Return how many equal nodes measured, and by how much they differ."""
+    targets = dict.fromkeys(
+        target_of(times.identity) for node in report.nodes for times in node.reference
+    )
+    models = dict.fromkeys(
+        times.identity.model for node in report.nodes for times in node.reference
+    )
+    return (
+        *((counted(len(report.nodes), "equal node"),) if report.nodes else ()),
+        *(
+            f"different by {100 * share:.1f} % on {target_name(target)} ({', '.join(models)})"
+            for target in targets
+            if (share := between_nodes(report, target))
         ),
     )
 

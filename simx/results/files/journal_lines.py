@@ -5,23 +5,38 @@ further line is one finished launch of a backbone, or has notes for the report. 
 without its newline was not completely written, and is not read.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from simx.common import strict_json
-from simx.common.bounded import Amount, Text
+from simx.common import grouped, strict_json
+from simx.common.bounded import Amount, Count, Text
 from simx.common.errors import InputError
 from simx.common.input_files import InputKind, shown
 from simx.common.safe_text import clean
 from simx.common.strict_json import Struct
 from simx.results.files.anonymised import anonymised
-from simx.results.files.assembly import merge_canaries, merge_cells, merge_preparations
+from simx.results.files.assembly import (
+    forward_of,
+    merge_canaries,
+    merge_cells,
+    merge_preparations,
+)
 from simx.results.files.validation import first_problem
 from simx.results.schema.config import Aim
-from simx.results.schema.report import Canary, MeasuredCell, Outcome, Preparation, Report, Stop
+from simx.results.schema.report import (
+    Canary,
+    MeasuredCell,
+    Node,
+    Outcome,
+    Preparation,
+    ReferenceTimes,
+    Report,
+    Stop,
+)
 
 T = TypeVar("T")
 
@@ -41,7 +56,8 @@ class JournalId(Struct, frozen=True, kw_only=True):
     """Name and version of the format.
 
     Version 2 has the run's configuration in the report alone, and the files beside it. Version 3
-    has lines of notes instead of resumptions. Version 4 has searches of settings, too.
+    has lines of notes instead of resumptions. Version 4 has searches of settings, too, and
+    launches on the nodes of a cluster.
     """
 
     name: Literal["simx-journal"] = "simx-journal"
@@ -94,7 +110,9 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
 
     ``seconds`` counts from the end of the launch before it, and ``spent`` has the most of them, by
     what they were spent for. The last launch of a backbone has the
-    ``stop``; a backbone that could not be exported has neither.
+    ``stop``; a backbone that could not be exported has neither. On a cluster, ``node`` is the
+    random identifier of the node, and ``attempt`` tells those apart that begin a backbone: a lost
+    node's launches do not mix with those of the node after it.
     """
 
     cells: tuple[Outcome, ...]
@@ -103,6 +121,15 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
     seconds: Amount = 0.0
     spent: dict[Text, Amount] = {}  # noqa: RUF012 - msgspec copies it
     stop: Stop | None = None
+    node: Text | None = None
+    attempt: Count = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether its attempt ends with it."""
+        return self.stop is not None or not any(
+            isinstance(cell, MeasuredCell) for cell in self.cells
+        )
 
     @property
     def backbone(self) -> JournaledBackbone:
@@ -127,31 +154,72 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     @property
     def launches(self) -> tuple[FinishedLaunch, ...]:
+        """The finished launches that count, in the order of the lines.
+
+        Of several attempts at a backbone that is the first one that ended, or the last one.
+        """
+        counting: dict[JournaledBackbone, FinishedLaunch] = {}
+        for each in self.attempts:
+            if each.backbone not in counting or not counting[each.backbone].is_last:
+                counting[each.backbone] = each
+        return tuple(
+            each for each in self.attempts if each.attempt == counting[each.backbone].attempt
+        )
+
+    @property
+    def attempts(self) -> tuple[FinishedLaunch, ...]:
         """Every finished launch, in the order of the lines."""
         return tuple(line for line in self.lines if isinstance(line, FinishedLaunch))
 
     @property
     def finished(self) -> frozenset[JournaledBackbone]:
         """The backbones that have had their last launch, or whose cells have all failed."""
-        return frozenset(
-            launch.backbone
-            for launch in self.launches
-            if launch.stop or not any(isinstance(cell, MeasuredCell) for cell in launch.cells)
+        return frozenset(launch.backbone for launch in self.launches if launch.is_last)
+
+    @property
+    def _references(self) -> dict[str, tuple[ReferenceTimes, ...]]:
+        """The times of the backbone that several nodes measured to its end, by their identifiers.
+
+        A node that did not is there too, if it measured anything that counts.
+        """
+        parts = grouped(
+            (each for each in self.attempts if each.node),
+            lambda each: (each.node, each.backbone, each.attempt),
         )
+        ended = {key: of for key, of in parts.items() if of[-1].is_last}
+        shared = Counter(backbone for _, backbone, _ in ended)
+        found: dict[str, tuple[ReferenceTimes, ...]] = {
+            each.node: () for each in self.launches if each.node
+        }
+        for (node, backbone, _), launches in ended.items():
+            if node and shared[backbone] > 1:
+                cells = merge_cells(cell for each in launches for cell in each.cells)
+                found[node] = tuple(
+                    ReferenceTimes(identity=cell.identity, launches=forward_of(cell))
+                    for cell in cells
+                    if isinstance(cell, MeasuredCell)
+                )
+        return found
 
     def report(self) -> Report:
         """Make the report of all lines."""
         notes = (note for line in self.lines if isinstance(line, Noted) for note in line.notes)
-        config = self.header.report.config
+        config, launches, references = self.header.report.config, self.launches, self._references
+        number = {node: place for place, node in enumerate(references, 1)}
         return msgspec.structs.replace(
             self.header.report,
             config=None if config is None else anonymised(config),
-            cells=merge_cells(cell for launch in self.launches for cell in launch.cells),
-            canary=merge_canaries(canary for launch in self.launches for canary in launch.canary),
+            cells=merge_cells(cell for launch in launches for cell in launch.cells),
+            canary=merge_canaries(canary for launch in launches for canary in launch.canary),
             preparations=merge_preparations(
-                launch.preparation for launch in self.launches if launch.preparation is not None
+                launch.preparation for launch in launches if launch.preparation is not None
             ),
-            stops=tuple(launch.stop for launch in self.launches if launch.stop is not None),
+            stops=tuple(
+                msgspec.structs.replace(launch.stop, node=number.get(launch.node or ""))
+                for launch in launches
+                if launch.stop is not None
+            ),
+            nodes=tuple(Node(reference=times) for times in references.values()),
             # A run that was resumed may have made a note twice.
             notes=tuple(dict.fromkeys((*self.header.report.notes, *notes))),
         )

@@ -43,8 +43,19 @@ def _problems(report: Report) -> Iterator[str]:
             yield from _timings_problems(cell.timings, path)
     for index, preparation in enumerate(report.preparations):
         yield from _timings_problems(preparation.timings, f"$.preparations[{index}]")
+    yield from _node_problems(report)
     for index, canary in enumerate(report.canary):
         yield from _launches_problems(canary.launches, f"$.canary[{index}].launches")
+
+
+def _node_problems(report: Report) -> Iterator[str]:
+    for index, stop in enumerate(report.stops):
+        if stop.node is not None and stop.node > len(report.nodes):
+            yield f"$.stops[{index}].node is {stop.node}, and there are {len(report.nodes)}"
+    for number, node in enumerate(report.nodes):
+        for index, times in enumerate(node.reference):
+            path = f"$.nodes[{number}].reference[{index}].launches"
+            yield from _launches_problems(times.launches, path)
 
 
 def _kind_problems(report: Report) -> Iterator[str]:
@@ -52,7 +63,7 @@ def _kind_problems(report: Report) -> Iterator[str]:
     for name in ("environment", "config"):
         if (getattr(report, name) is None) != quoted:
             yield f"$.{name} is {'given' if quoted else 'null'}; {_KINDS}"
-    for name in ("canary", "preparations", "stops"):
+    for name in ("canary", "preparations", "stops", "nodes"):
         if quoted and getattr(report, name):
             yield f"$.{name} is given; {_KINDS}"
     for index, cell in enumerate(report.cells):

@@ -23,7 +23,8 @@ History of the format:
    ``batches`` and ``thread_counts`` to the configuration, and the scope ``first.cached``; figures
    of GFLOPS may be None. Adds scenarios of load and instances to the configuration and to
    identities, ``commit`` to the environment, and ``energy_uj`` to the noise of a block
-   and ``idle_watts`` to launches, absent where the machine does not tell. Versions 4 to 6 are read.
+   and ``idle_watts`` to launches, absent where the machine does not tell. Adds ``nodes``, those of
+   a cluster. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal
@@ -259,7 +260,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     all launches, from the first worker's start, and ``spent`` says for what: a scope's name for its
     blocks, and ``pictures``, ``prepare``, ``compare``, ``threads``, ``warm-up``, ``canary``,
     ``pause`` and ``events``. The rest is the measurement of a GPU's memory, and the ends of
-    workers.
+    workers. ``node`` is the place of the node in the report's, from 1; None without a cluster.
     """
 
     model: Text
@@ -269,6 +270,23 @@ class Stop(Struct, frozen=True, kw_only=True):
     ended_by: Ending
     seconds: Amount
     spent: dict[Text, Amount] = {}  # noqa: RUF012 - msgspec copies it
+    node: Positive | None = None
+
+
+class ReferenceTimes(Struct, frozen=True, kw_only=True):
+    """A node's times of ``forward`` of a cell of the backbone that all nodes measure."""
+
+    identity: Identity
+    launches: Launches
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One of the equal nodes of a cluster that measured backbones; the report's stops say which.
+
+    ``reference`` shows what the nodes differ in; empty where one node measured alone.
+    """
+
+    reference: tuple[ReferenceTimes, ...] = ()
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -288,4 +306,5 @@ class Report(Struct, frozen=True, kw_only=True):
     preparations: tuple[Preparation, ...] = ()
     source: Text | None = None
     stops: tuple[Stop, ...] = ()
+    nodes: tuple[Node, ...] = ()
     notes: tuple[Text, ...] = ()

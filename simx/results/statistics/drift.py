@@ -1,14 +1,19 @@
-"""What a run's canaries show of the machine: its peak, and how much its speed drifted. Pure."""
+"""What a run's canaries show of the machine: its peak, and how much its speed drifted. Pure.
+
+Of equal nodes of a cluster, the backbone that all of them measured shows what they differ in.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from simx.results.files.assembly import forward_of
 from simx.results.schema.config import SINGLE_STREAM
 from simx.results.schema.report import Canary, MeasuredCell, Report
 from simx.results.schema.times import block_median
+from simx.results.statistics.estimates import log_times
 from simx.results.statistics.noise import canary_ns
-from simx.results.summaries.summary import TargetId
+from simx.results.summaries.summary import TargetId, target_of
 
 NS_PER_SECOND = 1e9
 
@@ -104,3 +109,23 @@ def levels(canaries: Iterable[Canary]) -> Mapping[tuple[str, str], float]:
         logs = [math.log(canary_ns(block)) for launch in canary.launches for block in launch.blocks]
         found[canary.model, canary.weights] = math.fsum(logs) / len(logs)
     return found
+
+
+def node_levels(report: Report, target: TargetId) -> Mapping[int, float]:
+    """Return the mean logarithm of each node's times of the reference backbone, by its number.
+
+    Empty where it was not measured on two nodes. Everything counts, disturbed rounds too.
+    """
+    found = {}
+    for number, node in enumerate(report.nodes, 1):
+        its = (each for each in node.reference if target_of(each.identity) == target)
+        logs = [*chain.from_iterable(log_times(each.launches).values() for each in its)]
+        if logs:
+            found[number] = math.fsum(logs) / len(logs)
+    return found if len(found) > 1 else {}
+
+
+def between_nodes(report: Report, target: TargetId) -> float:
+    """Return by which share equal nodes differ on a target; 0 without several nodes."""
+    found = node_levels(report, target).values()
+    return math.expm1(max(found) - min(found)) if found else 0.0

@@ -19,6 +19,7 @@ from simx.results.statistics.estimates import (
     summed,
 )
 from simx.results.statistics.moderation import Part, Prior, moderated, prior, spread
+from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.sustained import sustained
 from simx.results.summaries.summary import BackboneKey, TargetId, backbone_of, target_of
 
@@ -60,11 +61,19 @@ class CountedReport:
         config = report.config
         self._pilot = config.pilot if config else None
         self._bound_ns = config.latency_bound and config.latency_bound * 1e9 if config else None
-        self.undisturbed_ns = round_filter.references(report.canary)
+        # Each node of a cluster has its own speed.
+        nodes = {(stop.model, stop.weights): stop.node for stop in report.stops}
+        of_nodes = grouped(report.canary, lambda each: nodes.get((each.model, each.weights)))
+        undisturbed_ns = {node: round_filter.references(of) for node, of in of_nodes.items()}
         canaries = grouped(report.canary, lambda each: (each.model, each.weights))
         preparations = {(each.model, each.weights): each for each in report.preparations}
         self.backbones = [
-            self._counted(cells, canaries.get(name, ()), preparations.get(name))
+            self._counted(
+                cells,
+                canaries.get(name, ()),
+                preparations.get(name),
+                undisturbed_ns.get(nodes.get(name), {}),
+            )
             for cells in _groups(report)
             for name in [(cells[0].identity.model, cells[0].identity.weights)]
         ]
@@ -107,7 +116,11 @@ class CountedReport:
         return self._priors[what]
 
     def _counted(
-        self, cells: Sequence[Cell], canaries: Sequence[Canary], preparation: Preparation | None
+        self,
+        cells: Sequence[Cell],
+        canaries: Sequence[Canary],
+        preparation: Preparation | None,
+        undisturbed_ns: Mapping[CanaryKey, float],
     ) -> CountedBackbone:
         times = {
             target_of(cell.identity): {
@@ -117,7 +130,7 @@ class CountedReport:
             if isinstance(cell, MeasuredCell)
         }
         forwards = [of_cell[FORWARD] for of_cell in times.values() if FORWARD in of_cell]
-        filtered = round_filter.filter_rounds(forwards, canaries, self.undisturbed_ns)
+        filtered = round_filter.filter_rounds(forwards, canaries, undisturbed_ns)
         rounds = iter(filtered.cells)
         counting = {
             target: _with_pipeline(

@@ -18,7 +18,7 @@ from simx.results.schema.evaluation import Estimate as Share
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import Report
 from simx.results.schema.times import FORWARD
-from simx.results.statistics.drift import levels
+from simx.results.statistics.drift import levels, node_levels
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import backbones, canaries_of, targets
 from simx.results.summaries.joining import Joined, Network, join
@@ -169,15 +169,20 @@ def decide(
     """
     limits = criteria.limits
     speeds = {target: _levels(reports, target) for target in selected}
+    nodes = {target: _node_levels(reports, target) for target in selected}
     places = [
         (backbone, target)
         for backbone in summaries
         for target in selected
         if joined is None or _network(backbone, target) in joined.cells
     ]
-    found = [_contender(*each, criteria.latency_of, speeds[each[1]], joined) for each in places]
+    found = [
+        _contender(*each, criteria.latency_of, speeds[each[1]], nodes[each[1]], joined)
+        for each in places
+    ]
     contenders = [contender for contender in found if contender is not None]
     drifts = [each.level for each in contenders] or [0.0]
+    of_nodes = [each.node_level for each in contenders] or [0.0]
     order: Order = "fastest" if limits.max_latency_ns is None else "most accurate"
     ranked = ordered((contenders[place] for place in pareto_front(contenders)), order)
     fitting = tuple(each for each in ranked if keeps(each, limits))
@@ -187,7 +192,7 @@ def decide(
         latency_of=criteria.latency_of,
         limits=limits,
         order=order,
-        drift=math.expm1(max(drifts) - min(drifts)),
+        drift=math.expm1(max(max(drifts) - min(drifts), max(of_nodes) - min(of_nodes))),
         contenders=tuple(contenders),
         absent=tuple(place for place, each in zip(places, found, strict=True) if each is None),
         pareto_front=ranked,
@@ -230,6 +235,11 @@ def _levels(reports: Sequence[Report], target: TargetId) -> Mapping[tuple[str, s
     return {backbone: level - mean for backbone, level in found.items()}
 
 
+def _node_levels(reports: Sequence[Report], target: TargetId) -> Mapping[int, float]:
+    """Return those of a report's nodes; those of several reports are not comparable."""
+    return node_levels(reports[0], target) if len(reports) == 1 else {}
+
+
 def _network(backbone: BackboneSummary, target: TargetId) -> Network:
     return backbone.model, backbone.weights, backbone.embedding, target
 
@@ -239,6 +249,7 @@ def _contender(
     target: TargetId,
     latency_of: LatencyOf,
     speeds: Mapping[tuple[str, str], float],
+    nodes: Mapping[int, float],
     joined: Joined | None,
 ) -> Contender | None:
     cell = next((cell for cell in backbone.measured if cell.target == target), None)
@@ -254,6 +265,7 @@ def _contender(
         # A margin of random weights means nothing.
         margin=None if cell.weights_origin == "random" else cell.margin,
         level=speeds.get((backbone.model, backbone.weights), 0.0),
+        node_level=nodes.get((backbone.stop and backbone.stop.node) or 0, 0.0),
         evaluated=joined.cells[_network(backbone, target)] if joined else None,
     )
 

@@ -8,7 +8,7 @@ from simx.models.ranges import Range, range_of
 from simx.results.schema.partial_placement import without_options, without_partial_placement
 from simx.results.schema.report import Canary, Report
 from simx.results.schema.times import FORWARD
-from simx.results.statistics.drift import drift
+from simx.results.statistics.drift import between_nodes, drift
 from simx.results.statistics.estimates import Ratio
 from simx.results.summaries.backbones import Summariser
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId, target_of
@@ -65,7 +65,10 @@ def by_range(report: Report, ranges: Sequence[Range]) -> tuple[RangeSummary, ...
             range=bounds,
             backbones=tuple(groups[bounds]),
             drift={
-                target: drift(of, [(each.model, each.weights) for each in on(target, bounds)])
+                target: max(
+                    drift(of, [(each.model, each.weights) for each in on(target, bounds)]),
+                    between_nodes(report, target),
+                )
                 for target, of in canaries.items()
             },
             settings=tuple(each for each in every if inside(each) == bounds),

@@ -1,10 +1,11 @@
 """The figures by which backbones are compared, and what is better, with the intervals. Pure.
 
 One backbone beats another if it is clearly faster and at least as good. It is clearly faster if the
-intervals are separated by more than the machine's drift between the two. This is a strict order, as
-for separated intervals (P. C. Fishburn, "Intransitive indifference with unequal indifference
-intervals", Journal of Mathematical Psychology 7, 1970): by the triangle inequality, the drifts over
-any third backbone add up to at least the direct one. So beating is a strict order too. It follows
+intervals are separated by more than the machine's drift between the two, or than that of their
+nodes, where that is more. This is a strict order, as for separated intervals (P. C. Fishburn,
+"Intransitive indifference with unequal indifference intervals", Journal of Mathematical Psychology
+7, 1970): by the triangle inequality, which the larger of two distances keeps, the drifts over any
+third backbone add up to at least the direct one. So beating is a strict order too. It follows
 that no member of the front is beaten, that a member beats every other backbone, and that for each
 backbone within limits on latency and accuracy some member is within them as well.
 """
@@ -31,13 +32,15 @@ class Merit(msgspec.Struct, frozen=True, kw_only=True):
     ``acc1`` is in percent, ``margin`` (positive minus negative similarity) in percentage points.
     With ``evaluated``, the figures on the user's pictures count in their place.
     ``level`` is the logarithm of the canary's time during the measurement, minus its mean on the
-    target: the difference of two levels is the machine's drift.
+    target: the difference of two levels is the machine's drift. ``node_level`` is the same for the
+    node of a cluster, by the times of the backbone that all nodes measure.
     """
 
     latency: Estimate
     acc1: float | None
     margin: float | None
     level: float = 0.0
+    node_level: float = 0.0
     evaluated: EvaluatedCell | None = None
 
     @property
@@ -103,7 +106,8 @@ def clearly_faster(one: Merit, other: Merit) -> bool:
 
     A latency without an interval counts as an interval of no width.
     """
-    return one.high_ns * math.exp(abs(one.level - other.level)) < other.low_ns
+    drift = max(abs(one.level - other.level), abs(one.node_level - other.node_level))
+    return one.high_ns * math.exp(drift) < other.low_ns
 
 
 def clearly_more_accurate(one: Merit, other: Merit) -> bool:

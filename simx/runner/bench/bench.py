@@ -3,7 +3,8 @@
 The parent of all workers. It imports no runtime and does nothing while a worker measures.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,26 +67,48 @@ def run_bench(
     history, spreads = ReferenceWorkloadHistory(), PilotSpreads()
     require_same_exports(journal.kept.launches, workloads, opened.targets, config)
     earlier = replay(journal.kept.launches, config, history, spreads)
+    with (
+        published_if_ended(journal, path),
+        bench_of(config, pictures, opened, history, deadlines) as bench,
+    ):
+        for workload in workloads:
+            if workload.name not in journal.kept.finished:
+                found = earlier.get(workload.name) or Earlier(Launches(config, spreads), {})
+                for launch in measured(bench, workload, config, opened.targets, found, progress):
+                    journal.append(launch)
+    return finish(journal, path)
+
+
+@contextmanager
+def bench_of(
+    config: Config,
+    pictures: PictureSet,
+    opened: OpenTargets,
+    history: ReferenceWorkloadHistory,
+    deadlines: Deadlines = USUAL,
+) -> Iterator[Bench]:
+    """Yield what all launches of a run share; arguments as for ``run_bench``."""
+    with launcher(READER, memory=config.worker_memory) as reading:
+        is_loaded = config.scenario != SINGLE_STREAM
+        yield Bench(
+            launchers=opened.launchers,
+            reader=PictureReader(reading, dict(pictures.files()), deadlines.of_pictures),
+            schedule=config,
+            history=history,
+            deadlines=deadlines,
+            only_forward=is_loaded,
+            counting=None if is_loaded else 0,
+        )
+
+
+@contextmanager
+def published_if_ended(journal: Journal, path: Path) -> Iterator[None]:
+    """Write a report of the finished launches where the run is ended before all is measured."""
     try:
-        with launcher(READER, memory=config.worker_memory) as reading:
-            is_loaded = config.scenario != SINGLE_STREAM
-            bench = Bench(
-                launchers=opened.launchers,
-                reader=PictureReader(reading, dict(pictures.files()), deadlines.of_pictures),
-                schedule=config,
-                history=history,
-                deadlines=deadlines,
-                only_forward=is_loaded,
-                counting=None if is_loaded else 0,
-            )
-            for workload in workloads:
-                if workload.name not in journal.kept.finished:
-                    found = earlier.get(workload.name) or Earlier(Launches(config, spreads), {})
-                    _measure(bench, workload, config, opened.targets, journal, found, progress)
+        yield
     except (KeyboardInterrupt, Terminated):
         _publish(journal, path, "this run was ended before all was measured")
         raise
-    return finish(journal, path)
 
 
 def finish(journal: Journal, path: Path) -> Report:
@@ -113,16 +136,15 @@ def _publish(journal: Journal, path: Path, *notes: str) -> Report:
     return report
 
 
-def _measure(
+def measured(
     bench: Bench,
     workload: Workload,
     config: Config,
     targets: Sequence[Target],
-    journal: Journal,
     earlier: Earlier,
     progress: Progress,
-) -> None:
-    """Measure one backbone, launch after launch, until its pilot or its time ends it.
+) -> Iterator[FinishedLaunch]:
+    """Measure one backbone until its pilot or its time ends it, and yield each finished launch.
 
     Budget and duration include what is not timed: measuring the memory, and loading.
     """
@@ -136,7 +158,7 @@ def _measure(
     cells = [each for each in planned if isinstance(each, PlannedCell)]
     if not cells:
         failed = (each for each in planned if isinstance(each, FailedCell))
-        journal.append(FinishedLaunch(cells=tuple(failed)))
+        yield FinishedLaunch(cells=tuple(failed))
         return
     launches.go_on_from_now()
     if not launches.done:
@@ -148,17 +170,15 @@ def _measure(
         cells = list(result.left)
         finished = launches.add(result.finished, bench.history.references())
         if launches.done == 1:
-            measured = iter(finished.cells)
-            in_order = (
-                each if isinstance(each, FailedCell) else next(measured) for each in planned
-            )
+            tried = iter(finished.cells)
+            in_order = (each if isinstance(each, FailedCell) else next(tried) for each in planned)
             finished = msgspec.structs.replace(finished, cells=tuple(in_order))
         verdict = launches.verdict()
         if not cells:
             verdict = "failed"
         # In one line with the launch: a run cannot end between the two.
         stop = None if verdict == "go_on" else launches.stop(backbone, verdict)
-        journal.append(msgspec.structs.replace(finished, stop=stop))
+        yield msgspec.structs.replace(finished, stop=stop)
 
 
 def begun_report(

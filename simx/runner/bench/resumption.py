@@ -31,7 +31,7 @@ from simx.runner.bench.cells import PlannedCell, Workload
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import Target
 
-_MAY_CHANGE = frozenset({"system", "memory_bytes", "container", "commit"})
+MAY_CHANGE = frozenset({"system", "memory_bytes", "container", "commit"})
 """Fields of the environment whose change is noted; times depend on all others."""
 
 
@@ -136,7 +136,7 @@ def environment_changes(before: Environment, now: Environment) -> tuple[str, ...
         InputError: something has changed that times depend on.
     """
     changed = [*differences(before, now, {"others": "environment of"})]
-    if refused := [text for field, text in changed if field not in _MAY_CHANGE]:
+    if refused := [text for field, text in changed if field not in MAY_CHANGE]:
         raise InputError(
             f"the machine or its software is no longer what it was: {'; '.join(refused)}; "
             "measure anew instead, with -o for another report"

@@ -1,7 +1,4 @@
-"""A benchmark from its configuration to its report: prepare, measure, publish, resume.
-
-It prints nothing; its listener gets messages.
-"""
+"""A benchmark from its configuration to its report: prepare, measure, publish, resume."""
 
 import os
 import sys
@@ -49,6 +46,9 @@ from simx.runner.bench.threads import threads_without_cores
 from simx.runner.measure import energy
 from simx.workers import variables
 
+Preparing = Callable[[Config, Inputs, ExportListener], AbstractContextManager["Session"]]
+"""``prepared``, or what prepares a session that measures elsewhere."""
+
 Measuring = Callable[[Sequence[Backbone]], AbstractContextManager[Progress]]
 """Returns a context for the measurement of backbones; its value is called before each launch."""
 
@@ -62,6 +62,7 @@ def bench(
     resumed: Mapping[str, str] | None = None,
     *,
     force: bool = False,
+    preparing: Preparing | None = None,
 ) -> Report:
     """Measure, and write the report; or finish a run that ended early.
 
@@ -78,6 +79,7 @@ def bench(
             of ``config`` and ``inputs`` that are named here have to agree with it; each has its
             label in messages. Of the others only ``offline`` counts.
         force: replace the file at ``path`` whatever it holds, unless it is read.
+        preparing: prepares the session, if it is to measure elsewhere.
 
     Raises:
         InputError: an argument is not usable, or at a new report's place is a journal, or a file
@@ -92,7 +94,8 @@ def bench(
             report = read(path)
             listener.notice(f"{shown(path)} has no journal: nothing of it is open")
             return report
-    with journaled(config, inputs, path, listener, resumed, force=force) as (session, journal):
+    asked = config, inputs, path, listener, resumed, None, preparing
+    with journaled(*asked, force=force) as (session, journal):
         return session.measure(journal, path, measuring) if session else finish(journal, path)
 
 
@@ -104,6 +107,7 @@ def journaled(
     listener: ExportListener,
     resumed: Mapping[str, str] | None,
     aim: Aim | None = None,
+    preparing: Preparing | None = None,
     *,
     force: bool,
 ) -> Iterator[tuple["Session | None", Journal]]:
@@ -114,10 +118,11 @@ def journaled(
     """
     if resumed is None or "backends" in resumed:
         config = msgspec.structs.replace(config, backends=tuple(map(located, config.backends)))
+    preparing = preparing or prepared
     with ExitStack() as held:
         session: Session | None
         if resumed is None:
-            session = held.enter_context(prepared(config, inputs, listener))
+            session = held.enter_context(preparing(config, inputs, listener))
             header = msgspec.structs.replace(session.header, aim=aim)
             weights = session.weights_sha256()
             # Where a journal lies, its own error names the command that resumes it.
@@ -128,16 +133,16 @@ def journaled(
         else:
             journal = held.enter_context(Journal.resume(journal_path(path)))
             header = journal.kept.header
-            resumption.require_same_as_asked(header, config, _absolute(inputs), resumed, aim)
+            resumption.require_same_as_asked(header, config, absolute(inputs), resumed, aim)
             assert header.report.config is not None  # noqa: S101 - a journal's report is validated
             _claim(path, header, force=force)
             inputs = msgspec.structs.replace(header.inputs, offline=inputs.offline)
             names = header.report.config.backbones
             backbones = chosen_backbones(names, inputs.models, inputs.preprocess)
-            if aim is None and not _open(journal, backbones):
+            if aim is None and not open_backbones(journal, backbones):
                 yield None, journal
                 return
-            session = held.enter_context(prepared(header.report.config, inputs, listener))
+            session = held.enter_context(preparing(header.report.config, inputs, listener))
             journal.append(resumption.resumed(header, session.header))
         held.enter_context(_how_to_resume(path, header, listener))
         yield session, journal
@@ -174,7 +179,8 @@ def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | Non
     return replaces
 
 
-def _open(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
+def open_backbones(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
+    """Return the backbones that a journal has not finished."""
     finished = journal.kept.finished
     return [each for each in backbones if (each.model, each.weights) not in finished]
 
@@ -196,7 +202,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """The first line of its journal."""
         backends = (target.backend for target in self.targets)
         report = begun_report(self.config, self.notes, backends)
-        return Header(inputs=_absolute(self.inputs), report=report)
+        return Header(inputs=absolute(self.inputs), report=report)
 
     def weights_sha256(self) -> str | None:
         """The weights of the named file, empty if the store lacks them; None without a file."""
@@ -208,7 +214,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     def measure(self, journal: Journal, path: Path, measuring: Measuring) -> Report:
         """Export what the store lacks, measure what is open, and write the report."""
-        left = _open(journal, self.backbones)
+        if any(launch.node for launch in journal.kept.launches):
+            raise InputError("--resume: the run was begun on a cluster; resume it with --on, too")
+        left = open_backbones(journal, self.backbones)
         with (
             open_targets(self.targets, self.config.worker_memory) as opened,
             ExitStack() as held,
@@ -310,7 +318,7 @@ def _request(config: Config, inputs: Inputs) -> WeightsRequest:
     return WeightsRequest(config.weights, None if file is None else Path(file), inputs.weights_key)
 
 
-def _absolute(inputs: Inputs) -> Inputs:
+def absolute(inputs: Inputs) -> Inputs:
     """Make all paths absolute; unlike ``Path.resolve`` this follows no link."""
     paths = {
         name: os.path.abspath(path)  # noqa: PTH100 - see above

@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import msgspec
 import pytest
 
+from simx.common import locking
 from simx.common.errors import InputError, SystemFailureError
 from simx.exporter.store.cache_key import library_versions
 from simx.exporter.store.entry import Entry, record_of
@@ -15,6 +19,7 @@ from simx.exporter.store.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
     VERIFICATION_FILE,
+    ExportIdentity,
     Manifest,
     Quantised,
     sealed,
@@ -287,3 +292,30 @@ def test_the_graphs_hash_covers_all_its_files(store: Store) -> None:
 
     assert manifest.graph_sha256 == alone.sha256
     assert larger.graph_sha256 not in {record.sha256 for record in larger.files.values()}
+
+
+def test_of_many_that_publish_the_first_one_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file system has no locks: an entry appears by one rename."""
+    monkeypatch.setattr(locking, "try_lock", lambda *_, **__: True)
+    together = Barrier(8)
+    contents = [f"graph of {number}".encode() for number in range(8)]
+
+    def first_after_all(identity: ExportIdentity, key: str) -> Entry | None:
+        found = Store.entry_at(store, identity, key)
+        if found is None:
+            with suppress(BrokenBarrierError):
+                together.wait(timeout=5)
+        return found
+
+    monkeypatch.setattr(store, "entry_at", first_after_all)
+    with ThreadPoolExecutor(8) as pool:
+        entries = [*pool.map(lambda content: publish(store, content=content), contents)]
+    (found,) = Store(store.root).entries()
+
+    assert found.damage() is None
+    assert found.model_path.read_bytes() in contents
+    assert {entry.manifest.graph_sha256 for entry in entries} >= {found.manifest.graph_sha256}
+    assert {entry.folder for entry in entries} == {found.folder}
+    assert all(entry.damage() is None for entry in entries if entry.manifest == found.manifest)

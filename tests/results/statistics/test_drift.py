@@ -5,9 +5,17 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from simx.results.schema.report import Canary, Identity, MeasuredCell, Report
-from simx.results.statistics.drift import drift, has_share, peaks, rate_of
-from tests.results.builders import identity, launches, measured, report
+from simx.results.schema.report import (
+    Canary,
+    Identity,
+    MeasuredCell,
+    Node,
+    ReferenceTimes,
+    Report,
+)
+from simx.results.statistics.drift import between_nodes, drift, has_share, peaks, rate_of
+from simx.results.summaries.summary import target_of
+from tests.results.builders import around, identity, launches, measured, report
 
 
 def canary(
@@ -96,3 +104,22 @@ def test_drift_is_between_the_slowest_and_the_fastest() -> None:
     assert drift(canaries, [resnet, vgg]) == pytest.approx(0.1)
     assert drift(canaries, [vgg]) == 0
     assert drift([], [resnet, vgg]) == 0
+
+
+def of_nodes(*milliseconds: float) -> Report:
+    """Return a report of nodes on which the reference takes so long."""
+    nodes = (
+        Node(reference=(ReferenceTimes(identity=identity(), launches=around(each)),))
+        for each in milliseconds
+    )
+    return msgspec.structs.replace(report(measured(identity())), nodes=tuple(nodes))
+
+
+def test_what_equal_nodes_differ_in() -> None:
+    """By the reference backbone on the slowest and on the fastest."""
+    target = target_of(identity())
+
+    assert between_nodes(of_nodes(50, 51, 52), target) == pytest.approx(0.04)
+    assert between_nodes(of_nodes(50), target) == 0
+    assert between_nodes(report(), target) == 0
+    assert between_nodes(of_nodes(50, 52), msgspec.structs.replace(target, backend="ort")) == 0

@@ -5,7 +5,16 @@ import pytest
 
 from simx.common.errors import InputError
 from simx.results.schema.evaluation import Evaluation
-from simx.results.schema.report import Canary, Cell, MeasuredCell, Report, Similarity
+from simx.results.schema.report import (
+    Canary,
+    Cell,
+    MeasuredCell,
+    Node,
+    ReferenceTimes,
+    Report,
+    Similarity,
+    Stop,
+)
 from simx.results.schema.times import Timing
 from simx.results.summaries.decision import Decision, decisions
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
@@ -320,3 +329,32 @@ def test_several_reports_give_one_decision_on_pictures() -> None:
     decision = on_pictures(reports, SelectionCriteria())
 
     assert len(decision.contenders) == 3
+
+
+def test_a_difference_of_nodes_counts_between_backbones_of_different_nodes() -> None:
+    """Two intervals that are apart by less than the nodes differ leave both on the front."""
+    near = cell("near", 5.5, 70)
+    spread = report(MIDDLE, near)
+    stops = tuple(
+        Stop(
+            model=each.identity.model,
+            weights=each.identity.weights,
+            launches=5,
+            needed=None,
+            ended_by="launches",
+            seconds=1.0,
+            node=number,
+        )
+        for number, each in enumerate((MIDDLE, near), 1)
+    )
+    nodes = tuple(
+        Node(reference=(ReferenceTimes(identity=identity("small"), launches=around(ms)),))
+        for ms in (1.0, 1.2)
+    )
+    on_nodes = msgspec.structs.replace(spread, stops=stops, nodes=nodes)
+
+    (one,), (other,) = (decisions([each], SelectionCriteria()) for each in (spread, on_nodes))
+
+    assert names(one, "pareto_front") == ["middle"]
+    assert names(other, "pareto_front") == ["middle", "near"]
+    assert other.drift == pytest.approx(0.2)

@@ -1,0 +1,190 @@
+"""What a node is asked for, what it answers, and how it does it: with the code of a local run.
+
+Tasks and answers are typed messages. Ray gets one function and bytes, so nothing of simx is
+pickled. Imports no Ray and, as every parent of workers, no runtime.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+import simx
+from simx.common.errors import (
+    ExitCode,
+    InputError,
+    ProviderUnavailableError,
+    SimxError,
+    SystemFailureError,
+)
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
+from simx.exporter.store.store import Store
+from simx.models.backbone import Backbone
+from simx.results.files.journal_lines import Inputs, Line, Noted
+from simx.results.schema.config import Config
+from simx.results.schema.environment import Environment
+from simx.results.statistics.noise import ReferenceWorkloadHistory
+from simx.runner.backends.registry import backend_named
+from simx.runner.bench.bench import bench_of, measured
+from simx.runner.bench.environment import describe_environment
+from simx.runner.bench.resumption import Earlier
+from simx.runner.bench.session import exported, prepared
+from simx.runner.bench.stopping import Launches
+from simx.runner.bench.targets import open_targets
+from simx.runner.bench.threads import default_threads
+
+_ERRORS: dict[int, type[SimxError]] = {
+    kind.exit_code: kind for kind in (InputError, ProviderUnavailableError, SystemFailureError)
+}
+
+
+class Look(msgspec.Struct, frozen=True, tag=True):
+    """Describe the node: its machine, and its software for these backends and backbones."""
+
+    backends: tuple[str, ...]
+    backbones: tuple[str, ...]
+
+
+class Export(msgspec.Struct, frozen=True, tag=True):
+    """Export backbones into a store, which the nodes share; its path is absolute."""
+
+    backbones: tuple[Backbone, ...]
+    store: str
+    plan: ExportPlan
+
+
+class Measure(msgspec.Struct, frozen=True, tag=True):
+    """Measure one backbone, all its cells; the paths of ``inputs`` are absolute."""
+
+    backbone: str
+    config: Config
+    inputs: Inputs
+
+
+Task = Look | Export | Measure
+
+
+class Looked(msgspec.Struct, frozen=True, tag=True):
+    """The node, its version of simx, and the threads that a backend gets there by default."""
+
+    simx: str
+    environment: Environment
+    threads: int
+
+
+class Noticed(msgspec.Struct, frozen=True, tag=True):
+    """A message for the user."""
+
+    text: str
+
+
+class Made(msgspec.Struct, frozen=True, tag=True):
+    """An export is in the store's ``folder``, made by this task if it is ``fresh``."""
+
+    backbone: Backbone
+    folder: str
+    fresh: bool
+
+
+class Measured(msgspec.Struct, frozen=True, tag=True):
+    """A finished launch of the backbone, of which so many are planned and done; or notes."""
+
+    line: Line
+    planned: int = 0
+    done: int = 0
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The task ended with an error: one of simx's with its exit code, or a bug's traceback."""
+
+    code: int
+    reason: str
+
+    def error(self) -> Exception:
+        """Return the error, as a local run would have raised it."""
+        return _ERRORS.get(self.code, RuntimeError)(self.reason)
+
+
+Answer = Looked | Noticed | Made | NotExported | Measured | Refused
+
+_ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+_TASKS: msgspec.msgpack.Decoder[Task] = msgspec.msgpack.Decoder(
+    Task, dec_hook=lambda kind, value: kind(value)
+)
+
+decoded = _ANSWERS.decode
+
+
+def encoded(task: Task) -> bytes:
+    """Return a task as bytes; paths are text in them."""
+    return msgspec.msgpack.encode(task, enc_hook=str)
+
+
+def run(task: bytes) -> Iterator[bytes]:
+    """Do a task, and yield its answers as they come."""
+    try:
+        for answer in _answers(_TASKS.decode(task)):
+            yield msgspec.msgpack.encode(answer)
+    except SimxError as error:
+        yield msgspec.msgpack.encode(Refused(error.exit_code, str(error)))
+    except Exception:  # noqa: BLE001 - Ray would send it pickled
+        yield msgspec.msgpack.encode(Refused(ExitCode.BUG, traceback.format_exc()))
+
+
+def _answers(task: Task) -> Iterator[Answer]:
+    match task:
+        case Look():
+            yield _look(task)
+        case Export():
+            yield from _export(task)
+        case Measure():
+            yield from _measure(task)
+
+
+def _look(task: Look) -> Looked:
+    backends = map(backend_named, task.backends)
+    environment = describe_environment(backends, task.backbones)
+    return Looked(simx.__version__, environment, default_threads())
+
+
+def _export(task: Export) -> Iterator[Answer]:
+    listener = _Notices()
+    store = Store(Path(task.store), listener.notice)
+    for outcome in export(task.backbones, store, task.plan, listener):
+        if isinstance(outcome, Exported):
+            yield Made(outcome.backbone, str(outcome.entry.folder), outcome.fresh)
+        else:
+            yield outcome
+    yield from map(Noticed, listener.texts)
+
+
+def _measure(task: Measure) -> Iterator[Answer]:
+    """Do as a local run does for its first backbone; the journal is the driver's."""
+    listener, launches = _Notices(), Launches(task.config)
+    config = msgspec.structs.replace(task.config, backbones=(task.backbone,))
+    with prepared(config, task.inputs, listener) as session, ExitStack() as held:
+        backbones = [each for each in session.backbones if each.name == task.backbone]
+        opened = held.enter_context(open_targets(session.targets, config.worker_memory))
+        if opened.notes:
+            yield Measured(Noted(notes=opened.notes))
+        plan = session.plan
+        (workload,) = held.enter_context(exported(backbones, session.store, plan, listener))
+        yield from map(Noticed, listener.texts)
+        history = ReferenceWorkloadHistory()
+        bench = held.enter_context(bench_of(config, session.pictures, opened, history))
+        earlier = Earlier(launches, {})
+        for each in measured(bench, workload, config, opened.targets, earlier, lambda *_: None):
+            yield Measured(each, launches.planned, launches.done)
+
+
+class _Notices(ExportListener):
+    """Keeps the messages of a task, each once."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+
+    def notice(self, text: str) -> None:
+        self.texts[text] = None
