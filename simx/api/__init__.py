@@ -25,7 +25,7 @@ from simx.api.explaining import explain
 from simx.api.reports import compare, compare_targets, history, rows
 from simx.api.tuning import tune
 from simx.cluster.exporting import exporting
-from simx.cluster.measuring import place
+from simx.cluster.measuring import prepared_on
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
@@ -244,68 +244,72 @@ def bench(  # noqa: PLR0913 - the options of the command
     if not isinstance(request, WeightsRequest):
         request = WeightsRequest.parse(os.fspath(request))
     request = request.with_key(weights_key)
-    with place(on, kind, listener) as (default, preparing):
-        sizes, counts = numbers_of(batches), numbers_of(threads or default())
-        processes = numbers_of(instances)
-        require_load(scenario, processes, rate, latency_bound)
-        if duration is None:
-            planned = schedule(
-                profile,
-                launches=launches,
-                rounds=rounds,
-                half_width=half_width,
-                budget=budget,
-                seed=seed,
-                settings=len(sizes) * len(counts) * len(processes),
-                longer=longer_for(scenario, latency_bound),
-            )
-        else:
-            require_alone("--duration", launches, rounds, half_width, budget)
-            planned = long_schedule(duration, seed)
-        config = Config(
-            **msgspec.structs.asdict(planned),
-            backbones=names_of(select),
-            backends=names_of(backends),
-            providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
-            provider_options=names_of(provider_options),
-            env=names_of(env),
-            allow_partial=allow_partial,
-            embedding=embedding,
-            precisions=tuple(precisions),
-            batch=sizes[0],
-            threads=counts[-1],
-            batches=sizes if len(sizes) > 1 else (),
-            thread_counts=counts if len(counts) > 1 or (threads and processes != (1,)) else (),
-            instance_counts=processes if processes != (1,) else (),
-            scenario=scenario,
-            rate=rate,
-            latency_bound=latency_bound,
-            shared_session=shared_session,
-            pinned=pinned,
-            pause=pause,
-            duration=duration,
-            weights=request.kind,
-            profile=profile,
-            worker_memory=worker_memory,
+    if kind is not None and on is None:
+        raise InputError(f"--kind {kind}: works only with --on")
+    sizes, counts = numbers_of(batches), numbers_of(threads or default_threads())
+    processes = numbers_of(instances)
+    require_load(scenario, processes, rate, latency_bound)
+    if duration is None:
+        planned = schedule(
+            profile,
+            launches=launches,
+            rounds=rounds,
+            half_width=half_width,
+            budget=budget,
+            seed=seed,
+            settings=len(sizes) * len(counts) * len(processes),
+            longer=longer_for(scenario, latency_bound),
         )
-        if problem := misfit(msgspec.to_builtins(config), Config, "config"):
-            raise InputError(problem)
-        inputs = Inputs(
-            store=str(store_of(store)),
-            weights_file=text_of(request.path),
-            weights_key=request.key,
-            calibrate=text_of(calibrate),
-            weights_mirror=weights_mirror,
-            anchor=text_of(anchor),
-            positive=text_of(positive),
-            negative=text_of(negative),
-            offline=offline,
-            models=tuple(os.fspath(each) for each in models),
-            preprocess=names_of(preprocess),
-        )
-        path = Path(report) if report else new_report_path()
-        asked = config, inputs, path, listener, measuring, resume
-        return session.bench(*asked, force=force, preparing=preparing)
+    else:
+        require_alone("--duration", launches, rounds, half_width, budget)
+        planned = long_schedule(duration, seed)
+    config = Config(
+        **msgspec.structs.asdict(planned),
+        backbones=names_of(select),
+        backends=names_of(backends),
+        providers=tuple(dict.fromkeys(map(provider_named, names_of(providers)))),
+        provider_options=names_of(provider_options),
+        env=names_of(env),
+        allow_partial=allow_partial,
+        embedding=embedding,
+        precisions=tuple(precisions),
+        batch=sizes[0],
+        threads=counts[-1],
+        batches=sizes if len(sizes) > 1 else (),
+        thread_counts=counts if len(counts) > 1 or (threads and processes != (1,)) else (),
+        instance_counts=processes if processes != (1,) else (),
+        scenario=scenario,
+        rate=rate,
+        latency_bound=latency_bound,
+        shared_session=shared_session,
+        pinned=pinned,
+        pause=pause,
+        duration=duration,
+        weights=request.kind,
+        profile=profile,
+        worker_memory=worker_memory,
+    )
+    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
+        raise InputError(problem)
+    inputs = Inputs(
+        store=str(store_of(store)),
+        weights_file=text_of(request.path),
+        weights_key=request.key,
+        calibrate=text_of(calibrate),
+        weights_mirror=weights_mirror,
+        anchor=text_of(anchor),
+        positive=text_of(positive),
+        negative=text_of(negative),
+        offline=offline,
+        models=tuple(os.fspath(each) for each in models),
+        preprocess=names_of(preprocess),
+    )
+    path = Path(report) if report else new_report_path()
+    has_threads = threads is not None or resume is not None
+    preparing = None if on is None else prepared_on(on, kind, choose_threads=not has_threads)
+    return session.bench(
+        config, inputs, path, listener, measuring, resume, force=force, preparing=preparing
+    )
 
 
 def preprocess(picture: AnyPath, model: AnyPath) -> NDArray[np.float32]:

@@ -8,9 +8,8 @@ the backbone that it was measuring: that begins again elsewhere, as another atte
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -43,7 +42,6 @@ from simx.runner.bench.session import (
     prepared,
 )
 from simx.runner.bench.targets import planned_targets, useful_targets
-from simx.runner.bench.threads import default_threads
 
 _REFRESH_SECONDS = 5.0
 """Between looks for nodes that have joined."""
@@ -52,43 +50,31 @@ _PATIENCE_SECONDS = 600.0
 """Without any node, for one to join."""
 
 
-@contextmanager
-def place(
-    address: str | None, kind: str | None, listener: ExportListener
-) -> Iterator[tuple[Callable[[], int], Preparing | None]]:
-    """Yield how many threads a backend gets by default, and what prepares the session of a run.
+def prepared_on(address: str, kind: str | None, *, choose_threads: bool) -> Preparing:
+    """Return what prepares the session of a run on the nodes of a cluster.
+
+    It checks the arguments as ``prepared`` does, and then reaches the cluster.
 
     Args:
-        address: of the cluster that measures, as for ``connected``; None for this machine.
+        address: of the cluster, as for ``connected``.
         kind: of its nodes, as for ``Nodes``.
-        listener: hears which nodes are left out.
-
-    Raises:
-        InputError: as for ``connected``, or there is a kind and no address.
-        ProviderUnavailableError: as for ``connected``.
+        choose_threads: give a backend as many threads as it gets by default on the nodes.
     """
-    if address is not None:
-        with connected(address) as cluster:
-            nodes = partial(Nodes, cluster, kind, listener)
-            yield lambda: nodes(Look((), ())).threads, partial(_prepared_on, nodes)
-        return
-    if kind is not None:
-        raise InputError(f"--kind {kind}: works only with --on")
-    yield default_threads, None
 
+    @contextmanager
+    def preparing(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[Session]:
+        with prepared(config, inputs, listener) as here, connected(address) as cluster:
+            config = here.config
+            nodes = Nodes(cluster, kind, listener, Look(config.backends, config.backbones))
+            if choose_threads:
+                config = msgspec.structs.replace(config, threads=nodes.threads)
+            # Without the notes on this machine: whether its cores suffice, and what it cannot tell.
+            targets, notes = planned_targets(config)
+            notes += useful_targets(targets, here.backbones)[1]
+            fields = msgspec.structs.asdict(here) | {"config": config, "notes": tuple(notes)}
+            yield _SpreadSession(**fields, nodes=nodes)
 
-@contextmanager
-def _prepared_on(
-    nodes: Callable[[Look], Nodes], config: Config, inputs: Inputs, listener: ExportListener
-) -> Iterator[Session]:
-    with prepared(config, inputs, listener) as session:
-        config = session.config
-        found = nodes(Look(config.backends, config.backbones))
-        # Without the notes on this machine: whether its cores suffice, and what it cannot tell.
-        targets, notes = planned_targets(config)
-        notes += useful_targets(targets, session.backbones)[1]
-        fields = msgspec.structs.asdict(session) | {"notes": tuple(notes)}
-        yield _SpreadSession(**fields, nodes=found)
+    return preparing
 
 
 class _SpreadSession(Session, frozen=True, kw_only=True):

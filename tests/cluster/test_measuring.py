@@ -155,7 +155,9 @@ def test_a_signal_ends_everything(
     bench.wait_for_launches(1)
     driver.process.send_signal(number)
 
-    assert "what is finished is kept; go on: simx bench --resume" in end(driver, code)
+    output = end(driver, code)
+    assert "what is finished is kept; go on: simx bench --resume" in output
+    assert "--on ADDRESS" in output
     assert left(log, "simx.workers") == []
     assert left(log, "simx bench") == []
 

@@ -46,16 +46,13 @@ def torch_beside(target: TargetId) -> TargetId:
 def peaks(report: Report) -> dict[str, float]:
     """Return the highest rate of the fixed matrix product on each device, by ``device_of``.
 
-    It is that of the fastest call of any backend, provider and round, in floating-point operations
-    per second: 2 n^3 of an n x n by n x n product. A device on which a network reached a higher
+    It is that of any backend, provider and round. A device on which a network reached a higher
     rate has no entry: there the product does not show the peak.
     """
     found: dict[str, float] = {}
     for canary in report.canary:
-        ns = min(canary_ns(block) for launch in canary.launches for block in launch.blocks)
-        rate = 2 * canary.size**3 / ns * NS_PER_SECOND
         device = device_of(canary.provider)
-        found[device] = max(rate, found.get(device, 0.0))
+        found[device] = max(highest_rate(canary), found.get(device, 0.0))
     for cell in report.cells:
         device = device_of(cell.identity.provider)
         if isinstance(cell, MeasuredCell) and has_share(cell) and device in found:
@@ -64,6 +61,15 @@ def peaks(report: Report) -> dict[str, float]:
             if rate_of(cell, fastest_ns) > found[device]:
                 del found[device]
     return found
+
+
+def highest_rate(canary: Canary) -> float:
+    """Return the rate of a canary's fastest call, in floating-point operations per second.
+
+    Those are 2 n^3 of an n x n by n x n product.
+    """
+    ns = min(canary_ns(block) for launch in canary.launches for block in launch.blocks)
+    return 2 * canary.size**3 / ns * NS_PER_SECOND
 
 
 def has_share(cell: MeasuredCell) -> bool:

@@ -94,8 +94,10 @@ def bench(
             report = read(path)
             listener.notice(f"{shown(path)} has no journal: nothing of it is open")
             return report
-    asked = config, inputs, path, listener, resumed, None, preparing
-    with journaled(*asked, force=force) as (session, journal):
+    with journaled(config, inputs, path, listener, resumed, force=force, preparing=preparing) as (
+        session,
+        journal,
+    ):
         return session.measure(journal, path, measuring) if session else finish(journal, path)
 
 
@@ -107,9 +109,9 @@ def journaled(
     listener: ExportListener,
     resumed: Mapping[str, str] | None,
     aim: Aim | None = None,
-    preparing: Preparing | None = None,
     *,
     force: bool,
+    preparing: Preparing | None = None,
 ) -> Iterator[tuple["Session | None", Journal]]:
     """Check the arguments of a run, and begin its journal or go on with it; as for ``bench``.
 
@@ -217,10 +219,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if any(launch.node for launch in journal.kept.launches):
             raise InputError("--resume: the run was begun on a cluster; resume it with --on, too")
         left = open_backbones(journal, self.backbones)
-        with (
-            open_targets(self.targets, self.config.worker_memory) as opened,
-            ExitStack() as held,
-        ):
+        with open_targets(self.targets, self.config.worker_memory) as opened, ExitStack() as held:
             for note in (*self.notes, *opened.notes):
                 self.listener.notice(note)
             if opened.notes:
@@ -342,7 +341,8 @@ def _how_to_resume(path: Path, header: Header, listener: ExportListener) -> Iter
         yield
     except (KeyboardInterrupt, Terminated):
         kept = journal_path(path)
-        if kept.exists() and journals.read_journal(kept).launches:
+        if kept.exists() and (launches := journals.read_journal(kept).launches):
+            on = " --on ADDRESS" if launches[0].node else ""
             command = resume_command(path, header.command)
-            listener.notice(f"what is finished is kept; go on: {command}")
+            listener.notice(f"what is finished is kept; go on: {command}{on}")
         raise

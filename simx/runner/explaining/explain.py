@@ -25,9 +25,9 @@ from simx.results.schema.config import Aim, Config, Schedule
 from simx.results.schema.explanation import Ceilings, Explanation, Side
 from simx.results.schema.kernels import Kernels
 from simx.results.schema.report import FailedCell, Identity, MeasuredCell
+from simx.results.statistics.drift import highest_rate
 from simx.results.statistics.estimates import Ratio, estimate, ratio, ratio_of
 from simx.results.statistics.noise import ReferenceWorkloadHistory, page_faults
-from simx.runner.backends.contract import CANARY_SIZE
 from simx.runner.bench.admission import admitted
 from simx.runner.bench.bench import Progress
 from simx.runner.bench.cell_client import CellClient, CellFailedError
@@ -58,7 +58,6 @@ _FEWEST_LAUNCHES, _BUDGET_SECONDS = 3, 45.0
 _PROFILED_SECONDS = 0.5
 _FEWEST_PROFILED, _MOST_PROFILED = 4, 40
 """Calls of each launch; the first ones warm up."""
-
 
 _CEILINGS, _COUNTING_SECONDS = "simx.runner.explaining.ceilings:main", 300.0
 
@@ -172,7 +171,7 @@ def _explained(
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
             profiles[cell.identity].append(found)
     counted = _work(cells)
-    peak = 2e9 * CANARY_SIZE**3 / min(bench.history.references().values())
+    peak = max(highest_rate(canary) for launch in launches for canary in launch.canary)
     both = [times[names[cell.identity]] for cell in cells]
     first_cells = [each for each in launches[0].cells if isinstance(each, MeasuredCell)]
     first, second = (
@@ -242,9 +241,9 @@ def _flushing(cell: PlannedCell) -> PlannedCell:
 
 def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
     """Return how many times as fast profiled calls are with denormal numbers flushed."""
-    totals = [[sum(kernel.ns for kernel in each) for each in of] for of in (kept, flushed)]
     if not flushed or kept is flushed:
         return None
+    totals = [[sum(kernel.ns for kernel in each) for each in of] for of in (kept, flushed)]
     return ratio_of(dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=True))))
 
 
