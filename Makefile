@@ -26,8 +26,8 @@ bench: $(VENV)/.installed  ## measure trained weights, then GFLOPS range 0, on t
 test: check  ## lint, type-check and run the quick suite
 	$(BIN)/python $(QUICK)
 
-test-all: check  ## the quick suite and the slow one
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+test-all: check  ## the quick suite and the slow one, with examples that no run had before
+	$(BIN)/python -m pytest --hypothesis-profile=searching --numprocesses auto --dist worksteal
 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/formats/page/test_browser.py

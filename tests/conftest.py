@@ -23,8 +23,10 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
 
-# Examples have no deadline: the machine may be busy.
-settings.register_profile("simx", deadline=None)
+# Examples have no deadline, for the machine may be busy, and are the same on any day. Other ones are
+# looked for by --hypothesis-profile=searching.
+settings.register_profile("searching", deadline=None, print_blob=True)
+settings.register_profile("simx", deadline=None, derandomize=True)
 settings.load_profile("simx")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -31,7 +31,9 @@ def json_document(records: object) -> str:
         data = msgspec.json.encode(records)
     except UnicodeEncodeError:
         text = json.dumps(msgspec.to_builtins(records), ensure_ascii=False)
-        data = text.encode("utf-8", "replace")
+        # Python writes NaN and Infinity, which are no JSON: they become null, as above.
+        builtins = json.loads(text.encode("utf-8", "replace"), parse_constant=lambda _: None)
+        data = msgspec.json.encode(builtins)
     return escaped(msgspec.json.format(data, indent=2).decode()) + "\n"
 
 

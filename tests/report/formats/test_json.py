@@ -1,6 +1,7 @@
 """JSON: the report itself, and records that a terminal shows as they are."""
 
 import json
+import math
 
 import msgspec
 import pytest
@@ -41,6 +42,13 @@ def test_it_means_the_same(text: str) -> None:
 def test_what_is_no_text_becomes_question_marks() -> None:
     """A file name that is no UTF-8 does not keep the rest from being written."""
     assert json.loads(json_document({"path": ("a\udcff", 1)})) == {"path": ["a?", 1]}
+
+
+@pytest.mark.parametrize("name", ["a", "a\udcff"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_becomes_null(name: str, number: float) -> None:
+    """JSON has no infinity, whatever else is in the document."""
+    assert json.loads(json_document([name, number]), parse_constant=pytest.fail)[1] is None
 
 
 def test_one_report_is_rendered_as_its_file() -> None:
