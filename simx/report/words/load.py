@@ -101,8 +101,9 @@ def _knees(curves: Sequence[Curve], most: int | None) -> str:
     gains = [(of, max(filter(None, of.gains), key=lambda gain: gain.value)) for of in curves]
     return (
         "the smallest batch within 5 % of the best throughput is "
-        f"{'; '.join(clauses)}; the best batch embeds {_span(gains)} times as many pictures a "
-        f"second as a batch of {curves[0].backbone.batch}."
+        f"{'; '.join(clauses)}; "
+        + _more("the best batch embeds", gains, f"a batch of {curves[0].backbone.batch}")
+        + "."
     )
 
 
@@ -114,12 +115,18 @@ def _scaling(curves: Sequence[Curve]) -> str:
             f"{setting_text(each, 'instances')} of {setting_text(each, 'threads')}"
             for each in (last, first)
         )
-        return f"{more} embed {_span(gains)} times as many pictures a second as {one}."
-    shares = [(curve, efficiency(curve, -1)) for curve in curves]
-    return (
-        f"{setting_text(last, 'threads')} embed {_span(gains)} times as many pictures a "
-        f"second as {setting_text(first, 'threads')}, an efficiency of {_span(shares)}."
-    )
+        return _more(f"{more} embed", gains, one) + "."
+    more, one = (setting_text(each, "threads") for each in (last, first))
+    efficiencies = _span([(curve, efficiency(curve, -1)) for curve in curves])
+    efficient = f", an efficiency of {efficiencies}" if efficiencies else ""
+    return f"{_more(f'{more} embed', gains, one)}{efficient}."
+
+
+def _more(embed: str, gains: Sequence[tuple[Curve, Ratio | None]], one: str) -> str:
+    """Return how many times as many pictures a second something embeds as ``one``."""
+    if found := _span(gains):
+        return f"{embed} {found} times as many pictures a second as {one}"
+    return f"how many more pictures a second {embed} than {one} was {figures.UNKNOWN_TEXT}"
 
 
 def efficiency(curve: Curve, place: int) -> Ratio | None:
@@ -129,10 +136,11 @@ def efficiency(curve: Curve, place: int) -> Ratio | None:
 
 
 def _span(found: Sequence[tuple[Curve, Ratio | None]]) -> str:
+    """Return the smallest and the largest ratio; empty if none was measured precisely enough."""
     precise = ((curve, rate) for curve, rate in found if rate and not figures.is_imprecise(rate))
     known = sorted(precise, key=lambda each: each[1].value)
     if not known:
-        return figures.UNKNOWN_TEXT
+        return ""
     texts = [figures.ratio(rate).text for _, rate in known]
     if len(known) == 1:
         return texts[0]

@@ -23,9 +23,9 @@ TIMES = {(1, 1): 20.0, (1, 2): 12.5, (8, 1): 160.0, (8, 2): 40.0, (32, 1): 640.0
 """Milliseconds of a call, by batch and threads; one more does not fit into the memory."""
 
 
-def cell(batch: int, threads: int, milliseconds: float) -> Cell:
+def cell(batch: int, threads: int, milliseconds: float, spread: float = 0.001) -> Cell:
     its = msgspec.structs.replace(identity(batch=batch), threads=threads)
-    forward = Timing(scope="forward", image=None, launches=around(milliseconds, spread=0.001))
+    forward = Timing(scope="forward", image=None, launches=around(milliseconds, spread=spread))
     return measured(its, of=(forward,))
 
 
@@ -118,6 +118,17 @@ def test_the_findings_name_the_knee_and_the_gain_of_threads() -> None:
     )
 
 
+def test_a_gain_that_is_not_precise_is_no_figure() -> None:
+    """The sentence says so in words that fit into it."""
+    cells = (cell(1, 1, 20.0), cell(1, 2, 12.5, spread=1.8))
+    (summary,) = by_range(msgspec.structs.replace(swept(), cells=cells), DEFAULT_RANGES)
+
+    assert (
+        "On torch cpu at a batch of 1, how many more pictures a second 2 threads embed than 1 "
+        "thread was not measured precisely enough."
+    ) in list(sentences(summary))
+
+
 def test_the_brief_findings_are_those_of_the_usual_curves() -> None:
     """Over the batch with the most threads, and over threads at the smallest batch."""
     (summary,) = by_range(swept(), DEFAULT_RANGES)
@@ -140,9 +151,8 @@ def test_the_failure_of_a_setting_is_a_note() -> None:
 
 def test_the_marks_of_every_setting_are_explained() -> None:
     """Also where the first setting has no such mark."""
-    its = identity(batch=8)
-    forward = Timing(scope="forward", image=None, launches=around(40.0, spread=1.8))
-    of = msgspec.structs.replace(swept(), cells=(cell(1, 2, 12.5), measured(its, of=(forward,))))
+    its = cell(8, 2, 40.0, spread=1.8)
+    of = msgspec.structs.replace(swept(), cells=(cell(1, 2, 12.5), its))
     (summary,) = by_range(of, DEFAULT_RANGES)
 
     assert IMPRECISE_NOTE not in mark_notes(summary.backbones)
