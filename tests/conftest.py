@@ -23,7 +23,7 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
 
-# Examples have no deadline, for the machine may be busy, and are the same on any day. Other ones are
+# Examples have no deadline, for the machine may be busy, and are the same on any day. New ones are
 # looked for by --hypothesis-profile=searching.
 settings.register_profile("searching", deadline=None, print_blob=True)
 settings.register_profile("simx", deadline=None, derandomize=True)
