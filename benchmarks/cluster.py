@@ -155,7 +155,7 @@ def _check(report: Report, acknowledged: Acknowledged, counts: Counts) -> None:
             continue
         launches = forward_of(cell)
         counts.of_two_attempts += [each.index for each in launches] != list(range(_LAUNCHES))
-        before = acknowledged.pop((cell.identity.model, cell.identity.weights), None)
+        before = acknowledged.pop((cell.identity.model, cell.identity.weights, None), None)
         if before is not None:
             said = [
                 of

@@ -15,8 +15,11 @@ from simx.api.arguments import (
     Numbers,
     names_of,
     numbers_of,
+    prices_of,
+    request_of,
     require_alone,
     require_load,
+    require_sound,
     store_of,
     text_of,
 )
@@ -28,7 +31,6 @@ from simx.cluster.exporting import exporting
 from simx.cluster.measuring import prepared_on
 from simx.common.errors import InputError
 from simx.common.input_files import shown
-from simx.common.misfits import misfit
 from simx.common.user_folders import new_report_path
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.ensure import export_into
@@ -44,7 +46,7 @@ from simx.models.backbone import EmbeddingKind, Precision, Preset
 from simx.results.files.evaluation import read_evaluation
 from simx.results.files.journal_lines import Inputs
 from simx.results.files.report import read as read_report
-from simx.results.schema.config import SINGLE_STREAM, Config, ProfileName, Scenario
+from simx.results.schema.config import SINGLE_STREAM, Config, Per, ProfileName, Scenario
 from simx.results.schema.report import Report
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench import session
@@ -112,7 +114,7 @@ def export(  # noqa: PLR0913 - the options of the command
     cores = threads or (default_threads() if on is None else 1)
     plan = ExportPlan(
         embedding=embedding,
-        request=WeightsRequest.parse(os.fspath(weights)).with_key(weights_key),
+        request=request_of(weights, weights_key),
         precisions=tuple(precisions),
         threads=cores,
         jobs=jobs or default_jobs(cores),
@@ -170,6 +172,8 @@ def bench(  # noqa: PLR0913 - the options of the command
     force: bool = False,
     on: str | None = None,
     kind: str | None = None,
+    per: Per | None = None,
+    prices: Names = (),
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Report:
@@ -228,9 +232,10 @@ def bench(  # noqa: PLR0913 - the options of the command
         force: replace the file at ``report`` whatever it holds, unless it is read.
         on: address of a Ray cluster whose nodes measure a backbone each.
         kind: which nodes, by a part of the name of their processor or GPU, or of a version.
+        per: ``kind``: measure everything on each kind of nodes.
+        prices: of nodes, each as ``KIND=0.40USD/h``, or in EUR; KIND as for ``kind``.
         listener: gets messages, and hears of exports.
-        measuring: is entered with the backbones when they are measured; its value is called before
-            each launch.
+        measuring: is entered with the backbones to measure; its value is called for each launch.
 
     Returns:
         The report that was written. A cell that failed is in it, with its reason.
@@ -240,14 +245,9 @@ def bench(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
-    request = weights
-    if not isinstance(request, WeightsRequest):
-        request = WeightsRequest.parse(os.fspath(request))
-    request = request.with_key(weights_key)
-    if kind is not None and on is None:
-        raise InputError(f"--kind {kind}: works only with --on")
-    sizes, counts = numbers_of(batches), numbers_of(threads or default_threads())
-    processes = numbers_of(instances)
+    request = request_of(weights, weights_key)
+    priced = prices_of(names_of(prices), kind, per, is_on=on is not None, is_new=resume is None)
+    sizes, counts, processes = map(numbers_of, (batches, threads or default_threads(), instances))
     require_load(scenario, processes, rate, latency_bound)
     if duration is None:
         planned = schedule(
@@ -285,12 +285,12 @@ def bench(  # noqa: PLR0913 - the options of the command
         pinned=pinned,
         pause=pause,
         duration=duration,
+        per=per,
         weights=request.kind,
         profile=profile,
         worker_memory=worker_memory,
     )
-    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
-        raise InputError(problem)
+    require_sound(config)
     inputs = Inputs(
         store=str(store_of(store)),
         weights_file=text_of(request.path),
@@ -306,7 +306,9 @@ def bench(  # noqa: PLR0913 - the options of the command
     )
     path = Path(report) if report else new_report_path()
     has_threads = threads is not None or resume is not None
-    preparing = None if on is None else prepared_on(on, kind, choose_threads=not has_threads)
+    preparing = (
+        None if on is None else prepared_on(on, kind, priced, choose_threads=not has_threads)
+    )
     return session.bench(
         config, inputs, path, listener, measuring, resume, force=force, preparing=preparing
     )

@@ -1,6 +1,7 @@
 """Arguments of the functions: what may be given, and what it means."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import Precision
 from simx.results.files.journal_lines import Inputs
 from simx.results.schema.config import SINGLE_STREAM, Config, Scenario, Schedule
+from simx.results.schema.report import Currency, Price
 from simx.runner.backends.providers import provider_named
 from simx.runner.bench.threads import default_threads
 
@@ -140,8 +142,7 @@ def asked(  # noqa: PLR0913 - the options of two commands
         weights=weights.kind,
         profile="default",
     )
-    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
-        raise InputError(problem)
+    require_sound(config)
     inputs = Inputs(
         store=str(store_of(store)),
         weights_file=text_of(weights.path),
@@ -150,3 +151,53 @@ def asked(  # noqa: PLR0913 - the options of two commands
         preprocess=names_of(preprocess),
     )
     return config, inputs
+
+
+def require_sound(config: Config) -> None:
+    """Refuse a configuration that no report could have.
+
+    Raises:
+        InputError: names the field that is out of its range.
+    """
+    if problem := misfit(msgspec.to_builtins(config), Config, "config"):
+        raise InputError(problem)
+
+
+def request_of(weights: AnyPath | WeightsRequest, key: str | None) -> WeightsRequest:
+    """Return which weights are wanted, of a file those with a key.
+
+    Raises:
+        InputError: a key is given without a file.
+    """
+    if not isinstance(weights, WeightsRequest):
+        weights = WeightsRequest.parse(os.fspath(weights))
+    return weights.with_key(key)
+
+
+def prices_of(
+    texts: Sequence[str], kind: str | None, per: str | None, *, is_on: bool, is_new: bool
+) -> dict[str, Price]:
+    """Return the prices of ``KIND=0.40USD/h``, by the part of the name of a kind of nodes.
+
+    Raises:
+        InputError: one is not a price, they are in two currencies, or the options of a cluster do
+            not go together.
+    """
+    given = ("--kind", kind), ("--per", per), ("--price", ", ".join(texts))
+    for option, value in given:
+        if value and not is_on:
+            raise InputError(f"{option} {value}: works only with --on")
+    if kind is not None and per is not None:
+        raise InputError(f"--kind {kind} with --per {per}: omit one of the two")
+    if texts and not is_new:
+        raise InputError("--price: a run is resumed with the prices that it was begun with")
+    found = {}
+    for text in texts:
+        match = re.fullmatch(r"(.+)=(\d{1,9}(?:\.\d+)?) ?(USD|EUR)(?:/h)?", text.strip(), re.ASCII)
+        if match is None or not float(match[2]):
+            raise InputError(f"--price {text}: write it as EPYC=0.40USD/h, or with EUR")
+        currency = msgspec.convert(match[3], Currency)
+        found[match[1]] = Price(amount=float(match[2]), currency=currency)
+    if len({each.currency for each in found.values()}) > 1:
+        raise InputError("--price: give all prices in one currency")
+    return found

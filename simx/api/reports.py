@@ -7,9 +7,8 @@ from simx.api.arguments import AnyPath
 from simx.common.errors import InputError
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.formats.csv import TidyRow, tidy_rows
-from simx.results.comparison.compare import ComparisonCriteria, Named
+from simx.results.comparison.compare import ComparisonCriteria, Named, compare_between
 from simx.results.comparison.compare import compare as compare_digests
-from simx.results.comparison.compare import compare_targets as compare_target_ids
 from simx.results.comparison.digest import digest
 from simx.results.comparison.names import DifferenceName
 from simx.results.comparison.outcome import Comparison
@@ -55,6 +54,8 @@ def compare(
 def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0.03) -> Comparison:
     """Compare two targets of one report, which were measured in the same rounds.
 
+    Two names of kinds of nodes compare those, which were not.
+
     Args:
         report: has cells of both.
         base: name of what the new target is compared with, such as ``torch`` or ``ort cpu``.
@@ -65,8 +66,7 @@ def compare_targets(report: Report, base: str, new: str, *, threshold: float = 0
         InputError: no target, or more than one, has the name.
     """
     criteria = ComparisonCriteria(threshold=threshold, ranges=DEFAULT_RANGES)
-    whole = digest(report)
-    return compare_target_ids(whole, whole.target_named(base), whole.target_named(new), criteria)
+    return compare_between(digest(report), base, new, criteria)
 
 
 def history(reports: Sequence[AnyPath], *, threshold: float = 0.01) -> History:

@@ -15,6 +15,8 @@ from simx.cli.parameters import (
     duration,
     kind_option,
     on_option,
+    per_option,
+    price_option,
     share,
     size,
 )
@@ -27,7 +29,7 @@ from simx.models.backbone import Backbone, EmbeddingKind, Precision
 from simx.models.ranges import Range
 from simx.report.blocks.document import Layout
 from simx.report.content import Form
-from simx.results.schema.config import ProfileName, Scenario
+from simx.results.schema.config import Per, ProfileName, Scenario
 
 _PICTURE = Utf8Path(path_type=Path)
 _COUNT = click.IntRange(1, 10_000)
@@ -118,6 +120,8 @@ the store.
 @resume_option
 @on_option
 @kind_option
+@per_option
+@price_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -171,6 +175,8 @@ def command(
     resume: Path | None,
     on: str | None,
     kind: str | None,
+    per: Per | None,
+    price: tuple[str, ...],
 ) -> ExitCode:
     """Run ``simx bench``."""
     # What measuring needs (numpy, the runner) would slow down --help.
@@ -235,6 +241,8 @@ def command(
             resume=typed,
             on=on,
             kind=kind,
+            per=per,
+            prices=price,
             force=force,
             listener=listener,
             measuring=shown_launches,

@@ -41,7 +41,8 @@ The first and the last line count the cells with a verdict, and those without on
     "--between",
     nargs=2,
     metavar="A B",
-    help="Compare target B with target A of the one report BASE, such as torch and 'ort cpu'.",
+    help="Compare target B with target A of the one report BASE, such as torch and 'ort cpu'; or "
+    "two kinds of nodes, which were not measured in the same rounds.",
 )
 @click.option(
     "--threshold",
@@ -102,7 +103,7 @@ def command(
         ComparisonCriteria,
         Named,
         compare,
-        compare_targets,
+        compare_between,
     )
     from simx.results.comparison.outcome import gate  # noqa: PLC0415
     from simx.results.comparison.reading import read_digests  # noqa: PLC0415
@@ -129,8 +130,7 @@ def command(
         for path, digest in zip(new, others, strict=False)
     ]
     if between:
-        one, other = map(first.target_named, between)
-        compared = [compare_targets(first, one, other, criteria)]
+        compared = [compare_between(first, *between, criteria)]
     content = comparison_content(compared, show)
     show_content(content, format, output)
     if summary is not None:

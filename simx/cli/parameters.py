@@ -164,3 +164,18 @@ kind_option = click.option(
     help="With --on: use the nodes with this in the name of their processor or GPU, or in a "
     "version. Default: the kind with the most nodes.",
 )
+
+per_option = click.option(
+    "--per",
+    type=click.Choice(["kind"]),
+    help="With --on: measure everything on each kind of nodes.",
+)
+
+price_option = click.option(
+    "--price",
+    type=utf8,
+    multiple=True,
+    metavar="KIND=0.40USD/h",
+    help="With --on: price of a node of the kind with this in its name, in USD or EUR. The tables "
+    "have the cost of a million pictures. Repeatable.",
+)

@@ -126,7 +126,11 @@ class Cluster:
                     yield running.pop(task), Lost(_first_line(error), is_gone)
         finally:
             for task in running:
-                self._ray.cancel(task, force=True)
+                self.cancel(task)
+
+    def cancel(self, task: Running) -> None:
+        """End a task, and the process it runs in."""
+        self._ray.cancel(task, force=True)
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""Which nodes of a cluster measure: those of one kind, equal in all that times depend on.
+"""Which nodes of a cluster measure: those of a kind are equal in all that times depend on.
 
 Nodes are looked at before anything is measured. One that joins later is looked at then.
 """
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +15,7 @@ from simx.common.errors import InputError, ProviderUnavailableError
 from simx.common.safe_text import counted
 from simx.exporter.jobs.plan import ExportListener
 from simx.results.schema.environment import Environment
+from simx.results.schema.report import Kind, Price
 from simx.runner.bench.resumption import MAY_CHANGE
 
 _LOOK_SECONDS = 120.0
@@ -20,63 +23,76 @@ _LOOK_SECONDS = 120.0
 
 
 class Nodes:
-    """The nodes of one kind that are alive, as far as is known: ``usable``, by their identifiers.
+    """The nodes that are alive, as far as is known: ``usable``, by their identifiers.
+
+    ``kinds`` are those that measure, and ``kind_of`` names that of each usable node.
 
     Args:
         cluster: theirs.
-        kind: a part of the processor's or a GPU's name, or of a version; None for the kind of which
-            there are the most nodes.
+        kind: a part of the processor's or a GPU's name, or of a version, of the kind that measures;
+            None for that of which there are the most nodes.
+        prices: of kinds, by such a part.
         listener: hears which nodes are left out, and why.
         look: what they are asked.
+        is_every: whether each kind measures everything.
 
     Raises:
-        InputError: no kind of nodes, or several, have this in their names.
+        InputError: no kind of nodes, or several, have such a part in their names.
         ProviderUnavailableError: no node can be used.
     """
 
     def __init__(
-        self, cluster: Cluster, kind: str | None, listener: ExportListener, look: Look
+        self,
+        cluster: Cluster,
+        kind: str | None,
+        prices: Mapping[str, Price],
+        listener: ExportListener,
+        look: Look,
+        *,
+        is_every: bool,
     ) -> None:
         self.cluster = cluster
         self.usable: dict[str, Node] = {}
+        self.kind_of: dict[str, str] = {}
         self._look = look
         self._listener = listener
         self._seen: dict[str, Node] = {}
         said = self._said_by_new()
-        kinds = grouped(said.values(), _kind_of)
-        names = {key: _name_of(of[0]) for key, of in kinds.items()}
-        chosen = [key for key in kinds if kind is None or kind.lower() in names[key].lower()]
         if not said:
             raise ProviderUnavailableError("--on: no node of the cluster can be used")
-        if not chosen or (kind is not None and len(chosen) > 1):
-            raise InputError(
-                f"--kind {kind}: {'several kinds' if chosen else 'no kind'} of nodes have that in "
-                f"their names; there are: {'; '.join(names.values())}"
-            )
-        self._kind = max(chosen, key=lambda key: len(kinds[key]))
-        self._said = kinds[self._kind][0]
-        self._admit(said)
+        found = grouped(said.values(), lambda each: _key_of(each.environment))
+        by_size = sorted(found.values(), key=len, reverse=True)
+        kinds = _kinds([each[0] for each in by_size])
+        if not is_every:
+            kinds = [kinds[0] if kind is None else _named("--kind", kind, kinds)]
+        for text, price in prices.items():
+            priced = _named("--price", text, kinds)
+            kinds[kinds.index(priced)] = msgspec.structs.replace(priced, price=price)
+        self._first = {node: what.environment for node, what in said.items()}
+        self.measure_on(kinds)
 
-    @property
-    def environment(self) -> Environment:
-        """That of the first node; the others' differ in nothing that times depend on."""
-        return self._said.environment
-
-    @property
-    def threads(self) -> int:
-        """How many a backend gets by default on the nodes."""
-        return self._said.threads
+    def measure_on(self, kinds: Iterable[Kind]) -> None:
+        """Use the nodes of these kinds, and name them so."""
+        self.kinds = tuple(kinds)
+        self.usable.clear()
+        self._admit(self._first)
 
     def refresh(self) -> None:
-        """Take in the nodes of this kind that have joined the cluster."""
-        self._admit(self._said_by_new())
+        """Take in the nodes of these kinds that have joined the cluster."""
+        self._admit({node: what.environment for node, what in self._said_by_new().items()})
 
-    def _admit(self, said: dict[Node, Looked]) -> None:
-        for node, what in said.items():
-            if _kind_of(what) == self._kind:
-                self.usable[node.id] = node
+    def leave_out(self, node: Node, reason: str) -> None:
+        """Say so, and use the node no more."""
+        self.usable.pop(node.id, None)
+        self._listener.notice(f"node {node.address} is left out: {reason}")
+
+    def _admit(self, said: dict[Node, Environment]) -> None:
+        names = {_key_of(kind.environment): kind.name for kind in self.kinds}
+        for node, environment in said.items():
+            if (name := names.get(_key_of(environment))) is not None:
+                self.usable[node.id], self.kind_of[node.id] = node, name
             else:
-                self._leave_out(node, f"is of another kind, {_name_of(what)}")
+                self.leave_out(node, f"is of another kind, {', '.join(_parts_of(environment))}")
 
     def _said_by_new(self) -> dict[Node, Looked]:
         """Return what nodes say that were not looked at, without those that cannot be used."""
@@ -92,26 +108,50 @@ class Nodes:
                 case node, Looked() as what if what.simx == simx.__version__:
                     said[node] = what
                 case node, Looked(version):
-                    self._leave_out(node, f"has simx {version}, not {simx.__version__}")
+                    self.leave_out(node, f"has simx {version}, not {simx.__version__}")
                 case node, Lost() | Refused() as failed:
-                    self._leave_out(node, failed.reason)
+                    self.leave_out(node, failed.reason)
         for node in running.values():
-            self._leave_out(node, "does not answer")
+            self.leave_out(node, "does not answer")
         return said
 
-    def _leave_out(self, node: Node, reason: str) -> None:
-        self._listener.notice(f"node {node.address} is left out: {reason}")
+
+def _kinds(said: Sequence[Looked]) -> list[Kind]:
+    """Name kinds by what they do not have in common, or by the processor."""
+    parts = [_parts_of(each.environment) for each in said]
+    common = set(parts[0]).intersection(*parts[1:])
+    names: list[str] = []
+    for of in parts:
+        name = ", ".join(part for part in of if part not in common) or of[0]
+        # Something else differs, such as Python.
+        names.append(name if name not in names else f"{name} #{len(names) + 1}")
+    return [
+        Kind(name=name, environment=each.environment, threads=each.threads)
+        for name, each in zip(names, said, strict=True)
+    ]
 
 
-def _kind_of(said: Looked) -> bytes:
+def _named(option: str, text: str, kinds: Sequence[Kind]) -> Kind:
+    """Return the only kind that has the text in its name or description."""
+    whole = {kind.name: ", ".join((kind.name, *_parts_of(kind.environment))) for kind in kinds}
+    same = [kind for kind in kinds if text == kind.name]
+    found = same or [kind for kind in kinds if text.lower() in whole[kind.name].lower()]
+    if len(found) != 1:
+        raise InputError(
+            f"{option} {text}: {'several kinds' if found else 'no kind'} of nodes have that in "
+            f"their names; there are: {'; '.join(whole.values())}"
+        )
+    return found[0]
+
+
+def _key_of(environment: Environment) -> bytes:
     """Return an environment without what may differ between equal nodes."""
-    fields = msgspec.structs.asdict(said.environment)
+    fields = msgspec.structs.asdict(environment)
     return msgspec.json.encode({key: fields[key] for key in fields if key not in MAY_CHANGE})
 
 
-def _name_of(said: Looked) -> str:
+def _parts_of(its: Environment) -> tuple[str, ...]:
     """Describe a kind of nodes: processor, GPUs, and the versions of what is measured."""
-    its = said.environment
     gpus = (f"{gpu.name} driver {gpu.driver}" for gpu in its.gpus)
     libraries = (f"{name} {version}" for name, version in its.libraries.items())
-    return ", ".join((its.cpu, counted(its.affinity_cores, "core"), *gpus, *libraries))
+    return (its.cpu, counted(its.affinity_cores, "core"), *gpus, *libraries)

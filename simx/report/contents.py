@@ -11,6 +11,7 @@ from simx.report.blocks.document import Block, Layout, Paragraph
 from simx.report.blocks.evaluation import evaluation_blocks
 from simx.report.blocks.explanation import explanation_blocks
 from simx.report.blocks.history import history_blocks
+from simx.report.blocks.kinds import kind_blocks
 from simx.report.blocks.report import report_blocks
 from simx.report.blocks.tuning import tuning_blocks
 from simx.report.content import Content
@@ -26,6 +27,7 @@ from simx.results.schema.selfcheck import SelfCheck
 from simx.results.schema.tuning import Tuning
 from simx.results.summaries.decision import decisions
 from simx.results.summaries.evaluated import PicturedPair
+from simx.results.summaries.kinds import parts
 from simx.results.summaries.selection_criteria import SelectionCriteria
 
 
@@ -55,14 +57,18 @@ def report_content(
     """
 
     def blocks() -> Iterator[Block]:
-        yield from chain.from_iterable(report_blocks(each, ranges, layout) for each in reports)
+        for of_kinds in map(parts, reports):
+            yield from chain.from_iterable(report_blocks(of, ranges, layout) for of in of_kinds)
+            if len(of_kinds) > 1:
+                yield from kind_blocks(of_kinds)
         if next_step:
             yield Paragraph(next_step)
 
     def html() -> str:
         from simx.report.formats.html import render  # noqa: PLC0415 - Jinja, for pages alone
 
-        return render(reports, ranges, criteria or SelectionCriteria(), evaluation)
+        pages = [*chain.from_iterable(map(parts, reports))]
+        return render(pages, ranges, criteria or SelectionCriteria(), evaluation)
 
     return Content(
         blocks=blocks,

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.report import MeasuredCell, Report
 from tests.cluster.clusters import ROOT, Driver, Nodes, left
-from tests.cluster.timed import BACKBONES, calls, overlaps
+from tests.cluster.timed import BACKBONES, CANARY_SECONDS, SLOWNESS, calls, overlaps
 from tests.runner.benches import small_pictures
 
 NAMES = tuple(each.name for each in BACKBONES[:5])
@@ -143,7 +145,7 @@ def test_a_killed_driver_leaves_no_process_and_resumes(
     end(bench.resume("--on", nodes.address))
     report = read(bench.path)
     assert measured(report) == EVERYTHING
-    assert before.finished <= {(stop.model, stop.weights) for stop in report.stops}
+    assert before.finished <= {(stop.model, stop.weights, stop.kind) for stop in report.stops}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -162,11 +164,10 @@ def test_a_signal_ends_everything(
     assert left(log, "simx bench") == []
 
 
-def test_nodes_of_another_kind_are_named_and_left_out(
-    bench: Bench, nodes: Nodes, tmp_path: Path
-) -> None:
-    """The largest kind measures, or the one that is named."""
-    build = tmp_path / "site" / "onnxruntime_strange-9.9.dist-info"
+@contextmanager
+def strange_node(nodes: Nodes, folder: Path) -> Iterator[None]:
+    """Add a node with another build of ONNX Runtime."""
+    build = folder / "site" / "onnxruntime_strange-9.9.dist-info"
     build.mkdir(parents=True)
     (build / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: onnxruntime-strange\nVersion: 9.9\n"
@@ -175,6 +176,16 @@ def test_nodes_of_another_kind_are_named_and_left_out(
     path = nodes.variables("")["PYTHONPATH"]
     nodes.add(PYTHONPATH=f"{build.parent}:{path}")
     try:
+        yield
+    finally:
+        nodes.kill(len(nodes.alive) - 1)
+
+
+def test_nodes_of_another_kind_are_named_and_left_out(
+    bench: Bench, nodes: Nodes, tmp_path: Path
+) -> None:
+    """The largest kind measures, or the one that is named."""
+    with strange_node(nodes, tmp_path):
         assert "is left out: is of another kind" in end(bench.start("--launches", "1"))
         assert "onnxruntime-strange" not in libraries(read(bench.path))
         bench.path.unlink()
@@ -183,8 +194,52 @@ def test_nodes_of_another_kind_are_named_and_left_out(
         assert libraries(report)["onnxruntime-strange"] == "9.9"
         assert len(report.nodes) == 1
         assert "no kind of nodes" in end(bench.start("--force", "--kind", "sparc"), 2)
+
+
+def test_each_kind_measures_everything(bench: Bench, nodes: Nodes, tmp_path: Path) -> None:
+    """The tables have all kinds, with their costs; a driver that dies resumes all of them."""
+    options = ("--per", "kind", "--price", "strange 9.9=3.6USD/h", "--launches", "2")
+    with strange_node(nodes, tmp_path):
+        driver = bench.start(*options)
+        bench.wait_for_launches(3)
+        driver.process.kill()
+        driver.end()
+        output = end(bench.resume("--on", nodes.address))
+    report = read(bench.path)
+    strange = next(kind for kind in report.kinds if "strange" in kind.name)
+
+    assert {(cell.identity.model, cell.identity.kind) for cell in report.cells} == {
+        (name, kind.name) for name in NAMES for kind in report.kinds
+    }
+    assert all(isinstance(cell, MeasuredCell) for cell in report.cells)
+    assert [kind.price is None for kind in report.kinds] == [True, False]
+    assert strange.environment.libraries["onnxruntime-strange"] == "9.9"
+    for stop in report.stops:
+        assert stop.node is not None
+        assert report.nodes[stop.node - 1].kind == stop.kind
+    assert "Kinds of nodes" in output
+    assert "USD" in output
+
+
+def test_a_sick_node_is_named_and_left_out(bench: Bench, nodes: Nodes) -> None:
+    """Nothing that it has measured counts."""
+    nodes.add(2, 2 * 2**30, **{SLOWNESS: "3"})
+    try:
+        output = end(bench.start())
     finally:
         nodes.kill(len(nodes.alive) - 1)
+    report = read(bench.path)
+
+    assert "is left out: is sick: its canary takes" in output
+    assert any("a node was left out: it is sick" in note for note in report.notes)
+    assert measured(report) == EVERYTHING
+    slowest = max(
+        min(block.ns)
+        for canary in report.canary
+        for launch in canary.launches
+        for block in launch.blocks
+    )
+    assert slowest < 2.9e9 * CANARY_SECONDS
 
 
 def test_an_address_without_a_cluster(nodes: Nodes) -> None:

@@ -76,6 +76,18 @@ def test_without_ray_its_package_is_named(
     ("options", "reason"),
     [
         (("bench", "resnet18", "--kind", "EPYC"), "--kind EPYC: works only with --on"),
+        (("bench", "resnet18", "--per", "kind"), "--per kind: works only with --on"),
+        (("bench", "resnet18", "--price", "a=1USD"), "--price a=1USD: works only with --on"),
+        (("bench", "resnet18", "--on", "local", "--price", "1USD/h"), "write it as EPYC=0.40USD/h"),
+        (("bench", "resnet18", "--on", "local", "--price", "a=0EUR"), "write it as EPYC=0.40USD/h"),
+        (
+            ("bench", "resnet18", "--on", "local", "--price", "a=1USD", "--price", "b=1EUR"),
+            "give all prices in one currency",
+        ),
+        (
+            ("bench", "resnet18", "--on", "local", "--per", "kind", "--kind", "EPYC"),
+            "omit one of the two",
+        ),
         (("export", "resnet18", "--on", "ray://head:10001"), "give local, auto, or HOST:PORT"),
         (("export", "resnet18", "--on", "local", "--jobs", "2"), "--jobs: with --on"),
         (("export", "--prune", "--on", "local"), "omit --on"),

@@ -25,8 +25,12 @@ from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 from tests.runner.fakes import FakeBackend, FakeRuntime, embed, entry_in, reference
 
-NODE, LOG = "SIMX_TEST_NODE", "SIMX_TEST_LOG"
-"""Variables: the name of a node, and the folder of the files."""
+NODE, LOG, SLOWNESS = "SIMX_TEST_NODE", "SIMX_TEST_LOG", "SIMX_TEST_SLOWNESS"
+"""Variables: the name of a node, the folder of the files, and how many times as long as on other
+nodes a canary takes."""
+
+CANARY_SECONDS = 0.004
+"""So long that what else this machine does is little of it."""
 
 SIDE = 16
 """Of the corner of a picture that counts."""
@@ -67,6 +71,9 @@ class TimedBackend(FakeBackend):
         self._node = os.environ.get(NODE, "here")
         folder = os.environ.get(LOG)
         self._log = Path(folder, f"{os.getpid()}.jsonl") if folder else None
+
+    def canary(self) -> None:
+        time.sleep(CANARY_SECONDS * float(os.environ.get(SLOWNESS, "1")))
 
     def forward(self, image: Any) -> Any:
         begun = time.time_ns()

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from simx.report.blocks.document import Column, Row, Table
-from simx.report.blocks.quantities import Read, measured, speed_up, throughput
+from simx.report.blocks.quantities import Read, cost, measured, speed_up, throughput
 from simx.report.blocks.report_tables import key_columns
 from simx.report.words import figures
 from simx.report.words.load import SHARES, load_title
@@ -51,6 +52,9 @@ def _columns(of: BackboneSummary, targets: Sequence[TargetId]) -> Iterator[tuple
     """Yield what has a meaning under the load: queries at a given rate have latencies alone."""
     if of.rate is None:
         yield Column("pictures/s"), throughput
+    if of.price:
+        currency = of.price.currency
+        yield Column("cost", f"{currency}/million"), partial(cost, currency)
     if of.latency_bound is not None:
         yield Column("proven", "pictures/s"), _proven
     elif of.scenario != "offline":

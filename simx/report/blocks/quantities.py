@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import get_args
 
 import msgspec
 
@@ -9,8 +10,9 @@ from simx.models.pictures import COMPARED_IMAGES, IMAGES, Image
 from simx.report.blocks.document import Column
 from simx.report.words import figures
 from simx.report.words.names import FAILED, FASTEST, IMAGE_NAMES, NO_INTERVAL, NOISY, TIED, TIMES
-from simx.report.words.values import BUSY, Value
+from simx.report.words.values import ABSENT, BUSY, Value
 from simx.results.schema.environment import Memory
+from simx.results.schema.report import Currency
 from simx.results.schema.times import FORWARD, Scope
 from simx.results.summaries.summary import BackboneSummary, FailedSummary, MeasuredSummary, TargetId
 
@@ -111,6 +113,7 @@ def _forward(baseline: str) -> Iterator[Quantity]:
         ),
         ("page faults", "a call", lambda _, cell: figures.fixed(cell.page_faults, 0)),
         ("energy", "J a picture", lambda _, cell: figures.energy(cell.energy)),
+        *(("cost", f"{each}/million", partial(cost, each)) for each in get_args(Currency)),
     )
     for name, unit, read in further:
         yield _quantity(Column(name, unit, "forward"), read, optional=True)
@@ -158,6 +161,15 @@ def throughput(of: BackboneSummary, cell: MeasuredSummary) -> Value:
     return (
         BUSY if FORWARD in cell.busy else figures.per_second(cell.times.get(FORWARD), of.pictures)
     )
+
+
+def cost(currency: Currency, of: BackboneSummary, cell: MeasuredSummary) -> Value:
+    """Show what a million pictures cost by the calls of ``forward``; absent in other currencies."""
+    if of.price is None or of.price.currency != currency:
+        return ABSENT
+    if FORWARD in cell.busy:
+        return BUSY
+    return figures.cost(cell.times.get(FORWARD), of.pictures, of.price)
 
 
 def timed(

@@ -1,6 +1,7 @@
 """A report as a document: heading, tables, findings and notes by range, and a last line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from simx.common.safe_text import clean, counted
 from simx.models.pictures import COMPARED_IMAGES, Image
@@ -17,7 +18,15 @@ from simx.report.blocks.document import (
     Table,
 )
 from simx.report.blocks.load import load_tables, trend_tables
-from simx.report.blocks.quantities import FAILURE, Read, measured, similarity, speed_up, timed
+from simx.report.blocks.quantities import (
+    FAILURE,
+    Read,
+    cost,
+    measured,
+    similarity,
+    speed_up,
+    timed,
+)
 from simx.report.blocks.report_tables import figure_on, key_columns, keys_of, origin_tables, views
 from simx.report.blocks.sweeps import sweep_tables
 from simx.report.words import figures
@@ -38,7 +47,7 @@ from simx.results.summaries.derivation import by_range, mean_speed, targets
 from simx.results.summaries.findings import DIFFERENCE_POINTS
 from simx.results.summaries.summary import BackboneSummary, RangeSummary, TargetId
 
-BRIEF = frozenset({"quoted", "written", "machine", "software"})
+BRIEF = frozenset({"quoted", "written", "kind", "machine", "software"})
 """The facts of a short rendering."""
 
 Shown = Callable[[BackboneSummary], Value]
@@ -52,7 +61,9 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
         ranges: The GFLOPS ranges in the order of the tables.
         layout: Whether models are rows or columns.
     """
-    yield Heading(f"simx report, {clean(report.created)}", level=1)
+    of_kind = report.config is not None and report.config.per is not None
+    kind = f", {clean(report.kinds[0].name)}" if of_kind else ""
+    yield Heading(f"simx report, {clean(report.created)}{kind}", level=1)
     facts = heading(report)
     yield Facts(tuple(each for each in facts if each[0] in BRIEF))
     if further := tuple(each for each in facts if each[0] not in BRIEF):
@@ -116,6 +127,11 @@ def _speed_table(backbones: Sequence[BackboneSummary], targets: Sequence[TargetI
         *on_each("forward", "ms", timed("forward", spread=alone), targets),
         *on_each("speed-up", relative, speed_up, targets[1:]),
         *on_each("pipeline", "ms", timed("pipeline", "anchor", spread=alone), targets),
+        *(
+            each
+            for currency in dict.fromkeys(of.price.currency for of in backbones if of.price)
+            for each in on_each("cost", f"{currency}/million", partial(cost, currency), targets)
+        ),
         (Column("acc1", "%"), lambda of: figures.accuracy(of, of.catalogue.acc1)),
     )
     return _table("", backbones, found)

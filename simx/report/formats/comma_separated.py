@@ -7,7 +7,7 @@ from simx.common.safe_text import clean
 from simx.results.schema.report import Identity
 
 IDENTITY = ("model", "weights", "embedding", "backend", "provider", "precision", "batch", "threads")
-LOAD = ("instances", "scenario", "rate", "latency_bound", "shared_session")
+LOAD = ("instances", "scenario", "rate", "latency_bound", "shared_session", "kind")
 """What else identifies a cell; the last columns."""
 
 Scalar = str | float | bool | None

@@ -22,6 +22,7 @@ from simx.results.statistics.noise import page_faults
 from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
 from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
+from simx.results.summaries.kinds import cost, parts
 from simx.results.summaries.summary import TargetId, target_of
 
 STATISTICS = ("median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
@@ -36,12 +37,13 @@ class TidyRow(NamedTuple):
 
     Times are milliseconds per call, with the ends of the 95 % interval; ``n`` counts calls. A
     figure that is no time has its name in ``scope`` and its value in ``median``;
-    ``pictures_per_second``, of the calls of ``forward``, and ``energy_per_picture`` have an
-    interval too. What a row does not have is None. ``status`` is ``ok``, ``failed`` or ``quoted``;
-    of a time or its throughput also ``busy``, where the machine was too busy for it to mean
-    anything, or ``imprecise``, where the ends of its interval are more than a factor of 2 apart.
-    ``weights_origin`` is ``pretrained``, ``file`` or ``random``: similarities of random weights
-    mean nothing, and accuracies beside them are those of the pretrained ones.
+    ``pictures_per_second`` and ``cost_per_million_pictures``, by the calls of ``forward``, and
+    ``energy_per_picture`` have an interval too. What a row does not have is None. ``status`` is
+    ``ok``, ``failed`` or ``quoted``; of a time or its throughput also ``busy``, where the machine
+    was too busy for it to mean anything, or ``imprecise``, where the ends of its interval are more
+    than a factor of 2 apart. ``weights_origin`` is ``pretrained``, ``file`` or ``random``:
+    similarities of random weights mean nothing, and accuracies beside them are those of the
+    pretrained ones.
     """
 
     model: str
@@ -72,6 +74,7 @@ class TidyRow(NamedTuple):
     rate: float | None
     latency_bound: float | None
     shared_session: bool
+    kind: str | None
 
 
 HEADER = TidyRow._fields
@@ -96,6 +99,11 @@ def tidy_rows(reports: Sequence[Report]) -> Iterator[TidyRow]:
 
 
 def _report_rows(report: Report) -> Iterator[_Row]:
+    for part in parts(report):
+        yield from _part_rows(part)
+
+
+def _part_rows(report: Report) -> Iterator[_Row]:
     counted = CountedReport(report)
     for cell in report.cells:
         its = {
@@ -138,11 +146,17 @@ def _time_rows(
         milliseconds = (figure(ns, NANOSECONDS_PER_MS) for ns in times)
         yield _row(scope, "ms", "", image) | of | dict(zip(STATISTICS, milliseconds, strict=True))
         if key == FORWARD:
-            pictures = 1e9 * backbone.cells[0].identity.batch
+            its = backbone.cells[0].identity
+            pictures = its.batch * (its.instances if its.scenario == "multi-stream" else 1)
             ends = (typical.median_ns, typical.high_ns, typical.low_ns)
-            rates = (figure(ns and pictures / ns) for ns in ends)
+            rates = (figure(ns and 1e9 * pictures / ns) for ns in ends)
             per_second = dict(zip(STATISTICS, rates, strict=False))
             yield _row("pictures_per_second", "per second", "") | of | per_second
+            if (price := counted.price) and its.rate is None:
+                its_cost = cost(typical, pictures, price)
+                ends = (its_cost.median_ns, its_cost.low_ns, its_cost.high_ns)
+                found = dict(zip(STATISTICS, map(figure, ends), strict=False))
+                yield _row("cost_per_million_pictures", price.currency, "") | of | found
 
 
 def _figure_rows(cell: MeasuredCell | QuotedCell) -> Iterator[_Row]:

@@ -157,6 +157,6 @@ def _name(of: TidyRow | CellLabel, further: Sequence[str] = ()) -> str:
 
 def _fields(of: TidyRow | CellLabel, further: Sequence[str]) -> Iterator[tuple[str, str]]:
     is_load = of.scenario != "single-stream" or of.instances != 1
-    for name in (*IDENTITY, *(LOAD if is_load else ()), *further):
+    for name in (*IDENTITY, *(LOAD if is_load else ("kind",)), *further):
         if (value := getattr(of, name)) is not None:
             yield name, str(value)

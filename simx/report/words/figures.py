@@ -12,9 +12,10 @@ import msgspec
 from simx.report.words.names import IMPRECISE, NO_INTERVAL, RANDOM, provider_name
 from simx.report.words.values import ABSENT, NANOSECONDS_PER_MS, Value
 from simx.results.schema.partial_placement import partial_placement
-from simx.results.schema.report import Parity, WeightsOrigin
+from simx.results.schema.report import Parity, Price, WeightsOrigin
 from simx.results.statistics.energy import Energy
 from simx.results.statistics.estimates import Estimate, Ratio
+from simx.results.summaries.kinds import cost as cost_per_million
 from simx.results.summaries.summary import BackboneSummary, MeasuredSummary
 
 FEWEST_DIGITS = 2
@@ -95,6 +96,14 @@ def energy(value: Energy | None) -> Value:
     if value is None:
         return ABSENT
     return _measured(value.joules, value.low, value.high, spread=True)
+
+
+def cost(forward: Estimate | None, pictures: int, price: Price) -> Value:
+    """Return what a million pictures cost, with the interval of their time."""
+    if forward is None:
+        return ABSENT
+    found = cost_per_million(forward, pictures, price)
+    return _measured(found.median_ns, found.low_ns, found.high_ns, spread=True)
 
 
 def estimate_of(value: Ratio) -> str:

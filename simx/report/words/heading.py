@@ -30,6 +30,10 @@ def _lines(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "quoted", (report.source,)
         yield "written", (report.created, f"simx {report.simx}")
     if report.environment and report.config:
+        for kind in report.kinds:
+            price = kind.price
+            its = () if price is None else (f"{price.amount:g} {price.currency} an hour",)
+            yield "kind", (kind.name, *its)
         yield "machine", _machine(report, report.environment, report.config)
         yield "software", (f"simx {report.simx}", *_software(report.environment))
         for title, other in report.environment.others.items():

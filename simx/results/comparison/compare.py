@@ -136,6 +136,23 @@ def compare_targets(
     return _comparison(context, matching)
 
 
+def compare_between(
+    report: Digest, base: str, new: str, criteria: ComparisonCriteria
+) -> Comparison:
+    """Compare two targets of one report, or two kinds of nodes, as two reports are compared.
+
+    Raises:
+        InputError: the names are neither those of two targets nor of two kinds.
+    """
+    one, other = report.kind_named(base), report.kind_named(new)
+    if one is None or other is None:
+        named = report.target_named
+        return compare_targets(report, named(base), named(new), criteria)
+    allowing = msgspec.structs.replace(criteria, allow=differences.OF_KINDS)
+    before, after = (Named(of.report.kinds[0].name, of) for of in (one, other))
+    return compare(before, after, allowing)
+
+
 def _comparison(context: _Context, matching: Matching) -> Comparison:
     failures = tuple(failure for pair in matching.pairs if (failure := _failure(pair)))
     ranges = _by_range(

@@ -5,12 +5,13 @@ A difference that keeps a pair from being compared has a name, for ``simx diff -
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import get_args
 
 import msgspec
 
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.results.comparison.digest import CellDigest, Digest
-from simx.results.comparison.names import DifferenceName
+from simx.results.comparison.names import DifferenceName, LibraryDifference
 from simx.results.comparison.outcome import Difference, OtherChange, OtherName
 from simx.results.schema.environment import Environment
 from simx.results.schema.partial_placement import without_partial_placement
@@ -20,6 +21,11 @@ from simx.results.summaries.summary import backbone_of
 
 MACHINE: tuple[DifferenceName, ...] = ("cpu", "cores", "governor", "gpu")
 """Differences of the machine itself, which the canary shows, too."""
+
+OF_KINDS = frozenset[DifferenceName](
+    (*MACHINE, "kind", "threads", "settings", "placement", *get_args(LibraryDifference))
+)
+"""What two kinds of nodes may differ in."""
 
 SIMILARITY_TOLERANCE = 0.01
 """Percentage points by which a similarity may differ: far above the rounding of float32, far below
@@ -113,8 +119,8 @@ def differences(base: Digest, new: Digest, pair: Pair) -> tuple[Difference, ...]
     """
     one, other = pair
     before, after = (
-        {} if of.report.environment is None else _surroundings(of.report.environment, one.identity)
-        for of in (base, new)
+        {} if (at := of.environment_of(cell.identity)) is None else _surroundings(at, one.identity)
+        for of, cell in zip((base, new), pair, strict=True)
     )
     found = (
         *_identities(one.identity, other.identity),

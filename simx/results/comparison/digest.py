@@ -10,12 +10,14 @@ import msgspec
 
 from simx.common.errors import InputError
 from simx.models.pictures import Image
+from simx.results.schema.environment import Environment
 from simx.results.schema.report import Cell, Identity, MeasuredCell, QuotedCell, Report
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import log_times
 from simx.results.statistics.moderation import Part
 from simx.results.statistics.round_filter import references
 from simx.results.summaries.counted import CountedBackbone, CountedReport
+from simx.results.summaries.kinds import parts
 from simx.results.summaries.summary import TargetId, target_of
 
 COMPARED_SCOPES: tuple[Scope, ...] = (
@@ -75,12 +77,34 @@ class CellDigest(msgspec.Struct, frozen=True, kw_only=True):
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """A report for comparison. ``report`` has no cells and no canaries.
 
-    ``canaries`` are the times of an undisturbed canary, in nanoseconds, by target.
+    ``canaries`` are the times of an undisturbed canary, in nanoseconds, by target. There are
+    none where each kind of nodes measured.
     """
 
     report: Report
     cells: tuple[CellDigest, ...]
     canaries: tuple[tuple[TargetId, float], ...]
+
+    def environment_of(self, its: Identity) -> Environment | None:
+        """Return the environment of a cell."""
+        of_kinds = (kind.environment for kind in self.report.kinds if kind.name == its.kind)
+        return next(of_kinds, self.report.environment)
+
+    def kind_named(self, text: str) -> "Digest | None":
+        """Return what the only kind of nodes with this in its name measured, if there is one."""
+        kinds = self.report.kinds
+        same = [kind for kind in kinds if text == kind.name]
+        found = same or [kind for kind in kinds if text.lower() in kind.name.lower()]
+        if len(found) != 1:
+            return None
+        (kind,) = found
+        return Digest(
+            report=msgspec.structs.replace(
+                self.report, environment=kind.environment, kinds=(kind,)
+            ),
+            cells=tuple(cell for cell in self.cells if cell.identity.kind == kind.name),
+            canaries=(),
+        )
 
     def target_named(self, name: str) -> TargetId:
         """Return the target of a name such as ``ort cpu``; its backend suffices if it is the only.
@@ -102,6 +126,17 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(report: Report) -> Digest:
     """Return what a comparison needs of a report."""
+    of_kinds = parts(report)
+    if of_kinds == (report,):
+        return _digest(report)
+    return Digest(
+        report=msgspec.structs.replace(report, cells=(), canary=()),
+        cells=tuple(cell for each in of_kinds for cell in _digest(each).cells),
+        canaries=(),
+    )
+
+
+def _digest(report: Report) -> Digest:
     cells = (
         msgspec.structs.replace(
             cell, timings=tuple(each for each in cell.timings if each.scope in COMPARED_SCOPES)

@@ -14,6 +14,7 @@ IdentityDifference = Literal[
     "rate",
     "latency_bound",
     "shared_session",
+    "kind",
 ]
 ExecutionDifference = Literal["graph", "settings", "placement"]
 MachineDifference = Literal["cpu", "cores", "governor", "gpu"]

@@ -1,6 +1,6 @@
 """Merges the cells and the canaries of several launches into those of one report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import msgspec
 
@@ -31,15 +31,19 @@ def forward_of(cell: MeasuredCell) -> tuple[Launch, ...]:
 
 def merge_canaries(canaries: Iterable[Canary]) -> tuple[Canary, ...]:
     """Merge the canaries of several launches of the same backbone, backend and provider."""
-    groups = grouped(canaries, lambda each: (each.model, each.weights, each.backend, each.provider))
+    groups = grouped(canaries, _canary_key)
     return tuple(
         msgspec.structs.replace(group[-1], launches=_launches(group)) for group in groups.values()
     )
 
 
+def _canary_key(of: Canary) -> Hashable:
+    return of.model, of.weights, of.kind, of.backend, of.provider
+
+
 def merge_preparations(preparations: Iterable[Preparation]) -> tuple[Preparation, ...]:
     """Merge the preparations of several launches of the same backbone."""
-    groups = grouped(preparations, lambda each: (each.model, each.weights))
+    groups = grouped(preparations, lambda each: (each.model, each.weights, each.kind))
     return tuple(
         msgspec.structs.replace(
             group[0], timings=_merged_timings(timing for each in group for timing in each.timings)

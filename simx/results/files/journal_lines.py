@@ -46,8 +46,8 @@ JOURNAL = InputKind(
     most_bytes=512 * 2**20,
 )
 
-JournaledBackbone = tuple[str, str]
-"""Model and weights."""
+JournaledBackbone = tuple[str, str, str | None]
+"""Model, weights, and the kind of nodes where each kind measures."""
 
 Command = Literal["bench", "tune"]
 
@@ -133,14 +133,35 @@ class FinishedLaunch(Struct, frozen=True, kw_only=True, tag_field="line", tag="l
 
     @property
     def backbone(self) -> JournaledBackbone:
-        """The model and the weights."""
-        return self.cells[0].identity.model, self.cells[0].identity.weights
+        """What it measured."""
+        its = self.cells[0].identity
+        return its.model, its.weights, its.kind
+
+    def on(self, kind: str | None) -> "FinishedLaunch":
+        """Return the launch as one of a kind of nodes."""
+
+        def named(of: T) -> T:
+            return msgspec.structs.replace(of, kind=kind)  # type: ignore[type-var]
+
+        return msgspec.structs.replace(
+            self,
+            cells=tuple(
+                msgspec.structs.replace(cell, identity=named(cell.identity)) for cell in self.cells
+            ),
+            canary=tuple(map(named, self.canary)),
+            preparation=self.preparation and named(self.preparation),
+            stop=self.stop and named(self.stop),
+        )
 
 
 class Noted(Struct, frozen=True, kw_only=True, tag_field="line", tag="notes"):
-    """The run was resumed, or a provider is not usable; ``notes`` are for the report."""
+    """The run was resumed, or a provider is not usable; ``notes`` are for the report.
+
+    Nothing that the node with the identifier ``sick_node`` has measured counts.
+    """
 
     notes: tuple[Text, ...]
+    sick_node: Text | None = None
 
 
 Line = FinishedLaunch | Noted
@@ -168,13 +189,30 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     @property
     def attempts(self) -> tuple[FinishedLaunch, ...]:
-        """Every finished launch, in the order of the lines."""
-        return tuple(line for line in self.lines if isinstance(line, FinishedLaunch))
+        """Every finished launch of a node that is not sick, in the order of the lines."""
+        sick = self.sick_nodes
+        launches = (line for line in self.lines if isinstance(line, FinishedLaunch))
+        return tuple(each for each in launches if each.node not in sick)
+
+    @property
+    def sick_nodes(self) -> frozenset[str]:
+        """The identifiers of the nodes whose launches do not count."""
+        notes = (line for line in self.lines if isinstance(line, Noted))
+        return frozenset(line.sick_node for line in notes if line.sick_node)
 
     @property
     def finished(self) -> frozenset[JournaledBackbone]:
         """The backbones that have had their last launch, or whose cells have all failed."""
         return frozenset(launch.backbone for launch in self.launches if launch.is_last)
+
+    @property
+    def finished_everywhere(self) -> frozenset[tuple[str, str]]:
+        """The models and weights that all kinds of nodes have finished, where each one measures."""
+        report, finished = self.header.report, self.finished
+        is_per_kind = report.config is not None and report.config.per is not None
+        kinds = [kind.name for kind in report.kinds] if is_per_kind else [None]
+        names = {(model, weights) for model, weights, _ in finished}
+        return frozenset(each for each in names if all((*each, of) in finished for of in kinds))
 
     @property
     def _references(self) -> dict[str, tuple[ReferenceTimes, ...]]:
@@ -206,6 +244,7 @@ class Kept(Struct, frozen=True, kw_only=True):
         notes = (note for line in self.lines if isinstance(line, Noted) for note in line.notes)
         config, launches, references = self.header.report.config, self.launches, self._references
         number = {node: place for place, node in enumerate(references, 1)}
+        kinds = {each.node: each.backbone[-1] for each in self.attempts}
         return msgspec.structs.replace(
             self.header.report,
             config=None if config is None else anonymised(config),
@@ -219,7 +258,9 @@ class Kept(Struct, frozen=True, kw_only=True):
                 for launch in launches
                 if launch.stop is not None
             ),
-            nodes=tuple(Node(reference=times) for times in references.values()),
+            nodes=tuple(
+                Node(reference=times, kind=kinds[node]) for node, times in references.items()
+            ),
             # A run that was resumed may have made a note twice.
             notes=tuple(dict.fromkeys((*self.header.report.notes, *notes))),
         )
@@ -286,9 +327,10 @@ def _problems(kept: Kept) -> Iterator[str]:
         yield "line 1 has cells already"
     for number, line in enumerate(kept.lines, 2):
         if isinstance(line, FinishedLaunch):
-            backbones = {(cell.identity.model, cell.identity.weights) for cell in line.cells}
+            its = (cell.identity for cell in line.cells)
+            backbones = {(each.model, each.weights, each.kind) for each in its}
             if line.stop is not None:
-                backbones.add((line.stop.model, line.stop.weights))
+                backbones.add((line.stop.model, line.stop.weights, line.stop.kind))
             if len(backbones) != 1 or not line.cells:
                 yield f"line {number} is no launch of one backbone"
     if problem := first_problem(kept.report()):

@@ -49,6 +49,13 @@ def _problems(report: Report) -> Iterator[str]:
 
 
 def _node_problems(report: Report) -> Iterator[str]:
+    kinds = [kind.name for kind in report.kinds]
+    yield from _repeats(kinds, "$.kinds", "name")
+    is_per_kind = report.config is not None and report.config.per == "kind"
+    for index, cell in enumerate(report.cells):
+        kind = cell.identity.kind
+        if kind not in kinds if is_per_kind else kind is not None:
+            yield f"$.cells[{index}].identity.kind is {kind}, and the report has {kinds or 'none'}"
     for index, stop in enumerate(report.stops):
         if stop.node is not None and stop.node > len(report.nodes):
             yield f"$.stops[{index}].node is {stop.node}, and there are {len(report.nodes)}"
@@ -63,7 +70,7 @@ def _kind_problems(report: Report) -> Iterator[str]:
     for name in ("environment", "config"):
         if (getattr(report, name) is None) != quoted:
             yield f"$.{name} is {'given' if quoted else 'null'}; {_KINDS}"
-    for name in ("canary", "preparations", "stops", "nodes"):
+    for name in ("canary", "preparations", "stops", "nodes", "kinds"):
         if quoted and getattr(report, name):
             yield f"$.{name} is given; {_KINDS}"
     for index, cell in enumerate(report.cells):

@@ -9,7 +9,7 @@ from simx.results.schema.environment import Environment
 from simx.results.schema.report import MeasuredCell
 from simx.results.summaries.summary import CellLabel, TargetId, label
 
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 """Raised with every change of what an entry holds, or of how its figures are derived."""
 
 

@@ -27,6 +27,9 @@ SINGLE_STREAM: Scenario = "single-stream"
 Goal = Literal["latency", "throughput"]
 """What a search of settings makes fast: one picture, or many pictures in calls of any batch."""
 
+Per = Literal["kind"]
+"""What measures everything: each kind of a cluster's nodes."""
+
 BATCH = 1
 """Pictures of one call."""
 
@@ -114,7 +117,8 @@ class Config(Schedule, frozen=True, kw_only=True):
     numbers of processes that share a load. Where they are given, ``threads`` are those of all of
     them together, unless ``thread_counts`` has those of each. ``scenario``, ``rate``,
     ``latency_bound``, ``shared_session``, ``pinned`` and ``pause`` are as for ``Load``. A run of a
-    ``duration`` in seconds is one launch of each backbone.
+    ``duration`` in seconds is one launch of each backbone. With ``per`` each kind of a cluster's
+    nodes measures everything, with threads of its own.
     """
 
     backbones: tuple[Text, ...] = ()
@@ -140,6 +144,7 @@ class Config(Schedule, frozen=True, kw_only=True):
     pinned: bool = True
     pause: PositiveAmount | None = None
     duration: PositiveAmount | None = None
+    per: Per | None = None
     pictures: dict[Image, Picture] = {}  # noqa: RUF012 - msgspec copies it
     models: dict[Text, OwnModel] = {}  # noqa: RUF012 - msgspec copies it
 

@@ -24,7 +24,8 @@ History of the format:
    of GFLOPS may be None. Adds scenarios of load and instances to the configuration and to
    identities, ``commit`` to the environment, and ``energy_uj`` to the noise of a block
    and ``idle_watts`` to launches, absent where the machine does not tell. Adds ``nodes``, those of
-   a cluster. Versions 4 to 6 are read.
+   a cluster, and ``kinds`` of them with their prices, to which a ``kind`` in identities, canaries,
+   preparations, stops and nodes refers, and ``per`` in the configuration. Versions 4 to 6 are read.
 """
 
 from typing import Annotated, Literal
@@ -93,7 +94,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     ``threads`` are those of each of the ``instances``; None if figures are quoted and their source
     does not state it. ``rate`` are the queries per second of the scenario ``server``,
     or ``latency_bound`` is the seconds within which 99 % of them have to be answered. With a
-    ``shared_session`` the instances are callers of one process's network.
+    ``shared_session`` the instances are callers of one process's network. ``kind`` is the name of
+    the kind of nodes, where each kind measured; here and elsewhere None otherwise.
     """
 
     model: Text
@@ -109,6 +111,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     rate: PositiveAmount | None = None
     latency_bound: PositiveAmount | None = None
     shared_session: bool = False
+    kind: Text | None = None
 
 
 class Published(Struct, frozen=True, kw_only=True):
@@ -234,6 +237,7 @@ class Canary(Struct, frozen=True, kw_only=True):
     provider: Text
     size: Annotated[int, Meta(ge=1, le=LARGEST_CANARY)]
     launches: Launches
+    kind: Text | None = None
 
 
 class Preparation(Struct, frozen=True, kw_only=True):
@@ -246,6 +250,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
     model: Text
     weights: Text
     timings: tuple[Timing, ...]
+    kind: Text | None = None
 
 
 Ending = Literal["half_width", "budget", "launches", "giant", "failed"]
@@ -271,6 +276,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     seconds: Amount
     spent: dict[Text, Amount] = {}  # noqa: RUF012 - msgspec copies it
     node: Positive | None = None
+    kind: Text | None = None
 
 
 class ReferenceTimes(Struct, frozen=True, kw_only=True):
@@ -287,13 +293,37 @@ class Node(Struct, frozen=True, kw_only=True):
     """
 
     reference: tuple[ReferenceTimes, ...] = ()
+    kind: Text | None = None
+
+
+Currency = Literal["USD", "EUR"]
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What an hour of a whole node costs."""
+
+    amount: PositiveAmount
+    currency: Currency
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """Nodes that are equal in all that times depend on: what they are, and have in common.
+
+    ``threads`` take the place of the configuration's on them.
+    """
+
+    name: Text
+    environment: Environment
+    threads: Positive
+    price: Price | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """One report file; ``simx`` is the version that wrote it.
 
     With measured cells it has ``environment`` and ``config``. With quoted ones it has a ``source``,
-    which says whose figures they are, and nothing of a run.
+    which says whose figures they are, and nothing of a run. ``kinds`` are there if each kind of
+    nodes measured, or if the one that did has a price; ``environment`` is that of the first.
     """
 
     schema: SchemaId
@@ -307,4 +337,5 @@ class Report(Struct, frozen=True, kw_only=True):
     source: Text | None = None
     stops: tuple[Stop, ...] = ()
     nodes: tuple[Node, ...] = ()
+    kinds: tuple[Kind, ...] = ()
     notes: tuple[Text, ...] = ()

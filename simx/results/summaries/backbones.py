@@ -78,6 +78,7 @@ class Summariser:
             busy=max(backbone.busy.values(), key=lambda each: each.lacking, default=None),
             stop=self._stops.get((its.model, its.weights)),
             budget_seconds=self._budget_seconds,
+            price=self.counted.price if its.rate is None else None,
         )
 
     def _cell(self, cell: Cell, backbone: CountedBackbone) -> MeasuredSummary | FailedSummary:

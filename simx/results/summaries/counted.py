@@ -61,6 +61,7 @@ class CountedReport:
         config = report.config
         self._pilot = config.pilot if config else None
         self._bound_ns = config.latency_bound and config.latency_bound * 1e9 if config else None
+        self.price = report.kinds[0].price if len(report.kinds) == 1 else None
         # Each node of a cluster has its own speed.
         nodes = {(stop.model, stop.weights): stop.node for stop in report.stops}
         of_nodes = grouped(report.canary, lambda each: nodes.get((each.model, each.weights)))

@@ -22,6 +22,7 @@ from simx.results.statistics.drift import levels, node_levels
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import backbones, canaries_of, targets
 from simx.results.summaries.joining import Joined, Network, join
+from simx.results.summaries.kinds import parts
 from simx.results.summaries.merit import (
     Merit,
     clearly_faster,
@@ -90,6 +91,7 @@ def decisions(
             joined.
     """
     require_figures(criteria.limits, evaluation)
+    reports = [part for report in reports for part in parts(report)]
     selected = [selected_targets(report, criteria) for report in reports]
     summaries = list(map(backbones, reports))
     if evaluation is not None:

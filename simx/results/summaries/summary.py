@@ -15,6 +15,7 @@ from simx.results.schema.report import (
     Identity,
     MeasuredCell,
     Parity,
+    Price,
     Published,
     Similarity,
     Stop,
@@ -64,14 +65,15 @@ def target_of(identity: Identity) -> TargetId:
     return TargetId(identity.backend, identity.provider, identity.precision)
 
 
-BackboneKey = tuple[str, str, str, int, int, int | None]
-"""Model, weights, embedding, batch, instances and threads."""
+BackboneKey = tuple[str, str, str, str, int, int, int | None]
+"""Model, weights, kind of nodes, embedding, batch, instances and threads."""
 
 
 def backbone_of(identity: Identity) -> BackboneKey:
     """Return what the cells of one backbone have in common."""
     its = identity
-    return its.model, its.weights, its.embedding, its.batch, its.instances, its.threads
+    kind = its.kind or ""
+    return its.model, its.weights, kind, its.embedding, its.batch, its.instances, its.threads
 
 
 class CellLabel(Identity, frozen=True, kw_only=True):
@@ -171,7 +173,8 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``excluded`` were disturbed and do not count; a ``noisy`` backbone had so many that all count.
     ``busy`` is how busy the machine was at worst, None where it was never too busy for figures.
     ``stop`` is how its launches ended, if known, and ``budget_seconds`` the time that they were
-    given. ``rate``, ``latency_bound`` and ``shared_session`` are those of the identities.
+    given. ``rate``, ``latency_bound`` and ``shared_session`` are those of the identities. ``price``
+    is that of the node, None where it is not known, and at a given rate, which is no throughput.
     """
 
     model: str
@@ -194,6 +197,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     busy: Busyness | None = None
     stop: Stop | None
     budget_seconds: float | None = None
+    price: Price | None = None
 
     @property
     def setting(self) -> Setting:

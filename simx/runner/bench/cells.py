@@ -192,7 +192,7 @@ class Workload(msgspec.Struct, frozen=True):
     @property
     def name(self) -> JournaledBackbone:
         """Its name in a journal."""
-        return self.backbone.model, self.backbone.weights
+        return self.backbone.model, self.backbone.weights, None
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -124,7 +124,8 @@ def resumed(begun: Header, now: Header) -> Noted:
     require_same_configuration(begun.report, now.report)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     notes = [f"this run ended early and was taken up again at {created}"]
-    if begun.report.environment and now.report.environment:
+    # Kinds of nodes are found again by their environments.
+    if begun.report.environment and now.report.environment and not begun.report.kinds:
         notes += environment_changes(begun.report.environment, now.report.environment)
     return Noted(notes=tuple(notes))
 

@@ -183,7 +183,7 @@ def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | Non
 
 def open_backbones(journal: Journal, backbones: Sequence[Backbone]) -> list[Backbone]:
     """Return the backbones that a journal has not finished."""
-    finished = journal.kept.finished
+    finished = journal.kept.finished_everywhere
     return [each for each in backbones if (each.model, each.weights) not in finished]
 
 

@@ -25,10 +25,10 @@ from tests.results.builders import (
 HEADER = (
     "model,weights,embedding,backend,provider,precision,batch,threads,status,scope,image,unit,"
     "launches,n,median,ci_low,ci_high,p90,p95,p99,min,weights_origin,weights_sha256,"
-    "instances,scenario,rate,latency_bound,shared_session"
+    "instances,scenario,rate,latency_bound,shared_session,kind"
 )
 RESNET = "resnet18,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,ok"
-WEIGHTS = f"pretrained,{'0' * 64},1,single-stream,,,false"
+WEIGHTS = f"pretrained,{'0' * 64},1,single-stream,,,false,"
 
 
 def test_what_a_device_adds_has_rows_of_its_own() -> None:
@@ -67,7 +67,7 @@ def test_the_header_and_the_rows_of_a_cell() -> None:
         f"{RESNET},acc5,,percent,,,89.078,,,,,,,{WEIGHTS}",
         f"{RESNET},parity,,cosine,,,0.99999998,,,,,,,{WEIGHTS}",
         f"{RESNET},memory,,bytes,,,167772160,,,,,,,{WEIGHTS}",
-        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,,,,1,single-stream,,,false",
+        "vgg11,IMAGENET1K_V1,pooled,torch,CPUExecutionProvider,fp32,1,2,failed,,,,,,,,,,,,,,,1,single-stream,,,false,",
         "",
     ]
 
@@ -81,17 +81,17 @@ def test_quoted_figures_are_as_they_were_quoted() -> None:
 
     assert lines == [
         HEADER,
-        f"{row},pipeline,positive,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},pipeline,negative,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},similarity,positive,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},similarity,negative,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},embedding_dim,,components,,,512,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},gflops,,GMACs,,,1.81,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},acc1,,percent,,,69.758,,,,,,,pretrained,,1,single-stream,,,false",
-        f"{row},acc5,,percent,,,87.49,,,,,,,pretrained,,1,single-stream,,,false",
+        f"{row},pipeline,positive,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},pipeline,negative,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},pipeline,negative_resized,ms,,,22.9452,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},similarity,positive,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},similarity,negative,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},similarity,negative_resized,ms,,,1.0910,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},similarity_percent,positive,percent,,,54.0608,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},embedding_dim,,components,,,512,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},gflops,,GMACs,,,1.81,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},acc1,,percent,,,69.758,,,,,,,pretrained,,1,single-stream,,,false,",
+        f"{row},acc5,,percent,,,87.49,,,,,,,pretrained,,1,single-stream,,,false,",
         "",
     ]
 
@@ -112,7 +112,7 @@ def test_every_row_has_every_column() -> None:
     of = report(*two_backbones().cells, failed(identity(f'a,"b" {HOSTILE}', HOSTILE)))
     rows = list(csv.reader(io.StringIO(rendered(of, form="csv"))))
 
-    assert {len(row) for row in rows} == {28}
+    assert {len(row) for row in rows} == {29}
     assert rows[-1][0].startswith('a,"b" =cmd')
 
 

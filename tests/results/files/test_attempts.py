@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simx.results.files.assembly import forward_of
-from simx.results.files.journal_lines import FinishedLaunch, Kept
+from simx.results.files.journal_lines import FinishedLaunch, JournaledBackbone, Kept, Noted
 from simx.results.files.validation import first_problem
 from simx.results.schema.report import MeasuredCell, Stop
 from tests.results.builders import header, identity, measured, report
@@ -72,11 +72,37 @@ def test_the_reference_counts_once_and_shows_every_node() -> None:
     assert [[each.blocks[0].ns[0] // 1000 for each in of] for of in times] == [[2] * 3, [1] * 3]
 
 
+def test_nothing_of_a_sick_node_counts() -> None:
+    """Its backbone is open again, and has the launches of the next node alone."""
+    sick = [launch("resnet18", "aa", 1, index) for index in range(LAST + 1)]
+    again = [launch("resnet18", "bb", 2, index) for index in range(LAST + 1)]
+    noted = Noted(notes=("a node was left out",), sick_node="aa")
+    before = Kept(header=header(report()), lines=(*sick, noted))
+    after = Kept(header=header(report()), lines=(*sick, noted, *again))
+
+    assert before.finished == frozenset()
+    assert attempts_of(after) == {"resnet18": {2}}
+    assert len(after.report().nodes) == 1
+    assert after.report().notes == ("a node was left out",)
+
+
+def test_each_kind_has_its_own_launches() -> None:
+    """A backbone is another one on each kind, in cells, stops, and nodes."""
+    one = [launch("resnet18", "aa", 1, index).on("big") for index in range(LAST + 1)]
+    other = [launch("resnet18", "bb", 2, index).on("small") for index in range(LAST + 1)]
+    found = Kept(header=header(report()), lines=(*one, *other)).report()
+
+    assert [cell.identity.kind for cell in found.cells] == ["big", "small"]
+    assert [(stop.kind, stop.node) for stop in found.stops] == [("big", 1), ("small", 2)]
+    assert [node.kind for node in found.nodes] == ["big", "small"]
+    assert [node.reference for node in found.nodes] == [(), ()]
+
+
 @given(st.lists(st.tuples(st.sampled_from(("resnet18", "vgg11")), st.integers(1, 3)), max_size=12))
 def test_no_backbone_mixes_attempts(orders: list[tuple[str, int]]) -> None:
     """Wherever attempts break off: one that has ended counts, and what was finished stays so."""
     lines: list[FinishedLaunch] = []
-    finished: frozenset[tuple[str, str]] = frozenset()
+    finished: frozenset[JournaledBackbone] = frozenset()
     for attempt, (model, length) in enumerate(orders, 1):
         for index in range(length):
             lines.append(launch(model, f"node {attempt % 2}", attempt, index))
@@ -87,7 +113,7 @@ def test_no_backbone_mixes_attempts(orders: list[tuple[str, int]]) -> None:
     kept = Kept(header=header(report()), lines=tuple(lines))
 
     assert all(len(found) == 1 for found in attempts_of(kept).values())
-    assert {stop.model for stop in kept.report().stops} == {model for model, _ in finished}
+    assert {stop.model for stop in kept.report().stops} == {model for model, *_ in finished}
     assert first_problem(kept.report()) is None
 
 

@@ -149,7 +149,7 @@ def test_a_backbone_is_finished_with_its_last_launch(first: Header, tmp_path: Pa
         journal.append(FinishedLaunch(cells=(failed(absent),)))
 
     finished = read_journal(tmp_path / "j").finished
-    assert {model for model, _ in finished} == {"vgg11", "alexnet"}
+    assert {model for model, *_ in finished} == {"vgg11", "alexnet"}
 
 
 def test_a_failure_in_any_launch_is_the_cells(cell: MeasuredCell) -> None:
