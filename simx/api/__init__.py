@@ -246,7 +246,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         SystemFailureError: the system failed on simx's own files.
     """
     request = request_of(weights, weights_key)
-    priced = prices_of(names_of(prices), kind, per, is_on=on is not None, is_new=resume is None)
+    priced = prices_of(names_of(prices), on, kind, per, is_new=resume is None)
     sizes, counts, processes = map(numbers_of, (batches, threads or default_threads(), instances))
     require_load(scenario, processes, rate, latency_bound)
     if duration is None:

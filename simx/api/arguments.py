@@ -81,6 +81,17 @@ def require_alone(option: str, *others: float | None) -> None:
         )
 
 
+def require_cluster(on: str | None, **options: str | None) -> None:
+    """Refuse options that mean something on a cluster only.
+
+    Raises:
+        InputError: one is given without its address.
+    """
+    for option, value in options.items():
+        if value and on is None:
+            raise InputError(f"--{option} {value}: works only with --on")
+
+
 def names_of(names: Names) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
     return (names,) if isinstance(names, str) else tuple(names)
@@ -175,7 +186,7 @@ def request_of(weights: AnyPath | WeightsRequest, key: str | None) -> WeightsReq
 
 
 def prices_of(
-    texts: Sequence[str], kind: str | None, per: str | None, *, is_on: bool, is_new: bool
+    texts: Sequence[str], on: str | None, kind: str | None, per: str | None, *, is_new: bool
 ) -> dict[str, Price]:
     """Return the prices of ``KIND=0.40USD/h``, by the part of the name of a kind of nodes.
 
@@ -183,10 +194,7 @@ def prices_of(
         InputError: one is not a price, they are in two currencies, or the options of a cluster do
             not go together.
     """
-    given = ("--kind", kind), ("--per", per), ("--price", ", ".join(texts))
-    for option, value in given:
-        if value and not is_on:
-            raise InputError(f"{option} {value}: works only with --on")
+    require_cluster(on, kind=kind, per=per, price=", ".join(texts))
     if kind is not None and per is not None:
         raise InputError(f"--kind {kind} with --per {per}: omit one of the two")
     if texts and not is_new:

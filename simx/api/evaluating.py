@@ -3,17 +3,19 @@
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from simx.api.arguments import AnyPath, Names, names_of, store_of
+from simx.api.arguments import AnyPath, Names, names_of, require_cluster, store_of
+from simx.cluster.evaluating import opened_on
 from simx.common.errors import InputError
 from simx.common.input_files import shown
 from simx.common.misfits import misfit
 from simx.common.output_files import has_content
 from simx.common.user_folders import cache_folder, homeless, new_report_path
-from simx.evaluation.evaluate import Examples, Steps
+from simx.evaluation.evaluate import Examples, Opening, Steps, opened_here
 from simx.evaluation.evaluate import evaluate as evaluate_pictures
 from simx.evaluation.truth import read_pictures
 from simx.evaluation.weighing import weightings
@@ -59,6 +61,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     store: AnyPath | None = None,
     cache: AnyPath | None = None,
     force: bool = False,
+    on: str | None = None,
+    kind: str | None = None,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     steps: Steps = lambda _: nullcontext(lambda *_: None),
     examples: Examples | None = None,
@@ -95,6 +99,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         store: folder of exports; by default the command's.
         cache: folder that keeps the embeddings; by default the command's.
         force: replace the file at ``report`` whatever it holds, unless it is read.
+        on: address of a Ray cluster, whose nodes embed the pictures.
+        kind: as for ``bench``.
         listener: gets messages, and hears of exports.
         steps: is entered with a number of steps, first for the embeddings and then for the search;
             its value is called with the number that is done, and what is done now.
@@ -108,6 +114,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
+    require_cluster(on, kind=kind)
     config = EvaluationConfig(
         backbones=(),
         backends=names_of(backends),
@@ -139,7 +146,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    exports, own = Store(store_of(store), listener.notice), own_models(files, names_of(preprocess))
+    root = store_of(store) if on is None else store_of(store).absolute()
+    exports, own = Store(root, listener.notice), own_models(files, names_of(preprocess))
     weighted = weightings(texts, weights_key, names_of(select), exports, plan, own)
     path = Path(report) if report else new_report_path()
     reads = (
@@ -151,8 +159,12 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             f"{shown(path)}: exists, and is no evaluation; name another file, or add --force to "
             "replace it"
         )
-    found = read_pictures(Path(pictures))
-    made = evaluate_pictures(config, found, weighted, exports, folder, listener, steps, examples)
+    opening: Opening = partial(opened_here, exports)
+    if on is not None:
+        opening = partial(opened_on, on, kind, threads is None, exports)
+    # A node has another current folder.
+    found = read_pictures(Path(pictures) if on is None else Path(pictures).absolute())
+    made = evaluate_pictures(config, found, weighted, opening, folder, listener, steps, examples)
     write(path, made)
     return made
 

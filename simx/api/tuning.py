@@ -6,7 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from simx.api.arguments import AnyPath, Names, asked
+from simx.api.arguments import AnyPath, Names, asked, require_cluster
+from simx.cluster.measuring import prepared_on
+from simx.cluster.tuning import tune_on
 from simx.common.atomic import write_atomically
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.misfits import misfit
@@ -41,6 +43,8 @@ def tune(  # noqa: PLR0913 - the options of the command
     store: AnyPath | None = None,
     resume: Mapping[str, str] | None = None,
     force: bool = False,
+    on: str | None = None,
+    kind: str | None = None,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
     measuring: session.Measuring = lambda _: nullcontext(lambda *_: None),
 ) -> Tuning:
@@ -66,6 +70,8 @@ def tune(  # noqa: PLR0913 - the options of the command
         store: folder of exports; by default the command's.
         resume: finish the search of ``report`` that ended early, as for ``bench``.
         force: replace the file at ``report`` whatever it holds, unless it is read.
+        on: address of a Ray cluster, whose nodes search the settings of a backbone each.
+        kind: as for ``bench``.
         listener: gets messages, and hears of exports.
         measuring: as for ``bench``.
 
@@ -77,6 +83,7 @@ def tune(  # noqa: PLR0913 - the options of the command
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
+    require_cluster(on, kind=kind)
     schedule = msgspec.structs.replace(SEARCHING, budget_seconds=budget, seed=seed)
     config, inputs = asked(
         schedule,
@@ -98,12 +105,14 @@ def tune(  # noqa: PLR0913 - the options of the command
     path = Path(report) if report else new_report_path()
     if resume is not None:
         path = report_path(path)
-    with session.journaled(config, inputs, path, listener, resume, aim, force=force) as (
-        begun,
-        journal,
-    ):
+    choose_threads = threads is None and resume is None
+    preparing = None if on is None else prepared_on(on, kind, {}, choose_threads=choose_threads)
+    search = tune_backbones if on is None else tune_on
+    with session.journaled(
+        config, inputs, path, listener, resume, aim, force=force, preparing=preparing
+    ) as (begun, journal):
         assert begun is not None  # noqa: S101 - no search is finished before it is written
-        found = tune_backbones(begun, journal, measuring)
+        found = search(begun, journal, measuring)
         try:
             write_atomically(path, tuning_content(found).json().encode())
         except SystemFailureError as error:

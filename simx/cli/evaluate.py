@@ -7,7 +7,7 @@ import click
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, with_path
 from simx.cli.output import force_option, report_option, show, tell, tell_variables
-from simx.cli.parameters import Utf8Path, choice_option
+from simx.cli.parameters import Utf8Path, choice_option, kind_option, on_option
 from simx.common.errors import ExitCode
 from simx.common.input_files import shown
 from simx.common.output_files import require_unread
@@ -74,6 +74,8 @@ Embeddings are kept and used again. An interrupted run goes on when the same com
 )
 @report_option
 @force_option
+@on_option
+@kind_option
 def command(
     pictures: Path,
     select: tuple[str, ...],
@@ -105,6 +107,8 @@ def command(
     no_pictures: bool,
     output: Path | None,
     force: bool,
+    on: str | None,
+    kind: str | None,
 ) -> ExitCode:
     """Run ``simx evaluate``."""
     # Heavy: numpy, scipy and the runner, which --help does not need.
@@ -149,6 +153,8 @@ def command(
             store=store,
             cache=cache,
             force=force,
+            on=on,
+            kind=kind,
             listener=listener,
             steps=shown_steps,
             examples=pairs.extend if format == "html" and not no_pictures else None,

@@ -8,7 +8,7 @@ import click
 from simx.cli import options
 from simx.cli.configuration import SETTINGS_FILES, typed_fields, with_path
 from simx.cli.output import force_option, report_option, resume_option, show, tell
-from simx.cli.parameters import choice_option, duration
+from simx.cli.parameters import choice_option, duration, kind_option, on_option
 from simx.common.errors import ExitCode
 from simx.common.input_files import shown
 from simx.common.output_files import require_unread
@@ -62,6 +62,8 @@ MODEL is a name or a glob. The exit code is 3 if nothing could be found for one 
 @report_option
 @force_option
 @resume_option
+@on_option
+@kind_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -83,6 +85,8 @@ def command(
     output: Path | None,
     force: bool,
     resume: Path | None,
+    on: str | None,
+    kind: str | None,
 ) -> ExitCode:
     """Run ``simx tune``."""
     # What measuring needs (numpy, the runner) would slow down --help.
@@ -112,6 +116,8 @@ def command(
             store=store,
             resume=None if resume is None else typed_fields(context, output, path),
             force=force,
+            on=on,
+            kind=kind,
             listener=listener,
             measuring=shown_launches,
         )

@@ -1,1 +1,1 @@
-"""Runs exports and measurements on the nodes of a Ray cluster; nodes run what a local run runs."""
+"""Runs on the nodes of a Ray cluster what a local run runs: exports, measurements, embeddings."""

@@ -45,10 +45,10 @@ from simx.runner.bench.session import (
 )
 from simx.runner.bench.targets import planned_targets, useful_targets
 
-_REFRESH_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
 """Between looks for nodes that have joined."""
 
-_PATIENCE_SECONDS = 600.0
+PATIENCE_SECONDS = 600.0
 """Without any node, for one to join."""
 
 
@@ -82,12 +82,12 @@ def prepared_on(
             targets, notes = planned_targets(config)
             notes += useful_targets(targets, here.backbones)[1]
             fields = msgspec.structs.asdict(here) | {"config": config, "notes": tuple(notes)}
-            yield _SpreadSession(**fields, nodes=nodes)
+            yield SpreadSession(**fields, nodes=nodes)
 
     return preparing
 
 
-class _SpreadSession(Session, frozen=True, kw_only=True):
+class SpreadSession(Session, frozen=True, kw_only=True):
     """A run on the nodes of a cluster."""
 
     nodes: Nodes
@@ -137,7 +137,7 @@ class _Run:
     """What waits, what runs, and what is known of the nodes."""
 
     def __init__(
-        self, session: _SpreadSession, journal: Journal, path: Path, progress: Progress
+        self, session: SpreadSession, journal: Journal, path: Path, progress: Progress
     ) -> None:
         self._session = session
         self._nodes = session.nodes
@@ -172,14 +172,14 @@ class _Run:
         seen = time.monotonic()
         while True:
             self._begin()
-            for found in self._nodes.cluster.answers(self._running, _REFRESH_SECONDS):
+            for found in self._nodes.cluster.answers(self._running, REFRESH_SECONDS):
                 if found is not None:
                     self._take(*found)
                 self._begin()
                 seen = time.monotonic()
             if not self._waiting:
                 break
-            if time.monotonic() - seen > _PATIENCE_SECONDS:
+            if time.monotonic() - seen > PATIENCE_SECONDS:
                 lacking = ", ".join(dict.fromkeys(each.kind for each in self._waiting))
                 raise SystemFailureError(
                     f"--on: no node is left that can measure ({lacking}); finished launches are "
@@ -189,7 +189,7 @@ class _Run:
 
     def _begin(self) -> None:
         """Give each node that is free a backbone, the reference before any other."""
-        if self._waiting and time.monotonic() - self._looked > _REFRESH_SECONDS:
+        if self._waiting and time.monotonic() - self._looked > REFRESH_SECONDS:
             self._nodes.refresh()
             self._looked = time.monotonic()
         taken = self._sick | {unit.node.id for unit in self._running.values()}

@@ -4,9 +4,11 @@ Tasks and answers are typed messages. Ray gets one function and bytes, so nothin
 pickled. Imports no Ray and, as every parent of workers, no runtime.
 """
 
+import queue
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -19,22 +21,28 @@ from simx.common.errors import (
     SimxError,
     SystemFailureError,
 )
+from simx.common.temporary import temporary_folder
+from simx.evaluation.decoding import decoding
+from simx.evaluation.embedding import Batch, Embed, Embedded, embed
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
 from simx.exporter.store.store import Store
 from simx.models.backbone import Backbone
-from simx.results.files.journal_lines import Inputs, Line, Noted
-from simx.results.schema.config import Config
+from simx.results.files.journal import Journal
+from simx.results.files.journal_lines import FinishedSearch, Inputs, Line, Noted
+from simx.results.schema.config import Aim, Config
 from simx.results.schema.environment import Environment
 from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.bench import bench_of, measured
+from simx.runner.bench.cells import exported
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.resumption import Earlier
-from simx.runner.bench.session import exported, prepared
+from simx.runner.bench.session import prepared
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import open_targets
 from simx.runner.bench.threads import default_threads
+from simx.runner.tuning.search import tune_backbones
 
 _ERRORS: dict[int, type[SimxError]] = {
     kind.exit_code: kind for kind in (InputError, ProviderUnavailableError, SystemFailureError)
@@ -57,14 +65,18 @@ class Export(msgspec.Struct, frozen=True, tag=True):
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Measure one backbone, all its cells; the paths of ``inputs`` are absolute."""
+    """Measure one backbone, all its cells; the paths of ``inputs`` are absolute.
+
+    With an ``aim`` search its settings instead.
+    """
 
     backbone: str
     config: Config
     inputs: Inputs
+    aim: Aim | None = None
 
 
-Task = Look | Export | Measure
+Task = Look | Export | Measure | Embed
 
 
 class Looked(msgspec.Struct, frozen=True, tag=True):
@@ -90,7 +102,10 @@ class Made(msgspec.Struct, frozen=True, tag=True):
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True):
-    """A finished launch of the backbone, of which so many are planned and done; or notes."""
+    """A finished launch of the backbone, of which so many are planned and done; or notes.
+
+    Of a search: its result, or no notes while its launches go on.
+    """
 
     line: Line
     planned: int = 0
@@ -108,7 +123,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
         return _ERRORS.get(self.code, RuntimeError)(self.reason)
 
 
-Answer = Looked | Noticed | Made | NotExported | Measured | Refused
+Answer = Looked | Noticed | Made | NotExported | Measured | Batch | Embedded | Refused
 
 _ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 _TASKS: msgspec.msgpack.Decoder[Task] = msgspec.msgpack.Decoder(
@@ -140,8 +155,12 @@ def _answers(task: Task) -> Iterator[Answer]:
             yield _look(task)
         case Export():
             yield from _export(task)
-        case Measure():
+        case Measure(aim=None):
             yield from _measure(task)
+        case Measure():
+            yield from _search(task)
+        case Embed():
+            yield from _embed(task)
 
 
 def _look(task: Look) -> Looked:
@@ -178,6 +197,45 @@ def _measure(task: Measure) -> Iterator[Answer]:
         earlier = Earlier(launches, {})
         for each in measured(bench, workload, config, opened.targets, earlier, lambda *_: None):
             yield Measured(each, launches.planned, launches.done)
+
+
+def _search(task: Measure) -> Iterator[Answer]:
+    """Do as a local run does for its first backbone, in a thread, while this one tells of it."""
+    listener, said = _Notices(), queue.SimpleQueue[Answer | None]()
+    config = msgspec.structs.replace(task.config, backbones=(task.backbone,))
+
+    def tell(_: Backbone, done: int, planned: int) -> None:
+        said.put(Measured(Noted(notes=()), planned, done))
+
+    with (
+        prepared(config, task.inputs, listener) as session,
+        temporary_folder() as folder,
+        Journal.begin(
+            folder / "journal", msgspec.structs.replace(session.header, aim=task.aim)
+        ) as journal,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        backbones = tuple(each for each in session.backbones if each.name == task.backbone)
+        one = msgspec.structs.replace(session, backbones=backbones)
+        future = pool.submit(tune_backbones, one, journal, lambda _: nullcontext(tell))
+        future.add_done_callback(lambda _: said.put(None))
+        told: Iterator[Answer] = iter(said.get, None)
+        yield from told
+        yield from map(Noticed, listener.texts)
+        (found,) = future.result().models
+        yield Measured(FinishedSearch(result=msgspec.msgpack.encode(found)))
+
+
+def _embed(task: Embed) -> Iterator[Answer]:
+    for item in (item for batch in task.batches[:1] for item in batch[:1]):
+        if not Path(item.path).exists():
+            raise InputError(
+                f"picture {item.path}: a node does not have it; give pictures that all nodes "
+                "share, by the same path"
+            )
+    targets = [each.target for each in task.cells]
+    with open_targets(targets) as opened, decoding(task.threads) as decoders:
+        yield from embed(opened, decoders, task)
 
 
 class _Notices(ExportListener):

@@ -4,8 +4,10 @@ import queue
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Self
 
+from simx.common.errors import SystemFailureError
 from simx.results.schema.report import Failure
 from simx.runner.bench.reading import READER
 from simx.runner.bench.schedule import USUAL
@@ -63,3 +65,13 @@ class Decoders:
         finally:
             self._idle.put(worker)
         return reply
+
+
+@contextmanager
+def decoding(count: int) -> Iterator[Decoders]:
+    """Yield so many decoders, or raise SystemFailureError where they cannot run."""
+    try:
+        with Decoders(count) as decoders:
+            yield decoders
+    except WorkerError as error:
+        raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None

@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 import simx
 from simx.common.anonymous import anonymous
-from simx.common.errors import SystemFailureError, Terminated
+from simx.common.errors import Terminated
 from simx.common.input_files import shown
 from simx.common.safe_text import counted
-from simx.evaluation.decoding import Decoders
-from simx.evaluation.embedding import EmbeddedCell, Reasons, Run, embed
+from simx.evaluation.decoding import Decoders, decoding
+from simx.evaluation.embedding import EmbeddedCell, Embedding, Reasons, Run, embed, keep
 from simx.evaluation.examples import pictured_pairs
 from simx.evaluation.judging import RANKED_BY, Candidate, judged
 from simx.evaluation.relations import Truth, truth_of
@@ -25,6 +27,7 @@ from simx.exporter.jobs.plan import ExportListener
 from simx.exporter.store.store import Store
 from simx.results.files.anonymised import anonymised
 from simx.results.schema.config import BATCH, Setting
+from simx.results.schema.environment import Environment
 from simx.results.schema.evaluation import (
     Evaluation,
     EvaluationConfig,
@@ -36,12 +39,10 @@ from simx.results.schema.evaluation import (
 from simx.results.summaries.evaluated import PicturedPair
 from simx.runner.backends.registry import FIXED
 from simx.runner.bench.backbones import facts_of_own
-from simx.runner.bench.cells import Workload
+from simx.runner.bench.cells import Workload, exported
 from simx.runner.bench.environment import describe_environment
-from simx.runner.bench.session import exported
 from simx.runner.bench.targets import Target, located, open_targets, planned_targets, useful_targets
 from simx.runner.measure.picture_messages import Item
-from simx.workers.worker import WorkerError
 
 Progress = Callable[[float, str], None]
 """Called with how many steps are done, and what is done now."""
@@ -61,6 +62,22 @@ _NOTHING_HELD_OUT: dict[TruthKind, str] = {
 Steps = Callable[[int], AbstractContextManager[Progress]]
 """Returns a context for so many steps: embeddings, then searches."""
 
+
+class Embedder(NamedTuple):
+    """What embeds; ``config`` may have other threads, and ``notes`` may become more."""
+
+    config: EvaluationConfig
+    environment: Environment
+    targets: Sequence[Target]
+    notes: list[str]
+    exported: Callable[[Weighting], AbstractContextManager[list[Workload]]]
+    embedding: Embedding
+
+
+Opening = Callable[
+    [EvaluationConfig, Sequence[Target], ExportListener], AbstractContextManager[Embedder]
+]
+
 Examples = Callable[[tuple[PicturedPair, ...]], None]
 """Called with pairs of pictures to look at."""
 
@@ -69,7 +86,7 @@ def evaluate(
     config: EvaluationConfig,
     pictures: Pictures,
     weighted: Sequence[Weighting],
-    store: Store,
+    opening: Opening,
     cache: Path,
     listener: ExportListener,
     shown_steps: Steps,
@@ -83,7 +100,7 @@ def evaluate(
         config: How to evaluate; the report's names the backbones and their weights.
         pictures: What to embed.
         weighted: The backbones, and how to export them.
-        store: The exports.
+        opening: Opens what embeds: ``opened_here``, or what does the same elsewhere.
         cache: The folder of kept embeddings.
         listener: Gets messages, and hears of exports.
         shown_steps: Is entered with a number of steps before the first of them.
@@ -97,22 +114,20 @@ def evaluate(
     begun = time.monotonic()
     config, targets, notes = _completed(config, pictures, weighted)
     items, unreadable = collected(pictures, config.seed, config.threads)
-    with open_targets(targets) as opened:
-        notes += opened.notes
-        for note in notes:
+    with opening(config, targets, listener) as embedder:
+        config = embedder.config
+        for note in (*notes, *embedder.notes):
             listener.notice(note)
         run = Run(
             config=config,
-            launchers=opened.launchers,
             items=items,
             cache=cache,
-            environment=describe_environment(backbones=config.backbones),
+            environment=embedder.environment,
             notice=listener.notice,
         )
-        exports = [
-            (exported(each.backbones, store, each.plan, listener), each.file) for each in weighted
-        ]
-        cells, reasons = _embedded(run, opened.targets, exports, shown_steps)
+        exports = [(embedder.exported(each), each.file) for each in weighted]
+        cells, reasons = _embedded(run, embedder, exports, shown_steps)
+        notes += embedder.notes
     unreadable |= {item.path: reasons[item.key] for item in items if item.key in reasons}
     for path, reason in unreadable.items():
         name = shown(Path(path))
@@ -146,6 +161,29 @@ def evaluate(
     )
 
 
+@contextmanager
+def opened_here(
+    store: Store, config: EvaluationConfig, targets: Sequence[Target], listener: ExportListener
+) -> Iterator[Embedder]:
+    """Open what embeds on this machine.
+
+    Args:
+        store: The exports.
+        config: Of the evaluation.
+        targets: Those that were asked for.
+        listener: Hears of exports.
+    """
+    with open_targets(targets) as opened, decoding(config.threads) as decoders:
+        yield Embedder(
+            config=config,
+            environment=describe_environment(backbones=config.backbones),
+            targets=opened.targets,
+            notes=[*opened.notes],
+            exported=lambda of: exported(of.backbones, store, of.plan, listener),
+            embedding=partial(embed, opened, decoders),
+        )
+
+
 def _completed(
     config: EvaluationConfig, pictures: Pictures, weighted: Sequence[Weighting]
 ) -> tuple[EvaluationConfig, list[Target], list[str]]:
@@ -167,7 +205,7 @@ def _completed(
 
 def _embedded(
     run: Run,
-    targets: Sequence[Target],
+    by: Embedder,
     exports: Iterable[tuple[AbstractContextManager[list[Workload]], str | None]],
     shown_steps: Steps,
 ) -> tuple[list[Candidate], Reasons]:
@@ -180,7 +218,6 @@ def _embedded(
             (workload, file) for export, file in exports for workload in stack.enter_context(export)
         ]
         stack.enter_context(_going_on(run.notice))
-        decoders = stack.enter_context(Decoders(run.config.threads))
         progress = stack.enter_context(shown_steps(count * len(workloads)))
         for place, (workload, file) in enumerate(workloads):
             name, before = workload.backbone.name, place * count
@@ -189,12 +226,12 @@ def _embedded(
                 progress(before + done, f"embedding with {name}, {speed:.0f} pictures/s")
 
             plans = []
-            for target in (each for each in targets if each.runs(workload.backbone)):
+            for target in (each for each in by.targets if each.runs(workload.backbone)):
                 # Proven picture by picture, unless its batch is fixed.
                 batch = run.config.batch if FIXED in target.backend.variants else BATCH
                 setting = Setting(batch, run.config.threads)
                 plans.append(workload.cell(target, run.config, setting))
-            found, reasons = embed(run, decoders, plans, tell)
+            found, reasons = keep(run, plans, by.embedding, tell)
             cells += [Candidate(cell, workload.backbone, file) for cell in found]
             unreadable |= reasons
     return cells, unreadable
@@ -232,5 +269,3 @@ def _going_on(notice: Callable[[str], None]) -> Iterator[None]:
     except (KeyboardInterrupt, Terminated):
         notice("what is embedded is kept; go on by the same command")
         raise
-    except WorkerError as error:
-        raise SystemFailureError(f"pictures cannot be decoded here: {error}") from None

@@ -53,9 +53,7 @@ def pictured_pairs(
     chosen = chosen_pairs(cosines, pairs.same, differ, best.separation.threshold)
     places = np.concatenate([*chosen.values()])
     wanted = np.unique([pairs.left[places], pairs.right[places]])
-    small = small_pictures(
-        decoders, [items[each] for each in wanted], cell.client.plan.backbone.preset
-    )
+    small = small_pictures(decoders, [items[each] for each in wanted], cell.plan.backbone.preset)
     of = dict(zip(wanted.tolist(), small, strict=True))
     return tuple(
         PicturedPair(

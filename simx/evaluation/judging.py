@@ -149,7 +149,7 @@ def judged(
         def tick(done: int, name: str = name, before: int = before) -> None:
             progress(before + done, f"judging {name}")
 
-        weights = name, cell.client.plan.entry.manifest.weights.sha256
+        weights = name, cell.plan.entry.manifest.weights.sha256
         known, embeddings = references.get(weights), cell.vectors.embeddings(keys)
         found[place] = figures(embeddings, truth, known, config.threads, tick)
         if _is_reference(candidates[place]):
@@ -169,30 +169,30 @@ def _is_reference(of: Candidate) -> bool:
     """Whether a cell is in fp32, and of torch if torch can run it: others are compared with it."""
     if isinstance(of.cell, FailedCell):
         return False
-    target, is_own = of.cell.client.plan.target, of.backbone.file is not None
+    target, is_own = of.cell.plan.target, of.backbone.file is not None
     return target.precision == "fp32" and (is_own or target.backend.executes == "weights")
 
 
 def _record(
     cell: EmbeddedCell, of: Candidate, its: Figures, behind: Estimate, batch: int
 ) -> EvaluatedCell:
-    client, manifest = cell.client, cell.client.plan.entry.manifest
+    plan, manifest = cell.plan, cell.plan.entry.manifest
     return EvaluatedCell(
-        identity=msgspec.structs.replace(client.plan.identity, batch=of.backbone.batch_of(batch)),
+        identity=msgspec.structs.replace(plan.identity, batch=of.backbone.batch_of(batch)),
         weights_origin=manifest.identity.weights_origin,
         weights_file=of.weights_file,
         weights_sha256=manifest.weights.sha256,
-        artefact_sha256=client.plan.artefact_sha256,
-        embedding_dim=client.embeddings.shape[1],
-        parity=client.parity,
-        placement=client.prepared.facts.placement,
+        artefact_sha256=plan.artefact_sha256,
+        embedding_dim=manifest.embedding_dim,
+        parity=cell.proven.parity,
+        placement=cell.proven.placement,
         retrieval=its.retrieval,
         triplet_accuracy=its.triplet_accuracy,
         separation=its.separation,
         neighbours=its.found.nearest.shape[1],
         neighbours_kept=its.neighbours_kept,
         behind=behind,
-        throughput=cell.throughput,
+        throughput=cell.proven.throughput,
         search_seconds=its.search_seconds,
     )
 

@@ -3,16 +3,26 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simx.cluster import tasks
 from simx.cluster.tasks import Export, Look, Looked, Made, Noticed, Refused, Task, decoded, encoded
 from simx.common.errors import ExitCode, InputError
+from simx.evaluation.embedding import Batch, Embed, Embedded, Proven
 from simx.exporter.jobs.plan import ExportPlan
 from simx.exporter.weights.request import WeightsRequest
+from simx.images.decoding import decode
+from simx.images.pictures import bundled, fingerprint
+from simx.images.preprocessing import preprocess
+from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.environment import describe_environment
+from simx.runner.measure.messages import unpack
+from simx.runner.measure.picture_messages import Item
 from tests.cli.support import Simx
 from tests.cluster.timed import BACKBONES, fill
+from tests.evaluation.labelled import labelled_folder
+from tests.runner.fakes import BACKBONE, PRESET, embed, entry_in, target
 
 
 def answers(task: Task) -> list[tasks.Answer]:
@@ -58,13 +68,56 @@ def test_a_task_keeps_paths_and_weights(tmp_path: Path) -> None:
     assert not any(isinstance(each, Noticed) for each in found)
 
 
-@pytest.mark.parametrize("command", ["export", "bench"])
+def order(folder: Path, *paths: Path) -> Embed:
+    """Return the order to embed files by the fake network."""
+    (folder / "entry").mkdir()
+    cell = PlannedCell(BACKBONE, target("right"), entry_in(folder / "entry"), 1)
+    items = tuple(Item(str(path), fingerprint(path)[0], None, 0) for path in paths)
+    keys = frozenset(item.key for item in items)
+    return Embed((cell,), (keys,), (items[:2], items[2:]), 1)
+
+
+def test_a_node_embeds_what_is_lacking(tmp_path: Path) -> None:
+    """Batch after batch, and says at the end what ran where."""
+    paths = [path for _, path in bundled().files()][:3]
+    first, second, ended = answers(order(tmp_path, *paths))
+
+    assert isinstance(first, Batch)
+    assert isinstance(second, Batch)
+    assert isinstance(ended, Embedded)
+    assert (first.pictures, second.pictures) == (2, 1)
+    for batch, of in ((first, paths[:2]), (second, paths[2:])):
+        (rows,) = batch.rows
+        assert rows is not None
+        right = embed(np.concatenate([preprocess(decode(path), PRESET) for path in of]))
+        assert np.array_equal(unpack(rows.embeddings), right)
+    (proven,) = ended.cells
+    assert isinstance(proven, Proven)
+    assert proven.placement == {"CPUExecutionProvider": 3}
+
+
+def test_a_node_that_lacks_the_pictures_is_an_error(tmp_path: Path) -> None:
+    """None is left out because a folder is not shared."""
+    path = tmp_path / "1.png"
+    path.write_bytes(b"picture")
+    asked = order(tmp_path, path)
+    path.unlink()
+    (refused,) = answers(asked)
+
+    assert isinstance(refused, Refused)
+    assert "a node does not have it; give pictures that all nodes share" in refused.reason
+
+
+@pytest.mark.parametrize(
+    "command", [("export",), ("bench",), ("tune",), ("evaluate", "pictures")], ids=lambda of: of[0]
+)
 def test_without_ray_its_package_is_named(
-    simx: Simx, monkeypatch: pytest.MonkeyPatch, command: str
+    simx: Simx, monkeypatch: pytest.MonkeyPatch, folder: Path, command: tuple[str, ...]
 ) -> None:
     """One line, and the exit code of what cannot be used here."""
+    labelled_folder(folder / "pictures", copies=2)
     monkeypatch.setitem(sys.modules, "ray", None)
-    outcome = simx(command, "resnet18", "--on", "local")
+    outcome = simx(*command, "resnet18", "--on", "local")
 
     assert outcome.code == ExitCode.PROVIDER_UNAVAILABLE
     assert outcome.err.splitlines()[-1] == (
@@ -88,6 +141,8 @@ def test_without_ray_its_package_is_named(
             ("bench", "resnet18", "--on", "local", "--per", "kind", "--kind", "EPYC"),
             "omit one of the two",
         ),
+        (("tune", "resnet18", "--kind", "EPYC"), "--kind EPYC: works only with --on"),
+        (("evaluate", "x", "--kind", "EPYC"), "--kind EPYC: works only with --on"),
         (("export", "resnet18", "--on", "ray://head:10001"), "give local, auto, or HOST:PORT"),
         (("export", "resnet18", "--on", "local", "--jobs", "2"), "--jobs: with --on"),
         (("export", "--prune", "--on", "local"), "omit --on"),

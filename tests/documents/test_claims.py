@@ -23,7 +23,7 @@ from simx.models.catalogue import load, of_torchvision
 from simx.models.selection import Selection, select
 from simx.report.contents import tuning_content
 from simx.report.formats.csv import HEADER
-from simx.results.files.journal_lines import JOURNAL
+from simx.results.files.journal_decoding import JOURNAL
 from simx.results.files.report import REPORT
 from simx.results.statistics.parity import FP16, FP32, INT8
 from simx.results.statistics.percentiles import samples_needed

@@ -1,13 +1,29 @@
 """Pictures are embedded once, checked, kept, and a failure costs only its own cell."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import hypothesis.strategies as st
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from simx.evaluation.decoding import Decoders
-from simx.evaluation.embedding import EmbeddedCell, Progress, Result, Run, embed
+from simx.evaluation.embedding import (
+    Batch,
+    Embed,
+    Embedded,
+    EmbeddedCell,
+    Progress,
+    Result,
+    Rows,
+    Run,
+    embed,
+    keep,
+)
 from simx.images.decoding import decode
 from simx.images.pictures import fingerprint
 from simx.images.preprocessing import preprocess
@@ -15,10 +31,11 @@ from simx.results.schema.report import Failure
 from simx.runner.bench.cells import PlannedCell
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.targets import open_targets
+from simx.runner.measure.messages import pack
 from simx.runner.measure.picture_messages import Item
 from tests.evaluation.labelled import labelled_folder
 from tests.results.evaluations import evaluation
-from tests.runner.fakes import BACKBONE, PRESET, entry_in, target
+from tests.runner.fakes import BACKBONE, DIM, PRESET, entry_in, target
 from tests.runner.fakes import embed as right_embeddings
 
 BATCH = 5
@@ -52,16 +69,15 @@ class Embedding:
     def by(self, *kinds: str, progress: Progress = lambda *_: None) -> Outcome:
         plans = [PlannedCell(BACKBONE, target(kind), self.entry, 1) for kind in kinds]
         opened = open_targets([plan.target for plan in plans])
+        run = Run(
+            config=msgspec.structs.replace(evaluation().config, batch=BATCH),
+            items=self.items,
+            cache=self.folder / "cache",
+            environment=ENVIRONMENT,
+            notice=print,
+        )
         with opened as targets, Decoders(2) as decoders:
-            run = Run(
-                config=msgspec.structs.replace(evaluation().config, batch=BATCH),
-                launchers=targets.launchers,
-                items=self.items,
-                cache=self.folder / "cache",
-                environment=ENVIRONMENT,
-                notice=print,
-            )
-            return embed(run, decoders, plans, progress)
+            return keep(run, plans, partial(embed, targets, decoders), progress)
 
 
 @pytest.fixture
@@ -88,9 +104,9 @@ def test_embeddings_are_those_of_the_pictures(embedding: Embedding) -> None:
     found = cell.vectors.embeddings([item.key for item in good])
     assert np.allclose(found.unit(slice(None)), expected, rtol=1e-5, atol=1e-6)
     assert sum(item.key in cell.vectors for item in embedding.items) == 11
-    assert (cell.throughput.embedded, cell.throughput.reused) == (10, 0)
-    assert cell.throughput.bound is not None
-    assert cell.client.prepared.facts.placement == {"CPUExecutionProvider": 3}
+    assert (cell.proven.throughput.embedded, cell.proven.throughput.reused) == (10, 0)
+    assert cell.proven.throughput.bound is not None
+    assert cell.proven.placement == {"CPUExecutionProvider": 3}
 
 
 def test_kept_embeddings_are_used_again(embedding: Embedding) -> None:
@@ -98,11 +114,46 @@ def test_kept_embeddings_are_used_again(embedding: Embedding) -> None:
     (first,) = cells(embedding.by("right"))
     (second,) = cells(embedding.by("right"))
 
-    assert (second.throughput.embedded, second.throughput.reused) == (0, 10)
-    assert second.throughput.images_per_second is None
+    assert (second.proven.throughput.embedded, second.proven.throughput.reused) == (0, 10)
+    assert second.proven.throughput.images_per_second is None
     keys = [item.key for item in embedding.items]
     before, after = (each.vectors.embeddings(keys).unit(slice(None)) for each in (first, second))
     assert np.array_equal(before, after)
+
+
+@settings(deadline=None, max_examples=30)
+@given(size=st.integers(1, 6), done=st.integers(0, 12), damaged=st.sets(st.integers(0, 11)))
+def test_batches_do_not_depend_on_what_is_kept(
+    size: int, done: int, damaged: set[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A picture is embedded beside the same others, wherever an earlier run ended."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "entry").mkdir()
+    plan = PlannedCell(BACKBONE, target("right"), entry_in(folder / "entry"), 1)
+    run = Run(
+        config=msgspec.structs.replace(evaluation().config, batch=size),
+        items=[Item(f"{place}.png", f"{place:064}", None, 0) for place in range(12)],
+        cache=folder / "cache",
+        environment=ENVIRONMENT,
+        notice=print,
+    )
+    unread = {run.items[place].key for place in damaged}
+    beside: dict[str, set[frozenset[str]]] = defaultdict(set)
+
+    def embedding(order: Embed, most: int) -> Iterator[Batch | Embedded]:
+        for batch in order.batches[:most]:
+            keys = tuple(item.key for item in batch if item.key not in unread)
+            for key in keys:
+                beside[key].add(frozenset(keys))
+            rows = pack(np.zeros((len(keys), DIM), np.float32))
+            yield Batch(len(batch), (Rows(keys, rows),), dict.fromkeys(unread, "damaged"))
+        yield Embedded((None,))
+
+    for most in (done, 12, 12):
+        keep(run, [plan], partial(embedding, most=most), lambda *_: None)
+
+    assert len(beside) == 12 - len(damaged)
+    assert all(len(found) == 1 for found in beside.values())
 
 
 def test_another_target_has_embeddings_of_its_own(embedding: Embedding) -> None:
@@ -110,7 +161,7 @@ def test_another_target_has_embeddings_of_its_own(embedding: Embedding) -> None:
     embedding.by("right")
     (cell,) = cells(embedding.by("slow"))
 
-    assert cell.throughput.reused == 0
+    assert cell.proven.throughput.reused == 0
 
 
 def test_an_interrupted_run_goes_on(embedding: Embedding) -> None:
@@ -124,8 +175,8 @@ def test_an_interrupted_run_goes_on(embedding: Embedding) -> None:
         embedding.by("right", progress=interrupt)
     (cell,) = cells(embedding.by("right"))
 
-    assert cell.throughput.reused == BATCH
-    assert cell.throughput.embedded == 10 - BATCH
+    assert cell.proven.throughput.reused == BATCH
+    assert cell.proven.throughput.embedded == 10 - BATCH
 
 
 @pytest.mark.parametrize(
@@ -146,7 +197,7 @@ def test_a_cell_that_fails_costs_only_itself(
     assert failure.stage == stage
     assert reason in failure.reason
     assert isinstance(cell, EmbeddedCell)
-    assert cell.throughput.embedded == 10
+    assert cell.proven.throughput.embedded == 10
 
 
 def test_progress_ends_with_all_pictures(embedding: Embedding) -> None:

@@ -25,13 +25,14 @@ def ensure(
     store: Store,
     plan: ExportPlan,
     listener: ExportListener = ExportListener(),  # noqa: B008 - it has no state
+    exporting: Exporting = export,
 ) -> Ensured:
     """Return sound exports of backbones, and make those that the store does not have.
 
     Every file of a stored export is read. A damaged export is discarded and made again. An outdated
     one is made again where exports can be made here, and used otherwise.
 
-    Arguments and errors are those of ``export``.
+    Arguments and errors are those of ``export``, which ``exporting`` takes the place of.
 
     Returns:
         One export or failure for each backbone, in fp32 and each of the plan's precisions. fp32 is
@@ -41,7 +42,7 @@ def ensure(
     plan = msgspec.structs.replace(plan, precisions=precisions, checked=True)
     return {
         (each.backbone, each.precision): each.entry if isinstance(each, Exported) else each
-        for each in export(backbones, store, plan, listener)
+        for each in exporting(backbones, store, plan, listener)
     }
 
 

@@ -18,15 +18,13 @@ from simx.common.atomic import sync_folder
 from simx.common.errors import InputError, SystemFailureError
 from simx.common.input_files import read_whole
 from simx.common.locking import try_lock
+from simx.results.files.journal_decoding import JOURNAL, decode, whole_lines
 from simx.results.files.journal_lines import (
-    JOURNAL,
     Command,
-    FinishedLaunch,
     Header,
     Kept,
     Line,
-    decode,
-    whole_lines,
+    Noted,
 )
 
 _SUFFIX = ".journal"
@@ -117,7 +115,7 @@ class Journal:
             SystemFailureError: It cannot be written.
         """
         was_empty = self._is_empty
-        self._is_empty = was_empty and not isinstance(line, FinishedLaunch)
+        self._is_empty = was_empty and isinstance(line, Noted)
         try:
             self._append(line)
         except SystemFailureError as error:

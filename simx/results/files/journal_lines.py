@@ -1,22 +1,16 @@
-"""The lines of a journal as types, and how they are decoded. Opens no file.
+"""The lines of a journal as types, and the report that they make. Opens no file.
 
 The first line has the report without its cells, and the files that a resumed run reads again. Each
-further line is one finished launch of a backbone, or has notes for the report. A last line
-without its newline was not completely written, and is not read.
+further line is one finished launch of a backbone, or has notes for the report.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from simx.common import grouped, strict_json
+from simx.common import grouped
 from simx.common.bounded import Amount, Count, Text
-from simx.common.errors import InputError
-from simx.common.input_files import InputKind, shown
-from simx.common.safe_text import clean
 from simx.common.strict_json import Struct
 from simx.results.files.anonymised import anonymised
 from simx.results.files.assembly import (
@@ -25,7 +19,6 @@ from simx.results.files.assembly import (
     merge_cells,
     merge_preparations,
 )
-from simx.results.files.validation import first_problem
 from simx.results.schema.config import Aim
 from simx.results.schema.report import (
     Canary,
@@ -37,14 +30,9 @@ from simx.results.schema.report import (
     Report,
     Stop,
 )
+from simx.results.schema.tuning import TunedModel
 
 T = TypeVar("T")
-
-JOURNAL = InputKind(
-    label="journal ",
-    mend="give the report of an interrupted run, or move the journal away and measure again",
-    most_bytes=512 * 2**20,
-)
 
 JournaledBackbone = tuple[str, str, str | None]
 """Model, weights, and the kind of nodes where each kind measures."""
@@ -164,7 +152,22 @@ class Noted(Struct, frozen=True, kw_only=True, tag_field="line", tag="notes"):
     sick_node: Text | None = None
 
 
-Line = FinishedLaunch | Noted
+class FinishedSearch(Struct, frozen=True, kw_only=True, tag_field="line", tag="search"):
+    """What a node of a cluster, of this random identifier, has found for a backbone.
+
+    It is in MessagePack, because JSON has no infinite numbers.
+    """
+
+    result: bytes
+    node: Text = ""
+
+    @property
+    def found(self) -> TunedModel:
+        """Its content."""
+        return msgspec.msgpack.decode(self.result, type=TunedModel)
+
+
+Line = FinishedLaunch | FinishedSearch | Noted
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -199,6 +202,12 @@ class Kept(Struct, frozen=True, kw_only=True):
         """The identifiers of the nodes whose launches do not count."""
         notes = (line for line in self.lines if isinstance(line, Noted))
         return frozenset(line.sick_node for line in notes if line.sick_node)
+
+    @property
+    def searched(self) -> dict[tuple[str, str], TunedModel]:
+        """What was found on a cluster, by models and weights."""
+        found = (line.found for line in self.lines if isinstance(line, FinishedSearch))
+        return {(each.model, each.weights): each for each in found}
 
     @property
     def finished(self) -> frozenset[JournaledBackbone]:
@@ -264,74 +273,3 @@ class Kept(Struct, frozen=True, kw_only=True):
             # A run that was resumed may have made a note twice.
             notes=tuple(dict.fromkeys((*self.header.report.notes, *notes))),
         )
-
-
-def whole_lines(data: bytes) -> bytes:
-    """Return everything up to the last newline."""
-    return data[: data.rfind(b"\n") + 1]
-
-
-def decode(path: Path, data: bytes) -> Kept:
-    """Decode the whole lines of a journal; its path is for messages.
-
-    Raises:
-        InputError: A line is damaged, the lines make no sound report, or it is of another version.
-    """
-    lines = whole_lines(data).split(b"\n")[:-1]
-    if not lines:
-        raise _damaged(path, "it holds no line; the run that made it had not begun")
-    _require_version(path, lines[0])
-    header = _decoded(path, lines[0], 1, Header)
-    found: list[Line] = [
-        _decoded(path, line, number, Line)  # type: ignore[arg-type]  # a union is no class
-        for number, line in enumerate(lines[1:], 2)
-    ]
-    kept = Kept(header=header, lines=tuple(found))
-    if problem := next(_problems(kept), None):
-        raise _damaged(path, problem)
-    return kept
-
-
-def _damaged(path: Path, problem: str) -> InputError:
-    return JOURNAL.refused(path, f"is not a journal of simx, or damaged: {problem}")
-
-
-def _require_version(path: Path, line: bytes) -> None:
-    try:
-        document = msgspec.json.decode(line)
-    except strict_json.UNREADABLE:
-        return  # decoding it as a header says what is wrong
-    match document:
-        case {
-            "journal": {"name": "simx-journal", "version": int(version)},
-            "report": {"simx": simx},
-        }:
-            if version != JournalId().version:
-                problem = (
-                    f"is of version {version}, by simx {simx!s:.40}, and this simx reads version "
-                    f"{JournalId().version}"
-                )
-                mend = "finish it with the simx that began it, or move it away and measure again"
-                raise InputError(f"journal {shown(path)}: {clean(problem)}; {mend}")
-
-
-def _decoded(path: Path, line: bytes, number: int, kind: type[T]) -> T:
-    try:
-        return strict_json.decode(line, kind)
-    except strict_json.JsonDefectError as error:
-        raise _damaged(path, f"line {number} is garbled ({error})") from None
-
-
-def _problems(kept: Kept) -> Iterator[str]:
-    if kept.header.report.cells:
-        yield "line 1 has cells already"
-    for number, line in enumerate(kept.lines, 2):
-        if isinstance(line, FinishedLaunch):
-            its = (cell.identity for cell in line.cells)
-            backbones = {(each.model, each.weights, each.kind) for each in its}
-            if line.stop is not None:
-                backbones.add((line.stop.model, line.stop.weights, line.stop.kind))
-            if len(backbones) != 1 or not line.cells:
-                yield f"line {number} is no launch of one backbone"
-    if problem := first_problem(kept.report()):
-        yield f"its lines do not make a sound report: {problem}"

@@ -1,15 +1,19 @@
 """The cells of a benchmark: one backbone on one target each, and their records in a report."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from simx.common.anonymous import anonymous
-from simx.exporter.jobs.plan import NotExported
+from simx.exporter.jobs.ensure import Exporting, ensure
+from simx.exporter.jobs.export import export
+from simx.exporter.jobs.plan import ExportListener, ExportPlan, NotExported
 from simx.exporter.store.entry import Entry
 from simx.exporter.store.manifest import FileRecord
+from simx.exporter.store.store import Store
 from simx.models.backbone import Backbone, EmbeddingKind, Precision, full_name
 from simx.results.files.journal_lines import JournaledBackbone
 from simx.results.schema.config import BATCH, SINGLE_STREAM, Config, Load, Setting
@@ -198,6 +202,27 @@ class Workload(msgspec.Struct, frozen=True):
     def entries(self) -> tuple[Entry, ...]:
         """The exports that did not fail."""
         return tuple(each for each in self.exports.values() if isinstance(each, Entry))
+
+
+@contextmanager
+def exported(
+    backbones: Sequence[Backbone],
+    store: Store,
+    plan: ExportPlan,
+    listener: ExportListener,
+    exporting: Exporting = export,
+) -> Iterator[list[Workload]]:
+    """Export what the store lacks, and keep the exports of all backbones in use."""
+    exports = ensure(backbones, store, plan, listener, exporting)
+    precisions: dict[Precision, None] = dict.fromkeys(("fp32", *plan.precisions))
+    workloads = [
+        Workload(backbone, {each: exports[backbone, each] for each in precisions}, plan.request.key)
+        for backbone in backbones
+    ]
+    with ExitStack() as held:
+        for entry in (entry for workload in workloads for entry in workload.entries):
+            held.enter_context(entry.in_use())
+        yield workloads
 
 
 def _absolute(path: Path) -> str:

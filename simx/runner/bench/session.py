@@ -12,7 +12,6 @@ from simx.common.errors import InputError, Terminated
 from simx.common.input_files import InputPath, shown
 from simx.common.temporary import temporary_folder
 from simx.exporter.jobs.calibration import calibration_of
-from simx.exporter.jobs.ensure import ensure
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
 from simx.exporter.jobs.preparation import require_fitting
@@ -21,7 +20,7 @@ from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.pictures import bundled, check_presets, chosen, describe
-from simx.models.backbone import Backbone, Precision
+from simx.models.backbone import Backbone
 from simx.models.model_input import is_file_of_input
 from simx.models.pictures import PictureSet
 from simx.results.files import journal as journals
@@ -34,7 +33,7 @@ from simx.results.schema.report import Report
 from simx.runner.bench import resumption
 from simx.runner.bench.backbones import chosen_backbones, facts_of_own, held
 from simx.runner.bench.bench import Progress, begun_report, finish, run_bench
-from simx.runner.bench.cells import Workload
+from simx.runner.bench.cells import exported
 from simx.runner.bench.targets import (
     Target,
     located,
@@ -245,23 +244,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def exported(
-    backbones: Sequence[Backbone], store: Store, plan: ExportPlan, listener: ExportListener
-) -> Iterator[list[Workload]]:
-    """Export what the store lacks, and keep the exports of all backbones in use."""
-    exports = ensure(backbones, store, plan, listener)
-    precisions: dict[Precision, None] = dict.fromkeys(("fp32", *plan.precisions))
-    workloads = [
-        Workload(backbone, {each: exports[backbone, each] for each in precisions}, plan.request.key)
-        for backbone in backbones
-    ]
-    with ExitStack() as held:
-        for entry in (entry for workload in workloads for entry in workload.entries):
-            held.enter_context(entry.in_use())
-        yield workloads
-
-
-@contextmanager
 def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[Session]:
     """Check all arguments before anything is started."""
     store = Store(Path(inputs.store), listener.notice)
@@ -341,8 +323,9 @@ def _how_to_resume(path: Path, header: Header, listener: ExportListener) -> Iter
         yield
     except (KeyboardInterrupt, Terminated):
         kept = journal_path(path)
-        if kept.exists() and (launches := journals.read_journal(kept).launches):
-            on = " --on ADDRESS" if launches[0].node else ""
+        lines = journals.read_journal(kept).lines if kept.exists() else ()
+        if done := [line for line in lines if not isinstance(line, Noted)]:
+            on = " --on ADDRESS" if done[0].node else ""
             command = resume_command(path, header.command)
             listener.notice(f"what is finished is kept; go on: {command}{on}")
         raise

@@ -31,12 +31,12 @@ from simx.results.statistics.noise import ReferenceWorkloadHistory, page_faults
 from simx.runner.bench.admission import admitted
 from simx.runner.bench.bench import Progress
 from simx.runner.bench.cell_client import CellClient, CellFailedError
-from simx.runner.bench.cells import PlannedCell, Workload
+from simx.runner.bench.cells import PlannedCell, Workload, exported
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.launch import Bench, run_launch
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.schedule import USUAL, shuffled
-from simx.runner.bench.session import Measuring, exported, prepared
+from simx.runner.bench.session import Measuring, prepared
 from simx.runner.bench.targets import Target, located, open_targets
 from simx.runner.measure.messages import Count, Counted, ProfileCalls, Profiled
 from simx.runner.tuning.candidates import Candidate

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.exporter.store.output_folder import plain_name
 from simx.models.backbone import Backbone, EmbeddingKind
-from simx.results.schema.config import SINGLE_STREAM
-from simx.results.schema.tuning import BenchOptions, TunedModel
+from simx.results.files.journal_lines import Header
+from simx.results.schema.config import SINGLE_STREAM, Aim
+from simx.results.schema.tuning import BenchOptions, TunedModel, Tuning
 from simx.runner.backends.engine_settings import (
     OPENVINO_DEVICE,
     inductor_options,
@@ -117,6 +118,23 @@ _WRITERS: Mapping[str, Callable[[Candidate, Shape, str], list[str]]] = {
     "openvino": _openvino,
 }
 """By the names of the backends; each has to have one."""
+
+
+def tuning_of(header: Header, models: Sequence[TunedModel]) -> Tuning:
+    """Return the result of a run that began so."""
+    report, aim = header.report, header.aim or Aim()
+    assert report.environment is not None  # noqa: S101 - a journal's report is validated
+    assert report.config is not None  # noqa: S101 - likewise
+    return Tuning(
+        created=report.created,
+        simx=report.simx,
+        environment=report.environment,
+        goal=aim.goal,
+        max_latency_seconds=aim.max_latency,
+        seed=report.config.seed,
+        settings=bench_options(models),
+        models=tuple(models),
+    )
 
 
 def bench_options(models: Sequence[TunedModel]) -> BenchOptions:

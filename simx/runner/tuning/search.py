@@ -30,16 +30,16 @@ from simx.results.statistics.estimates import estimate, ratio, repeated
 from simx.results.statistics.noise import ReferenceWorkloadHistory
 from simx.runner.bench.admission import admitted
 from simx.runner.bench.bench import Progress
-from simx.runner.bench.cells import PlannedCell, Workload
+from simx.runner.bench.cells import PlannedCell, Workload, exported
 from simx.runner.bench.launch import Bench, run_launch
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.resumption import require_same_exports
 from simx.runner.bench.schedule import USUAL
-from simx.runner.bench.session import Measuring, Session, exported
+from simx.runner.bench.session import Measuring, Session
 from simx.runner.bench.targets import Servers, Target, open_targets
 from simx.runner.tuning import candidates as tried
 from simx.runner.tuning.candidates import Candidate
-from simx.runner.tuning.code import bench_options, code_of
+from simx.runner.tuning.code import code_of, tuning_of
 from simx.runner.tuning.comparing import (
     Outcomes,
     changes,
@@ -311,9 +311,10 @@ def tune_backbones(session: Session, journal: Journal, measuring: Measuring) -> 
         ProviderUnavailableError: a backend or a provider cannot be used here.
         SystemFailureError: the system failed on simx's own files.
     """
-    config, listener, report = session.config, session.listener, journal.kept.header.report
+    config, listener = session.config, session.listener
     aim, models = journal.kept.header.aim or Aim(), list[TunedModel]()
-    assert report.environment is not None  # noqa: S101 - a journal's report is validated
+    if journal.kept.searched:
+        raise InputError("--resume: the run was begun on a cluster; resume it with --on, too")
     with (
         exported(session.backbones, session.store, session.plan, listener) as workloads,
         launcher(READER) as reading,
@@ -336,13 +337,4 @@ def tune_backbones(session: Session, journal: Journal, measuring: Measuring) -> 
                 progress=progress,
             )
             models.append(search.found())
-    return Tuning(
-        created=report.created,
-        simx=report.simx,
-        environment=report.environment,
-        goal=aim.goal,
-        max_latency_seconds=aim.max_latency,
-        seed=config.seed,
-        settings=bench_options(models),
-        models=tuple(models),
-    )
+    return tuning_of(journal.kept.header, models)
