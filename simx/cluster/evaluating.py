@@ -6,7 +6,6 @@ The driver keeps every batch that a node sends. All else of an evaluation is as 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -62,9 +61,7 @@ def opened_on(
         notes: list[str] = []
 
         def made(of: Weighting) -> AbstractContextManager[list[Workload]]:
-            path = of.plan.request.path and of.plan.request.path.absolute()
-            request = replace(of.plan.request, path=path)
-            plan = msgspec.structs.replace(of.plan, threads=1, request=request)
+            plan = msgspec.structs.replace(of.plan, threads=1)
             return exported(of.backbones, store, plan, listener, partial(export_on, cluster))
 
         yield Embedder(

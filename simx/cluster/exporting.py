@@ -6,6 +6,7 @@ rename, whoever is first.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -70,7 +71,9 @@ def export_on(
     tried where it is alone.
     """
     require_fitting(plan.request, backbones)
-    plan = msgspec.structs.replace(plan, jobs=1)
+    # A node has a working folder of its own.
+    path = plan.request.path and plan.request.path.absolute()
+    plan = msgspec.structs.replace(plan, jobs=1, request=replace(plan.request, path=path))
     return _Exports(cluster, store, plan, listener).of(backbones)
 
 

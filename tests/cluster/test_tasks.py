@@ -1,16 +1,21 @@
 """What a node does with a task, in this process, and what is said where Ray is missing."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from simx.cluster import tasks
+from simx.cluster.connection import Cluster, Node
+from simx.cluster.exporting import export_on
 from simx.cluster.tasks import Export, Look, Looked, Made, Noticed, Refused, Task, decoded, encoded
 from simx.common.errors import ExitCode, InputError
 from simx.evaluation.embedding import Batch, Embed, Embedded, Proven
-from simx.exporter.jobs.plan import ExportPlan
+from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
 from simx.images.pictures import bundled, fingerprint
@@ -66,6 +71,42 @@ def test_a_task_keeps_paths_and_weights(tmp_path: Path) -> None:
         (each, False) for each in BACKBONES[:2]
     ]
     assert not any(isinstance(each, Noticed) for each in found)
+
+
+class FakeCluster:
+    """One node, which refuses every task and remembers it."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+
+    def nodes(self) -> dict[str, Node]:
+        return {"a": Node(id="a", address="10.0.0.1", cpus=2, gpus=0, memory=2**33)}
+
+    def start(self, task: Task, **_: object) -> int:
+        self.tasks.append(task)
+        return len(self.tasks)
+
+    def answers(self, _: object) -> Iterator[tuple[object, Refused]]:
+        yield None, Refused(code=InputError.exit_code, reason="enough")
+
+
+def test_paths_of_a_task_mean_the_same_on_a_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and store are named by absolute paths, wherever the driver stands."""
+    monkeypatch.chdir(tmp_path)
+    Path("weights.safetensors").touch()
+    request = WeightsRequest("file", Path("weights.safetensors"))
+    plan = ExportPlan(embedding="pooled", request=request, threads=1)
+    cluster = FakeCluster()
+
+    with pytest.raises(InputError, match="enough"):
+        export_on(cast("Cluster", cluster), BACKBONES[:1], Store(Path("s")), plan, ExportListener())
+
+    (sent,) = cluster.tasks
+    assert isinstance(sent, Export)
+    assert sent.store == str(tmp_path / "s")
+    assert sent.plan.request.path == tmp_path / "weights.safetensors"
 
 
 def order(folder: Path, *paths: Path) -> Embed:
