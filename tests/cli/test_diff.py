@@ -189,6 +189,7 @@ def test_two_targets_of_one_report_are_compared(simx: Simx) -> None:
     assert "torch cpu → ort cpu" in result.out
     assert "both targets were measured in one run" in result.out
     assert "slowdowns show from" in result.out
+    assert "between two equal runs" not in " ".join(result.out.split())
 
 
 def test_two_reports_are_told_what_shows_less(simx: Simx) -> None:
@@ -198,6 +199,7 @@ def test_two_reports_are_told_what_shows_less(simx: Simx) -> None:
 
     assert "slowdowns show from" in beginning
     assert "simx diff REPORT --between A B" in beginning
+    assert "allows for the difference between two equal runs" in " ".join(result.out.split())
 
 
 @pytest.mark.parametrize(

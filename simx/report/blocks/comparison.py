@@ -38,12 +38,15 @@ MOST_SEEN = 10.0
 MOST_ROWS = 40
 """Rows in the tables of other times and other changes, which can be very long."""
 
+ALLOWED = ", which allows for the difference between two equal runs"
+"""Of the interval of a change, unless both times are of one run."""
+
 LEGEND = (
-    "change: the new time over the old one, of forward, with its 95 % interval, which allows for "
-    "the difference between two equal runs. slower, faster: all of the interval is beyond the "
-    "threshold. equal: all of it is within, and includes no change. small: all of it is within, "
-    "without no change. undecided: it reaches across the threshold; seen from: the smallest "
-    f"slowdown that would have been found. {NOISY} one of the runs was mostly disturbed, so there "
+    "change: the new time over the old one, of forward, with its 95 % interval{allowed}. slower, "
+    "faster: all of the interval is beyond the threshold. equal: all of it is within, and includes "
+    "no change. small: all of it is within, without no change. undecided: it reaches across the "
+    "threshold; seen from: the smallest slowdown that would have been found. "
+    f"{NOISY} one of the runs was mostly disturbed, so there "
     f"is no verdict. {GATED} a regression, corrected for the number of cells. "
     f"{figures.UNKNOWN.figure} {figures.UNKNOWN_TEXT}: the ends of the change's interval are more "
     f"than a factor of {figures.IMPRECISE_FACTOR:g} apart (--format csv has them)."
@@ -62,7 +65,8 @@ def comparison_blocks(comparison: Comparison, show: Show) -> Iterator[Block]:
     yield from _other_changes(comparison)
     yield from _not_compared(comparison)
     if comparison.compared:
-        yield Paragraph(LEGEND, "faint")
+        allowed = "" if comparison.one_run else ALLOWED
+        yield Paragraph(LEGEND.format(allowed=allowed), "faint")
     if any(cell.new.weights_origin == "random" and cell.others for cell in comparison.cells):
         yield Paragraph(RANDOM_NOTE, "faint")
     yield summary
