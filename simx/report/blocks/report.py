@@ -36,6 +36,7 @@ from simx.report.words.names import IMAGE_NAMES, TIMES, differing_settings, targ
 from simx.report.words.notes import (
     TIME_MARKS,
     busy_headline,
+    late_headline,
     legend,
     mark_notes,
     range_notes,
@@ -71,7 +72,7 @@ def report_blocks(report: Report, ranges: Sequence[Range], layout: Layout) -> It
     yield from _points(map(clean, report.notes), "warning")
     summaries, found = by_range(report, ranges), targets(report)
     backbones = [backbone for summary in summaries for backbone in summary.backbones]
-    yield from _points(busy_headline(backbones), "warning")
+    yield from _points((*busy_headline(backbones), *late_headline(backbones)), "warning")
     for summary in summaries:
         yield Heading(range_title(summary, found))
         yield from _tables(summary, found, layout)

@@ -44,6 +44,11 @@ IMPRECISE_NOTE = (
 
 AGAIN = "measure again while nothing else runs on the machine"
 
+UNENDED = (
+    "ends none before three launches, unless the machine is busy, and no launch that has begun"
+)
+"""What a budget does not do."""
+
 PASSIVELY = "--backend torch:passive --backend ort:passive, which others disturb far less"
 """Threads that spin while they wait take the core from the one that they wait for."""
 
@@ -135,6 +140,18 @@ def _extent(busy: Busyness) -> str:
     )
 
 
+def late_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
+    """Yield how much longer than its budget the whole run took, and why, if it did."""
+    stops = {(of.model, of.weights): (of.stop, of.budget_seconds) for of in backbones if of.stop}
+    found = [(stop.seconds, budget) for stop, budget in stops.values() if budget is not None]
+    taken, given = (math.fsum(each) for each in zip(*found, strict=True)) if found else (0, 0)
+    if round(taken) > given:
+        yield (
+            f"the budget was not kept: {taken:.0f} s instead of {given:g} s for "
+            f"{counted(len(found), 'backbone')}; it {UNENDED}"
+        )
+
+
 def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     """Yield the widths, what ended backbones early, disturbed rounds, and oddities of cells."""
     stopped = [(each, each.stop) for each in backbones if each.stop]
@@ -159,7 +176,7 @@ def range_notes(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
         if budget is not None and round(stop.seconds) > budget:
             yield (
                 f"{backbone_name(backbone)}: took {stop.seconds:.0f} s with a budget of {budget:g} "
-                "s, which ends none before three launches, and no launch that has begun"
+                f"s, which {UNENDED}"
             )
     excluded = sum(backbone.excluded for backbone in backbones)
     if excluded:

@@ -18,6 +18,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule, Setting
 from simx.results.schema.report import Ending, MeasuredCell, Stop
 from simx.results.schema.times import Launch
+from simx.results.statistics.busyness import busyness
 from simx.results.statistics.noise import CanaryKey
 from simx.results.statistics.round_filter import FilteredRounds, filter_rounds
 from simx.results.statistics.sample_size import PilotSpreads
@@ -29,7 +30,8 @@ _Key = tuple[Setting, TargetId]
 Verdict = Ending | Literal["go_on"]
 
 FEWEST_LAUNCHES = 3
-"""With two, an interval is too wide to say anything. A budget ends no backbone before them."""
+"""With two, an interval is too wide to say anything. A budget ends no backbone before them, unless
+the machine is busy: then there will be no interval anyway."""
 
 GIANT_BUDGET_SECONDS = 600.0
 """For the launches of a backbone whose calls take seconds; a launch takes minutes."""
@@ -55,6 +57,7 @@ class Launches:
         self._clock = clock
         self._last = clock()
         self._finished: list[FinishedLaunch] = []
+        self._is_busy = False
         self.needed: int | None = None
 
     @property
@@ -108,6 +111,7 @@ class Launches:
     def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
         """Add a launch of an earlier run, with the seconds that it took then."""
         self._finished.append(launch)
+        self._is_busy = busyness(self.filtered(undisturbed_ns).cells) is not None
         half_width = self._schedule.half_width
         if half_width is not None and self.done >= self._schedule.pilot and self._forwards():
             counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
@@ -152,7 +156,8 @@ class Launches:
         if self.done >= most:
             return "launches"
         budget = self._schedule.budget_seconds
-        if budget is not None and self.done >= fewest and self._exceeds(budget):
+        has_enough = self.done >= fewest or self._is_busy
+        if budget is not None and has_enough and self._exceeds(budget):
             return "budget"
         return "go_on"
 

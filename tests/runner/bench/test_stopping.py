@@ -8,10 +8,10 @@ import pytest
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
 from simx.results.schema.report import Canary, MeasuredCell
-from simx.results.schema.times import Block, Launch, Timing
+from simx.results.schema.times import Block, Launch, Noise, Timing
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.stopping import Launches
-from tests.results.builders import failed, identity, launches, measured
+from tests.results.builders import failed, identity, launches, measured, with_noise
 from tests.runner.fakes import BACKBONE
 
 PLANNED = Schedule(pilot=5, launches=40, rounds=1, half_width=0.01)
@@ -110,6 +110,24 @@ def test_three_launches_are_made_whatever_the_budget() -> None:
     counted = run(schedule, [10.0] * 5)
 
     assert (counted.done, counted.verdict()) == (3, "budget")
+
+
+@pytest.mark.parametrize(("lacking", "done"), [(0.1, 3), (0.9, 1)])
+def test_on_a_busy_machine_the_budget_is_kept(lacking: float, done: int) -> None:
+    """Its times are no figures, so that three launches would give no interval either."""
+    clock = FakeClock()
+    schedule = msgspec.structs.replace(PLANNED, budget_seconds=5.0)
+    counted = Launches(schedule, clock=clock)
+    second = 1_000_000_000
+    lost = Noise(wall_ns=second, wait_ns=round(lacking * second), involuntary_switches=9)
+    waiting = [with_noise(launch, lost) for launch in launches(*[[[second]]] * 5)]
+    for launch in waiting:
+        if counted.verdict() != "go_on":
+            break
+        clock.now += 4.0
+        counted.add(FinishedLaunch(cells=(cell("torch", [launch]),)), {})
+
+    assert (counted.done, counted.verdict()) == (done, "budget")
 
 
 @pytest.mark.parametrize(("forward", "done"), [(3.0, 4), (0.0, 3)])

@@ -31,6 +31,7 @@ from simx.report.words.names import (
 from simx.report.words.notes import (
     TIME_MARKS,
     busy_headline,
+    late_headline,
     legend,
     mark_notes,
     range_notes,
@@ -167,7 +168,7 @@ def page(
         number=number,
         title=_TIME.sub(" ", clean(report.created)),
         facts=heading(report),
-        notes=(*map(clean, report.notes), *busy_headline(backbones)),
+        notes=(*map(clean, report.notes), *busy_headline(backbones), *late_headline(backbones)),
         choices=tuple(choices),
         max_latency=limits.max_latency_ns and limits.max_latency_ns / NANOSECONDS_PER_MS,
         accuracy=accuracy,
