@@ -72,7 +72,7 @@ def line(model: TunedModel) -> str:
     return (
         f"{model.model}: {its.backend}, batch {its.batch}, {its.instances} x {its.threads} thread: "
         f"{is_better}, {shown(model.gain)}, {model.candidates} candidates, {model.seconds:.0f} s"
-        f"{', noisy' if model.noisy else ''}"
+        f"{', busy' if model.busy else ', noisy' if model.noisy else ''}"
     )
 
 

@@ -32,7 +32,8 @@ def tuning_blocks(found: Tuning) -> Iterator[Block]:
             f"that had no part in the search; {model.seconds:.0f} s in all."
         )
         if model.noisy:
-            yield Paragraph("Most rounds of the confirmation were disturbed.", tone="warning")
+            text = "Most rounds of the confirmation were disturbed: a quiet machine may differ."
+            yield Paragraph(text, tone="warning")
         if model.confirmed:
             yield _confirmed(model)
             if longest and (model.confirmed[0].call.high_ns or 0) > 1e9 * longest:
@@ -61,7 +62,7 @@ def _verdict(model: TunedModel) -> str:
         is_fast = f"{winner} against the defaults was {figures.UNKNOWN_TEXT}"
     if model.best == model.winner:
         return is_fast
-    return f"no gain{' on a disturbed machine' if model.noisy else ''}, because {is_fast}"
+    return f"no gain{' on a busy machine' if model.busy else ''}, because {is_fast}"
 
 
 def _confirmed(model: TunedModel) -> Table:

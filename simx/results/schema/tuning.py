@@ -69,9 +69,9 @@ class TunedModel(msgspec.Struct, frozen=True, kw_only=True):
     ``default`` are the defaults of the winner's backend. ``best`` is the winner if it gains over
     them, or if they fail or take too long, and otherwise these defaults; None with a ``problem``.
     ``confirmed`` has the winner and the defaults of all backends. ``noisy`` means that most rounds
-    of the confirmation were disturbed; then there is no gain. ``candidates`` and ``launches``
-    count those of the search, and ``confirming`` the launches after it. ``code`` makes the best
-    settings.
+    of the confirmation were disturbed, and ``busy`` that the machine was too busy for times that
+    are figures; then there is no gain. ``candidates`` and ``launches`` count those of the search,
+    and ``confirming`` the launches after it. ``code`` makes the best settings.
     """
 
     model: str
@@ -82,6 +82,7 @@ class TunedModel(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     confirmed: tuple[Confirmed, ...] = ()
     noisy: bool = False
+    busy: bool = False
     effects: tuple[Effect, ...] = ()
     out: tuple[OutOfSearch, ...] = ()
     candidates: int = 0

@@ -165,7 +165,7 @@ def _explained(
         progress(workload.backbone, index, EXPLAINING.launches)
         launches.append(run_launch(bench, cells, index, _ROUNDS_SECONDS).finished)
         _sound(launches[-1].cells)
-        times, _, noisy = outcomes(launches, names, bench.history.references())
+        times, _, noisy, _ = outcomes(launches, names, bench.history.references())
         for cell, of in shuffled(profiled, config.seed, index, "profile"):
             call_ns = estimate(times[names[of.identity]]).median_ns
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)

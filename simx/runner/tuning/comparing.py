@@ -10,6 +10,7 @@ from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.report import FailedCell, Identity, MeasuredCell
 from simx.results.schema.times import Launch
 from simx.results.schema.tuning import Effect, Interaction
+from simx.results.statistics.busyness import busyness
 from simx.results.statistics.estimates import Ratio, log_ratios, log_times, ratio_of
 from simx.results.statistics.moderation import prior, spread
 from simx.results.statistics.noise import CanaryKey
@@ -21,11 +22,15 @@ Times = Mapping[Candidate, Sequence[Launch]]
 
 
 class Outcomes(NamedTuple):
-    """What launches show; ``noisy`` means that most rounds were disturbed, so that all count."""
+    """What launches show; ``noisy`` means that most rounds were disturbed, so that all count.
+
+    ``busy`` means that the machine was too busy for times that are figures.
+    """
 
     times: Times
     failed: Mapping[Candidate, str]
     noisy: bool
+    busy: bool
 
 
 def outcomes(
@@ -50,6 +55,7 @@ def outcomes(
         times={names[cell.identity]: of for cell, of in counted if of},
         failed={names[cell.identity]: cell.reason for cell in lost},
         noisy=filtered.noisy,
+        busy=busyness(filtered.cells) is not None,
     )
 
 

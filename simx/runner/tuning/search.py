@@ -191,7 +191,7 @@ class Search:
         others = (each._replace(scenario=winner.scenario) for each in usual)
         candidates = tuple(dict.fromkeys((winner, *others)))
         launches = FEWEST_CONFIRMING, CONFIRMING.launches, CONFIRMING.launches
-        (times, failed, noisy), confirming = self._measure(
+        (times, failed, noisy, busy), confirming = self._measure(
             candidates, CONFIRMING, launches, self._budget, winner
         )
         if winner in failed:
@@ -203,7 +203,7 @@ class Search:
         gain = gains.get(own)
         # Defaults that fail, or take too long, are no alternative.
         is_alone = own._replace(scenario=SINGLE_STREAM) in self._out or own not in times
-        is_better = gain is not None and gain.is_above_one(1) and not noisy
+        is_better = gain is not None and gain.is_above_one(1) and not busy
         best = winner if is_alone or is_better else own
         calls = {each: estimate(repeated(of, each.instances)) for each, of in times.items()}
         return replace(
@@ -217,6 +217,7 @@ class Search:
                 if each in calls
             ),
             noisy=noisy,
+            busy=busy,
             confirming=confirming,
             code=code_of(best, self.workload.backbone, self.config.embedding),
         )

@@ -13,7 +13,7 @@ from simx.results.files.journal import Journal
 from simx.results.files.journal_lines import FinishedLaunch, Kept, Line
 from simx.results.schema.config import Aim, Config, Goal, Schedule
 from simx.results.schema.report import FailedCell, MeasuredCell
-from simx.results.schema.times import Block, Launch, Timing
+from simx.results.schema.times import Block, Launch, Noise, Timing
 from simx.results.schema.tuning import TunedModel
 from simx.runner.backends.registry import backend_named
 from simx.runner.bench.cells import Workload
@@ -68,6 +68,7 @@ class SimulatedBench(Search):
             progress=lambda *_: None,
         )
         self.times = times
+        self.noise = Noise()
         self.launched: dict[Phase, list[tuple[Candidate, ...]]] = {"search": [], "confirmation": []}
 
     @property
@@ -108,8 +109,11 @@ class SimulatedBench(Search):
         own = random.normal(0, SPREAD.own_round, shared.size)
         logs = shared + own + random.normal(0, SPREAD.launch)
         times = (1e6 * milliseconds * np.exp(logs)).astype(int).tolist()
-        blocks = (Block(round=number, calls=1, ns=(ns,)) for number, ns in enumerate(times))
-        launch = Launch(index=len(self._launches), blocks=tuple(blocks))
+        blocks = tuple(
+            Block(round=number, calls=1, ns=(ns,), noise=self.noise)
+            for number, ns in enumerate(times)
+        )
+        launch = Launch(index=len(self._launches), blocks=blocks)
         return measured(its, of=(Timing(scope="forward", image=None, launches=(launch,)),))
 
 

@@ -6,11 +6,13 @@ from scipy.stats import binom
 
 from simx.common.errors import InputError
 from simx.results.schema.config import Goal
+from simx.results.schema.times import Noise
 from simx.results.schema.tuning import TunedModel
 from simx.results.statistics.estimates import Ratio
 from simx.runner.bench.targets import Target
 from simx.runner.tuning.candidates import Candidate
 from simx.runner.tuning.search import CONFIRMING, FEWEST_CONFIRMING
+from tests.results.builders import MS
 from tests.runner.tuning.simulated import CPU, ORT, Phase, SimulatedBench, config, tuned
 
 ALIKE = 150
@@ -47,6 +49,18 @@ def test_a_setting_that_is_better_is_found() -> None:
 
     assert len(right) >= 0.9 * PLANTED
     assert len(covered) >= binom.ppf(0.001, len(right), 0.95)
+
+
+@pytest.mark.parametrize(("waited", "is_busy"), [(15, False), (90, True)])
+def test_a_busy_machine_shows_no_gain(waited: int, *, is_busy: bool) -> None:
+    """Slight disturbances leave figures; threads that lack a core do not, however fast one is."""
+    bench = SimulatedBench(lambda each, _: 5.0 if "passive" in each.variants else 10.0, config())
+    bench.noise = Noise(wall_ns=100 * MS, wait_ns=waited * MS)
+    found = tuned(bench)
+
+    assert found.noisy
+    assert found.busy is is_busy
+    assert claims(found) is not is_busy
 
 
 def test_changes_that_help_are_combined() -> None:
