@@ -111,14 +111,14 @@ class Launches:
     def replay(self, launch: FinishedLaunch, undisturbed_ns: Mapping[CanaryKey, float]) -> None:
         """Add a launch of an earlier run, with the seconds that it took then."""
         self._finished.append(launch)
-        self._is_busy = busyness(self.filtered(undisturbed_ns).cells) is not None
+        by_setting: dict[Setting, dict[_Key, tuple[Launch, ...]]] = defaultdict(dict)
+        counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
+        for key, launches in counted:
+            pilot = (each for each in launches if each.index < self._schedule.pilot)
+            by_setting[key[0]][key] = tuple(pilot)
+        self._is_busy = all(busyness([*of.values()]) for of in by_setting.values())
         half_width = self._schedule.half_width
-        if half_width is not None and self.done >= self._schedule.pilot and self._forwards():
-            counted = zip(self._forwards(), self.filtered(undisturbed_ns).cells, strict=True)
-            by_setting: dict[Setting, dict[_Key, tuple[Launch, ...]]] = defaultdict(dict)
-            for key, launches in counted:
-                pilot = (each for each in launches if each.index < self._schedule.pilot)
-                by_setting[key[0]][key] = tuple(pilot)
+        if half_width is not None and self.done >= self._schedule.pilot and by_setting:
             needed = [
                 self._spreads.launches_needed((id(self), setting), of, half_width)
                 for setting, of in by_setting.items()
