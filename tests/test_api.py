@@ -69,6 +69,14 @@ def test_a_run_whose_report_could_not_be_read_does_not_begin(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_url_is_text(tmp_path: Path) -> None:
+    """As a ``Path`` it has lost a slash, and is no folder either."""
+    with pytest.raises(InputError, match=r"store s3://bucket/simx: is a URL, .* give"):
+        simx.bench("alexnet", store=Path("s3://bucket/simx"), report=tmp_path / "r.json")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_are_those_of_the_csv(tmp_path: Path) -> None:
     """Each has the CSV's columns, with numbers as numbers and empty fields as None."""
     write(tmp_path / "report.json", report(measured(), failed(identity("vgg11"))))

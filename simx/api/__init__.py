@@ -38,7 +38,7 @@ from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan, Outcome
 from simx.exporter.store.manifest import MANIFEST_FILE, MODEL_FILE, read_manifest
 from simx.exporter.store.output_manifest import OUTPUT_MANIFEST_FILE, read_output_manifest
-from simx.exporter.store.store import Store
+from simx.exporter.store.remote import opened_store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
 from simx.images.preprocessing import preprocess as preprocess_image
@@ -99,7 +99,7 @@ def export(  # noqa: PLR0913 - the options of the command
         offline: never download.
         threads: of all exports together; by default the cores of this process.
         jobs: exports side by side; by default one per core, within the memory.
-        store: folder of exports; by default the command's.
+        store: folder or URL of exports; by default the command's.
         output: folder for plain ``NAME.onnx`` files with a manifest, beside the store.
         on: address of a Ray cluster whose nodes export; each export has the threads.
 
@@ -122,7 +122,7 @@ def export(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    backbones, exports = selected(names_of(select)), Store(store_of(store))
+    backbones, exports = selected(names_of(select)), opened_store(store_of(store))
     with exporting(on) as make:
         if output is None:
             return make(backbones, exports, plan, ExportListener())
@@ -225,7 +225,7 @@ def bench(  # noqa: PLR0913 - the options of the command
         budget: seconds after which no launch of a backbone may end; the first one always begins.
         seed: random seed of every order.
         worker_memory: limit of each worker's address space, in bytes (Linux only).
-        store: folder of exports; by default the command's.
+        store: folder or URL of exports; by default the command's.
         resume: finish the run of ``report`` that ended early, with its own configuration, instead
             of beginning one. What is named here has to agree with it: fields of ``Config`` and
             ``Inputs``, each with its label in messages.
@@ -292,7 +292,7 @@ def bench(  # noqa: PLR0913 - the options of the command
     )
     require_sound(config)
     inputs = Inputs(
-        store=str(store_of(store)),
+        store=store_of(store),
         weights_file=text_of(request.path),
         weights_key=request.key,
         calibrate=text_of(calibrate),

@@ -3,12 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
 from simx.common.errors import InputError
-from simx.common.input_files import refuse_url
+from simx.common.input_files import is_url, refuse_url
 from simx.common.misfits import misfit
 from simx.exporter.store.sharing import default_store, no_store
 from simx.exporter.weights.request import WeightsRequest
@@ -102,18 +101,18 @@ def text_of(path: AnyPath | None) -> str | None:
     return None if path is None else os.fspath(path)
 
 
-def store_of(store: AnyPath | None) -> Path:
-    """Return the folder of exports: the named one, or else the command's.
+def store_of(store: AnyPath | None) -> str:
+    """Return the folder or URL of exports: the named one, or else the command's.
 
     Raises:
-        InputError: There is none, or it is a URL.
+        InputError: There is none, or it is a URL as a ``Path``, which leaves slashes out.
     """
     named = store or os.environ.get("SIMX_STORE") or default_store()
     if named is None:
         raise no_store()
-    path = Path(named)
-    refuse_url(path, "store ", "name a folder")
-    return path
+    if not is_url(named):
+        refuse_url(named, "store ", "give a URL as text, with two slashes")
+    return os.fspath(named)
 
 
 def asked(  # noqa: PLR0913 - the options of two commands
@@ -155,7 +154,7 @@ def asked(  # noqa: PLR0913 - the options of two commands
     )
     require_sound(config)
     inputs = Inputs(
-        store=str(store_of(store)),
+        store=store_of(store),
         weights_file=text_of(weights.path),
         offline=offline,
         models=tuple(os.fspath(each) for each in models),

@@ -23,7 +23,7 @@ from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
 from simx.exporter.own_models.described import own_models
-from simx.exporter.store.store import Store
+from simx.exporter.store.remote import opened_store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
@@ -96,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         resample: what the bootstrap draws, ``queries`` or ``classes``.
         resamples: draws of the bootstrap.
         seed: random seed of the draws, the folds, and the changes of pictures.
-        store: folder of exports; by default the command's.
+        store: folder or URL of exports; by default the command's.
         cache: folder that keeps the embeddings; by default the command's.
         force: replace the file at ``report`` whatever it holds, unless it is read.
         on: address of a Ray cluster, whose nodes embed the pictures.
@@ -146,8 +146,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    root = store_of(store) if on is None else store_of(store).absolute()
-    exports, own = Store(root, listener.notice), own_models(files, names_of(preprocess))
+    # A node has another current folder.
+    root = store_of(store) if on is None else opened_store(store_of(store)).name
+    exports, own = opened_store(root, listener.notice), own_models(files, names_of(preprocess))
     weighted = weightings(texts, weights_key, names_of(select), exports, plan, own)
     path = Path(report) if report else new_report_path()
     reads = (

@@ -67,7 +67,7 @@ def tune(  # noqa: PLR0913 - the options of the command
         threads: the default's, and the most; by default the cores of this process.
         budget: seconds for each backbone; some launches are made in any case.
         seed: random seed of every order.
-        store: folder of exports; by default the command's.
+        store: folder or URL of exports; by default the command's.
         resume: finish the search of ``report`` that ended early, as for ``bench``.
         force: replace the file at ``report`` whatever it holds, unless it is read.
         on: address of a Ray cluster, whose nodes search the settings of a backbone each.

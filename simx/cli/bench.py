@@ -164,7 +164,7 @@ def command(
     rounds: int | None,
     seed: int,
     worker_memory: int | None,
-    store: Path,
+    store: str,
     ranges: tuple[Range, ...],
     layout: Layout,
     detail: bool,

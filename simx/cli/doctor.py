@@ -39,21 +39,21 @@ broken.
 def command(
     backend: tuple[str, ...],
     provider: tuple[str, ...],
-    store: Path | None,
+    store: str | None,
     format: Form,
     output: Path | None,
     force: bool,
 ) -> ExitCode:
     """Run ``simx doctor``."""
     # Heavy: numpy and the runner, which --help does not need.
-    from simx.exporter.store.store import Store  # noqa: PLC0415
+    from simx.exporter.store.remote import opened_store  # noqa: PLC0415
     from simx.report.contents import diagnosis_content  # noqa: PLC0415
     from simx.runner.backends.providers import provider_named  # noqa: PLC0415
     from simx.runner.backends.registry import backend_named  # noqa: PLC0415
     from simx.runner.bench.targets import require_names  # noqa: PLC0415
     from simx.runner.doctor import diagnose  # noqa: PLC0415
 
-    require_output(output, format, Store(store).folders if store else (), force=force)
+    require_output(output, format, opened_store(store).folders if store else (), force=force)
     tell_variables()
     named = [provider_named(name) for name in provider]
     backends = [backend_named(with_path(name)) for name in backend]

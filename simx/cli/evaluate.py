@@ -101,7 +101,7 @@ def command(
     resample: Units,
     resamples: int,
     seed: int,
-    store: Path,
+    store: str,
     cache: Path | None,
     format: Form,
     no_pictures: bool,

@@ -56,7 +56,7 @@ def command(
     threads: int | None,
     by_setting: bool,
     seed: int,
-    store: Path,
+    store: str,
     format: Form,
     chrome_trace: Path | None,
     output: Path | None,
@@ -69,7 +69,7 @@ def command(
     from simx.report.contents import explanation_content  # noqa: PLC0415
     from simx.report.formats.trace import chrome_trace as as_trace  # noqa: PLC0415
 
-    reads = list(filter(None, (store, weights.path)))
+    reads: list[str | Path] = [store, *filter(None, [weights.path])]
     require_output(output, format, reads, force=force)
     if chrome_trace:
         if chrome_trace == output:

@@ -8,6 +8,7 @@ from simx.cli import options
 from simx.cli.output import show, tell, tell_once, tell_variables
 from simx.cli.parameters import Utf8Path, on_option
 from simx.common.errors import ExitCode, InputError
+from simx.common.input_files import refuse_url
 from simx.common.output_files import STDOUT, require_unread
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import EmbeddingKind, Precision
@@ -84,7 +85,7 @@ def command(
     prune: bool,
     on: str | None,
     dry_run: bool,
-    store: Path,
+    store: str,
     format: Form,
     output: Path | None,
     external_data: bool,
@@ -117,7 +118,7 @@ def command(
     from simx.exporter.jobs.ensure import export_into  # noqa: PLC0415
     from simx.exporter.jobs.memory import default_jobs  # noqa: PLC0415
     from simx.exporter.jobs.plan import ExportPlan  # noqa: PLC0415
-    from simx.exporter.store.store import Store  # noqa: PLC0415
+    from simx.exporter.store.remote import opened_store  # noqa: PLC0415
     from simx.models.catalogue import licence_notes  # noqa: PLC0415
 
     tell_variables()
@@ -133,7 +134,7 @@ def command(
         offline=offline,
         calibration=calibration_of(calibrate, precision),
     )
-    exports = Store(store, tell_once())
+    exports = opened_store(store, tell_once())
     with exporting(on) as export, shown_exports() as shown:
         if output is None:
             outcomes = export(backbones, exports, plan, shown)
@@ -155,7 +156,8 @@ def command(
     return ExitCode.CELLS_FAILED if failed else ExitCode.DONE
 
 
-def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
+def _prune(store: str, format: Form, *, only_list: bool) -> ExitCode:
+    refuse_url(store, "--prune: store ", "name a folder")
     # What pruning needs would slow down --help.
     from simx.cli.showing.export_records import PRUNED_COLUMNS  # noqa: PLC0415
     from simx.exporter.store.pruning import needless, prune  # noqa: PLC0415
@@ -163,7 +165,7 @@ def _prune(store: Path, format: Form, *, only_list: bool) -> ExitCode:
     from simx.models.catalogue import load  # noqa: PLC0415
 
     act = needless if only_list else prune
-    found = list(act(Store(store), load()))
+    found = list(act(Store(Path(store)), load()))
     going = [each for each in found if each.status in {"removed", "removable"}]
     size = sum(each.bytes for each in going) / 1e6
     done = "could be removed" if only_list else "removed"

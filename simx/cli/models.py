@@ -8,7 +8,7 @@ from simx.cli import options
 from simx.cli.output import force_option, output_option, require_output, show, tell_once
 from simx.exporter.store.cache_key import outdated
 from simx.exporter.store.lookup import best
-from simx.exporter.store.store import Store
+from simx.exporter.store.remote import opened_store
 from simx.models.backbone import EmbeddingKind
 from simx.models.catalogue import licence_notes, load
 from simx.models.listing import ListedBackbone, ListedExport, listing
@@ -62,14 +62,14 @@ def command(
     family: tuple[str, ...],
     embedding: EmbeddingKind,
     ranges: tuple[Range, ...],
-    store: Path,
+    store: str,
     format: Form,
     output: Path | None,
     force: bool,
 ) -> None:
     """Run ``simx models``."""
     chosen = select_backbones(Selection(names=select, ranges=gflops, families=family), load())
-    exports = Store(store, tell_once())
+    exports = opened_store(store, tell_once())
     require_output(output, format, exports.folders, force=force)
     found = {
         backbone.name: ListedExport(

@@ -11,7 +11,7 @@ import click
 from simx.cli.configuration import complete_backbone, complete_backend
 from simx.cli.output import tell
 from simx.cli.parameters import F, Utf8Path, choice_option, duration, powers, together, utf8
-from simx.common.input_files import refuse_url, shown
+from simx.common.input_files import shown
 from simx.exporter.store.sharing import default_store, no_store, others_may_write
 from simx.exporter.weights.request import WeightsRequest
 from simx.models.backbone import PRECISIONS, Backbone
@@ -190,7 +190,7 @@ offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SIMX_OFFLINE",
-    help="Never download; use cached weights only.",
+    help="Never download weights; use cached ones only.",
 )
 
 
@@ -210,17 +210,15 @@ export_options = _export_options(weights_option)
 evaluation_options = _export_options(_several_weights_option)
 
 
-def _checked_store(_context: object, _option: object, store: Path | None) -> Path | None:
-    """Refuse a URL, and warn when other users can change the files of a store."""
-    if store:
-        refuse_url(store, "store ", "name a folder")
-    reason = store and others_may_write(store)
+def _checked_store(_context: object, _option: object, store: str | None) -> str | None:
+    """Warn when other users can change the files of a folder."""
+    reason = store and others_may_write(Path(store))
     if store and reason:
         tell(f"store {shown(store)}: {reason}; they can replace the models that you measure")
     return store
 
 
-def _required_store(context: object, option: object, store: Path | None) -> Path | None:
+def _required_store(context: object, option: object, store: str | None) -> str | None:
     """Require that there is a default, as there is not without a home folder."""
     if store is None:
         raise no_store()
@@ -230,11 +228,12 @@ def _required_store(context: object, option: object, store: Path | None) -> Path
 _store_option = partial(
     click.option,
     "--store",
-    type=Utf8Path(path_type=Path, file_okay=False),
+    type=Utf8Path(path_type=str, file_okay=False),
+    metavar="DIR|URL",
     envvar="SIMX_STORE",
     default=default_store,
     show_default="the user's cache folder",
-    help="Folder that holds the exports.",
+    help="Folder that holds the exports, or a URL such as s3://BUCKET/FOLDER.",
 )
 store_option = _store_option(callback=_required_store)
 optional_store_option = _store_option(callback=_checked_store)

@@ -75,7 +75,7 @@ def prepare_streams() -> None:
 
 
 def require_output(
-    output: Path | None, form: Form, reads: Sequence[Path], *, force: bool = False
+    output: Path | None, form: Form, reads: Sequence[str | Path], *, force: bool = False
 ) -> None:
     """Refuse, before any work, an output that would destroy something.
 

@@ -80,7 +80,7 @@ def command(
     threads: int | None,
     budget: float | None,
     seed: int,
-    store: Path,
+    store: str,
     format: Form,
     output: Path | None,
     force: bool,

@@ -70,12 +70,12 @@ def opened_on(
             targets=targets,
             notes=notes,
             exported=made,
-            embedding=partial(_embed_on, nodes, listener, notes),
+            embedding=partial(_embed_on, nodes, store.name, listener, notes),
         )
 
 
 def _embed_on(
-    nodes: Nodes, listener: ExportListener, notes: list[str], order: Embed
+    nodes: Nodes, store: str, listener: ExportListener, notes: list[str], order: Embed
 ) -> Iterator[Batch | Embedded]:
     """Do as ``embed``, on nodes: each one embeds a shard of the batches at a time."""
     count = len(order.batches)
@@ -88,7 +88,7 @@ def _embed_on(
         batches = tuple(left[shard])
         keys = frozenset(item.key for batch in batches for item in batch)
         lacks = tuple(each & keys for each in order.lacks)
-        return msgspec.structs.replace(order, batches=batches, lacks=lacks)
+        return msgspec.structs.replace(order, batches=batches, lacks=lacks, store=store)
 
     what = f"it embedded with {order.cells[0].backbone.name}"
     spread = Spread(nodes, range(len(left)), task_of, what, listener)

@@ -1,7 +1,7 @@
 """Exports on a cluster: one task for each network, where there is the memory that it needs.
 
-Each task is a usual export into the store, which the nodes share: an entry appears there by one
-rename, whoever is first.
+Each task is a usual export into the store, which the nodes share: an entry appears there at once,
+whoever is first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -116,7 +116,7 @@ class _Exports:
         for backbone, precision in product(group.backbones, self._plan.precisions):
             self._listener.started(backbone, precision)
         task = self._cluster.start(
-            Export(group.backbones, str(self._store.root.absolute()), self._plan),
+            Export(group.backbones, self._store.name, self._plan),
             cpus=min(self._plan.threads, *(node.cpus for node in self._nodes)),
             memory=min(self._need(group), max(node.memory for node in self._nodes)),
         )
@@ -152,7 +152,8 @@ def lost(backbone: Backbone, precision: Precision, reason: str) -> NotExported:
 
 
 def _exported(made: Made, store: Store) -> Exported:
-    entry = store.entry_in(Path(made.folder))
+    # A local copy of what is behind a URL lies elsewhere on a node.
+    entry = store.entry_in(store.root.joinpath("exports", *Path(made.folder).parts[-3:]))
     if entry is None:
         raise InputError(
             f"store {store.root}: a node has an export of {made.backbone.name} there that is not "

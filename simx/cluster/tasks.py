@@ -26,7 +26,7 @@ from simx.evaluation.decoding import decoding
 from simx.evaluation.embedding import Batch, Embed, Embedded, embed
 from simx.exporter.jobs.export import export
 from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan, NotExported
-from simx.exporter.store.store import Store
+from simx.exporter.store.remote import opened_store
 from simx.models.backbone import Backbone
 from simx.results.files.journal import Journal
 from simx.results.files.journal_lines import FinishedSearch, Inputs, Line, Noted
@@ -57,7 +57,7 @@ class Look(msgspec.Struct, frozen=True, tag=True):
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
-    """Export backbones into a store, which the nodes share; its path is absolute."""
+    """Export backbones into a store, which the nodes share: an absolute path, or a URL."""
 
     backbones: tuple[Backbone, ...]
     store: str
@@ -171,7 +171,7 @@ def _look(task: Look) -> Looked:
 
 def _export(task: Export) -> Iterator[Answer]:
     listener = _Notices()
-    store = Store(Path(task.store), listener.notice)
+    store = opened_store(task.store, listener.notice)
     for outcome in export(task.backbones, store, task.plan, listener):
         if isinstance(outcome, Exported):
             yield Made(outcome.backbone, str(outcome.entry.folder), outcome.fresh)
@@ -233,7 +233,12 @@ def _embed(task: Embed) -> Iterator[Answer]:
                 f"picture {item.path}: a node does not have it; give pictures that all nodes "
                 "share, by the same path"
             )
-    targets = [each.target for each in task.cells]
+    store, cells = opened_store(task.store), []
+    for cell in task.cells:  # behind a URL, the driver's entries are not those of this node
+        found = store.entry_at(cell.entry.manifest.identity, cell.entry.key) or cell.entry
+        cells.append(msgspec.structs.replace(cell, entry=store.bring(found)))
+    task = msgspec.structs.replace(task, cells=tuple(cells))
+    targets = [each.target for each in cells]
     with open_targets(targets) as opened, decoding(task.threads) as decoders:
         yield from embed(opened, decoders, task)
 

@@ -137,6 +137,12 @@ def read_toml(path: InputPath, kind: InputKind) -> dict[str, Any]:
         raise kind.refused(path, "is nested too deeply to be read") from None
 
 
+def is_url(path: InputPath) -> bool:
+    """Whether a text is a URL, and no file has this name."""
+    text = os.fspath(path)
+    return "://" in text and _URL.match(text) is not None and not os.path.lexists(text)
+
+
 def refuse_url(path: InputPath, label: str, mend: str) -> None:
     """Refuse a URL where a local file is expected, unless there is a file of this name.
 

@@ -44,12 +44,13 @@ Reasons = dict[str, str]
 
 
 class Embed(msgspec.Struct, frozen=True, tag=True):
-    """Embed the pictures of batches that each cell of a backbone ``lacks``, by their keys."""
+    """Embed the pictures of batches that each cell ``lacks``, by keys; a node has the ``store``."""
 
     cells: tuple[PlannedCell, ...]
     lacks: tuple[frozenset[str], ...]
     batches: tuple[tuple[Item, ...], ...]
     threads: int
+    store: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True):

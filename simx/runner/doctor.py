@@ -9,8 +9,8 @@ import msgspec
 from simx.common.anonymous import anonymous
 from simx.common.errors import ProviderUnavailableError
 from simx.common.safe_text import counted
+from simx.exporter.store.remote import opened_store
 from simx.exporter.store.sharing import no_store
-from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import pretrained_cached
 from simx.models.catalogue import load
 from simx.results.schema.diagnosis import (
@@ -38,12 +38,12 @@ _DESCRIBE_SECONDS = 120.0
 
 
 def diagnose(
-    store: Path | None, named: Sequence[str], backends: Sequence[BackendSpec] = ()
+    store: Path | str | None, named: Sequence[str], backends: Sequence[BackendSpec] = ()
 ) -> Diagnosis:
     """Ask backends for their providers, and run a tiny graph on each of them.
 
     Args:
-        store: The folder of exports; None without one.
+        store: The folder or URL of exports; None without one.
         named: Providers to test in addition to the backends' own, by ONNX Runtime's names.
         backends: The backends to test; by default all that simx has, in this environment.
     """
@@ -79,11 +79,12 @@ def diagnose(
     return judged(found)
 
 
-def _store(store: Path) -> StoreDiagnosis:
-    # The store's folder need not exist yet.
-    existing = next(each for each in (store, *store.absolute().parents) if each.exists())
+def _store(name: Path | str) -> StoreDiagnosis:
+    store = opened_store(name)
+    # Its folder need not exist yet.
+    existing = next(each for each in (store.root, *store.root.absolute().parents) if each.exists())
     free_bytes = shutil.disk_usage(existing).free
-    return StoreDiagnosis(exports=len(Store(store).entries()), free_bytes=free_bytes)
+    return StoreDiagnosis(exports=len(store.entries()), free_bytes=free_bytes)
 
 
 def judged(found: Diagnosis) -> Diagnosis:

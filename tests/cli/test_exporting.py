@@ -120,3 +120,46 @@ def test_pictures_of_calibration_are_for_int8(
 
     assert (outcome.code, len(outcome.messages)) == (ExitCode.USAGE, 1)
     assert "--calibrate works only with --precision int8" in outcome.err
+
+
+def test_a_store_behind_a_url_is_shared(
+    simx: Simx, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One machine exports; another lists it, and gets its files without an export of its own."""
+    monkeypatch.setattr(ExportWorkers, "run", write_fake)
+    monkeypatch.setenv("SIMX_STORE", f"file://{folder}/there")
+    made = simx("export", "resnet18", "--weights", "random", "--format", "json")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "another"))
+    monkeypatch.delattr(ExportWorkers, "run")
+    (listed,) = msgspec.json.decode(simx("models", "resnet18", "--format", "json").out)
+    export = ("export", "resnet18", "--weights", "random", "-o", "models", "--format", "json")
+    (brought,) = msgspec.json.decode(simx(*export).out, type=list[ExportRecord])
+    doctor = simx("doctor", "--backend", "ort", "--format", "json")
+
+    assert made.code == ExitCode.DONE
+    copy = Path(listed["path"])
+    assert copy.is_relative_to(folder / "another")
+    assert (brought.status, brought.path) == ("present", str(copy))
+    assert (folder / "models/resnet18.onnx").read_bytes() == copy.read_bytes()
+    assert msgspec.json.decode(doctor.out)["store"]["exports"] == 1
+
+
+def test_nothing_is_pruned_behind_a_url(simx: Simx, folder: Path) -> None:
+    """One line, and nothing of it is written, here or there."""
+    outcome = simx("export", "--prune", "--store", f"file://{folder}/there")
+
+    assert (outcome.code, len(outcome.messages)) == (ExitCode.USAGE, 1)
+    assert "--prune: store file://" in outcome.err
+    assert [*folder.iterdir()] == []
+
+
+def test_a_url_that_cannot_be_written_is_noticed_before_any_export(
+    simx: Simx, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the system's failure, in one line."""
+    monkeypatch.delattr(ExportWorkers, "run")
+    (folder / "there").write_bytes(b"a file")
+    outcome = simx("export", "resnet18", "--weights", "random", "--store", f"file://{folder}/there")
+
+    assert (outcome.code, len(outcome.messages)) == (ExitCode.SYSTEM, 1)
+    assert f"store file://{folder}/there: cannot be reached (" in outcome.err

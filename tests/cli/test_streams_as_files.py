@@ -150,10 +150,6 @@ URLS: dict[str, tuple[str, ...]] = {
     "weights": ("bench", "squeezenet1_1", "--weights", URL),
     "weights to export": ("export", "squeezenet1_1", "--weights", URL),
     "folder": ("export", "squeezenet1_1", "-o", URL),
-    "store of bench": ("bench", "--store", URL),
-    "store of export": ("export", "squeezenet1_1", "--store", URL),
-    "store of models": ("models", "--store", URL),
-    "store of doctor": ("doctor", "--store", URL),
 }
 
 
@@ -167,6 +163,35 @@ def test_a_url_for_a_path_is_answered_as_one(
     assert (outcome.code, len(outcome.messages)) == (ExitCode.USAGE, 1)
     assert f"{URL}: is a URL, and simx uses local files only" in outcome.err
     assert not (folder / "https:").exists()
+
+
+STORES: tuple[tuple[str, ...], ...] = (
+    ("bench", "squeezenet1_1"),
+    ("export", "squeezenet1_1"),
+    ("models",),
+    ("doctor",),
+    ("evaluate", ".", "squeezenet1_1"),
+    ("tune", "squeezenet1_1"),
+)
+
+
+@pytest.mark.parametrize("command", STORES, ids=" ".join)
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (URL, f"store {URL}: nothing can be written there"),
+        ("none://bucket/simx", "store none://bucket/simx: Protocol not known: none; name a folder"),
+        ("s3://key:secret@bucket", "store s3://...: has a password or a query in it; leave it out"),
+    ],
+)
+def test_a_url_of_no_store_is_one_line(
+    simx: Simx, command: tuple[str, ...], url: str, reason: str
+) -> None:
+    """It is a wrong argument, found before any work."""
+    outcome = simx(*command, "--store", url)
+
+    assert (outcome.code, len(outcome.messages)) == (ExitCode.USAGE, 1)
+    assert reason in outcome.err
 
 
 def test_settings_may_begin_with_a_byte_order_mark(simx: Simx, folder: Path) -> None:

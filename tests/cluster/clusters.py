@@ -66,9 +66,14 @@ class Nodes:
         return address
 
     def variables(self, node: str) -> dict[str, str]:
-        """Return those of a node, or of a driver."""
+        """Return those of a node, or of a driver; each has a cache of its own."""
         path = os.pathsep.join((str(ROOT), str(SITE), os.environ.get("PYTHONPATH", "")))
-        return {LOG: str(self._folder), NODE: node, "PYTHONPATH": path.rstrip(os.pathsep)}
+        return {
+            LOG: str(self._folder),
+            NODE: node,
+            "PYTHONPATH": path.rstrip(os.pathsep),
+            "XDG_CACHE_HOME": str(self._folder / f"cache of {node}"),
+        }
 
     def add(self, cpus: int = 2, memory: int = 2 * 2**30, **variables: str) -> None:
         """Add a node; on a busy machine Ray may give one up, which is tried again."""

@@ -12,7 +12,7 @@ from simx.results.files.evaluation import read_evaluation
 from simx.results.schema.evaluation import EvaluatedCell
 from tests.cluster.clusters import Driver, Nodes, left
 from tests.cluster.test_measuring import end
-from tests.cluster.timed import BACKBONES, calls
+from tests.cluster.timed import BACKBONES, calls, fill
 from tests.evaluation.labelled import labelled_folder
 
 NAMES = tuple(each.name for each in BACKBONES[:2])
@@ -30,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Evaluating:
     """Drivers that evaluate; each has a cache and a report of its own, unless it is named."""
 
-    def __init__(self, nodes: Nodes, store: Path, pictures: Path, folder: Path) -> None:
+    def __init__(self, nodes: Nodes, store: Path | str, pictures: Path, folder: Path) -> None:
         self._nodes = nodes
         self._common = (
             *("evaluate", str(pictures), *NAMES, "--backend", "timed", "--weights", "random"),
@@ -107,6 +107,21 @@ def test_figures_are_those_of_one_machine(evaluating: Evaluating, log: Path) -> 
     assert len(evaluating.rows("here")) == len(NAMES) * (PICTURES - 1)
     assert evaluating.cells("there") == evaluating.cells("here")
     assert len(names - {"driver"}) > 1
+
+
+def test_a_store_behind_a_url_makes_no_difference(
+    nodes: Nodes, store: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Each node embeds with the files of a copy of its own."""
+    url = f"file://{tmp_path}/there"
+    fill(url, BACKBONES[: len(NAMES)])
+    here = Evaluating(nodes, store, pictures, tmp_path)
+    there = Evaluating(nodes, url, pictures, tmp_path)
+    end(here.start("here"))
+    end(there.start_on_nodes("there"))
+
+    assert there.rows("there") == here.rows("here")
+    assert there.cells("there") == here.cells("here")
 
 
 def test_a_lost_node_costs_its_shard(evaluating: Evaluating, nodes: Nodes) -> None:

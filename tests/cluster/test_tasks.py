@@ -1,10 +1,12 @@
 """What a node does with a task, in this process, and what is said where Ray is missing."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ from simx.cluster.exporting import export_on
 from simx.cluster.tasks import Export, Look, Looked, Made, Noticed, Refused, Task, decoded, encoded
 from simx.common.errors import ExitCode, InputError
 from simx.evaluation.embedding import Batch, Embed, Embedded, Proven
-from simx.exporter.jobs.plan import ExportListener, ExportPlan
+from simx.exporter.jobs.plan import Exported, ExportListener, ExportPlan
+from simx.exporter.store.manifest import MODEL_FILE
+from simx.exporter.store.remote import opened_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.request import WeightsRequest
 from simx.images.decoding import decode
@@ -71,6 +75,39 @@ def test_a_task_keeps_paths_and_weights(tmp_path: Path) -> None:
         (each, False) for each in BACKBONES[:2]
     ]
     assert not any(isinstance(each, Noticed) for each in found)
+
+
+def test_a_node_brings_exports_from_behind_a_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into a copy of its own; the driver finds the entry by the same name in another one."""
+    url = f"file://{tmp_path}/there"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "first"))
+    fill(url, BACKBONES[:1])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "node"))
+    plan = ExportPlan(embedding="pooled", request=WeightsRequest("random"), threads=1, checked=True)
+    made, *_ = answers(Export(BACKBONES[:1], url, plan))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "driver"))
+
+    class Answering(FakeCluster):
+        def answers(self, running: object) -> Iterator[Any]:
+            assert isinstance(running, dict)
+            yield from [(group, made) for group in running.values()]
+
+    answering = Answering()
+    (outcome,) = export_on(
+        cast("Cluster", answering), BACKBONES[:1], opened_store(url), plan, ExportListener()
+    )
+
+    assert isinstance(made, Made)
+    assert not made.fresh
+    assert (Path(made.folder) / MODEL_FILE).read_bytes() == b"graph"
+    assert Path(made.folder).is_relative_to(tmp_path / "node")
+    assert isinstance(outcome, Exported)
+    assert outcome.entry.folder.is_relative_to(tmp_path / "driver")
+    (sent,) = answering.tasks
+    assert isinstance(sent, Export)
+    assert sent.store == url
 
 
 class FakeCluster:
@@ -135,6 +172,29 @@ def test_a_node_embeds_what_is_lacking(tmp_path: Path) -> None:
     (proven,) = ended.cells
     assert isinstance(proven, Proven)
     assert proven.placement == {"CPUExecutionProvider": 3}
+
+
+def test_a_node_embeds_with_its_own_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a URL, the paths of an order are the driver's, and not there on a node."""
+    asked = order(tmp_path, next(iter(bundled().files()))[1])
+    (cell,) = asked.cells
+    url = f"file://{tmp_path}/there"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "driver"))
+    store = opened_store(url)
+    with store.workspace() as workspace:
+        shutil.copytree(cell.entry.folder, workspace / "entry")
+        shutil.copy(cell.entry.model_path, workspace / "weights")
+        entry = store.publish(
+            workspace / "entry", workspace / "weights", cell.entry.manifest, "0" * 16
+        )
+    shutil.rmtree(tmp_path / "driver")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "node"))
+    moved = msgspec.structs.replace(cell, entry=entry)
+    *_, ended = answers(msgspec.structs.replace(asked, cells=(moved,), store=url))
+
+    assert isinstance(ended, Embedded)
+    (proven,) = ended.cells
+    assert isinstance(proven, Proven)
 
 
 def test_a_node_that_lacks_the_pictures_is_an_error(tmp_path: Path) -> None:

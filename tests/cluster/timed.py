@@ -15,7 +15,7 @@ import numpy as np
 from simx.exporter.store.cache_key import export_key
 from simx.exporter.store.entry import Entry, record_of
 from simx.exporter.store.manifest import VERIFICATION_FILE, ExportIdentity
-from simx.exporter.store.store import Store
+from simx.exporter.store.remote import opened_store
 from simx.exporter.verification.reference import Reference
 from simx.models.backbone import PRECISIONS, Backbone
 from simx.models.catalogue import load
@@ -117,9 +117,9 @@ def overlaps(found: list[Call]) -> list[tuple[Call, Call]]:
     ]
 
 
-def fill(root: Path, backbones: tuple[Backbone, ...]) -> None:
+def fill(root: Path | str, backbones: tuple[Backbone, ...]) -> None:
     """Put an export for each backbone into a store, which the backend can run."""
-    store = Store(root)
+    store = opened_store(root)
     for backbone in backbones:
         with store.workspace() as workspace:
             folder = workspace / "entry"

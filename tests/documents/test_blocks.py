@@ -15,6 +15,7 @@ TITLES = {
     "changes the environment",
     "changes the repository",
     "needs a GPU",
+    "needs a bucket",
     "needs a cluster",
     "needs fish",
     "needs other files",

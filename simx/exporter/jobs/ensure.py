@@ -89,7 +89,8 @@ def export_into(
             if isinstance(outcome, NotExported):
                 return outcome
             try:
-                path = opened.put(outcome.backbone, outcome.entry, data_beside=data_beside)
+                entry = store.bring(outcome.entry)
+                path = opened.put(outcome.backbone, entry, data_beside=data_beside)
             except DamagedEntryError as error:
                 if outcome.fresh:
                     problem = f"{error}, although it was just written: check the disk"

@@ -134,6 +134,7 @@ class _Exporter:
             calibration=pictures.sha256 if pictures else None,
             newest=plan.newest,
         )
+        entry = entry and self._store.bring(entry)
         if plan.checked and entry is not None:
             if (age := outdated(entry, backbone)) is not None:
                 notice(f"{backbone.name}: measured from an export that was {age}")
@@ -253,6 +254,7 @@ class _Exporter:
 
     def _present(self, order: Order) -> Exported | None:
         found = self._store.entry_at(order.identity, order.key)
+        found = found and self._store.bring(found)
         if found is None or not found.is_complete():
             return None
         return Exported(order.backbone, found, fresh=False)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from simx.common.bounded import Amount, Count, Moment, Positive, Text
-from simx.common.input_files import InputKind, read_whole
+from simx.common.input_files import InputKind, InputPath, read_whole
 from simx.common.safe_text import clean
 from simx.common.strict_json import UNREADABLE, JsonDefectError, decode
 from simx.exporter.weights.file_reading import FileReading
@@ -189,7 +189,11 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         InputError: it cannot be read, is no manifest of this version of simx, or has changed.
     """
-    data = read_whole(path, MANIFEST)
+    return manifest_of(read_whole(path, MANIFEST), path)
+
+
+def manifest_of(data: bytes, path: InputPath) -> Manifest:
+    """Return the manifest that a file of this path holds; raise ``InputError`` likewise."""
     if version_of(data) not in {None, *_VERSIONS_READ}:
         raise MANIFEST.refused(path, "is of another version of simx")
     try:

@@ -39,7 +39,7 @@ _LOCK_SECONDS = 300.0
 
 
 class Store:
-    """A folder of exports.
+    """A folder of exports, by whose ``name`` other processes open it, too.
 
     An entry whose manifest cannot be read is left out; ``on_damage`` gets one line about it. All
     that writes raises ``SystemFailureError`` where the store cannot be written.
@@ -47,6 +47,7 @@ class Store:
 
     def __init__(self, root: Path, on_damage: Callable[[str], None] = lambda _: None) -> None:
         self.root = root
+        self.name = str(root.absolute())
         self._on_damage = on_damage
 
     @property
@@ -92,6 +93,10 @@ class Store:
             self._on_damage(str(error))
             return None
         return Entry(folder, self.root, manifest)
+
+    def bring(self, entry: Entry) -> Entry:
+        """Return an entry whose files are in its folder, as far as they can be; here they are."""
+        return entry
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -145,7 +150,7 @@ class Store:
                     weights.replace(entry.weights_path)
                     sync_folder(entry.weights_path.parent)
                 # Where the file system has no locks, another process may be first meanwhile.
-                while not _is_moved(prepared, folder):
+                while not is_moved(prepared, folder):
                     found = self.entry_at(manifest.identity, key)
                     if found is not None and found.damage() is None:
                         return found
@@ -204,7 +209,7 @@ class Store:
         return self.root / "exports" / identity.model / identity.weights / leaf
 
 
-def _is_moved(folder: Path, to: Path) -> bool:
+def is_moved(folder: Path, to: Path) -> bool:
     """Move a folder to a place where nothing is, and return whether that is so."""
     try:
         folder.rename(to)

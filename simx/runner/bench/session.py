@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from simx.common.errors import InputError, Terminated
-from simx.common.input_files import InputPath, shown
+from simx.common.input_files import InputPath, is_url, shown
 from simx.common.temporary import temporary_folder
 from simx.exporter.jobs.calibration import calibration_of
 from simx.exporter.jobs.memory import default_jobs
 from simx.exporter.jobs.plan import ExportListener, ExportPlan
 from simx.exporter.jobs.preparation import require_fitting
 from simx.exporter.store.lookup import answering
+from simx.exporter.store.remote import opened_store
 from simx.exporter.store.store import Store
 from simx.exporter.weights.cache import checkpoints_folder
 from simx.exporter.weights.request import WeightsRequest
@@ -162,7 +163,7 @@ def _claim(path: Path, header: Header, *, force: bool, weights_sha256: str | Non
         *filter(None, (*own, *inputs.models, *inputs.preprocess)),
         *(path for _, path in bundled().files()),
         *(option.partition("=")[2] for option in options),
-        *Store(Path(inputs.store)).folders,
+        *opened_store(inputs.store).folders,
         checkpoints_folder(),
     ]
     replaces = claim(
@@ -246,7 +247,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 @contextmanager
 def prepared(config: Config, inputs: Inputs, listener: ExportListener) -> Iterator[Session]:
     """Check all arguments before anything is started."""
-    store = Store(Path(inputs.store), listener.notice)
+    store = opened_store(inputs.store, listener.notice)
     names, request = config.backbones, _request(config, inputs)
     backbones = chosen_backbones(names, inputs.models, inputs.preprocess) or held(
         store, config.embedding, request
@@ -304,7 +305,7 @@ def absolute(inputs: Inputs) -> Inputs:
     paths = {
         name: os.path.abspath(path)  # noqa: PTH100 - see above
         for name in ("store", "weights_file", "calibrate", "anchor", "positive", "negative")
-        if (path := getattr(inputs, name)) is not None
+        if (path := getattr(inputs, name)) is not None and not is_url(path)
     }
     models = map(os.path.abspath, inputs.models)
     preprocess = (
