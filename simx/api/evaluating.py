@@ -146,9 +146,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         offline=offline,
         calibration=calibration_of(calibrate, precisions),
     )
-    # A node has another current folder.
-    root = store_of(store) if on is None else opened_store(store_of(store)).name
-    exports, own = opened_store(root, listener.notice), own_models(files, names_of(preprocess))
+    exports = opened_store(store_of(store), listener.notice)
+    own = own_models(files, names_of(preprocess))
     weighted = weightings(texts, weights_key, names_of(select), exports, plan, own)
     path = Path(report) if report else new_report_path()
     reads = (

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from simx.cluster.connection import Lost, connected
+from simx.cluster.connection import Lost, Node, connected
 from simx.cluster.exporting import export_on
 from simx.cluster.nodes import Nodes
 from simx.cluster.spreading import Spread
@@ -84,14 +84,15 @@ def _embed_on(
     left = [[*order.batches[at : at + size]] for at in range(0, max(count, 1), size)]
     ended: list[Embedded] = []
 
-    def task_of(shard: int) -> Embed:
+    def task_of(shard: int, _: Node) -> Embed:
         batches = tuple(left[shard])
         keys = frozenset(item.key for batch in batches for item in batch)
         lacks = tuple(each & keys for each in order.lacks)
         return msgspec.structs.replace(order, batches=batches, lacks=lacks, store=store)
 
     what = f"it embedded with {order.cells[0].backbone.name}"
-    spread = Spread(nodes, range(len(left)), task_of, what, listener)
+    how = "what is embedded is kept, and the same command goes on"
+    spread = Spread(nodes, range(len(left)), task_of, lambda _: what, how, listener)
     with closing(spread.answers()) as answers:
         for shard, _, answer in answers:
             match answer:

@@ -134,9 +134,10 @@ class _Exports:
                 self._settle(answer)
             case Lost() if group.tries + 1 < MOST_TRIES:
                 self._start(msgspec.structs.replace(group, tries=group.tries + 1))
-            case Lost(reason):
+            case Lost() as gone:
+                failed = partial(NotExported, stage="node", reason=given_up(gone))
                 for backbone, precision in product(group.backbones, self._plan.precisions):
-                    self._settle(lost(backbone, precision, reason))
+                    self._settle(failed(backbone=backbone, precision=precision))
 
     def _settle(self, outcome: Outcome) -> None:
         # A task that was lost after an answer says it again.
@@ -145,10 +146,9 @@ class _Exports:
             self._listener.finished(outcome)
 
 
-def lost(backbone: Backbone, precision: Precision, reason: str) -> NotExported:
-    """Return the outcome of what was tried often enough."""
-    reason = f"its node or process was lost {MOST_TRIES} times: {reason}"
-    return NotExported(backbone=backbone, precision=precision, stage="node", reason=reason)
+def given_up(gone: Lost) -> str:
+    """Return why what was tried often enough has failed."""
+    return f"its node or process was lost {MOST_TRIES} times: {gone.reason}"
 
 
 def _exported(made: Made, store: Store) -> Exported:

@@ -1,4 +1,4 @@
-"""Work that is spread over the nodes of one kind: each does one thing at a time, and nothing else.
+"""Work that is spread over nodes: each does one thing at a time, and nothing else.
 
 What a lost node was doing begins again, elsewhere if the node is gone.
 """
@@ -9,8 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 from simx.cluster.connection import Lost, Node, Running
-from simx.cluster.exporting import MOST_TRIES
-from simx.cluster.measuring import PATIENCE_SECONDS, REFRESH_SECONDS
+from simx.cluster.exporting import MOST_TRIES, given_up
 from simx.cluster.nodes import Nodes
 from simx.cluster.tasks import Answer, Noticed, Refused, Task
 from simx.common.errors import SystemFailureError
@@ -19,6 +18,12 @@ from simx.exporter.jobs.plan import ExportListener
 Unit = TypeVar("Unit")
 """What a node does at a time; it is hashable."""
 
+_REFRESH_SECONDS = 5.0
+"""Between looks for nodes that have joined."""
+
+_PATIENCE_SECONDS = 600.0
+"""Without any node, for one to join."""
+
 
 class Spread(Generic[Unit]):
     """What waits, and what runs.
@@ -26,8 +31,9 @@ class Spread(Generic[Unit]):
     Args:
         nodes: Which may do it.
         units: In their order.
-        task_of: Returns what is to be done of a unit, also of one that was lost.
-        doing: For messages, such as ``it measured``.
+        task_of: Returns what a node is to do of a unit, also of one that was lost.
+        doing: Returns for messages what is done, such as ``it measured resnet18``.
+        how_to_go_on: For the message that no node is left.
         listener: Gets messages.
     """
 
@@ -35,21 +41,25 @@ class Spread(Generic[Unit]):
         self,
         nodes: Nodes,
         units: Sequence[Unit],
-        task_of: Callable[[Unit], Task],
-        doing: str,
+        task_of: Callable[[Unit, Node], Task],
+        doing: Callable[[Unit], str],
+        how_to_go_on: str,
         listener: ExportListener,
     ) -> None:
         self._nodes = nodes
         self._waiting = [*units]
         self._task_of = task_of
         self._doing = doing
+        self._how_to_go_on = how_to_go_on
         self._listener = listener
         self._running: dict[Running, tuple[Unit, Node]] = {}
         self._crashes = Counter[Unit]()
         self._looked = time.monotonic()
 
-    def answers(self) -> Generator[tuple[Unit, Node, Answer | Lost]]:
-        """Yield what nodes answer, or that a unit was lost too often, until all is done.
+    def answers(self) -> Generator[tuple[Unit, Node, Answer | Lost | None]]:
+        """Yield what nodes answer, None at the end, until all is done.
+
+        ``Lost`` means that a unit was lost too often.
 
         Raises:
             SystemFailureError: No node was left for a long time.
@@ -57,46 +67,55 @@ class Spread(Generic[Unit]):
         seen = time.monotonic()
         while True:
             self._begin()
-            for found in self._nodes.cluster.answers(self._running, REFRESH_SECONDS):
+            for found in self._nodes.cluster.answers(self._running, _REFRESH_SECONDS):
                 match found:
-                    case (unit, node), Lost() as gone if lost := self._lose(unit, node, gone):
-                        yield unit, node, lost
+                    case (unit, node), Lost() as gone:
+                        if self._begins_again(unit, node, gone):
+                            self._wait_again(unit)
+                        else:
+                            yield unit, node, Lost(given_up(gone), gone.is_gone)
                     case _, Refused() as refused:
                         raise refused.error()
                     case _, Noticed(text):
                         self._listener.notice(text)
-                    case (unit, node), answer if answer and not isinstance(answer, Lost):
+                    case (unit, node), answer:
                         yield unit, node, answer
                 self._begin()
                 seen = time.monotonic()
             if not self._waiting:
                 return
-            if time.monotonic() - seen > PATIENCE_SECONDS:
-                raise SystemFailureError("--on: no node is left; what is finished is kept")
+            if time.monotonic() - seen > _PATIENCE_SECONDS:
+                raise SystemFailureError(
+                    f"--on: no node is left that can do what is open; {self._how_to_go_on}"
+                )
             time.sleep(1)
 
     def _begin(self) -> None:
         """Give each node that is free a unit."""
-        if self._waiting and time.monotonic() - self._looked > REFRESH_SECONDS:
+        if self._waiting and time.monotonic() - self._looked > _REFRESH_SECONDS:
             self._nodes.refresh()
             self._looked = time.monotonic()
         busy = {node.id for _, node in self._running.values()}
         for node in [each for key, each in self._nodes.usable.items() if key not in busy]:
-            if self._waiting:
-                unit = self._waiting.pop(0)
-                task, start = self._task_of(unit), self._nodes.cluster.start
+            if (unit := self._next_for(node)) is not None:
+                task, start = self._task_of(unit, node), self._nodes.cluster.start
                 running = start(task, cpus=node.cpus, gpus=node.gpus, node=node)
                 self._running[running] = unit, node
 
-    def _lose(self, unit: Unit, node: Node, gone: Lost) -> Lost | None:
-        """Let a unit begin again, or return that it was lost too often."""
-        what = f"node {node.address} was lost while {self._doing}: {gone.reason}"
+    def _next_for(self, node: Node) -> Unit | None:  # noqa: ARG002 - others choose by it
+        """Take what a free node does next out of what waits; None if there is nothing for it."""
+        return self._waiting.pop(0) if self._waiting else None
+
+    def _begins_again(self, unit: Unit, node: Node, gone: Lost) -> bool:
+        """Say what was lost, and return whether it may be tried again."""
+        what = f"node {node.address} was lost while {self._doing(unit)}: {gone.reason}"
         self._listener.notice(what)
         if gone.is_gone:
             self._nodes.usable.pop(node.id, None)
         else:
             self._crashes[unit] += 1
-        if self._crashes[unit] < MOST_TRIES:
-            self._waiting.insert(0, unit)
-            return None
-        return Lost(f"its process was lost {MOST_TRIES} times: {gone.reason}", gone.is_gone)
+        return self._crashes[unit] < MOST_TRIES
+
+    def _wait_again(self, unit: Unit) -> None:
+        """Let a unit begin again before what waits."""
+        self._waiting.insert(0, unit)

@@ -8,7 +8,7 @@ import queue
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -38,7 +38,7 @@ from simx.runner.bench.bench import bench_of, measured
 from simx.runner.bench.cells import exported
 from simx.runner.bench.environment import describe_environment
 from simx.runner.bench.resumption import Earlier
-from simx.runner.bench.session import prepared
+from simx.runner.bench.session import Session, prepared
 from simx.runner.bench.stopping import Launches
 from simx.runner.bench.targets import open_targets
 from simx.runner.bench.threads import default_threads
@@ -183,14 +183,13 @@ def _export(task: Export) -> Iterator[Answer]:
 def _measure(task: Measure) -> Iterator[Answer]:
     """Do as a local run does for its first backbone; the journal is the driver's."""
     listener, launches = _Notices(), Launches(task.config)
-    config = msgspec.structs.replace(task.config, backbones=(task.backbone,))
-    with prepared(config, task.inputs, listener) as session, ExitStack() as held:
-        backbones = [each for each in session.backbones if each.name == task.backbone]
+    with _prepared(task, listener) as session, ExitStack() as held:
+        config = session.config
         opened = held.enter_context(open_targets(session.targets, config.worker_memory))
         if opened.notes:
             yield Measured(Noted(notes=opened.notes))
         plan = session.plan
-        (workload,) = held.enter_context(exported(backbones, session.store, plan, listener))
+        (workload,) = held.enter_context(exported(session.backbones, session.store, plan, listener))
         yield from map(Noticed, listener.texts)
         history = ReferenceWorkloadHistory()
         bench = held.enter_context(bench_of(config, session.pictures, opened, history))
@@ -199,25 +198,31 @@ def _measure(task: Measure) -> Iterator[Answer]:
             yield Measured(each, launches.planned, launches.done)
 
 
+@contextmanager
+def _prepared(task: Measure, listener: ExportListener) -> Iterator[Session]:
+    """Prepare a session of the backbone alone; models of the user's own come with their files."""
+    config = msgspec.structs.replace(task.config, backbones=(task.backbone,))
+    with prepared(config, task.inputs, listener) as session:
+        own = tuple(each for each in session.backbones if each.name == task.backbone)
+        yield msgspec.structs.replace(session, backbones=own)
+
+
 def _search(task: Measure) -> Iterator[Answer]:
     """Do as a local run does for its first backbone, in a thread, while this one tells of it."""
     listener, said = _Notices(), queue.SimpleQueue[Answer | None]()
-    config = msgspec.structs.replace(task.config, backbones=(task.backbone,))
 
     def tell(_: Backbone, done: int, planned: int) -> None:
         said.put(Measured(Noted(notes=()), planned, done))
 
     with (
-        prepared(config, task.inputs, listener) as session,
+        _prepared(task, listener) as session,
         temporary_folder() as folder,
         Journal.begin(
             folder / "journal", msgspec.structs.replace(session.header, aim=task.aim)
         ) as journal,
         ThreadPoolExecutor(1) as pool,
     ):
-        backbones = tuple(each for each in session.backbones if each.name == task.backbone)
-        one = msgspec.structs.replace(session, backbones=backbones)
-        future = pool.submit(tune_backbones, one, journal, lambda _: nullcontext(tell))
+        future = pool.submit(tune_backbones, session, journal, lambda _: nullcontext(tell))
         future.add_done_callback(lambda _: said.put(None))
         told: Iterator[Answer] = iter(said.get, None)
         yield from told

@@ -4,8 +4,7 @@ from contextlib import closing
 
 import msgspec
 
-from simx.cluster.connection import Lost
-from simx.cluster.exporting import export_on
+from simx.cluster.connection import Lost, Node
 from simx.cluster.measuring import SpreadSession
 from simx.cluster.spreading import Spread
 from simx.cluster.tasks import Measure, Measured
@@ -29,15 +28,19 @@ def tune_on(session: Session, journal: Journal, measuring: Measuring) -> Tuning:
         raise InputError("--resume: the run was begun without --on; resume it without, too")
     aim, found = journal.kept.header.aim or Aim(), journal.kept.searched
     left = [each for each in session.backbones if (each.model, each.weights) not in found]
-    for note in session.notes:
-        session.listener.notice(note)
-    plan = msgspec.structs.replace(session.plan, threads=1, checked=True)
-    export_on(session.nodes.cluster, left, session.store, plan, session.listener)
+    session.prepare(left)
 
-    def task_of(backbone: Backbone) -> Measure:
+    def task_of(backbone: Backbone, _: Node) -> Measure:
         return Measure(backbone.name, session.config, absolute(session.inputs), aim)
 
-    spread = Spread(session.nodes, left, task_of, "it searched settings", session.listener)
+    spread = Spread(
+        session.nodes,
+        left,
+        task_of,
+        lambda backbone: f"it searched settings of {backbone.name}",
+        "finished searches are kept, go on with --resume",
+        session.listener,
+    )
     with measuring(left) as progress, closing(spread.answers()) as answers:
         for backbone, node, answer in answers:
             match answer:

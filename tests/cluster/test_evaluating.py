@@ -86,6 +86,12 @@ class Evaluating:
             time.sleep(0.05)
 
 
+def require_equal(here: Evaluating, there: Evaluating) -> None:
+    """Require that both have the embeddings and figures of one machine."""
+    assert there.rows("there") == here.rows("here")
+    assert there.cells("there") == here.cells("here")
+
+
 def records(data: bytes) -> list[bytes]:
     """Return the whole records of a file of embeddings of eight numbers."""
     size = 64 + 4 + 4 * 8
@@ -120,8 +126,7 @@ def test_a_store_behind_a_url_makes_no_difference(
     end(here.start("here"))
     end(there.start_on_nodes("there"))
 
-    assert there.rows("there") == here.rows("here")
-    assert there.cells("there") == here.cells("here")
+    require_equal(here, there)
 
 
 def test_a_lost_node_costs_its_shard(evaluating: Evaluating, nodes: Nodes) -> None:
@@ -136,8 +141,7 @@ def test_a_lost_node_costs_its_shard(evaluating: Evaluating, nodes: Nodes) -> No
     output = end(driver)
 
     assert "was lost while it embedded with" in output
-    assert evaluating.rows("there") == evaluating.rows("here")
-    assert evaluating.cells("there") == evaluating.cells("here")
+    require_equal(evaluating, evaluating)
 
 
 def test_a_killed_driver_goes_on(evaluating: Evaluating, log: Path) -> None:
@@ -155,5 +159,4 @@ def test_a_killed_driver_goes_on(evaluating: Evaluating, log: Path) -> None:
     assert sum(each.throughput.reused for each in found if isinstance(each, EvaluatedCell)) == len(
         kept
     )
-    assert evaluating.rows("there") == evaluating.rows("here")
-    assert evaluating.cells("there") == evaluating.cells("here")
+    require_equal(evaluating, evaluating)

@@ -8,20 +8,13 @@ from hypothesis import strategies as st
 
 from simx.cluster.health import SLOW, symptoms
 from simx.results.schema.report import Canary
-from tests.results.builders import launches
+from tests.results.builders import canary, launches
 
 QUIET = (100, 101, 102, 101, 100)
 
 
 def canaries(ns: Sequence[int], backend: str = "ort") -> Canary:
-    return Canary(
-        model="resnet18",
-        weights="IMAGENET1K_V1",
-        backend=backend,
-        provider="CPUExecutionProvider",
-        size=512,
-        launches=launches([[each] for each in ns]),
-    )
+    return canary(launches([[each] for each in ns]), backend=backend)
 
 
 def test_a_slow_node_is_sick() -> None:

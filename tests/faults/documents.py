@@ -21,10 +21,10 @@ from simx.results.files import report as report_file
 from simx.results.files.journal import read_journal
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.environment import Gpu
-from simx.results.schema.report import Canary, MeasuredCell, Parity, Report, Stop
+from simx.results.schema.report import MeasuredCell, Parity, Report, Stop
 from simx.results.schema.times import Launch, Warmup
 from tests.report.samples import quotations, two_backbones
-from tests.results.builders import around, failed, header, identity, measured, report
+from tests.results.builders import around, canary, failed, header, identity, measured, report
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,8 @@ def full_report() -> Report:
     return msgspec.structs.replace(
         base,
         environment=msgspec.structs.replace(base.environment, gpus=(gpu,), quota_cores=1.5),
-        canary=(canary("torch"), canary("ort")),
+        canary=(canary(around(2.0), backend="torch"), canary(around(2.0))),
         stops=(_stop(),),
-    )
-
-
-def canary(backend: str) -> Canary:
-    return Canary(
-        model="resnet18",
-        weights="IMAGENET1K_V1",
-        backend=backend,
-        provider="CPUExecutionProvider",
-        size=512,
-        launches=around(2.0),
     )
 
 

@@ -9,6 +9,7 @@ from simx.results.files.journal_lines import Header, Inputs
 from simx.results.schema.config import Config
 from simx.results.schema.environment import Environment, Memory, ThreadPool
 from simx.results.schema.report import (
+    Canary,
     Catalogue,
     Cell,
     FailedCell,
@@ -192,6 +193,25 @@ def quoted_report(*cells: QuotedCell) -> Report:
         canary=(),
         cells=cells,
         source="A Report on Backbones",
+    )
+
+
+def canary(
+    of: Sequence[Launch],
+    model: str = "resnet18",
+    *,
+    backend: str = "ort",
+    provider: str = "CPUExecutionProvider",
+    size: int = 512,
+) -> Canary:
+    """Return the canary's times beside a backbone."""
+    return Canary(
+        model=model,
+        weights="IMAGENET1K_V1",
+        backend=backend,
+        provider=provider,
+        size=size,
+        launches=tuple(of),
     )
 
 

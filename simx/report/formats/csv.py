@@ -23,7 +23,7 @@ from simx.results.statistics.percentiles import percentiles
 from simx.results.summaries.backbones import holding
 from simx.results.summaries.counted import CountedBackbone, CountedReport, Launches
 from simx.results.summaries.kinds import cost, parts
-from simx.results.summaries.summary import TargetId, target_of
+from simx.results.summaries.summary import TargetId, pictures_of, target_of
 
 STATISTICS = ("median", "ci_low", "ci_high", "p90", "p95", "p99", "min")
 
@@ -147,7 +147,7 @@ def _time_rows(
         yield _row(scope, "ms", "", image) | of | dict(zip(STATISTICS, milliseconds, strict=True))
         if key == FORWARD:
             its = backbone.cells[0].identity
-            pictures = its.batch * (its.instances if its.scenario == "multi-stream" else 1)
+            pictures = pictures_of(its)
             ends = (typical.median_ns, typical.high_ns, typical.low_ns)
             rates = (figure(ns and 1e9 * pictures / ns) for ns in ends)
             per_second = dict(zip(STATISTICS, rates, strict=False))

@@ -164,6 +164,11 @@ class FailedSummary(msgspec.Struct, frozen=True, kw_only=True):
     command: str
 
 
+def pictures_of(its: "Identity | BackboneSummary") -> int:
+    """Return how many pictures are embedded in the time of ``forward``."""
+    return its.batch * (its.instances if its.scenario == "multi-stream" else 1)
+
+
 class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One backbone on every target, in the report's order of targets.
 
@@ -207,7 +212,7 @@ class BackboneSummary(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pictures(self) -> int:
         """How many pictures are embedded in the time of ``forward``."""
-        return self.batch * (self.instances if self.scenario == "multi-stream" else 1)
+        return pictures_of(self)
 
     @property
     def measured(self) -> tuple[MeasuredSummary, ...]:

@@ -12,11 +12,12 @@ from simx.report.formats import terminal
 from simx.report.words.values import Value
 from simx.results.schema.environment import DeviceMemory, Gpu, Memory
 from simx.results.schema.gpu import GpuState
-from simx.results.schema.report import Canary, Parity, Similarity, Stop
+from simx.results.schema.report import Parity, Similarity, Stop
 from simx.results.schema.times import Block, Launch, Noise, Timing
 from tests.report.samples import HOSTILE, expected, rendered, two_backbones
 from tests.results.builders import (
     around,
+    canary,
     failed,
     identity,
     launches,
@@ -404,14 +405,7 @@ def test_parity_that_is_off_shows() -> None:
 
 def test_the_heading_tells_the_peak_and_the_gpus() -> None:
     """Shares refer to a peak, and a GPU is named with its driver."""
-    canary = Canary(
-        model="resnet18",
-        weights="IMAGENET1K_V1",
-        backend="ort",
-        provider="CPUExecutionProvider",
-        size=512,
-        launches=launches([[1_500_000]]),
-    )
+    taken = canary(launches([[1_500_000]]))
     gpu = Gpu(
         name="NVIDIA Example",
         driver="570.1",
@@ -419,7 +413,7 @@ def test_the_heading_tells_the_peak_and_the_gpus() -> None:
         core_clock_mhz=1980,
         memory_clock_mhz=None,
     )
-    of = msgspec.structs.replace(report(measured(milliseconds=50)), canary=(canary,))
+    of = msgspec.structs.replace(report(measured(milliseconds=50)), canary=(taken,))
     assert of.environment is not None
     environment = msgspec.structs.replace(of.environment, gpus=(gpu,))
     text = rendered(msgspec.structs.replace(of, environment=environment))

@@ -6,7 +6,7 @@ import pytest
 from simx.models.pictures import Image
 from simx.models.ranges import DEFAULT_RANGES
 from simx.report.words.findings import sentences, smallest_times
-from simx.results.schema.report import Canary, Cell, Identity, MeasuredCell, Report, Similarity
+from simx.results.schema.report import Cell, Identity, MeasuredCell, Report, Similarity
 from simx.results.schema.times import Timing
 from simx.results.statistics.estimates import Estimate
 from simx.results.summaries.derivation import by_range
@@ -15,6 +15,7 @@ from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.report.samples import HOSTILE
 from tests.results.builders import (
     around,
+    canary,
     failed,
     identity,
     launches,
@@ -184,14 +185,7 @@ def test_each_target_speaks_for_itself() -> None:
         )
     )
     canaries = tuple(
-        Canary(
-            model=model,
-            weights="IMAGENET1K_V1",
-            backend="ort",
-            provider="CPUExecutionProvider",
-            size=512,
-            launches=launches([[ns]]),
-        )
+        canary(launches([[ns]]), model)
         for model, ns in (("resnet18", 1_000_000), ("vgg11", 1_023_000))
     )
 

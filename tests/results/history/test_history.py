@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from simx.results.history.history import History, history
-from simx.results.schema.report import Canary, Report
+from simx.results.schema.report import Report
 from simx.results.schema.times import Noise
-from tests.results.builders import identity, launches, measured, timings, with_noise
+from tests.results.builders import canary, identity, launches, measured, timings, with_noise
 from tests.results.history.series import MODELS, Factor, day, stored
 
 DAYS = 30
@@ -132,15 +132,8 @@ def test_the_machine_is_told_by_its_canary() -> None:
     """Where the canary changes with a target, the machine is named first."""
 
     def with_canary(each: Report, factor: float) -> Report:
-        canary = Canary(
-            model="resnet18",
-            weights="IMAGENET1K_V1",
-            backend="ort",
-            provider="CPUExecutionProvider",
-            size=512,
-            launches=launches([[round(1e7 * factor)]] * 3),
-        )
-        return msgspec.structs.replace(each, canary=(canary,))
+        taken = canary(launches([[round(1e7 * factor)]] * 3))
+        return msgspec.structs.replace(each, canary=(taken,))
 
     reports = [
         with_canary(day(number, a_target_changes), 1.1 if number >= 20 else 1.0)

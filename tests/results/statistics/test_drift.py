@@ -15,6 +15,7 @@ from simx.results.schema.report import (
 )
 from simx.results.statistics.drift import between_nodes, drift, has_share, peaks, rate_of
 from simx.results.summaries.summary import target_of
+from tests.results import builders
 from tests.results.builders import around, identity, launches, measured, report
 
 
@@ -25,14 +26,8 @@ def canary(
     backend: str = "ort",
     provider: str = "CPUExecutionProvider",
 ) -> Canary:
-    return Canary(
-        model=model,
-        weights="IMAGENET1K_V1",
-        backend=backend,
-        provider=provider,
-        size=100,
-        launches=launches([[ns, 2 * ns]]),
-    )
+    taken = launches([[ns, 2 * ns]])
+    return builders.canary(taken, model, backend=backend, provider=provider, size=100)
 
 
 def of_canaries(*canaries: Canary, cells: Sequence[MeasuredCell] = ()) -> Report:

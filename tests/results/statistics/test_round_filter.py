@@ -12,6 +12,7 @@ from simx.results.schema.report import Canary
 from simx.results.schema.times import Block, Launch, Noise
 from simx.results.statistics.noise import disturbances
 from simx.results.statistics.round_filter import filter_blocks, filter_rounds, references
+from tests.results import builders
 from tests.results.builders import launches
 
 WALL = 100_000_000
@@ -39,14 +40,8 @@ def cell(*noises: Sequence[Noise], ns: int = 1_000_000) -> tuple[Launch, ...]:
 
 def canary(*rounds: Sequence[int], backend: str = "ort") -> Canary:
     """Return the canary's times in nanoseconds, one block a round, one list a launch."""
-    return Canary(
-        model="resnet18",
-        weights="IMAGENET1K_V1",
-        backend=backend,
-        provider=ORT[1],
-        size=512,
-        launches=launches(*([[ns] for ns in of_launch] for of_launch in rounds)),
-    )
+    taken = launches(*([[ns] for ns in of_launch] for of_launch in rounds))
+    return builders.canary(taken, backend=backend)
 
 
 def kept(found: tuple[Launch, ...]) -> list[tuple[int, int]]:

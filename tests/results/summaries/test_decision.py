@@ -6,7 +6,6 @@ import pytest
 from simx.common.errors import InputError
 from simx.results.schema.evaluation import Evaluation
 from simx.results.schema.report import (
-    Canary,
     Cell,
     MeasuredCell,
     Node,
@@ -19,7 +18,7 @@ from simx.results.schema.times import Timing
 from simx.results.summaries.decision import Decision, decisions
 from simx.results.summaries.selection_criteria import Limits, SelectionCriteria
 from simx.results.summaries.summary import TargetId
-from tests.results.builders import MS, around, failed, identity, launches, measured, report
+from tests.results.builders import MS, around, canary, failed, identity, launches, measured, report
 from tests.results.evaluations import evaluation, timed
 
 CPU = "CPUExecutionProvider"
@@ -281,14 +280,7 @@ def test_targets_can_be_chosen_beside_an_evaluation() -> None:
 def test_the_products_of_two_backends_are_no_drift() -> None:
     """Their levels differ by the libraries' speed; only what changes between backbones counts."""
     canaries = tuple(
-        Canary(
-            model=model,
-            weights="IMAGENET1K_V1",
-            backend=backend,
-            provider=CPU,
-            size=64,
-            launches=launches([[round(time * MS)]]),
-        )
+        canary(launches([[round(time * MS)]]), model, backend=backend, size=64)
         for model, slower in (("goodnet", 1.0), ("badnet", 1.1))
         for backend, time in (("torch", 5 * slower), ("ort", slower))
     )

@@ -7,12 +7,13 @@ import pytest
 
 from simx.models.pictures import COMPARED_IMAGES, Image
 from simx.models.ranges import DEFAULT_RANGES
-from simx.results.schema.report import Canary, Cell, MeasuredCell, Report, Similarity, WeightsOrigin
+from simx.results.schema.report import Cell, MeasuredCell, Report, Similarity, WeightsOrigin
 from simx.results.schema.times import Scope
 from simx.results.summaries.derivation import by_range
 from simx.results.summaries.findings import Extremes, Findings, Smallest, findings
 from simx.results.summaries.summary import BackboneSummary, TargetId
 from tests.results.builders import (
+    canary,
     failed,
     identity,
     launches,
@@ -111,14 +112,7 @@ def test_drift_between_backbones_makes_ties() -> None:
         measured(identity("resnet34"), milliseconds=54),
     )
     canaries = tuple(
-        Canary(
-            model=model,
-            weights="IMAGENET1K_V1",
-            backend="torch",
-            provider="CPUExecutionProvider",
-            size=512,
-            launches=launches([[ns]]),
-        )
+        canary(launches([[ns]]), model, backend="torch")
         for model, ns in (("resnet18", 1_000_000), ("resnet34", 1_100_000))
     )
     steady = smallest(found(report(*cells)))[TORCH, "forward", None]

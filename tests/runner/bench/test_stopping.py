@@ -7,10 +7,11 @@ import pytest
 
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.schema.config import Schedule
-from simx.results.schema.report import Canary, MeasuredCell
+from simx.results.schema.report import MeasuredCell
 from simx.results.schema.times import Block, Launch, Noise, Timing
 from simx.results.statistics.sample_size import PilotSpreads
 from simx.runner.bench.stopping import Launches
+from tests.results import builders
 from tests.results.builders import failed, identity, launches, measured, with_noise
 from tests.runner.fakes import BACKBONE
 
@@ -231,14 +232,7 @@ def test_the_pilot_s_rounds_are_judged_by_all_canaries_so_far() -> None:
         blocks = tuple(
             Block(round=at, calls=1, ns=(ns,)) for at, ns in enumerate((canary, 100, 100))
         )
-        taken = Canary(
-            model="resnet18",
-            weights="IMAGENET1K_V1",
-            backend=key[0],
-            provider=key[1],
-            size=512,
-            launches=(Launch(index=index, blocks=blocks),),
-        )
+        taken = builders.canary([Launch(index=index, blocks=blocks)])
         return FinishedLaunch(cells=(cell("ort", [of]),), canary=(taken,))
 
     for index, time in enumerate((10.0, 10.4, 9.6, 10.2, 9.8)):
