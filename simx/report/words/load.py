@@ -31,6 +31,7 @@ def percentile_notes(
 ) -> Iterator[str]:
     """Yield how many queries the largest percentile takes, of each cell that has too few.
 
+    A cell whose queries do not count, because the machine was busy, has a note of its own.
     ``names`` are those of the backbones, by their identities.
     """
     needed = samples_needed(SHARES[-1])
@@ -38,7 +39,9 @@ def percentile_notes(
         is_single = backbone.scenario in {SINGLE_STREAM, "offline"}
         for cell in () if is_single or backbone.latency_bound else backbone.measured:
             launches = cell.forwards
-            worth = effective_samples(launches) if launches else 0.0
+            if not launches:
+                continue
+            worth = effective_samples(launches)
             if worth < needed or len(launches) < MIN_LAUNCHES:
                 yield (
                     f"{names[id(backbone)]} on {target_name(cell.target)}: p99 takes {needed} "

@@ -18,7 +18,7 @@ from simx.results.summaries.decision import decide
 from simx.results.summaries.derivation import backbones, by_range, targets
 from simx.results.summaries.selection_criteria import SelectionCriteria
 from tests.report.samples import rendered
-from tests.results.builders import MS, around, failed, identity, measured, report
+from tests.results.builders import MS, around, failed, identity, measured, report, with_noise
 
 
 def load(*cells: Cell, **config: Any) -> Report:
@@ -145,6 +145,18 @@ def test_too_few_queries_say_how_many_are_needed() -> None:
     (note,) = (each for each in mark_notes(summary.settings) if "p99" in each)
     assert "p99 takes 662 independent queries" in note
     assert "are worth 100" in note
+
+
+def test_a_busy_machine_s_queries_are_not_said_to_be_too_few() -> None:
+    """More of them would not help: the note on the busy machine says what does."""
+    taken = Noise(wall_ns=100 * MS, wait_ns=90 * MS)
+    busy = [with_noise(launch, taken) for launch in queries(20.0, many=20)]
+    of = load(cell(busy, scenario="server", rate=20.0), scenario="server", rate=20.0)
+    (summary,) = by_range(of, DEFAULT_RANGES)
+    notes = mark_notes(summary.settings)
+
+    assert not any("p99" in each for each in notes)
+    assert any("the machine was busy" in each for each in notes)
 
 
 def test_within_a_bound_there_is_the_largest_rate() -> None:
