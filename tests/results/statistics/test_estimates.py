@@ -17,6 +17,7 @@ from simx.results.statistics.estimates import (
     launch_estimate,
     minimum,
     ratio,
+    summed,
     t_quantile,
 )
 from tests.results.builders import launches
@@ -49,6 +50,23 @@ def test_a_launch_is_the_geometric_mean_of_its_blocks() -> None:
     (launch,) = launches([[10], [40]])
 
     assert launch_estimate(launch) == pytest.approx(20)
+
+
+def test_stages_add_up_in_each_launch() -> None:
+    """Typical times of the stages before are added to each call of the last one, by launch."""
+    decode, preprocess = launches([[10, 30, 20]], [[100]], [[7]]), launches([[5]], [[60]])
+    calls = Launch(index=1, blocks=(Block(round=0, calls=4, ns=(400, 800)),))
+    first, second = summed([decode, preprocess], (launches([[1000]])[0], calls))
+
+    assert launch_estimate(first) == pytest.approx(20 + 5 + 1000)
+    assert second.blocks[0].ns == (4 * 160 + 400, 4 * 160 + 800)
+
+
+def test_a_launch_that_lacks_a_stage_has_no_sum() -> None:
+    """Nothing is added up over two processes."""
+    of_one, of_three = launches([[5]]), launches([[10]], [[20]], [[30]])
+
+    assert [launch.index for launch in summed([of_three, of_one], of_three)] == [0]
 
 
 def test_estimate_of_launches() -> None:

@@ -15,8 +15,6 @@ from simx.results.files.journal import journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.config import Schedule, Setting
 from simx.results.schema.report import FailedCell, Failure, MeasuredCell, Report
-from simx.results.statistics.estimates import launch_estimate
-from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.derivation import by_range
 from simx.runner.bench import launch as launches
 from simx.runner.bench import schedule as schedules
@@ -120,26 +118,6 @@ def test_a_device_s_events_stand_beside_the_clock(tmp_path: Path) -> None:
     ]
 
     assert found == [{True}, {False}, {False}, {False}]
-
-
-def test_stages_add_up_to_the_pipeline(tmp_path: Path) -> None:
-    """In each launch, the typical times of the stages are that of the whole."""
-    report = CountedReport(bench(tmp_path, "right"))
-    (backbone,) = report.backbones
-    (times,) = backbone.times.values()
-    by_scope = {
-        scope: {launch.index: launch_estimate(launch) for launch in found}
-        for (scope, image), found in times.items()
-        if image == "negative"
-    }
-    whole = by_scope["pipeline"]
-    stages = [by_scope["pipeline.decode"], by_scope["pipeline.preprocess"]]
-    stages.append(by_scope["pipeline.forward"])
-
-    # On a busy machine nothing counts.
-    assert whole or backbone.busy or backbone.filtered.noisy
-    for index, together in whole.items():
-        assert together == pytest.approx(sum(stage[index] for stage in stages), rel=0.2)
 
 
 def test_a_picture_that_cannot_be_read_fails_the_cells(tmp_path: Path) -> None:
