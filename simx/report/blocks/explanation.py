@@ -92,13 +92,18 @@ def _finding(found: Explanation, names: Sequence[str]) -> str:
 
 
 def _times(found: Explanation, names: Sequence[str]) -> str:
+    times = (figures.time(side.forward, spread=True) for side in found.sides)
     sides = (
-        f"{name} takes {figures.in_sentence(figures.time(side.forward, spread=True), 'ms')}"
-        for name, side in zip(names, found.sides, strict=True)
+        f"{name} {_verb(time)} {figures.in_sentence(time, 'ms')}"
+        for name, time in zip(names, times, strict=True)
     )
     ratio = figures.in_sentence(figures.ratio(found.ratio), "times as long")
     settings = (counted(found.launches, "launch"), counted(found.threads, "thread"))
     return f"{' and '.join(sides)}: {ratio}. {', '.join(settings)}, batch {found.batch}."
+
+
+def _verb(time: Value) -> str:
+    return "was" if time == figures.UNKNOWN else "takes"
 
 
 def _in_shares(found: Explanation) -> bool:

@@ -56,6 +56,15 @@ def test_sides_that_are_not_told_apart_are_called_so() -> None:
     assert sentence not in shown()
 
 
+def test_a_side_of_an_uncertain_time_is_said_to_be_so() -> None:
+    """In a sentence that one can read."""
+    unsure = msgspec.structs.replace(TORCH.forward, low_ns=MS, high_ns=1000 * MS)
+
+    text = shown(sides=(msgspec.structs.replace(TORCH, forward=unsure), ORT))
+
+    assert "torch was not measured precisely enough and ort takes " in text
+
+
 GAIN = Ratio(value=1.6, low=1.57, high=1.63, degrees=4, launches=5)
 
 
