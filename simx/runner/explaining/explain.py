@@ -17,7 +17,7 @@ from msgspec.structs import replace
 import simx
 from simx.common.errors import ExitCode, InputError, SimxError
 from simx.exporter.jobs.plan import ExportListener
-from simx.results.explanation.gap import by_kind, by_part
+from simx.results.explanation.gap import FLUSHING_GAIN, by_kind, by_part
 from simx.results.explanation.profiles import typical
 from simx.results.explanation.roofline import with_reached
 from simx.results.files.journal_lines import FinishedLaunch, Inputs
@@ -28,7 +28,6 @@ from simx.results.schema.report import FailedCell, Identity, MeasuredCell
 from simx.results.statistics.drift import highest_rate
 from simx.results.statistics.estimates import Ratio, estimate, ratio, ratio_of
 from simx.results.statistics.noise import ReferenceWorkloadHistory, page_faults
-from simx.runner.bench.admission import admitted
 from simx.runner.bench.bench import Progress
 from simx.runner.bench.cell_client import CellClient, CellFailedError
 from simx.runner.bench.cells import PlannedCell, Workload, exported
@@ -149,8 +148,7 @@ def _explained(
     """Measure, profile, and compare."""
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     setting = config.settings[0]
-    planned = _sound(workload.cell(each, config, setting) for each in targets)
-    cells = _sound(admitted(planned, bench.launchers, USUAL))
+    cells = _sound(workload.cell(each, config, setting) for each in targets)
     names = {
         cell.identity: Candidate(cell.target, cell.target.precision, cell.batch, cell.threads)
         for cell in cells
@@ -170,6 +168,11 @@ def _explained(
             call_ns = estimate(times[names[of.identity]]).median_ns
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
             profiles[cell.identity].append(found)
+        profiled = [
+            (cell, of)
+            for cell, of in profiled
+            if _may_gain(profiles[of.identity], profiles[cell.identity])
+        ]
     counted = _work(cells)
     peak = max(highest_rate(canary) for launch in launches for canary in launch.canary)
     both = [times[names[cell.identity]] for cell in cells]
@@ -239,12 +242,23 @@ def _flushing(cell: PlannedCell) -> PlannedCell:
     return replace(cell, target=candidate.also("flush-denormals").target)
 
 
+def _may_gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> bool:
+    """Whether further launches are worth it: what gains nothing so far takes their time."""
+    gain = _gain(kept, flushed)
+    return gain is None or gain.value >= FLUSHING_GAIN
+
+
 def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
-    """Return how many times as fast profiled calls are with denormal numbers flushed."""
+    """Return how many times as fast profiled calls are with denormal numbers flushed.
+
+    Args:
+        kept: the profile of each launch.
+        flushed: those of the first launches, or of all; the same if there is nothing to flush.
+    """
     if not flushed or kept is flushed:
         return None
     totals = [[sum(kernel.ns for kernel in each) for each in of] for of in (kept, flushed)]
-    return ratio_of(dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=True))))
+    return ratio_of(dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=False))))
 
 
 def _profile(cell: PlannedCell, launcher: Launcher, call_ns: float) -> Kernels:

@@ -102,9 +102,22 @@ def test_denormal_numbers_and_page_faults_are_measured(
     assert usual.flushed is None
     assert denormal.flushed is not None
     assert denormal.flushed.value == pytest.approx(3.0)
+    assert denormal.flushed.launches == 2
     assert denormal.profiled_ns == 3e4
     assert all(side.page_faults is not None for side in found.sides)
     assert all(side.threads_used is not None for side in found.sides)
+
+
+def test_what_gains_nothing_at_first_is_not_flushed_again(
+    tmp_path: Path, reader: PictureReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further launches have the usual profiles alone."""
+    monkeypatch.setattr(explain, "FLUSHING_GAIN", 3.5)
+    denormal = explained(tmp_path, reader, "right", "denormal").sides[1]
+
+    assert denormal.flushed is not None
+    assert denormal.flushed.launches == 1
+    assert denormal.profiled_ns == 3e4
 
 
 def test_a_side_may_be_the_other_one_that_flushes(tmp_path: Path, reader: PictureReader) -> None:
