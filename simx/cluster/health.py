@@ -1,5 +1,6 @@
 """Which of equal nodes are sick, by the canaries of the backbone that all of them measure. Pure."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import median_low
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from simx.results.files.assembly import merge_canaries
 from simx.results.schema.report import Canary
-from simx.results.statistics.noise import canary_ns
+from simx.results.statistics.noise import CanaryKey, canary_ns
 
 SLOW = 1.25
 """A node is sick whose canaries take this many times as long as those of the node in the middle.
@@ -18,28 +19,36 @@ NOISY = 0.25
 a quiet machine that is 2 to 3 %; a neighbour on the hardware thread costs 15 to 20 %."""
 
 
-def symptoms(nodes: Mapping[str, Sequence[Canary]]) -> dict[str, str]:
+Quartiles = Mapping[CanaryKey, tuple[float, float, float]]
+"""Of a node's canaries, in nanoseconds."""
+
+
+def quartiles(canaries: Sequence[Canary]) -> Quartiles:
+    """Return those of all canaries of a node."""
+    return {
+        (of.backend, of.provider): tuple(
+            np.quantile(
+                [canary_ns(block) for launch in of.launches for block in launch.blocks],
+                (0.25, 0.5, 0.75),
+            ).tolist()
+        )
+        for of in merge_canaries(canaries)
+    }
+
+
+def symptoms(nodes: Mapping[str, Quartiles]) -> dict[str, str]:
     """Return why nodes are sick, by their identifiers; none if all are.
 
     Args:
-        nodes: the canaries of the same backbone on nodes of one kind.
+        nodes: the quartiles of the same backbone's canaries on nodes of one kind.
     """
-    quartiles = {
-        node: {
-            (of.backend, of.provider): np.quantile(
-                [canary_ns(block) for launch in of.launches for block in launch.blocks],
-                (0.25, 0.5, 0.75),
-            )
-            for of in merge_canaries(canaries)
-        }
-        for node, canaries in nodes.items()
-    }
+    medians: dict[CanaryKey, list[float]] = defaultdict(list)
+    for its in nodes.values():
+        for key, (_, middle, _) in its.items():
+            medians[key].append(middle)
+    usual = {key: median_low(of) for key, of in medians.items()}
     found = {}
-    for node, its in quartiles.items():
-        usual = {
-            key: median_low(float(of[key][1]) for of in quartiles.values() if key in of)
-            for key in its
-        }
+    for node, its in nodes.items():
         factor = min((middle / usual[key] for key, (_, middle, _) in its.items()), default=1.0)
         spread = min(((high - low) / middle for low, middle, high in its.values()), default=0.0)
         if factor > SLOW:

@@ -17,7 +17,7 @@ import msgspec
 
 from simx.cluster.connection import Lost, Node, connected
 from simx.cluster.exporting import export_on
-from simx.cluster.health import symptoms
+from simx.cluster.health import Quartiles, quartiles, symptoms
 from simx.cluster.nodes import Nodes
 from simx.cluster.spreading import Spread
 from simx.cluster.tasks import Look, Measure, Measured
@@ -147,6 +147,7 @@ class _Run(Spread[_Work]):
         self._reference = min(session.backbones, key=lambda each: each.gflops or math.inf)
         self._ended = defaultdict[JournaledBackbone, set[str]](set)
         self._canaries = defaultdict[str, list[Canary]](list)
+        self._quartiles: dict[str, Quartiles] = {}
         self._sick = set(journal.kept.sick_nodes)
         for each in journal.kept.attempts:
             self._remember(each)
@@ -209,15 +210,18 @@ class _Run(Spread[_Work]):
         self._journal.append(launch)
         self._remember(launch)
         if launch.is_last and work.backbone == self._reference:
-            compared = {node: self._canaries[node] for node in self._ended[launch.backbone]}
+            compared = {node: self._quartiles[node] for node in self._ended[launch.backbone]}
             for key, reason in symptoms(compared).items():
                 self._leave_out(key, reason)
 
     def _remember(self, launch: FinishedLaunch) -> None:
+        node = launch.node or ""
         if launch.backbone[:2] == (self._reference.model, self._reference.weights):
-            self._canaries[launch.node or ""] += launch.canary
+            self._canaries[node] += launch.canary
+            if launch.is_last:
+                self._quartiles[node] = quartiles(self._canaries.pop(node))
         if launch.is_last:
-            self._ended[launch.backbone].add(launch.node or "")
+            self._ended[launch.backbone].add(node)
 
     def _leave_out(self, key: str, reason: str) -> None:
         """Use a sick node no more, and measure again what it has measured."""

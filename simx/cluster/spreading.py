@@ -95,6 +95,8 @@ class Spread(Generic[Unit]):
         if self._waiting and time.monotonic() - self._looked > _REFRESH_SECONDS:
             self._nodes.refresh()
             self._looked = time.monotonic()
+        if len(self._running) >= len(self._nodes.usable):
+            return
         busy = {node.id for _, node in self._running.values()}
         for node in [each for key, each in self._nodes.usable.items() if key not in busy]:
             if (unit := self._next_for(node)) is not None:

@@ -9,7 +9,7 @@ from simx.results.schema.kernels import Kernel, Step
 
 Sides = tuple[Side, Side]
 
-FLUSHING_GAIN = 1.05
+FLUSHING_GAIN = 1.1
 """From this gain on, denormal numbers are a cause: it is above what one profile differs by."""
 
 _FAULT_NS = 1000.0

@@ -51,8 +51,8 @@ EXPLAINING = Schedule(pilot=5, launches=5, rounds=10)
 _ROUNDS_SECONDS = 4.0
 """After which a launch begins no further round."""
 
-_FEWEST_LAUNCHES, _BUDGET_SECONDS = 3, 45.0
-"""No further launch than the fewest begins after this time."""
+_FEWEST_LAUNCHES, _FEWEST_PROFILES, _BUDGET_SECONDS = 3, 2, 45.0
+"""No further launch, and no further profile, than the fewest begins after this time."""
 
 _PROFILED_SECONDS = 0.5
 _FEWEST_PROFILED, _MOST_PROFILED = 4, 40
@@ -156,14 +156,16 @@ def _explained(
     launches: list[FinishedLaunch] = []
     profiles: dict[Identity, list[Kernels]] = defaultdict(list)
     profiled = _flushing_too(cells)
-    start = time.monotonic()
+    end = time.monotonic() + _BUDGET_SECONDS
     for index in range(EXPLAINING.launches):
-        if index >= _FEWEST_LAUNCHES and time.monotonic() - start > _BUDGET_SECONDS:
+        if index >= _FEWEST_LAUNCHES and time.monotonic() > end:
             break
         progress(workload.backbone, index, EXPLAINING.launches)
         launches.append(run_launch(bench, cells, index, _ROUNDS_SECONDS).finished)
         _sound(launches[-1].cells)
         times, _, noisy, _ = outcomes(launches, names, bench.history.references())
+        if index >= _FEWEST_PROFILES and time.monotonic() > end:
+            continue
         for cell, of in shuffled(profiled, config.seed, index, "profile"):
             call_ns = estimate(times[names[of.identity]]).median_ns
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
