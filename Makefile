@@ -128,9 +128,11 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 	$(BIN)/python -m benchmarks.history --days
 	$(BIN)/python -m benchmarks.history --targets
 	$(BIN)/python -m benchmarks.history_reports .simx/report.json --reports 1000
+	$(BIN)/python -m benchmarks.scheduling .simx/report.json
 
 benchmark-cluster: $(VENV)-ray/.installed  ## nodes of a Ray cluster on this machine that are killed while they measure; half an hour
 	$(VENV)-ray/bin/python -m benchmarks.cluster
+	$(VENV)-ray/bin/python -m benchmarks.scheduling .simx/report.json --ray --nodes 20 --backbones 500
 
 benchmark-builds: $(VENV)/.installed  ## ONNX Runtime's releases and its OpenVINO build, from the package index, in one run
 	$(BIN)/python -m benchmarks.builds --store $(STORE)

@@ -3,8 +3,8 @@
 Pretended nodes answer at once with the launches of a real report; no network is measured. With
 ``--ray`` they are nodes of a Ray cluster on this machine, whose own scheduler they show. Otherwise
 they exist in simulated time alone, in which a launch takes 15 s in the middle and one node in ten
-is lost in each hour: this shows the driver. Printed are its time and its memory. The report is of
-one backbone.
+is lost in each hour: this shows the driver. Printed are its time and its memory. Of the report,
+the first backbone is taken.
 
     python -m benchmarks.scheduling report.json --nodes 1000 --backbones 10000
     python -m benchmarks.scheduling report.json --ray --nodes 20 --backbones 500
@@ -61,12 +61,12 @@ REPORT = "SIMX_PRETENDED_REPORT"
 def main() -> None:
     """Measure pretended backbones on pretended nodes, and print what the driver needs."""
     parser = argparse.ArgumentParser(description="How far one driver carries a cluster.")
-    parser.add_argument("report", type=Path, help="of one backbone")
+    parser.add_argument("report", type=Path)
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--backbones", type=int, default=10000)
     parser.add_argument("--ray", action="store_true", help="nodes of Ray, in real time")
     options = parser.parse_args()
-    report = read(options.report)
+    report = _first(options.report)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         simulated = Simulated(options.nodes, report)
@@ -112,9 +112,8 @@ def _peak() -> float:
 @contextmanager
 def _session(here: Cluster, report: Report, count: int, folder: Path) -> Iterator[SpreadSession]:
     """Yield a run of so many copies of the report's backbone, all of which are exported."""
-    if report.config is None:
-        raise SystemExit("the report has to be of a run")
     inputs, listener = Inputs(store=str(folder / "store")), ExportListener()
+    assert report.config is not None  # noqa: S101 - it was looked at
     with prepared(report.config, inputs, listener) as found:
         (one,) = found.backbones
         copies = [replace(one, model=f"{one.model}_{n}") for n in range(count)]
@@ -146,13 +145,25 @@ def answers_to(task: Task, report: Report) -> Iterator[Answer]:
 def answer(task: bytes) -> Iterator[bytes]:
     """Do as a node's ``run``."""
     asked = msgspec.msgpack.decode(task, type=Task, dec_hook=lambda kind, value: kind(value))
-    for each in answers_to(asked, _read(os.environ[REPORT])):
+    for each in answers_to(asked, _first(Path(os.environ[REPORT]))):
         yield msgspec.msgpack.encode(each)
 
 
 @functools.cache
-def _read(path: str) -> Report:
-    return read(Path(path))
+def _first(path: Path) -> Report:
+    """Return a report of the first backbone alone."""
+    report = read(path)
+    if report.config is None:
+        raise SystemExit(f"{path}: is not the report of a run")
+    name = report.config.backbones[0]
+    model = name.partition(":")[0]
+    return replace(
+        report,
+        config=replace(report.config, backbones=(name,)),
+        cells=tuple(each for each in report.cells if each.identity.model == model),
+        canary=tuple(each for each in report.canary if each.model == model),
+        stops=tuple(each for each in report.stops if each.model == model),
+    )
 
 
 def _launch(report: Report, model: str, index: int) -> FinishedLaunch:

@@ -45,6 +45,10 @@ def resume_command(report: Path, command: Command = "bench") -> str:
     return f"simx {command} --resume {shlex.quote(str(report))}"
 
 
+class JournalFullError(SystemFailureError):
+    """A journal would become larger than what is read of one."""
+
+
 class Journal:
     """A journal that this process alone has open for writing."""
 
@@ -112,6 +116,7 @@ class Journal:
         """Write one line and wait until it is on the disk.
 
         Raises:
+            JournalFullError: It would not be read again.
             SystemFailureError: It cannot be written.
         """
         was_empty = self._is_empty
@@ -120,7 +125,7 @@ class Journal:
             self._append(line)
         except SystemFailureError as error:
             self._is_empty = was_empty
-            if was_empty:
+            if was_empty or isinstance(error, JournalFullError):
                 raise
             command = resume_command(report_path(self.path), self.kept.header.command)
             raise SystemFailureError(f"{error}; finished launches are kept: '{command}'") from None
@@ -148,8 +153,13 @@ class Journal:
 
     def _append(self, line: Header | Line) -> None:
         assert self._descriptor is not None  # noqa: S101 - a closed journal gets no lines
+        view = memoryview(msgspec.json.encode(line) + b"\n")
         with _writing(self.path):
-            view = memoryview(msgspec.json.encode(line) + b"\n")
+            if os.fstat(self._descriptor).st_size + len(view) > JOURNAL.most_bytes:
+                raise JournalFullError(
+                    f"journal {self.path}: is full at {JOURNAL.most_bytes >> 20} MiB; the report "
+                    "has what was measured, and the rest needs a run of its own"
+                )
             while view:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)

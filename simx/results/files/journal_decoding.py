@@ -28,7 +28,7 @@ T = TypeVar("T")
 JOURNAL = InputKind(
     label="journal ",
     mend="give the report of an interrupted run, or move the journal away and measure again",
-    most_bytes=512 * 2**20,
+    most_bytes=2**30,
 )
 
 

@@ -24,11 +24,11 @@ from simx.results.schema.tuning import BenchOptions
 REPORT = InputKind(
     label="",
     mend="give a report that `simx bench` wrote",
-    most_bytes=512 * 2**20,
+    most_bytes=2**30,
     pipes=True,
     gzip=True,
 )
-"""The largest is some thirty times what every backbone on two backends takes."""
+"""The largest is some sixty times what every backbone on two backends takes."""
 
 SETTINGS = replace(REPORT, label="settings ", mend="give a result that `simx tune` wrote")
 

@@ -14,7 +14,12 @@ import simx
 from simx.common.errors import SystemFailureError, Terminated
 from simx.models.backbone import Backbone
 from simx.models.pictures import PictureSet
-from simx.results.files.journal import Journal, read_journal, resume_command
+from simx.results.files.journal import (
+    Journal,
+    JournalFullError,
+    read_journal,
+    resume_command,
+)
 from simx.results.files.journal_lines import FinishedLaunch
 from simx.results.files.report import write
 from simx.results.schema.config import BATCH, SINGLE_STREAM, Config
@@ -106,7 +111,7 @@ def published_if_ended(journal: Journal, path: Path) -> Iterator[None]:
     """Write a report of the finished launches where the run is ended before all is measured."""
     try:
         yield
-    except (KeyboardInterrupt, Terminated):
+    except (KeyboardInterrupt, Terminated, JournalFullError):
         _publish(journal, path, "this run was ended before all was measured")
         raise
 

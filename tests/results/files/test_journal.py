@@ -1,14 +1,22 @@
 """The journal keeps every finished launch, and a report is made of it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
+from simx.results.files import journal as journals
 from simx.results.files.assembly import merge_cells
-from simx.results.files.journal import Journal, journal_path, read_journal, resume_command
+from simx.results.files.journal import (
+    Journal,
+    JournalFullError,
+    journal_path,
+    read_journal,
+    resume_command,
+)
 from simx.results.files.journal_lines import FinishedLaunch, Header, Noted
 from simx.results.schema.report import FailedCell, MeasuredCell, Outcome, Stop
 from simx.results.schema.times import Launch
@@ -210,6 +218,21 @@ def test_a_launch_that_does_not_fit_costs_none_before_it(
             journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
 
     os.close(full)
+    assert len(read_journal(path).launches) == 1
+
+
+def test_a_journal_grows_no_larger_than_what_is_read(
+    tmp_path: Path, first: Header, cell: MeasuredCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launch that would is refused, and those before it are kept."""
+    path = tmp_path / "journal"
+    with Journal.begin(path, first) as journal:
+        journal.append(FinishedLaunch(cells=(one_launch(cell, 0),)))
+        most = path.stat().st_size + 100
+        monkeypatch.setattr(journals, "JOURNAL", replace(journals.JOURNAL, most_bytes=most))
+        with pytest.raises(JournalFullError, match="is full"):
+            journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
+
     assert len(read_journal(path).launches) == 1
 
 

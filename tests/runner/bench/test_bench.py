@@ -11,7 +11,7 @@ import pytest
 from simx.common.errors import InputError, ProviderUnavailableError
 from simx.models.backbone import Backbone
 from simx.models.ranges import DEFAULT_RANGES
-from simx.results.files.journal import journal_path, read_journal
+from simx.results.files.journal import JournalFullError, journal_path, read_journal
 from simx.results.files.report import read
 from simx.results.schema.config import Schedule, Setting
 from simx.results.schema.report import FailedCell, Failure, MeasuredCell, Report
@@ -280,18 +280,21 @@ def test_a_backbone_without_an_export_has_failed_cells(tmp_path: Path) -> None:
     assert (cell.stage, cell.reason) == ("export", "no such operator")
 
 
-def test_an_interrupted_run_leaves_what_it_finished(tmp_path: Path) -> None:
-    """An interrupt in the second launch leaves a report of the first, with a note."""
+@pytest.mark.parametrize("error", [KeyboardInterrupt, JournalFullError])
+def test_an_interrupted_run_leaves_what_it_finished(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    """What ends the second launch leaves a report of the first, with a note."""
 
     def interrupt(_backbone: Backbone, launch: int, _planned: int) -> None:
         if launch == 1:
-            raise KeyboardInterrupt
+            raise error
 
     workload = Workload(BACKBONE, {"fp32": entry_in(tmp_path)})
     path = tmp_path / "report.json"
     with (
         open_targets([target("right")]) as opened,
-        pytest.raises(KeyboardInterrupt),
+        pytest.raises(error),
     ):
         run(PLAN, opened, [workload], path, interrupt)
     report = read(path)
