@@ -16,7 +16,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     ``threads_used`` computed a large product, None if unknown, and ``page_faults`` are those of a
     call. ``flushed`` is how many times as fast a profiled call is with denormal numbers flushed to
-    zero; None where they are already, or where the backend cannot do it.
+    zero; None where they are already, where the backend cannot do it, and where the first launch
+    showed no gain.
     """
 
     backend: str

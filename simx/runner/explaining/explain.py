@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil, log
+from statistics import fmean
 from typing import TypeVar
 
 import msgspec
@@ -51,8 +52,9 @@ EXPLAINING = Schedule(pilot=5, launches=5, rounds=10)
 _ROUNDS_SECONDS = 4.0
 """After which a launch begins no further round."""
 
-_FEWEST_LAUNCHES, _FEWEST_PROFILES, _BUDGET_SECONDS = 3, 2, 45.0
-"""No further launch, and no further profile, than the fewest begins after this time."""
+_FEWEST_LAUNCHES, _BUDGET_SECONDS = 3, 45.0
+"""No further launch than the fewest begins after this time, and no further profile than the first,
+unless flushing denormal numbers has gained something."""
 
 _PROFILED_SECONDS = 0.5
 _FEWEST_PROFILED, _MOST_PROFILED = 4, 40
@@ -164,7 +166,8 @@ def _explained(
         launches.append(run_launch(bench, cells, index, _ROUNDS_SECONDS).finished)
         _sound(launches[-1].cells)
         times, _, noisy, _ = outcomes(launches, names, bench.history.references())
-        if index >= _FEWEST_PROFILES and time.monotonic() > end:
+        may_gain = len(profiled) > len(cells)
+        if index and time.monotonic() > end and not may_gain:
             continue
         for cell, of in shuffled(profiled, config.seed, index, "profile"):
             call_ns = estimate(times[names[of.identity]]).median_ns
@@ -188,7 +191,7 @@ def _explained(
             kernels=typical(profiles[cell.identity]),
             threads_used=measured.threads_used,
             page_faults=page_faults(of),
-            flushed=_gain(profiles[cell.identity], profiles.get(_flushing(cell).identity, ())),
+            flushed=_gain(profiles[cell.identity], profiles[_flushing(cell).identity]),
         )
         for cell, of, measured in zip(cells, both, first_cells, strict=True)
     )
@@ -246,8 +249,7 @@ def _flushing(cell: PlannedCell) -> PlannedCell:
 
 def _may_gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> bool:
     """Whether further launches are worth it: what gains nothing so far takes their time."""
-    gain = _gain(kept, flushed)
-    return gain is None or gain.value >= FLUSHING_GAIN
+    return kept is flushed or fmean(_gains(kept, flushed).values()) >= log(FLUSHING_GAIN)
 
 
 def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
@@ -256,11 +258,18 @@ def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
     Args:
         kept: the profile of each launch.
         flushed: those of the first launches, or of all; the same if there is nothing to flush.
+
+    Returns:
+        None if they were flushed in one launch alone, in which nothing was gained.
     """
-    if not flushed or kept is flushed:
-        return None
+    gains = {} if kept is flushed else _gains(kept, flushed)
+    return ratio_of(gains) if len(gains) > 1 else None
+
+
+def _gains(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> dict[int, float]:
+    """Return the logarithm of each launch's gain."""
     totals = [[sum(kernel.ns for kernel in each) for each in of] for of in (kept, flushed)]
-    return ratio_of(dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=False))))
+    return dict(enumerate(log(ns / less) for ns, less in zip(*totals, strict=False)))
 
 
 def _profile(cell: PlannedCell, launcher: Launcher, call_ns: float) -> Kernels:

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from simx.common.errors import InputError, SystemFailureError
-from simx.results.files import journal as journals
 from simx.results.files.assembly import merge_cells
 from simx.results.files.journal import (
     Journal,
@@ -17,6 +16,7 @@ from simx.results.files.journal import (
     read_journal,
     resume_command,
 )
+from simx.results.files.journal_decoding import JOURNAL
 from simx.results.files.journal_lines import FinishedLaunch, Header, Noted
 from simx.results.schema.report import FailedCell, MeasuredCell, Outcome, Stop
 from simx.results.schema.times import Launch
@@ -229,7 +229,8 @@ def test_a_journal_grows_no_larger_than_what_is_read(
     with Journal.begin(path, first) as journal:
         journal.append(FinishedLaunch(cells=(one_launch(cell, 0),)))
         most = path.stat().st_size + 100
-        monkeypatch.setattr(journals, "JOURNAL", replace(journals.JOURNAL, most_bytes=most))
+        full = replace(JOURNAL, most_bytes=most)
+        monkeypatch.setattr("simx.results.files.journal.JOURNAL", full)
         with pytest.raises(JournalFullError, match="is full"):
             journal.append(FinishedLaunch(cells=(one_launch(cell, 1),)))
 
