@@ -169,7 +169,7 @@ def _explained(
         may_gain = len(profiled) > len(cells)
         if index and time.monotonic() > end and not may_gain:
             continue
-        for cell, of in shuffled(profiled, config.seed, index, "profile"):
+        for cell, of in _in_turn(profiled, config.seed, index):
             call_ns = estimate(times[names[of.identity]]).median_ns
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
             profiles[cell.identity].append(found)
@@ -245,6 +245,18 @@ def _flushing(cell: PlannedCell) -> PlannedCell:
     """Return a cell with denormal numbers flushed; itself if its backend cannot do it."""
     candidate = Candidate(cell.target, cell.target.precision, cell.batch, cell.threads)
     return replace(cell, target=candidate.also("flush-denormals").target)
+
+
+def _in_turn(
+    profiled: Sequence[tuple[PlannedCell, PlannedCell]], *keys: object
+) -> list[tuple[PlannedCell, PlannedCell]]:
+    """Return the pairs in an order that follows from the keys, those of one side in a row.
+
+    The speed of the machine drifts, and what is flushed is compared with what is not.
+    """
+    sides = shuffled([of.identity for cell, of in profiled if cell is of], *keys, "sides")
+    pairs = shuffled(profiled, *keys, "profile")
+    return sorted(pairs, key=lambda pair: sides.index(pair[1].identity))
 
 
 def _may_gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> bool:
