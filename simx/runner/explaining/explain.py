@@ -166,18 +166,20 @@ def _explained(
         launches.append(run_launch(bench, cells, index, _ROUNDS_SECONDS).finished)
         _sound(launches[-1].cells)
         times, _, noisy, _ = outcomes(launches, names, bench.history.references())
-        may_gain = len(profiled) > len(cells)
-        if index and time.monotonic() > end and not may_gain:
-            continue
+        if index:
+            is_late = time.monotonic() > end
+            least = FLUSHING_GAIN if is_late else 1.0
+            profiled = [
+                (cell, of)
+                for cell, of in profiled
+                if _may_gain(profiles[of.identity], profiles[cell.identity], least)
+            ]
+            if is_late and len(profiled) == len(cells):
+                continue
         for cell, of in _in_turn(profiled, config.seed, index):
             call_ns = estimate(times[names[of.identity]]).median_ns
             found = _profile(cell, bench.launchers[of.target.backend.label], call_ns)
             profiles[cell.identity].append(found)
-        profiled = [
-            (cell, of)
-            for cell, of in profiled
-            if _may_gain(profiles[of.identity], profiles[cell.identity])
-        ]
     counted = _work(cells)
     peak = max(highest_rate(canary) for launch in launches for canary in launch.canary)
     both = [times[names[cell.identity]] for cell in cells]
@@ -259,9 +261,9 @@ def _in_turn(
     return sorted(pairs, key=lambda pair: sides.index(pair[1].identity))
 
 
-def _may_gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> bool:
-    """Whether further launches are worth it: what gains nothing so far takes their time."""
-    return kept is flushed or fmean(_gains(kept, flushed).values()) >= log(FLUSHING_GAIN)
+def _may_gain(kept: Sequence[Kernels], flushed: Sequence[Kernels], least: float) -> bool:
+    """Whether further launches are worth it: what gains less so far takes their time."""
+    return kept is flushed or fmean(_gains(kept, flushed).values()) >= log(least)
 
 
 def _gain(kept: Sequence[Kernels], flushed: Sequence[Kernels]) -> Ratio | None:
