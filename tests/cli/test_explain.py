@@ -11,7 +11,7 @@ from simx.results.files.journal_lines import Inputs
 from simx.results.schema.config import Config
 from simx.results.schema.explanation import Explanation
 from simx.runner.bench.session import Measuring
-from simx.runner.explaining.explain import TargetFailedError
+from simx.runner.explaining.profiles import TargetFailedError
 from tests.cli.support import Simx
 from tests.results.explanations import EXPLANATION
 

@@ -49,9 +49,6 @@ UNENDED = (
 )
 """What a budget does not do."""
 
-LATE = 1.05
-"""From so many times the budget on, a whole run is longer: a launch ends a little late."""
-
 PASSIVELY = "--backend torch:passive --backend ort:passive, which others disturb far less"
 """Threads that spin while they wait take the core from the one that they wait for."""
 
@@ -148,7 +145,7 @@ def late_headline(backbones: Sequence[BackboneSummary]) -> Iterator[str]:
     stops = {(of.model, of.weights): (of.stop, of.budget_seconds) for of in backbones if of.stop}
     found = [(stop.seconds, budget) for stop, budget in stops.values() if budget is not None]
     taken, given = (math.fsum(each) for each in zip(*found, strict=True)) if found else (0, 0)
-    if found and taken > LATE * given:
+    if round(taken) > given:
         yield (
             f"the budget was not kept: {taken:.0f} s instead of {given:g} s for "
             f"{counted(len(found), 'backbone')}; it {UNENDED}"

@@ -9,7 +9,7 @@ from simx.results.schema.kernels import Kernel, Step
 
 Sides = tuple[Side, Side]
 
-FLUSHING_GAIN = 1.1
+_FLUSHING_GAIN = 1.05
 """From this gain on, denormal numbers are a cause: it is above what one profile differs by."""
 
 _FAULT_NS = 1000.0
@@ -88,7 +88,7 @@ def share(side: Side, which: Callable[[Kernel], object]) -> float:
 def has_denormals(side: Side) -> bool:
     """Whether a side computes with denormal numbers that cost time."""
     gain = side.flushed
-    return gain is not None and (gain.low or 0.0) > 1 and gain.value >= FLUSHING_GAIN
+    return gain is not None and (gain.low or 0.0) > 1 and gain.value >= _FLUSHING_GAIN
 
 
 def gets_memory_anew(side: Side) -> bool:

@@ -80,7 +80,7 @@ class Journal:
         journal = cls(path, descriptor, Kept(header=header))
         try:
             _require_lock(path, descriptor)
-            journal._append(header)
+            journal._append(_encoded(header))
             with _writing(path):
                 sync_folder(path.parent)
         except BaseException:
@@ -119,13 +119,19 @@ class Journal:
             JournalFullError: It would not be read again.
             SystemFailureError: It cannot be written.
         """
+        data = _encoded(line)
+        if os.fstat(self._open).st_size + len(data) > JOURNAL.most_bytes:
+            raise JournalFullError(
+                f"journal {self.path}: is full at {JOURNAL.most_bytes >> 20} MiB, all that is read "
+                "of one; give what is left a run of its own"
+            )
         was_empty = self._is_empty
         self._is_empty = was_empty and isinstance(line, Noted)
         try:
-            self._append(line)
+            self._append(data)
         except SystemFailureError as error:
             self._is_empty = was_empty
-            if was_empty or isinstance(error, JournalFullError):
+            if was_empty:
                 raise
             command = resume_command(report_path(self.path), self.kept.header.command)
             raise SystemFailureError(f"{error}; finished launches are kept: '{command}'") from None
@@ -151,18 +157,17 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _append(self, line: Header | Line) -> None:
+    @property
+    def _open(self) -> int:
         assert self._descriptor is not None  # noqa: S101 - a closed journal gets no lines
-        view = memoryview(msgspec.json.encode(line) + b"\n")
+        return self._descriptor
+
+    def _append(self, data: bytes) -> None:
         with _writing(self.path):
-            if os.fstat(self._descriptor).st_size + len(view) > JOURNAL.most_bytes:
-                raise JournalFullError(
-                    f"journal {self.path}: is full at {JOURNAL.most_bytes >> 20} MiB; the report "
-                    "has what was measured, and the rest needs a run of its own"
-                )
+            view = memoryview(data)
             while view:
-                view = view[os.write(self._descriptor, view) :]
-            os.fsync(self._descriptor)
+                view = view[os.write(self._open, view) :]
+            os.fsync(self._open)
 
 
 def read_journal(path: Path) -> Kept:
@@ -172,6 +177,10 @@ def read_journal(path: Path) -> Kept:
         InputError: It cannot be read, or is no journal.
     """
     return decode(path, read_whole(path, JOURNAL))
+
+
+def _encoded(line: Header | Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _require_lock(path: Path, descriptor: int) -> None:

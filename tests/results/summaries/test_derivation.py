@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from simx.models.ranges import DEFAULT_RANGES, Range
-from simx.results.schema.report import MeasuredCell, Report, Similarity
-from simx.results.schema.times import FORWARD, Timing
+from simx.results.schema.report import MeasuredCell, Preparation, Report, Similarity
+from simx.results.schema.times import FORWARD, Scope, Timing
+from simx.results.statistics.estimates import launch_estimate
+from simx.results.summaries.counted import CountedReport
 from simx.results.summaries.derivation import (
     backbones,
     by_range,
@@ -153,6 +155,29 @@ def test_each_image_has_its_figures() -> None:
     assert cell.similarity.negative == -1.8293
     assert ("similarity", "positive") in cell.times
     assert ("similarity", "anchor") not in cell.times
+
+
+def test_stages_add_up_to_the_pipeline() -> None:
+    """In each launch, the typical times of the stages are that of the whole."""
+    before: dict[Scope, float] = {"pipeline.decode": 3.0, "pipeline.preprocess": 6.0}
+    stages = tuple(
+        Timing(scope=scope, image="negative", launches=around(time))
+        for scope, time in before.items()
+    )
+    cell = measured(of=forward(50))
+    prepared = Preparation(model="resnet18", weights="IMAGENET1K_V1", timings=stages)
+    of = msgspec.structs.replace(report(cell), preparations=(prepared,))
+    ((times,),) = (each.times.values() for each in CountedReport(of).backbones)
+    by_scope = {
+        scope: [launch_estimate(launch) for launch in found]
+        for (scope, image), found in times.items()
+        if image == "negative"
+    }
+
+    assert by_scope.keys() == {"pipeline", "pipeline.forward", *before}
+    parts = zip(*(by_scope[each] for each in (*before, "pipeline.forward")), strict=True)
+    assert by_scope["pipeline"] == pytest.approx([sum(each) for each in parts])
+    assert len(by_scope["pipeline"]) == 5
 
 
 def test_margin_is_the_positives_lead() -> None:

@@ -17,8 +17,8 @@ from simx.runner.bench.cells import Workload
 from simx.runner.bench.launch import Bench
 from simx.runner.bench.reading import READER, PictureReader
 from simx.runner.bench.targets import Target, started
-from simx.runner.explaining import explain
-from simx.runner.explaining.explain import TargetFailedError
+from simx.runner.explaining import explain, profiles
+from simx.runner.explaining.profiles import TargetFailedError
 from simx.runner.measure.messages import Counted
 from simx.workers.forking import launcher
 from tests.runner.benches import small_pictures
@@ -112,7 +112,7 @@ def test_what_gains_nothing_at_first_is_not_flushed_again(
     tmp_path: Path, reader: PictureReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Further launches of a network that takes long have the usual profiles alone."""
-    monkeypatch.setattr(explain, "FLUSHING_GAIN", 3.5)
+    monkeypatch.setattr(profiles, "_CLEAR_GAIN", 3.5)
     monkeypatch.setattr(explain, "_BUDGET_SECONDS", 0.0)
     denormal = explained(tmp_path, reader, "right", "denormal").sides[1]
 
