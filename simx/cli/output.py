@@ -88,11 +88,13 @@ def require_output(
         force: Whether to replace any file that is not read.
 
     Raises:
-        InputError: The output cannot be written, is read, or is another kind of file; or stdin is
-            to be read twice.
+        InputError: The output cannot be written, is read, or is another kind of file; stdin is to
+            be read twice; or bytes would go to a terminal.
     """
     if reads.count(STDIN) > 1:
         raise InputError("stdin (-) can be read only once; name a file instead")
+    if output is None and form == "parquet" and _on_terminal():
+        raise InputError("--format parquet: a terminal cannot show it; name a file with -o")
     if output is None:
         require_unread(STDOUT, reads)
     elif has_content(output, [*reads, *SETTINGS_FILES]) and not (
@@ -133,7 +135,7 @@ def emit(text: str | bytes, output: Path | None, form: Form) -> None:
     if output is not None:
         write_atomically(output, data)
         return
-    is_for_people = form == "table" or (_on_terminal() and form != "parquet")
+    is_for_people = form == "table" or _on_terminal()
     try:
         click.echo(data.decode() if is_for_people else data, nl=False, color=True)
     except OSError as error:

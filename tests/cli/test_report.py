@@ -1,6 +1,10 @@
 """``simx report``: a report's file in every form."""
 
 import gzip
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -45,6 +49,25 @@ def test_the_output_file_holds_what_stdout_would(simx: Simx, folder: Path, form:
 
     assert (saved.code, saved.out, saved.err) == (ExitCode.DONE, "", "")
     assert (folder / "rendered").read_text(encoding="utf-8") == shown.out
+
+
+def test_a_terminal_gets_no_bytes_that_it_cannot_show(folder: Path) -> None:
+    """Parquet goes to a file or a pipe; a terminal would show its bytes as signs and commands."""
+    ours, theirs = pty.openpty()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "simx", "report", "report.json", "--format", "parquet"],
+        cwd=folder,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr == "simx: --format parquet: a terminal cannot show it; name a file with -o\n"
 
 
 def test_json_is_the_report_itself(simx: Simx) -> None:
