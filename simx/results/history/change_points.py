@@ -9,8 +9,8 @@ change point analysis of multivariate data", Journal of the American Statistical
 2014). A t-test in place of permutations then says how sure a change is, and the weakest are taken
 back one by one (M. Fleming et al., "Hunter: using change point detection to hunt for performance
 regressions", ICPE 2023). Unlike there, it allows for the choice of the place among many, and for
-values that resemble their predecessors, as those of a drifting machine do.
-``benchmarks/history.py`` simulates all of it.
+values that resemble their predecessors, as those of a drifting machine do; and short series lend
+each other degrees of freedom. ``benchmarks/history.py`` simulates all of it.
 """
 
 import math
@@ -20,9 +20,10 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from simx.results.statistics.estimates import CONFIDENCE
+from simx.results.statistics.moderation import Part, Prior, moderated
 
 Values = npt.NDArray[np.float64]
 
@@ -52,6 +53,9 @@ _MOST_SPREADS = 3.0
 
 _LARGEST_CORRELATION = 0.8
 
+_MOST_DEGREES = 1e6
+"""With more of them, a variance is known as well as exactly."""
+
 _LIKELY = 2 * math.log(1 / LEVEL)
 """By how much more a place may leave unexplained, in variances, and still be a likely one."""
 
@@ -72,10 +76,14 @@ class LevelChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weighted(msgspec.Struct, frozen=True):
-    """A series without outliers, and the weight of each value: one over its variance."""
+    """A series without outliers, and the weight of each value: one over its variance.
+
+    ``common`` is what the variances of series like it have in common, where that is known.
+    """
 
     logs: Values
     weights: Values
+    common: Prior | None = None
 
 
 def partition(of: Weighted, penalty: float = PENALTY) -> list[int]:
@@ -146,7 +154,10 @@ DETECTORS: tuple[Detector, ...] = (partition, energy_changes)
 
 
 def level_changes(
-    logs: Values, errors: Values, detectors: Sequence[Detector] = DETECTORS
+    logs: Values,
+    errors: Values,
+    detectors: Sequence[Detector] = DETECTORS,
+    common: Prior | None = None,
 ) -> tuple[LevelChange, ...]:
     """Return the changes of a series' level in the order of time, each significant by itself.
 
@@ -158,10 +169,11 @@ def level_changes(
         errors: What each report shows of its value's standard error, float64 [N], NaN where it is
             unknown. How much more two reports differ is estimated from the series.
         detectors: Which have to agree. The first one's places are taken.
+        common: What the variances of series like it have in common, from ``remaining``.
     """
     if len(logs) < FEWEST:
         return ()
-    of = _weighted(logs, errors)
+    of = msgspec.structs.replace(_weighted(logs, errors), common=common)
     first, *others = (detect(of) for detect in detectors)
     left = [
         at for at in first if all(any(abs(at - one) <= AGREEMENT for one in by) for by in others)
@@ -175,6 +187,20 @@ def level_changes(
             return changes
         left.remove(weakest.at)
     return ()
+
+
+def remaining(logs: Values, errors: Values, changes: Sequence[LevelChange]) -> Part:
+    """Return the variance of a series around its levels, and its degrees of freedom.
+
+    Args:
+        logs: As for ``level_changes``, at least ``FEWEST``.
+        errors: Likewise.
+        changes: Those of the series.
+    """
+    of, ends = _weighted(logs, errors), [0, *(each.at for each in changes), len(logs)]
+    degrees = len(logs) - len(changes) - 1
+    square = float(of.weights @ _residuals(of, ends) ** 2)
+    return square / degrees / of.weights.mean(), _independent_share(of, ends) * degrees
 
 
 def _weighted(logs: Values, errors: Values) -> Weighted:
@@ -202,9 +228,7 @@ def _independent_share(of: Weighted, ends: Sequence[int]) -> float:
     "The 'effective' number of independent observations in an autocorrelated time series",
     Supplement to the Journal of the Royal Statistical Society 8, 1946).
     """
-    rest = of.logs.copy()
-    for begin, end in pairwise(ends):
-        rest[begin:end] -= np.average(rest[begin:end], weights=of.weights[begin:end])
+    rest = _residuals(of, ends)
     square = float(rest @ rest)
     # The levels are fitted to the same values, which makes neighbours look less alike.
     bias = (len(ends) - 1) / len(rest)
@@ -213,8 +237,18 @@ def _independent_share(of: Weighted, ends: Sequence[int]) -> float:
     return (1 - correlation) / (1 + correlation)
 
 
+def _residuals(of: Weighted, ends: Sequence[int]) -> Values:
+    """Return what a series differs by from its levels, each between two of the ends."""
+    rest = of.logs.copy()
+    for begin, end in pairwise(ends):
+        rest[begin:end] -= np.average(rest[begin:end], weights=of.weights[begin:end])
+    return rest
+
+
 def _change(of: Weighted, places: tuple[int, int, int], share: float = 1.0) -> LevelChange:
     """Return the change between two levels, tested by Student's t with a pooled variance.
+
+    The variance is moderated by what is known of series like it.
 
     Args:
         of: The series.
@@ -228,11 +262,13 @@ def _change(of: Weighted, places: tuple[int, int, int], share: float = 1.0) -> L
     rest = math.fsum(
         float(w @ (a - mean) ** 2) for (a, w), mean in zip(parts, (before, after), strict=True)
     )
-    size, degrees = float(after - before), max(1.0, share * (len(logs) - 2))
-    error = math.sqrt(rest / (len(logs) - 2) * (1 / one + 1 / other) / share)
-    error = max(error, _SMALLEST_SPREAD)
+    size, typical = float(after - before), float(of.weights.mean())
+    own = (rest / (len(logs) - 2) / typical, max(1.0, share * (len(logs) - 2)))
+    variance, degrees = _moderated(own, of.common)
+    variance *= typical / share
+    error = max(math.sqrt(variance * (1 / one + 1 / other)), _SMALLEST_SPREAD)
     choices = len(logs) - 2 * SHORTEST + 1
-    first, last = _likely_places(logs, weights, at - begin, rest / (share * (len(logs) - 2)))
+    first, last = _likely_places(logs, weights, at - begin, variance)
     return LevelChange(
         at=at,
         first=begin + first,
@@ -241,6 +277,22 @@ def _change(of: Weighted, places: tuple[int, int, int], share: float = 1.0) -> L
         half=float(stdtrit(degrees, 1 - LEVEL / 2)) * error,
         p=min(1.0, choices * float(2 * stdtr(degrees, -abs(size) / error))),
     )
+
+
+def _moderated(own: Part, common: Prior | None) -> Part:
+    """Moderate a variance as those of a run's launches are, unless it is not like the others.
+
+    A series with more noise than chance explains is lent fewer degrees of freedom, or none, as in
+    B. Phipson et al., "Robust hyperparameter estimation protects against hypervariable genes and
+    improves power to detect differential expression", Annals of Applied Statistics 10, 2016: it
+    would else be the one with false changes.
+    """
+    if common is None:
+        return own
+    degrees = min(common.degrees, _MOST_DEGREES)
+    chance = float(fdtrc(own[1], degrees, own[0] / common.variance))
+    variance, most = moderated(own, common)
+    return variance, own[1] + min(1.0, 2 * chance) * (most - own[1])
 
 
 def _likely_places(logs: Values, weights: Values, at: int, variance: float) -> tuple[int, int]:

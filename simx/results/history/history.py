@@ -15,9 +15,17 @@ import numpy.typing as npt
 
 from simx.common import grouped
 from simx.results.comparison.changes import benjamini_hochberg
-from simx.results.history.change_points import FEWEST, LEVEL, LevelChange, Values, level_changes
+from simx.results.history.change_points import (
+    FEWEST,
+    LEVEL,
+    LevelChange,
+    Values,
+    level_changes,
+    remaining,
+)
 from simx.results.history.entries import Entry, Stored
 from simx.results.schema.differences import differences
+from simx.results.statistics.moderation import Prior, prior
 from simx.results.summaries.summary import CellLabel, TargetId, target_of
 
 FEWEST_CELLS = 4
@@ -105,7 +113,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 class _Track(msgspec.Struct, frozen=True, kw_only=True):
     """A series to look at: its places among the reports, and what it is of.
 
-    ``own`` are a cell's or a canary's own logarithms, from which others may be taken.
+    ``own`` are a cell's or a canary's own logarithms, from which others may be taken. ``common``
+    is what the variances of a target's cells have in common.
     """
 
     target: TargetId
@@ -114,6 +123,7 @@ class _Track(msgspec.Struct, frozen=True, kw_only=True):
     errors: Values
     cell: CellLabel | None = None
     own: Values | None = None
+    common: Prior | None = None
     cells: tuple["_Track", ...] = ()
 
 
@@ -197,6 +207,7 @@ def _of_target(cells: Sequence[_Track], count: int) -> list[_Track]:
     Both are the parts of a median polish (J. W. Tukey, "Exploratory data analysis", 1977), which a
     minority of cells does not move, and which does not need all cells in every report. With few
     cells, one that changes moves the middle a little; so what it did is taken out in a second pass.
+    What the first pass leaves tells what the cells' variances have in common.
     """
     if len(cells) < FEWEST_CELLS:
         return list(cells)
@@ -205,10 +216,13 @@ def _of_target(cells: Sequence[_Track], count: int) -> list[_Track]:
         its[cell.places] = cell.logs
     places = np.flatnonzero((~np.isnan(table)).any(axis=0))
     table = table[:, places]
-    steps = np.zeros(table.shape)
+    steps, parts = np.zeros(table.shape), []
     for row, track in enumerate(_besides(cells, table, table, places)):
-        for each in level_changes(track.logs, track.errors):
+        changes = level_changes(track.logs, track.errors)
+        for each in changes:
             steps[row, places >= track.places[each.at]] += each.size
+        if len(track.logs) >= FEWEST:
+            parts.append(remaining(track.logs, track.errors, changes))
     common, _ = _polished(table - steps)
     whole = _Track(
         target=cells[0].target,
@@ -217,7 +231,9 @@ def _of_target(cells: Sequence[_Track], count: int) -> list[_Track]:
         errors=np.full(len(common), np.nan),
         cells=tuple(cells),
     )
-    return [whole, *_besides(cells, table, table - steps, places)]
+    of_cells = _besides(cells, table, table - steps, places)
+    variances = prior(parts)
+    return [whole, *(msgspec.structs.replace(each, common=variances) for each in of_cells)]
 
 
 def _polished(table: Values) -> tuple[Values, Values]:
@@ -247,7 +263,9 @@ def _besides(
 
 
 def _judged(tracks: Sequence[_Track], threshold: float) -> list[Level]:
-    found = [(track, level_changes(track.logs, track.errors)) for track in tracks]
+    found = [
+        (track, level_changes(track.logs, track.errors, common=track.common)) for track in tracks
+    ]
     # A series without a change is one that was looked at, too.
     looks = [(track, each) for track, of in found for each in (of or (None,))]
     q_values = benjamini_hochberg([1.0 if each is None else each.p for _, each in looks])

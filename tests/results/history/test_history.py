@@ -66,6 +66,18 @@ def test_a_single_cell_is_named_alone() -> None:
     assert change.after_ns / change.before_ns == pytest.approx(1.05, abs=0.04)
 
 
+def test_a_few_reports_of_many_cells_show_what_one_cell_does() -> None:
+    """Eight reports of a cell tell little of its noise; what the others' cells vary tells more."""
+    models = [f"resnet{number}" for number in range(12)]
+
+    def slower(number: int, model: str, backend: str) -> float:
+        return 1.06 if (number >= 4, model, backend) == (True, "resnet0", "ort") else 1.0
+
+    seen = of([day(number, slower, models=models) for number in range(8)])
+
+    assert found(seen) == [(4, "ort", "resnet0")]
+
+
 def test_a_cell_alone_is_looked_at_by_its_own_times() -> None:
     """Without other cells of its target, a cell's changes are those of its times."""
     factor: Factor = lambda number, _model, _backend: 1.2 if number >= 15 else 1.0  # noqa: E731
