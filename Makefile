@@ -127,6 +127,7 @@ benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hou
 	$(BIN)/python -m benchmarks.diff_speed .simx/default.json --cells 2000
 	$(BIN)/python -m benchmarks.history --days
 	$(BIN)/python -m benchmarks.history --targets
+	$(BIN)/python -m benchmarks.real_history --store $(STORE)
 	$(BIN)/python -m benchmarks.history_reports .simx/report.json --reports 1000
 	$(BIN)/python -m benchmarks.scheduling .simx/report.json
 

@@ -9,9 +9,10 @@ With ``--all`` it is all architectures, by simx alone, and then once more with t
 takes half an hour on two cores and 40 GB of a disk.
 
 With ``--sets`` it is ten architectures, each with its default weights and then with two sets of
-weights: what the second ones add.
+weights: what the second ones add. With ``--every-set`` it is all architectures with all their sets
+of weights, into an empty store, for which a disk needs 70 GB.
 
-    python benchmarks/export_speed.py [--all | --sets | MODEL...]
+    python benchmarks/export_speed.py [--all | --sets | --every-set | MODEL...]
 """
 
 import resource
@@ -24,6 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
+from simx.models.catalogue import of_torchvision
 
 ONE_OF_EACH_LARGE_FAMILY = Path(__file__).with_name("families.txt").read_text().split()
 
@@ -72,11 +75,11 @@ def main(names: Sequence[str]) -> None:
     print(f"simx takes {ours / plain:.2f} of the plain loop's time")
 
 
-def all_of_them() -> None:
-    """Export every architecture into an empty store, and into the full one, and print both."""
+def all_of_them(names: Sequence[str], stores: Sequence[str]) -> None:
+    """Export networks into an empty store, and into the full one, and print each asked for."""
     with tempfile.TemporaryDirectory() as folder:
-        for store in ("empty", "full"):
-            seconds, peak = timed(simx_export(["--all"], folder))
+        for store in stores:
+            seconds, peak = timed(simx_export(names, folder))
             entries = len(list(Path(folder).glob("exports/*/*/*/manifest.json")))
             memory = f"{peak / 2**30:.2f} GiB at the peak"
             print(f"{store} store: {seconds:.1f} s, {memory}, {entries} verified exports there")
@@ -144,7 +147,10 @@ def tree_bytes(pid: int) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--all"]:
-        all_of_them()
+        all_of_them(["--all"], ("empty", "full"))
+    elif sys.argv[1:] == ["--every-set"]:
+        every = [f"{each.model}:{each.weights}" for each in of_torchvision()]
+        all_of_them(every, ("empty",))
     elif sys.argv[1:] == ["--sets"]:
         two_sets()
     else:
