@@ -16,7 +16,7 @@ from pathlib import Path
 
 import simx
 from benchmarks.builds import show
-from benchmarks.precision import some
+from benchmarks.precision import ALL, some
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.schema.times import Scope
 from simx.results.statistics.estimates import estimate
@@ -24,8 +24,6 @@ from simx.results.summaries.derivation import backbones, targets
 from simx.results.summaries.summary import FailedSummary, MeasuredSummary, target_of
 
 BACKENDS = ("torch", "torch:compile", "torch:freezing", "ort", "openvino", "openvino:static-batch")
-ALL = 1000
-"""More backbones than range 0 has."""
 
 
 def main() -> None:

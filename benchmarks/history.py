@@ -46,10 +46,10 @@ Rule = Callable[[Sequence[Values]], Found]
 
 SERIES, OF_DAYS, REPORTS = 500, 40, 60
 TARGETS, CELLS = 40, 20
-OF_TARGETS = ((60, (0.0, 0.01, 0.03, 0.05)), (10, (0.0, 0.03, 0.1, 0.2)))
+SIZES = (0.0, 0.01, 0.03, 0.05)
+OF_TARGETS = ((REPORTS, SIZES), (10, (0.0, 0.03, 0.1, 0.2)))
 """Reports of a target, and the sizes of changes."""
 
-SIZES = (0.0, 0.01, 0.03, 0.05)
 NEAR = 5
 THRESHOLD = 0.05
 HUNTER_LEVEL = 0.001

@@ -82,6 +82,10 @@ def main() -> None:
         show([row(each, whole, floors) for each in backbones(whole)])
 
 
+ALL = 1000
+"""More backbones than range 0 has."""
+
+
 def some(count: int) -> list[str]:
     """Return the names of so many backbones of range 0, of as many families as they can be."""
     low = DEFAULT_RANGES[0]

@@ -22,16 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 import simx
-from benchmarks.precision import some
+from benchmarks.precision import ALL, some
 from benchmarks.side_by_side import Interval
 from benchmarks.slowdown import SlowerBuild, prepared
 from simx.results.history.change_points import FEWEST
 from simx.results.history.entries import Stored
 from simx.results.history.history import History, Level, Line, history
 from simx.results.history.store import collect
-
-ALL = 1000
-"""More backbones than range 0 has."""
 
 SLOWER = "installed"
 """What the runtime of the second environment is called in the reports."""
