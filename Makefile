@@ -32,7 +32,7 @@ test-all: check  ## the quick suite and the slow one, with examples that no run 
 test-html: $(VENV)/.installed-browser  ## the HTML page, in headless Chromium
 	SIMX_TEST_BROWSER=1 $(BIN)/python -m pytest tests/report/formats/page/test_browser.py
 
-test-engines: $(VENV)/.installed-engines  ## OpenVINO, which it installs, and PyTorch's compiler
+test-engines: $(VENV)/.installed-engines  ## OpenVINO and ExecuTorch, which it installs, and PyTorch's compiler
 	$(BIN)/python -m pytest tests/runner/backends
 
 test-ray: $(VENV)-ray/.installed  ## a Ray cluster of three nodes on this machine, in an environment of its own
@@ -87,7 +87,7 @@ cuda-acceptance:  ## everything about GPUs, for real, on a machine that has one;
 
 install: $(VENV)/.installed  ## install simx into .venv
 
-MEASURED := torch|torchvision|onnx|onnxruntime[a-z-]*|openvino[a-z-]*
+MEASURED := torch|torchvision|onnx|onnxruntime[a-z-]*|openvino[a-z-]*|executorch
 WITH_TORCH := triton|cuda-[a-z]+|nvidia-(cu|nc|nv)[a-z0-9-]*
 
 update: $(VENV)/.installed-dev  ## resolve constraints.txt anew, with the newest of everything
@@ -170,7 +170,7 @@ $(VENV)/.installed-browser: $(VENV)/.installed-dev
 	touch $@
 
 $(VENV)/.installed-engines: $(VENV)/.installed-dev
-	$(BIN)/python $(EDITABLE) ".[openvino]"
+	$(BIN)/python $(EDITABLE) ".[openvino,executorch]"
 	touch $@
 
 $(VENV)-ray/.installed: $(NEEDS)

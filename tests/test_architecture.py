@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
 """Every room, and the rooms it may import besides itself."""
 
 TORCH = {"torch", "torchvision", "timm", "onnxscript", "onnx_ir"}
-RUNTIMES = TORCH | {"onnx", "onnxruntime", "openvino", "ray"}
+RUNTIMES = TORCH | {"onnx", "onnxruntime", "openvino", "executorch", "ray"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "cluster/connection.py": {"ray"},
@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporter/verification/rounding.py": {"torch"},
     "runner/explaining/ceilings.py": {"onnx"},
     "runner/backends/openvino.py": {"openvino"},
+    "runner/backends/executorch.py": {"executorch", "torch"},
     "runner/backends/torch/backend.py": TORCH,
     "runner/backends/torch/profiling.py": TORCH,
     "runner/backends/torch/compilation.py": TORCH,

@@ -14,7 +14,7 @@ from simx import __version__
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
-MEASURED = {"torch", "torchvision", "onnx", "onnxruntime", "openvino"}
+MEASURED = {"torch", "torchvision", "onnx", "onnxruntime", "openvino", "executorch"}
 """What stays a range, because it is what simx measures."""
 NEEDS_TORCH = MEASURED - {"onnxruntime"} | {"onnxscript", "safetensors"}
 

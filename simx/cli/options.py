@@ -52,9 +52,9 @@ backend_option = click.option(
     show_default=True,
     shell_complete=complete_backend,
     metavar="[LABEL=]NAME[@ENVIRONMENT][:VARIANT]",
-    help="Backend to measure: torch, ort, openvino, or a variant such as torch:channels-last, "
-    "torch:compile or ort:spinning. With @, it runs in another environment: the folder of a "
-    "virtual one, a Python executable, or a name from the settings. Repeatable.",
+    help="Backend to measure: torch, ort, openvino, executorch, or a variant such as "
+    "torch:channels-last, torch:compile or ort:spinning. With @, it runs in another environment: "
+    "the folder of a virtual one, a Python executable, or a name from the settings. Repeatable.",
 )
 
 provider_option = click.option(

@@ -42,7 +42,7 @@ def test_every_form_has_the_providers(simx: Simx, form: str) -> None:
     assert outcome.code == ExitCode.DONE
     if form == "json":
         providers = json.loads(outcome.out)["providers"]
-        assert {"ort", "torch", "openvino"} == {each["backend"] for each in providers}
+        assert {"ort", "torch", "openvino", "executorch"} == {each["backend"] for each in providers}
     else:
         assert re.search(r"\| ort \| cpu \| \*\*yes\*\* \| (\d+)/\1 cpu \|", outcome.out)
 

@@ -10,7 +10,7 @@ from simx.results.files.report import write
 from tests.cli.support import run_simx
 from tests.results.builders import measured, report
 
-RUNTIMES = frozenset({"torch", "torchvision", "onnx", "onnxruntime", "openvino"})
+RUNTIMES = frozenset({"torch", "torchvision", "onnx", "onnxruntime", "openvino", "executorch"})
 NUMERICS = frozenset({"numpy", "scipy"})
 
 PROGRAM = """

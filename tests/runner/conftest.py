@@ -1,5 +1,6 @@
 """Real backends for the contract suite, loaded in this process from one small export."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,18 @@ def entry(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Entry
     return outcome.entry
 
 
+@pytest.fixture(scope="session")
+def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the code of compiled networks; in a run it is among the temporary files."""
+    return tmp_path_factory.mktemp("code")
+
+
 @pytest.fixture(params=RUNTIMES)
-def runtime(request: pytest.FixtureRequest) -> Runtime:
+def runtime(
+    request: pytest.FixtureRequest, compiled_code: Path, monkeypatch: pytest.MonkeyPatch
+) -> Runtime:
     """Every real backend's runtime, in this process instead of a worker."""
+    monkeypatch.setattr(tempfile, "tempdir", str(compiled_code))
     return runtime_of(request.param)
 
 

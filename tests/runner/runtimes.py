@@ -12,6 +12,7 @@ _RUNTIMES = {
     "torch": "simx.runner.backends.torch.backend:TorchRuntime",
     "ort": "simx.runner.backends.ort.backend:OrtRuntime",
     "openvino": "simx.runner.backends.openvino:OpenVinoRuntime",
+    "executorch": "simx.runner.backends.executorch:ExecuTorchRuntime",
 }
 
 

@@ -43,6 +43,7 @@ _LIBRARIES: Mapping[str, tuple[DifferenceName, tuple[str, ...]]] = {
     "torch": ("torch", ("torch",)),
     "ort": ("onnxruntime", _ORT),
     "openvino": ("openvino", ("openvino",)),
+    "executorch": ("executorch", ("executorch",)),
 }
 """By a backend's name without variants: the name of the difference in its library, and the
 distributions that may provide the library."""

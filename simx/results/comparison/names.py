@@ -18,7 +18,7 @@ IdentityDifference = Literal[
 ]
 ExecutionDifference = Literal["graph", "settings", "placement"]
 MachineDifference = Literal["cpu", "cores", "governor", "gpu"]
-LibraryDifference = Literal["torch", "onnxruntime", "openvino"]
+LibraryDifference = Literal["torch", "onnxruntime", "openvino", "executorch"]
 
 CellDifference = Literal[IdentityDifference, ExecutionDifference]
 DifferenceName = Literal[CellDifference, MachineDifference, LibraryDifference, "pictures"]

@@ -16,6 +16,7 @@ _OLDEST = (3, 11)
 """The oldest Python that the code of workers runs on."""
 
 LEAST: Mapping[str, str] = {
+    "executorch": "1.5",
     "msgspec": "0.16",
     "numpy": "1.23.2",
     "onnxruntime": "1.16.3",
@@ -25,8 +26,8 @@ LEAST: Mapping[str, str] = {
 }
 """The oldest releases that workers run with. Older ones of msgspec lack types; there is no older
 numpy for the oldest Python. torch and torchvision are the oldest that can be installed with simx,
-and ONNX Runtime is the oldest that was tried: releases before 1.24 have no record of each node's
-provider, and the profile proves it. simx's exports need 1.18."""
+and those of ExecuTorch and ONNX Runtime are the oldest that were tried. ONNX Runtime has no record
+of each node's provider before 1.24, and the profile proves it; simx's exports need 1.18."""
 
 _SECONDS = 60.0
 

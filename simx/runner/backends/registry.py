@@ -271,6 +271,15 @@ BACKENDS = (
             _variant("throughput", "as many streams as OpenVINO chooses; a call uses one of them"),
         ),
     ),
+    BackendSpec(
+        name="executorch",
+        entry="simx.runner.backends.executorch:main",
+        package="executorch",
+        install="pip install executorch",
+        beside=("torch", "torchvision", "numpy", "msgspec"),
+        providers=(_CPU,),
+        executes="weights",
+    ),
 )
 
 

@@ -39,7 +39,7 @@ def code_of(candidate: Candidate, backbone: Backbone, embedding: EmbeddingKind) 
         cores = f"{candidate.threads} of the cores to each, as by taskset"
         lines.append(f"# start {candidate.instances} processes of this kind; give {cores}")
     crop, path = backbone.preset.crop, plain_name(backbone, embedding, candidate.precision)
-    name = backbone.name if candidate.base.backend.name == "torch" else path
+    name = backbone.name if candidate.base.backend.executes == "weights" else path
     shape = (candidate.batch, 3, crop, crop)
     lines += _WRITERS[candidate.base.backend.name](candidate, shape, name)
     return "\n".join(lines) + "\n"
@@ -112,10 +112,30 @@ def _openvino(candidate: Candidate, shape: Shape, path: str) -> list[str]:
     ]
 
 
+def _executorch(candidate: Candidate, shape: Shape, name: str) -> list[str]:
+    xnnpack = "executorch.backends.xnnpack.partition.xnnpack_partitioner"
+    return [
+        "import torch",
+        f"from {xnnpack} import XnnpackPartitioner",
+        "from executorch.exir import to_edge_transform_and_lower",
+        "from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool",
+        "from executorch.runtime import Runtime",
+        "",
+        f"# model: {name} as you build it, without its head",
+        f"pictures = torch.zeros({shape})",
+        "exported = torch.export.export(model.eval(), (pictures,))",
+        "lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])",
+        f"_unsafe_reset_threadpool({candidate.threads})",
+        "program = Runtime.get().load_program(lowered.to_executorch().buffer)",
+        '(embeddings,) = program.load_method("forward").execute((pictures,))',
+    ]
+
+
 _WRITERS: Mapping[str, Callable[[Candidate, Shape, str], list[str]]] = {
     "torch": _torch,
     "ort": _ort,
     "openvino": _openvino,
+    "executorch": _executorch,
 }
 """By the names of the backends; each has to have one."""
 

@@ -1,5 +1,6 @@
 """The code to paste makes the settings that were measured: it is run."""
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,20 @@ def test_openvino_has_the_measured_settings(
     hint = str(network.get_property("PERFORMANCE_HINT"))
     assert ("THROUGHPUT" in hint) is bool(variants)
     assert network.input(0).partial_shape.is_static is bool(variants)
+
+
+@pytest.mark.filterwarnings("ignore")  # of ExecuTorch's own code
+def test_executorch_has_the_measured_threads(backbone: Backbone) -> None:
+    """The program that is made is run by so many, for so many pictures."""
+    pytest.importorskip("executorch", reason="executorch is not installed; run make test-engines")
+    library = importlib.import_module("executorch.extension.pybindings.portable_lib")
+    target = Target(backend_named("executorch"), CPU)
+    code = code_of(Candidate(target, "fp32", 2, 1), backbone, "pooled")
+    pasted: dict[str, Any] = {}
+    exec(code.replace("# model:", "model = torch.nn.Conv2d(3, 8, 3)  # model:"), pasted)  # noqa: S102 - it is what is tested
+
+    assert pasted["embeddings"].shape == (2, 8, 222, 222)
+    assert library._threadpool_get_thread_count() == 1
 
 
 def test_every_backend_has_code() -> None:

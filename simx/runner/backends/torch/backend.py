@@ -107,9 +107,7 @@ class TorchBackend:
 
     def similarity(self, left: Placed, right: Placed) -> float:
         """Return the cosine of two embeddings."""
-        with torch.inference_mode():
-            cosine = nn.functional.cosine_similarity(_scaled(left), _scaled(right))
-            return float(cosine.item())
+        return cosine_of(_tensor(left), _tensor(right))
 
     def canary(self) -> None:
         """Compute the fixed product, which is the same work for all variants."""
@@ -177,10 +175,15 @@ def _tensor(value: Placed) -> torch.Tensor:
     return tensor
 
 
-def _scaled(embedding: Placed) -> torch.Tensor:
+def cosine_of(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Return the cosine of two embeddings, [1, D] each, as torch computes it."""
+    with torch.inference_mode():
+        return float(nn.functional.cosine_similarity(_scaled(left), _scaled(right)).item())
+
+
+def _scaled(embedding: torch.Tensor) -> torch.Tensor:
     """Divide an embedding by its largest magnitude: its squares stay in float32's range."""
-    tensor = _tensor(embedding)
-    return tensor / tensor.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST)
+    return embedding / embedding.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST)
 
 
 class TorchRuntime:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,7 @@ class CompiledNetwork:
     """
 
     def __init__(self, body: nn.Module, task: Task, example: torch.Tensor) -> None:
-        cell = (task.label, task.backbone.name, task.embedding, task.batch, task.threads)
-        key = hashlib.sha256(repr(cell).encode()).hexdigest()
-        folder = Path(tempfile.gettempdir(), "simx-inductor", key)
+        folder = code_folder("inductor", task)
         self.is_cached = folder.exists()
         # Inductor reads both when it compiles. Its processes would stay beside the measurement.
         os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TORCH_WARM_POOL": "0"}
@@ -46,11 +45,7 @@ class CompiledNetwork:
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Compute embeddings."""
-        if len(image) == self._batch:
-            embeddings: torch.Tensor = self._call(image)
-            return embeddings
-        starts = range(0, len(image), self._batch)
-        return torch.cat([self._call(image[at : at + self._batch]) for at in starts])
+        return in_parts(self._call, image, self._batch)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -58,6 +53,22 @@ class CompiledNetwork:
         compiler = Path(str(cpp_compiler())).resolve().name
         options = {f"inductor.{name}": str(value) for name, value in self.options.items()}
         return {"cpp_compiler": compiler, **options}
+
+
+def code_folder(compiler: str, task: Task) -> Path:
+    """Return the folder of a cell's compiled code, which is among the run's temporary files."""
+    cell = (task.label, task.backbone.name, task.embedding, task.batch, task.threads)
+    key = hashlib.sha256(repr(cell).encode()).hexdigest()
+    return Path(tempfile.gettempdir(), f"simx-{compiler}", key)
+
+
+def in_parts(
+    call: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor, batch: int
+) -> torch.Tensor:
+    """Call a network that is compiled for ``batch`` pictures with any multiple of them."""
+    if len(image) == batch:
+        return call(image)
+    return torch.cat([call(image[at : at + batch]) for at in range(0, len(image), batch)])
 
 
 def _cause_of(error: Exception) -> str:
