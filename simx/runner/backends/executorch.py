@@ -8,7 +8,7 @@ import importlib
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,8 +38,16 @@ from simx.runner.backends.torch.compilation import code_folder, in_parts
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it calls its whole interface experimental
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Let ExecuTorch call its interface experimental, and use what is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+with _without_warnings():
     from executorch.extension.pybindings.portable_lib import (
         _threadpool_get_thread_count,
         _unsafe_reset_threadpool,
@@ -187,26 +195,27 @@ def _lower(networks: Mapping[str, tuple[nn.Module, torch.Tensor]], folder: Path)
     Raises:
         BackendError: that is not possible.
     """
-    # They take seconds to import, and later launches do not need them.
-    partition = importlib.import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
-    exir = importlib.import_module("executorch.exir")
-    try:
-        exported = {
-            name: torch.export.export(body, (example,))
-            for name, (body, example) in networks.items()
-        }
-        lowered = exir.to_edge_transform_and_lower(
-            exported, partitioner=[partition.XnnpackPartitioner()]
-        )
-        nodes = list(lowered.exported_program(_NETWORK).graph.nodes)
-        called = Counter(node.target.__name__ for node in nodes if node.op == "call_function")
-        called.pop("getitem", None)
-        parts = called.pop("executorch_call_delegate", 0)
-        program = lowered.to_executorch()
-    # The errors of all that this calls have no common base class.
-    except Exception as error:
-        cause = anonymous(clean(str(error).strip().split("\n")[0]) or type(error).__name__)
-        raise BackendError(f"ExecuTorch cannot lower it: {cause}") from error
+    with _without_warnings():
+        # They take seconds to import, and later launches do not need them.
+        xnnpack = importlib.import_module("executorch.backends.xnnpack")
+        exir = importlib.import_module("executorch.exir")
+        try:
+            exported = {
+                name: torch.export.export(body, (example,))
+                for name, (body, example) in networks.items()
+            }
+            lowered = exir.to_edge_transform_and_lower(
+                exported, partitioner=[xnnpack.XnnpackPartitioner()]
+            )
+            nodes = list(lowered.exported_program(_NETWORK).graph.nodes)
+            called = Counter(node.target.__name__ for node in nodes if node.op == "call_function")
+            called.pop("getitem", None)
+            parts = called.pop("executorch_call_delegate", 0)
+            program = lowered.to_executorch()
+        # The errors of all that this calls have no common base class.
+        except Exception as error:
+            cause = anonymous(clean(str(error).strip().split("\n")[0]) or type(error).__name__)
+            raise BackendError(f"ExecuTorch cannot lower it: {cause}") from error
     folder.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         made = Path(name, "made")

@@ -3,11 +3,10 @@
 ONNX Runtime's OpenVINOExecutionProvider is another way to the same library.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import openvino
 
 from simx.common.anonymous import anonymous
 from simx.common.safe_text import clean
@@ -30,6 +29,12 @@ from simx.runner.backends.engine_settings import OPENVINO_DEVICE, openvino_setti
 from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
+
+# OpenVINO does without this package. With it, it writes an identifier into the home folder and
+# sends events to a server of its maker's.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+import openvino  # noqa: E402 - only now
 
 _CPU = "CPUExecutionProvider"
 

@@ -183,6 +183,7 @@ _FRESH = _variant(
     "memory is returned to the system after use, as glibc does by default in a new process",
     **dict.fromkeys(KEEPING),
 )
+_RETURNING = "memory is given back instead of being kept for the next call"
 _PASSIVE = "threads sleep instead of spinning while they wait"
 _SEARCHING = _variant(
     "search-exhaustive", "cuDNN tries every algorithm of a convolution and keeps the fastest", _CUDA
@@ -213,12 +214,7 @@ BACKENDS = (
             _FRESH,
             _variant("fused-batch-norms", "batch norms are part of the convolutions before them"),
             _compiling("max-autotune", "inductor tries several kernels for each part of it"),
-            _variant(
-                "no-arena",
-                "device memory is given back instead of being kept for the next call",
-                _CUDA,
-                PYTORCH_NO_CUDA_MEMORY_CACHING="1",
-            ),
+            _variant("no-arena", _RETURNING, _CUDA, PYTORCH_NO_CUDA_MEMORY_CACHING="1"),
             _variant("passive", _PASSIVE, OMP_WAIT_POLICY="PASSIVE"),
             _SEARCHING,
             _TF32,
@@ -242,12 +238,7 @@ BACKENDS = (
                 _variant(f"graph-{level}", f"the graph is optimised at the level {level} alone")
                 for level in ("basic", "extended")
             ),
-            _variant(
-                "no-arena",
-                "memory is given back instead of being kept for the next call",
-                _CPU,
-                _CUDA,
-            ),
+            _variant("no-arena", _RETURNING, _CPU, _CUDA),
             _variant("parallel", "branches of the graph are computed side by side", _CPU),
             _variant("passive", _PASSIVE),
             _SEARCHING,

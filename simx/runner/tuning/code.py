@@ -113,10 +113,9 @@ def _openvino(candidate: Candidate, shape: Shape, path: str) -> list[str]:
 
 
 def _executorch(candidate: Candidate, shape: Shape, name: str) -> list[str]:
-    xnnpack = "executorch.backends.xnnpack.partition.xnnpack_partitioner"
     return [
         "import torch",
-        f"from {xnnpack} import XnnpackPartitioner",
+        "from executorch.backends.xnnpack import XnnpackPartitioner",
         "from executorch.exir import to_edge_transform_and_lower",
         "from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool",
         "from executorch.runtime import Runtime",

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 pytest.importorskip("executorch", reason="executorch is not installed; run make test-engines")
@@ -13,8 +14,6 @@ pytest.importorskip("executorch", reason="executorch is not installed; run make 
 from simx.runner.backends import executorch
 from simx.runner.backends.contract import BackendError, Task
 from simx.runner.backends.executorch import ExecuTorchRuntime
-
-pytestmark = pytest.mark.filterwarnings("ignore")  # of ExecuTorch's own code
 
 IMAGE = np.zeros((1, 3, 224, 224), dtype=np.float32)
 
@@ -25,8 +24,15 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
+class Sums(nn.Module):
+    """An operator that XNNPACK lacks."""
+
+    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.cumsum(1)
+
+
 @pytest.mark.parametrize(
-    ("last", "portable"), [(nn.ReLU(), "none"), (nn.CELU(), "1 aten.celu.default")]
+    ("last", "portable"), [(nn.ReLU(), "none"), (Sums(), "1 aten.cumsum.default")]
 )
 def test_the_settings_say_what_xnnpack_executes(
     task: Task, monkeypatch: pytest.MonkeyPatch, last: nn.Module, portable: str

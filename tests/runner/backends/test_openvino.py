@@ -1,5 +1,8 @@
 """OpenVINO's own API: what the contract suite does not ask of every backend."""
 
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -7,7 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
-pytest.importorskip("openvino", reason="openvino is not installed here; run make test-engines")
+if find_spec("openvino") is None:
+    pytest.skip("openvino is not installed here; run make test-engines", allow_module_level=True)
 
 from simx.exporter.store.entry import Entry, record_of
 from simx.runner.backends.contract import BackendError, Task
@@ -53,6 +57,30 @@ def test_what_cannot_be_compiled_is_one_line_without_a_folder(task: Task, tmp_pa
     assert str(refused.value).startswith("OpenVINO cannot compile the network: ")
     assert "\n" not in str(refused.value)
     assert str(tmp_path) not in str(refused.value)
+
+
+_WATCHED = """
+import os, sys
+def refuse(event, _):
+    if event in {"socket.getaddrinfo", "socket.connect"}:
+        os.write(1, b"asked the network")
+sys.addaudithook(refuse)
+from simx.runner.backends.openvino import OpenVinoRuntime
+OpenVinoRuntime().probe("CPUExecutionProvider")
+"""
+
+
+def test_it_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    """Neither a server of its maker's, nor by an identifier in the home folder."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _WATCHED],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+
+    assert ended.stdout == b""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_provider_is_refused(task: Task) -> None:
