@@ -103,13 +103,13 @@ readme: $(VENV)/.installed  ## make the README's table, the picture and docs/exa
 
 BENCHMARKS := moderation export_speed export_profile warm_export precisions overhead coverage plain_script interleaving order flags fresh_processes conditioning evaluation_scale fine_tuning queueing history planted_causes
 
-benchmark: $(VENV)/.installed  ## measure what the methodology claims; seven hours, on a machine that does nothing else
+benchmark: $(VENV)/.installed  ## measure what the methodology claims; eight hours, on a machine that does nothing else
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.export_speed --all
 	$(BIN)/python $(INSTALL) scikit-image
 	$(BIN)/python -m benchmarks.quantisation --store $(STORE)
 	$(BIN)/python -m benchmarks.quantisation --choices --store $(STORE)
-	$(BIN)/python $(EDITABLE) ".[openvino]"
+	$(BIN)/python $(EDITABLE) ".[openvino,executorch]"
 	$(BIN)/python -m benchmarks.engines --store $(STORE)
 	$(BIN)/python $(EDITABLE) ".[timm]"
 	$(BIN)/python -m benchmarks.timm_parity --store $(STORE)

@@ -1,10 +1,10 @@
 """Every engine on GFLOPS range 0, in one run: times, what their starts cost, and when that pays.
 
-PyTorch, its compiler with and without constant weights, ONNX Runtime, and OpenVINO by its own API.
-With an environment that has `onnxruntime-openvino` or the plug-in, also OpenVINO as ONNX Runtime's
-provider. Prints two tables in Markdown: the first target's times and how many times as fast the
-others are, with 95 % intervals; and the milliseconds of a cold start of each, with those of a later
-launch where code is kept, and the calls after which it has paid for itself.
+PyTorch, its compiler with and without constant weights, ONNX Runtime, OpenVINO by its own API, and
+ExecuTorch. With an environment that has `onnxruntime-openvino` or the plug-in, also OpenVINO as
+ONNX Runtime's provider. Prints two tables in Markdown: the first target's times and how many times
+as fast the others are, with 95 % intervals; and the milliseconds of a cold start of each, with
+those of a later launch where code is kept, and the calls after which it has paid for itself.
 
     python -m benchmarks.engines --minutes 60
     python -m benchmarks.engines --minutes 60 --environment .venv-openvino
@@ -23,7 +23,10 @@ from simx.results.statistics.estimates import estimate
 from simx.results.summaries.derivation import backbones, targets
 from simx.results.summaries.summary import FailedSummary, MeasuredSummary, target_of
 
-BACKENDS = ("torch", "torch:compile", "torch:freezing", "ort", "openvino", "openvino:static-batch")
+BACKENDS = (
+    *("torch", "torch:compile", "torch:freezing", "ort"),
+    *("openvino", "openvino:static-batch", "executorch"),
+)
 
 
 def main() -> None:
