@@ -5,9 +5,9 @@ The plain loop does what a first script would: one process, torchvision's networ
 replaced by an identity, torch's exporter with a dynamic batch; nothing is verified. simx begins
 with an empty store.
 
-With ``--all`` both export all architectures, and simx once more with the store full: that takes an
-hour on two cores and 40 GB of a disk. With ``--every-set`` the loop exports all architectures, and
-simx all their sets of weights, for which a disk needs 70 GB.
+With ``--all`` both export all architectures, and simx once more with the store full: that takes
+more than an hour on two cores and 40 GB of a disk. With ``--every-set`` the loop exports all
+architectures, and simx all their sets of weights, for which a disk needs 70 GB.
 
 With ``--sets`` it is ten architectures, by simx alone, each with its default weights and then with
 two sets of weights: what the second ones add.
@@ -37,6 +37,7 @@ WITH_TWO_SETS = (
 """Of the smaller architectures: two sets of weights for pictures of one size."""
 
 PLAIN_LOOP = """
+import contextlib
 import sys
 import torch
 from torch import nn
@@ -47,7 +48,7 @@ for name in names:
     model = get_model(name, weights=None).eval()
     head = next(each for each in ("classifier", "fc", "head", "heads") if hasattr(model, each))
     setattr(model, head, nn.Identity())
-    try:
+    with contextlib.suppress(torch.onnx.OnnxExporterError):  # its file is missing
         torch.onnx.export(
             model,
             (torch.randn(2, 3, 224, 224),),
@@ -56,8 +57,6 @@ for name in names:
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
-    except torch.onnx.OnnxExporterError:
-        continue
 """
 
 _SAMPLE_SECONDS = 0.5

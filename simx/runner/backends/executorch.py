@@ -15,11 +15,6 @@ import msgspec
 import torch
 from torch import nn
 
-from simx.common.anonymous import anonymous
-from simx.common.safe_text import clean
-from simx.exporter.network.architecture import build_empty
-from simx.exporter.network.heads import remove_head
-from simx.exporter.weights.state import fill, load_state
 from simx.runner.backends.contract import (
     CANARY_SIZE,
     LARGE_SIZE,
@@ -33,8 +28,9 @@ from simx.runner.backends.contract import (
     Task,
     canary_matrix,
 )
-from simx.runner.backends.torch.backend import cosine_of
-from simx.runner.backends.torch.compilation import code_folder, in_parts
+from simx.runner.backends.ort.placement import CPU, require_processor
+from simx.runner.backends.torch.backend import cosine_of, headless
+from simx.runner.backends.torch.compilation import cause_of, code_folder, in_parts
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -54,8 +50,6 @@ with _without_warnings():
     )
     from executorch.runtime import Runtime as Program
 
-_CPU = "CPUExecutionProvider"
-
 _DELEGATE = "XnnpackBackend"
 
 _NETWORK = "forward"
@@ -71,13 +65,13 @@ class _Lowered(msgspec.Struct, frozen=True):
 
 
 class _Product(nn.Module):
-    """The product of any matrix and a fixed one, [size, size] both."""
+    """The product of any matrix and a fixed one, [N, N] both."""
 
     factor: torch.Tensor
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, factor: torch.Tensor) -> None:
         super().__init__()
-        self.register_buffer("factor", torch.from_numpy(canary_matrix(size)))
+        self.register_buffer("factor", factor)
 
     def forward(self, matrix: torch.Tensor) -> torch.Tensor:
         return nn.functional.linear(matrix, self.factor)
@@ -91,7 +85,9 @@ class ExecuTorchBackend(Backend):
     """
 
     def __init__(self, task: Task) -> None:
-        torch.set_num_threads(task.threads)
+        # torch only copies and compares here. Its threads go on spinning after it, and would take
+        # cores from those of ExecuTorch's pool.
+        torch.set_num_threads(1)
         _unsafe_reset_threadpool(task.threads)
         folder = code_folder("executorch", task)
         self._is_cached = folder.exists()
@@ -100,9 +96,11 @@ class ExecuTorchBackend(Backend):
         }
         if not self._is_cached:
             crop = task.backbone.preset.crop
-            network = _headless(task), torch.zeros(task.batch, 3, crop, crop)
+            network = headless(task), torch.zeros(task.batch, 3, crop, crop)
             products = {
-                _product(size): (_Product(size), matrix) for size, matrix in self._matrices.items()
+                # By an example that is the fixed factor itself, the factor would not be fixed.
+                _product(size): (_Product(matrix), torch.zeros_like(matrix))
+                for size, matrix in self._matrices.items()
             }
             _lower({_NETWORK: network, **products}, folder)
         self._lowered = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Lowered)
@@ -163,26 +161,20 @@ class ExecuTorchRuntime(Runtime):
 
     def create(self, task: Task) -> ExecuTorchBackend:
         """Lower the backbone from the store's weights, without its head, and load it."""
-        _require_processor(task.provider)
+        require_processor("ExecuTorch", task.provider)
         return ExecuTorchBackend(task)
 
     def describe(self) -> RuntimeFacts:
         """Return the processor alone."""
-        return RuntimeFacts(providers=(_CPU,), cuda=None)
+        return RuntimeFacts(providers=(CPU,), cuda=None)
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Require XNNPACK's kernels; there is no graph whose nodes could be counted."""
         assert not options  # noqa: S101 - the registry lets it have none
-        _require_processor(provider)
+        require_processor("ExecuTorch", provider)
         if not Program.get().backend_registry.is_available(_DELEGATE):
             raise BackendError(f"ExecuTorch was built without {_DELEGATE}")
         return {}
-
-
-def _headless(task: Task) -> nn.Module:
-    model = build_empty(task.backbone)
-    fill(model, load_state(Path(task.weights_path)))
-    return remove_head(model, task.embedding).eval()
 
 
 def _product(size: int) -> str:
@@ -214,8 +206,7 @@ def _lower(networks: Mapping[str, tuple[nn.Module, torch.Tensor]], folder: Path)
             program = lowered.to_executorch()
         # The errors of all that this calls have no common base class.
         except Exception as error:
-            cause = anonymous(clean(str(error).strip().split("\n")[0]) or type(error).__name__)
-            raise BackendError(f"ExecuTorch cannot lower it: {cause}") from error
+            raise BackendError(f"ExecuTorch cannot lower it: {cause_of(error)}") from error
     folder.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         made = Path(name, "made")
@@ -224,11 +215,6 @@ def _lower(networks: Mapping[str, tuple[nn.Module, torch.Tensor]], folder: Path)
         (made / _FACTS).write_bytes(msgspec.json.encode(_Lowered(parts, dict(called))))
         with contextlib.suppress(OSError):  # another process of the cell was first
             made.rename(folder)
-
-
-def _require_processor(provider: str) -> None:
-    if provider != _CPU:
-        raise BackendError(f"ExecuTorch is measured on {_CPU} only, not on {provider}")
 
 
 def main(connection: Connection) -> None:

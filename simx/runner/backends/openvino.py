@@ -26,6 +26,7 @@ from simx.runner.backends.contract import (
     canary_matrix,
 )
 from simx.runner.backends.engine_settings import OPENVINO_DEVICE, openvino_settings
+from simx.runner.backends.ort.placement import CPU, require_processor
 from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
@@ -35,8 +36,6 @@ from simx.workers.connection import Connection
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 import openvino  # noqa: E402 - only now
-
-_CPU = "CPUExecutionProvider"
 
 _DATA = {"Input", "Output", "Const"}
 """Types of nodes of a compiled network that compute nothing."""
@@ -100,7 +99,7 @@ class OpenVinoBackend(Backend):
     """One exported backbone, compiled for the processor."""
 
     def __init__(self, task: Task) -> None:
-        _require_processor(task.provider)
+        require_processor("OpenVINO itself", task.provider)
         self._batch = task.batch if FIXED in task.variants else None
         path, threads = Path(task.model_path), task.threads
         if len(task.files) > 1:
@@ -117,7 +116,7 @@ class OpenVinoBackend(Backend):
         """Where and how it runs, as the compiled network reports it."""
         settings, precisions = self._network.settings(), self._network.precisions()
         return BackendFacts(
-            placement={_CPU: precisions.total()},
+            placement={CPU: precisions.total()},
             settings={
                 "intra_op_threads": settings["INFERENCE_NUM_THREADS"],
                 "inter_op_threads": "1",
@@ -164,22 +163,17 @@ class OpenVinoRuntime(Runtime):
 
     def describe(self) -> RuntimeFacts:
         """Return the processor alone."""
-        return RuntimeFacts(providers=(_CPU,), cuda=None)
+        return RuntimeFacts(providers=(CPU,), cuda=None)
 
     def probe(self, provider: str, options: Sequence[str] = ()) -> dict[str, int]:
         """Run the similarity graph, and return its nodes; there are no options."""
         assert not options  # noqa: S101 - the registry lets it have none
-        _require_processor(provider)
+        require_processor("OpenVINO itself", provider)
         graph, ones = _Graph(SIMILARITY_GRAPH, 1), canary_matrix()[:1]
         cosine = float(graph.run(ones, ones)[0])
         if abs(cosine - 1.0) > PROBE_TOLERANCE:
             raise BackendError(f"OpenVINO computes {cosine} for a cosine of 1")
-        return {_CPU: graph.precisions().total()}
-
-
-def _require_processor(provider: str) -> None:
-    if provider != _CPU:
-        raise BackendError(f"OpenVINO itself is measured on {_CPU} only, not on {provider}")
+        return {CPU: graph.precisions().total()}
 
 
 def main(connection: Connection) -> None:

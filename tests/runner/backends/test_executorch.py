@@ -39,7 +39,7 @@ def test_the_settings_say_what_xnnpack_executes(
 ) -> None:
     """The portable kernels for what it lacks take their time, and a reader has to know of it."""
     body = nn.Sequential(nn.Conv2d(3, 4, 8, 8), last)
-    monkeypatch.setattr(executorch, "_headless", lambda _: body.eval())
+    monkeypatch.setattr(executorch, "headless", lambda _: body.eval())
     settings = ExecuTorchRuntime().create(task).facts.settings
 
     assert settings["delegate"] == "XnnpackBackend"
@@ -65,7 +65,7 @@ def test_what_cannot_be_lowered_is_one_line(task: Task, monkeypatch: pytest.Monk
         def forward(self, _: object) -> object:
             raise ValueError("no such luck\nat /home/someone")
 
-    monkeypatch.setattr(executorch, "_headless", lambda _: Broken())
+    monkeypatch.setattr(executorch, "headless", lambda _: Broken())
     for _ in range(2):
         with pytest.raises(BackendError) as refused:
             ExecuTorchRuntime().create(task)

@@ -16,6 +16,17 @@ from simx.runner.backends.contract import BackendError
 
 CPU = "CPUExecutionProvider"
 
+
+def require_processor(engine: str, provider: str) -> None:
+    """Require the processor of an engine that is measured on nothing else.
+
+    Raises:
+        BackendError: the provider is another one.
+    """
+    if provider != CPU:
+        raise BackendError(f"{engine} is measured on {CPU} only, not on {provider}")
+
+
 _SHAPE_OPERATORS = (
     "Cast",
     "Concat",

@@ -193,9 +193,7 @@ class TorchRuntime:
         """Build the backbone from the store's weights, without its head."""
         device = _device(task.provider)
         _pin(task)
-        model = build_empty(task.backbone)
-        fill(model, load_state(Path(task.weights_path)))
-        body = remove_head(model, task.embedding).eval()
+        body = headless(task)
         if "fused-batch-norms" in task.variants:
             _fuse_batch_norms(body)
         backend = TorchBackend(body, Device(device), task.variants)
@@ -230,6 +228,13 @@ class TorchRuntime:
         if total != 2.0:  # noqa: PLR2004 - one and one
             raise BackendError(f"device {device} computes {total} for 1 + 1")
         return {}
+
+
+def headless(task: Task) -> nn.Module:
+    """Return the backbone with the store's weights, without its head."""
+    model = build_empty(task.backbone)
+    fill(model, load_state(Path(task.weights_path)))
+    return remove_head(model, task.embedding).eval()
 
 
 def _fuse_batch_norms(body: nn.Module) -> None:

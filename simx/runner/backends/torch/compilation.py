@@ -41,7 +41,7 @@ class CompiledNetwork:
             self(example)
         # The errors of the compiler and of what it calls have no common base class.
         except Exception as error:
-            raise BackendError(f"torch cannot compile it: {_cause_of(error)}") from error
+            raise BackendError(f"torch cannot compile it: {cause_of(error)}") from error
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Compute embeddings."""
@@ -71,7 +71,7 @@ def in_parts(
     return torch.cat([call(image[at : at + batch]) for at in range(0, len(image), batch)])
 
 
-def _cause_of(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """Return the line of an error's text that a compiler calls an error, or else its first one."""
     lines = [clean(line) for line in str(error).splitlines() if line.strip()]
     named = (line for line in lines if " error: " in line)
