@@ -3,8 +3,9 @@
 PyTorch, its compiler with and without constant weights, ONNX Runtime, OpenVINO by its own API, and
 ExecuTorch. With an environment that has `onnxruntime-openvino` or the plug-in, also OpenVINO as
 ONNX Runtime's provider. Prints two tables in Markdown: the first target's times and how many times
-as fast the others are, with 95 % intervals; and the milliseconds of a cold start of each, with
-those of a later launch where code is kept, and the calls after which it has paid for itself.
+as fast the others are, with 95 % intervals; and for each target the geometric mean of these, and
+over the backbones the median, the least and the most of: a cold start, a later launch where code is
+kept, and the calls after which a slow start has paid for itself.
 
     python -m benchmarks.engines --minutes 60
     python -m benchmarks.engines --minutes 60 --environment .venv-openvino
@@ -12,16 +13,19 @@ those of a later launch where code is kept, and the calls after which it has pai
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import simx
 from benchmarks.builds import show
 from benchmarks.precision import ALL, some
+from benchmarks.side_by_side import Interval
 from simx.results.schema.report import MeasuredCell, Report
 from simx.results.schema.times import Scope
-from simx.results.statistics.estimates import estimate
-from simx.results.summaries.derivation import backbones, targets
-from simx.results.summaries.summary import FailedSummary, MeasuredSummary, target_of
+from simx.results.statistics.estimates import Ratio, estimate
+from simx.results.summaries.derivation import backbones, mean_speed, targets
+from simx.results.summaries.summary import TargetId, target_of
 
 BACKENDS = (
     *("torch", "torch:compile", "torch:freezing", "ort"),
@@ -53,41 +57,50 @@ def main() -> None:
         )
     show(report)
     print()
-    show_starts(report)
+    show_targets(report)
 
 
-def show_starts(report: Report) -> None:
-    """Print what a start of each target takes, and when it has paid for itself."""
-    names = [target.name for target in targets(report)]
-    print(f"| backbone | {' | '.join(f'{name}, start, ms' for name in names)} |")
-    print(f"|---|{'---:|' * len(names)}")
-    for backbone in backbones(report):
-        starts = (start(cell, report, backbone.model) for cell in backbone.cells)
-        print(f"| {backbone.model} | {' | '.join(starts)} |")
+def show_targets(report: Report) -> None:
+    """Print for each target its mean speed, what its starts take, and when they have paid."""
+    print("| | times as fast | cold start, ms | with kept code, ms | pays off after calls |")
+    print("|---|---:|---:|---:|---:|")
+    measured = backbones(report)
+    for target in targets(report):
+        speed = mean_speed(measured, target)
+        cells = [cell for each in measured for cell in each.measured if cell.target == target]
+        columns = (
+            with_interval(speed),
+            typical(start_ms(report, target, "first")),
+            typical(start_ms(report, target, "first.cached")),
+            typical([cell.payback.calls for cell in cells if cell.payback], of=len(cells)),
+        )
+        print(f"| {target.name} | {' | '.join(columns)} |")
 
 
-def start(cell: MeasuredSummary | FailedSummary, report: Report, model: str) -> str:
-    """Return the time of a cold start, that of one with kept code, and the calls that pay for it.
+def with_interval(speed: Ratio | None) -> str:
+    """Return a mean speed; nothing for the first target, and where a speed has no interval."""
+    if speed is None or speed.low is None or speed.high is None:
+        return ""
+    return str(Interval(speed.value, speed.low, speed.high))
 
-    The first two are medians of the launches of their kind, in milliseconds.
-    """
-    if isinstance(cell, FailedSummary):
-        return "failed"
-    scopes: tuple[Scope, ...] = ("first", "first.cached")
-    found = {
-        timing.scope: f"{estimate(timing.launches).median_ns / 1e6:,.0f}"
-        for each in report.cells
-        if isinstance(each, MeasuredCell)
-        and (each.identity.model, target_of(each.identity)) == (model, cell.target)
-        for timing in each.timings
-        if timing.scope in scopes
-    }
-    texts = [found.get("first", "?")]
-    if "first.cached" in found:
-        texts.append(f"kept {found['first.cached']}")
-    if cell.payback is not None:
-        texts.append(f"pays after {cell.payback.calls:,.0f} calls")
-    return "; ".join(texts)
+
+def start_ms(report: Report, target: TargetId, scope: Scope) -> list[float]:
+    """Return each backbone's median time of a kind of start on a target, in milliseconds."""
+    return [
+        estimate(timing.launches).median_ns / 1e6
+        for cell in report.cells
+        if isinstance(cell, MeasuredCell) and target_of(cell.identity) == target
+        for timing in cell.timings
+        if timing.scope == scope
+    ]
+
+
+def typical(values: Sequence[float], of: int = 0) -> str:
+    """Return the median with the least and the most, and how many there are if ``of`` are not."""
+    if not values:
+        return ""
+    text = f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+    return text if len(values) >= of else f"{text}, in {len(values)} of {of}"
 
 
 if __name__ == "__main__":

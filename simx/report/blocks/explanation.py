@@ -183,10 +183,11 @@ def _settings(found: Explanation) -> Iterator[str]:
     for both in found.pairs:
         if both.excess.differs_from_one:
             names, product = map(_change, both.changes), both.gain.value / both.excess.value
+            would = "be worth" if product > 1 else "cost"
             yield (
-                f"{' and '.join(names).capitalize()} together {_worth(both.gain, 'are', '')}, "
-                f"and {100 * (product - 1):+.0f} % would be the product of the two: "
-                f"{_backend(both)}"
+                f"{' and '.join(names).capitalize()} together {_worth(both.gain, 'are', '')}; "
+                f"if neither changed what the other gains, they would {would} "
+                f"{100 * abs(product - 1):.0f} %: {_backend(both)}"
             )
 
 

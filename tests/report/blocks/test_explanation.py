@@ -204,8 +204,13 @@ def test_pairs_of_settings_that_interact_are_shown() -> None:
     text = shown(settings=MODEL.effects, pairs=(both,))
 
     assert (
-        "Spinning and 1 thread together are worth 50 % (47 to 53), and +20 % would be the product "
-        "of the two: ort:spinning" in text
+        "Spinning and 1 thread together are worth 50 % (47 to 53); if neither changed what the "
+        "other gains, they would be worth 20 %: ort:spinning" in text
+    )
+    slower = msgspec.structs.replace(both, gain=gain(0.5), excess=gain(0.625))
+    assert (
+        "together cost 50 % (49 to 51); if neither changed what the other gains, they would cost "
+        "20 %: ort:spinning" in shown(settings=MODEL.effects, pairs=(slower,))
     )
     as_product = msgspec.structs.replace(both, excess=gain(1.01))
     assert "together" not in shown(settings=MODEL.effects, pairs=(as_product,))
