@@ -27,10 +27,10 @@ CPU = "CPUExecutionProvider"
 _WATCHED = """
 import builtins, importlib, json, sys
 real, names = builtins.__import__, set()
-def watched(name, scope=None, *others):
-    if scope and scope.get("__name__", "").startswith("simx."):
+def watched(name, globals=None, *others, **named):
+    if globals and globals.get("__name__", "").startswith("simx."):
         names.add(name.partition(".")[0])
-    return real(name, scope, *others)
+    return real(name, globals, *others, **named)
 builtins.__import__ = watched
 importlib.import_module("simx.workers.server")
 importlib.import_module(sys.argv[1])
