@@ -40,12 +40,15 @@ def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("code")
 
 
-@pytest.fixture(params=RUNTIMES)
-def runtime(
-    request: pytest.FixtureRequest, compiled_code: Path, monkeypatch: pytest.MonkeyPatch
-) -> Runtime:
-    """Every real backend's runtime, in this process instead of a worker."""
+@pytest.fixture
+def kept_code(compiled_code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep that code in its folder, as long as the tests run."""
     monkeypatch.setattr(tempfile, "tempdir", str(compiled_code))
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest, kept_code: None) -> Runtime:  # noqa: ARG001 - a place
+    """Every real backend's runtime, in this process instead of a worker."""
     return runtime_of(request.param)
 
 

@@ -3,7 +3,10 @@
 A backend returns values and never reads a clock. A new one needs a file and a line in ``registry``.
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,6 +73,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             return None
         options = dict(option.split("=", 1) for option in self.options)
         return int(options.get("device_id", "0"))
+
+    def code_folder(self, compiler: str) -> Path:
+        """Return the folder of the cell's compiled code, among the run's temporary files."""
+        cell = (self.label, self.backbone.name, self.embedding, self.batch, self.threads)
+        key = hashlib.sha256(repr(cell).encode()).hexdigest()
+        return Path(tempfile.gettempdir(), f"simx-{compiler}", key)
 
 
 class BackendError(Exception):
@@ -184,6 +193,21 @@ class Runtime(Protocol):
         Raises:
             BackendError: the provider cannot be used.
         """
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; what it holds in the end is in ``folder``, all of it at once.
+
+    If another process was first, that one's files stay.
+    """
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        made = Path(name, "made")
+        made.mkdir()
+        yield made
+        with suppress(OSError):
+            made.rename(folder)
 
 
 def canary_matrix(size: int = CANARY_SIZE) -> Array:

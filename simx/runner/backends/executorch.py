@@ -5,7 +5,6 @@ The network is lowered from the store's weights, and executed by ExecuTorch's ru
 
 import contextlib
 import importlib
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,10 +26,11 @@ from simx.runner.backends.contract import (
     RuntimeFacts,
     Task,
     canary_matrix,
+    filled,
 )
 from simx.runner.backends.ort.placement import CPU, require_processor
 from simx.runner.backends.torch.backend import cosine_of, headless
-from simx.runner.backends.torch.compilation import cause_of, code_folder, in_parts
+from simx.runner.backends.torch.compilation import cause_of, in_parts
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
@@ -89,7 +89,7 @@ class ExecuTorchBackend(Backend):
         # cores from those of ExecuTorch's pool.
         torch.set_num_threads(1)
         _unsafe_reset_threadpool(task.threads)
-        folder = code_folder("executorch", task)
+        folder = task.code_folder("executorch")
         self._is_cached = folder.exists()
         self._matrices = {
             size: torch.from_numpy(canary_matrix(size)) for size in (CANARY_SIZE, LARGE_SIZE)
@@ -207,14 +207,9 @@ def _lower(networks: Mapping[str, tuple[nn.Module, torch.Tensor]], folder: Path)
         # The errors of all that this calls have no common base class.
         except Exception as error:
             raise BackendError(f"ExecuTorch cannot lower it: {cause_of(error)}") from error
-    folder.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        made = Path(name, "made")
-        made.mkdir()
+    with filled(folder) as made:
         program.save(str(made / _FILE))
         (made / _FACTS).write_bytes(msgspec.json.encode(_Lowered(parts, dict(called))))
-        with contextlib.suppress(OSError):  # another process of the cell was first
-            made.rename(folder)
 
 
 def main(connection: Connection) -> None:

@@ -234,11 +234,10 @@ BACKENDS = (
             _CAPTURING,
             _FLUSHING,
             _FRESH,
-            *(
-                _variant(f"graph-{level}", f"the graph is optimised at the level {level} alone")
-                for level in ("basic", "extended")
-            ),
+            _variant("graph-basic", "the graph is optimised at the level basic alone"),
+            _variant("graph-extended", "the graph is optimised at the level extended alone"),
             _variant("no-arena", _RETURNING, _CPU, _CUDA),
+            _variant("offline-optimised", "the graph is optimised once, and saved", _CPU),
             _variant("parallel", "branches of the graph are computed side by side", _CPU),
             _variant("passive", _PASSIVE),
             _SEARCHING,

@@ -11,6 +11,7 @@ from simx.models.backbone import Precision
 from simx.models.backend_name import BackendName
 from simx.results.schema.config import BATCH, SINGLE_STREAM, Scenario, Setting
 from simx.results.schema.tuning import TunedSettings
+from simx.runner.backends.ort.settings import OFFLINE
 from simx.runner.backends.registry import ALTERNATIVES
 from simx.runner.bench.targets import Target
 
@@ -171,13 +172,13 @@ def _products(batches: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 def _variants(default: Candidate) -> Iterator[Candidate]:
     """Yield the default with each variant that has an effect there, within the bound of parity.
 
-    A recorded CUDA graph is left out: it is no setting, but another way to call. So are networks
-    that are compiled anew: that takes longer than a search.
+    A recorded CUDA graph is left out: it is no setting, but another way to call. So is a saved
+    graph, which changes no call. Networks that are compiled anew take longer than a search.
     """
     for variant in default.base.backend.known_variants:
         changed = default.also(variant.name)
         if (
-            variant.name != "cuda-graph"
+            variant.name not in {"cuda-graph", OFFLINE}
             and not variant.compiles
             and (variant.providers is None or default.base.provider in variant.providers)
             and changed.target != default.target

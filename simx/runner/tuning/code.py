@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.exporter.store.output_folder import plain_name
 from simx.models.backbone import Backbone, EmbeddingKind
@@ -15,7 +17,7 @@ from simx.runner.backends.engine_settings import (
     openvino_settings,
 )
 from simx.runner.backends.ort.placement import CPU
-from simx.runner.backends.ort.settings import settings_of
+from simx.runner.backends.ort.settings import settings_of, with_weights_beside
 from simx.runner.backends.registry import FIXED, TORCH_DEVICES
 from simx.runner.tuning.candidates import Candidate
 
@@ -49,22 +51,43 @@ def _ort(candidate: Candidate, shape: Shape, path: str) -> list[str]:
     target, options = candidate.target, "options.add_session_config_entry"
     variants, given = target.backend.variants, target.backend.options
     settings = settings_of(target.provider, variants, given, candidate.threads)
+    online = replace(settings, offline=False)
+    loaded = _OPTIMISED if settings.offline else path
     free = f'options.add_free_dimension_override_by_name("{BATCH_NAME}", {candidate.batch})'
     return [
         *("import numpy as np", "import onnxruntime", ""),
         "options = onnxruntime.SessionOptions()",
         *(
             f"options.{name} = {f'onnxruntime.{value}' if isinstance(value, str) else value}"
-            for name, value in settings.attributes.items()
+            for name, value in online.attributes.items()
         ),
         *([free] if FIXED in variants else ()),
         *(f'{options}("{name}", "{text}")' for name, text in settings.session.items()),
         "run = onnxruntime.RunOptions()",
         *(f'run.add_run_config_entry("{name}", "{text}")' for name, text in settings.run.items()),
         f'providers = [("{target.provider}", {json.dumps(settings.provider)})]',
-        f'session = onnxruntime.InferenceSession("{path}", options, providers=providers)',
+        *(_saving(path) if settings.offline else ()),
+        f'session = onnxruntime.InferenceSession("{loaded}", options, providers=providers)',
         f"pictures = np.zeros({shape}, dtype=np.float32)",
         "(embeddings,) = session.run(None, {session.get_inputs()[0].name: pictures}, run)",
+    ]
+
+
+_OPTIMISED = "optimised.onnx"
+
+
+def _saving(path: str) -> list[str]:
+    """Return the lines that save an optimised graph, which is then loaded as it is."""
+    level = "onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL"
+    return [
+        f'options.optimized_model_filepath = "{_OPTIMISED}"',
+        *(
+            f'options.add_session_config_entry("{name}", "{text}")'
+            for name, text in with_weights_beside(_OPTIMISED).items()
+        ),
+        f'onnxruntime.InferenceSession("{path}", options, providers=providers)  # once',
+        'options.optimized_model_filepath = ""',
+        f"options.graph_optimization_level = {level}",
     ]
 
 

@@ -178,6 +178,7 @@ VARIANTS = [
     ("ort", (), "session.force_spinning_stop", "1"),
     ("ort", ("graph-basic",), "graph_optimization", "basic"),
     ("ort", ("graph-extended",), "graph_optimization", "extended"),
+    ("ort", ("offline-optimised",), "graph_optimization", "all, offline"),
     ("ort", (), "graph_optimization", "all"),
     ("ort", ("parallel",), "execution_mode", "parallel"),
     ("ort", (), "execution_mode", "sequential"),
@@ -201,6 +202,7 @@ COMPILED = ("compile", "freezing", "max-autotune")
     ("name", "variants", "setting", "value"),
     [pytest.param(*row, marks=needs(row[0])) for row in VARIANTS],
 )
+@pytest.mark.usefixtures("kept_code")
 def test_a_variant_changes_its_setting_and_not_the_embedding(
     name: str,
     variants: tuple[str, ...],

@@ -42,6 +42,17 @@ def test_kernels_are_of_modules(name: str, task: Task, image: Array) -> None:
     assert sum(each.count for each in pointwise) == 16
 
 
+@pytest.mark.usefixtures("kept_code")
+def test_a_graph_that_was_optimised_before_has_the_same_kernels(task: Task, image: Array) -> None:
+    """They are traced back to the exported graph; branches may have changed their order."""
+    offline = msgspec.structs.replace(task, variants=("offline-optimised",))
+    saved, usual = (runtime_of("ort").profile(each, image, 4) for each in (offline, task))
+
+    assert sorted((each.kind, each.modules) for each in saved) == sorted(
+        (each.kind, each.modules) for each in usual
+    )
+
+
 @pytest.mark.parametrize("name", PROFILED)
 def test_only_processors_are_profiled(name: str, task: Task, image: Array) -> None:
     """Times between a processor's calls to a device say nothing of its kernels."""

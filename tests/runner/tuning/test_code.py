@@ -22,6 +22,7 @@ from tests.runner.tuning.simulated import CPU, ORT
 CHANGED = (
     *first_candidates(defaults([ORT], 2), [ORT], (1, 4)),
     Candidate(ORT, "fp32", 4, 2, frozenset({"spinning", "static-batch", "graph-basic"})),
+    Candidate(ORT, "fp32", 4, 2, frozenset({"offline-optimised", "static-batch"})),
 )
 
 TORCH = Target(backend_named("torch"), CPU)
@@ -33,6 +34,7 @@ print(torch.get_num_threads(), float(smallest / 2) == 0.0, last, tuple(embedding
 """
 
 
+@pytest.mark.usefixtures("kept_code")
 @pytest.mark.parametrize(
     "candidate", CHANGED, ids=lambda of: f"{of.target.backend.label}-{of.batch}-{of.threads}"
 )

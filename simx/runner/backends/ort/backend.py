@@ -29,6 +29,7 @@ from simx.runner.backends.ort.session import (
     devices,
     known_providers,
     open_session,
+    optimised_offline,
     profiled_calls,
     profiled_nodes,
     recorded_nodes,
@@ -85,6 +86,7 @@ class OrtBackend:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._settings = _set(task, task.variants)
+        self._is_cached = self._settings.offline and _saved(task).exists()
         self._loaded = _Loaded(_network(task), allow_partial=task.allow_partial)
         similar = _set(task, task.variants, own=True)
         # The canary is the same work for all variants, so that it can be compared.
@@ -114,6 +116,7 @@ class OrtBackend:
                 "provider_source": source_of(task.provider),
             },
             resident=task.provider in DEVICES,
+            is_cached=self._is_cached,
         )
 
     def place(self, array: Array) -> Placed:
@@ -167,7 +170,7 @@ class OrtRuntime:
         """Profile an exported backbone, in a session of its own."""
         if task.provider in DEVICES:
             raise BackendError(f"only calls on the processor are profiled, not on {task.provider}")
-        return profiled_calls(_network(task), image, calls)
+        return profiled_calls(_network(task), image, calls, Path(task.model_path))
 
     def describe(self) -> RuntimeFacts:
         """Return its providers, plug-ins and CUDA version."""
@@ -215,7 +218,13 @@ def _plugin_diagnosis(plugin: Plugin) -> PluginDiagnosis:
 def _network(task: Task) -> SessionPlan:
     """Return how to make the session of a task's network."""
     plan = _plan(Path(task.model_path), task, _set(task, task.variants))
-    return msgspec.structs.replace(plan, batch=task.batch) if FIXED in task.variants else plan
+    if FIXED in task.variants:
+        plan = msgspec.structs.replace(plan, batch=task.batch)
+    return optimised_offline(plan, _saved(task)) if plan.settings.offline else plan
+
+
+def _saved(task: Task) -> Path:
+    return task.code_folder("onnxruntime")
 
 
 def _set(task: Task, variants: Sequence[str], *, own: bool = False) -> SessionSettings:

@@ -14,12 +14,12 @@ import onnxruntime
 from simx.common.temporary import temporary_folder
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.results.schema.kernels import Kernels
-from simx.runner.backends.contract import Array, BackendError
+from simx.runner.backends.contract import Array, BackendError, filled
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of, too_new
 from simx.runner.backends.ort.placement import Node, nodes_in
 from simx.runner.backends.ort.plugins import Plugin, installed_plugins, plugin_for
-from simx.runner.backends.ort.settings import SessionSettings
+from simx.runner.backends.ort.settings import SessionSettings, with_weights_beside
 
 _DEVICE_TYPE = "device_type"
 """The option that selects a device of a plug-in, as for the built-in OpenVINO."""
@@ -121,8 +121,21 @@ def profiled_nodes(plan: SessionPlan) -> tuple[Node, ...]:
         return nodes_in(Path(session.end_profiling()).read_bytes())
 
 
-def profiled_calls(plan: SessionPlan, image: Array, calls: int) -> Kernels:
-    """Profile calls with an input, float32 [N, 3, H, W], in a session of their own."""
+def optimised_offline(plan: SessionPlan, folder: Path) -> SessionPlan:
+    """Return how to make a session of the graph in a folder, which the first call optimises."""
+    if not folder.exists():
+        online = msgspec.structs.replace(plan.settings, offline=False)
+        with filled(folder) as made:
+            optimised = made / plan.path.name
+            open_session(msgspec.structs.replace(plan, settings=online, optimised=optimised))
+    return msgspec.structs.replace(plan, path=folder / plan.path.name)
+
+
+def profiled_calls(plan: SessionPlan, image: Array, calls: int, stored: Path) -> Kernels:
+    """Profile calls with an input, float32 [N, 3, H, W], in a session of their own.
+
+    The kernels are traced back to the nodes of the ``stored`` graph.
+    """
     with temporary_folder() as folder:
         optimised = Path(folder, "optimised.onnx")
         session = open_session(
@@ -137,7 +150,7 @@ def profiled_calls(plan: SessionPlan, image: Array, calls: int) -> Kernels:
             from simx.runner.backends.ort.profiling import profile_of  # noqa: PLC0415
         except ImportError as error:
             raise BackendError(f"its profile cannot be read ({error}); pip install onnx") from error
-        return profile_of(events, plan.path, optimised)
+        return profile_of(events, stored, optimised)
 
 
 def source_of(provider: str) -> str:
@@ -235,8 +248,6 @@ def _options(plan: SessionPlan) -> onnxruntime.SessionOptions:
         options.profile_file_prefix = plan.profile
     if plan.optimised is not None:
         options.optimized_model_filepath = str(plan.optimised)
-        # Its weights may not fit into one file with it.
-        key = "session.optimized_model_external_initializers"
-        options.add_session_config_entry(f"{key}_file_name", f"{plan.optimised.name}.data")
-        options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")
+        for name, value in with_weights_beside(plan.optimised.name).items():
+            options.add_session_config_entry(name, value)
     return options

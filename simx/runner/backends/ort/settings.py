@@ -49,6 +49,9 @@ _VARIANT_ENTRIES: Mapping[str, Mapping[str, str]] = {
 _LEVELS: Mapping[str, str] = {"graph-basic": "basic", "graph-extended": "extended"}
 """Variants with less than all optimisations of the graph."""
 
+OFFLINE = "offline-optimised"
+"""The variant that loads a graph which another session has optimised and saved."""
+
 _MOST_BRANCHES = 2
 """Of a graph that ``parallel`` computes side by side."""
 
@@ -70,8 +73,9 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``session`` and ``run`` are configuration entries of ONNX Runtime, ``provider`` the provider's
     options. With ``arena``, memory is kept from call to call. ``level`` is that of the graph's
-    optimisation. With ``branches``, so many branches of the graph are computed side by side by the
-    ``threads`` of all; 0 for one node after the other.
+    optimisation, which with ``offline`` another session has done before. With ``branches``, so many
+    branches of the graph are computed side by side by the ``threads`` of all; 0 for one node after
+    the other.
     """
 
     session: dict[str, str]
@@ -80,6 +84,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     arena: bool
     threads: int
     level: str = "all"
+    offline: bool = False
     branches: int = 0
 
     @property
@@ -90,11 +95,12 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
         Here that caller is a thread of the other pool, whose own caller only waits.
         """
         mode = "PARALLEL" if self.branches else "SEQUENTIAL"
+        level = "DISABLE_ALL" if self.offline else f"ENABLE_{self.level.upper()}"
         return {
             "intra_op_num_threads": self.threads - max(0, self.branches - 1),
             "inter_op_num_threads": 1 + self.branches,
             "execution_mode": f"ExecutionMode.ORT_{mode}",
-            "graph_optimization_level": f"GraphOptimizationLevel.ORT_ENABLE_{self.level.upper()}",
+            "graph_optimization_level": f"GraphOptimizationLevel.ORT_{level}",
             "enable_cpu_mem_arena": self.arena,
             "enable_mem_pattern": self.arena,
         }
@@ -123,11 +129,17 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
             "intra_op_threads": str(self.attributes["intra_op_num_threads"]),
             "inter_op_threads": str(self.attributes["inter_op_num_threads"]),
             "execution_mode": "parallel" if self.branches else "sequential",
-            "graph_optimization": self.level,
+            "graph_optimization": f"{self.level}, offline" if self.offline else self.level,
             "memory_arena": state,
             "memory_pattern": state,
         }
         return stated | self.session | self.run | self.provider
+
+
+def with_weights_beside(graph: str) -> dict[str, str]:
+    """Return the entries of a session that saves the graph: together they may be too large."""
+    key = "session.optimized_model_external_initializers"
+    return {f"{key}_file_name": f"{graph}.data", f"{key}_min_size_in_bytes": "1024"}
 
 
 def settings_of(
@@ -145,8 +157,8 @@ def settings_of(
         variants: Changes of the pinned settings.
         given: Options of the provider, each ``key=value``; they override all others.
         threads: How many threads compute.
-        own: Whether it is for one of simx's own graphs, whose calls are never recorded, because
-            their inputs have changing addresses.
+        own: Whether it is for one of simx's own graphs, which are small, and whose calls are never
+            recorded, because their inputs have changing addresses.
     """
     session, options = dict(SESSION_ENTRIES), dict(PROVIDER_OPTIONS.get(provider, {}))
     named = dict(each.split("=", 1) for each in given)
@@ -171,6 +183,7 @@ def settings_of(
         provider=options,
         arena=arena,
         threads=threads,
+        offline=OFFLINE in variants and not own,
         level=next((_LEVELS[each] for each in variants if each in _LEVELS), "all"),
         branches=min(_MOST_BRANCHES, threads) if "parallel" in variants else 0,
     )

@@ -1,8 +1,6 @@
 """Networks compiled by inductor, torch's compiler, which calls a C++ compiler. Imports torch."""
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ class CompiledNetwork:
     """
 
     def __init__(self, body: nn.Module, task: Task, example: torch.Tensor) -> None:
-        folder = code_folder("inductor", task)
+        folder = task.code_folder("inductor")
         self.is_cached = folder.exists()
         # Inductor reads both when it compiles. Its processes would stay beside the measurement.
         os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TORCH_WARM_POOL": "0"}
@@ -53,13 +51,6 @@ class CompiledNetwork:
         compiler = Path(str(cpp_compiler())).resolve().name
         options = {f"inductor.{name}": str(value) for name, value in self.options.items()}
         return {"cpp_compiler": compiler, **options}
-
-
-def code_folder(compiler: str, task: Task) -> Path:
-    """Return the folder of a cell's compiled code, which is among the run's temporary files."""
-    cell = (task.label, task.backbone.name, task.embedding, task.batch, task.threads)
-    key = hashlib.sha256(repr(cell).encode()).hexdigest()
-    return Path(tempfile.gettempdir(), f"simx-{compiler}", key)
 
 
 def in_parts(
