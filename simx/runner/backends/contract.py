@@ -76,7 +76,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def code_folder(self, compiler: str) -> Path:
         """Return the folder of the cell's compiled code, among the run's temporary files."""
-        cell = (self.label, self.backbone.name, self.embedding, self.batch, self.threads)
+        # The export's path differs with backbone, weights, embedding and precision.
+        cell = (self.label, self.model_path, self.batch, self.threads)
         key = hashlib.sha256(repr(cell).encode()).hexdigest()
         return Path(tempfile.gettempdir(), f"simx-{compiler}", key)
 

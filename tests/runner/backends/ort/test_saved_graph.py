@@ -1,5 +1,6 @@
 """The variant ``offline-optimised``: what the contract suite does not ask of every backend."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -33,17 +34,19 @@ def test_a_later_launch_loads_the_graph_of_its_cell(
     task: Task, offline: Task, tmp_path: Path
 ) -> None:
     """Its nodes are fewer, as they are fused, and the embedding is the same to the last bit."""
-    cells = [task, offline, offline, msgspec.structs.replace(offline, batch=2)]
+    other = msgspec.structs.replace(offline, model_path=f"{tmp_path}/model.onnx")
+    shutil.copy(offline.model_path, other.model_path)
+    cells = [task, offline, offline, msgspec.structs.replace(offline, batch=2), other]
     backends = [OrtBackend(each) for each in cells]
     embeddings = [each.fetch(each.forward(each.place(IMAGE))) for each in backends]
 
-    assert [each.facts.is_cached for each in backends] == [False, False, True, False]
+    assert [each.facts.is_cached for each in backends] == [False, False, True, False, False]
     nodes = [each.facts.placement["CPUExecutionProvider"] for each in backends]
     assert all(len(each.facts.placement) == 1 for each in backends)
     assert len(set(nodes[1:])) == 1
     assert nodes[1] < nodes[0]
     assert all(np.array_equal(embeddings[0], each) for each in embeddings)
-    assert len(graphs(tmp_path)) == 2
+    assert len(graphs(tmp_path)) == 4
 
 
 def test_the_saved_graph_is_not_optimised_again(offline: Task, tmp_path: Path) -> None:
