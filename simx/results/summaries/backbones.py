@@ -129,7 +129,8 @@ class Summariser:
             energy=None if backbone.busy else energy_per_picture(queries, cell.identity.batch),
             confirmed=confirmed(queries, 1e9 * bound) if bound is not None else None,
             time_trend=self._trend(queries, lambda block: math.log(block_median(block))),
-            memory_trend=self._trend(queries, lambda block: block.noise.resident_bytes),
+            # What disturbs times changes no memory: disturbed rounds count, too.
+            memory_trend=self._trend(forward_of(cell), lambda block: block.noise.resident_bytes),
             placement=cell.placement,
             shape_nodes=cell.shape_nodes,
         )

@@ -40,6 +40,9 @@ from simx.runner.backends.registry import FIXED
 from simx.runner.measure.worker import serve
 from simx.workers.connection import Connection
 
+_SAVED = "onnxruntime"
+"""The folder of graphs that were optimised offline."""
+
 
 class _HostGraph:
     """A graph with inputs and outputs in host memory, called with inputs in the graph's order."""
@@ -86,7 +89,7 @@ class OrtBackend:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._settings = _set(task, task.variants)
-        self._is_cached = self._settings.offline and _saved(task).exists()
+        self._is_cached = self._settings.offline and task.code_folder(_SAVED).exists()
         self._loaded = _Loaded(_network(task), allow_partial=task.allow_partial)
         similar = _set(task, task.variants, own=True)
         # The canary is the same work for all variants, so that it can be compared.
@@ -220,11 +223,7 @@ def _network(task: Task) -> SessionPlan:
     plan = _plan(Path(task.model_path), task, _set(task, task.variants))
     if FIXED in task.variants:
         plan = msgspec.structs.replace(plan, batch=task.batch)
-    return optimised_offline(plan, _saved(task)) if plan.settings.offline else plan
-
-
-def _saved(task: Task) -> Path:
-    return task.code_folder("onnxruntime")
+    return optimised_offline(plan, task.code_folder(_SAVED)) if plan.settings.offline else plan
 
 
 def _set(task: Task, variants: Sequence[str], *, own: bool = False) -> SessionSettings:
