@@ -76,8 +76,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def code_folder(self, compiler: str) -> Path:
         """Return the folder of the cell's compiled code, among the run's temporary files."""
-        # The export's path differs with backbone, weights, embedding and precision.
-        cell = (self.label, self.model_path, self.batch, self.threads)
+        # Their hashes differ with weights and precision; each worker has them at another path.
+        files = sorted(self.files.items())
+        backbone = self.backbone.name, self.embedding
+        cell = (self.label, *backbone, files, self.batch, self.threads)
         key = hashlib.sha256(repr(cell).encode()).hexdigest()
         return Path(tempfile.gettempdir(), f"simx-{compiler}", key)
 

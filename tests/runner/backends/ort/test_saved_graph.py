@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from simx.exporter.store.manifest import FileRecord
 from simx.runner.backends.contract import BackendError, Task
 from simx.runner.backends.ort.backend import OrtBackend
 
@@ -34,9 +35,11 @@ def test_a_later_launch_loads_the_graph_of_its_cell(
     task: Task, offline: Task, tmp_path: Path
 ) -> None:
     """Its nodes are fewer, as they are fused, and the embedding is the same to the last bit."""
-    other = msgspec.structs.replace(offline, model_path=f"{tmp_path}/model.onnx")
-    shutil.copy(offline.model_path, other.model_path)
-    cells = [task, offline, offline, msgspec.structs.replace(offline, batch=2), other]
+    copied = msgspec.structs.replace(offline, model_path=f"{tmp_path}/model.onnx")
+    shutil.copy(offline.model_path, copied.model_path)
+    in_int8 = {"model.onnx": FileRecord(sha256="0" * 64, bytes=1)}
+    others = (msgspec.structs.replace(offline, **it) for it in ({"batch": 2}, {"files": in_int8}))
+    cells = [task, offline, copied, *others]
     backends = [OrtBackend(each) for each in cells]
     embeddings = [each.fetch(each.forward(each.place(IMAGE))) for each in backends]
 
