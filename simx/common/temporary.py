@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +33,21 @@ def temporary_folder() -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="simx-")
     with folder as name:
         yield Path(name)
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; what it holds in the end is in ``folder``, all of it at once.
+
+    If another process was first, that one's files stay.
+    """
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        made = Path(name, "made")
+        made.mkdir()
+        yield made
+        with suppress(OSError):
+            made.rename(folder)
 
 
 @contextmanager

@@ -5,8 +5,7 @@ A backend returns values and never reads a clock. A new one needs a file and a l
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -196,21 +195,6 @@ class Runtime(Protocol):
         Raises:
             BackendError: the provider cannot be used.
         """
-
-
-@contextmanager
-def filled(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder; what it holds in the end is in ``folder``, all of it at once.
-
-    If another process was first, that one's files stay.
-    """
-    folder.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        made = Path(name, "made")
-        made.mkdir()
-        yield made
-        with suppress(OSError):
-            made.rename(folder)
 
 
 def canary_matrix(size: int = CANARY_SIZE) -> Array:

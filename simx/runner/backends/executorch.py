@@ -14,6 +14,7 @@ import msgspec
 import torch
 from torch import nn
 
+from simx.common.temporary import filled
 from simx.runner.backends.contract import (
     CANARY_SIZE,
     LARGE_SIZE,
@@ -26,7 +27,6 @@ from simx.runner.backends.contract import (
     RuntimeFacts,
     Task,
     canary_matrix,
-    filled,
 )
 from simx.runner.backends.ort.placement import CPU, require_processor
 from simx.runner.backends.torch.backend import cosine_of, headless

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 import onnxruntime
 
-from simx.common.temporary import temporary_folder
+from simx.common.temporary import filled, temporary_folder
 from simx.exporter.store.manifest import BATCH_NAME
 from simx.results.schema.kernels import Kernels
-from simx.runner.backends.contract import Array, BackendError, filled
+from simx.runner.backends.contract import Array, BackendError
 from simx.runner.backends.ort.cuda_libraries import preload
 from simx.runner.backends.ort.log import cause_of, too_new
 from simx.runner.backends.ort.placement import Node, nodes_in
